@@ -1,0 +1,1 @@
+"""What everything stands on: errors, located YAML, the registry, shape arithmetic. Imports no torch."""

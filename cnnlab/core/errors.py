@@ -1,0 +1,67 @@
+"""Errors that a person can act on: each gives the value, the place and the way out.
+
+Exit codes: 0 done, 1 the work failed, 2 the request was wrong.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import ClassVar
+
+
+class CnnlabError(Exception):
+    """Abstract: what the command line prints as one message, without a traceback."""
+
+    exit_code: ClassVar[int]
+
+
+class WorkError(CnnlabError):
+    """The request was sound, and the work failed: a diverged loss, a full disk, a broken download."""
+
+    exit_code = 1
+
+
+class RequestError(CnnlabError):
+    """The request itself was wrong: a missing file, an unknown name, a value out of range."""
+
+    exit_code = 2
+
+
+class ShapeError(CnnlabError):
+    """A layer does not fit its input; whoever built the layer adds the place (see `cnnlab.models.build`)."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One mistake: where it stands and what is wrong with it."""
+
+    place: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}" if self.place else self.message
+
+
+class ConfigError(CnnlabError):
+    """Every mistake found in a config, in the order in which it stands there."""
+
+    exit_code = 2
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """` Did you mean 'conv'?` where one of `known` is near `word`, otherwise an empty string."""
+    near = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f" Did you mean '{near[0]}'?" if near else ""
+
+
+def unknown(what: str, word: str, known: Iterable[str]) -> str:
+    """`no layer 'cov'; known: conv, … Did you mean 'conv'?`: the sentence for a name that is not there."""
+    names = list(known)
+    listed = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "") if names else "none"
+    return f"no {what} '{word}'; known: {listed}.{did_you_mean(word, names)}"

@@ -1,0 +1,244 @@
+"""YAML with places: every scalar is text, and every value knows its file, line and column.
+
+PyYAML's guesses (`1e-3` a string, `no` False, `017` fifteen, a repeated key silently winning) never happen here, because
+the tree is built from the parser's events; pydantic turns text into the wanted type. Anchors, aliases and merge keys
+work; tags do not. Depth and size are bounded, so no file can exhaust the machine.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from cnnlab.core.errors import ConfigError, Problem, RequestError
+
+MAX_DEPTH = 48
+MAX_VALUES = 50_000
+NULLS = {"", "~", "null", "Null", "NULL"}
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A place: `source:line:column`, counted from 1; or the source alone (a command-line override) with line 0."""
+
+    source: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.source}:{self.line}:{self.column}" if self.line else self.source
+
+
+class Text(str):
+    """A scalar as it was written."""
+
+    mark: Mark
+
+    def __new__(cls, text: str, mark: Mark) -> "Text":
+        self = super().__new__(cls, text)
+        self.mark = mark
+        return self
+
+
+class Items(list["Value"]):
+    """A YAML sequence."""
+
+    def __init__(self, items: Sequence["Value"], mark: Mark) -> None:
+        super().__init__(items)
+        self.mark = mark
+
+
+class Table(dict[str, "Value"]):
+    """A YAML mapping; `marks` has the place of each key."""
+
+    def __init__(self, mark: Mark) -> None:
+        super().__init__()
+        self.mark = mark
+        self.marks: dict[str, Mark] = {}
+
+    def put(self, key: str, value: "Value", mark: Mark) -> None:
+        """Set `key` and the place where it is written."""
+        self[key] = value
+        self.marks[key] = mark
+
+
+type_of_value = Text | Items | Table | None
+Value = type_of_value
+
+
+def mark_at(value: object, path: Sequence[str | int]) -> Mark | None:
+    """The place of what `path` leads to, or of the nearest thing above it that has one."""
+    mark: Mark | None = getattr(value, "mark", None)
+    for step in path:
+        if isinstance(value, Table) and isinstance(step, str) and step in value:
+            mark, value = value.marks[step], value[step]
+        elif isinstance(value, Items) and isinstance(step, int) and step < len(value):
+            value = value[step]
+            mark = getattr(value, "mark", None) or mark
+        else:
+            break
+    return mark
+
+
+def load(path: Path) -> Table:
+    """Read a YAML file whose top level is a mapping.
+
+    Raises: RequestError when the file cannot be read; ConfigError when it is not YAML, with every place.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise RequestError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise RequestError(f"{path}: is a folder, expected a YAML file") from None
+    except OSError as error:
+        raise RequestError(f"{path}: cannot be read: {error.strerror}") from None
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise RequestError(f"{path}: is not UTF-8 text (byte {error.start}); is it a YAML file?") from None
+    return parse(text, str(path))
+
+
+def parse(text: str, source: str) -> Table:
+    """The mapping that `text` holds; `source` names it in places."""
+    reader = _Reader(source)
+    try:
+        value = reader.read(text)
+    except yaml.MarkedYAMLError as error:
+        raise ConfigError([_syntax_problem(error, source, text)]) from None
+    except yaml.reader.ReaderError as error:
+        place = Mark(source, text.count("\n", 0, error.position) + 1, 1)
+        raise ConfigError(
+            [Problem(str(place), f"the character #x{error.character:04x} is not allowed in YAML")]
+        ) from None
+    problems = list(reader.problems)
+    if not problems and not isinstance(value, Table):
+        found = {Items: "a list", Text: "a single word"}.get(type(value))  # type: ignore[arg-type]
+        message = f"is {found}" if found else "is empty"
+        problems = [Problem(source, f"{message}, expected a mapping such as 'data: shapes'")]
+    if problems:
+        raise ConfigError(problems)
+    assert isinstance(value, Table)
+    return value
+
+
+def _syntax_problem(error: yaml.MarkedYAMLError, source: str, text: str) -> Problem:
+    at = error.problem_mark or error.context_mark
+    place = Mark(source, at.line + 1, at.column + 1) if at else Mark(source)
+    lines = text.splitlines()
+    if at and at.line < len(lines) and "\t" in lines[at.line][: at.column + 1]:
+        return Problem(str(place), "a tab; YAML is indented with spaces")
+    context = f" ({error.context})" if error.context else ""
+    return Problem(str(place), f"not YAML: {error.problem}{context}")
+
+
+class _Reader:
+    """Builds the tree from events, without recursion into the text's own depth beyond MAX_DEPTH."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.problems: list[Problem] = []
+        self.anchors: dict[str, Value] = {}
+        self.open_anchors: set[str] = set()
+        self.count = 0
+
+    def read(self, text: str) -> Value:
+        self.events = yaml.parse(text, Loader=yaml.SafeLoader)
+        value: Value = None
+        documents = 0
+        for event in self.events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                documents += 1
+                if documents > 1:
+                    self._refuse(event, "a second document ('---'); a config is one document")
+                value = self._value(next(self.events), 1)
+        return value
+
+    def _mark(self, event: yaml.Event) -> Mark:
+        start = event.start_mark
+        return Mark(self.source, start.line + 1, start.column + 1)
+
+    def _refuse(self, event: yaml.Event, message: str) -> None:
+        """A mistake after which reading on makes no sense."""
+        raise ConfigError([*self.problems, Problem(str(self._mark(event)), message)])
+
+    def _value(self, event: yaml.Event, depth: int) -> Value:
+        self.count += 1
+        if depth > MAX_DEPTH:
+            self._refuse(event, f"nested more than {MAX_DEPTH} levels deep")
+        if self.count > MAX_VALUES:
+            self._refuse(event, f"more than {MAX_VALUES:,} values")
+        if isinstance(event, yaml.AliasEvent):
+            return self._alias(event)
+        assert isinstance(event, yaml.ScalarEvent | yaml.SequenceStartEvent | yaml.MappingStartEvent)
+        if event.tag not in (None, "!"):
+            self.problems.append(Problem(str(self._mark(event)), f"the tag '{event.tag}' is not allowed; write the value alone"))
+        if event.anchor:
+            self.open_anchors.add(event.anchor)
+        value: Value
+        if isinstance(event, yaml.ScalarEvent):
+            plain_null = event.implicit[0] and event.value in NULLS
+            value = None if plain_null else Text(event.value, self._mark(event))
+        elif isinstance(event, yaml.SequenceStartEvent):
+            value = self._items(event, depth)
+        else:
+            value = self._table(event, depth)
+        if event.anchor:
+            self.open_anchors.discard(event.anchor)
+            self.anchors[event.anchor] = value
+        return value
+
+    def _alias(self, event: yaml.AliasEvent) -> Value:
+        name = str(event.anchor)
+        if name in self.open_anchors:
+            self._refuse(event, f"the alias '*{name}' stands inside its own anchor '&{name}'")
+        if name not in self.anchors:
+            self._refuse(event, f"the alias '*{name}' has no anchor '&{name}' before it")
+        value = self.anchors[name]
+        self.count += _size(value)
+        return value
+
+    def _items(self, event: yaml.SequenceStartEvent, depth: int) -> Items:
+        items = Items([], self._mark(event))
+        for inner in self.events:
+            if isinstance(inner, yaml.SequenceEndEvent):
+                break
+            items.append(self._value(inner, depth + 1))
+        return items
+
+    def _table(self, event: yaml.MappingStartEvent, depth: int) -> Table:
+        table = Table(self._mark(event))
+        merged: list[Table] = []
+        for inner in self.events:
+            if isinstance(inner, yaml.MappingEndEvent):
+                break
+            if not isinstance(inner, yaml.ScalarEvent):
+                self._refuse(inner, "a key must be a single word")
+            assert isinstance(inner, yaml.ScalarEvent)
+            mark, key = self._mark(inner), inner.value
+            value = self._value(next(self.events), depth + 1)
+            if key == "<<":
+                parts = value if isinstance(value, Items) else [value]
+                merged += [part for part in parts if isinstance(part, Table)]
+                if not all(isinstance(part, Table) for part in parts):
+                    self.problems.append(Problem(str(mark), "'<<' merges mappings; this is none"))
+            elif key in table:
+                first = table.marks[key]
+                self.problems.append(Problem(str(mark), f"'{key}' is given twice; first on line {first.line}"))
+            else:
+                table.put(key, value, mark)
+        for part in merged:
+            for key, value in part.items():
+                if key not in table:
+                    table.put(key, value, part.marks[key])
+        return table
+
+
+def _size(value: Value) -> int:
+    if isinstance(value, Table):
+        return 1 + sum(map(_size, value.values()))
+    if isinstance(value, Items):
+        return 1 + sum(map(_size, value))
+    return 1

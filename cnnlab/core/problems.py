@@ -1,0 +1,113 @@
+"""pydantic's errors in our words, each with its place in the YAML."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from cnnlab.core.errors import Problem, did_you_mean
+from cnnlab.core.located import Mark, mark_at
+
+EXPECTED = {
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "int_parsing_size": "a whole number of reasonable size",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "string_type": "a text",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than": "less than {lt}",
+    "less_than_equal": "at most {le}",
+    "multiple_of": "a multiple of {multiple_of}",
+    "too_short": "at least {min_length} of them",
+    "too_long": "at most {max_length} of them",
+    "string_too_short": "at least {min_length} characters",
+    "string_pattern_mismatch": "text that matches {pattern}",
+    "literal_error": "{expected}",
+    "none_required": "nothing",
+}
+
+
+def problems_of(error: ValidationError, value: object, mark: Mark | None, model: type[BaseModel], what: str) -> list[Problem]:
+    """The mistakes that `error` found in `value`, which stands at `mark` and was read as `model`.
+
+    `what` names the thing in messages, such as "layer 'conv'".
+    """
+    found = []
+    for detail in error.errors(include_url=False):
+        path = detail["loc"]
+        place = mark_at(value, path) or mark
+        found.append(Problem(str(place) if place else "", _message(detail, model, what)))
+    return list(dict.fromkeys(found))
+
+
+def _message(detail: ErrorDetails, model: type[BaseModel], what: str) -> str:
+    path, kind = detail["loc"], detail["type"]
+    names = [str(step) for step in path if isinstance(step, str)]
+    name = names[-1] if names else what
+    if kind in ("missing", "extra_forbidden"):
+        owner = _model_at(model, path[:-1])
+        known = list(owner.model_fields) if owner else []
+        of = what if len(path) == 1 else f"'{'.'.join(map(str, path[:-1]))}'"
+        if kind == "missing":
+            return f"{of} needs '{name}'{_hint(owner, name)}"
+        listed = f"it has {', '.join(known)}" if known else "it has none"
+        return f"no option '{name}' in {of}; {listed}.{did_you_mean(name, known)}"
+    if kind not in EXPECTED:
+        message = detail["msg"].removeprefix("Value error, ")
+        return f"'{name}': {message}" if names and kind not in ("unknown", "component") else message
+    context: Mapping[str, Any] = detail.get("ctx", {})
+    expected = EXPECTED[kind].format(**context)
+    given = _shown(detail["input"])
+    guess = did_you_mean(str(detail["input"]), expected.replace("'", "").replace(" or ", ", ").split(", "))
+    hint = guess if kind == "literal_error" else ""
+    return f"'{name}' is {given}, expected {expected}{'.' if hint else ''}{hint}"
+
+
+def _shown(value: object) -> str:
+    """How a wrong value is quoted: short, and by its YAML kind where it is a container."""
+    if value is None:
+        return "empty"
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list | tuple):
+        return f"a list of {len(value)}"
+    text = str(value)
+    return f"'{text}'" if len(text) <= 40 else f"'{text[:37]}…'"
+
+
+def _hint(owner: type[BaseModel] | None, name: str) -> str:
+    description = owner.model_fields[name].description if owner and name in owner.model_fields else None
+    return f" ({description})" if description else ""
+
+
+def _model_at(model: type[BaseModel], path: tuple[str | int, ...]) -> type[BaseModel] | None:
+    """The pydantic model that `path` leads to inside `model`, if it leads to one."""
+    for step in path:
+        if isinstance(step, int):
+            continue
+        if step not in model.model_fields:
+            return None
+        inner = next(_models_in(model.model_fields[step].annotation), None)
+        if inner is None:
+            return None
+        model = inner
+    return model
+
+
+def _models_in(annotation: object) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models_in(argument)
