@@ -1,0 +1,1 @@
+"""Pictures and labels: data sets, splits, augmentation, batches."""

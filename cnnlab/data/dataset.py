@@ -1,0 +1,101 @@
+"""A data set in memory: pictures as bytes, labels as numbers."""
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import platformdirs
+import torch
+from jaxtyping import Bool, Int64, UInt8
+from torch import Tensor
+
+from cnnlab.core.arithmetic import Shape
+from cnnlab.core.errors import RequestError
+
+Part = Literal["train", "test"]
+
+Track = Callable[[Iterable[Any], str, int], Iterable[Any]]
+"""Wraps a long iteration: (items, what is done, how many) → the same items, so that whoever iterates can show a bar."""
+
+
+def _untracked(items: Iterable[Any], what: str, total: int) -> Iterable[Any]:
+    return items
+
+
+@dataclass(frozen=True)
+class DataPlace:
+    """Where data sets lie, and whether they may be downloaded."""
+
+    root: Path
+    base: Path = field(default_factory=Path)
+    """What relative paths of the `folder` data set start from."""
+    download: bool = True
+    track: Track = _untracked
+
+    @staticmethod
+    def default(*, download: bool = True, track: Track = _untracked) -> "DataPlace":
+        """`$CNNLAB_DATA` where it is set, otherwise the user's cache folder."""
+        root = os.environ.get("CNNLAB_DATA") or platformdirs.user_cache_dir("cnnlab")
+        return DataPlace(Path(root).expanduser(), download=download, track=track)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Pictures with labels; everything has one entry per picture, in the same order.
+
+    Raises: RequestError when it is empty or its parts do not fit together.
+    """
+
+    name: str
+    part: Part
+    images: UInt8[Tensor, "n c h w"]
+    labels: Int64[Tensor, "n"]
+    classes: tuple[str, ...]
+    groups: tuple[str, ...] | None = None
+    """What must stay on one side of a split: a patient, a session, a location."""
+    paths: tuple[str, ...] | None = None
+    masks: Bool[Tensor, "n h w"] | None = None
+    """True where the object is."""
+    skipped: tuple[str, ...] = ()
+    """A sentence for each picture that could not be read."""
+
+    def __post_init__(self) -> None:
+        count = len(self.images)
+        if count == 0:
+            raise RequestError(f"the data set {self.name} ({self.part}) has no pictures")
+        for what in ("labels", "groups", "paths", "masks"):
+            values = getattr(self, what)
+            if values is not None and len(values) != count:
+                raise RequestError(f"the data set {self.name} has {count} pictures and {len(values)} {what}")
+        low, high = int(self.labels.min()), int(self.labels.max())
+        if low < 0 or high >= len(self.classes):
+            raise RequestError(
+                f"the data set {self.name} has labels {low} to {high}, and {len(self.classes)} classes: 0 to {len(self.classes) - 1}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def shape(self) -> Shape:
+        """(channels, height, width) of a picture, in pixels."""
+        _, channels, height, width = self.images.shape
+        return channels, height, width
+
+    def take(self, indices: Int64[Tensor, "k"]) -> "Dataset":
+        """The pictures at `indices`, in that order."""
+        chosen = indices.tolist()
+        return replace(
+            self,
+            images=self.images[indices],
+            labels=self.labels[indices],
+            groups=None if self.groups is None else tuple(self.groups[i] for i in chosen),
+            paths=None if self.paths is None else tuple(self.paths[i] for i in chosen),
+            masks=None if self.masks is None else self.masks[indices],
+        )
+
+    def counts(self) -> Int64[Tensor, "classes"]:
+        """How many pictures each class has."""
+        return torch.bincount(self.labels, minlength=len(self.classes))

@@ -1,0 +1,1 @@
+"""Networks: layers by name, built from a list with shapes flowing through."""

@@ -1,0 +1,26 @@
+"""Shapes in signatures are checked while tests run; one thread, so that two cores are enough for everybody."""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+from jaxtyping import install_import_hook
+
+install_import_hook(["cnnlab.data", "cnnlab.models", "cnnlab.training", "cnnlab.analysis"], "beartype.beartype")
+
+import pytest
+import torch
+
+torch.set_num_threads(1)
+
+CIFAR_FOLDER = "cifar-10-batches-py"
+
+
+@pytest.fixture(scope="session")
+def cifar_root() -> Path:
+    """The folder that holds the real CIFAR-10; the test is skipped where it is absent."""
+    root = Path(os.environ.get("CNNLAB_DATA", ""))
+    if not os.environ.get("CNNLAB_DATA") or not (root / CIFAR_FOLDER).is_dir():
+        pytest.skip(f"needs the real CIFAR-10: set CNNLAB_DATA to the folder that holds {CIFAR_FOLDER}/")
+    return root
