@@ -8,6 +8,7 @@ work; tags do not. Depth and size are bounded, so no file can exhaust the machin
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -41,15 +42,15 @@ class Text(str):
         return self
 
 
-class Items(list["Value"]):
+class Items(list[Any]):
     """A YAML sequence."""
 
-    def __init__(self, items: Sequence["Value"], mark: Mark) -> None:
+    def __init__(self, items: Sequence[Any], mark: Mark) -> None:
         super().__init__(items)
         self.mark = mark
 
 
-class Table(dict[str, "Value"]):
+class Table(dict[str, Any]):
     """A YAML mapping; `marks` has the place of each key."""
 
     def __init__(self, mark: Mark) -> None:
@@ -57,14 +58,13 @@ class Table(dict[str, "Value"]):
         self.mark = mark
         self.marks: dict[str, Mark] = {}
 
-    def put(self, key: str, value: "Value", mark: Mark) -> None:
+    def put(self, key: str, value: Any, mark: Mark) -> None:
         """Set `key` and the place where it is written."""
         self[key] = value
         self.marks[key] = mark
 
 
-type_of_value = Text | Items | Table | None
-Value = type_of_value
+Value = Text | Items | Table | None
 
 
 def mark_at(value: object, path: Sequence[str | int]) -> Mark | None:
@@ -103,9 +103,30 @@ def load(path: Path) -> Table:
 
 def parse(text: str, source: str) -> Table:
     """The mapping that `text` holds; `source` names it in places."""
-    reader = _Reader(source)
+    reader, value = _read(text, source)
+    problems = list(reader.problems)
+    if not problems and not isinstance(value, Table):
+        found = {Items: "a list", Text: "a single word"}.get(type(value))  # type: ignore[call-overload]
+        message = f"is {found}" if found else "is empty"
+        problems = [Problem(source, f"{message}, expected a mapping such as 'data: shapes'")]
+    if problems:
+        raise ConfigError(problems)
+    assert isinstance(value, Table)
+    return value
+
+
+def parse_value(text: str, mark: Mark) -> Value:
+    """Any YAML value, such as the right side of an override; everything in it stands at `mark`."""
+    reader, value = _read(text, mark.source, at=mark)
+    if reader.problems:
+        raise ConfigError(reader.problems)
+    return value
+
+
+def _read(text: str, source: str, at: Mark | None = None) -> tuple["_Reader", Value]:
+    reader = _Reader(source, at)
     try:
-        value = reader.read(text)
+        return reader, reader.read(text)
     except yaml.MarkedYAMLError as error:
         raise ConfigError([_syntax_problem(error, source, text)]) from None
     except yaml.reader.ReaderError as error:
@@ -113,15 +134,6 @@ def parse(text: str, source: str) -> Table:
         raise ConfigError(
             [Problem(str(place), f"the character #x{error.character:04x} is not allowed in YAML")]
         ) from None
-    problems = list(reader.problems)
-    if not problems and not isinstance(value, Table):
-        found = {Items: "a list", Text: "a single word"}.get(type(value))  # type: ignore[arg-type]
-        message = f"is {found}" if found else "is empty"
-        problems = [Problem(source, f"{message}, expected a mapping such as 'data: shapes'")]
-    if problems:
-        raise ConfigError(problems)
-    assert isinstance(value, Table)
-    return value
 
 
 def _syntax_problem(error: yaml.MarkedYAMLError, source: str, text: str) -> Problem:
@@ -137,8 +149,9 @@ def _syntax_problem(error: yaml.MarkedYAMLError, source: str, text: str) -> Prob
 class _Reader:
     """Builds the tree from events, without recursion into the text's own depth beyond MAX_DEPTH."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, at: Mark | None = None) -> None:
         self.source = source
+        self.at = at
         self.problems: list[Problem] = []
         self.anchors: dict[str, Value] = {}
         self.open_anchors: set[str] = set()
@@ -158,6 +171,8 @@ class _Reader:
 
     def _mark(self, event: yaml.Event) -> Mark:
         start = event.start_mark
+        if self.at or not start:
+            return self.at or Mark(self.source)
         return Mark(self.source, start.line + 1, start.column + 1)
 
     def _refuse(self, event: yaml.Event, message: str) -> None:
@@ -174,7 +189,9 @@ class _Reader:
             return self._alias(event)
         assert isinstance(event, yaml.ScalarEvent | yaml.SequenceStartEvent | yaml.MappingStartEvent)
         if event.tag not in (None, "!"):
-            self.problems.append(Problem(str(self._mark(event)), f"the tag '{event.tag}' is not allowed; write the value alone"))
+            self.problems.append(
+                Problem(str(self._mark(event)), f"the tag '{event.tag}' is not allowed; write the value alone")
+            )
         if event.anchor:
             self.open_anchors.add(event.anchor)
         value: Value
@@ -198,7 +215,9 @@ class _Reader:
             self._refuse(event, f"the alias '*{name}' has no anchor '&{name}' before it")
         value = self.anchors[name]
         self.count += _size(value)
-        return value
+        if self.count > MAX_VALUES:
+            self._refuse(event, f"more than {MAX_VALUES:,} values")
+        return _copy(value)
 
     def _items(self, event: yaml.SequenceStartEvent, depth: int) -> Items:
         items = Items([], self._mark(event))
@@ -234,6 +253,18 @@ class _Reader:
                 if key not in table:
                     table.put(key, value, part.marks[key])
         return table
+
+
+def _copy(value: Value) -> Value:
+    """A copy of its own for each alias, so that an edit of one leaves the others alone."""
+    if isinstance(value, Table):
+        table = Table(value.mark)
+        for key, inner in value.items():
+            table.put(key, _copy(inner), value.marks[key])
+        return table
+    if isinstance(value, Items):
+        return Items([_copy(item) for item in value], value.mark)
+    return value
 
 
 def _size(value: Value) -> int:

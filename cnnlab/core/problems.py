@@ -39,7 +39,9 @@ EXPECTED = {
 }
 
 
-def problems_of(error: ValidationError, value: object, mark: Mark | None, model: type[BaseModel], what: str) -> list[Problem]:
+def problems_of(
+    error: ValidationError, value: object, mark: Mark | None, model: type[BaseModel], what: str
+) -> list[Problem]:
     """The mistakes that `error` found in `value`, which stands at `mark` and was read as `model`.
 
     `what` names the thing in messages, such as "layer 'conv'".

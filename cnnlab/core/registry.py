@@ -194,7 +194,7 @@ class Chosen:
         if isinstance(value, str):
             return str(value), {}
         if isinstance(value, Mapping) and len(value) == 1:
-            (name, options), = value.items()
+            ((name, options),) = value.items()
             if options is None:
                 return str(name), {}
             if isinstance(options, Mapping):

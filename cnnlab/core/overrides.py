@@ -1,0 +1,117 @@
+"""`training.epochs=3` on the command line: edits of the YAML tree, made before it is checked.
+
+A path goes through mappings by key, through lists by number (from 0), and through a component either way: both
+`optimizer.lr=0.1` and `optimizer.sgd.lr=0.1` reach the option of `optimizer: {sgd: {lr: …}}`. The value is YAML.
+"""
+
+from collections.abc import Sequence
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel
+
+from cnnlab.core.errors import ConfigError, Problem, unknown
+from cnnlab.core.located import Items, Mark, Table, Text, Value, parse_value
+from cnnlab.core.registry import Chosen, Registry
+
+
+class _Wrong(Exception):
+    """An override that cannot be applied; becomes a Problem."""
+
+
+def apply_overrides(tree: Table, overrides: Sequence[str], schema: type[BaseModel]) -> list[Problem]:
+    """Edit `tree` in place, which has the shape of `schema`; returns the overrides that do not fit."""
+    problems = []
+    for text in overrides:
+        mark = Mark(f"override '{text}'")
+        try:
+            path, equals, written = text.partition("=")
+            if not equals or not path:
+                raise _Wrong("expected KEY=VALUE, such as training.epochs=3")
+            _set(tree, schema, path.split("."), parse_value(written, mark), mark)
+        except _Wrong as error:
+            problems.append(Problem(str(mark), str(error)))
+        except ConfigError as error:
+            problems.extend(Problem(str(mark), problem.message) for problem in error.problems)
+    return problems
+
+
+def _set(table: Table, schema: type[BaseModel], path: Sequence[str], value: Value, mark: Mark) -> None:
+    """Put `value` where `path` leads inside `table`, making the mappings on the way."""
+    key, rest = path[0], path[1:]
+    if key not in schema.model_fields:
+        raise _Wrong(unknown("option", key, schema.model_fields))
+    field = schema.model_fields[key]
+    annotation = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation  # type: ignore[name-defined]
+    if not rest:
+        table.put(key, value, mark)
+    else:
+        default = field.default if isinstance(field.default, str) else None
+        inner = _changed(table.get(key), annotation, rest, value, mark, default, key)
+        table.put(key, inner, table.marks.get(key, mark))
+
+
+def _changed(
+    node: Value, annotation: Any, path: Sequence[str], value: Value, mark: Mark, default: str | None, key: str
+) -> Value:
+    """`node`, which is read as `annotation`, with `value` at `path` inside it."""
+    if not path:
+        return value
+    annotation, metadata = _bare(annotation)
+    chosen = next((m for m in metadata if isinstance(m, Chosen)), None)
+    if chosen:
+        return _changed_component(node, chosen.kind, path, value, mark, default, key)
+    if get_origin(annotation) is list:
+        items = Items(node if isinstance(node, Items) else [], mark)
+        if not path[0].isdigit() or int(path[0]) >= len(items):
+            raise _Wrong(f"'{key}' is a list of {len(items)}, counted from 0; '{path[0]}' is not in it")
+        index = int(path[0])
+        items[index] = _changed(items[index], get_args(annotation)[0], path[1:], value, mark, None, f"{key}.{index}")
+        return items
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        table = node if isinstance(node, Table) else Table(mark)
+        _set(table, annotation, path, value, mark)
+        return table
+    raise _Wrong(f"'{key}' is a value and has no '{path[0]}'")
+
+
+def _changed_component(
+    node: Value, kind: str, path: Sequence[str], value: Value, mark: Mark, default: str | None, key: str
+) -> Value:
+    """`name`, `{name: options}` or nothing, with an option set."""
+    if isinstance(node, Table) and len(node) == 1:
+        name, options = next(iter(node.items()))
+        place = node.marks[name]
+    elif isinstance(node, Text) or (node is None and default):
+        name, options, place = str(node or default), None, getattr(node, "mark", mark)
+    else:
+        raise _Wrong(f"'{key}' is not set; name one first: {key}=NAME")
+    if path[0] == name:
+        path = path[1:]
+    registry = Registry.of(kind)
+    if not path or name not in registry:
+        raise _Wrong(f"'{key}' is a {kind}; write {key}.OPTION=VALUE or {key}=NAME")
+    table = options if isinstance(options, Table) else Table(place)
+    entry = registry[name]
+    if path[0] not in entry.options.model_fields:
+        raise _Wrong(unknown(f"option of {kind} '{name}'", path[0], entry.options.model_fields))
+    _set(table, entry.options, path, value, mark)
+    outer = Table(place)
+    outer.put(name, table, place)
+    return outer
+
+
+def _bare(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
+    """Without Annotated and `| None`; with the metadata found on the way."""
+    metadata: tuple[Any, ...] = ()
+    while True:
+        if get_origin(annotation) is Annotated:
+            annotation, *more = get_args(annotation)
+            metadata += tuple(more)
+        elif get_origin(annotation) in (Union, UnionType):
+            parts = [part for part in get_args(annotation) if part is not NoneType]
+            if len(parts) != 1:
+                return annotation, metadata
+            annotation = parts[0]
+        else:
+            return annotation, metadata

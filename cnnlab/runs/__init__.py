@@ -1,0 +1,1 @@
+"""A run's folder: written by one, read by many."""

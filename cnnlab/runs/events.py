@@ -1,0 +1,46 @@
+"""A run's TensorBoard events."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+import torch
+from torch import Tensor, nn
+from torch.utils.tensorboard import SummaryWriter
+from torch.utils.tensorboard.summary import hparams
+
+
+class EventLog:
+    """The SummaryWriter of a run; after a resume, events past `step` are purged so that curves do not double."""
+
+    def __init__(self, folder: Path, *, step: int = 0) -> None:
+        self.writer = SummaryWriter(str(folder), purge_step=step + 1 if step else None)
+
+    def __enter__(self) -> "EventLog":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.writer.close()
+
+    def scalars(self, values: Mapping[str, float | None], step: int) -> None:
+        """One point of each curve; None is left out."""
+        for name, value in values.items():
+            if value is not None:
+                self.writer.add_scalar(name, value, step)
+
+    def graph(self, model: nn.Module, images: Tensor) -> None:
+        """The network as a graph, traced on `images` [n, c, h, w]."""
+        training = model.training
+        model.eval()
+        with torch.no_grad():
+            self.writer.add_graph(model, images)
+        model.train(training)
+
+    def hyperparameters(self, values: Mapping[str, str | float | bool], metrics: Mapping[str, float]) -> None:
+        """The hparams table with the final metrics, in this same run (`add_hparams` would make a second one)."""
+        for summary in hparams(dict(values), dict(metrics)):
+            self.writer.file_writer.add_summary(summary)  # type: ignore[union-attr]
+        for name, value in metrics.items():
+            self.writer.add_scalar(name, value)

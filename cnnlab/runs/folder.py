@@ -1,0 +1,111 @@
+"""Runs that exist: opening one writes nothing.
+
+runs/NAME/
+  config.yaml      the resolved config             run.json       what was run and how it ended
+  metrics.jsonl    a line per point of the curves  tensorboard/   the same as events
+  checkpoints/     last.pt (everything), last.safetensors and best.safetensors (weights to evaluate)
+  reports/         pictures, tables and pages      plugins/       copies of the plugins that were used
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from torch import Tensor
+
+from cnnlab.config import Config, check_config
+from cnnlab.core.errors import RequestError, did_you_mean
+from cnnlab.core.located import load
+from cnnlab.runs.record import RunRecord
+from cnnlab.training.checkpoints import load_weights_file
+
+WhichWeights = Literal["best", "last"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's folder, read only."""
+
+    path: Path
+
+    @staticmethod
+    def open(name: str | Path, root: Path) -> "Run":
+        """The run of that name under `root`, or the run in that folder.
+
+        Raises: RequestError when there is none (with the nearest name), or when it is not a run.
+        """
+        given = Path(name)
+        path = next((p for p in (given, root / given) if p.is_dir()), None)
+        if path is None:
+            known = sorted(p.name for p in root.iterdir() if p.is_dir()) if root.is_dir() else []
+            raise RequestError(f"no run '{name}' under {root}.{did_you_mean(str(name), known)}")
+        run = Run(path)
+        _ = run.record  # a folder without a readable record is no run
+        return run
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.path.resolve().name
+
+    @cached_property
+    def record(self) -> RunRecord:
+        """`run.json`."""
+        return RunRecord.read(self.path / "run.json")
+
+    def config(self, *, allow_plugins: bool = False) -> Config:
+        """`config.yaml`, checked.
+
+        Raises: RequestError, ConfigError when it is missing or does not fit this version.
+        """
+        tree = load(self.path / "config.yaml")
+        return check_config(tree, [], default_name=self.name, base=self.path, allow_plugins=allow_plugins)
+
+    def weights(self, which: WhichWeights = "best") -> tuple[dict[str, Tensor], Mapping[str, Any]]:
+        """Weights to evaluate, and the facts stored with them (epoch, val_accuracy).
+
+        Raises: RequestError when the run has none yet, or the file is damaged.
+        """
+        path = self.path / "checkpoints" / f"{which}.safetensors"
+        if not path.exists():
+            status = self.record.outcome.status
+            raise RequestError(f"the run {self.name} ({status}) has no {which} weights yet: {path} is missing")
+        return load_weights_file(path)
+
+    @property
+    def last_state(self) -> Path:
+        """The checkpoint that training resumes from."""
+        return self.path / "checkpoints" / "last.pt"
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """The lines of `metrics.jsonl`; a last line that was cut off is left out."""
+        path = self.path / "metrics.jsonl"
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        points = []
+        for number, line in enumerate(lines, 1):
+            try:
+                points.append(json.loads(line))
+            except ValueError:
+                if number < len(lines):
+                    raise RequestError(f"{path}:{number}: damaged: not JSON") from None
+        return points
+
+    def epochs(self) -> list[dict[str, Any]]:
+        """The points of `metrics.jsonl` that close an epoch."""
+        return [point for point in self.metrics() if point.get("kind") == "epoch"]
+
+
+def all_runs(root: Path) -> tuple[list[Run], list[str]]:
+    """Every run under `root`, oldest first, and a sentence for each folder that is not a readable run."""
+    runs, others = [], []
+    for path in sorted(root.iterdir()) if root.is_dir() else []:
+        if not path.is_dir() or path.name.startswith("."):
+            continue
+        try:
+            runs.append(Run.open(path, root))
+        except RequestError as error:
+            others.append(str(error))
+    return sorted(runs, key=lambda run: run.record.started), others

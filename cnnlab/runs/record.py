@@ -1,0 +1,128 @@
+"""`run.json`: what was run, on what, and how it ended."""
+
+import json
+import platform
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+from cnnlab.core.errors import RequestError
+from cnnlab.core.files import write_whole
+
+FORMAT = 1
+Status = Literal["running", "finished", "interrupted", "paused", "stopped-early", "out-of-time", "diverged", "failed"]
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """What the network was trained on; enough to preprocess a new picture as in training."""
+
+    name: str
+    classes: tuple[str, ...]
+    shape: tuple[int, ...]
+    """(channels, height, width) of a picture, in pixels."""
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    train: int
+    validation: int
+    skipped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How the run stands; accuracies in 0..1, times in seconds."""
+
+    status: Status = "running"
+    epochs: int = 0
+    step: int = 0
+    val_accuracy: float | None = None
+    """Of the best epoch on the validation part."""
+    best_epoch: int = 0
+    train_seconds: float = 0.0
+    wall_seconds: float = 0.0
+    diagnosis: str | None = None
+    message: str | None = None
+    """The error that ended the run, if one did."""
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """The content of `run.json`."""
+
+    name: str
+    command: str
+    started: str
+    seed: int
+    device: str
+    parameters: int
+    data: DataFacts
+    commit: str | None
+    versions: Mapping[str, str]
+    outcome: Outcome = field(default_factory=Outcome)
+    format: int = FORMAT
+
+    def ended(self, **changes: Any) -> "RunRecord":
+        """The same record with another outcome."""
+        return replace(self, outcome=replace(self.outcome, **changes))
+
+    def write(self, path: Path) -> None:
+        """Write it as JSON, whole."""
+        write_whole(path, json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n")
+
+    @staticmethod
+    def read(path: Path) -> "RunRecord":
+        """Read `run.json`.
+
+        Raises: RequestError when it is missing, damaged, or of a later version of cnnlab.
+        """
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise RequestError(f"{path.parent}: not a run of cnnlab: it has no run.json") from None
+        except (OSError, ValueError) as error:
+            raise RequestError(f"{path}: damaged: {error}") from None
+        if not isinstance(content, dict) or content.get("format") != FORMAT:
+            found = content.get("format") if isinstance(content, dict) else type(content).__name__
+            raise RequestError(f"{path}: of format {found}; this version reads format {FORMAT}")
+        try:
+            data = {k: tuple(v) if isinstance(v, list) else v for k, v in content.pop("data").items()}
+            outcome = Outcome(**content.pop("outcome"))
+            return RunRecord(data=DataFacts(**data), outcome=outcome, **content)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise RequestError(f"{path}: damaged: {error}") from None
+
+
+def new_record(
+    *, name: str, command: Sequence[str], seed: int, device: str, parameters: int, data: DataFacts
+) -> RunRecord:
+    """A record of now: time, commit and versions are looked up."""
+    versions = {package: version(package) for package in ("cnnlab", "torch", "torchvision")}
+    versions |= {"python": platform.python_version(), "platform": platform.platform()}
+    return RunRecord(
+        name=name,
+        command=" ".join(command),
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        seed=seed,
+        device=device,
+        parameters=parameters,
+        data=data,
+        commit=_git_commit(),
+        versions=versions,
+    )
+
+
+def _git_commit() -> str | None:
+    """The commit of the working folder, with `+` where it has uncommitted changes; None outside a repository."""
+    git = shutil.which("git")
+    if git is None:
+        return None
+    head = subprocess.run([git, "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    if head.returncode:
+        return None
+    status = subprocess.run([git, "status", "--porcelain", "-uno"], capture_output=True, text=True, check=False)
+    return head.stdout.strip() + ("+" if status.stdout.strip() else "")

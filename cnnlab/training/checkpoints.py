@@ -1,0 +1,68 @@
+"""Checkpoints: written whole, and read without ever running code from the file."""
+
+import json
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from cnnlab.core.errors import RequestError
+from cnnlab.core.files import write_with
+
+
+def save_state(path: Path, state: Mapping[str, Any]) -> None:
+    """Write a training state (tensors and plain values)."""
+    write_with(path, lambda temporary: torch.save(dict(state), temporary))
+
+
+def load_state(path: Path, device: torch.device) -> dict[str, Any]:
+    """Read a training state onto `device`, with `weights_only=True`: pickled code is refused.
+
+    Raises: RequestError for a file that is missing, damaged, or no plain checkpoint.
+    """
+    try:
+        state = torch.load(path, map_location=device, weights_only=True)
+    except FileNotFoundError:
+        raise RequestError(f"{path}: no such checkpoint") from None
+    except pickle.UnpicklingError:
+        raise RequestError(
+            f"{path}: refused: it holds more than tensors and plain values, and could run code"
+        ) from None
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        raise RequestError(f"{path}: a damaged checkpoint ({_first_line(error)})") from None
+    if not isinstance(state, dict):
+        raise RequestError(f"{path}: not a checkpoint of cnnlab: it holds a {type(state).__name__}")
+    return state
+
+
+def save_weights(path: Path, weights: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+    """Write weights as safetensors; `facts` (JSON) go into its header: classes, statistics, epoch, metric."""
+    plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in weights.items()}
+    write_with(path, lambda temporary: save_file(plain, temporary, metadata={"cnnlab": json.dumps(dict(facts))}))
+
+
+def load_weights_file(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Weights and facts of a safetensors file, on the CPU.
+
+    Raises: RequestError for a file that is missing, damaged or not written by cnnlab.
+    """
+    try:
+        weights = load_file(path)
+        with safetensors.safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+    except FileNotFoundError:
+        raise RequestError(f"{path}: no such weights") from None
+    except (safetensors.SafetensorError, OSError) as error:
+        raise RequestError(f"{path}: damaged weights ({_first_line(error)})") from None
+    if "cnnlab" not in metadata:
+        raise RequestError(f"{path}: weights that cnnlab did not write: the header lacks its facts")
+    return weights, json.loads(metadata["cnnlab"])
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

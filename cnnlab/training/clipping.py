@@ -1,0 +1,48 @@
+"""Gradient clipping by name."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from cnnlab.core.quantities import PositiveNumber
+from cnnlab.training.registry import CLIPPINGS
+
+Clipping = Callable[[Sequence[nn.Parameter]], None]
+
+
+@CLIPPINGS.register("norm")
+def norm(*, maximum: PositiveNumber = 1.0) -> Clipping:
+    """Scale all gradients together so that their Euclidean norm is at most `maximum` (Pascanu 2013, arXiv:1211.5063)."""
+
+    def clip(parameters: Sequence[nn.Parameter]) -> None:
+        torch.nn.utils.clip_grad_norm_(parameters, maximum)
+
+    return clip
+
+
+@CLIPPINGS.register("adaptive")
+def adaptive(*, factor: PositiveNumber = 0.01, eps: PositiveNumber = 1e-3) -> Clipping:
+    """Each output unit's gradient at most `factor` times its weights' norm (Brock 2021, arXiv:2102.06171, eq. 3).
+
+    A unit is one row of the weight, all its other axes together; a bias or a scale is one unit an entry. `eps` stands in
+    for the norm of weights near zero.
+    """
+
+    def clip(parameters: Sequence[nn.Parameter]) -> None:
+        for parameter in parameters:
+            if parameter.grad is None:
+                continue
+            largest = factor * _unit_norms(parameter.detach()).clamp(min=eps)
+            norms = _unit_norms(parameter.grad)
+            parameter.grad.mul_((largest / norms.clamp(min=1e-6)).clamp(max=1.0))
+
+    return clip
+
+
+def _unit_norms(values: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+    """The norm of each unit, in a shape that broadcasts over `values`."""
+    if values.ndim <= 1:
+        return values.abs()
+    return torch.linalg.vector_norm(values, dim=tuple(range(1, values.ndim)), keepdim=True)
