@@ -1,0 +1,177 @@
+"""From a list of layers to a network: shapes flow through, and a layer that does not fit is an error with its place.
+
+Output shapes come from running what was built on meta tensors: they have a shape and no values, so nothing is
+computed, and a layer that a user wrote needs no shape rule.
+"""
+
+import traceback
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from cnnlab.core.arithmetic import Shape
+from cnnlab.core.errors import Problem, RequestError, ShapeError
+from cnnlab.core.located import Mark
+from cnnlab.core.registry import Component
+
+LAYER_FAILURES = (
+    ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, NameError, RuntimeError, TypeError,
+    ValueError,
+)  # fmt: skip
+"""What a layer's own code may raise while it is built: torch's errors, and the mistakes of a user's layer."""
+
+
+@final
+class Model(nn.Sequential):
+    """A network: named layers in a row, for pictures of `input_shape` (channels, height, width) and `classes` classes.
+
+    Other heights and widths work too unless a layer is bound to one (`flatten`, `locally_connected`).
+    """
+
+    input_shape: Shape
+    classes: int
+
+    def __init__(self, layers: "OrderedDict[str, nn.Module]", *, input_shape: Shape, classes: int) -> None:
+        super().__init__(layers)
+        self.input_shape = input_shape
+        self.classes = classes
+
+    def forward(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n classes"]:
+        """(n, channels, height, width), normalised → (n, classes): a score (logit) per class."""
+        scores: Tensor = super().forward(images)
+        return scores
+
+    def __getitem__(self, index: Any) -> Any:
+        """One layer; a slice gives the layers in a plain `nn.Sequential`, which is no whole model."""
+        if isinstance(index, slice):
+            return nn.Sequential(OrderedDict(list(self._modules.items())[index]))
+        return super().__getitem__(index)
+
+
+def build(layers: Sequence[Component], shape: Shape, *, classes: int) -> Model:
+    """The network of `layers` for pictures of `shape` (channels, height, width).
+
+    Its layers are named by kind and count: conv1, relu1, conv2, …; weights are PyTorch's defaults, from the global
+    generator.
+
+    Raises: RequestError, with the place in the YAML where it is known, for a layer that does not fit its input, a
+    layer whose own code fails, and a list that does not end with one score per class.
+    """
+    if not layers:
+        raise RequestError("the model has no layers; the least is global_avg_pool and linear")
+    sequence, output = _sequence(layers, shape, classes=classes, owner=None, place=None)
+    if output != (classes,):
+        raise _located(layers[-1].mark, _wrong_end(layers[-1], output, classes))
+    return Model(OrderedDict(sequence.named_children()), input_shape=shape, classes=classes)
+
+
+def parameter_count(module: nn.Module) -> int:
+    """How many numbers are learned; a parameter that is shared counts once."""
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def output_shape(module: nn.Module, shape: Shape) -> Shape:
+    """The shape of one output of `module` for one input of `shape`, in eval mode; nothing is computed or changed.
+
+    Raises: TypeError or ValueError when the output is not a tensor with one row per input; what `module` raises.
+    """
+    modes = [(part, part.training) for part in module.modules()]
+    module.eval()
+    try:
+        output = _probe(module, shape)
+    finally:
+        for part, training in modes:
+            part.training = training
+    if not isinstance(output, Tensor):
+        raise TypeError(f"its output is {type(output).__name__}, expected a tensor")
+    if output.dim() < 2 or len(output) != PROBES:
+        raise ValueError(f"its output for {PROBES} inputs is {tuple(output.shape)}, expected ({PROBES}, …)")
+    return tuple(output.shape[1:])
+
+
+PROBES = 2
+"""Inputs in the trial run: more than one, so that a layer that loses the batch axis is found out."""
+
+
+def _probe(module: nn.Module, shape: Shape) -> Any:
+    state = dict(module.named_parameters()) | dict(module.named_buffers())
+    without_values = {name: torch.empty_like(tensor, device="meta") for name, tensor in state.items()}
+    with torch.no_grad():
+        try:
+            return functional_call(module, without_values, (torch.empty(PROBES, *shape, device="meta"),))
+        except RuntimeError:
+            # A user's layer may look at values, or hold a tensor that is no buffer: such a one is tried for real.
+            device = next((tensor.device for tensor in state.values()), torch.device("cpu"))
+            return module(torch.zeros(PROBES, *shape, device=device))
+
+
+def _sequence(
+    layers: Sequence[Component], shape: Shape, *, classes: int, owner: str | None, place: Mark | None
+) -> tuple[nn.Sequential, Shape]:
+    """Build `layers`, which stand in the layer `owner` (None: the model itself) at `place`, for inputs of `shape`."""
+    built: OrderedDict[str, nn.Module] = OrderedDict()
+    counts: dict[str, int] = {}
+    for index, layer in enumerate(layers):
+        mark = layer.mark or place
+        inner = partial(_sequence, classes=classes, owner=layer.name, place=mark)
+        which = f"layer '{layer.name}' ({_position(index, len(layers), owner)})"
+        module, shape = _one(layer, shape, classes, inner, which, mark)
+        counts[layer.name] = counts.get(layer.name, 0) + 1
+        name = f"{layer.name.replace('.', '_')}{counts[layer.name]}"
+        while name in built:  # a user's layers 'mix' and 'mix1' may meet
+            name += "_"
+        built[name] = module
+    return nn.Sequential(built), shape
+
+
+def _one(
+    layer: Component, shape: Shape, classes: int, inner: Callable[..., Any], which: str, mark: Mark | None
+) -> tuple[nn.Module, Shape]:
+    try:
+        module = layer.build(shape=shape, classes=classes, build=inner)
+        if not isinstance(module, nn.Module):
+            raise TypeError(f"it made {type(module).__name__}, expected a torch.nn.Module")
+        return module, output_shape(module, shape)
+    except ShapeError as error:
+        raise _located(mark, f"{which} does not fit: {error}") from error
+    except LAYER_FAILURES as error:
+        raise _located(mark, f"{which} fails on an input of shape {shape}: {_reason(error)}") from error
+
+
+def _reason(error: BaseException) -> str:
+    """`RuntimeError: its first line (mine.py:12)`, with the line of the code that raised it if that is not torch's."""
+    message = str(error).strip().split("\n", 1)[0]
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(_LIBRARIES)]
+    where = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {message}{where}"
+
+
+_LIBRARIES = (torch.__path__[0], __file__)
+
+
+def _located(mark: Mark | None, message: str) -> RequestError:
+    return RequestError(str(Problem(str(mark) if mark else "", message)))
+
+
+def _position(index: int, count: int, owner: str | None) -> str:
+    """`3rd of the model`, `2nd of 'residual'`, or `in 'conv_bn_act'` for a layer that stands there alone."""
+    if owner and count == 1:
+        return f"in '{owner}'"
+    number = index + 1
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending} of " + (f"'{owner}'" if owner else "the model")
+
+
+def _wrong_end(last: Component, output: Shape, classes: int) -> str:
+    ends = f"the model ends with '{last.name}', whose output is {output}; {classes} classes need ({classes},)"
+    if len(output) > 1:
+        return f"{ends}: add 'global_avg_pool' and 'linear' at the end"
+    if last.name == "linear":
+        return f"{ends}: leave out its 'features'"
+    return f"{ends}: add 'linear' at the end"

@@ -1,0 +1,56 @@
+"""Activations: elementwise, any shape, no parameters.
+
+None works in place: explanations read what went into a layer after it has run.
+"""
+
+from typing import Literal
+
+from torch import nn
+
+from cnnlab.core.quantities import NonNegativeNumber
+from cnnlab.models.registry import LAYERS
+
+
+@LAYERS.register("relu")
+def relu() -> nn.ReLU:
+    """y = max(0, x). Source: Nair & Hinton 2010; Krizhevsky et al. 2012."""
+    return nn.ReLU()
+
+
+@LAYERS.register("leaky_relu")
+def leaky_relu(*, slope: NonNegativeNumber = 0.01) -> nn.LeakyReLU:
+    """y = x where x > 0, otherwise slope·x. Source: Maas et al. 2013."""
+    return nn.LeakyReLU(slope)
+
+
+@LAYERS.register("gelu")
+def gelu(*, approximate: Literal["none", "tanh"] = "none") -> nn.GELU:
+    """y = x·Φ(x), Φ the normal distribution function. Source: Hendrycks & Gimpel 2016, arXiv:1606.08415.
+
+    `approximate: tanh` is 0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))).
+    """
+    return nn.GELU(approximate)
+
+
+@LAYERS.register("silu")
+def silu() -> nn.SiLU:
+    """y = x·σ(x), also called swish. Source: Elfwing et al. 2017, arXiv:1702.03118."""
+    return nn.SiLU()
+
+
+@LAYERS.register("hardswish")
+def hardswish() -> nn.Hardswish:
+    """y = x·min(max(x + 3, 0), 6)/6: silu without the exponential. Source: Howard et al. 2019, arXiv:1905.02244."""
+    return nn.Hardswish()
+
+
+@LAYERS.register("sigmoid")
+def sigmoid() -> nn.Sigmoid:
+    """y = 1/(1 + exp(−x)), between 0 and 1."""
+    return nn.Sigmoid()
+
+
+@LAYERS.register("tanh")
+def tanh() -> nn.Tanh:
+    """y = tanh(x), between −1 and 1: what LeNet used. Source: LeCun et al. 1998."""
+    return nn.Tanh()

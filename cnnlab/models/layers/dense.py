@@ -1,0 +1,41 @@
+"""The fully connected layer."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import PlainValidator, TypeAdapter, ValidationError, WithJsonSchema
+from torch import nn
+
+from cnnlab.core.arithmetic import Shape
+from cnnlab.core.quantities import Positive
+from cnnlab.models.layers.inputs import flat
+from cnnlab.models.registry import LAYERS
+
+_COUNT: TypeAdapter[int] = TypeAdapter(Positive)
+
+
+def _read(value: Any) -> Any:
+    if value == "classes":
+        return "classes"
+    try:
+        return _COUNT.validate_python(value)
+    except ValidationError:
+        message = f"a whole number above 0 or 'classes' (as many as there are classes) is expected, not '{value}'"
+        raise ValueError(message) from None
+
+
+Features = Annotated[
+    Literal["classes"] | int,
+    PlainValidator(_read),
+    WithJsonSchema({"anyOf": [{"const": "classes"}, {"type": "integer", "exclusiveMinimum": 0}]}),
+]
+"""A number of outputs, or as many as the data has classes."""
+
+
+@LAYERS.register("linear")
+def linear(shape: Shape, classes: int, *, features: Features = "classes", bias: bool = True) -> nn.Linear:
+    """Fully connected: y = W·x + b; as many outputs as classes unless `features` says otherwise.
+
+    (F,) → (features,). Parameters: F·features, and `features` biases. A picture has to be made flat before, by
+    `global_avg_pool` (any picture size) or `flatten` (one picture size).
+    """
+    return nn.Linear(flat(shape), classes if features == "classes" else features, bias=bias)
