@@ -1,0 +1,93 @@
+"""How sure a number is: intervals for a share of successes and for a mean over repeats."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist, fmean, stdev
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A confidence interval, in the unit of what it is an interval of."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class MeanInterval:
+    """The mean over repeats; with one repeat there is no deviation, and no interval."""
+
+    mean: float
+    deviation: float | None
+    """Sample standard deviation (n − 1 in the denominator)."""
+    interval: Interval | None
+    n: int
+
+
+def wilson_interval(successes: int, n: int, *, level: float = 0.95) -> Interval:
+    """The score interval of a share: sound near 0 and 1, where p ± 1.96·√(p(1−p)/n) leaves the unit interval.
+
+    E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927).
+
+    Raises: ValueError unless 0 ≤ successes ≤ n, n ≥ 1 and 0 < level < 1.
+    """
+    _check_level(level)
+    if n < 1 or not 0 <= successes <= n:
+        raise ValueError(f"{successes} successes of {n}: expected 0 to n of at least 1")
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    share = successes / n
+    scale = 1 + z * z / n
+    centre = (share + z * z / (2 * n)) / scale
+    half = z / scale * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    # At the ends the bound is exactly 0 or 1; rounding would miss it by 1e-17.
+    return Interval(0.0 if successes == 0 else centre - half, 1.0 if successes == n else centre + half)
+
+
+def mean_interval(values: Sequence[float], *, level: float = 0.95) -> MeanInterval:
+    """Mean, standard deviation and Student's t interval of independent repeats, such as seeds.
+
+    Raises: ValueError without values, or unless 0 < level < 1.
+    """
+    _check_level(level)
+    if not values:
+        raise ValueError("no values to average")
+    n, mean = len(values), fmean(values)
+    if n == 1:
+        return MeanInterval(mean, None, None, 1)
+    deviation = stdev(values)
+    half = student_quantile((1 + level) / 2, n - 1) * deviation / math.sqrt(n)
+    return MeanInterval(mean, deviation, Interval(mean - half, mean + half), n)
+
+
+def student_quantile(probability: float, freedom: int) -> float:
+    """The value under which Student's t with `freedom` degrees lies with `probability` (0.5 ≤ probability < 1)."""
+    if not 0.5 <= probability < 1 or freedom < 1:
+        raise ValueError(f"probability {probability} of 0.5 to 1, {freedom} degrees of freedom of at least 1")
+    low, high = 0.0, 1.0
+    while _student_cdf(high, freedom) < probability:
+        high *= 2
+    for _ in range(200):
+        middle = (low + high) / 2
+        if middle in (low, high):
+            break
+        low, high = (middle, high) if _student_cdf(middle, freedom) < probability else (low, middle)
+    return high
+
+
+def _student_cdf(t: float, freedom: int) -> float:
+    """P(T ≤ t) for t ≥ 0; the finite sums for whole degrees of freedom, Abramowitz & Stegun 26.7.3 and 26.7.4."""
+    angle = math.atan(t / math.sqrt(freedom))
+    cosine, sine = math.cos(angle), math.sin(angle)
+    odd = freedom % 2
+    term, total = cosine**odd, 0.0
+    for power in range(odd, freedom - 1, 2):
+        total += term
+        term *= (power + 1) / (power + 2) * cosine * cosine
+    inside = 2 / math.pi * (angle + sine * total) if odd else sine * total
+    return (1 + inside) / 2
+
+
+def _check_level(level: float) -> None:
+    if not 0 < level < 1:
+        raise ValueError(f"a confidence level of {level}: expected a number between 0 and 1, such as 0.95")
