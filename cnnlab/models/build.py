@@ -4,10 +4,12 @@ Output shapes come from running what was built on meta tensors: they have a shap
 computed, and a layer that a user wrote needs no shape rule.
 """
 
+import inspect
 import traceback
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, final
 
 import torch
@@ -65,10 +67,34 @@ def build(layers: Sequence[Component], shape: Shape, *, classes: int) -> Model:
     """
     if not layers:
         raise RequestError("the model has no layers; the least is global_avg_pool and linear")
-    sequence, output = _sequence(layers, shape, classes=classes, owner=None, place=None)
+    network, output = sequence(layers, shape, classes=classes)
     if output != (classes,):
         raise _located(layers[-1].mark, _wrong_end(layers[-1], output, classes))
-    return Model(OrderedDict(sequence.named_children()), input_shape=shape, classes=classes)
+    return Model(OrderedDict(network.named_children()), input_shape=shape, classes=classes)
+
+
+def sequence(
+    layers: Sequence[Component], shape: Shape, *, classes: int, owner: str | None = None, place: Mark | None = None
+) -> tuple[nn.Sequential, Shape]:
+    """Any list of layers for inputs of `shape`, whatever it ends with: (module, output shape).
+
+    `owner` and `place` tell errors which layer the list stands in, and where that is, if it is not the model's own.
+
+    Raises: RequestError as `build` does.
+    """
+    built: OrderedDict[str, nn.Module] = OrderedDict()
+    counts: dict[str, int] = {}
+    for index, layer in enumerate(layers):
+        mark = layer.mark or place
+        inner = partial(sequence, classes=classes, owner=layer.name, place=mark)
+        which = f"layer '{layer.name}' ({_position(index, len(layers), owner)})"
+        module, shape = _one(layer, shape, classes, inner, which, mark)
+        counts[layer.name] = counts.get(layer.name, 0) + 1
+        name = f"{layer.name.replace('.', '_')}{counts[layer.name]}"
+        while name in built:  # a user's layers 'mix' and 'mix1' may meet
+            name += "_"
+        built[name] = module
+    return nn.Sequential(built), shape
 
 
 def parameter_count(module: nn.Module) -> int:
@@ -111,25 +137,6 @@ def _probe(module: nn.Module, shape: Shape) -> Any:
             return module(torch.zeros(PROBES, *shape, device=device))
 
 
-def _sequence(
-    layers: Sequence[Component], shape: Shape, *, classes: int, owner: str | None, place: Mark | None
-) -> tuple[nn.Sequential, Shape]:
-    """Build `layers`, which stand in the layer `owner` (None: the model itself) at `place`, for inputs of `shape`."""
-    built: OrderedDict[str, nn.Module] = OrderedDict()
-    counts: dict[str, int] = {}
-    for index, layer in enumerate(layers):
-        mark = layer.mark or place
-        inner = partial(_sequence, classes=classes, owner=layer.name, place=mark)
-        which = f"layer '{layer.name}' ({_position(index, len(layers), owner)})"
-        module, shape = _one(layer, shape, classes, inner, which, mark)
-        counts[layer.name] = counts.get(layer.name, 0) + 1
-        name = f"{layer.name.replace('.', '_')}{counts[layer.name]}"
-        while name in built:  # a user's layers 'mix' and 'mix1' may meet
-            name += "_"
-        built[name] = module
-    return nn.Sequential(built), shape
-
-
 def _one(
     layer: Component, shape: Shape, classes: int, inner: Callable[..., Any], which: str, mark: Mark | None
 ) -> tuple[nn.Module, Shape]:
@@ -141,18 +148,19 @@ def _one(
     except ShapeError as error:
         raise _located(mark, f"{which} does not fit: {error}") from error
     except LAYER_FAILURES as error:
-        raise _located(mark, f"{which} fails on an input of shape {shape}: {_reason(error)}") from error
+        raise _located(mark, f"{which} fails on an input of shape {shape}: {_reason(error, layer)}") from error
 
 
-def _reason(error: BaseException) -> str:
-    """`RuntimeError: its first line (mine.py:12)`, with the line of the code that raised it if that is not torch's."""
+def _reason(error: BaseException, layer: Component) -> str:
+    """`RuntimeError: its first line (mine.py:12)`, with the line of the file that led to it if a user wrote that."""
     message = str(error).strip().split("\n", 1)[0]
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(_LIBRARIES)]
-    where = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
-    return f"{type(error).__name__}: {message}{where}"
+    file = inspect.unwrap(layer.entry.factory).__code__.co_filename
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    theirs = lines and not file.startswith(_OURS)
+    return f"{type(error).__name__}: {message}" + (f" ({file}:{lines[-1]})" if theirs else "")
 
 
-_LIBRARIES = (torch.__path__[0], __file__)
+_OURS = str(Path(__file__).parent)
 
 
 def _located(mark: Mark | None, message: str) -> RequestError:

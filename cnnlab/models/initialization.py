@@ -95,7 +95,7 @@ def dirac(module: nn.Module) -> None:
     number, and the biases 0. Further filters keep the default: as zeros, as `torch.nn.init.dirac_` has them, they
     would never learn before a relu. It does not apply to an even kernel, which has no centre, nor to linear and
     locally connected layers: these get the default. Source: Zagoruyko & Komodakis 2017, arXiv:1706.00388; Jordan
-    2024, arXiv:2404.00498, section 3.1.
+    2024, arXiv:2404.00498.
     """
     default(module)
     if not isinstance(module, nn.Conv2d) or any(size % 2 == 0 for size in module.kernel_size):

@@ -129,7 +129,8 @@ class StandardizedConv2d(nn.Conv2d):
     """A convolution whose filters are standardised before use: ŵ = g·(w − mean(w))/√(fan_in·var(w)).
 
     Mean and (biased) variance are each filter's own; g is learned, one per filter. `weight` stays as it is stored.
-    Source: Brock, De & Smith 2021, arXiv:2101.08692, equation 1; the floor of 1e-4 is that of the authors' code.
+    Source: Brock, De & Smith 2021, arXiv:2101.08692 (scaled weight standardisation); the floor of 1e-4 is that of the
+    authors' code.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:

@@ -1,6 +1,6 @@
 """Locally connected: a window like a convolution's, and weights of its own at every place.
 
-Source: LeCun 1989, "Generalization and network design strategies"; Taigman et al. 2014 (DeepFace), section 3.
+Source: LeCun 1989, "Generalization and network design strategies"; Taigman et al. 2014 (DeepFace).
 """
 
 from math import sqrt

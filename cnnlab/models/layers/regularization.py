@@ -17,7 +17,7 @@ def dropout(
     """While training, each value is set to 0 with `probability`, the others divided by 1 − `probability`; shape kept.
 
     `unit: channel` drops whole channels (spatial dropout), since neighbouring pixels of one carry the same information.
-    Sources: Srivastava et al. 2014, JMLR 15; Tompson et al. 2015, arXiv:1411.4280, section 3.2.
+    Sources: Srivastava et al. 2014, JMLR 15; Tompson et al. 2015, arXiv:1411.4280.
     """
     if unit == "channel":
         picture(shape)
