@@ -1,0 +1,41 @@
+"""`cnnlab doctor`."""
+
+import typer
+
+from cnnlab.cli.options import RUNS, JsonOption, RunsOption, out_console, print_json
+
+
+def doctor(runs: RunsOption = RUNS, as_json: JsonOption = False) -> None:
+    """Check the installation, the device and the folders, and say what mends them.
+
+    Exit code 1 when something is broken; a warning alone is 0.
+
+    Example: [bold]cnnlab doctor[/]
+    """
+    from dataclasses import asdict
+
+    from rich.table import Table
+
+    from cnnlab.workflows.doctor import examine
+
+    checks = examine(runs)
+    healthy = all(check.state != "fail" for check in checks)
+    if as_json:
+        print_json({"ok": healthy, "checks": [asdict(check) for check in checks]})
+        raise typer.Exit(0 if healthy else 1)
+    colours = {"ok": "green", "warn": "yellow", "fail": "bold red"}
+    console = out_console()
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column()
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for check in checks:
+        table.add_row(f"[{colours[check.state]}]{check.state}[/]", check.name, check.found)
+    console.print(table)
+    for check in checks:
+        if check.state != "ok":
+            console.print(f"\n[{colours[check.state]}]{check.name}:[/] ", end="")
+            console.print(check.remedy, markup=False, soft_wrap=True)  # unbroken, so that a command can be copied
+    if healthy:
+        console.print("\neverything that cnnlab needs is here; start with [bold]cnnlab train[/]")
+    raise typer.Exit(0 if healthy else 1)
