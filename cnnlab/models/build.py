@@ -4,7 +4,7 @@ Output shapes come from running what was built on meta tensors: they have a shap
 computed, and a layer that a user wrote needs no shape rule.
 """
 
-import inspect
+import sys
 import traceback
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -70,7 +70,8 @@ def build(layers: Sequence[Component], shape: Shape, *, classes: int) -> Model:
     network, output = sequence(layers, shape, classes=classes)
     if output != (classes,):
         raise _located(layers[-1].mark, _wrong_end(layers[-1], output, classes))
-    return Model(OrderedDict(network.named_children()), input_shape=shape, classes=classes)
+    # not named_children(), which leaves out a layer that stands there a second time (a user's shared one)
+    return Model(OrderedDict(network._modules.items()), input_shape=shape, classes=classes)
 
 
 def sequence(
@@ -154,7 +155,7 @@ def _one(
 def _reason(error: BaseException, layer: Component) -> str:
     """`RuntimeError: its first line (mine.py:12)`, with the line of the file that led to it if a user wrote that."""
     message = str(error).strip().split("\n", 1)[0]
-    file = inspect.unwrap(layer.entry.factory).__code__.co_filename
+    file = getattr(sys.modules.get(layer.entry.factory.__module__), "__file__", None) or ""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
     theirs = lines and not file.startswith(_OURS)
     return f"{type(error).__name__}: {message}" + (f" ({file}:{lines[-1]})" if theirs else "")

@@ -343,6 +343,21 @@ def test_a_layer_that_looks_at_values_is_tried_for_real() -> None:
     assert model(torch.zeros(2, 3, 4, 4)).shape == (2, 10)
 
 
+def test_a_users_shared_layer_stands_in_every_place() -> None:
+    shared = nn.Conv2d(3, 3, 1)
+
+    def _shared() -> nn.Module:
+        return shared
+
+    LAYERS.register("mine")(_shared)
+    try:
+        model = model_of("mine", "mine", "global_avg_pool", "linear", shape=(3, 4, 4))
+    finally:
+        LAYERS.forget("mine")
+    assert list(model._modules) == ["mine1", "mine2", "global_avg_pool1", "linear1"]
+    assert parameter_count(model) == 12 + 40
+
+
 def test_a_shared_parameter_counts_once() -> None:
     linear = nn.Linear(3, 3)
     assert parameter_count(nn.Sequential(linear, linear)) == 12
