@@ -1,0 +1,139 @@
+"""Changes of colour: the same object in another light.
+
+The formulas are those of torchvision's `adjust_…`, with a factor of its own for each picture.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import torch
+from jaxtyping import Float
+from pydantic import Field
+from torch import Tensor
+
+from cnnlab.core.errors import RequestError
+from cnnlab.core.quantities import NonNegativeNumber, Probability
+from cnnlab.data.augment import Augmentation, Draw, Images, Targets
+from cnnlab.data.registry import AUGMENTATIONS
+
+LUMA = (0.2989, 0.587, 0.114)
+"""The brightness of red, green and blue (ITU-R BT.601)."""
+
+
+@AUGMENTATIONS.register("color_jitter")
+def color_jitter(
+    *,
+    brightness: NonNegativeNumber = 0.0,
+    contrast: NonNegativeNumber = 0.0,
+    saturation: NonNegativeNumber = 0.0,
+    hue: Annotated[float, Field(ge=0, le=0.5)] = 0.0,
+) -> Augmentation:
+    """Change brightness, contrast, saturation and hue, in this order.
+
+    The first three are multiplied by a factor from max(0, 1 − x) to 1 + x; the hue moves by up to `hue` turns of the
+    colour circle. Pictures of one channel have neither saturation nor hue.
+    """
+    return ColorJitter(brightness, contrast, saturation, hue)
+
+
+@AUGMENTATIONS.register("grayscale")
+def grayscale(*, probability: Probability = 0.1) -> Augmentation:
+    """Take the colour out of some pictures."""
+    return Grayscale(probability)
+
+
+@dataclass(frozen=True)
+class ColorJitter:
+    """See `color_jitter`."""
+
+    brightness: float
+    contrast: float
+    saturation: float
+    hue: float
+    on_float: ClassVar[bool] = True
+
+    def __call__(self, images: Images, targets: Targets, draw: Draw) -> tuple[Images, Targets]:
+        """A factor of its own for each picture and each change."""
+        colored = _is_colored(images, "color_jitter")
+        if self.brightness:
+            images = with_brightness(images, _factors(self.brightness, draw))
+        if self.contrast:
+            images = with_contrast(images, _factors(self.contrast, draw))
+        if self.saturation and colored:
+            images = with_saturation(images, _factors(self.saturation, draw))
+        if self.hue and colored:
+            images = with_hue(images, draw.uniform(-self.hue, self.hue))
+        return images, targets
+
+
+@dataclass(frozen=True)
+class Grayscale:
+    """See `grayscale`."""
+
+    probability: float
+    on_float: ClassVar[bool] = True
+
+    def __call__(self, images: Images, targets: Targets, draw: Draw) -> tuple[Images, Targets]:
+        """Three equal channels, where there were three."""
+        mask = draw.chance(self.probability)
+        if _is_colored(images, "grayscale"):
+            images = torch.where(mask[:, None, None, None], brightness_of(images), images)
+        return images, targets
+
+
+def _factors(strength: float, draw: Draw) -> Float[Tensor, "n"]:
+    return draw.uniform(max(0.0, 1 - strength), 1 + strength)
+
+
+def _is_colored(images: Images, name: str) -> bool:
+    channels = images.shape[1]
+    if channels not in (1, 3):
+        raise RequestError(f"{name} is for pictures of 1 or 3 channels; these have {channels}")
+    return channels == 3
+
+
+def brightness_of(images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n 1 h w"]:
+    """The luma of three channels; a single channel is its own."""
+    if images.shape[1] == 1:
+        return images
+    red, green, blue = images.unbind(1)
+    return (LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue).unsqueeze(1)
+
+
+def with_brightness(images: Float[Tensor, "n c h w"], factors: Float[Tensor, "n"]) -> Float[Tensor, "n c h w"]:
+    """All channels times the factor, cut off at 1."""
+    return (images * factors[:, None, None, None]).clamp_(0, 1)
+
+
+def with_contrast(images: Float[Tensor, "n c h w"], factors: Float[Tensor, "n"]) -> Float[Tensor, "n c h w"]:
+    """Distances from the picture's mean luma times the factor."""
+    mean = brightness_of(images).mean((1, 2, 3), keepdim=True)
+    return ((images - mean) * factors[:, None, None, None]).add_(mean).clamp_(0, 1)
+
+
+def with_saturation(images: Float[Tensor, "n 3 h w"], factors: Float[Tensor, "n"]) -> Float[Tensor, "n 3 h w"]:
+    """Distances from the pixel's own luma times the factor."""
+    gray = brightness_of(images)
+    return ((images - gray) * factors[:, None, None, None]).add_(gray).clamp_(0, 1)
+
+
+def with_hue(images: Float[Tensor, "n 3 h w"], turns: Float[Tensor, "n"]) -> Float[Tensor, "n 3 h w"]:
+    """The hue of HSV moved by `turns` of the colour circle, value and saturation kept.
+
+    Back from HSV by f(k) = v − v·s·clamp(min(k, 4 − k), 0, 1), k = (5, 3, 1) + 6·hue mod 6, for red, green and blue.
+    """
+    value, low = images.amax(1), images.amin(1)
+    chroma = value - low  # v·s
+    red, green, blue = images.unbind(1)
+    safe = torch.where(chroma > 0, chroma, 1)  # a gray pixel has any hue
+    sixths = torch.where(
+        value == red,
+        (green - blue) / safe,
+        torch.where(value == green, (blue - red) / safe + 2, (red - green) / safe + 4),
+    )
+    sixths = sixths + 6 * turns[:, None, None]
+    channels = []
+    for place in (5, 3, 1):
+        k = (place + sixths) % 6
+        channels.append(value - chroma * torch.minimum(k, 4 - k).clamp_(0, 1))
+    return torch.stack(channels, 1)

@@ -1,0 +1,84 @@
+"""Random crops of a padded picture: the object moves by a few pixels."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Int64
+from torch import Tensor
+
+from cnnlab.core.errors import RequestError
+from cnnlab.core.quantities import NonNegative
+from cnnlab.data.augment import Augmentation, Draw, Images, Targets
+from cnnlab.data.registry import AUGMENTATIONS
+
+Border = Literal["zero", "reflect"]
+
+
+@AUGMENTATIONS.register("crop")
+def crop(*, padding: NonNegative = 4, mode: Border = "zero") -> Augmentation:
+    """Pad each side by `padding` pixels and cut a random window of the old size.
+
+    The border is black (`zero`) or mirrors the picture (`reflect`, its edge not repeated).
+    """
+    return Crop(padding, mode)
+
+
+@dataclass(frozen=True)
+class Crop:
+    """See `crop`."""
+
+    padding: int
+    mode: Border
+    on_float: ClassVar[bool] = False
+
+    def __call__(self, images: Images, targets: Targets, draw: Draw) -> tuple[Images, Targets]:
+        """Every offset of the window is as likely as any other."""
+        offsets = 2 * self.padding + 1
+        tops, lefts = draw.integers(offsets), draw.integers(offsets)
+        return windows(
+            padded(images, self.padding, self.mode), tops, lefts, (images.shape[2], images.shape[3])
+        ), targets
+
+
+def padded(images: Images, padding: int, mode: Border) -> Tensor:
+    """`padding` more pixels on each side.
+
+    Raises: RequestError when a picture is too small to be mirrored that far.
+    """
+    if mode == "zero":
+        return F.pad(images, (padding, padding, padding, padding))
+    height, width = images.shape[2:]
+    if padding >= min(height, width):
+        raise RequestError(
+            f"crop: a picture of {height}×{width} pixels cannot be mirrored by {padding}; "
+            f"padding is at most {min(height, width) - 1} here, or use mode: zero"
+        )
+    # By hand: torch's reflection of bytes is not there on every device.
+    for dim in (3, 2):
+        size = images.shape[dim]
+        before, after = images.narrow(dim, 1, padding), images.narrow(dim, size - padding - 1, padding)
+        images = torch.cat([before.flip(dim), images, after.flip(dim)], dim)
+    return images
+
+
+def windows(images: Images, tops: Int64[Tensor, "n"], lefts: Int64[Tensor, "n"], size: tuple[int, int]) -> Tensor:
+    """The (height, width) window of each picture whose upper left corner is at (top, left).
+
+    A window is a list of rows, and a row is `width` neighbours in memory. Seen as a matrix whose row k begins at
+    element k (the rows overlap), the whole batch is one `index_select`, which copies row by row: on a CPU 5 to 10 times
+    as fast as indexing pixel by pixel.
+    """
+    images = images.contiguous()
+    count, channels, full_height, full_width = images.shape
+    height, width = size
+    device = images.device
+    overlapping = images.as_strided((images.numel() - width + 1, width), (1, 1))
+    corners = torch.arange(count, device=device) * (channels * full_height * full_width) + tops * full_width + lefts
+    within = (
+        torch.arange(channels, device=device)[:, None] * (full_height * full_width)
+        + torch.arange(height, device=device) * full_width
+    )
+    starts = corners[:, None] + within.flatten()
+    return overlapping.index_select(0, starts.flatten()).view(count, channels, height, width)

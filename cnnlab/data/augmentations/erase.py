@@ -1,0 +1,109 @@
+"""Erased rectangles: the network must not rely on one part of the object."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from cnnlab.core.quantities import Positive, Probability
+from cnnlab.data.augment import Augmentation, Draw, Images, Targets
+from cnnlab.data.augmentations.ranges import PositiveRange, Share, checked
+from cnnlab.data.registry import AUGMENTATIONS
+
+Fill = Probability | Literal["noise"]
+"""A brightness from 0 (black) to 1 (white), or random bytes. 0.5 is close to the mean of most data sets: the papers
+erase with 0 after the normalisation, which is the mean."""
+
+
+@AUGMENTATIONS.register("erase")
+def erase(
+    *,
+    probability: Probability = 0.5,
+    area: Share = (0.02, 0.33),
+    ratio: PositiveRange = (0.3, 3.3),
+    value: Fill = 0.5,
+) -> Augmentation:
+    """Erase a random rectangle (Zhong et al. 2020, "Random erasing data augmentation", arXiv:1708.04896).
+
+    `area` is the range of its share of the picture, `ratio` that of height over width; `value` fills it: a brightness
+    from 0 to 1, or `noise`.
+    """
+    return Erase(probability, checked("erase", "area", area), checked("erase", "ratio", ratio), value)
+
+
+@AUGMENTATIONS.register("cutout")
+def cutout(*, size: Positive = 8, value: Fill = 0.5) -> Augmentation:
+    """Erase a square of `size` pixels centred on any pixel, so it may hang over the edge.
+
+    DeVries & Taylor 2017, "Improved regularization of convolutional neural networks with cutout", arXiv:1708.04552.
+    """
+    return Cutout(size, value)
+
+
+@dataclass(frozen=True)
+class Erase:
+    """See `erase`."""
+
+    probability: float
+    area: tuple[float, float]
+    ratio: tuple[float, float]
+    value: float | str
+    on_float: ClassVar[bool] = False
+
+    def __call__(self, images: Images, targets: Targets, draw: Draw) -> tuple[Images, Targets]:
+        """A rectangle longer than the picture is cut to its side (the paper draws again, one picture at a time)."""
+        height, width = images.shape[2:]
+        area = draw.uniform(*self.area) * (height * width)
+        ratio = draw.uniform(math.log(self.ratio[0]), math.log(self.ratio[1])).exp()
+        tall = (area * ratio).sqrt().round().clamp(1, height)
+        wide = (area / ratio).sqrt().round().clamp(1, width)
+        top = (draw.uniform() * (height - tall + 1)).floor()
+        left = (draw.uniform() * (width - wide + 1)).floor()
+        mask = rectangles(top, left, tall, wide, (height, width))
+        mask = mask & draw.chance(self.probability)[:, None, None]
+        return filled(images, mask, self.value, draw), targets
+
+
+@dataclass(frozen=True)
+class Cutout:
+    """See `cutout`."""
+
+    size: int
+    value: float | str
+    on_float: ClassVar[bool] = False
+
+    def __call__(self, images: Images, targets: Targets, draw: Draw) -> tuple[Images, Targets]:
+        """One square in each picture."""
+        height, width = images.shape[2:]
+        top = (draw.integers(height) - self.size // 2).float()
+        left = (draw.integers(width) - self.size // 2).float()
+        side = torch.full_like(top, self.size)
+        mask = rectangles(top, left, side, side, (height, width))
+        return filled(images, mask, self.value, draw), targets
+
+
+def rectangles(
+    top: Float[Tensor, "n"],
+    left: Float[Tensor, "n"],
+    tall: Float[Tensor, "n"],
+    wide: Float[Tensor, "n"],
+    size: tuple[int, int],
+) -> Bool[Tensor, "n h w"]:
+    """True inside each rectangle, which begins at (top, left) and may reach beyond the picture of (height, width)."""
+    rows = torch.arange(size[0], device=top.device)
+    columns = torch.arange(size[1], device=top.device)
+    vertical = (rows >= top[:, None]) & (rows < (top + tall)[:, None])
+    horizontal = (columns >= left[:, None]) & (columns < (left + wide)[:, None])
+    return vertical[:, :, None] & horizontal[:, None, :]
+
+
+def filled(images: Images, mask: Bool[Tensor, "n h w"], value: float | str, draw: Draw) -> Tensor:
+    """The pictures with `value` (see `Fill`) where `mask` is True."""
+    whole = images.dtype == torch.uint8
+    if isinstance(value, str):
+        noise = torch.randint(256, images.shape, generator=draw.generator, device=images.device, dtype=torch.uint8)
+        return torch.where(mask[:, None], noise if whole else noise.to(images.dtype) / 255, images)
+    return images.masked_fill(mask[:, None], round(value * 255) if whole else value)

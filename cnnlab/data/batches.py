@@ -1,0 +1,158 @@
+"""Batches from pictures in memory: stateless, so that any epoch can be made again from any of its batches.
+
+Nothing is kept between batches. The order of an epoch depends on (seed, epoch), the augmentation of a batch on (seed,
+epoch, batch): a resumed run continues exactly, and skipping costs nothing.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import KW_ONLY, dataclass
+from functools import lru_cache
+
+import torch
+from jaxtyping import Float, Int64, UInt8
+from torch import Tensor
+
+from cnnlab.core.errors import RequestError
+from cnnlab.core.seeds import derive_seed
+from cnnlab.data.augment import Augmentation, Draw, Images, Targets, augment
+from cnnlab.data.statistics import ChannelStatistics
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a network sees at once, on the device of the pictures."""
+
+    images: Float[Tensor, "n c h w"]
+    """Normalised."""
+    targets: Targets
+    indices: Int64[Tensor, "n"]
+    """Which pictures of the whole these are."""
+
+
+@dataclass(frozen=True)
+class TrainingBatches:
+    """The training part in random order, augmented a batch at a time on its own device.
+
+    A last batch of a single picture joins the one before, because batch normalisation needs two.
+
+    Raises: RequestError when `drop_last` leaves no batch.
+    """
+
+    images: UInt8[Tensor, "n c h w"]
+    labels: Int64[Tensor, "n"]
+    _: KW_ONLY
+    batch_size: int
+    seed: int
+    augmentations: Sequence[Augmentation]
+    statistics: ChannelStatistics
+    classes: int
+    drop_last: bool = False
+
+    def __post_init__(self) -> None:
+        assert self.images.device == self.labels.device, (self.images.device, self.labels.device)
+        if not batch_bounds(len(self.images), self.batch_size, drop_last=self.drop_last):
+            raise RequestError(
+                f"there are {len(self.images)} training pictures, fewer than the batch_size {self.batch_size}, and "
+                "drop_last leaves no batch; make batch_size smaller or drop_last false"
+            )
+        # A picture must be one piece of memory: then picking a batch is a plain copy.
+        object.__setattr__(self, "images", self.images.contiguous())
+
+    @property
+    def steps(self) -> int:
+        """Batches per epoch."""
+        return len(batch_bounds(len(self.images), self.batch_size, drop_last=self.drop_last))
+
+    def order(self, epoch: int) -> Int64[Tensor, "n"]:
+        """The order in which the pictures come in this epoch: the same on every device."""
+        generator = torch.Generator().manual_seed(derive_seed(self.seed, "order", epoch))
+        return torch.randperm(len(self.images), generator=generator).to(self.images.device)
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """The batches of one epoch from the batch `start` on; the ones before are skipped at no cost.
+
+        Raises: RequestError when the epoch has fewer than `start` batches.
+        """
+        if not 0 <= start <= self.steps:
+            raise RequestError(
+                f"an epoch has {self.steps} batches, so it cannot be continued after {start}; "
+                "batch_size, drop_last or the number of pictures has changed"
+            )
+        return self._batches(epoch, start)
+
+    def _batches(self, epoch: int, start: int) -> Iterator[Batch]:
+        order = self.order(epoch)
+        bounds = batch_bounds(len(self.images), self.batch_size, drop_last=self.drop_last)
+        for step, (begin, end) in enumerate(bounds[start:], start):
+            yield self._batch(order[begin:end], epoch, step)
+
+    def _batch(self, indices: Int64[Tensor, "k"], epoch: int, step: int) -> Batch:
+        generator = torch.Generator(self.images.device)
+        generator.manual_seed(derive_seed(self.seed, "augment", epoch, step))
+        images, targets = augment(
+            self.images.index_select(0, indices),
+            self.labels.index_select(0, indices),
+            Draw(generator, epoch, self.seed, indices, step),
+            self.augmentations,
+        )
+        return Batch(normalise(images, self.statistics), targets, indices)
+
+
+def evaluation_batches(
+    images: UInt8[Tensor, "n c h w"],
+    labels: Int64[Tensor, "n"],
+    *,
+    batch_size: int,
+    statistics: ChannelStatistics,
+) -> Iterator[Batch]:
+    """Every picture once, in order, unchanged but for the normalisation."""
+    for begin in range(0, len(images), batch_size):
+        part = images[begin : begin + batch_size]
+        indices = torch.arange(begin, begin + len(part), device=images.device)
+        yield Batch(normalise(part, statistics), labels[begin : begin + batch_size], indices)
+
+
+def batch_bounds(count: int, batch_size: int, *, drop_last: bool = False) -> list[tuple[int, int]]:
+    """(begin, end) of each batch of `count` pictures; a last one of a single picture joins the one before."""
+    bounds = [(begin, min(begin + batch_size, count)) for begin in range(0, count, batch_size)]
+    if bounds and drop_last and count % batch_size:
+        bounds.pop()
+    if len(bounds) > 1 and batch_size > 1 and count - bounds[-1][0] == 1:
+        bounds[-2:] = [(bounds[-2][0], count)]
+    return bounds
+
+
+def normalise(images: Images, statistics: ChannelStatistics) -> Float[Tensor, "n c h w"]:
+    """(pixel − mean) / std per channel, of pixels in [0, 1]; bytes are divided by 255 on the way.
+
+    A channel without variation (std 0) only has its mean taken off.
+
+    Raises: RequestError when the pictures have another number of channels than the statistics.
+    """
+    if images.shape[1] != len(statistics.mean):
+        raise RequestError(f"the pictures have {images.shape[1]} channels, the statistics {len(statistics.mean)}")
+    if images.dtype == torch.uint8:
+        factor, offset = _multiply_add(statistics, 255.0, images.device)
+        return images.float().mul_(factor).add_(offset)
+    factor, offset = _multiply_add(statistics, 1.0, images.device)
+    return images.mul(factor).add_(offset)
+
+
+def denormalise(images: Float[Tensor, "n c h w"], statistics: ChannelStatistics) -> Float[Tensor, "n c h w"]:
+    """Back to pixels in [0, 1], to look at what the network sees."""
+    factor, offset = _multiply_add(statistics, 1.0, images.device)
+    return images.sub(offset).div_(factor).clamp_(0, 1)
+
+
+@lru_cache(maxsize=32)
+def _multiply_add(statistics: ChannelStatistics, white: float, device: torch.device) -> tuple[Tensor, Tensor]:
+    """(factor, offset), each [c, 1, 1], of pixels from 0 to `white`; kept, since a GPU waits for each such transfer."""
+    with torch.inference_mode(False):  # what is kept must be of use outside as well
+        mean = torch.tensor(statistics.mean, dtype=torch.float64)
+        std = torch.tensor(statistics.std, dtype=torch.float64)
+        factor = 1 / torch.where(std > 0, std, 1)
+        offset = -mean * factor
+        return (
+            (factor / white).float().to(device)[:, None, None],
+            offset.float().to(device)[:, None, None],
+        )
