@@ -8,14 +8,17 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cnnlab.core.errors import ConfigError, Problem
-from cnnlab.core.located import Table, load
+from cnnlab.core.located import Table, Text, load
 from cnnlab.core.overrides import apply_overrides
 from cnnlab.core.problems import problems_of
 from cnnlab.core.quantities import NonNegative, Positive, PositiveNumber
 from cnnlab.core.registry import as_data
+from cnnlab.data import catalog as _data_catalog  # noqa: F401  (each catalog fills its registries)
 from cnnlab.data.registry import AugmentationChoice, DatasetChoice
+from cnnlab.models import catalog as _models_catalog  # noqa: F401
 from cnnlab.models.plugins import load_plugins
 from cnnlab.models.registry import InitializationChoice, Layer
+from cnnlab.training import catalog as _training_catalog  # noqa: F401
 from cnnlab.training.device import Precision
 from cnnlab.training.parameter_groups import GroupRule
 from cnnlab.training.registry import ClippingChoice, LossChoice, OptimizerChoice, ScheduleChoice
@@ -143,8 +146,8 @@ def check_config(
         if not allow_plugins:
             place = tree.marks["plugins"]
             message = "plugins run Python code from a file; allow that with --allow-plugins if you trust it"
-            raise ConfigError([Problem(str(place), message)])
-        load_plugins([str(plugin) for plugin in plugins], base)
+            raise ConfigError([*problems, Problem(str(place), message)])
+        load_plugins([plugin for plugin in plugins if isinstance(plugin, Text)], base)
     if "name" not in tree:
         tree = _with_name(tree, default_name)
     try:
@@ -159,11 +162,12 @@ def check_config(
 def _with_name(tree: Table, name: str) -> Table:
     """The file's name stands in for a name, its odd characters replaced."""
     safe = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in name).lstrip("._-") or "run"
-    tree.put("name", safe[:100], tree.mark)  # type: ignore[arg-type]
+    tree.put("name", safe[:100], tree.mark)
     return tree
 
 
 def _place_in_file(problem: Problem) -> tuple[str, int, int]:
-    source, _, position = problem.place.partition(":")
-    line, _, column = position.partition(":")
-    return (source, int(line), int(column)) if line.isdigit() and column.isdigit() else (problem.place, 0, 0)
+    source, *position = problem.place.rsplit(":", 2)
+    if len(position) == 2 and all(number.isdecimal() for number in position):
+        return source, int(position[0]), int(position[1])
+    return problem.place, 0, 0

@@ -1,8 +1,8 @@
 """YAML with places: every scalar is text, and every value knows its file, line and column.
 
-PyYAML's guesses (`1e-3` a string, `no` False, `017` fifteen, a repeated key silently winning) never happen here, because
-the tree is built from the parser's events; pydantic turns text into the wanted type. Anchors, aliases and merge keys
-work; tags do not. Depth and size are bounded, so no file can exhaust the machine.
+PyYAML's guesses (`1e-3` a string, `no` False, `017` fifteen, a repeated key silently winning) never happen here,
+because the tree is built from the parser's events; pydantic turns text into the wanted type. Anchors, aliases and merge
+keys work; tags do not. Depth and size are bounded, so no file can exhaust the machine.
 """
 
 from collections.abc import Sequence
@@ -16,6 +16,7 @@ from cnnlab.core.errors import ConfigError, Problem, RequestError
 
 MAX_DEPTH = 48
 MAX_VALUES = 50_000
+MAX_BYTES = 4_000_000
 NULLS = {"", "~", "null", "Null", "NULL"}
 
 
@@ -37,6 +38,7 @@ class Text(str):
     mark: Mark
 
     def __new__(cls, text: str, mark: Mark) -> "Text":
+        """`text`, written at `mark`."""
         self = super().__new__(cls, text)
         self.mark = mark
         return self
@@ -87,13 +89,16 @@ def load(path: Path) -> Table:
     Raises: RequestError when the file cannot be read; ConfigError when it is not YAML, with every place.
     """
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise RequestError(f"{path}: no such file") from None
     except IsADirectoryError:
         raise RequestError(f"{path}: is a folder, expected a YAML file") from None
     except OSError as error:
         raise RequestError(f"{path}: cannot be read: {error.strerror}") from None
+    if len(content) > MAX_BYTES:
+        raise RequestError(f"{path}: has more than {MAX_BYTES:,} bytes; is it a YAML file?")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -106,9 +111,8 @@ def parse(text: str, source: str) -> Table:
     reader, value = _read(text, source)
     problems = list(reader.problems)
     if not problems and not isinstance(value, Table):
-        found = {Items: "a list", Text: "a single word"}.get(type(value))  # type: ignore[call-overload]
-        message = f"is {found}" if found else "is empty"
-        problems = [Problem(source, f"{message}, expected a mapping such as 'data: shapes'")]
+        found = "empty" if value is None else "a list" if isinstance(value, Items) else "a single word"
+        problems = [Problem(source, f"is {found}, expected a mapping such as 'name: first'")]
     if problems:
         raise ConfigError(problems)
     assert isinstance(value, Table)
@@ -130,17 +134,23 @@ def _read(text: str, source: str, at: Mark | None = None) -> tuple["_Reader", Va
     except yaml.MarkedYAMLError as error:
         raise ConfigError([_syntax_problem(error, source, text)]) from None
     except yaml.reader.ReaderError as error:
-        place = Mark(source, text.count("\n", 0, error.position) + 1, 1)
-        raise ConfigError(
-            [Problem(str(place), f"the character #x{error.character:04x} is not allowed in YAML")]
-        ) from None
+        before = text[: error.position]
+        place = Mark(source, before.count("\n") + 1, len(before) - before.rfind("\n"))
+        raise ConfigError([Problem(str(place), f"the character #x{error.character:04x} is not allowed")]) from None
+    except ValueError:
+        # PyYAML hands the eight digits of "\\U00110000" to chr() unchecked
+        place = Mark(source, reader.line)
+        raise ConfigError([Problem(str(place), "not YAML: an escape such as '\\U…' beyond U+10FFFF")]) from None
 
 
 def _syntax_problem(error: yaml.MarkedYAMLError, source: str, text: str) -> Problem:
     at = error.problem_mark or error.context_mark
+    if error.context_mark and error.problem and "stream" in error.problem:
+        at = error.context_mark  # an open quote or bracket is found out at the end only; it is wrong where it starts
     place = Mark(source, at.line + 1, at.column + 1) if at else Mark(source)
     lines = text.splitlines()
-    if at and at.line < len(lines) and "\t" in lines[at.line][: at.column + 1]:
+    line = lines[at.line] if at and at.line < len(lines) else ""
+    if at and (line[at.column : at.column + 1] == "\t" or "\t" in line[: len(line) - len(line.lstrip())]):
         return Problem(str(place), "a tab; YAML is indented with spaces")
     context = f" ({error.context})" if error.context else ""
     return Problem(str(place), f"not YAML: {error.problem}{context}")
@@ -153,6 +163,8 @@ class _Reader:
         self.source = source
         self.at = at
         self.problems: list[Problem] = []
+        self.line = 1
+        """The line of the latest event."""
         self.anchors: dict[str, Value] = {}
         self.open_anchors: set[str] = set()
         self.count = 0
@@ -173,6 +185,7 @@ class _Reader:
         start = event.start_mark
         if self.at or not start:
             return self.at or Mark(self.source)
+        self.line = start.line + 1
         return Mark(self.source, start.line + 1, start.column + 1)
 
     def _refuse(self, event: yaml.Event, message: str) -> None:
@@ -186,18 +199,15 @@ class _Reader:
         if self.count > MAX_VALUES:
             self._refuse(event, f"more than {MAX_VALUES:,} values")
         if isinstance(event, yaml.AliasEvent):
-            return self._alias(event)
+            return self._alias(event, depth)
         assert isinstance(event, yaml.ScalarEvent | yaml.SequenceStartEvent | yaml.MappingStartEvent)
-        if event.tag not in (None, "!"):
-            self.problems.append(
-                Problem(str(self._mark(event)), f"the tag '{event.tag}' is not allowed; write the value alone")
-            )
+        self._check_tag(event)
         if event.anchor:
             self.open_anchors.add(event.anchor)
         value: Value
         if isinstance(event, yaml.ScalarEvent):
             plain_null = event.implicit[0] and event.value in NULLS
-            value = None if plain_null else Text(event.value, self._mark(event))
+            value = None if plain_null else self._text(event)
         elif isinstance(event, yaml.SequenceStartEvent):
             value = self._items(event, depth)
         else:
@@ -207,16 +217,32 @@ class _Reader:
             self.anchors[event.anchor] = value
         return value
 
-    def _alias(self, event: yaml.AliasEvent) -> Value:
+    def _check_tag(self, event: yaml.ScalarEvent | yaml.SequenceStartEvent | yaml.MappingStartEvent) -> None:
+        if event.tag not in (None, "!"):
+            message = f"the tag '{event.tag}' is not allowed; write the value alone"
+            self.problems.append(Problem(str(self._mark(event)), message))
+
+    def _text(self, event: yaml.ScalarEvent) -> Text:
+        mark = self._mark(event)
+        odd = next((c for c in event.value if c == "\0" or "\ud800" <= c <= "\udfff"), None)
+        if odd is not None:
+            # only escapes can write them; neither a file name nor UTF-8 can hold them
+            self.problems.append(Problem(str(mark), f"the character #x{ord(odd):04x} is not allowed"))
+        return Text(event.value, mark)
+
+    def _alias(self, event: yaml.AliasEvent, depth: int) -> Value:
         name = str(event.anchor)
         if name in self.open_anchors:
             self._refuse(event, f"the alias '*{name}' stands inside its own anchor '&{name}'")
         if name not in self.anchors:
             self._refuse(event, f"the alias '*{name}' has no anchor '&{name}' before it")
         value = self.anchors[name]
-        self.count += _size(value)
+        size, height = _extent(value)
+        self.count += size
         if self.count > MAX_VALUES:
             self._refuse(event, f"more than {MAX_VALUES:,} values")
+        if depth + height - 1 > MAX_DEPTH:
+            self._refuse(event, f"nested more than {MAX_DEPTH} levels deep")
         return _copy(value)
 
     def _items(self, event: yaml.SequenceStartEvent, depth: int) -> Items:
@@ -236,9 +262,13 @@ class _Reader:
             if not isinstance(inner, yaml.ScalarEvent):
                 self._refuse(inner, "a key must be a single word")
             assert isinstance(inner, yaml.ScalarEvent)
-            mark, key = self._mark(inner), inner.value
+            self._check_tag(inner)
+            key = self._text(inner)
+            mark = key.mark
+            if inner.anchor:
+                self.anchors[inner.anchor] = key
             value = self._value(next(self.events), depth + 1)
-            if key == "<<":
+            if key == "<<" and inner.implicit[0]:
                 parts = value if isinstance(value, Items) else [value]
                 merged += [part for part in parts if isinstance(part, Table)]
                 if not all(isinstance(part, Table) for part in parts):
@@ -247,11 +277,11 @@ class _Reader:
                 first = table.marks[key]
                 self.problems.append(Problem(str(mark), f"'{key}' is given twice; first on line {first.line}"))
             else:
-                table.put(key, value, mark)
+                table.put(str(key), value, mark)
         for part in merged:
-            for key, value in part.items():
-                if key not in table:
-                    table.put(key, value, part.marks[key])
+            for name, value in part.items():
+                if name not in table:
+                    table.put(name, value, part.marks[name])
         return table
 
 
@@ -267,9 +297,9 @@ def _copy(value: Value) -> Value:
     return value
 
 
-def _size(value: Value) -> int:
-    if isinstance(value, Table):
-        return 1 + sum(map(_size, value.values()))
-    if isinstance(value, Items):
-        return 1 + sum(map(_size, value))
-    return 1
+def _extent(value: Value) -> tuple[int, int]:
+    """How many values `value` is made of, itself among them, and how many levels."""
+    if not isinstance(value, Table | Items):
+        return 1, 1
+    inner = [_extent(item) for item in (value.values() if isinstance(value, Table) else value)]
+    return 1 + sum(size for size, _ in inner), 1 + max((height for _, height in inner), default=0)

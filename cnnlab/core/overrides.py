@@ -10,12 +10,12 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from cnnlab.core.errors import ConfigError, Problem, unknown
+from cnnlab.core.errors import ConfigError, Problem, did_you_mean, unknown
 from cnnlab.core.located import Items, Mark, Table, Text, Value, parse_value
 from cnnlab.core.registry import Chosen, Registry
 
 
-class _Wrong(Exception):
+class _WrongError(Exception):
     """An override that cannot be applied; becomes a Problem."""
 
 
@@ -27,9 +27,9 @@ def apply_overrides(tree: Table, overrides: Sequence[str], schema: type[BaseMode
         try:
             path, equals, written = text.partition("=")
             if not equals or not path:
-                raise _Wrong("expected KEY=VALUE, such as training.epochs=3")
+                raise _WrongError("expected KEY=VALUE, such as training.epochs=3")
             _set(tree, schema, path.split("."), parse_value(written, mark), mark)
-        except _Wrong as error:
+        except _WrongError as error:
             problems.append(Problem(str(mark), str(error)))
         except ConfigError as error:
             problems.extend(Problem(str(mark), problem.message) for problem in error.problems)
@@ -40,9 +40,9 @@ def _set(table: Table, schema: type[BaseModel], path: Sequence[str], value: Valu
     """Put `value` where `path` leads inside `table`, making the mappings on the way."""
     key, rest = path[0], path[1:]
     if key not in schema.model_fields:
-        raise _Wrong(unknown("option", key, schema.model_fields))
+        raise _WrongError(unknown("option", key, schema.model_fields))
     field = schema.model_fields[key]
-    annotation = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation  # type: ignore[name-defined]
+    annotation = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
     if not rest:
         table.put(key, value, mark)
     else:
@@ -62,17 +62,19 @@ def _changed(
     if chosen:
         return _changed_component(node, chosen.kind, path, value, mark, default, key)
     if get_origin(annotation) is list:
-        items = Items(node if isinstance(node, Items) else [], mark)
-        if not path[0].isdigit() or int(path[0]) >= len(items):
-            raise _Wrong(f"'{key}' is a list of {len(items)}, counted from 0; '{path[0]}' is not in it")
-        index = int(path[0])
+        items = Items(node, node.mark) if isinstance(node, Items) else Items([], mark)
+        index = int(path[0]) if path[0].isdecimal() else len(items)
+        if index >= len(items):
+            raise _WrongError(f"'{key}' is a list of {len(items)}, counted from 0; '{path[0]}' is not in it")
         items[index] = _changed(items[index], get_args(annotation)[0], path[1:], value, mark, None, f"{key}.{index}")
         return items
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        table = node if isinstance(node, Table) else Table(mark)
+        if not isinstance(node, Table | None):
+            raise _WrongError(f"'{key}' is no mapping in the file, so there is no '{path[0]}' in it")
+        table = Table(mark) if node is None else node
         _set(table, annotation, path, value, mark)
         return table
-    raise _Wrong(f"'{key}' is a value and has no '{path[0]}'")
+    raise _WrongError(f"'{key}' is a value and has no '{path[0]}'")
 
 
 def _changed_component(
@@ -85,16 +87,20 @@ def _changed_component(
     elif isinstance(node, Text) or (node is None and default):
         name, options, place = str(node or default), None, getattr(node, "mark", mark)
     else:
-        raise _Wrong(f"'{key}' is not set; name one first: {key}=NAME")
-    if path[0] == name:
-        path = path[1:]
+        raise _WrongError(f"'{key}' is not set; name one first: {key}=NAME")
     registry = Registry.of(kind)
-    if not path or name not in registry:
-        raise _Wrong(f"'{key}' is a {kind}; write {key}.OPTION=VALUE or {key}=NAME")
-    table = options if isinstance(options, Table) else Table(place)
+    if name not in registry:
+        raise _WrongError(unknown(kind, name, [entry.name for entry in registry]))
     entry = registry[name]
-    if path[0] not in entry.options.model_fields:
-        raise _Wrong(unknown(f"option of {kind} '{name}'", path[0], entry.options.model_fields))
+    known = entry.options.model_fields
+    if path[0] == name and (len(path) > 1 or name not in known):
+        path = path[1:]
+    if not path:
+        raise _WrongError(f"'{key}' is the {kind} '{name}'; write {key}.OPTION=VALUE or {key}=NAME")
+    if path[0] not in known:
+        other = f"; write {key}={path[0]} first" if path[0] in registry else did_you_mean(path[0], known)
+        raise _WrongError(f"no option '{path[0]}' in {kind} '{name}'; it has {', '.join(known) or 'none'}{other}")
+    table = options if isinstance(options, Table) else Table(place)
     _set(table, entry.options, path, value, mark)
     outer = Table(place)
     outer.put(name, table, place)

@@ -1,6 +1,6 @@
 """pydantic's errors in our words, each with its place in the YAML."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -33,6 +33,7 @@ EXPECTED = {
     "too_short": "at least {min_length} of them",
     "too_long": "at most {max_length} of them",
     "string_too_short": "at least {min_length} characters",
+    "string_too_long": "at most {max_length} characters",
     "string_pattern_mismatch": "text that matches {pattern}",
     "literal_error": "{expected}",
     "none_required": "nothing",
@@ -47,15 +48,62 @@ def problems_of(
     `what` names the thing in messages, such as "layer 'conv'".
     """
     found = []
-    for detail in error.errors(include_url=False):
-        path = detail["loc"]
+    for path, details in _by_field(error, value).items():
         place = mark_at(value, path) or mark
-        found.append(Problem(str(place) if place else "", _message(detail, model, what)))
+        messages = [_message(detail, path, model, what) for detail in details]
+        found.append(Problem(str(place) if place else "", _joined(messages)))
     return list(dict.fromkeys(found))
 
 
-def _message(detail: ErrorDetails, model: type[BaseModel], what: str) -> str:
-    path, kind = detail["loc"], detail["type"]
+def _by_field(error: ValidationError, value: object) -> dict[tuple[str | int, ...], list[ErrorDetails]]:
+    """The errors of each place, by its path in the config.
+
+    Where a value may be one of several types, pydantic gives an error for each and puts the type's name into the path;
+    here the name is taken out, and only the errors of the type that got furthest into the value are kept.
+    """
+    found: dict[tuple[str | int, ...], list[ErrorDetails]] = {}
+    unions: dict[tuple[str | int, ...], int] = {}
+    """The path of each value with several types, and how far the best of them got."""
+    pending = []
+    for detail in error.errors(include_url=False):
+        path, union = _without_types(detail, value)
+        pending.append((path, union, detail))
+        if union is not None:
+            unions[union] = max(unions.get(union, 0), len(path))
+    for path, union, detail in pending:
+        if union is None or len(path) == unions[union]:
+            found.setdefault(path, []).append(detail)
+    return found
+
+
+def _without_types(detail: ErrorDetails, value: object) -> tuple[tuple[str | int, ...], tuple[str | int, ...] | None]:
+    """The path of an error in the config, and that of the value with several types on the way, if there is one."""
+    path: tuple[str | int, ...] = ()
+    union = None
+    last = len(detail["loc"]) - 1
+    for index, step in enumerate(detail["loc"]):
+        known = isinstance(value, Mapping) and step in value
+        listed = isinstance(value, list | tuple) and isinstance(step, int) and step < len(value)
+        if known or listed:
+            value = value[step]  # type: ignore[index]
+        elif isinstance(step, str) and path and not (detail["type"] == "missing" and index == last):
+            union = path
+            continue
+        path += (step,)
+    return path, union
+
+
+def _joined(messages: Sequence[str]) -> str:
+    """One sentence for the errors of one value: `'x' is 'y', expected A, or B`."""
+    first, *others = dict.fromkeys(messages)
+    if not others:
+        return first
+    first, mark, guess = first.partition(". Did you mean")
+    return ", or ".join([first, *(other.partition(", expected ")[2] or other for other in others)]) + mark + guess
+
+
+def _message(detail: ErrorDetails, path: tuple[str | int, ...], model: type[BaseModel], what: str) -> str:
+    kind = detail["type"]
     names = [str(step) for step in path if isinstance(step, str)]
     name = names[-1] if names else what
     if kind in ("missing", "extra_forbidden"):
@@ -69,11 +117,12 @@ def _message(detail: ErrorDetails, model: type[BaseModel], what: str) -> str:
     if kind not in EXPECTED:
         message = detail["msg"].removeprefix("Value error, ")
         return f"'{name}': {message}" if names and kind not in ("unknown", "component") else message
-    context: Mapping[str, Any] = detail.get("ctx", {})
-    expected = EXPECTED[kind].format(**context)
+    limits: Mapping[str, Any] = detail.get("ctx", {})
+    expected = EXPECTED[kind].format(**{k: f"{v:g}" if isinstance(v, float) else v for k, v in limits.items()})
     given = _shown(detail["input"])
-    guess = did_you_mean(str(detail["input"]), expected.replace("'", "").replace(" or ", ", ").split(", "))
-    hint = guess if kind == "literal_error" else ""
+    hint = ""
+    if kind == "literal_error" and isinstance(detail["input"], str):
+        hint = did_you_mean(detail["input"], expected.replace("'", "").replace(" or ", ", ").split(", "))
     return f"'{name}' is {given}, expected {expected}{'.' if hint else ''}{hint}"
 
 

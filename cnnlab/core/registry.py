@@ -4,8 +4,8 @@
     def conv(shape: Shape, *, channels: Positive, kernel: Pair = (3, 3)) -> nn.Module:
         '''A convolution.'''
 
-Positional parameters come from the program (each registry says which it supplies), keyword-only ones from YAML. From the
-signature a pydantic model is derived, so what a user registers is checked like ours. In a config a component is
+Positional parameters come from the program (each registry says which it supplies), keyword-only ones from YAML. From
+the signature a pydantic model is derived, so what a user registers is checked like ours. In a config a component is
 written `name` or `name: {option: value, …}`.
 """
 
@@ -13,7 +13,8 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Annotated, Any, TypeVar, cast, get_type_hints
+from pathlib import PurePath
+from typing import Annotated, Any, ClassVar, TypeVar, cast, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, TypeAdapter, ValidationError, create_model
 from pydantic_core import PydanticCustomError, core_schema
@@ -37,7 +38,8 @@ class Entry:
     @cached_property
     def options(self) -> type[BaseModel]:
         """The pydantic model of the keyword-only parameters."""
-        hints = get_type_hints(self.factory, include_extras=True)
+        called = inspect.getattr_static(self.factory, "__init__") if inspect.isclass(self.factory) else self.factory
+        hints = get_type_hints(called, include_extras=True)
         fields: dict[str, Any] = {
             p.name: (hints[p.name], ... if p.default is p.empty else p.default)
             for p in inspect.signature(self.factory).parameters.values()
@@ -72,8 +74,7 @@ class Component:
 
     def build(self, **supplies: Any) -> Any:
         """Call the function with its options and with those of `supplies` that it asks for."""
-        wanted = {name: supplies[name] for name in self.entry.supplied}
-        return self.entry.factory(**wanted, **self.options)
+        return self.entry.factory(*(supplies[name] for name in self.entry.supplied), **self.options)
 
     def as_data(self) -> str | dict[str, Any]:
         """The component as it would be written in YAML, every option spelled out."""
@@ -90,14 +91,14 @@ def as_data(value: object) -> Any:
     if isinstance(value, list | tuple):
         return [as_data(item) for item in value]
     if isinstance(value, Mapping):
-        return {key: as_data(item) for key, item in value.items()}
-    return value
+        return {str(key): as_data(item) for key, item in value.items()}
+    return str(value) if isinstance(value, str | PurePath) else value
 
 
 class Registry:
     """Names for functions of one kind; `supplies` are the positional parameters that the program can fill in."""
 
-    _all: dict[str, "Registry"] = {}
+    _all: ClassVar[dict[str, "Registry"]] = {}
 
     def __init__(self, kind: str, *, supplies: Sequence[str]) -> None:
         self.kind = kind
@@ -200,14 +201,23 @@ class Chosen:
             if isinstance(options, Mapping):
                 return str(name), options
         article = "an" if self.kind[0] in "aeiou" else "a"
-        raise PydanticCustomError(
-            "component", cast(Any, f"expected {article} {self.kind}, written 'name' or 'name: {{option: value}}'")
-        )
+        message = f"expected {article} {self.kind}, written 'name' or 'name: {{option: value}}'"
+        if isinstance(value, Mapping) and len(value) > 1:
+            keys = [str(key) for key in value]
+            listed = f"'{keys[0]}' and '{keys[1]}'" if len(keys) == 2 else f"{len(keys)} names ('{keys[0]}', …)"
+            message += f", and this has {listed}; options are indented under the name"
+        raise PydanticCustomError("component", cast(Any, message))
 
 
 def component(kind: str, name: str, **options: Any) -> Component:
     """A component made in Python, its options checked as those from YAML are.
 
-    Raises: ConfigError with every wrong option; pydantic.ValidationError when there is no such name.
+    Raises: RequestError when there is no such name; ConfigError with every wrong option.
     """
-    return cast(Component, TypeAdapter(Annotated[Component, Chosen(kind)]).validate_python({name: options}))
+    _ = Registry.of(kind)[name]
+    problems: list[Problem] = []
+    adapter: TypeAdapter[Component] = TypeAdapter(Annotated[Component, Chosen(kind)])
+    made = adapter.validate_python({name: options}, context=problems)
+    if problems:
+        raise ConfigError(problems)
+    return made

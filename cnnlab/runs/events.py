@@ -1,6 +1,9 @@
 """A run's TensorBoard events."""
 
+import io
+import warnings
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from pathlib import Path
 from types import TracebackType
 
@@ -8,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
+
+from cnnlab.training.device import evaluation_mode
 
 
 class EventLog:
@@ -31,16 +36,21 @@ class EventLog:
                 self.writer.add_scalar(name, value, step)
 
     def graph(self, model: nn.Module, images: Tensor) -> None:
-        """The network as a graph, traced on `images` [n, c, h, w]."""
-        training = model.training
-        model.eval()
-        with torch.no_grad():
-            self.writer.add_graph(model, images)
-        model.train(training)
+        """The network as a graph, traced on `images` [n, c, h, w]; where tracing fails, a text says why."""
+        # torch prints its failures on stdout, which is for results
+        with redirect_stdout(io.StringIO()), warnings.catch_warnings(), evaluation_mode(model), torch.no_grad():
+            # TensorBoard's graph is made by torch.jit.trace, which announces its end at every call
+            warnings.simplefilter("ignore")
+            try:
+                self.writer.add_graph(model, images)
+            except RuntimeError as error:
+                self.writer.add_text("graph", f"the network cannot be traced: {error}")
 
-    def hyperparameters(self, values: Mapping[str, str | float | bool], metrics: Mapping[str, float]) -> None:
+    def hyperparameters(
+        self, values: Mapping[str, str | float | bool], metrics: Mapping[str, float], *, step: int | None = None
+    ) -> None:
         """The hparams table with the final metrics, in this same run (`add_hparams` would make a second one)."""
         for summary in hparams(dict(values), dict(metrics)):
-            self.writer.file_writer.add_summary(summary)  # type: ignore[union-attr]
+            self.writer._get_file_writer().add_summary(summary)
         for name, value in metrics.items():
-            self.writer.add_scalar(name, value)
+            self.writer.add_scalar(name, value, step)

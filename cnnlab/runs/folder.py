@@ -37,12 +37,11 @@ class Run:
 
         Raises: RequestError when there is none (with the nearest name), or when it is not a run.
         """
-        given = Path(name)
-        path = next((p for p in (given, root / given) if p.is_dir()), None)
-        if path is None:
+        folders = [path for path in (root / name, Path(name)) if path.is_dir()]
+        if not folders:
             known = sorted(p.name for p in root.iterdir() if p.is_dir()) if root.is_dir() else []
             raise RequestError(f"no run '{name}' under {root}.{did_you_mean(str(name), known)}")
-        run = Run(path)
+        run = Run(next((path for path in folders if (path / "run.json").exists()), folders[0]))
         _ = run.record  # a folder without a readable record is no run
         return run
 
@@ -83,14 +82,17 @@ class Run:
     def metrics(self) -> list[dict[str, Any]]:
         """The lines of `metrics.jsonl`; a last line that was cut off is left out."""
         path = self.path / "metrics.jsonl"
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        lines = path.read_bytes().splitlines() if path.exists() else []
         points = []
         for number, line in enumerate(lines, 1):
             try:
-                points.append(json.loads(line))
-            except ValueError:
-                if number < len(lines):
-                    raise RequestError(f"{path}:{number}: damaged: not JSON") from None
+                point = json.loads(line)
+            except (ValueError, RecursionError):
+                point = None
+            if isinstance(point, dict):
+                points.append(point)
+            elif number < len(lines):
+                raise RequestError(f"{path}:{number}: damaged: expected a JSON object")
         return points
 
     def epochs(self) -> list[dict[str, Any]]:
@@ -105,7 +107,9 @@ def all_runs(root: Path) -> tuple[list[Run], list[str]]:
         if not path.is_dir() or path.name.startswith("."):
             continue
         try:
-            runs.append(Run.open(path, root))
+            run = Run(path)
+            _ = run.record
+            runs.append(run)
         except RequestError as error:
             others.append(str(error))
     return sorted(runs, key=lambda run: run.record.started), others

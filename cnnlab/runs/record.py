@@ -2,6 +2,7 @@
 
 import json
 import platform
+import shlex
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import TypeAdapter, ValidationError
+
+from cnnlab import __version__
 from cnnlab.core.errors import RequestError
 from cnnlab.core.files import write_whole
 
@@ -84,28 +88,30 @@ class RunRecord:
             content = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise RequestError(f"{path.parent}: not a run of cnnlab: it has no run.json") from None
-        except (OSError, ValueError) as error:
-            raise RequestError(f"{path}: damaged: {error}") from None
+        except OSError as error:
+            raise RequestError(f"{path}: cannot be read: {error.strerror}") from None
+        except (ValueError, RecursionError) as error:
+            raise RequestError(f"{path}: damaged: not JSON ({error})") from None
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             found = content.get("format") if isinstance(content, dict) else type(content).__name__
             raise RequestError(f"{path}: of format {found}; this version reads format {FORMAT}")
         try:
-            data = {k: tuple(v) if isinstance(v, list) else v for k, v in content.pop("data").items()}
-            outcome = Outcome(**content.pop("outcome"))
-            return RunRecord(data=DataFacts(**data), outcome=outcome, **content)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise RequestError(f"{path}: damaged: {error}") from None
+            return TypeAdapter(RunRecord).validate_python(content)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_context=False)[0]
+            place = ".".join(map(str, first["loc"]))
+            raise RequestError(f"{path}: damaged: '{place}': {first['msg']}") from None
 
 
 def new_record(
     *, name: str, command: Sequence[str], seed: int, device: str, parameters: int, data: DataFacts
 ) -> RunRecord:
     """A record of now: time, commit and versions are looked up."""
-    versions = {package: version(package) for package in ("cnnlab", "torch", "torchvision")}
-    versions |= {"python": platform.python_version(), "platform": platform.platform()}
+    versions = {package: version(package) for package in ("torch", "torchvision")}
+    versions |= {"cnnlab": __version__, "python": platform.python_version(), "platform": platform.platform()}
     return RunRecord(
         name=name,
-        command=" ".join(command),
+        command=shlex.join(command),
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         seed=seed,
         device=device,

@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from cnnlab.core.errors import RequestError
-from cnnlab.core.files import write_whole
+from cnnlab.core.files import remove_parts, write_whole
 from cnnlab.runs.folder import Run
 from cnnlab.runs.record import RunRecord
 from cnnlab.training.checkpoints import save_state, save_weights
@@ -27,8 +27,11 @@ class RunWriter:
     def create(path: Path, record: RunRecord, config_yaml: str, plugins: Sequence[Path] = ()) -> "RunWriter":
         """Make the folder with its config and record.
 
-        Raises: RequestError when it exists already or cannot be made.
+        Raises: RequestError when it exists already or cannot be made, and for two plugins of one name.
         """
+        if len({plugin.name for plugin in plugins}) < len(plugins):
+            names = ", ".join(str(plugin) for plugin in plugins)
+            raise RequestError(f"a run keeps copies of its plugins, so no two may have one name: {names}")
         try:
             path.mkdir(parents=True)
         except FileExistsError:
@@ -45,7 +48,8 @@ class RunWriter:
     @staticmethod
     def resume(run: Run, *, step: int, config_yaml: str) -> "RunWriter":
         """Go on with a run: points after `step` are dropped, since they will be made again."""
-        kept = [point for point in run.metrics() if point["step"] <= step]
+        remove_parts(run.path)
+        kept = [point for point in run.metrics() if point.get("step", 0) <= step]
         write_whole(run.path / "metrics.jsonl", "".join(json.dumps(point) + "\n" for point in kept))
         write_whole(run.path / "config.yaml", config_yaml)
         return RunWriter(run.path, run.record)
@@ -62,10 +66,7 @@ class RunWriter:
 
     def add(self, point: Mapping[str, Any]) -> None:
         """Append one point to `metrics.jsonl`."""
-        with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(dict(point)) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        append_line(self.path / "metrics.jsonl", json.dumps(dict(point)))
 
     def save_state(self, state: Mapping[str, Any]) -> None:
         """The checkpoint to resume from."""
@@ -79,6 +80,14 @@ class RunWriter:
         """Change the record's outcome, in the file too."""
         self.record = self.record.ended(**changes)
         self.record.write(self.path / "run.json")
+
+
+def append_line(path: Path, line: str) -> None:
+    """Add a line to a file, on the disk before this returns."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(line + "\n")
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def free_name(root: Path, name: str) -> str:

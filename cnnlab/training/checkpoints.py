@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ from torch import Tensor
 
 from cnnlab.core.errors import RequestError
 from cnnlab.core.files import write_with
+
+DAMAGES = (RuntimeError, EOFError, OSError, ValueError, TypeError, AttributeError, LookupError, AssertionError)
+"""What reading a file of torch's that does not hold what it should may raise."""
 
 
 def save_state(path: Path, state: Mapping[str, Any]) -> None:
@@ -26,14 +30,20 @@ def load_state(path: Path, device: torch.device) -> dict[str, Any]:
     Raises: RequestError for a file that is missing, damaged, or no plain checkpoint.
     """
     try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()  # torch writes checksums, and does not look at them when it reads
+        if damaged:
+            raise RequestError(f"{path}: a damaged checkpoint (the checksum of {damaged} is wrong)")
         state = torch.load(path, map_location=device, weights_only=True)
     except FileNotFoundError:
         raise RequestError(f"{path}: no such checkpoint") from None
+    except zipfile.BadZipFile:
+        raise RequestError(f"{path}: no checkpoint of cnnlab, or one that was cut off") from None
     except pickle.UnpicklingError:
         raise RequestError(
             f"{path}: refused: it holds more than tensors and plain values, and could run code"
         ) from None
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+    except DAMAGES as error:
         raise RequestError(f"{path}: a damaged checkpoint ({_first_line(error)})") from None
     if not isinstance(state, dict):
         raise RequestError(f"{path}: not a checkpoint of cnnlab: it holds a {type(state).__name__}")
@@ -59,9 +69,13 @@ def load_weights_file(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise RequestError(f"{path}: no such weights") from None
     except (safetensors.SafetensorError, OSError) as error:
         raise RequestError(f"{path}: damaged weights ({_first_line(error)})") from None
-    if "cnnlab" not in metadata:
+    try:
+        facts = json.loads(metadata.get("cnnlab", "null"))
+    except ValueError as error:
+        raise RequestError(f"{path}: damaged weights (the facts in the header: {error})") from None
+    if not isinstance(facts, dict):
         raise RequestError(f"{path}: weights that cnnlab did not write: the header lacks its facts")
-    return weights, json.loads(metadata["cnnlab"])
+    return weights, facts
 
 
 def _first_line(error: BaseException) -> str:

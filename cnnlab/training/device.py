@@ -7,7 +7,7 @@ from typing import Literal
 
 import torch
 
-from cnnlab.core.errors import RequestError
+from cnnlab.core.errors import RequestError, WorkError
 
 Precision = Literal["fp32", "bf16", "fp16"]
 
@@ -42,11 +42,15 @@ def autocast(device: torch.device, precision: Precision) -> torch.autocast:
 
 @contextmanager
 def deterministic(enabled: bool) -> Iterator[None]:
-    """Only deterministic algorithms, at some cost in speed; the former setting comes back."""
+    """Only deterministic algorithms, at some cost in speed; the former setting comes back.
+
+    Raises: WorkError where an operation has no deterministic algorithm on this device.
+    """
     if not enabled:
         yield
         return
     before = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     benchmark = torch.backends.cudnn.benchmark
     # cuBLAS needs a fixed workspace to be deterministic, and reads this when it is first used
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -54,19 +58,30 @@ def deterministic(enabled: bool) -> Iterator[None]:
     torch.backends.cudnn.benchmark = False
     try:
         yield
+    except RuntimeError as error:
+        if "deterministic" not in str(error):
+            raise
+        reason = str(error).split(". ")[0]
+        raise WorkError(f"training.deterministic: true is not possible here: {reason}") from error
     finally:
-        torch.use_deterministic_algorithms(before)
+        torch.use_deterministic_algorithms(before, warn_only=warn_only)
         torch.backends.cudnn.benchmark = benchmark
 
 
 @contextmanager
 def evaluating(model: torch.nn.Module) -> Iterator[torch.nn.Module]:
     """The model in evaluation mode, without gradients; each module's own mode comes back, also after an exception."""
+    with evaluation_mode(model), torch.inference_mode():
+        yield model
+
+
+@contextmanager
+def evaluation_mode(model: torch.nn.Module) -> Iterator[None]:
+    """The mode alone: for tracing and for gradients with respect to pictures."""
     modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
-        with torch.inference_mode():
-            yield model
+        yield
     finally:
         for module, mode in modes.items():
             module.training = mode

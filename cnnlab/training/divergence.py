@@ -1,36 +1,44 @@
 """Where a number that is not finite appeared first."""
 
+from collections.abc import Iterable
+from functools import partial
+
 import torch
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
+
+from cnnlab.training.device import Precision, autocast
 
 
-def first_non_finite(model: nn.Module, images: Tensor) -> str:
-    """A sentence that names the first layer with NaN or infinity, in the order of a forward pass of `images`.
+def first_non_finite(model: nn.Module, images: Tensor | Iterable[Tensor], *, precision: Precision = "fp32") -> str:
+    """A sentence that names the first layer with NaN or infinity, in the order of a forward pass.
 
-    The running statistics of the model are left as they were.
+    `images` [n, c, h, w] is a batch, or several of which one did it. The running statistics of the model are left as
+    they were.
     """
-    if not torch.isfinite(images).all():
-        return "the input pictures hold a value that is not finite"
+    for batch in [images] if isinstance(images, Tensor) else images:
+        if not torch.isfinite(batch).all():
+            return "the input pictures hold a value that is not finite"
+        layer = _first_layer(model, batch, precision)
+        if layer:
+            return f"it appears first in {layer}"
+    return "every layer's output is finite; the loss itself overflows"
+
+
+def _first_layer(model: nn.Module, images: Tensor, precision: Precision) -> str | None:
     found: list[str] = []
-    handles: list[RemovableHandle] = []
+
+    # a layer made of layers ends after those inside it, so what is found first is the innermost
+    def look(name: str, module: nn.Module, inputs: object, output: object) -> None:
+        if found or not isinstance(output, Tensor) or torch.isfinite(output).all():
+            return
+        bad = [p for p, value in module.named_parameters() if not torch.isfinite(value).all()]
+        cause = f"its {bad[0]} is not finite" if bad else "its output; its weights are finite"
+        found.append(f"layer {name} ({cause})" if name else f"the model itself ({cause})")
+
     buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
-
-    def watch(name: str, module: nn.Module) -> None:
-        def hook(module: nn.Module, inputs: object, output: object) -> None:
-            if found or not isinstance(output, Tensor) or torch.isfinite(output).all():
-                return
-            bad = [p for p, value in module.named_parameters() if not torch.isfinite(value).all()]
-            cause = f"its {bad[0]} is not finite" if bad else "its output is, its weights are not"
-            found.append(f"{name} ({cause})" if bad else f"{name} (its output; its weights are finite)")
-
-        handles.append(module.register_forward_hook(hook))
-
-    for name, module in model.named_modules():
-        if not any(module.children()):
-            watch(name, module)
+    handles = [module.register_forward_hook(partial(look, name)) for name, module in model.named_modules()]
     try:
-        with torch.no_grad():
+        with torch.no_grad(), autocast(images.device, precision):
             model(images)
     finally:
         for handle in handles:
@@ -38,6 +46,4 @@ def first_non_finite(model: nn.Module, images: Tensor) -> str:
         with torch.no_grad():
             for name, buffer in model.named_buffers():
                 buffer.copy_(buffers[name])
-    if found:
-        return f"it appears first in layer {found[0]}"
-    return "every layer's output is finite; the loss itself overflows"
+    return found[0] if found else None

@@ -11,8 +11,8 @@ class Ema:
     """Averages of all parameters and buffers; `model` is a copy that holds them.
 
     After update t the decay is min(decay, (1 + t)/(10 + t)), so that the first weights, which are random, are soon
-    forgotten (Tan & Le 2019's implementation). Statistics of batch normalisation are averaged like weights; counters are
-    copied.
+    forgotten (Tan & Le 2019's implementation). Statistics of batch normalisation are averaged like weights; counters
+    are copied.
     """
 
     def __init__(self, model: nn.Module, *, decay: float, every: int = 1) -> None:

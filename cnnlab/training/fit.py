@@ -9,7 +9,7 @@ from itertools import islice
 import torch
 from torch import Tensor, nn
 
-from cnnlab.core.errors import WorkError
+from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.data.batches import Batch, TrainingBatches
 from cnnlab.training.clipping import Clipping
 from cnnlab.training.device import Precision, autocast
@@ -72,8 +72,11 @@ def fit(
     the clock is ahead of the steps, so that its decay ends on time. `accumulate` batches make one optimizer step; batch
     normalisation still sees single batches.
 
-    Raises: WorkError when the loss is not finite, with the step, the learning rate and the layer.
+    Raises: WorkError when the loss is not finite, with the step, the learning rate and the layer; RequestError when an
+    epoch has no batch.
     """
+    if batches.steps == 0:
+        raise RequestError("an epoch has no batch: there are fewer training pictures than training.batch_size")
     model, progress = state.model, state.progress
     forward = forward or model
     parameters = [p for group in state.optimizer.param_groups for p in group["params"]]
@@ -82,15 +85,18 @@ def fit(
     check_every = 1 if state.device.type == "cpu" else GPU_CHECK_STEPS
     clock_zero = time.perf_counter() - progress.elapsed
 
-    def check(images: Tensor) -> None:
+    def check(group: Sequence[Batch]) -> None:
         """Raise where a loss since the last look is not finite."""
         losses = torch.stack([value for _, _, value in pending])
         bad = (~torch.isfinite(losses)).nonzero()
         if len(bad):
             step, lr, value = pending[int(bad[0])]
+            late = pending[-1][0] - step
+            where = first_non_finite(model, (batch.images for batch in group), precision=precision)
             raise WorkError(
                 f"the loss is {float(value)} at step {step} (epoch {progress.epoch + 1}) with learning rate {lr:.4g}: "
-                f"{first_non_finite(model, images)}. Try a lower optimizer.lr (cnnlab lr-find), or clipping"
+                f"{where}{f' ({late} steps later)' if late else ''}. "
+                "Try a lower optimizer.lr (cnnlab lr-find), or clipping"
             )
         pending.clear()
 
@@ -98,24 +104,27 @@ def fit(
         model.train()
         if progress.batch == 0:
             state.sums = Sums.zero(state.device)
-        epoch_started, epoch_seconds = time.perf_counter(), progress.seconds
-        lr = 0.0
+        sitting = time.perf_counter() - state.sums.seconds
         stream = batches.epoch(progress.epoch, start=progress.batch)
         out_of_time = False
-        while group := list(islice(stream, accumulate)):
+        while True:
             started = time.perf_counter()
+            progress.elapsed = started - clock_zero
             done = progress.step / total_steps
             if time_budget is not None:
                 done = max(done, progress.elapsed / time_budget)
-                if done >= 1:
-                    out_of_time = True
+                out_of_time = done >= 1 and progress.step > 0  # at least one step, so that there is something to show
+                if out_of_time:
                     break
-            lr = _set_learning_rates(state, schedule(done))
+            group = list(islice(stream, accumulate))
+            if not group:
+                break
+            lr = _set_learning_rates(state, schedule(min(done, 1.0)))
             value = _backward(state, forward, group, loss, precision)
             pending.append((progress.step + 1, lr, value))
             last = progress.batch + len(group) >= batches.steps
             if len(pending) >= check_every or last:
-                check(group[-1].images)
+                check(group)
             norm = _step(state, parameters, clip)
             if state.ema:
                 state.ema.update(model)
@@ -123,11 +132,12 @@ def fit(
             progress.batch += len(group)
             now = time.perf_counter()
             progress.seconds += now - started
+            state.sums.seconds += now - started
             progress.elapsed = now - clock_zero
             seen = sum(len(batch.images) for batch in group)
             yield StepDone(progress.step, progress.epoch + 1, progress.batch, lr, value, norm, seen)
         if state.sums.images:
-            yield _epoch_done(state, lr, progress.seconds - epoch_seconds, epoch_started)
+            yield _epoch_done(state, sitting)
         if out_of_time:
             return
 
@@ -149,7 +159,7 @@ def _backward(
     for batch in group:
         with autocast(state.device, precision):
             logits = forward(batch.images)
-            value = loss(logits, batch.targets)
+        value = loss(logits.float(), batch.targets)  # a loss in bf16 would have 8 bits
         share = len(batch.images) / images
         scaled = value if share == 1 else value * share
         (state.scaler.scale(scaled) if state.scaler else scaled).backward()
@@ -183,16 +193,23 @@ def _step(state: TrainingState, parameters: Sequence[nn.Parameter], clip: Clippi
     return norm
 
 
-def _epoch_done(state: TrainingState, lr: float, seconds: float, started: float) -> EpochDone:
+def _epoch_done(state: TrainingState, started: float) -> EpochDone:
+    """Close the epoch, which began at `started` on the clock."""
     sums, progress = state.sums, state.progress
     progress.epoch += 1
     progress.batch = 0
     loss = float(sums.loss) / sums.images  # waits for the device, so the clock below is right
     if state.device.type != "cpu":
-        waited = time.perf_counter() - started - seconds
-        progress.seconds += max(0.0, waited)
-        seconds += max(0.0, waited)
-    accuracy = None if sums.mixed else float(sums.correct) / sums.images
+        # A GPU works on while the steps' facts are used, so the time between the steps counts, too.
+        waited = max(0.0, time.perf_counter() - started - sums.seconds)
+        progress.seconds += waited
+        sums.seconds += waited
     return EpochDone(
-        progress.step, progress.epoch, lr, loss, accuracy, seconds, sums.images / seconds if seconds else math.nan
+        step=progress.step,
+        epoch=progress.epoch,
+        lr=float(state.optimizer.param_groups[0]["lr"]),
+        loss=loss,
+        accuracy=None if sums.mixed else float(sums.correct) / sums.images,
+        seconds=sums.seconds,
+        images_per_second=sums.images / sums.seconds if sums.seconds else math.nan,
     )

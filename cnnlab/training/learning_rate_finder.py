@@ -5,12 +5,13 @@ rises the rate is too large.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from torch import nn
 from torch.optim import Optimizer
 
+from cnnlab.core.errors import RequestError
 from cnnlab.data.batches import TrainingBatches
 from cnnlab.training.losses import Loss
 
@@ -43,7 +44,11 @@ def learning_rate_range(
     """Train over `steps` batches while the rate grows from `start` to `end`; stops early where the loss blows up.
 
     The model and the optimizer are used up by it: hand in a fresh pair.
+
+    Raises: RequestError for a range that does not grow.
     """
+    if not 0 < start < end:
+        raise RequestError(f"a range of learning rates from {start:g} to {end:g}; expected 0 < start < end")
     model.train()
     scales = [group["lr_base"] / optimizer.param_groups[0]["lr_base"] for group in optimizer.param_groups]
     running, least = 0.0, math.inf
@@ -70,8 +75,8 @@ def learning_rate_range(
         epoch += 1
 
 
-def suggest_rate(points: list[RatePoint]) -> float | None:
-    """A tenth below the rate of the least smoothed loss, or the steepest descent, whichever is smaller.
+def suggest_rate(points: Sequence[RatePoint]) -> float | None:
+    """A tenth of the rate of the least smoothed loss, or the rate of its steepest descent, whichever is smaller.
 
     None where the loss never fell by at least 2 % of its start: then no rate of the range learned anything.
     """

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Literal
 
-from jaxtyping import Float, Int64
+import torch
+from jaxtyping import Int64
 from torch import Tensor, nn
 
 from cnnlab.core.errors import RequestError
@@ -11,7 +12,6 @@ from cnnlab.core.quantities import Fraction, PositiveNumber
 from cnnlab.training.registry import LOSSES
 
 Loss = Callable[[Tensor, Tensor], Tensor]
-
 
 ClassWeights = Literal["none", "balanced"] | list[PositiveNumber]
 
@@ -25,11 +25,11 @@ def cross_entropy(
     `label_smoothing` e mixes the target with the uniform distribution: (1 − e)·target + e/classes (Szegedy 2016,
     arXiv:1512.00567, sec. 7). `class_weights` is a number for each class, or `balanced`: n / (classes · n_class).
     """
-    weight: Float[Tensor, classes] | None = None
+    weight: Tensor | None = None
     if class_weights == "balanced":
         weight = counts.sum() / (len(counts) * counts.clamp(min=1)).float()
     elif isinstance(class_weights, list):
         if len(class_weights) != len(counts):
             raise RequestError(f"class_weights has {len(class_weights)} numbers, the data set {len(counts)} classes")
-        weight = counts.new_tensor(class_weights, dtype=None).float()
+        weight = torch.tensor(class_weights, dtype=torch.float32, device=counts.device)
     return nn.CrossEntropyLoss(weight=weight, label_smoothing=label_smoothing)

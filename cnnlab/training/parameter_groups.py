@@ -32,8 +32,9 @@ def parameter_groups(
 ) -> list[dict[str, Any]]:
     """Every parameter in one group: that of the first rule that matches it, or the rest.
 
-    Each group has `params`, `names`, `lr`, `weight_decay` and `lr_base` (what a schedule's factor multiplies). Frozen
-    parameters lose `requires_grad` and are in no group.
+    Each group has `params`, `names`, `lr`, `weight_decay` and `lr_base` (what a schedule's factor multiplies). The rest
+    comes first, so that the first group's rate is the one that people mean. Frozen parameters lose `requires_grad` and
+    are in no group.
 
     Raises: RequestError when a rule matches no parameter, or when nothing is left to train.
     """
@@ -60,11 +61,11 @@ def parameter_groups(
             raise RequestError(f"parameter_groups: {pattern} matches no parameter; they are called {example}, …")
     if not groups:
         raise RequestError("parameter_groups: every parameter is frozen; nothing is left to train")
-    return list(groups.values())
+    return sorted(groups.values(), key=lambda group: group is not groups.get(None))
 
 
 def _normalization_parameters(model: nn.Module) -> set[str]:
-    """The names of the scales and shifts of normalisation layers, our own among them by their `normalizes` mark."""
+    """The names of the scales and shifts of normalisation layers, our own among them by their `is_normalization`."""
     return {
         f"{name}.{inner}" if name else inner
         for name, module in model.named_modules()

@@ -13,8 +13,8 @@ OPTIMIZERS = Registry("optimizer", supplies=("groups",))
 SCHEDULES = Registry("schedule", supplies=("epochs",))
 """Each makes a function of the progress in 0..1 → the factor on every learning rate; `epochs` is the whole run's."""
 
-CLIPPINGS = Registry("clipping", supplies=())
-"""Each makes a function that bounds the gradients of a list of parameters in place."""
+CLIPPINGS = Registry("clipping", supplies=("model",))
+"""Each makes a function that bounds the gradients of a list of parameters of `model` in place."""
 
 LossChoice = Annotated[Component, Chosen("loss")]
 OptimizerChoice = Annotated[Component, Chosen("optimizer")]

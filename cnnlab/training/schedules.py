@@ -1,7 +1,7 @@
 """Learning-rate schedules: pure functions of the progress of the run.
 
-Progress goes from 0 at the first step to 1 after the last, so a schedule has no state, resumes by itself and stretches to
-a time budget. Warm-up and milestones are given in epochs.
+Progress goes from 0 at the first step to 1 after the last, so a schedule has no state, resumes by itself and stretches
+to a time budget. Warm-up and milestones are given in epochs.
 """
 
 from collections.abc import Callable
@@ -13,6 +13,9 @@ from cnnlab.core.quantities import Fraction, NonNegativeNumber, PositiveNumber
 from cnnlab.training.registry import SCHEDULES
 
 Schedule = Callable[[float], float]
+
+ROUNDING = 1e-9
+"""In epochs: a progress of 29/100 times 100 must count as epoch 29, and is 28.999999999999996."""
 
 
 def _warmed(schedule: Schedule, warmup: float, epochs: int) -> Schedule:
@@ -51,7 +54,7 @@ def step(
     def at(progress: float) -> float:
         if progress < share:
             return progress / share
-        return factor ** sum(progress * epochs >= milestone for milestone in milestones)
+        return factor ** sum(progress * epochs + ROUNDING >= milestone for milestone in milestones)
 
     return at
 
@@ -62,17 +65,16 @@ def cosine(
 ) -> Schedule:
     """floor + (1 − floor)·(1 + cos(π·progress))/2 (Loshchilov & Hutter 2017, arXiv:1608.03983, eq. 5).
 
-    `every: epoch` holds the rate during each epoch, as `CosineAnnealingLR` stepped once an epoch does.
+    `every: epoch` holds the rate during each epoch after the warm-up, as `CosineAnnealingLR` stepped once an epoch.
     """
+    annealed = epochs - warmup
 
     def factor(progress: float) -> float:
+        if every == "epoch":
+            progress = int(progress * annealed + ROUNDING) / annealed
         return floor + (1 - floor) * (1 + cos(pi * min(progress, 1.0))) / 2
 
-    smooth = _warmed(factor, warmup, epochs)
-    if every == "step":
-        return smooth
-    # 1e-9: a progress of 3/30 times 30 must count as epoch 3 in spite of rounding
-    return lambda progress: smooth(int(progress * epochs + 1e-9) / epochs)
+    return _warmed(factor, warmup, epochs)
 
 
 @SCHEDULES.register("one_cycle")

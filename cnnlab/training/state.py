@@ -41,6 +41,8 @@ class Sums:
     images: int = 0
     mixed: bool = False
     """Targets were mixed (mixup, cutmix), so an accuracy has no meaning."""
+    seconds: float = 0.0
+    """Spent in the training steps of this epoch, over all sittings."""
 
     @staticmethod
     def zero(device: torch.device) -> "Sums":
@@ -94,11 +96,22 @@ class TrainingState:
             raise RequestError(f"not a checkpoint of cnnlab: it lacks {', '.join(missing)}")
         if state["format"] != FORMAT:
             raise RequestError(f"a checkpoint of format {state['format']}; this version reads format {FORMAT}")
+        for part, own in (("ema", self.ema), ("scaler", self.scaler)):
+            if bool(state[part]) != bool(own):
+                has, has_not = ("the config", "the checkpoint") if own else ("the checkpoint", "the config")
+                raise RequestError(f"a checkpoint of another config: {has} has {part}, {has_not} has none")
+        try:
+            self._restore(state)
+        except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+            reason = str(error).strip().split("\n", 1)[0]
+            raise RequestError(f"a checkpoint that does not fit this config, or a damaged one: {reason}") from error
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
         load_weights(self.model, state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
-        if self.ema and state["ema"]:
+        if self.ema:
             self.ema.load_state_dict(state["ema"])
-        if self.scaler and state["scaler"]:
+        if self.scaler:
             self.scaler.load_state_dict(state["scaler"])
         self.progress = Progress(**state["progress"])
         self.sums = Sums(**state["sums"])
