@@ -1,0 +1,73 @@
+"""`cnnlab config check` and `cnnlab config show`."""
+
+from typing import Annotated
+
+import typer
+
+from cnnlab.cli.options import (
+    ConfigArgument,
+    JsonOption,
+    OverridesArgument,
+    PluginsOption,
+    out_console,
+    print_json,
+)
+
+app = typer.Typer(help="Check a config, or print it with every default.", no_args_is_help=True)
+
+
+@app.command("check")
+def check_config(
+    config: ConfigArgument,
+    overrides: OverridesArgument = None,
+    shape: Annotated[
+        str | None, typer.Option(metavar="C,H,W", help="Of a picture, where the data set does not tell.")
+    ] = None,
+    classes: Annotated[int | None, typer.Option(min=1, metavar="N", help="How many there are, likewise.")] = None,
+    allow_plugins: PluginsOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Check a config and the network that it describes; no picture is loaded. Every mistake is told with its place.
+
+    Example: [bold]cnnlab config check configs/cifar.yaml optimizer.lr=0.05[/]
+    """
+    from cnnlab.config import read_config
+    from cnnlab.core.errors import ConfigError, RequestError
+    from cnnlab.workflows.check import check, shape_of
+
+    size = shape_of(shape) if shape else None
+    try:
+        settings = read_config(config, overrides or [], allow_plugins=allow_plugins)
+        checked = check(settings, size, classes)
+    except (ConfigError, RequestError) as error:
+        if not as_json:
+            raise
+        found = error.problems if isinstance(error, ConfigError) else ()
+        problems = [{"place": problem.place, "message": problem.message} for problem in found]
+        print_json({"fine": False, "problems": problems or [{"place": "", "message": str(error)}]})
+        raise typer.Exit(error.exit_code) from None
+    if as_json:
+        facts = {"layers": checked.layers, "parameters": checked.parameters}
+        print_json({"fine": True, **facts, "shape": checked.shape, "classes": checked.classes})
+    else:
+        out_console().print(f"{config}: {checked.sentence}", markup=False, soft_wrap=True)
+
+
+@app.command("show")
+def show_config(
+    config: ConfigArgument,
+    overrides: OverridesArgument = None,
+    allow_plugins: PluginsOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Print a config with every default spelled out, as YAML that `cnnlab train` reads.
+
+    Example: [bold]cnnlab config show configs/cifar.yaml training.epochs=3[/]
+    """
+    from cnnlab.config import read_config
+
+    settings = read_config(config, overrides or [], allow_plugins=allow_plugins)
+    if as_json:
+        print_json(settings.as_data())
+    else:
+        out_console().print(settings.as_yaml(), end="", markup=False, soft_wrap=True)

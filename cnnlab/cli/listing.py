@@ -1,0 +1,122 @@
+"""`cnnlab list`."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cnnlab.cli.options import JsonOption, out_console, print_json
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from cnnlab.workflows.listing import Listed
+
+WORDS = (
+    "layers", "initializations", "models", "datasets", "augmentations", "optimizers", "schedules", "losses",
+    "clippings",
+)  # fmt: skip
+
+
+def list_entries(
+    kind: Annotated[
+        str, typer.Argument(metavar="KIND", help=", ".join(WORDS), show_default=False, autocompletion=lambda: WORDS)
+    ],
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only this one, in full.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List what a config can name, with its options and their defaults; [bold]models[/] are the configs of cnnlab.
+
+    With a name: the whole description, and how it is written in a config.
+
+    Example: [bold]cnnlab list layers conv[/]
+    """
+    from dataclasses import asdict
+
+    from cnnlab.workflows.listing import MODELS, find, listed
+
+    if kind == MODELS:
+        _list_configs(name, as_json)
+        return
+    if name is None:
+        entries = listed(kind)
+        if as_json:
+            print_json([asdict(entry) for entry in entries])
+        else:
+            _print_all(entries, out_console())
+            out_console().print(f"\n[dim]cnnlab list {kind} NAME shows one in full[/]")
+        return
+    entry = find(kind, name)
+    if as_json:
+        print_json(asdict(entry))
+    else:
+        _print_one(entry, out_console())
+
+
+def _print_all(entries: "tuple[Listed, ...]", console: "Console") -> None:
+    """A block an entry: name and first line, then its options with their defaults."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    width = max((len(entry.name) for entry in entries), default=0)
+    for entry in entries:
+        console.print(f"[bold cyan]{entry.name:<{width}}[/]  ", end="")
+        console.print(entry.summary, markup=False, soft_wrap=True)
+        words = [f"{o.name} ({o.type})" if o.default is None else f"{o.name}={o.default}" for o in entry.options]
+        if words:
+            console.print(Padding(Text(", ".join(words), style="dim"), (0, 0, 0, width + 2)))
+
+
+def _print_one(entry: "Listed", console: "Console") -> None:
+    from rich.table import Table
+
+    console.print(f"[bold cyan]{entry.name}[/]", end="  ")
+    console.print(entry.doc, markup=False, soft_wrap=True)
+    if entry.options:
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        table.add_column("option", no_wrap=True)
+        table.add_column("type")
+        table.add_column("default")
+        described = any(option.description for option in entry.options)
+        if described:
+            table.add_column("meaning")
+        for option in entry.options:
+            default = "[bold]needed[/]" if option.default is None else _plain(option.default)
+            row = [option.name, _plain(option.type), default]
+            table.add_row(*row, *([_plain(option.description)] if described else []))
+        console.print()
+        console.print(table)
+    console.print("\n[bold]in a config[/]")
+    console.print(entry.example, markup=False, soft_wrap=True)
+
+
+def _list_configs(name: str | None, as_json: bool) -> None:
+    from cnnlab.workflows.listing import find_config, listed_configs
+
+    console = out_console()
+    if name is not None:
+        config = find_config(name)
+        if as_json:
+            print_json({"name": config.name, "path": str(config.path), "summary": config.summary, "text": config.text})
+        else:
+            console.print(f"[dim]{config.path}[/]")
+            console.print(config.text.rstrip("\n"), markup=False, soft_wrap=True)
+        return
+    configs = listed_configs()
+    if as_json:
+        print_json([{"name": c.name, "path": str(c.path), "summary": c.summary} for c in configs])
+        return
+    width = max(len(config.name) for config in configs)
+    for config in configs:
+        console.print(f"[bold cyan]{config.name:<{width}}[/]  ", end="")
+        console.print(config.summary, markup=False, soft_wrap=True)
+    folder = configs[0].path.parent
+    console.print(
+        f"\n[dim]models are whole configs, in {folder}: cnnlab train CONFIG; their parts: cnnlab list layers[/]"
+    )
+
+
+def _plain(text: str) -> str:
+    """Brackets as they are, not as markup."""
+    from rich.markup import escape
+
+    return escape(text)

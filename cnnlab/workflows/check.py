@@ -1,0 +1,88 @@
+"""`cnnlab config check`: everything about a config that can be known without a picture."""
+
+from dataclasses import dataclass
+
+from cnnlab.config import Config
+from cnnlab.core.arithmetic import Shape
+from cnnlab.core.errors import RequestError
+from cnnlab.core.registry import Component
+from cnnlab.data.shapes import CLASSES as SHAPES
+from cnnlab.models.build import parameter_count
+from cnnlab.training.parameter_groups import parameter_groups
+from cnnlab.workflows.network import new_network
+
+KNOWN: dict[str, tuple[Shape, int]] = {
+    "cifar10": ((3, 32, 32), 10),
+    "cifar100": ((3, 32, 32), 100),
+    "mnist": ((1, 28, 28), 10),
+    "fashion_mnist": ((1, 28, 28), 10),
+    "svhn": ((3, 32, 32), 10),
+    "stl10": ((3, 96, 96), 10),
+}
+"""(channels, height, width) in pixels and the number of classes of the data sets that are always the same."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a sound config makes."""
+
+    layers: int
+    """Entries of `model`; a layer made of layers counts once."""
+    shape: Shape | None
+    """(channels, height, width) of a picture, in pixels; None where it is not known without the pictures."""
+    classes: int | None
+    parameters: int | None
+    """None where the network could not be built, because the shape or the number of classes is not known."""
+
+    @property
+    def sentence(self) -> str:
+        """`fine: 8 layers, 288,746 parameters`."""
+        layers = f"{self.layers} layer{'' if self.layers == 1 else 's'}"
+        if self.parameters is not None:
+            return f"fine: {layers}, {self.parameters:,} parameters"
+        needed = [] if self.shape else ["--shape C,H,W"]
+        needed += [] if self.classes else ["--classes N"]
+        return f"fine as far as its options go: {layers}; to check the network as well, add {' '.join(needed)}"
+
+
+def check(config: Config, shape: Shape | None = None, classes: int | None = None) -> Checked:
+    """Build all that a config names, for pictures of `shape` and `classes` classes (those of its data set by default).
+
+    Raises: RequestError for a layer that does not fit, or parts of the config that do not fit each other.
+    """
+    known_shape, known_classes = picture_of(config.data.dataset)
+    shape, classes = shape or known_shape, classes or known_classes
+    config.schedule.build(epochs=config.training.epochs)
+    if shape is None or classes is None:
+        return Checked(len(config.model), shape, classes, None)
+    for augmentation in config.data.augment:
+        augmentation.build(classes=classes)
+    network = new_network(config, shape, classes)
+    parameters = parameter_count(network)
+    options = config.optimizer.options
+    decay = options.get("weight_decay", 0.0)
+    groups = parameter_groups(network, config.group_rules(), lr=options["lr"], weight_decay=decay)
+    config.optimizer.build(groups=groups)
+    if config.clipping:
+        config.clipping.build(model=network)
+    return Checked(len(config.model), shape, classes, parameters)
+
+
+def picture_of(dataset: Component) -> tuple[Shape | None, int | None]:
+    """The shape of a data set's pictures and the number of its classes, as far as they are known without loading it."""
+    options = dataset.options
+    if dataset.name in ("shapes", "folder"):
+        shape = (options["channels"], options["size"], options["size"])
+        return shape, len(SHAPES) if dataset.name == "shapes" else None
+    return KNOWN.get(dataset.name, (None, None))
+
+
+def shape_of(text: str) -> Shape:
+    """`3,32,32` as (channels, height, width).
+
+    Raises: RequestError for anything else.
+    """
+    parts = text.replace("x", ",").split(",")
+    if len(parts) != 3 or not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
+        raise RequestError(f"--shape is '{text}', expected channels, height and width, such as 3,32,32")
+    return tuple(int(part) for part in parts)
