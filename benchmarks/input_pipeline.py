@@ -11,11 +11,15 @@ epoch is the one that it disturbed least.
 import argparse
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from statistics import median
+from typing import Any
 
+import numpy as np
 import torch
+from jaxtyping import UInt8
+from PIL import Image
 from torch.utils.data import DataLoader
 from torchvision import transforms
 from torchvision.datasets import CIFAR10
@@ -30,21 +34,21 @@ WORKERS = 2
 STATISTICS = ChannelStatistics((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))
 
 
-class Photographs(torch.utils.data.Dataset):
+class Photographs(torch.utils.data.Dataset[tuple[Any, int]]):
     """What `torchvision.datasets.CIFAR10` does, for a part of it or for random bytes."""
 
-    def __init__(self, pixels, labels, transform):
+    def __init__(self, pixels: UInt8[np.ndarray, "n 32 32 3"], labels: list[int], transform: Callable[[Any], Any]):
         self.pixels, self.labels, self.transform = pixels, labels, transform
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.pixels)
 
-    def __getitem__(self, index):
-        return self.transform(transforms.functional.to_pil_image(self.pixels[index])), self.labels[index]
+    def __getitem__(self, index: int) -> tuple[Any, int]:
+        return self.transform(Image.fromarray(self.pixels[index])), self.labels[index]
 
 
-def load(count: int):
-    """Pixels (n, 32, 32, 3) as bytes, labels, and where they are from."""
+def load(count: int) -> tuple[UInt8[np.ndarray, "n 32 32 3"], list[int], str]:
+    """Pixels, labels, and where they are from."""
     root = Path(os.environ.get("CNNLAB_DATA", ""))
     if (root / "cifar-10-batches-py").is_dir():
         cifar = CIFAR10(root)
@@ -54,7 +58,7 @@ def load(count: int):
     return pixels.numpy(), torch.randint(10, (count,), generator=generator).tolist(), "random bytes"
 
 
-def rate(batches: Iterable, count_of) -> float:
+def rate(batches: Iterable[Any], count_of: Callable[[Any], int]) -> float:
     """Pictures per second of one pass."""
     begin, pictures = time.perf_counter(), 0
     for batch in batches:
@@ -63,7 +67,7 @@ def rate(batches: Iterable, count_of) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description="The input pipeline alone: torchvision's against cnnlab's.")
     parser.add_argument("--images", type=int, default=50_000, help="pictures per epoch, for a shorter run")
     parser.add_argument("--threads", type=int, default=2, help="threads of the main process")
     parser.add_argument("--rounds", type=int, default=3, help="torchvision epochs; cnnlab's are ten times as many")

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as oracle
 
@@ -19,6 +20,7 @@ from cnnlab.data.augmentations.color import with_brightness, with_contrast, with
 from cnnlab.data.augmentations.crop import padded, windows
 from cnnlab.data.augmentations.erase import rectangles
 from cnnlab.data.augmentations.flip import mirrored
+from cnnlab.data.augmentations.mix import mixed_targets
 from cnnlab.data.augmentations.quality import blurred
 from cnnlab.data.registry import AUGMENTATIONS
 
@@ -433,3 +435,24 @@ def test_a_range_the_wrong_way_round() -> None:
         RequestError, match=r"erase: area goes from 0\.4 to 0\.1; write the smaller first: \[0\.1, 0\.4\]"
     ):
         built("erase", area=(0.4, 0.1))
+
+
+# devices
+
+
+def test_nothing_is_made_on_another_device() -> None:
+    # Fake tensors know their device and hold no values: an operation that mixes devices fails without a GPU as well.
+    with FakeTensorMode():
+        images = torch.empty(8, 3, 32, 32, dtype=torch.uint8, device="cuda")
+        whole, number = (torch.empty(8, dtype=kind, device="cuda") for kind in (torch.int64, torch.float32))
+        scaled = images.float()
+        made = [
+            *(windows(padded(images, 4, mode), whole, whole, (32, 32)) for mode in ("zero", "reflect")),
+            mirrored(images, number < 0.5, dim=3),
+            *(change(scaled, number) for change in (with_brightness, with_contrast, with_saturation, with_hue)),
+            warped(scaled, inverse_maps(number, number, number, number, number), "edge", "bilinear"),
+            rectangles(number, number, number, number, (32, 32)),
+            blurred(scaled, number, radius=3),
+            mixed_targets(whole, number[:, None].expand(8, 10), 0.3, 10),
+        ]
+        assert {tensor.device.type for tensor in made} == {"cuda"}

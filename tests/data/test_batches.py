@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 import torch
@@ -227,3 +228,14 @@ def test_what_normalise_keeps_can_be_used_in_a_gradient() -> None:
     images = (pictures(2).float() / 255).requires_grad_()
     normalise(images, statistics).sum().backward()
     assert images.grad is not None
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_on_a_gpu_the_order_is_the_same_and_nothing_leaves_it() -> None:
+    here = batches_of(40, 8, augment=EVERYTHING)
+    there = replace(here, images=here.images.cuda(), labels=here.labels.cuda())
+    seen = list(there.epoch(0))
+    assert_equal(seen, list(there.epoch(0)))
+    for one, other in zip(here.epoch(0), seen, strict=True):
+        assert torch.equal(one.indices, other.indices.cpu())
+        assert {tensor.device.type for tensor in (other.images, other.targets, other.indices)} == {"cuda"}
