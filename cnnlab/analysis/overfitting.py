@@ -130,7 +130,7 @@ def diagnose(curves: LearningCurves, *, enough: float = ENOUGH) -> Diagnosis:
     if since is not None:
         verdict: Verdict = "over-fitted"
         duration = Remedy(
-            "duration", f"stop at epoch {since}, or use the best checkpoint", "keeps the gap of that epoch"
+            "duration", f"stop at epoch {since}, or use the best checkpoint", "keeps that epoch's gap"
         )
         remedies: tuple[Remedy, ...] = (_MORE_DATA, _DECAY, _SMALLER, duration)
         opening = f"over-fitted since epoch {since}: {reason}"

@@ -19,14 +19,14 @@ WORDS = (
 
 def list_entries(
     kind: Annotated[
-        str, typer.Argument(metavar="KIND", help=", ".join(WORDS), show_default=False, autocompletion=lambda: WORDS)
-    ],
+        str | None, typer.Argument(metavar="[KIND]", help=", ".join(WORDS), autocompletion=lambda: WORDS)
+    ] = None,
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only this one, in full.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """List what a config can name, with its options and their defaults; [bold]models[/] are the configs of cnnlab.
 
-    With a name: the whole description, and how it is written in a config.
+    With a name: the whole description, and how it is written in a config. Without a kind: every name.
 
     Example: [bold]cnnlab list layers conv[/]
     """
@@ -34,6 +34,9 @@ def list_entries(
 
     from cnnlab.workflows.listing import MODELS, find, listed
 
+    if kind is None:
+        _list_names(as_json)
+        return
     if kind == MODELS:
         _list_configs(name, as_json)
         return
@@ -50,6 +53,23 @@ def list_entries(
         print_json(asdict(entry))
     else:
         _print_one(entry, out_console())
+
+
+def _list_names(as_json: bool) -> None:
+    """Every kind with its names."""
+    from rich.table import Table
+
+    from cnnlab.workflows.listing import KINDS, MODELS, listed, listed_configs
+
+    names = {kind: [entry.name for entry in listed(kind)] for kind in KINDS}
+    names[MODELS] = [config.name for config in listed_configs()]
+    if as_json:
+        print_json({word: names[word] for word in WORDS})
+        return
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for word in WORDS:
+        table.add_row(f"[bold cyan]{word}[/]", ", ".join(names[word]))
+    out_console().print(table)
 
 
 def _print_all(entries: "tuple[Listed, ...]", console: "Console") -> None:

@@ -71,9 +71,8 @@ class Dataset:
                 raise RequestError(f"the data set {self.name} has {count} pictures and {len(values)} {what}")
         low, high = int(self.labels.min()), int(self.labels.max())
         if low < 0 or high >= len(self.classes):
-            raise RequestError(
-                f"the data set {self.name} has labels {low} to {high}, and {len(self.classes)} classes: 0 to {len(self.classes) - 1}"
-            )
+            expected = f"0 to {len(self.classes) - 1} for its {len(self.classes)} classes"
+            raise RequestError(f"the data set {self.name} has labels {low} to {high}, expected {expected}")
 
     def __len__(self) -> int:
         return len(self.images)

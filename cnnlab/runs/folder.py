@@ -5,6 +5,7 @@ runs/NAME/
   metrics.jsonl    a line per point of the curves  tensorboard/   the same as events
   checkpoints/     last.pt (everything), last.safetensors and best.safetensors (weights to evaluate)
   reports/         pictures, tables and pages      plugins/       copies of the plugins that were used
+  test-evaluations.jsonl   a line for each time that the test part was opened
 """
 
 import json
@@ -23,6 +24,9 @@ from cnnlab.runs.record import RunRecord
 from cnnlab.training.checkpoints import load_weights_file
 
 WhichWeights = Literal["best", "last"]
+
+TEST_EVALUATIONS = "test-evaluations.jsonl"
+"""A line for each time that the test part was opened."""
 
 
 @dataclass(frozen=True)
@@ -81,23 +85,32 @@ class Run:
 
     def metrics(self) -> list[dict[str, Any]]:
         """The lines of `metrics.jsonl`; a last line that was cut off is left out."""
-        path = self.path / "metrics.jsonl"
-        lines = path.read_bytes().splitlines() if path.exists() else []
-        points = []
-        for number, line in enumerate(lines, 1):
-            try:
-                point = json.loads(line)
-            except (ValueError, RecursionError):
-                point = None
-            if isinstance(point, dict):
-                points.append(point)
-            elif number < len(lines):
-                raise RequestError(f"{path}:{number}: damaged: expected a JSON object")
-        return points
+        return _json_lines(self.path / "metrics.jsonl")
+
+    def test_accuracy(self) -> float | None:
+        """Of the latest evaluation on the test part, 0 … 1; None where there was none."""
+        evaluations = _json_lines(self.path / TEST_EVALUATIONS)
+        return float(evaluations[-1]["accuracy"]) if evaluations else None
 
     def epochs(self) -> list[dict[str, Any]]:
         """The points of `metrics.jsonl` that close an epoch."""
         return [point for point in self.metrics() if point.get("kind") == "epoch"]
+
+
+def _json_lines(path: Path) -> list[dict[str, Any]]:
+    """The objects of a file with one a line; a last line that was cut off is left out."""
+    lines = path.read_bytes().splitlines() if path.exists() else []
+    points = []
+    for number, line in enumerate(lines, 1):
+        try:
+            point = json.loads(line)
+        except (ValueError, RecursionError):
+            point = None
+        if isinstance(point, dict):
+            points.append(point)
+        elif number < len(lines):
+            raise RequestError(f"{path}:{number}: damaged: expected a JSON object")
+    return points
 
 
 def all_runs(root: Path) -> tuple[list[Run], list[str]]:

@@ -1,0 +1,46 @@
+"""What layers put out, captured without changing the network."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from cnnlab.core.errors import RequestError, unknown
+
+
+def capture_outputs(model: nn.Module, images: Float[Tensor, "n c h w"], layers: Sequence[str]) -> dict[str, Tensor]:
+    """The outputs of `layers` for `images`, in evaluation mode and without gradients; copies, in order of `layers`.
+
+    A layer that runs several times gives its last output; one that does not run, or gives no tensor, is left out. Hooks
+    are removed and each module's mode comes back, also after an exception.
+
+    Raises: RequestError for a name that is no layer of the model.
+    """
+    modules = dict(model.named_modules())
+    for name in layers:
+        if name not in modules:
+            raise RequestError(unknown("layer", name, [n for n in modules if n]))
+    found: dict[str, Tensor] = {}
+
+    def keep(name: str) -> torch.utils.hooks.RemovableHandle:
+        def hook(module: nn.Module, inputs: object, output: object) -> None:
+            if isinstance(output, Tensor):
+                # a copy: a later in-place layer would change it
+                found[name] = output.detach().clone()
+
+        handle: torch.utils.hooks.RemovableHandle = modules[name].register_forward_hook(hook)
+        return handle
+
+    modes = {module: module.training for module in model.modules()}
+    handles = [keep(name) for name in layers]
+    try:
+        model.eval()
+        with torch.no_grad():
+            model(images)
+    finally:
+        for handle in handles:
+            handle.remove()
+        for module, mode in modes.items():
+            module.training = mode
+    return {name: found[name] for name in layers if name in found}

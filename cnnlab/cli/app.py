@@ -1,0 +1,69 @@
+"""`cnnlab`: the commands in their panels, and what happens to errors."""
+
+import sys
+import time
+
+BEGAN = time.perf_counter()
+
+import typer  # noqa: E402  (the clock starts before the first import that costs something)
+
+from cnnlab.cli import compare, config, data, doctor, evaluate, learning_rate, listing, predict, runs, schema, train  # noqa: E402
+from cnnlab.cli.panels import EXPERIMENTS, PROJECT, TRAIN, USE  # noqa: E402
+from cnnlab.core.errors import CnnlabError  # noqa: E402
+
+app = typer.Typer(
+    name="cnnlab",
+    help="Train a convolutional network and understand it, from one YAML file.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+app.command("train", rich_help_panel=TRAIN)(train.train)
+app.command("eval", rich_help_panel=TRAIN)(evaluate.evaluate)
+app.command("predict", rich_help_panel=TRAIN)(predict.predict)
+app.command("runs", rich_help_panel=TRAIN)(runs.runs)
+app.command("doctor", rich_help_panel=TRAIN)(doctor.doctor)
+
+app.command("lr-find", rich_help_panel=EXPERIMENTS)(learning_rate.lr_find)
+app.command("compare", rich_help_panel=EXPERIMENTS)(compare.compare)
+
+app.add_typer(data.app, name="data", rich_help_panel=USE)
+
+app.command("list", rich_help_panel=PROJECT)(listing.list_entries)
+app.add_typer(config.app, name="config", rich_help_panel=PROJECT)
+app.command("schema", rich_help_panel=PROJECT)(schema.schema)
+
+
+def main() -> None:
+    """The entry point: an expected error is one message and an exit code, never a traceback."""
+    try:
+        app()
+    except CnnlabError as error:
+        _complain(str(error))
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        _complain("interrupted")
+        sys.exit(130)
+    except BrokenPipeError:
+        # the reader of a pipe left, as `head` does
+        sys.stderr.close()
+        sys.exit(1)
+    except OSError as error:
+        _complain(f"{error.filename or 'a file'}: {error.strerror or error}")
+        sys.exit(1)
+    except RuntimeError as error:
+        if "torchvision::nms" not in str(error):
+            raise
+        _complain("torch and torchvision do not fit each other; `cnnlab doctor` says what to install")
+        sys.exit(1)
+
+
+def _complain(message: str) -> None:
+    from rich.console import Console
+
+    console = Console(stderr=True, highlight=False)
+    for line in message.splitlines():
+        console.print("[bold red]error:[/]", end=" ")
+        console.print(line, markup=False, soft_wrap=True)

@@ -1,0 +1,31 @@
+"""`cnnlab compare`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cnnlab.cli.options import RUNS, JsonOption, RunsOption, out_console, print_json
+
+
+def compare(
+    names: Annotated[list[str], typer.Argument(metavar="RUN…", help="Two runs or more.")],
+    out: Annotated[Path | None, typer.Option(help="The folder for the curves.", show_default="RUNS/compare")] = None,
+    runs: RunsOption = RUNS,
+    as_json: JsonOption = False,
+) -> None:
+    """Runs side by side: where their configs differ, their results with intervals, overlaid curves.
+
+    Example: [bold]cnnlab compare cifar cifar-2[/]
+    """
+    from cnnlab.render import console, png
+    from cnnlab.runs.folder import Run
+    from cnnlab.workflows.compare import compare as compare_runs
+
+    comparison = compare_runs([Run.open(name, runs) for name in names])
+    if as_json:
+        print_json(comparison.as_json())
+        return
+    folder = out or runs / "compare"
+    png.save(comparison.report, folder)
+    console.show(comparison.report, out_console(), pictures=folder)

@@ -1,0 +1,91 @@
+"""Options that several commands share, and what they stand for."""
+
+import json
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from cnnlab.core.errors import RequestError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from cnnlab.data.dataset import DataPlace
+
+T = TypeVar("T")
+
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's name, or its folder.", show_default=False)]
+ConfigArgument = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file.", show_default=False)]
+OverridesArgument = Annotated[
+    list[str] | None, typer.Argument(metavar="[KEY=VALUE]…", help="Changes to the config, such as optimizer.lr=0.05.")
+]
+RunsOption = Annotated[Path, typer.Option("--runs", help="The folder that holds the runs.")]
+DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, and nothing else.")]
+PluginsOption = Annotated[bool, typer.Option("--allow-plugins", help="Run the Python files that the config names.")]
+ThreadsOption = Annotated[int, typer.Option("--threads", help="Processor threads; 0 for all.", min=0)]
+
+RUNS = Path("runs")
+
+
+def err_console() -> "Console":
+    """Where progress and remarks go: stderr, so that stdout holds results only."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+def out_console() -> "Console":
+    """Where results go."""
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def print_json(document: Any) -> None:
+    """One JSON document on stdout; numbers that are not finite become null."""
+    sys.stdout.write(json.dumps(_finite(document), indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and value - value != 0:
+        return None
+    return value
+
+
+def data_place() -> "DataPlace":
+    """The data folder of this machine, with a bar on stderr for long reading."""
+    from cnnlab.data.dataset import DataPlace
+
+    return DataPlace.default(track=tracked)
+
+
+def tracked(items: Iterable[T], what: str, total: int) -> Iterator[T]:
+    """`items`, with a bar that shows rate and time left where stderr is a terminal."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = err_console()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        yield from progress.track(items, total=total, description=what)
+
+
+def seconds_of(text: str) -> float:
+    """`90`, `90s`, `10m` or `1.5h` in seconds.
+
+    Raises: RequestError for anything else.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|h)?", text.strip())
+    seconds = float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2] or "s"] if match else 0.0
+    if seconds <= 0:
+        raise RequestError(f"--time-budget is '{text}', expected a time such as 90s, 10m or 1.5h")
+    return seconds

@@ -1,0 +1,101 @@
+"""`cnnlab train`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cnnlab.cli.options import (
+    RUNS,
+    DeviceOption,
+    JsonOption,
+    PluginsOption,
+    RunsOption,
+    data_place,
+    err_console,
+    out_console,
+    print_json,
+    seconds_of,
+)
+from cnnlab.core.errors import RequestError
+
+
+def train(
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[CONFIG] [KEY=VALUE]…",
+            help="A YAML file (the built-in quickstart without one), and changes to it.",
+            show_default=False,
+        ),
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="What the run is called; the config's name by default.")] = None,
+    device: DeviceOption = "auto",
+    resume: Annotated[
+        str | None, typer.Option(metavar="RUN", help="Go on with this run; its own config holds.")
+    ] = None,
+    repeats: Annotated[int, typer.Option(min=1, help="Train this often with seed, seed + 1, …")] = 1,
+    time_budget: Annotated[str | None, typer.Option(help="Let the schedule end after 90s, 10m or 1.5h.")] = None,
+    stop_after: Annotated[int | None, typer.Option(min=1, help="Pause after this many epochs; see --resume.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Do all of it on two batches; nothing is kept.")] = False,
+    allow_plugins: PluginsOption = False,
+    runs: RunsOption = RUNS,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a network from a config; ends with a verdict on overfitting and a report.
+
+    Example: [bold]cnnlab train configs/cifar.yaml optimizer.lr=0.05 --name lower[/]
+    """
+    from collections.abc import Iterator
+
+    from cnnlab.cli.app import BEGAN
+    from cnnlab.cli.training_progress import TrainingProgress
+    from cnnlab.config import read_config
+    from cnnlab.runs.folder import Run
+    from cnnlab.training.device import choose_device
+    from cnnlab.workflows.interruption import stop_wish
+    from cnnlab.workflows.quickstart import QUICKSTART
+    from cnnlab.workflows.repeat import Repeated, repeat
+    from cnnlab.workflows.train import TrainingEvent, TrainOptions
+    from cnnlab.workflows.train import dry_run as run_dry
+    from cnnlab.workflows.train import resume as resume_run
+    from cnnlab.workflows.train import train as train_run
+
+    overrides = list(arguments or [])
+    config = overrides.pop(0) if overrides and "=" not in overrides[0] else None
+    if resume and (config or repeats > 1 or dry_run or name):
+        raise RequestError("--resume goes on with one run and its own config: no CONFIG, --repeats, --dry-run, --name")
+    path = Path(config) if config else QUICKSTART
+    options = TrainOptions(
+        runs=runs,
+        device=choose_device(device),
+        place=data_place(),
+        name=name,
+        time_budget=seconds_of(time_budget) if time_budget else None,
+        stop_after=stop_after,
+        command=["cnnlab", *sys.argv[1:]],
+        config_folder=path.parent,
+        allow_plugins=allow_plugins,
+        began=BEGAN,
+    )
+    events: Iterator[TrainingEvent | Repeated]
+    with stop_wish() as stop:
+        if resume:
+            events = resume_run(Run.open(resume, runs), overrides, options, stop)
+        else:
+            settings = read_config(path, overrides, allow_plugins=allow_plugins)
+            if dry_run:
+                events = run_dry(settings, options, stop)
+            elif repeats > 1:
+                events = repeat(settings, options, stop, repeats)
+            else:
+                events = train_run(settings, options, stop)
+        with TrainingProgress(err_console()) as progress:
+            for event in events:
+                progress.show(event)
+    progress.conclude(out_console() if not as_json else None, dry_run=dry_run)
+    if as_json:
+        print_json(progress.as_json())
+    if stop:
+        raise typer.Exit(stop.exit_code)

@@ -1,0 +1,159 @@
+"""What a person sees while a network is trained: a bar, and a line per epoch."""
+
+import time
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from cnnlab.reports.training import EpochRow
+from cnnlab.training.fit import StepDone
+from cnnlab.workflows.repeat import Repeated
+from cnnlab.workflows.train import Finished, Started, TrainingEvent
+
+REFRESH_SECONDS = 0.25
+"""Between two looks at the loss: each makes a GPU wait."""
+
+HEADER = "  epoch     loss  train %  clean %  val loss    val %         lr       s    img/s"
+
+
+class TrainingProgress:
+    """Draws training events on a console; keeps the last ones for the conclusion."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed}/{task.total} steps"),
+            TextColumn("{task.fields[facts]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self.task: TaskID | None = None
+        self.started: Started | None = None
+        self.finished: list[Finished] = []
+        self.repeated: Repeated | None = None
+        self._shown = 0.0
+        self._images = 0
+        self._since = 0.0
+
+    def __enter__(self) -> "TrainingProgress":
+        self.bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.bar.stop()
+
+    def show(self, event: TrainingEvent | Repeated) -> None:
+        """Draw one event."""
+        if isinstance(event, StepDone):
+            self._step(event)
+        elif isinstance(event, EpochRow):
+            line = epoch_line(event, self.started.epochs if self.started else event.epoch)
+            self.console.print(line, soft_wrap=True)
+        elif isinstance(event, Started):
+            self._start(event)
+        elif isinstance(event, Repeated):
+            self.repeated = event
+        else:
+            self.finished.append(event)
+
+    def _start(self, event: Started) -> None:
+        self.started = event
+        where = f"{event.path}" + (f", resumed after epoch {event.resumed_from}" if event.resumed_from else "")
+        self.console.print(
+            f"[bold]{event.run}[/]: {event.parameters:,} parameters, {event.train:,} training and "
+            f"{event.validation:,} validation pictures, {event.device}; {where}",
+            soft_wrap=True,
+        )
+        for sentence in event.skipped:
+            self.console.print(f"[yellow]skipped:[/] {sentence}", highlight=False)
+        self.console.print(HEADER, style="bold", soft_wrap=True)
+        total = event.steps_per_epoch * event.epochs
+        if self.task is not None:
+            self.bar.remove_task(self.task)
+        self.task = self.bar.add_task(
+            "training", total=total, completed=event.steps_per_epoch * event.resumed_from, facts=""
+        )
+        self._since, self._images = time.perf_counter(), 0
+
+    def _step(self, event: StepDone) -> None:
+        now = time.perf_counter()
+        self._images += event.images
+        if now - self._shown < REFRESH_SECONDS or self.task is None or self.bar.disable:
+            return
+        rate = self._images / (now - self._since) if now > self._since else 0.0
+        facts = f"loss {float(event.loss):.3f}  lr {event.lr:.2g}  {rate:,.0f} img/s"
+        self.bar.update(self.task, completed=event.step, facts=facts)
+        self._shown, self._since, self._images = now, now, 0
+
+    def conclude(self, console: Console | None, *, dry_run: bool) -> None:
+        """The verdict, the times and where everything lies; on stdout unless that is for JSON."""
+        if console is None:
+            return
+        if dry_run:
+            console.print(
+                "[green]dry run: everything works[/]: two batches, validation, checkpoint written and read back"
+            )
+            for sentence in self.started.groups if self.started else ():
+                console.print(f"  parameters: {sentence}")
+            return
+        for finished in self.finished:
+            conclude_run(finished, console)
+        if self.repeated:
+            console.print(f"[bold]{self.repeated.sentence}[/]")
+
+    def as_json(self) -> dict[str, Any]:
+        """The document of `--json`."""
+        if self.repeated:
+            return self.repeated.as_json()
+        return self.finished[-1].as_json()
+
+
+def conclude_run(finished: Finished, console: Console) -> None:
+    """The last lines of one run."""
+    table = Table.grid(padding=(0, 2))
+    if finished.status == "interrupted":
+        table.add_row(
+            "stopped",
+            f"after {finished.epochs} whole epochs; go on with [bold]cnnlab train --resume {finished.path}[/]",
+        )
+    elif finished.status == "paused":
+        table.add_row(
+            "paused", f"after epoch {finished.epochs}; go on with [bold]cnnlab train --resume {finished.path}[/]"
+        )
+    elif finished.status != "finished":
+        table.add_row(finished.status.replace("-", " "), f"after epoch {finished.epochs}")
+    if finished.val_accuracy is not None:
+        table.add_row(
+            "validation accuracy", f"[bold]{finished.val_accuracy:.2%}[/] (epoch {finished.best_epoch}, the best)"
+        )
+    if finished.diagnosis:
+        table.add_row("verdict", f"[bold]{finished.diagnosis.verdict}[/]: {finished.diagnosis.sentence}")
+    table.add_row("time", f"{finished.train_seconds:.1f} s training, {finished.wall_seconds:.1f} s in all")
+    if finished.report:
+        table.add_row("report", str(finished.report))
+    console.print(table)
+
+
+def epoch_line(row: EpochRow, epochs: int) -> str:
+    """One line of the epoch table; a dash where there is no number."""
+
+    def percent(value: float | None) -> str:
+        return "–" if value is None else f"{100 * value:.2f}"
+
+    val_loss = "–" if row.val_loss is None else f"{row.val_loss:.4f}"
+    return (
+        f"{f'{row.epoch}/{epochs}':>7}  {row.train_loss:>7.4f}  {percent(row.train_accuracy):>7}  "
+        f"{percent(row.clean_train_accuracy):>7}  {val_loss:>8}  {percent(row.val_accuracy):>7}  {row.lr:>9.3g}  "
+        f"{row.seconds:>6.1f}  {row.images_per_second:>7,.0f}"
+    )

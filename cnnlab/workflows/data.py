@@ -1,0 +1,169 @@
+"""`cnnlab data`: statistics, leaks between the parts, and a look at the augmentation."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from cnnlab.config import Config, check_config, read_config
+from cnnlab.core.errors import RequestError, unknown
+from cnnlab.core.located import parse
+from cnnlab.data.batches import TrainingBatches, denormalise
+from cnnlab.data.dataset import DataPlace, Dataset
+from cnnlab.data.leaks import Leaks, dataset_leaks
+from cnnlab.data.registry import DATASETS
+from cnnlab.data.statistics import ChannelStatistics, channel_statistics
+from cnnlab.reports.blocks import Picture, Report, Text
+from cnnlab.reports.data import LeakCount, data_report, leak_blocks
+from cnnlab.reports.data import preview_report as pictures_report
+from cnnlab.reports.drawings import Gallery
+from cnnlab.reports.tiles import tiles
+from cnnlab.workflows.pictures import training_pictures
+
+PAIRS = 16
+"""So many doubles are drawn."""
+
+
+@dataclass(frozen=True)
+class DataStatistics:
+    """Of the whole training part, train and validation together."""
+
+    name: str
+    count: int
+    shape: tuple[int, int, int]
+    classes: dict[str, int]
+    """Pictures of each class."""
+    statistics: ChannelStatistics
+    train: tuple[int, ...]
+    """Pictures of each class that are trained on …"""
+    validation: tuple[int, ...]
+    """… and that are kept for validation."""
+    skipped: tuple[str, ...]
+
+    def report(self) -> Report:
+        """The facts as tables."""
+        return data_report(
+            name=self.name,
+            classes=tuple(self.classes),
+            shape=self.shape,
+            counts={"train": self.train, "validation": self.validation},
+            mean=self.statistics.mean,
+            std=self.statistics.std,
+            statistics_of="whole training (train and validation)",
+            skipped=self.skipped,
+        )
+
+
+@dataclass(frozen=True)
+class LeakCheck:
+    """Pictures of the part `second` that are in the part `first` too."""
+
+    first: str
+    second: str
+    images: tuple[Tensor, Tensor]
+    """The pictures of both parts: bytes [n, c, h, w]."""
+    leaks: Leaks
+
+
+def data_config(source: str, overrides: list[str]) -> Config:
+    """The config in the file `source`, or one for the data set of that name.
+
+    Raises: RequestError when it is neither.
+    """
+    if Path(source).suffix in (".yaml", ".yml") or Path(source).exists():
+        return read_config(Path(source), overrides)
+    if source not in DATASETS:
+        raise RequestError(
+            f"{source}: no such config file, and {unknown('data set', source, [e.name for e in DATASETS])}"
+        )
+    tree = parse(f"data: {{dataset: {source}}}\nmodel: [global_avg_pool, linear]", source)
+    return check_config(tree, overrides, default_name=source, base=Path())
+
+
+def data_statistics(config: Config, place: DataPlace) -> DataStatistics:
+    """Count and measure the training part."""
+    whole: Dataset = config.data.dataset.build(place=place, part="train")
+    halves = training_pictures(config, place, whole=whole)
+    channels, height, width = whole.shape
+    none = (0,) * len(whole.classes)
+    return DataStatistics(
+        name=whole.name,
+        count=len(whole),
+        shape=(channels, height, width),
+        classes=dict(zip(whole.classes, whole.counts().tolist(), strict=True)),
+        statistics=channel_statistics(whole.images),
+        train=tuple(halves.train.counts().tolist()),
+        validation=tuple(halves.validation.counts().tolist()) if halves.validation else none,
+        skipped=whole.skipped,
+    )
+
+
+def leak_checks(config: Config, place: DataPlace, *, with_test: bool, max_distance: int) -> list[LeakCheck]:
+    """Compare train with validation, and both with the test part when asked to.
+
+    Raises: RequestError when there is nothing to compare with.
+    """
+    halves = training_pictures(config, place)
+    parts = {"train": halves.train}
+    if halves.validation:
+        parts["validation"] = halves.validation
+    if with_test:
+        parts["test"] = config.data.dataset.build(place=place, part="test")
+    if len(parts) < 2:
+        raise RequestError("data.validation is 0, so there is one part only; compare with the test part: --with-test")
+    return [
+        LeakCheck(
+            a, b, (parts[a].images, parts[b].images), dataset_leaks(parts[a], parts[b], max_distance=max_distance)
+        )
+        for a, b in combinations(parts, 2)
+    ]
+
+
+def leaks_report(checks: Sequence[LeakCheck]) -> Report:
+    """How many leak, with the pictures of the first pairs side by side."""
+    counts = [LeakCount(c.first, c.second, len(c.leaks.exact), len(c.leaks.near)) for c in checks]
+    blocks = list(leak_blocks(counts))
+    for check in checks:
+        if check.leaks.groups:
+            both = ", ".join(check.leaks.groups[:20])
+            blocks.append(Text(f"{both}: in {check.first} and in {check.second}", "bad", "groups on both sides"))
+        pairs = torch.cat([check.leaks.exact, check.leaks.near])[:PAIRS]
+        if len(pairs):
+            blocks.append(_pairs_picture(check, pairs))
+    return Report("Leaks between the parts", tuple(blocks))
+
+
+def _pairs_picture(check: LeakCheck, pairs: Tensor) -> Picture:
+    first, second = check.images
+    images = [picture for a, b in pairs.tolist() for picture in (first[a], second[b])]
+    captions = [text for a, b in pairs.tolist() for text in (f"{check.first} {a}", f"{check.second} {b}")]
+    gallery = Gallery(tiles(images), captions=tuple(captions), columns=8)
+    title = f"In {check.first} and in {check.second}: the first {len(pairs)} pairs"
+    return Picture(f"leaks-{check.first}-{check.second}", title, gallery, "Each picture beside its double.")
+
+
+def preview_report(config: Config, place: DataPlace, *, count: int, epochs: int) -> Report:
+    """The first `count` pictures of the training part, and what they become in the first `epochs` epochs.
+
+    Mixed pictures (mixup, cutmix) are mixed with one another.
+    """
+    halves = training_pictures(config, place)
+    few = halves.train.take(torch.arange(min(count, len(halves.train))))
+    batches = TrainingBatches(
+        few.images,
+        few.labels,
+        batch_size=len(few),
+        seed=config.seed,
+        augmentations=[choice.build(classes=len(few.classes)) for choice in config.data.augment],
+        statistics=halves.statistics,
+        classes=len(few.classes),
+    )
+    augmented = []
+    for epoch in range(epochs):
+        batch = next(batches.epoch(epoch))
+        images = (denormalise(batch.images, halves.statistics) * 255).round().to(torch.uint8)
+        augmented.append(images[batch.indices.argsort()])
+    return pictures_report(few.images, augmented, few.labels.tolist(), classes=few.classes, name=few.name)

@@ -1,0 +1,151 @@
+"""`cnnlab eval`: what a trained network is worth on pictures it has not learned from."""
+
+import json
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from cnnlab.analysis.calibration import Temperature, fit_temperature
+from cnnlab.analysis.classification import Classification, GroupAccuracy, by_group, classify
+from cnnlab.core.errors import RequestError
+from cnnlab.data.batches import evaluation_batches
+from cnnlab.data.dataset import DataPlace, Dataset
+from cnnlab.render import csv, png
+from cnnlab.reports.blocks import Report
+from cnnlab.reports.evaluation import evaluation_document, evaluation_report
+from cnnlab.runs.folder import TEST_EVALUATIONS, Run, WhichWeights
+from cnnlab.runs.writer import append_line
+from cnnlab.training.predict import Predictions, TestTimeAugmentation, predict
+from cnnlab.workflows.network import TrainedNetwork, trained_network
+from cnnlab.workflows.pictures import evaluation_pictures
+
+SplitName = Literal["train", "validation", "test"]
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """What the command line chooses."""
+
+    split: SplitName
+    tta: TestTimeAugmentation
+    by: str | None
+    weights: WhichWeights
+    device: torch.device
+    place: DataPlace
+    allow_plugins: bool = False
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The facts, the report on them, and the folder it was written to."""
+
+    split: SplitName
+    facts: Classification
+    groups: tuple[GroupAccuracy, ...]
+    report: Report
+    folder: Path
+    test_evaluations: int
+    """How often the test part of this run has been opened, this time included; 0 for other parts."""
+
+    def as_json(self) -> dict[str, Any]:
+        """What `--json` prints; shares are 0 … 1, the confusion matrix has the truth in rows."""
+        document = evaluation_document(self.facts, split=self.split) | {"report": str(self.folder)}
+        if self.groups:
+            document["groups"] = {
+                g.name: {"accuracy": g.accuracy, "ci95": [g.interval.low, g.interval.high], "n": g.n}
+                for g in self.groups
+            }
+        return document
+
+
+def evaluate(run: Run, options: EvaluateOptions) -> Evaluation:
+    """Evaluate a run on one part of its data; the report goes to `RUN/reports/eval-SPLIT`.
+
+    The temperature of the calibration is fitted on the validation part, and reported for the other ones.
+
+    Raises: RequestError when the run, its weights or its data are not there or do not fit each other.
+    """
+    network = trained_network(run, options.device, which=options.weights, allow_plugins=options.allow_plugins)
+    pictures = evaluation_pictures(run, network.config, options.split, options.place)
+    predictions = _predict(network, pictures, options)
+    temperature = _temperature(run, network, options)
+    facts = classify(predictions.logits, predictions.labels, classes=network.classes, temperature=temperature)
+    groups = by_group(predictions.logits, predictions.labels, group_names(pictures, options.by)) if options.by else ()
+    note = f"Weights of epoch {network.epoch}." + (" Averaged with the mirror image." if options.tta == "flip" else "")
+    report = evaluation_report(
+        facts,
+        name=run.name,
+        split=options.split,
+        images=pictures.images,
+        paths=pictures.paths,
+        groups=groups,
+        note=note,
+    )
+    folder = run.path / "reports" / f"eval-{options.split}"
+    png.save(report, folder)
+    csv.save(report, folder)
+    count = _log(run, options, facts) if options.split == "test" else 0
+    return Evaluation(options.split, facts, groups, report, folder, count)
+
+
+def group_names(pictures: Dataset, by: str) -> Sequence[str]:
+    """The group of each picture: `group` (the data set's own), `class`, or a regex with one capture on the path.
+
+    Raises: RequestError when the data set has no groups or paths, or the regex does not fit.
+    """
+    if by == "class":
+        return [pictures.classes[label] for label in pictures.labels.tolist()]
+    if by == "group":
+        if pictures.groups is None:
+            raise RequestError(f"the data set {pictures.name} has no groups; --by class works for every data set")
+        return pictures.groups
+    if pictures.paths is None:
+        raise RequestError(f"--by is '{by}', expected class or group: the pictures of {pictures.name} have no paths")
+    try:
+        pattern = re.compile(by)
+    except re.error as error:
+        raise RequestError(f"--by is '{by}', expected class, group or a regular expression: {error}") from None
+    if pattern.groups != 1:
+        raise RequestError(f"--by is '{by}', a regular expression with {pattern.groups} captures, expected one")
+    matches = [pattern.search(path) for path in pictures.paths]
+    return [match[1] if match else "(no match)" for match in matches]
+
+
+def _predict(network: TrainedNetwork, pictures: Dataset, options: EvaluateOptions) -> Predictions:
+    training = network.config.training
+    batches = evaluation_batches(
+        pictures.images.to(options.device),
+        pictures.labels.to(options.device),
+        batch_size=training.evaluation_batch_size,
+        statistics=network.statistics,
+    )
+    return predict(network.model, batches, tta=options.tta, precision=training.precision)
+
+
+def _temperature(run: Run, network: TrainedNetwork, options: EvaluateOptions) -> Temperature | None:
+    """Fitted on the validation part: never on the pictures that it is judged on."""
+    if options.split == "validation" or not run.record.data.validation:
+        return None
+    validation = evaluation_pictures(run, network.config, "validation", options.place)
+    predictions = _predict(network, validation, options)
+    return fit_temperature(predictions.logits, predictions.labels, fitted_on="the validation part")
+
+
+def _log(run: Run, options: EvaluateOptions, facts: Classification) -> int:
+    """Note in the run that its test part was opened; returns how often that has happened."""
+    path = run.path / TEST_EVALUATIONS
+    entry = {
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        "weights": options.weights,
+        "tta": options.tta,
+        "accuracy": facts.accuracy,
+        "loss": facts.loss if math.isfinite(facts.loss) else None,
+    }
+    append_line(path, json.dumps(entry))
+    return len(path.read_text(encoding="utf-8").splitlines())

@@ -1,0 +1,335 @@
+"""`cnnlab train`: from a config, or from where a run stopped, to a trained network with its report."""
+
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cnnlab.analysis.overfitting import Diagnosis
+from cnnlab.config import Config, check_config
+from cnnlab.core.errors import RequestError, WorkError
+from cnnlab.core.located import parse
+from cnnlab.data.dataset import DataPlace
+from cnnlab.models.build import parameter_count
+from cnnlab.reports.training import EpochRow
+from cnnlab.runs.events import EventLog
+from cnnlab.runs.folder import Run
+from cnnlab.runs.record import Status, new_record
+from cnnlab.runs.writer import RunWriter, free_name
+from cnnlab.training.checkpoints import load_state
+from cnnlab.training.device import deterministic
+from cnnlab.training.fit import EpochDone, StepDone, fit
+from cnnlab.workflows.interruption import StopWish
+from cnnlab.workflows.pictures import fixed_sample, training_pictures
+from cnnlab.workflows.training_report import epoch_row, epoch_row_of, point_of, write_report
+from cnnlab.workflows.training_session import TrainingSession, training_session
+from cnnlab.workflows.training_views import TrainingViews
+
+CHANGEABLE = ("training.epochs", "training.evaluation_batch_size", "training.compile", "logging.", "early_stopping")
+"""What may differ in a resumed run; anything else would make it another run."""
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """What the command line adds to a config."""
+
+    runs: Path
+    device: torch.device
+    place: DataPlace
+    name: str | None = None
+    time_budget: float | None = None
+    """Seconds of training and validation, after which the schedule has run out."""
+    stop_after: int | None = None
+    """Epochs after which to pause; the schedule still spans them all."""
+    command: Sequence[str] = ()
+    config_folder: Path = field(default_factory=Path)
+    """Where relative paths of plugins start."""
+    allow_plugins: bool = False
+    began: float = field(default_factory=time.perf_counter)
+    """When the process started, by `time.perf_counter`."""
+
+
+@dataclass(frozen=True)
+class Started:
+    """Before the first step."""
+
+    run: str
+    path: Path
+    parameters: int
+    train: int
+    validation: int
+    steps_per_epoch: int
+    epochs: int
+    device: str
+    resumed_from: int
+    """The epoch that training goes on after; 0 for a new run."""
+    groups: tuple[str, ...]
+    """A sentence for each parameter group."""
+    skipped: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """After the last step, the report written."""
+
+    run: str
+    path: Path
+    status: Status
+    epochs: int
+    val_accuracy: float | None
+    best_epoch: int
+    train_seconds: float
+    wall_seconds: float
+    diagnosis: Diagnosis | None
+    report: Path | None
+
+    def as_json(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        return {
+            "run": str(self.path),
+            "epochs": self.epochs,
+            "val_accuracy": self.val_accuracy,
+            "train_seconds": round(self.train_seconds, 3),
+            "wall_seconds": round(self.wall_seconds, 3),
+            "status": self.status,
+            "best_epoch": self.best_epoch,
+            "verdict": self.diagnosis.verdict if self.diagnosis else None,
+            "report": str(self.report) if self.report else None,
+        }
+
+
+TrainingEvent = Started | StepDone | EpochRow | Finished
+
+
+def train(config: Config, options: TrainOptions, stop: StopWish) -> Iterator[TrainingEvent]:
+    """Train a new run.
+
+    Raises: RequestError before anything is written; WorkError when training fails, which the run records.
+    """
+    name = options.name or free_name(options.runs, config.name)
+    if (options.runs / name).exists():
+        raise RequestError(f"the run {options.runs / name} exists; choose another --name, or --resume it")
+    session = training_session(config, options.place, options.device)
+    plugins = [(options.config_folder / plugin).resolve() for plugin in config.plugins]
+    kept = config.model_copy(update={"name": name, "plugins": [f"plugins/{path.name}" for path in plugins]})
+    record = new_record(
+        name=name,
+        command=options.command,
+        seed=config.seed,
+        device=str(options.device),
+        parameters=parameter_count(session.network),
+        data=session.pictures.facts(),
+    )
+    writer = RunWriter.create(options.runs / name, record, kept.as_yaml(), plugins)
+    yield from _run(session, writer, options, stop)
+
+
+def resume(run: Run, overrides: Sequence[str], options: TrainOptions, stop: StopWish) -> Iterator[TrainingEvent]:
+    """Go on with a run from its last checkpoint, to the bit as if it had never stopped.
+
+    Raises: RequestError when there is nothing to resume, or `overrides` would make it another run.
+    """
+    config = resumed_config(run, overrides, allow_plugins=options.allow_plugins)
+    if not run.last_state.exists():
+        raise RequestError(f"the run {run.name} stopped before its first checkpoint; train it anew")
+    saved = load_state(run.last_state, options.device)
+    session = training_session(config, options.place, options.device)
+    try:
+        session.state.load_state_dict(saved)
+    except RequestError as error:
+        raise RequestError(f"{run.last_state}: {error}") from None
+    progress = session.state.progress
+    if progress.epoch >= config.training.epochs:
+        raise RequestError(
+            f"the run {run.name} has done its {progress.epoch} epochs; training.epochs={progress.epoch * 2} extends it"
+        )
+    writer = RunWriter.resume(run, step=progress.step, config_yaml=config.as_yaml())
+    yield from _run(session, writer, options, stop)
+
+
+def resumed_config(run: Run, overrides: Sequence[str], *, allow_plugins: bool) -> Config:
+    """The run's config with `overrides`, which may only touch what leaves it the same run."""
+    for override in overrides:
+        key = override.partition("=")[0]
+        if not key.startswith(CHANGEABLE):
+            raise RequestError(
+                f"'{override}' would make it another run; a resumed run may change {', '.join(CHANGEABLE)}"
+            )
+    kept = run.config(allow_plugins=allow_plugins).as_yaml()
+    tree = parse(kept, str(run.path / "config.yaml"))
+    return check_config(tree, overrides, default_name=run.name, base=run.path, allow_plugins=allow_plugins)
+
+
+def dry_run(config: Config, options: TrainOptions, stop: StopWish) -> Iterator[TrainingEvent]:
+    """All of it on two batches, in a folder that is removed: checkpoint written, read back and compared.
+
+    Raises: WorkError when the checkpoint does not read back to the same state.
+    """
+    pictures = training_pictures(config, options.place)
+    few = 2 * config.training.batch_size
+    validation = pictures.validation
+    pictures = replace(
+        pictures,
+        train=fixed_sample(pictures.train, few, config.seed, "dry run"),
+        validation=fixed_sample(validation, few, config.seed, "dry run") if validation else None,
+    )
+    session = training_session(config, options.place, options.device, pictures=pictures)
+    one_epoch = config.training.model_copy(update={"epochs": 1})
+    watched = config.logging.model_copy(update={"histograms_every_epochs": 1, "every_steps": 1})
+    session = replace(session, config=config.model_copy(update={"training": one_epoch, "logging": watched}))
+    with tempfile.TemporaryDirectory(prefix="cnnlab-dry-run-") as folder:
+        record = new_record(
+            name=config.name,
+            command=options.command,
+            seed=config.seed,
+            device=str(options.device),
+            parameters=parameter_count(session.network),
+            data=pictures.facts(),
+        )
+        writer = RunWriter.create(Path(folder) / config.name, record, config.as_yaml())
+        yield from _run(session, writer, replace(options, time_budget=None, stop_after=None), stop)
+        saved = load_state(writer.path / "checkpoints" / "last.pt", options.device)
+        for name, tensor in session.network.state_dict().items():
+            if not torch.equal(saved["model"][name], tensor):
+                raise WorkError(f"the checkpoint does not read back: {name} differs")
+
+
+def _run(session: TrainingSession, writer: RunWriter, options: TrainOptions, stop: StopWish) -> Iterator[TrainingEvent]:
+    """The sitting: steps, validation after each epoch, checkpoints, the report."""
+    progress, config = session.state.progress, session.config
+    wall_before = writer.record.outcome.wall_seconds
+    writer.outcome(status="running", message=None)
+    rows: list[EpochRow] = [epoch_row_of(point) for point in Run(writer.path).epochs()]
+
+    def wall() -> float:
+        return wall_before + time.perf_counter() - options.began
+
+    yield _started(session, writer, options)
+    status: Status = "finished"
+    with (
+        EventLog(writer.events, step=progress.step) as events,
+        deterministic(config.training.deterministic),
+    ):
+        views = TrainingViews(session, events)
+        views.at_start()
+        try:
+            for fact in fit(
+                session.state,
+                session.batches,
+                loss=session.loss,
+                schedule=session.schedule,
+                epochs=config.training.epochs,
+                clip=session.clip,
+                accumulate=config.training.accumulate,
+                precision=config.training.precision,
+                time_budget=options.time_budget,
+                forward=session.forward,
+            ):
+                if isinstance(fact, StepDone):
+                    if fact.step % config.logging.every_steps == 0:
+                        _record_step(fact, writer, events)
+                    yield fact
+                    if stop:
+                        status = "interrupted"
+                        writer.save_state(session.state.state_dict())
+                        break
+                    continue
+                row = _close_epoch(fact, session, writer, events)
+                rows.append(row)
+                views.after_epoch(fact)
+                yield row
+                patience = config.early_stopping.patience if config.early_stopping else None
+                if patience and progress.stale_epochs >= patience:
+                    status = "stopped-early"
+                    break
+                if stop:
+                    status = "interrupted"
+                    break
+                if options.stop_after and progress.epoch >= options.stop_after < config.training.epochs:
+                    status = "paused"
+                    break
+            else:
+                if progress.epoch < config.training.epochs:
+                    status = "out-of-time"
+        except WorkError as error:
+            writer.outcome(status="diverged", message=str(error), wall_seconds=wall())
+            raise
+        diagnosis, report = None, None
+        if rows and status != "interrupted":
+            diagnosis, report = write_report(session, writer, events, rows, wall())
+    writer.outcome(
+        status=status,
+        epochs=progress.epoch,
+        step=progress.step,
+        val_accuracy=progress.best_metric,
+        best_epoch=progress.best_epoch,
+        train_seconds=progress.seconds,
+        wall_seconds=wall(),
+        diagnosis=diagnosis.verdict if diagnosis else None,
+    )
+    yield Finished(
+        run=writer.path.name,
+        path=writer.path,
+        status=status,
+        epochs=progress.epoch,
+        val_accuracy=progress.best_metric,
+        best_epoch=progress.best_epoch,
+        train_seconds=progress.seconds,
+        wall_seconds=wall(),
+        diagnosis=diagnosis,
+        report=report,
+    )
+
+
+def _started(session: TrainingSession, writer: RunWriter, options: TrainOptions) -> Started:
+    facts = session.pictures.facts()
+    return Started(
+        run=writer.path.name,
+        path=writer.path,
+        parameters=writer.record.parameters,
+        train=facts.train,
+        validation=facts.validation,
+        steps_per_epoch=-(-session.batches.steps // session.config.training.accumulate),
+        epochs=session.config.training.epochs,
+        device=str(options.device),
+        resumed_from=session.state.progress.epoch,
+        groups=tuple(
+            f"{len(group['names'])} tensors: lr {group['lr_base']:g}, weight decay {group['weight_decay']:g}"
+            for group in session.state.optimizer.param_groups
+        ),
+        skipped=facts.skipped,
+    )
+
+
+def _record_step(fact: StepDone, writer: RunWriter, events: EventLog) -> None:
+    values = {"train/step_loss": float(fact.loss), "lr": fact.lr, "gradient_norm": float(fact.gradient_norm)}
+    writer.add({"kind": "step", "step": fact.step, "epoch": fact.epoch, **values})
+    events.scalars(values, fact.step)
+
+
+def _close_epoch(fact: EpochDone, session: TrainingSession, writer: RunWriter, events: EventLog) -> EpochRow:
+    """Validate, remember the best, write point and checkpoints; in this order, so that a kill loses nothing."""
+    progress, pictures = session.state.progress, session.pictures
+    row = epoch_row(fact, session)
+    metric = row.val_accuracy
+    gain = session.config.early_stopping.minimum_gain if session.config.early_stopping else 0.0
+    best = metric is not None and (progress.best_metric is None or metric > progress.best_metric)
+    enough = metric is not None and (progress.best_metric is None or metric > progress.best_metric + gain)
+    progress.stale_epochs = 0 if enough else progress.stale_epochs + 1
+    if best or pictures.validation is None:
+        progress.best_metric, progress.best_epoch = metric, fact.epoch
+    point = point_of(row)
+    writer.add(
+        {"kind": "epoch", "step": fact.step, "epoch": fact.epoch, "lr": fact.lr, "seconds": fact.seconds, **point}
+    )
+    events.scalars({**point, "epoch": float(fact.epoch)}, fact.step)
+    weights, facts = session.state.evaluated_model.state_dict(), {"epoch": fact.epoch, "val_accuracy": metric}
+    if best or pictures.validation is None:
+        writer.save_weights("best", weights, facts)
+    writer.save_weights("last", weights, facts)
+    writer.save_state(session.state.state_dict())
+    return row

@@ -1,0 +1,142 @@
+"""What is measured after each epoch, and the report at the end of a training."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from cnnlab.analysis.classification import classify
+from cnnlab.analysis.overfitting import Diagnosis, diagnose
+from cnnlab.models.build import build
+from cnnlab.render import csv, html, png
+from cnnlab.render import tensorboard as events_of
+from cnnlab.reports.blocks import Report, Section
+from cnnlab.reports.evaluation import evaluation_report
+from cnnlab.reports.training import EpochRow, learning_curves, training_report
+from cnnlab.runs.events import EventLog
+from cnnlab.runs.folder import Run
+from cnnlab.runs.writer import RunWriter
+from cnnlab.training.fit import EpochDone
+from cnnlab.training.state import load_weights
+from cnnlab.workflows.training_session import TrainingSession
+
+
+def epoch_row(fact: EpochDone, session: TrainingSession) -> EpochRow:
+    """The epoch's training facts with clean training accuracy and validation beside them."""
+    validation = session.pictures.validation
+    scores = session.evaluate(validation) if validation else None
+    clean = session.evaluate(session.clean) if session.config.training.clean_train_pictures else None
+    return EpochRow(
+        epoch=fact.epoch,
+        train_loss=fact.loss,
+        train_accuracy=fact.accuracy,
+        clean_train_accuracy=clean.accuracy if clean else None,
+        val_loss=scores.loss if scores else None,
+        val_accuracy=scores.accuracy if scores else None,
+        lr=fact.lr,
+        seconds=fact.seconds,
+        images_per_second=fact.images_per_second,
+    )
+
+
+def point_of(row: EpochRow) -> dict[str, float | None]:
+    """The curves that a row is a point of, by their names in TensorBoard and `metrics.jsonl`."""
+    return {
+        "train/loss": row.train_loss,
+        "train/accuracy": row.train_accuracy,
+        "train/clean_accuracy": row.clean_train_accuracy,
+        "validation/loss": row.val_loss,
+        "validation/accuracy": row.val_accuracy,
+        "images_per_second": row.images_per_second,
+    }
+
+
+def epoch_row_of(point: Mapping[str, Any]) -> EpochRow:
+    """The row that a line of `metrics.jsonl` was written from."""
+    return EpochRow(
+        epoch=point["epoch"],
+        train_loss=point["train/loss"],
+        train_accuracy=point["train/accuracy"],
+        clean_train_accuracy=point["train/clean_accuracy"],
+        val_loss=point["validation/loss"],
+        val_accuracy=point["validation/accuracy"],
+        lr=point["lr"],
+        seconds=point["seconds"],
+        images_per_second=point["images_per_second"],
+    )
+
+
+def write_report(
+    session: TrainingSession, writer: RunWriter, events: EventLog, rows: Sequence[EpochRow], wall_seconds: float
+) -> tuple[Diagnosis | None, Path]:
+    """Diagnose, draw the curves, evaluate the best weights on the validation part, write the page.
+
+    Returns the diagnosis (None without validation) and the page's path.
+    """
+    validation = session.pictures.validation
+    diagnosis = diagnose(learning_curves(rows, validation_pictures=len(validation))) if validation else None
+    report = training_report(
+        rows,
+        diagnosis,
+        name=writer.path.name,
+        train_seconds=session.state.progress.seconds,
+        wall_seconds=wall_seconds,
+        parameters=writer.record.parameters,
+        lead=_lead(session, writer),
+    )
+    if validation:
+        report = replace(report, blocks=(*report.blocks, _evaluation(session, writer)))
+    png.save(report, writer.reports)
+    csv.save(report, writer.reports)
+    page = writer.reports / "index.html"
+    html.save(report, page)
+    events_of.write(report, events.writer, session.state.progress.step)
+    _hyperparameters(session, events, rows)
+    return diagnosis, page
+
+
+def _lead(session: TrainingSession, writer: RunWriter) -> str:
+    data, record = session.pictures.facts(), writer.record
+    return (
+        f"{data.train:,} training and {data.validation:,} validation pictures of {data.name}, on {record.device}. "
+        f"To repeat it: cnnlab train {writer.path / 'config.yaml'}"
+    )
+
+
+def _evaluation(session: TrainingSession, writer: RunWriter) -> Section:
+    """What the best weights are worth on the validation part."""
+    validation = session.pictures.validation
+    assert validation is not None
+    weights, facts = Run(writer.path).weights("best")
+    classes = validation.classes
+    model = build(session.config.model, validation.shape, classes=len(classes)).to(session.state.device)
+    load_weights(model, weights)
+    predictions = session.evaluate(validation, model=model)
+    report: Report = evaluation_report(
+        classify(predictions.logits, predictions.labels, classes=classes),
+        name=writer.path.name,
+        split="validation",
+        images=validation.images,
+        paths=validation.paths,
+    )
+    return Section(f"Validation, weights of epoch {facts['epoch']}", report.blocks)
+
+
+def _hyperparameters(session: TrainingSession, events: EventLog, rows: Sequence[EpochRow]) -> None:
+    """TensorBoard's table of runs: what was set, and what came of it."""
+    config, progress = session.config, session.state.progress
+    values: dict[str, str | float | bool] = {
+        "data": session.pictures.train.name,
+        "epochs": config.training.epochs,
+        "batch_size": config.training.batch_size,
+        "optimizer": config.optimizer.name,
+        "schedule": config.schedule.name,
+        "seed": config.seed,
+    }
+    for name, value in config.optimizer.options.items():
+        if isinstance(value, bool | int | float | str):
+            values[name] = value
+    metrics = {"final/train_loss": rows[-1].train_loss, "final/train_seconds": progress.seconds}
+    if progress.best_metric is not None:
+        metrics["final/best_validation_accuracy"] = progress.best_metric
+    events.hyperparameters(values, metrics)

@@ -1,0 +1,133 @@
+"""A run that was interrupted ends where an uninterrupted one ends, to the bit."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from cnnlab.config import read_config
+from cnnlab.core.errors import RequestError
+from cnnlab.data.dataset import DataPlace
+from cnnlab.runs.folder import Run
+from cnnlab.training.checkpoints import load_state
+from cnnlab.training.fit import StepDone
+from cnnlab.workflows.interruption import StopWish
+from cnnlab.workflows.train import Finished, TrainOptions, resume, train
+
+CONFIG = """
+name: tiny
+data:
+  dataset: {shapes: {train_count: 200, size: 16}}
+  augment: [{crop: {padding: 2}}, {flip: {mode: alternate}}, {color_jitter: {brightness: 0.2}}, {mixup: {probability: 0.5}}]
+model:
+  - conv_bn_act: {channels: 4, stride: 2}
+  - dropout: {probability: 0.2}
+  - global_avg_pool
+  - linear
+training: {epochs: 6, batch_size: 32, accumulate: 2}
+optimizer: {sgd: {lr: 0.05, nesterov: true}}
+schedule: {one_cycle: {}}
+ema: {decay: 0.9}
+logging: {every_steps: 1, histograms_every_epochs: 0, pictures: false, graph: false}
+"""
+
+
+@pytest.fixture
+def config_file(tmp_path: Path) -> Path:
+    path = tmp_path / "tiny.yaml"
+    path.write_text(CONFIG)
+    return path
+
+
+def options(runs: Path, **changes: object) -> TrainOptions:
+    return TrainOptions(runs=runs, device=torch.device("cpu"), place=DataPlace(runs / "data"), **changes)  # type: ignore[arg-type]
+
+
+def train_whole(config_file: Path, runs: Path, **changes: object) -> Run:
+    events = list(train(read_config(config_file), options(runs, **changes), StopWish()))
+    assert isinstance(events[-1], Finished)
+    return Run.open("tiny", runs)
+
+
+def tensors(value: object, path: str = "") -> dict[str, torch.Tensor]:
+    """Every tensor of a nested state, by its path."""
+    if isinstance(value, torch.Tensor):
+        return {path: value}
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list | tuple) else ()
+    return {k: v for key, inner in items for k, v in tensors(inner, f"{path}/{key}").items()}
+
+
+def assert_same_end(one: Run, other: Run) -> None:
+    states = [tensors(load_state(run.last_state, torch.device("cpu"))) for run in (one, other)]
+    assert states[0].keys() == states[1].keys()
+    different = [name for name in states[0] if not torch.equal(states[0][name], states[1][name])]
+    assert not different
+    clock = {"seconds", "images_per_second"}
+    metrics = [[{k: v for k, v in point.items() if k not in clock} for point in run.metrics()] for run in (one, other)]
+    assert metrics[0] == metrics[1]
+    assert one.weights("best")[1] == other.weights("best")[1]
+
+
+def test_three_epochs_and_three_more_are_six(config_file: Path, tmp_path: Path) -> None:
+    whole = train_whole(config_file, tmp_path / "whole")
+    half = train_whole(config_file, tmp_path / "parts", stop_after=3)
+    assert half.record.outcome.status == "paused"
+    events = list(resume(half, [], options(tmp_path / "parts"), StopWish()))
+    assert isinstance(events[-1], Finished)
+    assert events[-1].status == "finished"
+    assert_same_end(whole, Run.open("tiny", tmp_path / "parts"))
+
+
+@pytest.mark.parametrize("step", [1, 4, 7])
+def test_stopped_in_the_middle_of_an_epoch(config_file: Path, tmp_path: Path, step: int) -> None:
+    whole = train_whole(config_file, tmp_path / "whole")
+    stop = StopWish()
+    for event in train(read_config(config_file), options(tmp_path / "parts"), stop):
+        if isinstance(event, StepDone) and event.step == step:
+            stop.signal = signal.SIGINT
+    stopped = Run.open("tiny", tmp_path / "parts")
+    assert stopped.record.outcome.status == "interrupted"
+    list(resume(stopped, [], options(tmp_path / "parts"), StopWish()))
+    assert_same_end(whole, Run.open("tiny", tmp_path / "parts"))
+
+
+def test_killed_in_the_middle_of_an_epoch(config_file: Path, tmp_path: Path) -> None:
+    whole = train_whole(config_file, tmp_path / "whole")
+    code = "import torch, sys; torch.set_num_threads(1); from cnnlab.cli.app import main; main()"
+    command = [sys.executable, "-c", code, "train", str(config_file), "--runs", str(tmp_path / "parts"), "--device", "cpu"]
+    # each step sleeps, so that the kill lands inside an epoch
+    slow = "import time; import cnnlab.training.fit as f; g = f._step\n"
+    slow += "def s(*a):\n    time.sleep(0.05)\n    return g(*a)\nf._step = s\n"
+    command[2] = slow + code
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    metrics = tmp_path / "parts" / "tiny" / "metrics.jsonl"
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        lines = metrics.read_text().splitlines() if metrics.exists() else []
+        closed = sum('"kind": "epoch"' in line for line in lines)
+        if closed >= 2 and lines[-1:] and '"kind": "step"' in lines[-1]:
+            break
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    killed = Run.open("tiny", tmp_path / "parts")
+    assert killed.record.outcome.status == "running"
+    assert len(killed.metrics()) > len(killed.epochs())
+    list(resume(killed, [], options(tmp_path / "parts"), StopWish()))
+    assert_same_end(whole, Run.open("tiny", tmp_path / "parts"))
+
+
+def test_a_finished_run_is_extended_by_epochs_only(config_file: Path, tmp_path: Path) -> None:
+    run = train_whole(config_file, tmp_path)
+    with pytest.raises(RequestError, match="has done its 6 epochs; training.epochs=12 extends it"):
+        list(resume(run, [], options(tmp_path), StopWish()))
+    with pytest.raises(RequestError, match=r"'optimizer.lr=1' would make it another run"):
+        list(resume(run, ["optimizer.lr=1"], options(tmp_path), StopWish()))
+    events = list(resume(run, ["training.epochs=7"], options(tmp_path), StopWish()))
+    assert isinstance(events[-1], Finished)
+    assert events[-1].epochs == 7
