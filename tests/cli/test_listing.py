@@ -27,6 +27,12 @@ def test_a_list_has_a_line_an_entry_and_its_options():
     assert lines[-1] == "cnnlab list losses NAME shows one in full"
 
 
+def test_without_a_kind_every_name():
+    lines = run().stdout.splitlines()
+    assert [line.split()[0] for line in lines if not line.startswith(" ")] == list(WORDS)
+    assert set(json.loads(run("--json").stdout)) == set(WORDS)
+
+
 def test_one_in_full():
     text = run("schedules", "step").stdout
     assert "milestones  list of number > 0  needed" in text
