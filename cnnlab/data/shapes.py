@@ -1,0 +1,227 @@
+"""`shapes`, the embedded data set: ten shapes over natural-looking textures, made when it is loaded.
+
+Each picture is a function of (seed, part, its number): a smaller `count` is the beginning of a larger one, and two data
+sets that differ in `shortcut` alone are twins, equal but for the mark.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int64, UInt8
+from pydantic import Field
+from torch import Generator, Tensor
+
+from cnnlab.core.quantities import NonNegative, Positive, Probability
+from cnnlab.core.seeds import derive_seed
+from cnnlab.data.dataset import Dataset, Part
+from cnnlab.data.parallel import in_parallel
+from cnnlab.data.registry import DATASETS
+from cnnlab.data.signed_distance import SHAPES
+from cnnlab.data.textures import colours_of, contrasting, luma, power_law_noise
+
+CLASSES = tuple(SHAPES)
+BLOCK = 250
+"""Pictures made at a time: what fits the processor's cache, and a multiple of the number of classes."""
+
+MARK_COLOURS = (
+    (230, 25, 75), (60, 180, 75), (255, 225, 25), (0, 90, 220), (245, 130, 48),
+    (145, 30, 180), (70, 240, 240), (240, 50, 230), (255, 255, 255), (0, 0, 0),
+)  # fmt: skip
+"""The corner mark of each class, in red, green and blue."""
+
+Side = Annotated[int, Field(ge=16, le=512)]
+
+
+@DATASETS.register("shapes")
+def shapes(
+    part: Part,
+    *,
+    size: Side = 32,
+    train_count: Positive = 10_000,
+    test_count: Positive = 2_000,
+    channels: Literal[1, 3] = 3,
+    difficulty: Probability = 0.5,
+    shortcut: Literal["none", "corner"] = "none",
+    seed: NonNegative = 0,
+) -> Dataset:
+    """Ten shapes on natural-looking textures, made on the spot; nothing to download.
+
+    `size` is the side of the square pictures in pixels. `difficulty` goes from 0 (large, upright, clear) to 1 (small,
+    faint, blurred, partly hidden). `shortcut: corner` paints a mark in the class's colour into the upper left corner:
+    a cue that a network should not use. `seed` chooses the pictures, apart from the run's own seed. The data set has
+    the visible part of each object as `masks`.
+    """
+    count = train_count if part == "train" else test_count
+    images = torch.empty(count, channels, size, size, dtype=torch.uint8)
+    masks = torch.empty(count, size, size, dtype=torch.bool)
+    labels = torch.arange(count) % len(CLASSES)
+
+    def fill(start: int) -> None:
+        stop = min(start + BLOCK, count)
+        pictures, visible = _block(derive_seed(seed, "shapes", part, start), size, difficulty)
+        images[start:stop] = _bytes(pictures, channels)[: stop - start]
+        masks[start:stop] = visible[: stop - start]
+
+    list(in_parallel(fill, range(0, count, BLOCK)))
+    if shortcut == "corner":
+        _paint_corner(images, masks, labels)
+    return Dataset("shapes", part, images, labels, CLASSES, masks=masks)
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """What a difficulty means. Lengths are in half sides of the picture, brightness from 0 to 1."""
+
+    radius: tuple[float, float]
+    turn: float
+    """The largest rotation to either side, in radians."""
+    contrast: float
+    """The least difference in brightness between an object and the ground about it."""
+    ground: float
+    """The largest standard deviation of the ground's brightness."""
+    hidden: float
+    """The share of pictures in which something stands before the object."""
+    depth: float
+    """How near to the object's centre that may reach, in its radii."""
+    blur: float
+    """The largest share of the blurred picture in the result."""
+    noise: float
+    """The largest standard deviation of the camera's noise."""
+
+
+def ranges(difficulty: float) -> Ranges:
+    """From 0 (easy) over 0.5 (the default) to 1 (hard)."""
+
+    def between(easy: float, hard: float) -> float:
+        return easy + (hard - easy) * difficulty
+
+    return Ranges(
+        radius=(between(0.5, 0.34), between(0.76, 0.64)),
+        turn=math.pi * min(1.0, between(0.1, 1.9)),
+        contrast=between(0.36, 0.12),
+        ground=between(0.05, 0.17),
+        hidden=between(0.0, 0.8),
+        depth=between(0.75, 0.25),
+        blur=between(0.2, 1.0),
+        noise=between(0.005, 0.06),
+    )
+
+
+@dataclass(frozen=True)
+class _Poses:
+    """Where the objects of a block are; lengths in half sides, angles in radians, y upwards."""
+
+    radius: Float[Tensor, "n"]
+    angle: Float[Tensor, "n"]
+    x: Float[Tensor, "n"]
+    y: Float[Tensor, "n"]
+
+    @staticmethod
+    def draw(span: Ranges, generator: Generator) -> "_Poses":
+        low, high = span.radius
+        radius = low + (high - low) * torch.rand(BLOCK, generator=generator)
+        angle = span.turn * (2 * torch.rand(BLOCK, generator=generator) - 1)
+        room = 0.97 - radius  # objects stay inside the picture
+        x = room * (2 * torch.rand(BLOCK, generator=generator) - 1)
+        y = room * (2 * torch.rand(BLOCK, generator=generator) - 1)
+        return _Poses(radius, angle, x, y)
+
+    def offsets(self, size: int) -> tuple[Float[Tensor, "n 1 s"], Float[Tensor, "n s 1"]]:
+        """From the objects' centres to the centres of the pixels: (rightwards, upwards)."""
+        axis = (torch.arange(size) + 0.5) * (2 / size) - 1
+        return axis[None, None, :] - self.x[:, None, None], -axis[None, :, None] - self.y[:, None, None]
+
+
+def _block(seed: int, size: int, difficulty: float) -> tuple[Float[Tensor, "n 3 s s"], Bool[Tensor, "n s s"]]:
+    """`BLOCK` pictures, their classes in turn, with values from 0 to 1; and where the object is seen."""
+    span = ranges(difficulty)
+    # what depends on the size has a stream of its own, so that poses and colours are the same at every size
+    place, paint, grain = (Generator().manual_seed(derive_seed(seed, use)) for use in ("place", "paint", "grain"))
+    poses = _Poses.draw(span, place)
+    distance = _distances(poses, size)
+    cover = _coverage(distance)
+    front = _coverage(_foreground(poses, size, span, place))
+
+    strength = span.ground * (0.35 + 0.65 * torch.rand(BLOCK, generator=paint))
+    exponents = 0.9 + 0.7 * torch.rand(BLOCK, generator=paint)
+    texture = strength[:, None, None, None] * power_law_noise(exponents, size, grain)
+    tone = 0.15 + 0.7 * torch.rand(BLOCK, generator=paint)
+    ground = texture + _uniform(tone, paint)
+    # the object is set apart from the ground that is really about it, not from the whole ground's mean
+    near = (1 - distance / 0.2).clamp_(0, 1)
+    around = (luma(ground) * near).sum((1, 2)) / near.sum((1, 2))
+    tone = contrasting(around, span.contrast, torch.rand(BLOCK, generator=paint))
+    front_tone = contrasting(tone, span.contrast, torch.rand(BLOCK, generator=paint))
+    # the texture tiles, so the same noise, shifted, serves the object and what stands before it
+    body = 0.5 * texture.roll((size // 2, size // 3), (2, 3)) + _uniform(tone, paint)
+    hiding = texture.roll((size // 3, size // 2), (2, 3)) + _uniform(front_tone, paint)
+
+    picture = torch.lerp(ground, body, cover[:, None])
+    picture = torch.lerp(picture, hiding, front[:, None])
+    picture = torch.lerp(picture, _blurred(picture), span.blur * torch.rand(BLOCK, 1, 1, 1, generator=paint))
+    level = span.noise * torch.rand(BLOCK, 1, 1, 1, generator=paint)
+    picture = picture + level * torch.randn(picture.shape, generator=grain)
+    return picture.clamp_(0, 1), cover * (1 - front) > 0.5
+
+
+def _distances(poses: _Poses, size: int) -> Float[Tensor, "n s s"]:
+    """The signed distance of each pixel to its picture's object, in half sides."""
+    x, y = poses.offsets(size)
+    cosine, sine = ((f(poses.angle) / poses.radius)[:, None, None] for f in (torch.cos, torch.sin))
+    across, up = x * cosine + y * sine, y * cosine - x * sine
+    distance = torch.empty(BLOCK, size, size)
+    for label, name in enumerate(CLASSES):
+        its = slice(label, None, len(CLASSES))
+        distance[its] = SHAPES[name](across[its], up[its])
+    return distance * poses.radius[:, None, None]
+
+
+def _foreground(poses: _Poses, size: int, span: Ranges, place: Generator) -> Float[Tensor, "n s s"]:
+    """About the signed distance, in half sides, to a wavy band that hides a part of some objects."""
+    hidden, depth, width, phase, direction = torch.rand(5, BLOCK, 1, 1, generator=place)
+    x, y = poses.offsets(size)
+    cosine, sine = torch.cos(math.tau * direction), torch.sin(math.tau * direction)
+    along, across = y * cosine - x * sine, x * cosine + y * sine
+    waves = 0.05 * torch.sin(7 * along + math.tau * phase)
+    begin = poses.radius[:, None, None] * (span.depth + (1.1 - span.depth) * depth)
+    half = 0.15 + 0.2 * width
+    distance = (across + waves - begin - half).abs() - half
+    return torch.where(hidden < span.hidden, distance, 1.0)
+
+
+def _coverage(distance: Float[Tensor, "n s s"]) -> Float[Tensor, "n s s"]:
+    """How much of each pixel is inside (0 to 1): the anti-aliased edge is one pixel wide."""
+    return (0.5 - distance * (distance.shape[-1] / 2)).clamp_(0, 1)
+
+
+def _uniform(tone: Float[Tensor, "n"], paint: Generator) -> Float[Tensor, "n 3 1 1"]:
+    """A random colour for each brightness in `tone`."""
+    return colours_of(tone, torch.rand(len(tone), generator=paint) * 0.4, paint)[:, :, None, None]
+
+
+def _blurred(pictures: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+    """A binomial blur, its standard deviation one pixel, edges repeated."""
+    padded = F.pad(pictures, (2, 2, 2, 2), mode="replicate")
+    for axis in (2, 3):  # sums of shifted pictures: five times as fast as a depthwise convolution
+        far = padded.shape[axis] - 4
+        shifted = [padded.narrow(axis, shift, far) for shift in range(5)]
+        padded = (shifted[2] * 6).add_(shifted[1] + shifted[3], alpha=4).add_(shifted[0]).add_(shifted[4]).div_(16)
+    return padded
+
+
+def _bytes(pictures: Float[Tensor, "n 3 s s"], channels: int) -> UInt8[Tensor, "n c s s"]:
+    grey_or_colour = luma(pictures)[:, None] if channels == 1 else pictures
+    return (grey_or_colour * 255).round_().to(torch.uint8)
+
+
+def _paint_corner(images: UInt8[Tensor, "n c s s"], masks: Bool[Tensor, "n s s"], labels: Int64[Tensor, "n"]) -> None:
+    """Paint each class's mark, an eighth of the side wide, and take it out of the masks."""
+    side = images.shape[-1] // 8
+    marks = torch.tensor(MARK_COLOURS, dtype=torch.uint8)
+    if images.shape[1] == 1:
+        marks = torch.linspace(0, 255, len(CLASSES)).round().to(torch.uint8)[:, None]
+    images[:, :, 1 : 1 + side, 1 : 1 + side] = marks[labels][:, :, None, None]
+    masks[:, 1 : 1 + side, 1 : 1 + side] = False
