@@ -1,0 +1,160 @@
+"""From a picture file of any kind to bytes: [channels, height, width], 0 to 255.
+
+Used alike by the `folder` data set and by predictions on single files: a network sees its pictures as in training. Only
+formats whose decoders are plain code are read: pillow would start other programs for some (Ghostscript for EPS).
+"""
+
+import re
+import struct
+import warnings
+import zlib
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import UInt8
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+from cnnlab.core.errors import RequestError
+
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "AVIF", "PPM", "JPEG2000", "TGA", "ICO")
+SUFFIXES = (
+    *(".jpg", ".jpeg", ".jfif", ".png", ".apng", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".avif"),
+    *(".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".mpo", ".tga", ".ico"),
+)
+"""How the names of pictures end, in lower case."""
+
+MAX_PIXELS = 80_000_000
+"""Larger pictures are refused: a file of some kilobytes can claim to have thousands of millions of pixels."""
+
+Fit = Literal["crop", "pad", "stretch"]
+"""How a picture becomes square: the middle is cut out, black bars are added, or it is stretched."""
+
+# pillow's warning of too many pixels becomes an error here
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
+# what pillow's decoders raise for files that are damaged, found by feeding them such files
+_DECODER_FAILURES = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    IndexError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    ZeroDivisionError,
+    RuntimeError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+)
+_SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N")
+
+
+def read_picture(
+    source: Path | bytes, *, channels: Literal[1, 3] = 3, name: str | None = None
+) -> UInt8[Tensor, "channels h w"]:
+    """The picture in a file, or in the bytes of one, turned as its EXIF orientation says, in grey or in RGB.
+
+    Of an animation the first frame; transparent parts on white; 16 bits rounded to 8. `name` is what errors call it.
+    Raises: RequestError when it cannot be read, with the reason.
+    """
+    name = name or (str(source) if isinstance(source, Path) else "the picture")
+    content = _content(source, name)
+    try:
+        with Image.open(BytesIO(content), formats=_available_formats()) as image:
+            _check(image, name)
+            image.load()
+            return _bytes(ImageOps.exif_transpose(image), channels)
+    except Image.DecompressionBombError as error:
+        pixels = re.search(r"\d+", str(error))
+        raise _too_large(name, int(pixels[0]) if pixels else 2 * MAX_PIXELS) from None
+    except UnidentifiedImageError:
+        raise RequestError(f"{name}: is no picture of a known format ({', '.join(_available_formats())})") from None
+    except _DECODER_FAILURES as error:
+        raise RequestError(f"{name}: is damaged: {str(error).rstrip('.') or type(error).__name__}") from None
+
+
+def fit_picture(picture: UInt8[Tensor, "c h w"], size: int, fit: Fit) -> UInt8[Tensor, "c size size"]:
+    """The picture as a square of `size` pixels, resized with an anti-aliased bilinear filter."""
+    from torchvision.transforms.v2 import functional
+
+    height, width = picture.shape[1:]
+    if fit == "crop":  # cut first: the other order would enlarge a picture of 1 × 10,000 pixels beyond all bounds
+        picture = functional.center_crop(picture, [min(height, width)] * 2)
+    if fit != "pad":
+        return _resized(picture, size, size)
+    scale = size / max(height, width)
+    height, width = (max(1, round(side * scale)) for side in (height, width))
+    left, top = (size - width) // 2, (size - height) // 2
+    return F.pad(_resized(picture, height, width), (left, size - width - left, top, size - height - top))
+
+
+def _resized(picture: UInt8[Tensor, "c h w"], height: int, width: int) -> UInt8[Tensor, "c height width"]:
+    from torchvision.transforms.v2 import functional
+
+    # to one pixel torch 2.14 resizes single channels of bytes, but fails on three together (and floats come out wrong)
+    batch = picture[:, None] if width == 1 else picture
+    resized: Tensor = functional.resize(batch, [height, width], antialias=True)
+    return resized.reshape(-1, height, width)
+
+
+@cache
+def _available_formats() -> tuple[str, ...]:
+    """Those of `FORMATS` that this pillow was built with."""
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
+
+
+def _content(source: Path | bytes, name: str) -> bytes:
+    if isinstance(source, Path):
+        try:
+            source = source.read_bytes()
+        except FileNotFoundError:
+            raise RequestError(f"{name}: no such file") from None
+        except IsADirectoryError:
+            raise RequestError(f"{name}: is a folder, expected a picture") from None
+        except OSError as error:
+            raise RequestError(f"{name}: cannot be read: {error.strerror}") from None
+    if not source:
+        raise RequestError(f"{name}: is empty")
+    return source
+
+
+def _check(image: Image.Image, name: str) -> None:
+    """Refuse, before anything is decoded, what has too many pixels or values of an unknown range."""
+    if image.width * image.height > MAX_PIXELS:
+        raise _too_large(name, image.width * image.height)
+    # before pillow 11.3 a PNG of 16 bits is said to have 32
+    if image.mode == "F" or (image.mode == "I" and image.format not in ("PNG", "PPM")):
+        raise RequestError(
+            f"{name}: has 32-bit values (mode {image.mode}), whose range is unknown; "
+            "save it with 8 or 16 bits per channel"
+        )
+
+
+def _too_large(name: str, pixels: int) -> RequestError:
+    return RequestError(f"{name}: has {pixels:,} pixels, and at most {MAX_PIXELS:,} are read; make it smaller first")
+
+
+def _bytes(image: Image.Image, channels: int) -> UInt8[Tensor, "channels h w"]:
+    if image.mode in (*_SIXTEEN_BITS, "I"):
+        deep = np.asarray(image).astype(np.int64)
+        grey = ((deep.clip(0, 65_535) + 128) // 257).astype(np.uint8)
+        return torch.from_numpy(grey)[None].expand(channels, -1, -1).contiguous()
+    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    if image.mode != "L" or channels == 3:
+        image = image.convert("RGB")
+    if channels == 1:
+        image = image.convert("L")
+    pixels = torch.from_numpy(np.array(image))  # a copy: torch needs memory that it may write to
+    return pixels[None] if channels == 1 else pixels.permute(2, 0, 1).contiguous()
