@@ -139,7 +139,7 @@ def _read(text: str, source: str, at: Mark | None = None) -> tuple["_Reader", Va
         raise ConfigError([Problem(str(place), f"the character #x{error.character:04x} is not allowed")]) from None
     except ValueError:
         # PyYAML hands the eight digits of "\\U00110000" to chr() unchecked
-        place = Mark(source, reader.line)
+        place = Mark(source, reader.line, 1)
         raise ConfigError([Problem(str(place), "not YAML: an escape such as '\\U…' beyond U+10FFFF")]) from None
 
 

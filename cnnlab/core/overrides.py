@@ -98,7 +98,7 @@ def _changed_component(
     if not path:
         raise _WrongError(f"'{key}' is the {kind} '{name}'; write {key}.OPTION=VALUE or {key}=NAME")
     if path[0] not in known:
-        other = f"; write {key}={path[0]} first" if path[0] in registry else did_you_mean(path[0], known)
+        other = f"; write {key}={path[0]} first" if path[0] in registry else f".{did_you_mean(path[0], known)}"
         raise _WrongError(f"no option '{path[0]}' in {kind} '{name}'; it has {', '.join(known) or 'none'}{other}")
     table = options if isinstance(options, Table) else Table(place)
     _set(table, entry.options, path, value, mark)

@@ -1,0 +1,58 @@
+import pytest
+import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from torch.nn import functional as F
+
+from cnnlab.core.arithmetic import output_size, output_size_formula, smallest_padding, window_shape
+from cnnlab.core.errors import ShapeError
+
+sizes, kernels, strides = st.integers(1, 40), st.integers(1, 9), st.integers(1, 5)
+paddings, dilations = st.integers(0, 6), st.integers(1, 4)
+two = st.tuples
+
+
+@settings(deadline=None)
+@given(
+    two(sizes, sizes), two(kernels, kernels), two(strides, strides), two(paddings, paddings), two(dilations, dilations)
+)
+def test_as_conv2d_does(size, kernel, stride, padding, dilation) -> None:
+    images, weight = torch.empty(1, 1, *size, device="meta"), torch.empty(1, 1, *kernel, device="meta")
+    try:
+        expected = F.conv2d(images, weight, stride=stride, padding=padding, dilation=dilation).shape[2:]
+    except RuntimeError:
+        with pytest.raises(ShapeError):
+            window_shape((1, *size), kernel, stride=stride, padding=padding, dilation=dilation)
+        return
+    assert window_shape((1, *size), kernel, stride=stride, padding=padding, dilation=dilation) == expected
+
+
+@settings(deadline=None)
+@given(sizes, kernels, strides, dilations, st.data())
+def test_as_max_pool2d_does(size, kernel, stride, dilation, data) -> None:
+    padding = data.draw(st.integers(0, kernel // 2))
+    result = output_size(size, kernel, stride=stride, padding=padding, dilation=dilation)
+    assume(result >= 1)
+    images = torch.empty(1, 1, size, size, device="meta")
+    assert F.max_pool2d(images, kernel, stride, padding, dilation).shape[2:] == (result, result)
+
+
+@settings(deadline=None)
+@given(sizes, kernels, dilations)
+def test_smallest_padding(size, kernel, dilation) -> None:
+    padding = smallest_padding(size, kernel, dilation=dilation)
+    assert output_size(size, kernel, padding=padding, dilation=dilation) >= 1
+    assert padding == 0 or output_size(size, kernel, padding=padding - 1, dilation=dilation) < 1
+
+
+def test_the_formula_is_filled_in() -> None:
+    assert output_size_formula(32, 3, stride=2, padding=1) == "floor((32 + 2·1 − 1·(3−1) − 1)/2) + 1 = 16"
+
+
+def test_a_window_that_does_not_fit() -> None:
+    with pytest.raises(ShapeError) as caught:
+        window_shape((3, 8, 2), (3, 5), padding=(0, 1))
+    assert str(caught.value) == (
+        "the width of its input, 2, is too small for a kernel of 5: "
+        "floor((2 + 2·1 − 1·(5−1) − 1)/1) + 1 = 0; padding: 2 would fit"
+    )
