@@ -66,7 +66,7 @@ def examine(runs: Path) -> tuple[Check, ...]:
     return (
         check_python(sys.version_info[:3]),
         check_torch(torch),
-        check_torchvision(torchvision, installed_version("torch"), installed_version("torchvision")),
+        check_torchvision(torch, torchvision, installed_version("torch"), installed_version("torchvision")),
         check_packages(minimums()),
         check_device(torch, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1),
         check_data(data, set_by="CNNLAB_DATA" if os.environ.get("CNNLAB_DATA") else ""),
@@ -97,7 +97,7 @@ def check_torch(torch: Probe) -> Check:
     return Check("torch", "ok", f"{torch.facts['version']}, built {f'for CUDA {cuda}' if cuda else 'without CUDA'}")
 
 
-def check_torchvision(torchvision: Probe, torch_version: str | None, own_version: str | None) -> Check:
+def check_torchvision(torch: Probe, torchvision: Probe, torch_version: str | None, own_version: str | None) -> Check:
     """Whether torchvision can be imported, and belongs to this torch: torch 2.x goes with torchvision 0.(x + 15).
 
     The commonest break: a CPU-only wheel of torch from pytorch.org beside the registry's torchvision, whose compiled
@@ -116,6 +116,8 @@ def check_torchvision(torchvision: Probe, torch_version: str | None, own_version
     if wanted and not own_version.startswith(f"{wanted}."):
         remedy = f"torch {torch_version} goes with torchvision {wanted}: {install}"
         return Check("torchvision", "fail", f"{pair} do not belong together", remedy)
+    if torch.facts is None:
+        return Check("torchvision", "fail", f"{own_version}, unknown without torch", "mend torch first")
     if torchvision.facts is None:
         if "torchvision::nms" in torchvision.error:
             remedy = f"both must come from the same place: {install}"

@@ -43,24 +43,24 @@ def test_torch_and_its_torchvision(torch, torchvision):
 
 def test_the_series_after_torch_2_is_not_guessed():
     assert doctor.partner("3.0.0") is None
-    assert doctor.check_torchvision(Probe({"version": "1.0"}), "3.0.0", "1.0").state == "ok"
+    assert doctor.check_torchvision(Probe(TORCH), Probe({"version": "1.0"}), "3.0.0", "1.0").state == "ok"
 
 
 def test_a_cpu_wheel_of_torch_beside_the_registrys_torchvision():
-    check = doctor.check_torchvision(Probe(None, NMS), "2.14.1+cpu", "0.29.1")
+    check = doctor.check_torchvision(Probe(TORCH), Probe(None, NMS), "2.14.1+cpu", "0.29.1")
     assert check.state == "fail"
     assert "torch 2.14.1+cpu and torchvision 0.29.1, from two places" in check.found
     assert "--no-deps 'torchvision==0.29.*' --index-url https://download.pytorch.org/whl/cpu" in check.remedy
 
 
 def test_the_registrys_torch_beside_a_torchvision_from_elsewhere():
-    check = doctor.check_torchvision(Probe(None, NMS), "2.14.1", "0.29.1+cpu")
+    check = doctor.check_torchvision(Probe(TORCH), Probe(None, NMS), "2.14.1", "0.29.1+cpu")
     assert check.state == "fail"
     assert check.remedy.endswith("'torchvision==0.29.*'")
 
 
 def test_versions_that_do_not_belong_together():
-    check = doctor.check_torchvision(Probe(None, NMS), "2.14.1", "0.26.0")
+    check = doctor.check_torchvision(Probe(TORCH), Probe(None, NMS), "2.14.1", "0.26.0")
     assert check.found == "torch 2.14.1 and torchvision 0.26.0 do not belong together"
     assert check.remedy.startswith("torch 2.14.1 goes with torchvision 0.29: python -m pip install ")
 
@@ -74,15 +74,17 @@ def test_versions_that_do_not_belong_together():
     ],
 )
 def test_a_torchvision_that_fails(probe, torch, own, found):
-    check = doctor.check_torchvision(probe, torch, own)
+    check = doctor.check_torchvision(Probe(TORCH), probe, torch, own)
     assert (check.state, check.found) == ("fail", found)
     assert "python -m pip install" in check.remedy
 
 
 def test_a_torch_that_fails():
-    check = doctor.check_torch(Probe(None, "the process was killed by signal 11"))
+    killed = Probe(None, "the process was killed by signal 11")
+    check = doctor.check_torch(killed)
     assert check.state == "fail"
     assert "signal 11" in check.found
+    assert doctor.check_torchvision(killed, killed, "2.14.1", "0.29.1").remedy == "mend torch first"
     assert doctor.check_device(Probe(None, "x"), 2).state == "fail"
 
 
