@@ -99,14 +99,14 @@ def ranges(difficulty: float) -> Ranges:
         return easy + (hard - easy) * difficulty
 
     return Ranges(
-        radius=(between(0.5, 0.34), between(0.76, 0.64)),
+        radius=(between(0.54, 0.36), between(0.78, 0.66)),
         turn=math.pi * min(1.0, between(0.1, 1.9)),
-        contrast=between(0.36, 0.12),
-        ground=between(0.05, 0.17),
-        hidden=between(0.0, 0.8),
+        contrast=between(0.38, 0.14),
+        ground=between(0.05, 0.15),
+        hidden=between(0.0, 0.6),
         depth=between(0.75, 0.25),
         blur=between(0.2, 1.0),
-        noise=between(0.005, 0.06),
+        noise=between(0.005, 0.05),
     )
 
 
