@@ -11,7 +11,9 @@ ENTRIES = [entry for kind in KINDS for entry in listed(kind)]
 
 
 def test_every_registry_can_be_listed():
-    assert {kind.registry for kind in KINDS.values()} >= set(Registry._all) - {"thing"}
+    # other tests make registries of their own
+    ours = {e.kind for r in Registry._all.values() for e in r if e.factory.__module__.startswith("cnnlab.")}
+    assert {kind.registry for kind in KINDS.values()} >= ours
 
 
 @pytest.mark.parametrize("kind", KINDS)
