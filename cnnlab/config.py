@@ -140,14 +140,10 @@ def check_config(
     tree: Table, overrides: Sequence[str], *, default_name: str, base: Path, allow_plugins: bool = False
 ) -> Config:
     """The config that a YAML tree means; `base` is where relative paths of plugins start."""
+    # before the overrides: one of them may set an option of a plugin's layer, and one may name a plugin
+    _load_plugins(tree, base, allow_plugins)
     problems: list[Problem] = apply_overrides(tree, overrides, Config)
-    plugins = tree.get("plugins")
-    if isinstance(plugins, list) and plugins:
-        if not allow_plugins:
-            place = tree.marks["plugins"]
-            message = "plugins run Python code from a file; allow that with --allow-plugins if you trust it"
-            raise ConfigError([*problems, Problem(str(place), message)])
-        load_plugins([plugin for plugin in plugins if isinstance(plugin, Text)], base)
+    _load_plugins(tree, base, allow_plugins)
     if "name" not in tree:
         tree = _with_name(tree, default_name)
     try:
@@ -157,6 +153,17 @@ def check_config(
     if problems:
         raise ConfigError(sorted(dict.fromkeys(problems), key=_place_in_file))
     return config
+
+
+def _load_plugins(tree: Table, base: Path, allow_plugins: bool) -> None:
+    plugins = tree.get("plugins")
+    if not isinstance(plugins, list) or not plugins:
+        return
+    if not allow_plugins:
+        place = tree.marks["plugins"]
+        message = "plugins run Python code from a file; allow that with --allow-plugins if you trust it"
+        raise ConfigError([Problem(str(place), message)])
+    load_plugins([plugin for plugin in plugins if isinstance(plugin, Text)], base)
 
 
 def _with_name(tree: Table, name: str) -> Table:

@@ -1,4 +1,7 @@
-"""Imports follow the arrow cli → workflows → render, runs → config → reports → training, analysis → models, data → core."""
+"""Imports follow cli → workflows → render, runs → config → reports → training, analysis → models, data → core.
+
+A package imports from those to its right; packages on one level do not import each other.
+"""
 
 import ast
 from collections.abc import Iterator
@@ -38,12 +41,15 @@ def imports(tree: ast.AST, *, inside_functions: bool = True) -> Iterator[tuple[s
             assert node.level == 0, f"line {node.lineno}: a relative import"
             yield node.module or "", node.lineno
             yield from ((f"{node.module}.{alias.name}", node.lineno) for alias in node.names)
-        elif (not inside_functions and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)) or (
-            not inside_functions and isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
-        ):
-            continue
-        else:
+        elif inside_functions or not runs_later(node):
             yield from imports(node, inside_functions=inside_functions)
+
+
+def runs_later(node: ast.AST) -> bool:
+    """Whether the inside of `node` is not run when its module is imported."""
+    if isinstance(node, ast.If):
+        return "TYPE_CHECKING" in ast.unparse(node.test)
+    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
 
 
 def package_of(path: Path) -> str:

@@ -86,6 +86,7 @@ class Diagnosis:
     still_rising: bool
     """Validation accuracy was still going up when training ended."""
     sentence: str
+    """The verdict, a colon, the reason and the numbers."""
     remedies: tuple[Remedy, ...]
 
 
@@ -129,9 +130,7 @@ def diagnose(curves: LearningCurves, *, enough: float = ENOUGH) -> Diagnosis:
 
     if since is not None:
         verdict: Verdict = "over-fitted"
-        duration = Remedy(
-            "duration", f"stop at epoch {since}, or use the best checkpoint", "keeps that epoch's gap"
-        )
+        duration = Remedy("duration", f"stop at epoch {since}, or use the best checkpoint", "keeps that epoch's gap")
         remedies: tuple[Remedy, ...] = (_MORE_DATA, _DECAY, _SMALLER, duration)
         opening = f"over-fitted since epoch {since}: {reason}"
     elif fit < enough:
@@ -141,8 +140,12 @@ def diagnose(curves: LearningCurves, *, enough: float = ENOUGH) -> Diagnosis:
     else:
         verdict = "good"
         remedies = _FITTING[:1] if still_rising else ()
-        opening = "good: both accuracies are high and close" if gap is not None and gap < FALL_GAP else "good"
-        opening += "" if gap is None or gap < FALL_GAP else f": validation accuracy holds, with a gap of {_points(gap)}"
+        if gap is None:
+            opening = "good: validation accuracy is high and holds"
+        elif gap < FALL_GAP:
+            opening = "good: both accuracies are high and close"
+        else:
+            opening = f"good: validation accuracy holds, with a gap of {_points(gap)}"
     figures = f"validation {_percent(end)} ± {_points(NOISES * noise)}"
     if train is not None:
         figures = f"clean training {_percent(train)}, " + figures

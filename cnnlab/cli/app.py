@@ -5,20 +5,39 @@ import time
 
 BEGAN = time.perf_counter()
 
+from typing import Annotated  # noqa: E402
+
 import typer  # noqa: E402  (the clock starts before the first import that costs something)
 
+from cnnlab import __version__  # noqa: E402
 from cnnlab.cli import compare, config, data, doctor, evaluate, learning_rate, listing, predict, runs, schema, train  # noqa: E402
-from cnnlab.cli.panels import EXPERIMENTS, PROJECT, TRAIN, USE  # noqa: E402
+from cnnlab.cli.panels import EXPERIMENTS, PROJECT, TRAIN  # noqa: E402
 from cnnlab.core.errors import CnnlabError  # noqa: E402
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"cnnlab {__version__}")
+        raise typer.Exit
+
 
 app = typer.Typer(
     name="cnnlab",
-    help="Train a convolutional network and understand it, from one YAML file.",
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+@app.callback()
+def cnnlab(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """Train a convolutional network and understand it, from one YAML file."""
+
 
 app.command("train", rich_help_panel=TRAIN)(train.train)
 app.command("eval", rich_help_panel=TRAIN)(evaluate.evaluate)
@@ -29,10 +48,9 @@ app.command("doctor", rich_help_panel=TRAIN)(doctor.doctor)
 app.command("lr-find", rich_help_panel=EXPERIMENTS)(learning_rate.lr_find)
 app.command("compare", rich_help_panel=EXPERIMENTS)(compare.compare)
 
-app.add_typer(data.app, name="data", rich_help_panel=USE)
-
 app.command("list", rich_help_panel=PROJECT)(listing.list_entries)
 app.add_typer(config.app, name="config", rich_help_panel=PROJECT)
+app.add_typer(data.app, name="data", rich_help_panel=PROJECT)
 app.command("schema", rich_help_panel=PROJECT)(schema.schema)
 
 

@@ -28,4 +28,4 @@ def compare(
         return
     folder = out or runs / "compare"
     png.save(comparison.report, folder)
-    console.show(comparison.report, out_console(), pictures=folder)
+    console.show(comparison.report, out_console(), folder=folder)

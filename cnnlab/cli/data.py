@@ -78,7 +78,7 @@ def leaks(
     else:
         report = leaks_report(checks)
         png.save(report, out)
-        console.show(report, out_console(), pictures=out)
+        console.show(report, out_console(), folder=out)
     if any(check.leaks.found for check in checks):
         raise typer.Exit(1)
 

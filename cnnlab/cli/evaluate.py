@@ -57,7 +57,7 @@ def evaluate(
     if as_json:
         print_json(result.as_json())
         return
-    console.show(result.report, out_console(), pictures=result.folder)
+    console.show(result.report, out_console(), folder=result.folder)
     err_console().print(f"written to {result.folder}", style="dim")
     if result.test_evaluations > 1:
         err_console().print(

@@ -60,4 +60,4 @@ def lr_find(
         curve = [{"step": p.step, "lr": p.lr, "loss": p.loss, "smoothed": p.smoothed} for p in points]
         print_json({"suggestion": suggestion, "points": curve, "picture": str(pictures[0])})
         return
-    console.show(report, out_console(), pictures=out)
+    console.show(report, out_console(), folder=out)

@@ -1,6 +1,5 @@
 """Options that several commands share, and what they stand for."""
 
-import json
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -48,18 +47,10 @@ def out_console() -> "Console":
 
 def print_json(document: Any) -> None:
     """One JSON document on stdout; numbers that are not finite become null."""
-    sys.stdout.write(json.dumps(_finite(document), indent=2, ensure_ascii=False) + "\n")
+    from cnnlab.render import json
+
+    sys.stdout.write(json.text(document) + "\n")
     sys.stdout.flush()
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    if isinstance(value, float) and value - value != 0:
-        return None
-    return value
 
 
 def data_place() -> "DataPlace":

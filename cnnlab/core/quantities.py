@@ -1,6 +1,9 @@
 """The annotated types of options: ranges live in the types, so a wrong value is an error at its place in the YAML."""
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from functools import partial
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
@@ -26,3 +29,22 @@ Pair = Annotated[tuple[Positive, Positive], BeforeValidator(_twice), _PAIR_SCHEM
 
 PaddingPair = Annotated[tuple[NonNegative, NonNegative], BeforeValidator(_twice), _PAIR_SCHEMA]
 """Like Pair, 0 allowed."""
+
+
+def _from_word(words: Mapping[str, Any], value: Any) -> Any:
+    return words.get(value, value) if isinstance(value, str) else value
+
+
+def readable(annotation: Any) -> Any:
+    """`annotation` so that it reads text: `Literal[1, 3]` takes the words of YAML, which are '1' and '3'."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        words = {str(value): value for value in arguments}
+        return Annotated[annotation, BeforeValidator(partial(_from_word, words))]
+    if origin is Annotated:
+        return Annotated[readable(arguments[0]), *arguments[1:]]
+    if origin in (Union, UnionType):
+        return Union[tuple(map(readable, arguments))]  # noqa: UP007  (the number of its parts is not known here)
+    if origin in (list, tuple, dict):
+        return origin[tuple(map(readable, arguments))]
+    return annotation

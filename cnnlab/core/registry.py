@@ -22,6 +22,7 @@ from pydantic_core import PydanticCustomError, core_schema
 from cnnlab.core.errors import ConfigError, Problem, RequestError, unknown
 from cnnlab.core.located import Mark
 from cnnlab.core.problems import problems_of
+from cnnlab.core.quantities import readable
 
 Factory = TypeVar("Factory", bound=Callable[..., Any])
 
@@ -41,7 +42,7 @@ class Entry:
         called = inspect.getattr_static(self.factory, "__init__") if inspect.isclass(self.factory) else self.factory
         hints = get_type_hints(called, include_extras=True)
         fields: dict[str, Any] = {
-            p.name: (hints[p.name], ... if p.default is p.empty else p.default)
+            p.name: (readable(hints[p.name]), ... if p.default is p.empty else p.default)
             for p in inspect.signature(self.factory).parameters.values()
             if p.kind is p.KEYWORD_ONLY
         }

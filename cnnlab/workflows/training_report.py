@@ -90,7 +90,7 @@ def write_report(
     csv.save(report, writer.reports)
     page = writer.reports / "index.html"
     html.save(report, page)
-    events_of.write(report, events.writer, session.state.progress.step)
+    events_of.write(report, events.writer, session.state.progress.step, prefix="report")
     _hyperparameters(session, events, rows)
     return diagnosis, page
 

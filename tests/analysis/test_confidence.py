@@ -74,5 +74,5 @@ def test_impossible_counts_are_refused(successes: int, n: int) -> None:
 
 
 def test_levels_outside_are_refused() -> None:
-    with pytest.raises(ValueError, match="level of 95.0"):
+    with pytest.raises(ValueError, match="a confidence level of"):
         mean_interval([1.0, 2.0], level=95.0)

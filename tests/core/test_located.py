@@ -2,6 +2,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -75,8 +76,8 @@ def test_repeated_keys_are_all_reported() -> None:
         ("!!str a: 3", "f.yaml:1:1: the tag 'tag:yaml.org,2002:str' is not allowed; write the value alone"),
         ("a: !x {b: 1}", "f.yaml:1:4: the tag '!x' is not allowed; write the value alone"),
         (
-            "a: !!python/object/apply:os.system [ls]",
-            "f.yaml:1:4: the tag 'tag:yaml.org,2002:python/object/apply:os.system' is not allowed; write the value alone",
+            "a: !!python/name:os.system",
+            "f.yaml:1:4: the tag 'tag:yaml.org,2002:python/name:os.system' is not allowed; write the value alone",
         ),
         ("a: 1\n---\nb: 2", "f.yaml:2:1: a second document ('---'); a config is one document"),
         ("", "f.yaml: is empty, expected a mapping such as 'name: first'"),
@@ -161,8 +162,15 @@ def test_greatest_depth() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["[" * 100_000, "a: " + "[" * 100_000, "{a: " * 100_000, "- " * 100_000, "[{a: " * 50_000]
-    + ["\n".join(" " * i + "a:" for i in range(2_000)), "\n".join(" " * i + "-" for i in range(2_000))],
+    [
+        "[" * 100_000,
+        "a: " + "[" * 100_000,
+        "{a: " * 100_000,
+        "- " * 100_000,
+        "[{a: " * 50_000,
+        "\n".join(" " * i + "a:" for i in range(2_000)),
+        "\n".join(" " * i + "-" for i in range(2_000)),
+    ],
     ids=["brackets", "value", "braces", "dashes", "both", "block mappings", "block lists"],
 )
 def test_huge_nesting_is_refused_at_once(text: str) -> None:
@@ -175,24 +183,20 @@ def test_huge_nesting_is_refused_at_once(text: str) -> None:
 @given(st.text(alphabet="ab:-?[]{}&*!|>'\"%@` \n\t#,<~\\U0xé\u2028\x85\x07", max_size=30))
 def test_any_text_gives_a_tree_or_places(text: str) -> None:
     try:
-        assert isinstance(parse(text, "f"), Table)
+        tree, problems = parse(text, "f"), ()
     except ConfigError as error:
-        assert error.problems
-        assert all(problem.place.startswith("f") and problem.message for problem in error.problems)
+        tree, problems = None, error.problems
+    assert isinstance(tree, Table) or problems
+    assert all(problem.place.startswith("f") and problem.message for problem in problems)
 
 
 scalars = st.text(alphabet=st.characters(exclude_categories=("Cs", "Cc")), max_size=8)
+values = st.recursive(scalars, lambda s: st.lists(s, max_size=3) | st.dictionaries(scalars, s, max_size=3))
 
 
 @settings(max_examples=50, deadline=None)
-@given(
-    st.dictionaries(
-        scalars, st.recursive(scalars, lambda s: st.lists(s, max_size=3) | st.dictionaries(scalars, s, max_size=3))
-    )
-)
+@given(st.dictionaries(scalars, values))
 def test_what_pyyaml_writes_reads_back(data: dict[str, object]) -> None:
-    import yaml
-
     assert parse(yaml.safe_dump(data, allow_unicode=True, default_style='"'), "f") == data
 
 

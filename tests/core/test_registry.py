@@ -34,6 +34,8 @@ def kite(
     share: Probability = 0.5,
     weights: Literal["none", "balanced"] | list[PositiveNumber] = "none",
     folder: Path = Path("."),
+    layers: Literal[1, 3] = 3,
+    strings: list[Literal[2, "many"]] | None = None,
 ) -> dict[str, Any]:
     """A kite."""
     return {"size": size, "tail": tail, "color": color}
@@ -187,6 +189,14 @@ shelf: 1
 def test_without_a_list_of_problems_the_first_component_raises() -> None:
     with pytest.raises(ConfigError, match="'radius' is '0'"):
         TypeAdapter(Toy).validate_python({"ball": {"radius": 0}})
+
+
+def test_numbers_to_choose_from_are_read_from_text() -> None:
+    options = parse("toys: [{kite: {layers: 1, strings: [2, many]}}]", "f")
+    (kite,) = Shelf.model_validate(options).toys
+    assert (kite.options["layers"], kite.options["strings"]) == (1, [2, "many"])
+    assert component("toy", "kite", layers=3).options["layers"] == 3
+    assert complaints("toys: [{kite: {layers: 2}}]") == ["f:1:16: 'layers' is '2', expected 1 or 3"]
 
 
 def test_the_place_of_a_component_is_kept() -> None:

@@ -52,9 +52,7 @@ def test_class_weights(batch) -> None:
 def test_what_is_refused() -> None:
     with pytest.raises(RequestError, match="class_weights has 2 numbers, the data set 4 classes"):
         loss(class_weights=[1, 2])
-    with pytest.raises(
-        ConfigError, match=r"'class_weights' is 'balancd', expected 'none' or 'balanced', or a list\. Did"
-    ):
+    with pytest.raises(ConfigError, match=r"is 'balancd', expected 'none' or 'balanced', or a list\. Did"):
         loss(class_weights="balancd")
     with pytest.raises(ConfigError, match="'class_weights' is '0', expected more than 0"):
         loss(class_weights=[1, 0, 1, 1])
