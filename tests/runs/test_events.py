@@ -1,0 +1,53 @@
+from pathlib import Path
+
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch import Tensor, nn
+
+from cnnlab.runs.events import EventLog
+
+
+def read(folder: Path) -> EventAccumulator:
+    events = EventAccumulator(str(folder), size_guidance={"scalars": 0, "tensors": 0})
+    events.Reload()
+    return events
+
+
+class Untraceable(nn.Module):
+    def forward(self, images: Tensor) -> Tensor:
+        raise RuntimeError("not with me")
+
+
+def test_scalars_and_resuming(tmp_path: Path) -> None:
+    with EventLog(tmp_path) as log:
+        for step in range(1, 6):
+            log.scalars({"loss": float(step), "missing": None}, step)
+    with EventLog(tmp_path, step=3) as log:
+        log.scalars({"loss": 40.0}, 4)
+    events = read(tmp_path)
+    assert events.Tags()["scalars"] == ["loss"]
+    assert [(point.step, point.value) for point in events.Scalars("loss")] == [(1, 1), (2, 2), (3, 3), (4, 40)]
+
+
+def test_hyperparameters_lie_in_the_same_run(tmp_path: Path) -> None:
+    with EventLog(tmp_path) as log:
+        log.hyperparameters({"lr": 0.1, "optimizer": "sgd", "ema": True}, {"hparam/accuracy": 0.5}, step=7)
+    assert [path.is_file() for path in tmp_path.iterdir()] == [True]
+    assert [(p.step, p.value) for p in read(tmp_path).Scalars("hparam/accuracy")] == [(7, 0.5)]
+
+
+def test_graph(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2).eval(), nn.Dropout())
+    with EventLog(tmp_path) as log:
+        log.graph(model, torch.ones(1, 1, 4, 4))
+    assert [module.training for module in model] == [True, False, True]
+    assert read(tmp_path).Graph().node
+    assert capsys.readouterr().out == ""
+
+
+def test_a_network_that_cannot_be_traced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with EventLog(tmp_path) as log:
+        log.graph(nn.Sequential(Untraceable()), torch.ones(1, 1, 4, 4))
+    assert "graph/text_summary" in read(tmp_path).Tags()["tensors"]
+    assert capsys.readouterr().out == ""
