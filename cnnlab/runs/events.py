@@ -9,10 +9,14 @@ from types import TracebackType
 
 import torch
 from torch import Tensor, nn
+from torch.jit._trace import TracingCheckError
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
 from cnnlab.training.device import evaluation_mode
+
+TRACING_FAILURES = (RuntimeError, TypeError, ValueError, AttributeError, TracingCheckError)
+"""What a user's layer may make of being traced; the network itself has been built and tried before."""
 
 
 class EventLog:
@@ -43,7 +47,7 @@ class EventLog:
             warnings.simplefilter("ignore")
             try:
                 self.writer.add_graph(model, images)
-            except RuntimeError as error:
+            except TRACING_FAILURES as error:
                 self.writer.add_text("graph", f"the network cannot be traced: {error}")
 
     def hyperparameters(
