@@ -1,0 +1,122 @@
+"""Reports in the terminal, by rich. Names are shown as they are: nothing in them is taken for markup."""
+
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text as RichText
+
+from cnnlab.render.characters import printable, shortened
+from cnnlab.reports.blocks import Block, Number, Numbers, Picture, Report, Section, Table, Text, shown
+from cnnlab.reports.drawings import Matrix
+
+MOST_ROWS = 40
+"""Rows of a table in the terminal; of a longer one the first and the last are shown."""
+
+_SHORT = 30
+"""Characters."""
+
+_MOST_CELLS = 12
+"""Rows and columns of a matrix that are shown as numbers."""
+
+_STYLES = {"plain": "bold", "good": "bold green", "caution": "bold yellow", "bad": "bold red", "note": "dim"}
+
+
+def show(report: Report, console: Console, *, folder: Path | None = None) -> None:
+    """Print the report; where `folder` holds its pictures, their files are named."""
+    console.print(RichText(printable(report.title), style="bold underline"))
+    if report.lead:
+        console.print(RichText(printable(report.lead), style="dim"))
+    for block in report.blocks:
+        _show(block, console, folder)
+
+
+def _show(block: Block, console: Console, folder: Path | None) -> None:
+    match block:
+        case Section():
+            console.print()
+            console.print(RichText(printable(block.title), style="bold cyan"))
+            for inner in block.blocks:
+                _show(inner, console, folder)
+        case Text():
+            label = RichText(printable(block.label) + ": ", style=_STYLES[block.tone]) if block.label else RichText()
+            words = RichText(printable(block.text), style="dim" if block.tone == "note" else "")
+            console.print(label + words)
+        case Numbers():
+            console.print(_numbers(block.numbers))
+        case Table():
+            console.print()
+            _show_table(block, console)
+        case Picture():
+            _show_picture(block, console, folder)
+
+
+def _numbers(numbers: tuple[Number, ...]) -> RichTable:
+    grid = RichTable.grid(padding=(0, 2))
+    grid.add_column()
+    grid.add_column(justify="right", no_wrap=True)
+    grid.add_column()
+    for number in numbers:
+        value = " ".join(part for part in (shown(number.value, number.form), number.unit) if part)
+        grid.add_row(
+            RichText(printable(number.name)),
+            RichText(printable(value), style="bold"),
+            RichText(printable(number.detail), style="dim"),
+        )
+    return grid
+
+
+def _show_table(table: Table, console: Console) -> None:
+    drawn = _rich_table()
+    for place, column in enumerate(table.columns):
+        # A name that is cut is no name: it is folded, and the first column, while it is short, not even that.
+        whole = place == 0 and max((len(shown(row[0], column.form)) for row in table.rows), default=0) <= _SHORT
+        drawn.add_column(RichText(printable(column.heading)), justify=column.align, overflow="fold", no_wrap=whole)
+    half = MOST_ROWS // 2
+    left_out = len(table.rows) - MOST_ROWS
+    rows = table.rows if left_out <= 0 else (*table.rows[:half], *table.rows[-half:])
+    for place, row in enumerate(rows):
+        if left_out > 0 and place == half:
+            drawn.add_row(*("⋮" for _ in table.columns))
+        cells = zip(row, table.columns, strict=True)
+        drawn.add_row(*(RichText(printable(shown(cell, column.form))) for cell, column in cells))
+    console.print(_heading(table.title))
+    console.print(drawn)
+    notes = [f"{left_out} more rows." if left_out > 0 else "", printable(table.note)]
+    if any(notes):
+        console.print(RichText(" ".join(filter(None, notes)), style="dim"))
+
+
+def _rich_table(**options: Any) -> RichTable:
+    return RichTable(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, **options)
+
+
+def _heading(text: str) -> RichText:
+    # Not as the table's own title, which rich would break at the table's width.
+    return RichText(printable(text), style="italic")
+
+
+def _show_picture(picture: Picture, console: Console, folder: Path | None) -> None:
+    if isinstance(picture.drawing, Matrix) and max(picture.drawing.values.shape) <= _MOST_CELLS:
+        _show_matrix(picture, picture.drawing, console)
+    if folder is not None:
+        line = RichText(f"{printable(picture.title)}: ")
+        # One line, however long, so that it can be clicked and copied.
+        console.print(line + RichText(str(folder / f"{picture.name}.png"), style="cyan"), soft_wrap=True)
+
+
+def _show_matrix(picture: Picture, matrix: Matrix, console: Console) -> None:
+    drawn = _rich_table(padding=(0, 1, 0, 0))
+    drawn.add_column("")
+    # As many letters of each name as the width leaves.
+    width = max(3, (console.width - 13) // len(matrix.column_labels) - 1)
+    for label in matrix.column_labels:
+        drawn.add_column(RichText(shortened(printable(label), min(width, 10))), justify="right", no_wrap=True)
+    for label, row in zip(matrix.row_labels, matrix.values.tolist(), strict=True):
+        cells = [RichText("·" if value == 0 else format(value, matrix.form)) for value in row]
+        drawn.add_row(RichText(shortened(printable(label), 12)), *cells)
+    console.print()
+    console.print(_heading(f"{picture.title} (rows {matrix.row_title}, columns {matrix.column_title})"))
+    console.print(drawn)

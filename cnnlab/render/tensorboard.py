@@ -1,0 +1,85 @@
+"""Reports in TensorBoard: pictures under Images, tables and texts under Text."""
+
+from typing import Any, Protocol
+
+from cnnlab.render import png
+from cnnlab.render.characters import printable
+from cnnlab.reports.blocks import Block, Number, Numbers, Picture, Report, Section, Table, Text, shown
+
+
+class Writer(Protocol):
+    """What is used of `torch.utils.tensorboard.SummaryWriter`."""
+
+    def add_image(self, tag: str, img_tensor: Any, global_step: int, *, dataformats: str) -> None:
+        """A picture, uint8 [h, w, 3] for the format HWC."""
+
+    def add_text(self, tag: str, text_string: str, global_step: int) -> None:
+        """A text in Markdown."""
+
+    def add_scalar(self, tag: str, scalar_value: float, global_step: int) -> None:
+        """A number."""
+
+
+def write(report: Report, writer: Writer, step: int, *, prefix: str) -> None:
+    """Every picture as `prefix/NAME`, the words and tables as one text `prefix`, headline numbers as scalars.
+
+    prefix: what the report is, such as "evaluation"; step: the epoch.
+    """
+    for block in _flat(report.blocks):
+        if isinstance(block, Picture):
+            writer.add_image(f"{prefix}/{block.name}", png.pixels(block), step, dataformats="HWC")
+        elif isinstance(block, Numbers):
+            for number in block.numbers:
+                if isinstance(number.value, int | float):
+                    writer.add_scalar(f"{prefix}/{number.name}", float(number.value), step)
+    writer.add_text(prefix, markdown(report), step)
+
+
+def markdown(report: Report) -> str:
+    """The report's words and tables in Markdown; of pictures their captions."""
+    parts = [f"# {_escaped(report.title)}"] + ([_escaped(report.lead)] if report.lead else [])
+    parts.extend(_markdown(block, 2) for block in report.blocks)
+    return "\n\n".join(parts)
+
+
+def _flat(blocks: tuple[Block, ...]) -> list[Block]:
+    return [inner for block in blocks for inner in (_flat(block.blocks) if isinstance(block, Section) else [block])]
+
+
+def _markdown(block: Block, level: int) -> str:
+    match block:
+        case Text():
+            label = f"**{_escaped(block.label)}**: " if block.label else ""
+            return label + _escaped(block.text)
+        case Numbers():
+            return "\n".join(f"- {_number(number)}" for number in block.numbers)
+        case Table():
+            return _table(block)
+        case Picture():
+            return f"*{_escaped(block.title)}.* {_escaped(block.caption)}"
+        case Section():
+            inner = (_markdown(one, level + 1) for one in block.blocks)
+            return "\n\n".join([f"{'#' * level} {_escaped(block.title)}", *inner])
+
+
+def _number(number: Number) -> str:
+    value = " ".join(part for part in (shown(number.value, number.form), number.unit) if part)
+    return f"{_escaped(number.name)}: **{_escaped(value)}**" + (f", {_escaped(number.detail)}" if number.detail else "")
+
+
+def _table(table: Table) -> str:
+    def line(cells: list[str]) -> str:
+        return "| " + " | ".join(cells) + " |"
+
+    rows = [
+        line([_escaped(shown(cell, column.form)) for cell, column in zip(row, table.columns, strict=True)])
+        for row in table.rows
+    ]
+    ruler = line(["---:" if column.align == "right" else "---" for column in table.columns])
+    lines = [line([_escaped(column.heading) for column in table.columns]), ruler, *rows]
+    return "\n".join([f"**{_escaped(table.title)}**", "", *lines, *(["", _escaped(table.note)] if table.note else [])])
+
+
+def _escaped(text: str) -> str:
+    """No letter of a name is taken for Markdown or HTML."""
+    return "".join("\\" + c if c in "\\`*_{}[]<>#|!~$" else c for c in printable(text))

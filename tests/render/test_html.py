@@ -1,0 +1,109 @@
+import base64
+import re
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+
+from cnnlab.render import html
+from cnnlab.render.characters import printable, shortened
+from cnnlab.reports.blocks import Report, Section, Text
+
+VOID = {"meta", "img", "source", "link", "br", "hr"}
+
+
+class Reader(HTMLParser):
+    """Collects tags with their attributes and refuses what is not closed."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.open: list[str] = []
+        self.feed(page)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {name: value or "" for name, value in attrs}))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def all(self, tag: str) -> list[dict[str, str]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def test_the_page_needs_nothing_else(report: Report) -> None:
+    page = html.page(report)
+    reader = Reader(page)
+    assert "http:" not in page
+    assert "https:" not in page
+    assert "url(" not in page
+    assert "@import" not in page
+    assert not reader.all("script")
+    assert not reader.all("link")
+    sources = [image["src"] for image in reader.all("img")] + [source["srcset"] for source in reader.all("source")]
+    assert len(sources) == 16
+    for source in sources:
+        kind, _, data = source.partition(",")
+        assert kind == "data:image/png;base64"
+        assert base64.b64decode(data).startswith(b"\x89PNG")
+    assert "default-src 'none'" in page
+
+
+def test_names_are_text_and_never_tags(report: Report, nasty: tuple[str, ...]) -> None:
+    page = html.page(report)
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "<title>A &lt;b&gt;report&lt;/b&gt;</title>" in page
+    assert "\x1b" not in page
+    nasty_alt = Report('"><img src=x onerror=alert(1)>', (Text("'\"&"),))
+    assert not Reader(html.page(nasty_alt)).all("img")
+
+
+def test_the_page_can_be_read_without_eyes_and_without_a_mouse(report: Report) -> None:
+    reader = Reader(html.page(report))
+    assert reader.all("html")[0]["lang"] == "en"
+    assert all(len(image["alt"]) > 20 for image in reader.all("img"))
+    assert all(head["scope"] in ("col", "row") for head in reader.all("th"))
+    ids = [attributes["id"] for _, attributes in reader.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    for _, attributes in reader.tags:
+        assert attributes.get("aria-labelledby", ids[0]) in ids
+        if attributes.get("href", "").startswith("#"):
+            assert attributes["href"][1:] in ids
+    assert [a["tabindex"] for _, a in reader.tags if "scroll" in a.get("class", "")] == ["0"]
+    levels = [int(tag[1]) for tag, _ in reader.tags if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1
+    assert all(later - earlier <= 1 for earlier, later in pairwise(levels))
+
+
+def test_cells_are_written_as_in_every_renderer(report: Report) -> None:
+    page = html.page(report)
+    assert '<td class="right">84.5\N{NO-BREAK SPACE}%</td>' in page
+    assert '<td class="right">–</td>' in page
+    assert '<th scope="col" class="right">time (s)</th>' in page
+
+
+def test_three_sections_have_contents() -> None:
+    sections = tuple(Section(name, (Text("x"),)) for name in "abc")
+    assert "<nav" in html.page(Report("r", sections))
+    assert "<nav" not in html.page(Report("r", sections[:2]))
+
+
+def test_save_writes_the_page(tmp_path: Path) -> None:
+    html.save(Report("é", ()), tmp_path / "deep" / "index.html")
+    assert (tmp_path / "deep" / "index.html").read_text(encoding="utf-8") == html.page(Report("é", ()))
+
+
+def test_printable_takes_the_power_from_characters() -> None:
+    assert printable("a\x1b[2J\u202eb\nc\ud800") == "a�[2J�b�c�"
+    assert printable("a\nb", keep="\n") == "a\nb"
+    assert printable("naïve 猫 👍🏽") == "naïve 猫 👍🏽"
+
+
+def test_shortened_keeps_both_ends() -> None:
+    assert shortened("abcdefghij", 5) == "ab…ij"
+    assert shortened("abc", 3) == "abc"
+    assert shortened("abc", 1) == "…"
