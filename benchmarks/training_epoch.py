@@ -10,6 +10,7 @@ so that a machine whose speed drifts treats both alike; the ratio of the medians
 
 import argparse
 import time
+from pathlib import Path
 from statistics import median
 
 import torch
@@ -23,7 +24,6 @@ from cnnlab.training.fit import StepDone, fit
 from cnnlab.training.parameter_groups import parameter_groups
 from cnnlab.training.state import TrainingState
 from cnnlab.workflows.network import new_network
-from pathlib import Path
 
 BATCH = 128
 
@@ -55,7 +55,9 @@ def main() -> None:
     print(f"torch {torch.__version__}, {arguments.threads} threads, {len(bare_times)} steps of {BATCH} pictures a side")
     print(f"bare loop {1e3 * median(bare_times):8.2f} ms a step {BATCH / median(bare_times):10,.0f} pictures/s")
     print(f"cnnlab    {1e3 * median(our_times):8.2f} ms a step {BATCH / median(our_times):10,.0f} pictures/s")
-    print(f"cnnlab / bare loop: {median(our_times) / median(bare_times):.3f} (median of step ratios {median(ratios):.3f})")
+    print(
+        f"cnnlab / bare loop: {median(our_times) / median(bare_times):.3f} (median of step ratios {median(ratios):.3f})"
+    )
 
 
 def bare_steps(config, images, labels):  # type: ignore[no-untyped-def]

@@ -56,36 +56,11 @@ def mean_interval(values: Sequence[float], *, level: float = 0.95) -> MeanInterv
     if n == 1:
         return MeanInterval(mean, None, None, 1)
     deviation = stdev(values)
-    half = student_quantile((1 + level) / 2, n - 1) * deviation / math.sqrt(n)
+    # scipy.stats takes half a second to import, and few commands need it
+    from scipy.stats import t
+
+    half = float(t.ppf((1 + level) / 2, n - 1)) * deviation / math.sqrt(n)
     return MeanInterval(mean, deviation, Interval(mean - half, mean + half), n)
-
-
-def student_quantile(probability: float, freedom: int) -> float:
-    """The value under which Student's t with `freedom` degrees lies with `probability` (0.5 ≤ probability < 1)."""
-    if not 0.5 <= probability < 1 or freedom < 1:
-        raise ValueError(f"probability {probability} of 0.5 to 1, {freedom} degrees of freedom of at least 1")
-    low, high = 0.0, 1.0
-    while _student_cdf(high, freedom) < probability:
-        high *= 2
-    for _ in range(200):
-        middle = (low + high) / 2
-        if middle in (low, high):
-            break
-        low, high = (middle, high) if _student_cdf(middle, freedom) < probability else (low, middle)
-    return high
-
-
-def _student_cdf(t: float, freedom: int) -> float:
-    """P(T ≤ t) for t ≥ 0; the finite sums for whole degrees of freedom, Abramowitz & Stegun 26.7.3 and 26.7.4."""
-    angle = math.atan(t / math.sqrt(freedom))
-    cosine, sine = math.cos(angle), math.sin(angle)
-    odd = freedom % 2
-    term, total = cosine**odd, 0.0
-    for power in range(odd, freedom - 1, 2):
-        total += term
-        term *= (power + 1) / (power + 2) * cosine * cosine
-    inside = 2 / math.pi * (angle + sine * total) if odd else sine * total
-    return (1 + inside) / 2
 
 
 def _check_level(level: float) -> None:

@@ -94,8 +94,8 @@ def train(
         with TrainingProgress(err_console()) as progress:
             for event in events:
                 progress.show(event)
-    progress.conclude(out_console() if not as_json else None, dry_run=dry_run)
+    progress.conclude(err_console() if as_json else out_console(), dry_run=dry_run)
     if as_json:
-        print_json(progress.as_json())
+        print_json(progress.as_json(dry_run=dry_run))
     if stop:
         raise typer.Exit(stop.exit_code)

@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -15,6 +16,8 @@ from cnnlab.workflows.train import Finished, Started, TrainingEvent
 
 REFRESH_SECONDS = 0.25
 """Between two looks at the loss: each makes a GPU wait."""
+
+LABEL = len("validation accuracy")
 
 HEADER = "  epoch     loss  train %  clean %  val loss    val %         lr       s    img/s"
 
@@ -76,7 +79,7 @@ class TrainingProgress:
             soft_wrap=True,
         )
         for sentence in event.skipped:
-            self.console.print(f"[yellow]skipped:[/] {sentence}", highlight=False)
+            self.console.print(f"[yellow]skipped:[/] {escape(sentence)}", soft_wrap=True)
         self.console.print(HEADER, style="bold", soft_wrap=True)
         total = event.steps_per_epoch * event.epochs
         if self.task is not None:
@@ -96,11 +99,12 @@ class TrainingProgress:
         self.bar.update(self.task, completed=event.step, facts=facts)
         self._shown, self._since, self._images = now, now, 0
 
-    def conclude(self, console: Console | None, *, dry_run: bool) -> None:
-        """The verdict, the times and where everything lies; on stdout unless that is for JSON."""
-        if console is None:
-            return
+    def conclude(self, console: Console, *, dry_run: bool) -> None:
+        """The verdict, the times and where everything lies."""
         if dry_run:
+            if any(finished.status == "interrupted" for finished in self.finished):
+                console.print("dry run: stopped")
+                return
             console.print(
                 "[green]dry run: everything works[/]: two batches, validation, checkpoint written and read back"
             )
@@ -112,37 +116,41 @@ class TrainingProgress:
         if self.repeated:
             console.print(f"[bold]{self.repeated.sentence}[/]")
 
-    def as_json(self) -> dict[str, Any]:
-        """The document of `--json`."""
+    def as_json(self, *, dry_run: bool) -> dict[str, Any]:
+        """The document of `--json`; a dry run leaves no run and no report to name."""
         if self.repeated:
             return self.repeated.as_json()
-        return self.finished[-1].as_json()
+        document = self.finished[-1].as_json()
+        return document | {"run": None, "report": None} if dry_run else document
 
 
 def conclude_run(finished: Finished, console: Console) -> None:
     """The last lines of one run."""
-    table = Table.grid(padding=(0, 2))
+    rows: list[tuple[str, str]] = []
     if finished.status == "interrupted":
-        table.add_row(
-            "stopped",
-            f"after {finished.epochs} whole epochs; go on with [bold]cnnlab train --resume {finished.path}[/]",
-        )
+        rows.append(("stopped", f"in epoch {finished.epochs + 1}; to go on:"))
     elif finished.status == "paused":
-        table.add_row(
-            "paused", f"after epoch {finished.epochs}; go on with [bold]cnnlab train --resume {finished.path}[/]"
-        )
+        rows.append(("paused", f"after epoch {finished.epochs}; to go on:"))
     elif finished.status != "finished":
-        table.add_row(finished.status.replace("-", " "), f"after epoch {finished.epochs}")
+        rows.append((finished.status.replace("-", " "), f"after epoch {finished.epochs}"))
+    if finished.status in ("interrupted", "paused"):
+        rows.append(("", f"[bold]{escape(finished.resume_command)}[/]"))
     if finished.val_accuracy is not None:
-        table.add_row(
-            "validation accuracy", f"[bold]{finished.val_accuracy:.2%}[/] (epoch {finished.best_epoch}, the best)"
+        rows.append(
+            ("validation accuracy", f"[bold]{finished.val_accuracy:.2%}[/] (epoch {finished.best_epoch}, the best)")
         )
     if finished.diagnosis:
-        table.add_row("verdict", f"[bold]{finished.diagnosis.verdict}[/]: {finished.diagnosis.sentence}")
-    table.add_row("time", f"{finished.train_seconds:.1f} s training, {finished.wall_seconds:.1f} s in all")
+        rows.append(("verdict", escape(finished.diagnosis.sentence)))
+    rows.append(("time", f"{finished.train_seconds:.1f} s training, {finished.wall_seconds:.1f} s in all"))
     if finished.report:
-        table.add_row("report", str(finished.report))
-    console.print(table)
+        rows.append(("report", escape(str(finished.report))))
+    for name, text in rows:
+        if name == "verdict":
+            table = Table.grid(padding=(0, 2))
+            table.add_row(f"{name:<{LABEL}}", text)
+            console.print(table)
+        else:  # lines are left to the terminal, so that commands and paths can be copied whole
+            console.print(f"{name:<{LABEL}}  {text}", soft_wrap=True)
 
 
 def epoch_line(row: EpochRow, epochs: int) -> str:

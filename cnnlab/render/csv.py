@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from pathlib import Path
 
-from cnnlab.render.files import write_whole
+from cnnlab.core.files import write_whole
 from cnnlab.reports.blocks import Cell, Report, Table, pictures, tables
 from cnnlab.reports.drawings import Matrix
 

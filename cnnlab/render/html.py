@@ -6,10 +6,10 @@ import struct
 from importlib.resources import files
 from pathlib import Path
 
+from cnnlab.core.files import write_whole
 from cnnlab.render import png
 from cnnlab.render.characters import printable
 from cnnlab.render.description import description
-from cnnlab.render.files import write_whole
 from cnnlab.reports.blocks import Block, Column, Numbers, Picture, Report, Section, Table, Text, shown
 
 # Even if a name slipped through the escaping, the browser would fetch and run nothing.

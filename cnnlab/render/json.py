@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnlab.render.files import write_whole
+from cnnlab.core.files import write_whole
 from cnnlab.reports.blocks import Picture, Report
 from cnnlab.reports.drawings import Gallery
 

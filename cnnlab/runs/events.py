@@ -22,8 +22,8 @@ TRACING_FAILURES = (RuntimeError, TypeError, ValueError, AttributeError, Tracing
 class EventLog:
     """The SummaryWriter of a run; after a resume, events past `step` are purged so that curves do not double."""
 
-    def __init__(self, folder: Path, *, step: int = 0) -> None:
-        self.writer = SummaryWriter(str(folder), purge_step=step + 1 if step else None)
+    def __init__(self, folder: Path, *, step: int | None = None) -> None:
+        self.writer = SummaryWriter(str(folder), purge_step=None if step is None else step + 1)
 
     def __enter__(self) -> "EventLog":
         return self
@@ -38,6 +38,10 @@ class EventLog:
         for name, value in values.items():
             if value is not None:
                 self.writer.add_scalar(name, value, step)
+
+    def flush(self) -> None:
+        """Everything so far on the disk: what a checkpoint has behind it must not be lost with the process."""
+        self.writer.flush()
 
     def graph(self, model: nn.Module, images: Tensor) -> None:
         """The network as a graph, traced on `images` [n, c, h, w]; where tracing fails, a text says why."""

@@ -46,10 +46,17 @@ class RunWriter:
         return RunWriter(path, record)
 
     @staticmethod
-    def resume(run: Run, *, step: int, config_yaml: str) -> "RunWriter":
-        """Go on with a run: points after `step` are dropped, since they will be made again."""
+    def resume(run: Run, *, step: int, epoch: int, config_yaml: str) -> "RunWriter":
+        """Go on with a run: points after `step`, and of epochs that closed after `epoch`, will be made again.
+
+        A checkpoint may lie between the last step of an epoch and its end, so the step alone does not tell.
+        """
         remove_parts(run.path)
-        kept = [point for point in run.metrics() if point.get("step", 0) <= step]
+        kept = [
+            point
+            for point in run.metrics()
+            if point.get("step", 0) <= step and not (point.get("kind") == "epoch" and point.get("epoch", 0) > epoch)
+        ]
         write_whole(run.path / "metrics.jsonl", "".join(json.dumps(point) + "\n" for point in kept))
         write_whole(run.path / "config.yaml", config_yaml)
         return RunWriter(run.path, run.record)

@@ -6,7 +6,15 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from cnnlab.core.errors import WorkError
 from cnnlab.training.device import Precision, autocast
+
+ADVICE = "Try a lower optimizer.lr (cnnlab lr-find), or clipping"
+"""What to do about it."""
+
+
+class DivergenceError(WorkError):
+    """A loss is no longer finite."""
 
 
 def first_non_finite(model: nn.Module, images: Tensor | Iterable[Tensor], *, precision: Precision = "fp32") -> str:

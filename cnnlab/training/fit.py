@@ -9,11 +9,11 @@ from itertools import islice
 import torch
 from torch import Tensor, nn
 
-from cnnlab.core.errors import RequestError, WorkError
+from cnnlab.core.errors import RequestError
 from cnnlab.data.batches import Batch, TrainingBatches
 from cnnlab.training.clipping import Clipping
 from cnnlab.training.device import Precision, autocast
-from cnnlab.training.divergence import first_non_finite
+from cnnlab.training.divergence import ADVICE, DivergenceError, first_non_finite
 from cnnlab.training.losses import Loss
 from cnnlab.training.schedules import Schedule
 from cnnlab.training.state import Sums, TrainingState
@@ -72,8 +72,8 @@ def fit(
     the clock is ahead of the steps, so that its decay ends on time. `accumulate` batches make one optimizer step; batch
     normalisation still sees single batches.
 
-    Raises: WorkError when the loss is not finite, with the step, the learning rate and the layer; RequestError when an
-    epoch has no batch.
+    Raises: DivergenceError when the loss is not finite, with the step, the learning rate and the layer; RequestError
+    when an epoch has no batch.
     """
     if batches.steps == 0:
         raise RequestError("an epoch has no batch: there are fewer training pictures than training.batch_size")
@@ -93,10 +93,10 @@ def fit(
             step, lr, value = pending[int(bad[0])]
             late = pending[-1][0] - step
             where = first_non_finite(model, (batch.images for batch in group), precision=precision)
-            raise WorkError(
+            raise DivergenceError(
                 f"the loss is {float(value)} at step {step} (epoch {progress.epoch + 1}) with learning rate {lr:.4g}: "
                 f"{where}{f' ({late} steps later)' if late else ''}. "
-                "Try a lower optimizer.lr (cnnlab lr-find), or clipping"
+                f"{ADVICE}"
             )
         pending.clear()
 

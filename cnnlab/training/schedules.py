@@ -1,7 +1,8 @@
 """Learning-rate schedules: pure functions of the progress of the run.
 
 Progress goes from 0 at the first step to 1 after the last, so a schedule has no state, resumes by itself and stretches
-to a time budget. Warm-up and milestones are given in epochs.
+to a time budget. Warm-up and milestones are given in epochs. A warm-up rises in a straight line from 0, but its first
+steps have a hundredth of the rate at its end, never 0.
 """
 
 from collections.abc import Callable
@@ -14,18 +15,23 @@ from cnnlab.training.registry import SCHEDULES
 
 Schedule = Callable[[float], float]
 
+WARMUP_START = 0.01
+"""The least factor of a warm-up: a first step with a rate of 0 would be a step for nothing."""
+
 ROUNDING = 1e-9
 """In epochs: a progress of 29/100 times 100 must count as epoch 29, and is 28.999999999999996."""
 
 
 def _warmed(schedule: Schedule, warmup: float, epochs: int) -> Schedule:
-    """A linear rise over `warmup` epochs, then `schedule` over the rest."""
+    """A linear rise over `warmup` epochs, from `WARMUP_START` on, then `schedule` over the rest."""
     share = _share(warmup, epochs, "warmup")
     if share == 0:
         return schedule
 
     def factor(progress: float) -> float:
-        return progress / share * schedule(0.0) if progress < share else schedule((progress - share) / (1 - share))
+        if progress < share:
+            return max(progress / share, WARMUP_START) * schedule(0.0)
+        return schedule((progress - share) / (1 - share))
 
     return factor
 
@@ -53,7 +59,7 @@ def step(
 
     def at(progress: float) -> float:
         if progress < share:
-            return progress / share
+            return max(progress / share, WARMUP_START)
         return factor ** sum(progress * epochs + ROUNDING >= milestone for milestone in milestones)
 
     return at

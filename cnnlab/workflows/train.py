@@ -1,5 +1,6 @@
 """`cnnlab train`: from a config, or from where a run stopped, to a trained network with its report."""
 
+import shlex
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -21,7 +22,8 @@ from cnnlab.runs.folder import Run
 from cnnlab.runs.record import Status, new_record
 from cnnlab.runs.writer import RunWriter, free_name
 from cnnlab.training.checkpoints import load_state
-from cnnlab.training.device import deterministic
+from cnnlab.training.device import choose_device, deterministic
+from cnnlab.training.divergence import DivergenceError
 from cnnlab.training.fit import EpochDone, StepDone, fit
 from cnnlab.workflows.interruption import StopWish
 from cnnlab.workflows.pictures import fixed_sample, training_pictures
@@ -31,6 +33,12 @@ from cnnlab.workflows.training_views import TrainingViews
 
 CHANGEABLE = ("training.epochs", "training.evaluation_batch_size", "training.compile", "logging.", "early_stopping")
 """What may differ in a resumed run; anything else would make it another run."""
+
+
+STEP_CURVES = ("train/step_loss", "lr", "gradient_norm")
+
+UNREPORTED = ("running", "interrupted", "failed")
+"""A run in one of these states may have done all its epochs and still lack its report."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +94,8 @@ class Finished:
     wall_seconds: float
     diagnosis: Diagnosis | None
     report: Path | None
+    resume_command: str
+    """What goes on with it."""
 
     def as_json(self) -> dict[str, Any]:
         """What `--json` prints."""
@@ -143,11 +153,11 @@ def resume(run: Run, overrides: Sequence[str], options: TrainOptions, stop: Stop
     except RequestError as error:
         raise RequestError(f"{run.last_state}: {error}") from None
     progress = session.state.progress
-    if progress.epoch >= config.training.epochs:
+    if progress.epoch >= config.training.epochs and run.record.outcome.status not in UNREPORTED:
         raise RequestError(
             f"the run {run.name} has done its {progress.epoch} epochs; training.epochs={progress.epoch * 2} extends it"
         )
-    writer = RunWriter.resume(run, step=progress.step, config_yaml=config.as_yaml())
+    writer = RunWriter.resume(run, step=progress.step, epoch=progress.epoch, config_yaml=config.as_yaml())
     yield from _run(session, writer, options, stop)
 
 
@@ -196,27 +206,41 @@ def dry_run(config: Config, options: TrainOptions, stop: StopWish) -> Iterator[T
         for name, tensor in session.network.state_dict().items():
             if not torch.equal(saved["model"][name], tensor):
                 raise WorkError(f"the checkpoint does not read back: {name} differs")
+        try:
+            session.state.load_state_dict(saved)
+        except RequestError as error:
+            raise WorkError(f"the checkpoint does not read back: {error}") from error
 
 
 def _run(session: TrainingSession, writer: RunWriter, options: TrainOptions, stop: StopWish) -> Iterator[TrainingEvent]:
     """The sitting: steps, validation after each epoch, checkpoints, the report."""
     progress, config = session.state.progress, session.config
     wall_before = writer.record.outcome.wall_seconds
-    writer.outcome(status="running", message=None)
-    rows: list[EpochRow] = [epoch_row_of(point) for point in Run(writer.path).epochs()]
 
     def wall() -> float:
         return wall_before + time.perf_counter() - options.began
 
+    def note(status: Status, **changes: Any) -> None:
+        writer.outcome(
+            status=status,
+            epochs=progress.epoch,
+            step=progress.step,
+            val_accuracy=progress.best_metric,
+            best_epoch=progress.best_epoch,
+            train_seconds=progress.seconds,
+            wall_seconds=wall(),
+            **changes,
+        )
+
+    note("running", message=None)
+    rows: list[EpochRow] = [epoch_row_of(point) for point in Run(writer.path).epochs()]
     yield _started(session, writer, options)
-    status: Status = "finished"
-    with (
-        EventLog(writer.events, step=progress.step) as events,
-        deterministic(config.training.deterministic),
-    ):
-        views = TrainingViews(session, events)
-        views.at_start()
-        try:
+    status: Status | None = None
+    diagnosis, report = None, None
+    try:
+        with _event_log(session, writer) as events, deterministic(config.training.deterministic):
+            views = TrainingViews(session, events)
+            views.at_start()
             for fact in fit(
                 session.state,
                 session.batches,
@@ -235,13 +259,16 @@ def _run(session: TrainingSession, writer: RunWriter, options: TrainOptions, sto
                     yield fact
                     if stop:
                         status = "interrupted"
+                        events.flush()
                         writer.save_state(session.state.state_dict())
                         break
                     continue
-                row = _close_epoch(fact, session, writer, events)
+                row = _close_epoch(fact, session, writer, events, views)
                 rows.append(row)
-                views.after_epoch(fact)
+                note("running")
                 yield row
+                if progress.epoch >= config.training.epochs:
+                    continue
                 patience = config.early_stopping.patience if config.early_stopping else None
                 if patience and progress.stale_epochs >= patience:
                     status = "stopped-early"
@@ -249,28 +276,28 @@ def _run(session: TrainingSession, writer: RunWriter, options: TrainOptions, sto
                 if stop:
                     status = "interrupted"
                     break
-                if options.stop_after and progress.epoch >= options.stop_after < config.training.epochs:
+                if options.stop_after and progress.epoch >= options.stop_after:
                     status = "paused"
                     break
             else:
-                if progress.epoch < config.training.epochs:
-                    status = "out-of-time"
-        except WorkError as error:
-            writer.outcome(status="diverged", message=str(error), wall_seconds=wall())
-            raise
-        diagnosis, report = None, None
-        if rows and status != "interrupted":
-            diagnosis, report = write_report(session, writer, events, rows, wall())
-    writer.outcome(
-        status=status,
-        epochs=progress.epoch,
-        step=progress.step,
-        val_accuracy=progress.best_metric,
-        best_epoch=progress.best_epoch,
-        train_seconds=progress.seconds,
-        wall_seconds=wall(),
-        diagnosis=diagnosis.verdict if diagnosis else None,
-    )
+                status = "finished" if progress.epoch >= config.training.epochs else "out-of-time"
+            if rows and status != "interrupted":
+                diagnosis, report = write_report(session, writer, events, rows, wall())
+    except WorkError as error:
+        note("diverged" if isinstance(error, DivergenceError) else "failed", message=str(error))
+        raise
+    except torch.OutOfMemoryError as error:
+        message = (
+            f"{options.device} has too little memory for a batch of {config.training.batch_size}; "
+            "make training.batch_size smaller (training.accumulate keeps the step's size), or precision bf16"
+        )
+        note("failed", message=message)
+        raise WorkError(message) from error
+    finally:
+        if writer.record.outcome.status == "running":
+            # without a status something else ended it: a second Ctrl-C, or an error that nobody expected
+            note(status or ("interrupted" if stop else "failed"), diagnosis=diagnosis.verdict if diagnosis else None)
+    assert status is not None
     yield Finished(
         run=writer.path.name,
         path=writer.path,
@@ -282,7 +309,29 @@ def _run(session: TrainingSession, writer: RunWriter, options: TrainOptions, sto
         wall_seconds=wall(),
         diagnosis=diagnosis,
         report=report,
+        resume_command=_resume_command(writer.path, config, options),
     )
+
+
+def _event_log(session: TrainingSession, writer: RunWriter) -> EventLog:
+    """TensorBoard's events, without those that will be made again."""
+    step = session.state.progress.step
+    if session.state.progress.batch < session.batches.steps:
+        return EventLog(writer.events, step=step or None)
+    # Stopped between an epoch's last step and its end: the events of that end carry the number of the step.
+    events = EventLog(writer.events, step=step - 1)
+    for point in Run(writer.path).metrics():
+        if point["step"] == step:
+            events.scalars({name: point[name] for name in STEP_CURVES}, step)
+    return events
+
+
+def _resume_command(path: Path, config: Config, options: TrainOptions) -> str:
+    words = ["cnnlab", "train", "--resume", str(path)]
+    words += ["--allow-plugins"] if config.plugins else []
+    words += [] if options.device == choose_device("auto") else ["--device", str(options.device)]
+    words += [f"--time-budget={options.time_budget:g}s"] if options.time_budget else []
+    return shlex.join(words)
 
 
 def _started(session: TrainingSession, writer: RunWriter, options: TrainOptions) -> Started:
@@ -306,13 +355,15 @@ def _started(session: TrainingSession, writer: RunWriter, options: TrainOptions)
 
 
 def _record_step(fact: StepDone, writer: RunWriter, events: EventLog) -> None:
-    values = {"train/step_loss": float(fact.loss), "lr": fact.lr, "gradient_norm": float(fact.gradient_norm)}
+    values = dict(zip(STEP_CURVES, (float(fact.loss), fact.lr, float(fact.gradient_norm)), strict=True))
     writer.add({"kind": "step", "step": fact.step, "epoch": fact.epoch, **values})
     events.scalars(values, fact.step)
 
 
-def _close_epoch(fact: EpochDone, session: TrainingSession, writer: RunWriter, events: EventLog) -> EpochRow:
-    """Validate, remember the best, write point and checkpoints; in this order, so that a kill loses nothing."""
+def _close_epoch(
+    fact: EpochDone, session: TrainingSession, writer: RunWriter, events: EventLog, views: TrainingViews
+) -> EpochRow:
+    """Validate, remember the best, write point, events and checkpoints; in this order, so that a kill loses nothing."""
     progress, pictures = session.state.progress, session.pictures
     row = epoch_row(fact, session)
     metric = row.val_accuracy
@@ -327,6 +378,8 @@ def _close_epoch(fact: EpochDone, session: TrainingSession, writer: RunWriter, e
         {"kind": "epoch", "step": fact.step, "epoch": fact.epoch, "lr": fact.lr, "seconds": fact.seconds, **point}
     )
     events.scalars({**point, "epoch": float(fact.epoch)}, fact.step)
+    views.after_epoch(fact)
+    events.flush()
     weights, facts = session.state.evaluated_model.state_dict(), {"epoch": fact.epoch, "val_accuracy": metric}
     if best or pictures.validation is None:
         writer.save_weights("best", weights, facts)

@@ -1,12 +1,14 @@
 """What is measured after each epoch, and the report at the end of a training."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from cnnlab.analysis.classification import classify
 from cnnlab.analysis.overfitting import Diagnosis, diagnose
+from cnnlab.data.dataset import Dataset
 from cnnlab.models.build import build
 from cnnlab.render import csv, html, png
 from cnnlab.render import tensorboard as events_of
@@ -16,16 +18,24 @@ from cnnlab.reports.training import EpochRow, learning_curves, training_report
 from cnnlab.runs.events import EventLog
 from cnnlab.runs.folder import Run
 from cnnlab.runs.writer import RunWriter
+from cnnlab.training.device import evaluation_mode
+from cnnlab.training.divergence import ADVICE, DivergenceError, first_non_finite
 from cnnlab.training.fit import EpochDone
 from cnnlab.training.state import load_weights
 from cnnlab.workflows.training_session import TrainingSession
 
 
 def epoch_row(fact: EpochDone, session: TrainingSession) -> EpochRow:
-    """The epoch's training facts with clean training accuracy and validation beside them."""
+    """The epoch's training facts with clean training accuracy and validation beside them.
+
+    Raises: DivergenceError when a loss is not finite: an epoch's last step can break the network, too.
+    """
     validation = session.pictures.validation
     scores = session.evaluate(validation) if validation else None
     clean = session.evaluate(session.clean) if session.config.training.clean_train_pictures else None
+    for name, pictures, found in (("validation", validation, scores), ("clean training", session.clean, clean)):
+        if pictures and found and not math.isfinite(found.loss):
+            _raise_diverged(name, pictures, found.loss, fact, session)
     return EpochRow(
         epoch=fact.epoch,
         train_loss=fact.loss,
@@ -36,6 +46,17 @@ def epoch_row(fact: EpochDone, session: TrainingSession) -> EpochRow:
         lr=fact.lr,
         seconds=fact.seconds,
         images_per_second=fact.images_per_second,
+    )
+
+
+def _raise_diverged(name: str, pictures: Dataset, loss: float, fact: EpochDone, session: TrainingSession) -> NoReturn:
+    batches = session.batches_of(pictures)
+    model, precision = session.state.evaluated_model, session.config.training.precision
+    with evaluation_mode(model):
+        where = first_non_finite(model, (batch.images for batch in batches), precision=precision)
+    raise DivergenceError(
+        f"the {name} loss is {loss} after step {fact.step} (epoch {fact.epoch}) with learning rate {fact.lr:.4g}: "
+        f"{where}. {ADVICE}"
     )
 
 
@@ -139,4 +160,4 @@ def _hyperparameters(session: TrainingSession, events: EventLog, rows: Sequence[
     metrics = {"final/train_loss": rows[-1].train_loss, "final/train_seconds": progress.seconds}
     if progress.best_metric is not None:
         metrics["final/best_validation_accuracy"] = progress.best_metric
-    events.hyperparameters(values, metrics)
+    events.hyperparameters(values, metrics, step=progress.step)

@@ -1,5 +1,6 @@
 """What a config means, made real: pictures on the device, network, optimizer, batches."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -8,7 +9,7 @@ from torch import nn
 from cnnlab.config import Config
 from cnnlab.core.errors import RequestError
 from cnnlab.core.seeds import derive_seed
-from cnnlab.data.batches import TrainingBatches, evaluation_batches
+from cnnlab.data.batches import Batch, TrainingBatches, evaluation_batches
 from cnnlab.data.dataset import DataPlace, Dataset
 from cnnlab.models.build import Model
 from cnnlab.training.clipping import Clipping
@@ -43,13 +44,17 @@ class TrainingSession:
         """Predictions of `model`; by default of the weights that count: the averages, where there are some."""
         return predict(
             model or self.state.evaluated_model,
-            evaluation_batches(
-                dataset.images.to(self.state.device),
-                dataset.labels.to(self.state.device),
-                batch_size=self.config.training.evaluation_batch_size,
-                statistics=self.pictures.statistics,
-            ),
+            self.batches_of(dataset),
             precision=self.config.training.precision,
+        )
+
+    def batches_of(self, dataset: Dataset) -> Iterator[Batch]:
+        """The pictures as they are evaluated: on the device, in order, not augmented."""
+        return evaluation_batches(
+            dataset.images.to(self.state.device),
+            dataset.labels.to(self.state.device),
+            batch_size=self.config.training.evaluation_batch_size,
+            statistics=self.pictures.statistics,
         )
 
 

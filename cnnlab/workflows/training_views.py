@@ -41,7 +41,8 @@ class TrainingViews:
         for name, parameter in self.session.network.named_parameters():
             self.writer.add_histogram(f"weights/{name}", parameter.detach().cpu().float(), fact.step)
         images = self.session.clean.images[:HISTOGRAM_PICTURES].to(self.session.state.device)
-        names = [name for name, module in self.session.network.named_modules() if not any(module.children()) and name]
+        # a list, since an empty Sequential is a child like any other, but false
+        names = [name for name, module in self.session.network.named_modules() if name and not list(module.children())]
         for name, output in self._activations(images, names).items():
             self.writer.add_histogram(f"activations/{name}", output.cpu().float(), fact.step)
 

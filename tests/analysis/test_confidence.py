@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnnlab.analysis.confidence import Interval, mean_interval, student_quantile, wilson_interval
+from cnnlab.analysis.confidence import Interval, mean_interval, wilson_interval
 
 
 @settings(deadline=None)
@@ -35,20 +35,6 @@ def test_wilson_of_newcombe_1998(successes: int, n: int, low: float, high: float
     """R. G. Newcombe, Statistics in Medicine 17 (1998), table I."""
     interval = wilson_interval(successes, n)
     assert (interval.low, interval.high) == (pytest.approx(low, abs=5e-5), pytest.approx(high, abs=5e-5))
-
-
-@pytest.mark.parametrize(
-    ("freedom", "value"), [(1, 12.7062), (2, 4.3027), (3, 3.1824), (4, 2.7764), (9, 2.2622), (30, 2.0423)]
-)
-def test_student_of_the_printed_tables(freedom: int, value: float) -> None:
-    assert student_quantile(0.975, freedom) == pytest.approx(value, abs=5e-5)
-
-
-def test_student_has_scipys_values() -> None:
-    stats = pytest.importorskip("scipy.stats")
-    for freedom in (*range(1, 20), 199):
-        for probability in (0.5, 0.9, 0.975, 0.995):
-            assert student_quantile(probability, freedom) == pytest.approx(stats.t.ppf(probability, freedom), abs=1e-9)
 
 
 def test_mean_interval_of_three_seeds() -> None:

@@ -1,5 +1,4 @@
 import io
-import os
 import warnings
 from pathlib import Path
 
@@ -8,7 +7,6 @@ import pytest
 from PIL import Image
 
 from cnnlab.render import png
-from cnnlab.render.files import write_whole
 from cnnlab.reports.blocks import Picture, Report
 from cnnlab.reports.drawings import Gallery, Matrix
 
@@ -66,17 +64,3 @@ def test_files_are_written_whole(report: Report, tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "reports").iterdir()) == sorted(path.name for path in written)
     assert [path.name for path in written][:2] == ["curves.png", "log.png"]
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in written)
-
-
-def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "a.txt"
-    write_whole(path, b"old")
-
-    def fail(*_: object) -> None:
-        raise OSError("the disk is full")
-
-    monkeypatch.setattr(os, "replace", fail)
-    with pytest.raises(OSError, match="disk is full"):
-        write_whole(path, b"new")
-    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
-    assert path.read_bytes() == b"old"

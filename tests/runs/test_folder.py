@@ -141,13 +141,23 @@ def test_resuming_drops_later_points_and_leftovers(tmp_path: Path) -> None:
     left.write_bytes(b"half")
     writer.outcome(status="interrupted")
     run = Run.open("first", tmp_path)
-    resumed = RunWriter.resume(run, step=3, config_yaml=CONFIG + "seed: 1\n")
+    resumed = RunWriter.resume(run, step=3, epoch=0, config_yaml=CONFIG + "seed: 1\n")
     resumed.add({"kind": "step", "step": 4})
     assert [point["step"] for point in run.metrics()] == [1, 2, 3, 4]
     assert run.config().seed == 1
     assert resumed.record.outcome.status == "interrupted"
     assert not left.exists()
     assert run.last_state.exists()
+
+
+def test_resuming_drops_an_epoch_that_closed_after_the_checkpoint(tmp_path: Path) -> None:
+    """Stopped after the last step of epoch 2, resumed, and killed when the epoch's point was written."""
+    writer, run = make(tmp_path), Run.open("first", tmp_path)
+    points = [{"kind": "epoch", "step": 2, "epoch": 1}, {"kind": "step", "step": 4, "epoch": 2}]
+    for point in [*points, {"kind": "epoch", "step": 4, "epoch": 2}]:
+        writer.add(point)
+    RunWriter.resume(run, step=4, epoch=1, config_yaml=CONFIG)
+    assert run.metrics() == points
 
 
 def test_free_name(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def test_triangular() -> None:
 
 def test_warmup_is_linear_and_then_the_whole_schedule_follows() -> None:
     warmed, plain = schedule("cosine", 10, warmup=2), schedule("cosine", 8)
-    assert [warmed(p) for p in (0.0, 0.05, 0.1, 0.2)] == pytest.approx([0, 0.25, 0.5, 1])
+    assert [warmed(p) for p in (0.0, 0.05, 0.1, 0.2)] == pytest.approx([0.01, 0.25, 0.5, 1])
     for share in (0.0, 0.3, 0.9, 1.0):
         assert warmed(0.2 + 0.8 * share) == pytest.approx(plain(share))
     assert schedule("constant", 4, warmup=1)(0.125) == 0.5
@@ -94,6 +94,15 @@ def test_warmup_of_a_stepwise_cosine_does_not_hold_the_rate_at_zero() -> None:
 def test_every_factor_lies_between_0_and_1(name: str, progress: float, epochs: int) -> None:
     options = {"milestones": [1, 2]} if name == "step" else {}
     assert 0 <= schedule(name, epochs, **options)(progress) <= 1
+
+
+@pytest.mark.parametrize("name", ["constant", "step", "cosine"])
+def test_the_first_step_of_a_warmup_is_small_but_does_something(name: str) -> None:
+    options = {"milestones": [5]} if name == "step" else {}
+    warmed = schedule(name, 10, warmup=2, **options)
+    assert 0 < warmed(0.0) <= 0.02
+    factors = [warmed(0.2 * step / 50) for step in range(51)]
+    assert factors == sorted(factors)
 
 
 def test_a_warmup_as_long_as_the_run() -> None:

@@ -99,7 +99,17 @@ def test_stopped_in_the_middle_of_an_epoch(config_file: Path, tmp_path: Path, st
 def test_killed_in_the_middle_of_an_epoch(config_file: Path, tmp_path: Path) -> None:
     whole = train_whole(config_file, tmp_path / "whole")
     code = "import torch, sys; torch.set_num_threads(1); from cnnlab.cli.app import main; main()"
-    command = [sys.executable, "-c", code, "train", str(config_file), "--runs", str(tmp_path / "parts"), "--device", "cpu"]
+    command = [
+        sys.executable,
+        "-c",
+        code,
+        "train",
+        str(config_file),
+        "--runs",
+        str(tmp_path / "parts"),
+        "--device",
+        "cpu",
+    ]
     # each step sleeps, so that the kill lands inside an epoch
     slow = "import time; import cnnlab.training.fit as f; g = f._step\n"
     slow += "def s(*a):\n    time.sleep(0.05)\n    return g(*a)\nf._step = s\n"

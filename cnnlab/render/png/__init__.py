@@ -12,8 +12,8 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 from PIL import Image
 
+from cnnlab.core.files import write_whole
 from cnnlab.render.characters import printable
-from cnnlab.render.files import write_whole
 from cnnlab.render.png.grids import gallery, matrix
 from cnnlab.render.png.plots import bars, curves, panels, reliability
 from cnnlab.render.png.theme import DARK, DPI, LIGHT, Theme, styled
