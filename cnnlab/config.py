@@ -1,11 +1,12 @@
 """The shape of a config file: what may stand in it, and what holds where it is silent."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from cnnlab.core.errors import ConfigError, Problem
 from cnnlab.core.located import Table, Text, load
@@ -25,8 +26,28 @@ from cnnlab.training.registry import ClippingChoice, LossChoice, OptimizerChoice
 
 ValidationShare = Annotated[float, Field(ge=0, le=0.9)]
 Decay = Annotated[float, Field(gt=0, lt=1)]
-RunName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
 Words = Annotated[list[str], Field(min_length=1)]
+
+
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+LONGEST_NAME = 100
+
+
+def checked_name(text: str) -> str:
+    """`text`, where it can name a run's folder.
+
+    Raises: ValueError, with what a name may be made of.
+    """
+    if isinstance(text, str) and (len(text) > LONGEST_NAME or not re.fullmatch(NAME, text)):
+        shown = text if len(text) <= 40 else f"{text[:37]}…"
+        raise ValueError(
+            f"'{shown}' cannot name a run: expected up to {LONGEST_NAME} letters, digits, '.', '_' and '-', "
+            "a letter or digit first"
+        )
+    return text
+
+
+RunName = Annotated[str, Field(pattern=NAME, max_length=LONGEST_NAME), BeforeValidator(checked_name)]
 
 
 class Section(BaseModel):

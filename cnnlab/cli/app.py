@@ -57,7 +57,7 @@ app.command("schema", rich_help_panel=PROJECT)(schema.schema)
 def main() -> None:
     """The entry point: an expected error is one message and an exit code, never a traceback."""
     try:
-        app()
+        app(prog_name="cnnlab")
     except CnnlabError as error:
         _complain(str(error))
         sys.exit(error.exit_code)
@@ -69,13 +69,30 @@ def main() -> None:
         sys.stderr.close()
         sys.exit(1)
     except OSError as error:
-        _complain(f"{error.filename or 'a file'}: {error.strerror or error}")
+        _complain(f"{error.filename or 'a file'}: {_reason(error)}")
         sys.exit(1)
-    except RuntimeError as error:
-        if "torchvision::nms" not in str(error):
-            raise
-        _complain("torch and torchvision do not fit each other; `cnnlab doctor` says what to install")
+    except (RuntimeError, MemoryError) as error:
+        _complain(_advice(error))
         sys.exit(1)
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return "is a file, and a folder is needed there"
+    return error.strerror or str(error)
+
+
+def _advice(error: RuntimeError | MemoryError) -> str:
+    """What to do about an error of torch's or Python's that is no mistake of the program.
+
+    Raises: `error` itself when it is any other.
+    """
+    message = str(error)
+    if "torchvision::nms" in message:
+        return "torch and torchvision do not fit each other; `cnnlab doctor` says what to install"
+    if isinstance(error, MemoryError) or "out of memory" in message or "allocate memory" in message:
+        return "out of memory; a smaller training.batch_size, smaller pictures or a smaller network needs less"
+    raise error
 
 
 def _complain(message: str) -> None:

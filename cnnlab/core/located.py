@@ -137,7 +137,7 @@ def _read(text: str, source: str, at: Mark | None = None) -> tuple["_Reader", Va
         before = text[: error.position]
         place = Mark(source, before.count("\n") + 1, len(before) - before.rfind("\n"))
         raise ConfigError([Problem(str(place), f"the character #x{error.character:04x} is not allowed")]) from None
-    except ValueError:
+    except (ValueError, OverflowError):
         # PyYAML hands the eight digits of "\\U00110000" to chr() unchecked
         place = Mark(source, reader.line, 1)
         raise ConfigError([Problem(str(place), "not YAML: an escape such as '\\U…' beyond U+10FFFF")]) from None

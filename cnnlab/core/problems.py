@@ -24,6 +24,8 @@ EXPECTED = {
     "tuple_type": "a list",
     "dict_type": "a mapping",
     "model_type": "a mapping",
+    "mapping_type": "a mapping",
+    "dataclass_type": "a mapping",
     "model_attributes_type": "a mapping",
     "greater_than": "more than {gt}",
     "greater_than_equal": "at least {ge}",
@@ -106,6 +108,8 @@ def _message(detail: ErrorDetails, path: tuple[str | int, ...], model: type[Base
     kind = detail["type"]
     names = [str(step) for step in path if isinstance(step, str)]
     name = names[-1] if names else what
+    if kind == "missing" and isinstance(path[-1], int):
+        return f"'{name}' is {shown(detail['input'])}, expected more of them"
     if kind in ("missing", "extra_forbidden"):
         owner = _model_at(model, path[:-1])
         known = list(owner.model_fields) if owner else []
@@ -119,14 +123,14 @@ def _message(detail: ErrorDetails, path: tuple[str | int, ...], model: type[Base
         return f"'{name}': {message}" if names and kind not in ("unknown", "component") else message
     limits: Mapping[str, Any] = detail.get("ctx", {})
     expected = EXPECTED[kind].format(**{k: f"{v:g}" if isinstance(v, float) else v for k, v in limits.items()})
-    given = _shown(detail["input"])
+    given = shown(detail["input"])
     hint = ""
     if kind == "literal_error" and isinstance(detail["input"], str):
         hint = did_you_mean(detail["input"], expected.replace("'", "").replace(" or ", ", ").split(", "))
     return f"'{name}' is {given}, expected {expected}{'.' if hint else ''}{hint}"
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     """How a wrong value is quoted: short, and by its YAML kind where it is a container."""
     if value is None:
         return "empty"

@@ -74,8 +74,17 @@ class Component:
         return self.entry.name
 
     def build(self, **supplies: Any) -> Any:
-        """Call the function with its options and with those of `supplies` that it asks for."""
-        return self.entry.factory(*(supplies[name] for name in self.entry.supplied), **self.options)
+        """Call the function with its options and with those of `supplies` that it asks for.
+
+        Raises: RequestError from the function, with the component's place in front where it is known.
+        """
+        try:
+            return self.entry.factory(*(supplies[name] for name in self.entry.supplied), **self.options)
+        except RequestError as error:
+            # what is wrong with a component inside this one has its own place already
+            if self.mark is None or str(error).startswith(f"{self.mark.source}:"):
+                raise
+            raise RequestError(f"{self.mark}: {self.entry.kind} '{self.name}': {error}") from error
 
     def as_data(self) -> str | dict[str, Any]:
         """The component as it would be written in YAML, every option spelled out."""
@@ -113,14 +122,15 @@ class Registry:
         return Registry._all[kind]
 
     def __iter__(self) -> Iterator[Entry]:
-        return iter(self._entries.values())
+        """By name: the order in which modules were imported tells nothing."""
+        return iter(sorted(self._entries.values(), key=lambda entry: entry.name))
 
     def __contains__(self, name: object) -> bool:
         return name in self._entries
 
     def __getitem__(self, name: str) -> Entry:
         if name not in self._entries:
-            raise RequestError(unknown(self.kind, name, self._entries))
+            raise RequestError(unknown(self.kind, name, [entry.name for entry in self]))
         return self._entries[name]
 
     def register(self, name: str) -> Callable[[Factory], Factory]:

@@ -24,6 +24,9 @@ from cnnlab.data.dataset import DataPlace
 PATIENCE = 30.0
 """Seconds without an answer from the network, after which a download has failed."""
 
+SHOWN = 3
+"""Faults that a message lists; it counts the others."""
+
 # what urllib, tarfile and gzip raise for a bad network, disk or archive; RuntimeError is torchvision's for a checksum
 _FETCH_FAILURES = (
     OSError,
@@ -106,7 +109,8 @@ def open_distribution(distribution: Distribution, place: DataPlace, open_with: C
         except OSError as error:
             raise WorkError(f"{distribution.name} in {root} cannot be read: {_reason(error)}") from None
     missing = all(fault == "is missing" for fault in faults.values()) and len(faults) == len(distribution.members)
-    details = "; ".join(f"{path} {fault}" for path, fault in faults.items())
+    listed = [f"{path} {fault}" for path, fault in faults.items()]
+    details = "; ".join(listed[:SHOWN] + ([f"and {len(listed) - SHOWN} files more"] if len(listed) > SHOWN else []))
     state = f"is not in {root}" if missing else f"in {root} is damaged: {details}"
     if not place.download and not distribution.is_packed_in(root):
         kind = RequestError if missing else WorkError

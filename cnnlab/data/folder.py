@@ -19,6 +19,7 @@ from cnnlab.data.cache import Decoded, digest
 from cnnlab.data.dataset import DataPlace, Dataset, Part
 from cnnlab.data.decoding import Fit, fit_picture, read_picture
 from cnnlab.data.listing import SHOWN, Listing, group_by_pattern, list_pictures
+from cnnlab.data.memory import check_memory
 from cnnlab.data.parallel import in_parallel
 from cnnlab.data.registry import DATASETS
 
@@ -142,7 +143,7 @@ def _fingerprint(listing: Listing) -> str:
 
 def _decode(listing: Listing, place: DataPlace, size: int, fit: Fit, channels: Literal[1, 3]) -> Decoded:
     count = len(listing.paths)
-    _check_memory(count * channels * size * size, count, size)
+    check_memory(count, channels, size)
     images = torch.empty(count, channels, size, size, dtype=torch.uint8)
     kept, skipped = [], []
 
@@ -166,17 +167,6 @@ def _decode(listing: Listing, place: DataPlace, size: int, fit: Fit, channels: L
 
 def _square(path: Path, size: int, fit: Fit, channels: Literal[1, 3]) -> UInt8[Tensor, "c size size"]:
     return fit_picture(read_picture(path, channels=channels), size, fit)
-
-
-def _check_memory(needed: int, count: int, size: int) -> None:
-    if not hasattr(os, "sysconf"):
-        return
-    available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if needed > available:
-        raise RequestError(
-            f"{count:,} pictures of {size} × {size} pixels take {needed / 1e9:,.1f} GB, and this machine has "
-            f"{available / 1e9:,.1f} GB of memory; choose a smaller 'size'"
-        )
 
 
 def _check_skipped(decoded: Decoded, listing: Listing, on_error: str, root: Path) -> None:

@@ -17,6 +17,7 @@ from torch import Generator, Tensor
 from cnnlab.core.quantities import NonNegative, Positive, Probability
 from cnnlab.core.seeds import derive_seed
 from cnnlab.data.dataset import Dataset, Part
+from cnnlab.data.memory import check_memory
 from cnnlab.data.parallel import in_parallel
 from cnnlab.data.registry import DATASETS
 from cnnlab.data.signed_distance import SHAPES
@@ -55,6 +56,7 @@ def shapes(
     the visible part of each object as `masks`.
     """
     count = train_count if part == "train" else test_count
+    check_memory(count, channels + 1, size)  # the masks take as much as a channel
     images = torch.empty(count, channels, size, size, dtype=torch.uint8)
     masks = torch.empty(count, size, size, dtype=torch.bool)
     labels = torch.arange(count) % len(CLASSES)

@@ -4,6 +4,7 @@ Output shapes come from running what was built on meta tensors: they have a shap
 computed, and a layer that a user wrote needs no shape rule.
 """
 
+import re
 import sys
 import traceback
 from collections import OrderedDict
@@ -155,6 +156,8 @@ def _one(
 def _reason(error: BaseException, layer: Component) -> str:
     """`RuntimeError: its first line (mine.py:12)`, with the line of the file that led to it if a user wrote that."""
     message = str(error).strip().split("\n", 1)[0]
+    if too_large := re.search(r"allocate memory: you tried to allocate (\d+) bytes", message):
+        return f"its {int(too_large[1]) / 1e9:,.0f} GB do not fit into this machine's memory"
     file = getattr(sys.modules.get(layer.entry.factory.__module__), "__file__", None) or ""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
     theirs = lines and not file.startswith(_OURS)

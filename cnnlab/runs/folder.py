@@ -44,7 +44,10 @@ class Run:
         folders = [path for path in (root / name, Path(name)) if path.is_dir()]
         if not folders:
             known = sorted(p.name for p in root.iterdir() if p.is_dir()) if root.is_dir() else []
-            raise RequestError(f"no run '{name}' under {root}.{did_you_mean(str(name), known)}")
+            hint = did_you_mean(str(name), known) or (
+                " `cnnlab runs` lists them." if known else " There is none yet; `cnnlab train` makes one."
+            )
+            raise RequestError(f"no run '{name}' under {root}.{hint}")
         run = Run(next((path for path in folders if (path / "run.json").exists()), folders[0]))
         _ = run.record  # a folder without a readable record is no run
         return run
@@ -64,7 +67,10 @@ class Run:
 
         Raises: RequestError, ConfigError when it is missing or does not fit this version.
         """
-        tree = load(self.path / "config.yaml")
+        path = self.path / "config.yaml"
+        if not path.exists():
+            raise RequestError(f"{path}: is missing, and without it the run's network cannot be built")
+        tree = load(path)
         return check_config(tree, [], default_name=self.name, base=self.path, allow_plugins=allow_plugins)
 
     def weights(self, which: WhichWeights = "best") -> tuple[dict[str, Tensor], Mapping[str, Any]]:

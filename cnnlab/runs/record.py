@@ -17,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from cnnlab import __version__
 from cnnlab.core.errors import RequestError
 from cnnlab.core.files import write_whole
+from cnnlab.core.problems import EXPECTED, shown
 
 FORMAT = 1
 Status = Literal["running", "finished", "interrupted", "paused", "stopped-early", "out-of-time", "diverged", "failed"]
@@ -90,17 +91,30 @@ class RunRecord:
             raise RequestError(f"{path.parent}: not a run of cnnlab: it has no run.json") from None
         except OSError as error:
             raise RequestError(f"{path}: cannot be read: {error.strerror}") from None
-        except (ValueError, RecursionError) as error:
-            raise RequestError(f"{path}: damaged: not JSON ({error})") from None
-        if not isinstance(content, dict) or content.get("format") != FORMAT:
-            found = content.get("format") if isinstance(content, dict) else type(content).__name__
-            raise RequestError(f"{path}: of format {found}; this version reads format {FORMAT}")
+        except json.JSONDecodeError as error:
+            raise RequestError(f"{path}:{error.lineno}:{error.colno}: damaged: not JSON: {error.msg}") from None
+        except UnicodeDecodeError as error:
+            raise RequestError(f"{path}: damaged: not UTF-8 text (byte {error.start})") from None
+        except RecursionError:
+            raise RequestError(f"{path}: damaged: not JSON: nested too deeply") from None
+        if not isinstance(content, dict) or "format" not in content:
+            raise RequestError(f"{path}: not a run of cnnlab: it names no format")
+        if content["format"] != FORMAT:
+            raise RequestError(f"{path}: of format {content['format']}; this version reads format {FORMAT}")
         try:
             return TypeAdapter(RunRecord).validate_python(content)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_context=False)[0]
-            place = ".".join(map(str, first["loc"]))
-            raise RequestError(f"{path}: damaged: '{place}': {first['msg']}") from None
+            raise RequestError(f"{path}: damaged: {_fault(error)}") from None
+
+
+def _fault(error: ValidationError) -> str:
+    """The first mistake that pydantic found, in our words."""
+    first = error.errors(include_url=False)[0]
+    name, kind = ".".join(map(str, first["loc"])), first["type"]
+    if kind == "missing":
+        return f"it lacks '{name}'"
+    expected = EXPECTED.get(kind, first["msg"]).format(**first.get("ctx", {}))
+    return f"'{name}' is {shown(first['input'])}, expected {expected}"
 
 
 def new_record(

@@ -33,7 +33,8 @@ def load_state(path: Path, device: torch.device) -> dict[str, Any]:
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()  # torch writes checksums, and does not look at them when it reads
         if damaged:
-            raise RequestError(f"{path}: a damaged checkpoint (the checksum of {damaged} is wrong)")
+            inside = damaged.partition("/")[2]  # the first folder is called like the file that was written
+            raise RequestError(f"{path}: a damaged checkpoint (the checksum of {inside} is wrong)")
         state = torch.load(path, map_location=device, weights_only=True)
     except FileNotFoundError:
         raise RequestError(f"{path}: no such checkpoint") from None

@@ -108,6 +108,7 @@ class TrainingState:
 
     def _restore(self, state: Mapping[str, Any]) -> None:
         load_weights(self.model, state["model"])
+        self._check_optimizer(state["optimizer"])
         self.optimizer.load_state_dict(state["optimizer"])
         if self.ema:
             self.ema.load_state_dict(state["ema"])
@@ -120,6 +121,14 @@ class TrainingState:
         torch.set_rng_state(state["random"]["cpu"].cpu())
         if self.device.type == "cuda" and state["random"]["cuda"]:
             torch.cuda.set_rng_state_all([s.cpu() for s in state["random"]["cuda"]])
+
+    def _check_optimizer(self, saved: Mapping[str, Any]) -> None:
+        """torch takes the state of another kind of optimizer without a word, and fails at the next step."""
+        own = {name for group in self.optimizer.param_groups for name in group}
+        foreign = sorted({name for group in saved["param_groups"] for name in group} - own)
+        if foreign:
+            kind = type(self.optimizer).__name__
+            raise RequestError(f"a checkpoint of another optimizer: {kind} has no {', '.join(foreign)}")
 
 
 def load_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:

@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass
 
+import torch
+
 from cnnlab.config import Config
 from cnnlab.core.arithmetic import Shape
 from cnnlab.core.errors import RequestError
 from cnnlab.core.registry import Component
+from cnnlab.data.batches import TrainingBatches
 from cnnlab.data.shapes import CLASSES as SHAPES
+from cnnlab.data.statistics import ChannelStatistics
 from cnnlab.models.build import parameter_count
 from cnnlab.training.parameter_groups import parameter_groups
 from cnnlab.workflows.network import new_network
@@ -55,8 +59,7 @@ def check(config: Config, shape: Shape | None = None, classes: int | None = None
     config.schedule.build(epochs=config.training.epochs)
     if shape is None or classes is None:
         return Checked(len(config.model), shape, classes, None)
-    for augmentation in config.data.augment:
-        augmentation.build(classes=classes)
+    _try_augmentations(config, shape, classes)
     network = new_network(config, shape, classes)
     parameters = parameter_count(network)
     options = config.optimizer.options
@@ -66,6 +69,21 @@ def check(config: Config, shape: Shape | None = None, classes: int | None = None
     if config.clipping:
         config.clipping.build(model=network)
     return Checked(len(config.model), shape, classes, parameters)
+
+
+def _try_augmentations(config: Config, shape: Shape, classes: int) -> None:
+    """Two black pictures are augmented: some augmentations fit certain pictures only."""
+    channels = shape[0]
+    batches = TrainingBatches(
+        torch.zeros(2, *shape, dtype=torch.uint8),
+        torch.zeros(2, dtype=torch.int64),
+        batch_size=2,
+        seed=config.seed,
+        augmentations=[choice.build(classes=classes) for choice in config.data.augment],
+        statistics=ChannelStatistics((0.5,) * channels, (0.5,) * channels),
+        classes=classes,
+    )
+    next(batches.epoch(0))
 
 
 def picture_of(dataset: Component) -> tuple[Shape | None, int | None]:

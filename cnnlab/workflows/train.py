@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from cnnlab.analysis.overfitting import Diagnosis
-from cnnlab.config import Config, check_config
+from cnnlab.config import Config, check_config, checked_name
 from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.core.located import parse
 from cnnlab.data.dataset import DataPlace
@@ -120,7 +120,10 @@ def train(config: Config, options: TrainOptions, stop: StopWish) -> Iterator[Tra
 
     Raises: RequestError before anything is written; WorkError when training fails, which the run records.
     """
-    name = options.name or free_name(options.runs, config.name)
+    try:
+        name = checked_name(options.name) if options.name is not None else free_name(options.runs, config.name)
+    except ValueError as error:
+        raise RequestError(f"--name: {error}") from None
     if (options.runs / name).exists():
         raise RequestError(f"the run {options.runs / name} exists; choose another --name, or --resume it")
     session = training_session(config, options.place, options.device)

@@ -96,6 +96,7 @@ def training_session(
         classes=len(train.classes),
         drop_last=training.drop_last,
     )
+    next(batches.epoch(0))  # an augmentation that cannot work on these pictures fails here, before anything is written
     loss = config.loss.build(counts=train.counts())
     torch.manual_seed(derive_seed(config.seed, "dropout"))
     return TrainingSession(

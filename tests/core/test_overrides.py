@@ -143,8 +143,8 @@ def test_a_mistake_of_the_file_is_not_hidden() -> None:
     _, complaints = changed("training: 5\noptimizer: sdg\nwords: []", "training.epochs=3", "optimizer.lr=1")
     assert complaints == [
         "override 'training.epochs=3': 'training' is no mapping in the file, so there is no 'epochs' in it",
-        "override 'optimizer.lr=1': no part 'sdg'; known: sgd, adam, pad, repeat. Did you mean 'sgd'?",
-        "f:2:1: no part 'sdg'; known: sgd, adam, pad, repeat. Did you mean 'sgd'?",
+        "override 'optimizer.lr=1': no part 'sdg'; known: adam, pad, repeat, sgd. Did you mean 'sgd'?",
+        "f:2:1: no part 'sdg'; known: adam, pad, repeat, sgd. Did you mean 'sgd'?",
         "f:1:1: 'training' is '5', expected a mapping",
     ]
 

@@ -171,7 +171,7 @@ shelf: 1
         "f:3:12: 'radius' is '-1', expected more than 0",
         "f:3:24: 'soft' is 'perhaps', expected true or false",
         "f:3:39: no option 'colour' in toy 'ball'; it has radius, soft.",
-        "f:4:5: no toy 'kit'; known: ball, kite, box, robot, car. Did you mean 'kite'?",
+        "f:4:5: no toy 'kit'; known: ball, box, car, kite, robot. Did you mean 'kite'?",
         "f:7:18: 'color' is 'rad', expected 'red' or 'blue'. Did you mean 'red'?",
         "f:7:30: 'share' is '2', expected at most 1",
         "f:7:40: 'size' is a list of 3, expected at most 2 of them",
