@@ -1,0 +1,164 @@
+"""Command lines that are wrong."""
+
+from bad_inputs.case import TINY, Case, file
+
+SOUND = file("tiny.yaml", TINY)
+
+COMMANDS = (
+    Case(
+        "an unknown command",
+        "cnnlab trian",
+        (
+            "Usage: cnnlab [OPTIONS] COMMAND [ARGS]...\n"
+            "Try 'cnnlab -h' for help.\n"
+            "Error\n"
+            "No such command 'trian'. Did you mean 'train'?"
+        ),
+    ),
+    Case(
+        "an unknown option",
+        "cnnlab train --epoch 3",
+        (
+            "Usage: cnnlab train [OPTIONS] [[CONFIG] [KEY=VALUE]…]...\n"
+            "Try 'cnnlab train -h' for help.\n"
+            "Error\n"
+            "No such option: --epoch"
+        ),
+    ),
+    Case(
+        "a command without what it needs",
+        "cnnlab predict tiny",
+        (
+            "Usage: cnnlab predict [OPTIONS] {RUN} {PATH…}...\n"
+            "Try 'cnnlab predict -h' for help.\n"
+            "Error\n"
+            "Missing argument 'PATH…'."
+        ),
+    ),
+    Case(
+        "an unknown word for an option",
+        "cnnlab eval tiny --split tests",
+        (
+            "Usage: cnnlab eval [OPTIONS] {RUN}\n"
+            "Try 'cnnlab eval -h' for help.\n"
+            "Error\n"
+            "Invalid value for '--split': Value error, 'tests' is not one of 'train', 'validation', "
+            "'test'."
+        ),
+    ),
+    Case(
+        "an option out of its range",
+        "cnnlab train --repeats 0",
+        (
+            "Usage: cnnlab train [OPTIONS] [[CONFIG] [KEY=VALUE]…]...\n"
+            "Try 'cnnlab train -h' for help.\n"
+            "Error\n"
+            "Invalid value for '--repeats': Input should be greater than or equal to 1"
+        ),
+    ),
+    Case(
+        "a time that is none",
+        "cnnlab train tiny.yaml --time-budget soon",
+        "error: --time-budget is 'soon', expected a time such as 90s, 10m or 1.5h",
+        make=SOUND,
+    ),
+    Case(
+        "a time of nothing",
+        "cnnlab train tiny.yaml --time-budget 0m",
+        "error: --time-budget is '0m', expected a time such as 90s, 10m or 1.5h",
+        make=SOUND,
+    ),
+    Case(
+        "an unknown device",
+        "cnnlab train tiny.yaml --device tpu",
+        "error: no device 'tpu'; this machine has cpu",
+        make=SOUND,
+    ),
+    Case(
+        "a device of torch that is not here",
+        "cnnlab train tiny.yaml --device xpu",
+        "error: no device 'xpu'; this machine has cpu",
+        make=SOUND,
+    ),
+    Case(
+        "a second config",
+        "cnnlab train tiny.yaml other.yaml",
+        "error: override 'other.yaml': expected KEY=VALUE, such as training.epochs=3",
+        make=SOUND,
+    ),
+    Case(
+        "both kinds of output", "cnnlab predict tiny a.png --json --csv", "error: --json and --csv exclude each other"
+    ),
+    Case(
+        "a range that does not grow",
+        "cnnlab lr-find tiny.yaml --start 1 --end 0.1",
+        "error: --start is 1 and --end 0.1; expected 0 < start < end",
+        make=SOUND,
+    ),
+    Case(
+        "an unknown kind to list, the nearest named",
+        "cnnlab list layer",
+        (
+            "error: no list 'layer'; there are layers, initializations, datasets, augmentations, losses, "
+            "optimizers, schedules, clippings, models. Did you mean 'layers'?"
+        ),
+    ),
+    Case(
+        "an unknown layer to list, the nearest named",
+        "cnnlab list layers conv2",
+        (
+            "error: no layer 'conv2'; known: avg_pool, batch_norm, blur_pool, channel_layer_norm, conv, "
+            "conv_bn_act, depthwise, depthwise_separable, dropout, dyt, flatten, gelu and 19 more. Did "
+            "you mean 'conv'?"
+        ),
+    ),
+    Case(
+        "an unknown model to list",
+        "cnnlab list models cifra",
+        "error: no config 'cifra'; known: cifar, quickstart. Did you mean 'cifar'?",
+    ),
+    Case(
+        "a shape that is none",
+        "cnnlab config check tiny.yaml --shape 32x32",
+        "error: --shape is '32x32', expected channels, height and width, such as 3,32,32",
+        make=SOUND,
+    ),
+    Case(
+        "a preview of an unknown data set",
+        "cnnlab data preview cifar",
+        (
+            "error: cifar: no such config file, and no data set 'cifar'; known: cifar10, cifar100, "
+            "fashion_mnist, folder, mnist, shapes, stl10, svhn. Did you mean 'cifar10'?"
+        ),
+    ),
+    Case(
+        "an override of a data set's unknown option",
+        "cnnlab data stats shapes data.dataset.sise=8",
+        (
+            "error: override 'data.dataset.sise=8': no option 'sise' in dataset 'shapes'; it has size, "
+            "train_count, test_count, channels, difficulty, shortcut, seed. Did you mean 'size'?"
+        ),
+    ),
+    Case(
+        "leaks between parts where there is one part",
+        "cnnlab data leaks shapes data.validation=0 data.dataset.train_count=60",
+        ("error: data.validation is 0, so there is one part only; compare with the test part: --with-test"),
+    ),
+    Case(
+        "a folder to write to that is a file",
+        "cnnlab schema --out file/schema.json",
+        "error: file: is a file, and a folder is needed there",
+        exit_code=1,
+        make=file("file", ""),
+    ),
+    Case(
+        "one run to compare is none",
+        "cnnlab compare",
+        (
+            "Usage: cnnlab compare [OPTIONS] {RUN…}...\n"
+            "Try 'cnnlab compare -h' for help.\n"
+            "Error\n"
+            "Missing argument 'RUN…'."
+        ),
+    ),
+)

@@ -1,0 +1,445 @@
+"""Runs that are missing, half-written, foreign or hostile."""
+
+import json
+import pickle
+import re
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from bad_inputs.case import TINY, Case, Make, both, file
+from safetensors.torch import save_file
+
+TINY_RUN = Path("runs/tiny")
+EVAL = "cnnlab eval tiny"
+RESUME = "cnnlab train --resume tiny training.epochs=2"
+BEST = "runs/tiny/checkpoints/best.safetensors"
+LAST = "runs/tiny/checkpoints/last.pt"
+
+
+class Malice:
+    """Unpickled carelessly, it makes a file."""
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return open, ("owned", "w")
+
+
+def damaged(name: str, change: Callable[[bytes], bytes]) -> Make:
+    """A file with its bytes changed."""
+
+    def make(folder: Path) -> None:
+        path = folder / name
+        path.write_bytes(change(path.read_bytes()))
+
+    return make
+
+
+def removed(name: str) -> Make:
+    """A file taken away."""
+    return lambda folder: (folder / name).unlink()
+
+
+def rewritten(name: str, change: Callable[[dict[str, Any]], object]) -> Make:
+    """A JSON file with its content changed."""
+
+    def make(folder: Path) -> None:
+        content = json.loads((folder / name).read_text())
+        change(content)
+        (folder / name).write_text(json.dumps(content))
+
+    return make
+
+
+def replaced(name: str, old: str, new: str) -> Make:
+    """A text in a file changed."""
+
+    def make(folder: Path) -> None:
+        text = (folder / name).read_text()
+        assert old in text
+        (folder / name).write_text(text.replace(old, new))
+
+    return make
+
+
+def cut(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+def flipped_bit(folder: Path) -> None:
+    """In the first tensor."""
+    with zipfile.ZipFile(folder / LAST) as archive:
+        (entry,) = [entry for entry in archive.infolist() if entry.filename.endswith("/data/0")]
+        tensor = archive.read(entry)
+    content = bytearray((folder / LAST).read_bytes())
+    content[content.index(tensor, entry.header_offset)] ^= 1
+    (folder / LAST).write_bytes(content)
+
+
+def other_optimizer(folder: Path) -> None:
+    path = folder / "runs/tiny/config.yaml"
+    path.write_text(re.sub(r"optimizer:\n  sgd:\n(    .*\n)+", "optimizer: adamw\n", path.read_text()))
+
+
+def malicious(folder: Path) -> None:
+    torch.save({"model": Malice()}, folder / LAST)
+
+
+def bare_pickle(folder: Path) -> None:
+    (folder / LAST).write_bytes(pickle.dumps(Malice()))
+
+
+def foreign_state(folder: Path) -> None:
+    torch.save({"weights": torch.zeros(3)}, folder / LAST)
+
+
+def tensor_only(folder: Path) -> None:
+    torch.save(torch.zeros(3), folder / LAST)
+
+
+def foreign_weights(folder: Path) -> None:
+    save_file({"weight": torch.zeros(3)}, folder / BEST)
+
+
+def infinite_weights(folder: Path) -> None:
+    from cnnlab.training.checkpoints import load_weights_file, save_weights
+
+    weights, facts = load_weights_file(folder / BEST)
+    infinite = {name: torch.full_like(w, torch.inf) if w.is_floating_point() else w for name, w in weights.items()}
+    save_weights(folder / BEST, infinite, facts)
+
+
+def second_run(folder: Path) -> None:
+    shutil.copytree(folder / "runs/tiny", folder / "runs/other")
+
+
+def run(wrong: str, make: Make, message: str, *, command: str = EVAL, **more: Any) -> Case:
+    """The trained run, and what is done to it."""
+    return Case(wrong, command, message, make=make, run=True, **more)
+
+
+def same(folder: Path) -> None:
+    """The run is sound; what is asked of it is not."""
+
+
+NO_VALIDATION = both(
+    replaced("runs/tiny/config.yaml", "validation: 0.1", "validation: 0"),
+    rewritten("runs/tiny/run.json", lambda record: record["data"].update(validation=0, train=60)),
+)
+
+RUNS = (
+    Case(
+        "no run at all",
+        "cnnlab eval tiny",
+        "error: no run 'tiny' under runs. There is none yet; `cnnlab train` makes one.",
+    ),
+    run(
+        "no run of that name, the nearest named",
+        same,
+        "error: no run 'tinny' under runs. Did you mean 'tiny'?",
+        command="cnnlab eval tinny",
+    ),
+    Case(
+        "an empty folder for a run",
+        "cnnlab eval bare",
+        "error: runs/bare: not a run of cnnlab: it has no run.json",
+        make=lambda folder: (folder / "runs/bare").mkdir(parents=True),
+    ),
+    Case(
+        "a file for a run",
+        "cnnlab eval runs/file",
+        "error: no run 'runs/file' under runs. There is none yet; `cnnlab train` makes one.",
+        make=file("runs/file", ""),
+    ),
+    run(
+        "run.json half-written",
+        damaged("runs/tiny/run.json", cut),
+        "error: runs/tiny/run.json:34:17: damaged: not JSON: Expecting ',' delimiter",
+    ),
+    run(
+        "run.json empty",
+        file("runs/tiny/run.json", ""),
+        "error: runs/tiny/run.json:1:1: damaged: not JSON: Expecting value",
+    ),
+    run(
+        "run.json of a later version",
+        rewritten("runs/tiny/run.json", lambda record: record.update(format=2)),
+        "error: runs/tiny/run.json: of format 2; this version reads format 1",
+    ),
+    run(
+        "run.json of another program",
+        file("runs/tiny/run.json", '{"experiment": "other", "id": 3}'),
+        "error: runs/tiny/run.json: not a run of cnnlab: it names no format",
+    ),
+    run(
+        "run.json that is a list",
+        file("runs/tiny/run.json", "[1, 2]"),
+        "error: runs/tiny/run.json: not a run of cnnlab: it names no format",
+    ),
+    run(
+        "run.json without its classes",
+        rewritten("runs/tiny/run.json", lambda record: record["data"].pop("classes")),
+        "error: runs/tiny/run.json: damaged: it lacks 'data.classes'",
+    ),
+    run(
+        "run.json with a wrong type",
+        rewritten("runs/tiny/run.json", lambda record: record.update(seed="first")),
+        "error: runs/tiny/run.json: damaged: 'seed' is 'first', expected a whole number",
+    ),
+    run(
+        "run.json nested 100,000 deep",
+        file("runs/tiny/run.json", "[" * 100_000),
+        "error: runs/tiny/run.json: damaged: not JSON: nested too deeply",
+    ),
+    run(
+        "run.json in Latin-1",
+        file("runs/tiny/run.json", b'{"name": "\xe9"}'),
+        "error: runs/tiny/run.json: damaged: not UTF-8 text (byte 10)",
+    ),
+    run(
+        "config.yaml missing",
+        removed("runs/tiny/config.yaml"),
+        "error: runs/tiny/config.yaml: is missing, and without it the run's network cannot be built",
+    ),
+    run(
+        "config.yaml half-written, and YAML all the same",
+        damaged("runs/tiny/config.yaml", lambda content: content[:500]),
+        (
+            "error: runs/tiny/config.yaml:17:3: the model ends with 'conv_bn_act', whose output is (4, 8,"
+            " 8); 10 classes need (10,): add 'global_avg_pool' and 'linear' at the end"
+        ),
+    ),
+    run(
+        "config.yaml with an option of another version",
+        replaced("runs/tiny/config.yaml", "epochs:", "rounds:"),
+        (
+            "error: runs/tiny/config.yaml:46:3: no option 'rounds' in 'training'; it has epochs, "
+            "batch_size, accumulate, drop_last, precision, channels_last, compile, deterministic, "
+            "evaluation_batch_size, clean_train_pictures.\n"
+            "error: runs/tiny/config.yaml:77:3: no option 'histograms_every_rounds' in 'logging'; it has "
+            "every_steps, histograms_every_epochs, pictures, graph. Did you mean "
+            "'histograms_every_epochs'?"
+        ),
+    ),
+    run(
+        "no weights yet",
+        removed(BEST),
+        ("error: the run tiny (finished) has no best weights yet: runs/tiny/checkpoints/best.safetensors is missing"),
+    ),
+    run(
+        "weights cut off",
+        damaged(BEST, cut),
+        (
+            "error: runs/tiny/checkpoints/best.safetensors: damaged weights (Error while deserializing "
+            "header: invalid header length)"
+        ),
+    ),
+    run(
+        "weights of no bytes",
+        file(BEST, b""),
+        (
+            "error: runs/tiny/checkpoints/best.safetensors: damaged weights (Error while deserializing "
+            "header: header too small)"
+        ),
+    ),
+    run(
+        "weights of another program",
+        foreign_weights,
+        (
+            "error: runs/tiny/checkpoints/best.safetensors: weights that cnnlab did not write: the header"
+            " lacks its facts"
+        ),
+    ),
+    run(
+        "a picture for weights",
+        file(BEST, b"\x89PNG\r\n\x1a\n" + b"\0" * 64),
+        (
+            "error: runs/tiny/checkpoints/best.safetensors: damaged weights (Error while deserializing "
+            "header: header too large)"
+        ),
+    ),
+    run(
+        "weights of another model",
+        replaced("runs/tiny/config.yaml", "channels: 4", "channels: 5"),
+        (
+            "error: runs/tiny/checkpoints/best.safetensors: a checkpoint of another model: 6 have another"
+            " shape (first conv_bn_act1.conv.weight: [4, 3, 3, 3] for [5, 3, 3, 3])"
+        ),
+    ),
+    run(
+        "weights that are infinite",
+        infinite_weights,
+        (
+            "error: the network's answers to 10 of 10 pictures are NaN or infinite (first: picture 0); "
+            "its weights diverged, or the pictures were not normalised as in training"
+        ),
+        exit_code=1,
+    ),
+    run(
+        "metrics.jsonl damaged in the middle",
+        file("runs/tiny/metrics.jsonl", '{"kind": "step"}\nwhat\n{}\n'),
+        "error: runs/tiny/metrics.jsonl:2: damaged: expected a JSON object",
+        command="cnnlab compare tiny tiny",
+    ),
+    run(
+        "the checkpoint missing",
+        removed(LAST),
+        "error: the run tiny stopped before its first checkpoint; train it anew",
+        command=RESUME,
+    ),
+    run(
+        "the checkpoint cut off",
+        damaged(LAST, cut),
+        "error: runs/tiny/checkpoints/last.pt: no checkpoint of cnnlab, or one that was cut off",
+        command=RESUME,
+    ),
+    run(
+        "the checkpoint with one bit flipped",
+        flipped_bit,
+        "error: runs/tiny/checkpoints/last.pt: a damaged checkpoint (the checksum of data/0 is wrong)",
+        command=RESUME,
+    ),
+    run(
+        "a checkpoint that would run code (torch's format)",
+        malicious,
+        (
+            "error: runs/tiny/checkpoints/last.pt: refused: it holds more than tensors and plain values, "
+            "and could run code"
+        ),
+        command=RESUME,
+    ),
+    run(
+        "a checkpoint that would run code (a bare pickle)",
+        bare_pickle,
+        "error: runs/tiny/checkpoints/last.pt: no checkpoint of cnnlab, or one that was cut off",
+        command=RESUME,
+    ),
+    run(
+        "a checkpoint of another program",
+        foreign_state,
+        (
+            "error: runs/tiny/checkpoints/last.pt: not a checkpoint of cnnlab: it lacks ema, format, "
+            "model, optimizer, progress, random, scaler, sums"
+        ),
+        command=RESUME,
+    ),
+    run(
+        "a checkpoint that is one tensor",
+        tensor_only,
+        "error: runs/tiny/checkpoints/last.pt: not a checkpoint of cnnlab: it holds a Tensor",
+        command=RESUME,
+    ),
+    run(
+        "a checkpoint of another model",
+        replaced("runs/tiny/config.yaml", "channels: 4", "channels: 5"),
+        (
+            "error: runs/tiny/checkpoints/last.pt: a checkpoint of another model: 6 have another shape "
+            "(first conv_bn_act1.conv.weight: [4, 3, 3, 3] for [5, 3, 3, 3])"
+        ),
+        command=RESUME,
+    ),
+    run(
+        "a checkpoint of another optimizer",
+        other_optimizer,
+        (
+            "error: runs/tiny/checkpoints/last.pt: a checkpoint of another optimizer: AdamW has no "
+            "dampening, momentum, nesterov"
+        ),
+        command=RESUME,
+    ),
+    run(
+        "resuming a run that is done",
+        same,
+        "error: the run tiny has done its 1 epochs; training.epochs=2 extends it",
+        command="cnnlab train --resume tiny",
+    ),
+    run(
+        "resuming with another optimizer",
+        same,
+        (
+            "error: 'optimizer.sgd.lr=0.5' would make it another run; a resumed run may change "
+            "training.epochs, training.evaluation_batch_size, training.compile, logging., early_stopping"
+        ),
+        command="cnnlab train --resume tiny optimizer.sgd.lr=0.5",
+    ),
+    run(
+        "resuming with a config",
+        file("tiny.yaml", TINY),
+        ("error: --resume goes on with one run and its own config: no CONFIG, --repeats, --dry-run, --name"),
+        command="cnnlab train tiny.yaml --resume tiny",
+    ),
+    run(
+        "resuming a run that is not there",
+        same,
+        "error: no run 'absent' under runs. `cnnlab runs` lists them.",
+        command="cnnlab train --resume absent",
+    ),
+    run(
+        "a run of that name exists",
+        file("tiny.yaml", TINY),
+        "error: the run runs/tiny exists; choose another --name, or --resume it",
+        command="cnnlab train tiny.yaml --name tiny",
+    ),
+    Case(
+        "a name with a slash on the command line",
+        "cnnlab train tiny.yaml --name ../escape",
+        (
+            "error: --name: '../escape' cannot name a run: expected up to 100 letters, digits, '.', '_' "
+            "and '-', a letter or digit first"
+        ),
+        make=file("tiny.yaml", TINY),
+    ),
+    Case(
+        "a file where the runs should be",
+        "cnnlab train tiny.yaml",
+        "error: the run runs/tiny cannot be made: Not a directory",
+        make=both(file("tiny.yaml", TINY), file("runs", "")),
+    ),
+    run(
+        "the validation part where none was kept",
+        NO_VALIDATION,
+        "error: the run tiny kept no validation part (data.validation is 0); use --split test",
+    ),
+    run(
+        "data that has changed since: fewer pictures",
+        replaced("runs/tiny/config.yaml", "train_count: 60", "train_count: 200"),
+        (
+            "error: the validation part has 20 pictures, and had 10 when the run tiny was trained; the "
+            "data has changed since"
+        ),
+    ),
+    run(
+        "data that has changed since: other classes",
+        rewritten("runs/tiny/run.json", lambda record: record["data"].update(classes=list("abcdefghij"))),
+        (
+            "error: the data set has the classes disc, ring, square, triangle, star, cross, crescent, "
+            "heart, arrow, pill; the run tiny was trained on a, b, c, d, e, f, g, h, i, j"
+        ),
+    ),
+    run(
+        "groups of a data set without groups",
+        same,
+        "error: the data set shapes has no groups; --by class works for every data set",
+        command=f"{EVAL} --by group",
+    ),
+    run(
+        "a pattern on paths of a data set without paths",
+        same,
+        ("error: --by is '(patient[0-9]+)', expected class or group: the pictures of shapes have no paths"),
+        command=f"{EVAL} --by '(patient[0-9]+)'",
+    ),
+    run(
+        "comparing with a run that is not there",
+        same,
+        "error: no run 'tinny' under runs. Did you mean 'tiny'?",
+        command="cnnlab compare tiny tinny",
+    ),
+    run(
+        "comparing with a foreign folder",
+        both(second_run, file("runs/other/run.json", "{}")),
+        "error: runs/other/run.json: not a run of cnnlab: it names no format",
+        command="cnnlab compare tiny other",
+    ),
+)

@@ -1,0 +1,18 @@
+"""The table of bad inputs, section by section."""
+
+from bad_inputs.commands import COMMANDS
+from bad_inputs.configs import CONFIGS
+from bad_inputs.networks import NETWORKS
+from bad_inputs.own_pictures import OWN_PICTURES
+from bad_inputs.public_data import PUBLIC_DATA
+from bad_inputs.runs import RUNS
+
+SECTIONS = {
+    "Configs": CONFIGS,
+    "Networks and recipes": NETWORKS,
+    "Public data sets": PUBLIC_DATA,
+    "Pictures of one's own": OWN_PICTURES,
+    "Runs": RUNS,
+    "Commands": COMMANDS,
+}
+CASES = tuple(case for cases in SECTIONS.values() for case in cases)
