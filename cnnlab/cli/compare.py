@@ -5,12 +5,13 @@ from typing import Annotated
 
 import typer
 
-from cnnlab.cli.options import RUNS, JsonOption, RunsOption, out_console, print_json
+from cnnlab.cli.options import RUNS, JsonOption, PluginsOption, RunsOption, out_console, print_json
 
 
 def compare(
     names: Annotated[list[str], typer.Argument(metavar="RUN…", help="Two runs or more.")],
     out: Annotated[Path | None, typer.Option(help="The folder for the curves.", show_default="RUNS/compare")] = None,
+    allow_plugins: PluginsOption = False,
     runs: RunsOption = RUNS,
     as_json: JsonOption = False,
 ) -> None:
@@ -22,7 +23,7 @@ def compare(
     from cnnlab.runs.folder import Run
     from cnnlab.workflows.compare import compare as compare_runs
 
-    comparison = compare_runs([Run.open(name, runs) for name in names])
+    comparison = compare_runs([Run.open(name, runs) for name in names], allow_plugins=allow_plugins)
     if as_json:
         print_json(comparison.as_json())
         return

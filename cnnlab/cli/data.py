@@ -5,7 +5,15 @@ from typing import Annotated
 
 import typer
 
-from cnnlab.cli.options import JsonOption, OverridesArgument, data_place, err_console, out_console, print_json
+from cnnlab.cli.options import (
+    JsonOption,
+    OverridesArgument,
+    PluginsOption,
+    data_place,
+    err_console,
+    out_console,
+    print_json,
+)
 
 app = typer.Typer(help="Look at the data: statistics, leaks between its parts, augmentation.", no_args_is_help=True)
 
@@ -15,7 +23,12 @@ SourceArgument = Annotated[
 
 
 @app.command("stats")
-def stats(source: SourceArgument, overrides: OverridesArgument = None, as_json: JsonOption = False) -> None:
+def stats(
+    source: SourceArgument,
+    overrides: OverridesArgument = None,
+    allow_plugins: PluginsOption = False,
+    as_json: JsonOption = False,
+) -> None:
     """Count the pictures of each class, and measure mean and standard deviation of each channel.
 
     Example: [bold]cnnlab data stats cifar10[/]
@@ -23,7 +36,7 @@ def stats(source: SourceArgument, overrides: OverridesArgument = None, as_json: 
     from cnnlab.render import console
     from cnnlab.workflows.data import data_config, data_statistics
 
-    facts = data_statistics(data_config(source, overrides or []), data_place())
+    facts = data_statistics(data_config(source, overrides or [], allow_plugins=allow_plugins), data_place())
     if as_json:
         print_json(
             {
@@ -49,6 +62,7 @@ def leaks(
     with_test: Annotated[bool, typer.Option("--with-test", help="Compare with the test part too.")] = False,
     max_distance: Annotated[int, typer.Option(min=0, max=16, help="Bits of 64 that near pictures may differ in.")] = 4,
     out: Annotated[Path, typer.Option(help="The folder for the pictures of the pairs.")] = Path("runs/leaks"),
+    allow_plugins: PluginsOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Find pictures, or near copies of them, that are in two parts at once; exit code 1 if there are any.
@@ -59,7 +73,10 @@ def leaks(
     from cnnlab.workflows.data import data_config, leak_checks, leaks_report
 
     checks = leak_checks(
-        data_config(source, overrides or []), data_place(), with_test=with_test, max_distance=max_distance
+        data_config(source, overrides or [], allow_plugins=allow_plugins),
+        data_place(),
+        with_test=with_test,
+        max_distance=max_distance,
     )
     if as_json:
         print_json(
@@ -90,6 +107,7 @@ def preview(
     count: Annotated[int, typer.Option(min=1, max=64, help="Pictures.")] = 8,
     epochs: Annotated[int, typer.Option(min=1, max=16, help="Augmented versions of each.")] = 7,
     out: Annotated[Path, typer.Option(help="The folder for the picture.")] = Path("runs/preview"),
+    allow_plugins: PluginsOption = False,
 ) -> None:
     """Draw training pictures beside what augmentation makes of them.
 
@@ -98,6 +116,8 @@ def preview(
     from cnnlab.render import png
     from cnnlab.workflows.data import data_config, preview_report
 
-    report = preview_report(data_config(config, overrides or []), data_place(), count=count, epochs=epochs)
+    report = preview_report(
+        data_config(config, overrides or [], allow_plugins=allow_plugins), data_place(), count=count, epochs=epochs
+    )
     for path in png.save(report, out):
-        err_console().print(f"written to {path}")
+        err_console().print(f"written to {path}", markup=False, soft_wrap=True)

@@ -58,7 +58,7 @@ def evaluate(
         print_json(result.as_json())
         return
     console.show(result.report, out_console(), folder=result.folder)
-    err_console().print(f"written to {result.folder}", style="dim")
+    err_console().print(f"written to {result.folder}", style="dim", markup=False, soft_wrap=True)
     if result.test_evaluations > 1:
         err_console().print(
             f"[yellow]the test part of this run has now been evaluated {result.test_evaluations} times[/]: "

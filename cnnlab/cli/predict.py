@@ -74,14 +74,13 @@ def predict(
         table.add_column("probability", justify="right")
         table.add_column("then", overflow="fold")
         for result in good:
-            rest = ", ".join(f"{label} {probability:.0%}" for label, probability in result.top[1:])
-            table.add_row(
-                result.path, result.label or "[dim]rejected[/]", f"{result.probability:.1%}", f"[dim]{rest}[/]"
-            )
+            rest = escape(", ".join(f"{label} {probability:.0%}" for label, probability in result.top[1:]))
+            label = "[dim]rejected[/]" if result.label is None else escape(result.label)
+            table.add_row(escape(result.path), label, f"{result.probability:.1%}", f"[dim]{rest}[/]")
         out_console().print(table)
     console = err_console()
     console.print(f"{len(good)} pictures, {len(good) / seconds:,.0f} a second", style="dim")
     for unreadable in bad:
-        console.print(f"[bold red]unreadable:[/] {escape(f'{unreadable.path}: {unreadable.reason}')}")
+        console.print(f"[bold red]unreadable:[/] {escape(f'{unreadable.path}: {unreadable.reason}')}", soft_wrap=True)
     if bad:
         raise typer.Exit(1)

@@ -10,6 +10,7 @@ def runs(runs: RunsOption = RUNS, as_json: JsonOption = False) -> None:
     """
     from dataclasses import asdict
 
+    from rich.markup import escape
     from rich.table import Table
 
     from cnnlab.runs.folder import all_runs
@@ -42,4 +43,4 @@ def runs(runs: RunsOption = RUNS, as_json: JsonOption = False) -> None:
             )
         out_console().print(table)
     for sentence in others:
-        err_console().print(f"[yellow]left out:[/] {sentence}")
+        err_console().print(f"[yellow]left out:[/] {escape(sentence)}", soft_wrap=True)

@@ -91,7 +91,7 @@ def train(
                 events = repeat(settings, options, stop, repeats)
             else:
                 events = train_run(settings, options, stop)
-        with TrainingProgress(err_console()) as progress:
+        with TrainingProgress(err_console(), time_budget=options.time_budget) as progress:
             for event in events:
                 progress.show(event)
     progress.conclude(err_console() if as_json else out_console(), dry_run=dry_run)

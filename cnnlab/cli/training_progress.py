@@ -1,12 +1,13 @@
 """What a person sees while a network is trained: a bar, and a line per epoch."""
 
 import time
+from datetime import timedelta
 from types import TracebackType
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
 from cnnlab.reports.training import EpochRow
@@ -19,24 +20,23 @@ REFRESH_SECONDS = 0.25
 
 LABEL = len("validation accuracy")
 
-HEADER = "  epoch     loss  train %  clean %  val loss    val %         lr       s    img/s"
+HEADER = "  epoch    loss  train %  clean %  val loss    val %        lr       s    img/s"
+"""79 columns, so that nothing wraps in a terminal of 80; `epoch_line` has the same ones."""
 
 
 class TrainingProgress:
     """Draws training events on a console; keeps the last ones for the conclusion."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, *, time_budget: float | None = None) -> None:
+        """With `time_budget` (seconds) the time left is what is left of it, where that is less."""
         self.console = console
+        self.time_budget = time_budget
         self.bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.completed}/{task.total} steps"),
-            TextColumn("{task.fields[facts]}"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
+            BarColumn(bar_width=None),  # what the words leave of the terminal's width
+            TextColumn("{task.completed}/{task.total}  {task.fields[facts]}"),
             console=console,
             transient=True,
+            expand=True,
             disable=not console.is_terminal,
         )
         self.task: TaskID | None = None
@@ -45,7 +45,7 @@ class TrainingProgress:
         self.repeated: Repeated | None = None
         self._shown = 0.0
         self._images = 0
-        self._since = 0.0
+        self._began = self._since = 0.0
 
     def __enter__(self) -> "TrainingProgress":
         self.bar.start()
@@ -61,8 +61,11 @@ class TrainingProgress:
         if isinstance(event, StepDone):
             self._step(event)
         elif isinstance(event, EpochRow):
-            line = epoch_line(event, self.started.epochs if self.started else event.epoch)
-            self.console.print(line, soft_wrap=True)
+            epochs = self.started.epochs if self.started else event.epoch
+            self.console.print(epoch_line(event, epochs), soft_wrap=True)
+            self._since, self._images = time.perf_counter(), 0  # validation is no training speed
+            if self.task is not None and event.epoch == epochs:
+                self.bar.update(self.task, facts="writing the report")
         elif isinstance(event, Started):
             self._start(event)
         elif isinstance(event, Repeated):
@@ -72,12 +75,12 @@ class TrainingProgress:
 
     def _start(self, event: Started) -> None:
         self.started = event
-        where = f"{event.path}" + (f", resumed after epoch {event.resumed_from}" if event.resumed_from else "")
         self.console.print(
-            f"[bold]{event.run}[/]: {event.parameters:,} parameters, {event.train:,} training and "
-            f"{event.validation:,} validation pictures, {event.device}; {where}",
-            soft_wrap=True,
+            f"[bold]{escape(event.run)}[/]: {event.parameters:,} parameters, {event.train:,} training and "
+            f"{event.validation:,} validation pictures, {event.device}"
         )
+        resumed = f", resumed after epoch {event.resumed_from}" if event.resumed_from else ""
+        self.console.print(f"in {escape(str(event.path))}{resumed}", soft_wrap=True)
         for sentence in event.skipped:
             self.console.print(f"[yellow]skipped:[/] {escape(sentence)}", soft_wrap=True)
         self.console.print(HEADER, style="bold", soft_wrap=True)
@@ -87,7 +90,8 @@ class TrainingProgress:
         self.task = self.bar.add_task(
             "training", total=total, completed=event.steps_per_epoch * event.resumed_from, facts=""
         )
-        self._since, self._images = time.perf_counter(), 0
+        self._began = self._since = time.perf_counter()
+        self._images = 0
 
     def _step(self, event: StepDone) -> None:
         now = time.perf_counter()
@@ -95,9 +99,16 @@ class TrainingProgress:
         if now - self._shown < REFRESH_SECONDS or self.task is None or self.bar.disable:
             return
         rate = self._images / (now - self._since) if now > self._since else 0.0
-        facts = f"loss {float(event.loss):.3f}  lr {event.lr:.2g}  {rate:,.0f} img/s"
+        facts = f"loss {float(event.loss):.3f}  lr {event.lr:.2g}  {rate:,.0f} img/s  {self._left(now)} left"
         self.bar.update(self.task, completed=event.step, facts=facts)
         self._shown, self._since, self._images = now, now, 0
+
+    def _left(self, now: float) -> str:
+        """The time left as h:mm:ss, from the speed of the last half minute and the time budget."""
+        by_steps = next(task.time_remaining for task in self.bar.tasks if task.id == self.task)
+        by_clock = self.time_budget - (now - self._began) if self.time_budget else None
+        known = [seconds for seconds in (by_steps, by_clock) if seconds is not None]
+        return str(timedelta(seconds=max(0, round(min(known))))) if known else "-:--:--"
 
     def conclude(self, console: Console, *, dry_run: bool) -> None:
         """The verdict, the times and where everything lies."""
@@ -161,7 +172,7 @@ def epoch_line(row: EpochRow, epochs: int) -> str:
 
     val_loss = "–" if row.val_loss is None else f"{row.val_loss:.4f}"
     return (
-        f"{f'{row.epoch}/{epochs}':>7}  {row.train_loss:>7.4f}  {percent(row.train_accuracy):>7}  "
-        f"{percent(row.clean_train_accuracy):>7}  {val_loss:>8}  {percent(row.val_accuracy):>7}  {row.lr:>9.3g}  "
+        f"{f'{row.epoch}/{epochs}':>7}  {row.train_loss:>6.4f}  {percent(row.train_accuracy):>7}  "
+        f"{percent(row.clean_train_accuracy):>7}  {val_loss:>8}  {percent(row.val_accuracy):>7}  {row.lr:>8.3g}  "
         f"{row.seconds:>6.1f}  {row.images_per_second:>7,.0f}"
     )

@@ -25,6 +25,9 @@ from cnnlab.training.checkpoints import load_weights_file
 
 WhichWeights = Literal["best", "last"]
 
+OUTPUTS = ("compare", "leaks", "lr-find", "preview")
+"""Folders beside the runs in which commands put their pictures by default."""
+
 TEST_EVALUATIONS = "test-evaluations.jsonl"
 """A line for each time that the test part was opened."""
 
@@ -124,6 +127,8 @@ def all_runs(root: Path) -> tuple[list[Run], list[str]]:
     runs, others = [], []
     for path in sorted(root.iterdir()) if root.is_dir() else []:
         if not path.is_dir() or path.name.startswith("."):
+            continue
+        if path.name in OUTPUTS and not (path / "run.json").exists():
             continue
         try:
             run = Run(path)

@@ -39,9 +39,9 @@ class Comparison:
         return {"runs": rows, "differences": self.differences}
 
 
-def compare(runs: Sequence[Run]) -> Comparison:
+def compare(runs: Sequence[Run], *, allow_plugins: bool = False) -> Comparison:
     """Read the runs' records, configs and curves."""
-    configs = [_flat(run.config(allow_plugins=False).as_data()) for run in runs]
+    configs = [_flat(run.config(allow_plugins=allow_plugins).as_data()) for run in runs]
     keys = list(dict.fromkeys(key for config in configs for key in config))
     differences = {}
     for key in keys:

@@ -68,13 +68,13 @@ class LeakCheck:
     leaks: Leaks
 
 
-def data_config(source: str, overrides: list[str]) -> Config:
+def data_config(source: str, overrides: list[str], *, allow_plugins: bool = False) -> Config:
     """The config in the file `source`, or one for the data set of that name.
 
     Raises: RequestError when it is neither.
     """
     if Path(source).suffix in (".yaml", ".yml") or Path(source).exists():
-        return read_config(Path(source), overrides)
+        return read_config(Path(source), overrides, allow_plugins=allow_plugins)
     if source not in DATASETS:
         raise RequestError(
             f"{source}: no such config file, and {unknown('data set', source, [e.name for e in DATASETS])}"

@@ -14,7 +14,7 @@ from cnnlab.core.errors import RequestError
 from cnnlab.data.batches import normalise
 from cnnlab.data.decoding import SUFFIXES, Fit, fit_picture, read_picture
 from cnnlab.data.parallel import in_parallel
-from cnnlab.training.device import evaluating
+from cnnlab.training.device import autocast, evaluating
 from cnnlab.workflows.network import TrainedNetwork
 
 BATCH = 256
@@ -121,7 +121,7 @@ def _prepare(source: Source, shape: tuple[int, ...], fit: Fit) -> tuple[str, UIn
 
 
 def _probabilities(network: TrainedNetwork, images: UInt8[Tensor, "n c h w"]) -> Tensor:
-    with evaluating(network.model):
+    with evaluating(network.model), autocast(images.device, network.config.training.precision):
         logits: Tensor = network.model(normalise(images, network.statistics))
         return logits.float().softmax(1).cpu()
 

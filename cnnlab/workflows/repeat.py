@@ -7,6 +7,7 @@ from typing import Any
 
 from cnnlab.analysis.confidence import MeanInterval, mean_interval
 from cnnlab.config import Config
+from cnnlab.core.errors import RequestError
 from cnnlab.workflows.interruption import StopWish
 from cnnlab.workflows.train import Finished, TrainingEvent, TrainOptions, train
 
@@ -44,12 +45,17 @@ class Repeated:
 
 
 def repeat(config: Config, options: TrainOptions, stop: StopWish, repeats: int) -> Iterator[TrainingEvent | Repeated]:
-    """Train `repeats` runs with seeds config.seed, config.seed + 1, …; the data split changes with the seed too."""
+    """Train `repeats` runs with seeds config.seed, config.seed + 1, …; the data split changes with the seed too.
+
+    Raises: RequestError before the first one when a run of one of the names exists.
+    """
+    names = [f"{options.name or config.name}-seed{config.seed + number}" for number in range(repeats)]
+    if taken := [name for name in names if (options.runs / name).exists()]:
+        raise RequestError(f"the run {options.runs / taken[0]} exists; choose another --name, or another seed")
     done: list[Finished] = []
-    for number in range(repeats):
+    for number, name in enumerate(names):
         seed = config.seed + number
         began = options.began if number == 0 else time.perf_counter()
-        name = f"{options.name or config.name}-seed{seed}"
         for event in train(config.model_copy(update={"seed": seed}), replace(options, name=name, began=began), stop):
             if isinstance(event, Finished):
                 done.append(event)

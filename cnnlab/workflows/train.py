@@ -238,7 +238,8 @@ def _run(session: TrainingSession, writer: RunWriter, options: TrainOptions, sto
     note("running", message=None)
     rows: list[EpochRow] = [epoch_row_of(point) for point in Run(writer.path).epochs()]
     yield _started(session, writer, options)
-    status: Status | None = None
+    status: Status = "failed"
+    ended = False
     diagnosis, report = None, None
     try:
         with _event_log(session, writer) as events, deterministic(config.training.deterministic):
@@ -286,6 +287,7 @@ def _run(session: TrainingSession, writer: RunWriter, options: TrainOptions, sto
                 status = "finished" if progress.epoch >= config.training.epochs else "out-of-time"
             if rows and status != "interrupted":
                 diagnosis, report = write_report(session, writer, events, rows, wall())
+        ended = True
     except WorkError as error:
         note("diverged" if isinstance(error, DivergenceError) else "failed", message=str(error))
         raise
@@ -298,9 +300,9 @@ def _run(session: TrainingSession, writer: RunWriter, options: TrainOptions, sto
         raise WorkError(message) from error
     finally:
         if writer.record.outcome.status == "running":
-            # without a status something else ended it: a second Ctrl-C, or an error that nobody expected
-            note(status or ("interrupted" if stop else "failed"), diagnosis=diagnosis.verdict if diagnosis else None)
-    assert status is not None
+            # something else may have ended it: a second Ctrl-C, or an error that nobody expected
+            status = status if ended else "interrupted" if stop else "failed"
+            note(status, diagnosis=diagnosis.verdict if diagnosis else None)
     yield Finished(
         run=writer.path.name,
         path=writer.path,

@@ -100,6 +100,7 @@ def test_all_runs_and_what_is_none(tmp_path: Path) -> None:
         path.write_text(json.dumps(json.loads(path.read_text()) | {"started": started}))
     (tmp_path / "half").mkdir()
     (tmp_path / ".hidden").mkdir()
+    (tmp_path / "lr-find").mkdir()
     (tmp_path / "file").write_text("")
     runs, others = all_runs(tmp_path)
     assert [run.name for run in runs] == ["b", "a"]

@@ -9,11 +9,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+import cnnlab.workflows.train as workflow
 from cnnlab.config import read_config
 from cnnlab.core.errors import RequestError
 from cnnlab.data.dataset import DataPlace
+from cnnlab.reports.training import EpochRow
 from cnnlab.runs.folder import Run
+from cnnlab.runs.writer import RunWriter
 from cnnlab.training.checkpoints import load_state
 from cnnlab.training.fit import StepDone
 from cnnlab.workflows.interruption import StopWish
@@ -23,7 +27,11 @@ CONFIG = """
 name: tiny
 data:
   dataset: {shapes: {train_count: 200, size: 16}}
-  augment: [{crop: {padding: 2}}, {flip: {mode: alternate}}, {color_jitter: {brightness: 0.2}}, {mixup: {probability: 0.5}}]
+  augment:
+    - crop: {padding: 2}
+    - flip: {mode: alternate}
+    - color_jitter: {brightness: 0.2}
+    - mixup: {probability: 0.5}
 model:
   - conv_bn_act: {channels: 4, stride: 2}
   - dropout: {probability: 0.2}
@@ -35,6 +43,12 @@ schedule: {one_cycle: {}}
 ema: {decay: 0.9}
 logging: {every_steps: 1, histograms_every_epochs: 0, pictures: false, graph: false}
 """
+
+
+@pytest.fixture(autouse=True)
+def _no_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing it takes most of the time of a tiny training, and no weight depends on it."""
+    monkeypatch.setattr(workflow, "write_report", lambda *arguments: (None, None))
 
 
 @pytest.fixture
@@ -96,24 +110,76 @@ def test_stopped_in_the_middle_of_an_epoch(config_file: Path, tmp_path: Path, st
     assert_same_end(whole, Run.open("tiny", tmp_path / "parts"))
 
 
+def test_killed_while_an_epoch_is_closed_for_the_second_time(
+    config_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped after the last step of an epoch, resumed, and killed between the epoch's point and its checkpoint."""
+    whole = train_whole(config_file, tmp_path / "whole")
+    stop = StopWish()
+    for event in train(read_config(config_file), options(tmp_path / "parts"), stop):
+        if isinstance(event, StepDone) and event.step == 6:
+            stop.signal = signal.SIGINT
+    stopped = Run.open("tiny", tmp_path / "parts")
+    assert len(stopped.epochs()) == 1  # of three steps each
+
+    def killed(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunWriter, "save_weights", killed)
+        with pytest.raises(KeyboardInterrupt):
+            list(resume(stopped, [], options(tmp_path / "parts"), StopWish()))
+    assert len(stopped.epochs()) == 2
+    assert Run.open("tiny", tmp_path / "parts").record.outcome.status == "failed"
+    list(resume(stopped, [], options(tmp_path / "parts"), StopWish()))
+    assert_same_end(whole, Run.open("tiny", tmp_path / "parts"))
+    events = EventAccumulator(str(stopped.path / "tensorboard"), size_guidance={"scalars": 0})
+    events.Reload()
+    for tag, count in (("lr", 18), ("gradient_norm", 18), ("validation/loss", 6)):
+        steps = [point.step for point in events.Scalars(tag)]
+        assert len(steps) == len(set(steps)) == count, tag
+
+
+def test_a_stop_in_the_last_validation_comes_too_late_to_stop_anything(config_file: Path, tmp_path: Path) -> None:
+    stop = StopWish()
+    for event in train(read_config(config_file), options(tmp_path), stop):
+        if isinstance(event, EpochRow) and event.epoch == 6:
+            stop.signal = signal.SIGINT
+    assert Run.open("tiny", tmp_path).record.outcome.status == "finished"
+
+
+def test_a_run_that_was_killed_before_its_report_gets_it(
+    config_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(workflow, "write_report", killed)
+        with pytest.raises(KeyboardInterrupt):
+            list(train(read_config(config_file), options(tmp_path), StopWish()))
+    made: list[int] = []
+    monkeypatch.setattr(workflow, "write_report", lambda *arguments: made.append(len(arguments[3])) or (None, None))
+    run = Run.open("tiny", tmp_path)
+    assert run.record.outcome.status == "failed"
+    assert isinstance(list(resume(run, [], options(tmp_path), StopWish()))[-1], Finished)
+    assert made == [6]  # rows, one an epoch
+    assert Run.open("tiny", tmp_path).record.outcome.status == "finished"
+
+
 def test_killed_in_the_middle_of_an_epoch(config_file: Path, tmp_path: Path) -> None:
     whole = train_whole(config_file, tmp_path / "whole")
-    code = "import torch, sys; torch.set_num_threads(1); from cnnlab.cli.app import main; main()"
-    command = [
-        sys.executable,
-        "-c",
-        code,
-        "train",
-        str(config_file),
-        "--runs",
-        str(tmp_path / "parts"),
-        "--device",
-        "cpu",
-    ]
     # each step sleeps, so that the kill lands inside an epoch
-    slow = "import time; import cnnlab.training.fit as f; g = f._step\n"
-    slow += "def s(*a):\n    time.sleep(0.05)\n    return g(*a)\nf._step = s\n"
-    command[2] = slow + code
+    code = """
+import time, torch
+torch.set_num_threads(1)
+import cnnlab.training.fit as fit
+from cnnlab.cli.app import main
+step = fit._step
+fit._step = lambda *arguments: (time.sleep(0.05), step(*arguments))[1]
+main()
+"""
+    command = [sys.executable, "-c", code, "train", config_file, "--runs", tmp_path / "parts", "--device", "cpu"]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     metrics = tmp_path / "parts" / "tiny" / "metrics.jsonl"
     deadline = time.monotonic() + 120
@@ -134,7 +200,7 @@ def test_killed_in_the_middle_of_an_epoch(config_file: Path, tmp_path: Path) -> 
 
 def test_a_finished_run_is_extended_by_epochs_only(config_file: Path, tmp_path: Path) -> None:
     run = train_whole(config_file, tmp_path)
-    with pytest.raises(RequestError, match="has done its 6 epochs; training.epochs=12 extends it"):
+    with pytest.raises(RequestError, match=r"has done its 6 epochs; training.epochs=12 extends it"):
         list(resume(run, [], options(tmp_path), StopWish()))
     with pytest.raises(RequestError, match=r"'optimizer.lr=1' would make it another run"):
         list(resume(run, ["optimizer.lr=1"], options(tmp_path), StopWish()))
