@@ -56,11 +56,12 @@ def evaluate(
     result = evaluate_run(opened, options)
     if as_json:
         print_json(result.as_json())
-        return
-    console.show(result.report, out_console(), folder=result.folder)
+    else:
+        console.show(result.report, out_console(), folder=result.folder)
     err_console().print(f"written to {result.folder}", style="dim", markup=False, soft_wrap=True)
     if result.test_evaluations > 1:
         err_console().print(
             f"[yellow]the test part of this run has now been evaluated {result.test_evaluations} times[/]: "
-            "choosing by it makes its accuracy too good to be true"
+            "choosing by it makes its accuracy too good to be true",
+            soft_wrap=True,
         )

@@ -22,24 +22,24 @@ def runs(runs: RunsOption = RUNS, as_json: JsonOption = False) -> None:
         err_console().print(f"no runs under {runs} yet; [bold]cnnlab train[/] makes one")
     else:
         table = Table(box=None, pad_edge=False, header_style="bold")
-        for name in ("run", "started", "data", "status"):
+        table.add_column("run", overflow="fold")
+        for name in ("started", "data"):
             table.add_column(name)
-        for name in ("parameters", "epochs", "val accuracy", "train s"):
+        for name in ("epochs", "val %", "train s"):
             table.add_column(name, justify="right")
-        table.add_column("verdict")
+        table.add_column("outcome")
         for run in found:
             record, outcome = run.record, run.record.outcome
-            accuracy = "–" if outcome.val_accuracy is None else f"{outcome.val_accuracy:.2%}"
+            # what finished is told by its verdict; for all the rest there is --json and `cnnlab compare`
+            words = [] if outcome.status == "finished" and outcome.diagnosis else [outcome.status]
             table.add_row(
-                run.name,
-                record.started[:16].replace("T", " "),
-                record.data.name,
-                outcome.status,
-                f"{record.parameters:,}",
+                escape(run.name),
+                record.started[5:16].replace("T", " "),
+                escape(record.data.name),
                 str(outcome.epochs),
-                accuracy,
+                "–" if outcome.val_accuracy is None else f"{100 * outcome.val_accuracy:.2f}",
                 f"{outcome.train_seconds:.0f}",
-                outcome.diagnosis or "–",
+                ", ".join([*words, outcome.diagnosis or ""]).removesuffix(", "),
             )
         out_console().print(table)
     for sentence in others:

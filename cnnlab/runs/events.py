@@ -1,6 +1,7 @@
 """A run's TensorBoard events."""
 
 import io
+import time
 import warnings
 from collections.abc import Mapping
 from contextlib import redirect_stdout
@@ -15,6 +16,8 @@ from torch.utils.tensorboard.summary import hparams
 
 from cnnlab.training.device import evaluation_mode
 
+FILE_NAME = "events.out.tfevents."
+
 TRACING_FAILURES = (RuntimeError, TypeError, ValueError, AttributeError, TracingCheckError)
 """What a user's layer may make of being traced; the network itself has been built and tried before."""
 
@@ -23,6 +26,8 @@ class EventLog:
     """The SummaryWriter of a run; after a resume, events past `step` are purged so that curves do not double."""
 
     def __init__(self, folder: Path, *, step: int | None = None) -> None:
+        if step is not None:
+            _wait_for_a_later_name(folder)
         self.writer = SummaryWriter(str(folder), purge_step=None if step is None else step + 1)
 
     def __enter__(self) -> "EventLog":
@@ -62,3 +67,14 @@ class EventLog:
             self.writer._get_file_writer().add_summary(summary)
         for name, value in metrics.items():
             self.writer.add_scalar(name, value, step)
+
+
+def _wait_for_a_later_name(folder: Path) -> None:
+    """TensorBoard reads a run's files in the order of their names, which begin with the second they were opened in.
+
+    Two of the same second would be read in the order of their process numbers, and the wrong events purged.
+    """
+    seconds = {path.name.removeprefix(FILE_NAME).split(".")[0] for path in folder.glob(f"{FILE_NAME}*")}
+    now = int(time.time())
+    while f"{now:010d}" in seconds and int(time.time()) == now:
+        time.sleep(0.02)

@@ -88,6 +88,12 @@ def cnnlab(tmp_path: Path) -> Place:
     return place
 
 
+@pytest.fixture(scope="session")
+def place_of() -> type[Place]:
+    """The command line in a folder that the test makes."""
+    return Place
+
+
 @dataclass(frozen=True)
 class Trained:
     """A whole training, and what it printed."""

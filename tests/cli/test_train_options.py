@@ -43,6 +43,12 @@ WAYS = {
 FEW = ["data.dataset={shapes: {train_count: 100, size: 16}}", "logging.histograms_every_epochs=0"]
 
 
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The order of TensorBoard's files is no matter here, so none waits for a second to pass."""
+    monkeypatch.setattr("cnnlab.runs.events._wait_for_a_later_name", lambda folder: None)
+
+
 def last(run: Path) -> dict:
     return load_state(run / "checkpoints" / "last.pt", torch.device("cpu"))
 
