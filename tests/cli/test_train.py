@@ -282,6 +282,7 @@ def test_deterministic_training_is_the_same_twice_and_another_seed_is_not(cnnlab
     assert not same(a, d)
 
 
+@pytest.mark.slow
 def test_a_resumed_run_has_no_step_twice(cnnlab) -> None:
     paused = cnnlab("train", "tiny.yaml", "--stop-after", 1)
     assert paused.code == 0
