@@ -65,7 +65,8 @@ class TrainingProgress:
             self.console.print(epoch_line(event, epochs), soft_wrap=True)
             self._since, self._images = time.perf_counter(), 0  # validation is no training speed
             if self.task is not None and event.epoch == epochs:
-                self.bar.update(self.task, facts="writing the report")
+                total = next(task.total for task in self.bar.tasks if task.id == self.task)
+                self.bar.update(self.task, completed=total, facts="writing the report")
         elif isinstance(event, Started):
             self._start(event)
         elif isinstance(event, Repeated):
