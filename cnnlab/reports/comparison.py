@@ -23,8 +23,6 @@ class ComparedRun:
     """From its evaluation, if there was one."""
     parameters: int | None = None
     train_seconds: float | None = None
-    wall_seconds: float | None = None
-    seed: int | None = None
     verdict: str = ""
     differences: tuple[tuple[str, str], ...] = ()
     """(path in the config, value) where the runs' configs differ."""
@@ -63,8 +61,6 @@ def _table(runs: Sequence[ComparedRun]) -> Table:
         (Column("verdict"), [run.verdict or None for run in runs]),
         (Column("parameters", align="right", form=",d"), [run.parameters for run in runs]),
         (Column("training", "s", "right", ".1f"), [run.train_seconds for run in runs]),
-        (Column("in all", "s", "right", ".1f"), [run.wall_seconds for run in runs]),
-        (Column("seed", align="right", form="d"), [run.seed for run in runs]),
     ]
     # A column in which no run has a value says nothing.
     kept = [(column, cells) for column, cells in optional if any(cell is not None for cell in cells)]

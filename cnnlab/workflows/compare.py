@@ -57,8 +57,6 @@ def compare(runs: Sequence[Run], *, allow_plugins: bool = False) -> Comparison:
             test_accuracy=run.test_accuracy(),
             parameters=run.record.parameters,
             train_seconds=run.record.outcome.train_seconds,
-            wall_seconds=run.record.outcome.wall_seconds,
-            seed=run.record.seed,
             verdict=run.record.outcome.diagnosis or "",
             differences=tuple((key, _shown(values[number])) for key, values in differences.items()),
         )

@@ -13,6 +13,9 @@ from cnnlab.data.statistics import ChannelStatistics, channel_statistics
 from cnnlab.runs.folder import Run
 from cnnlab.runs.record import DataFacts
 
+DECODERS_DIFFER = 1e-4
+"""Of a pixel in 0..1: so far may the mean of the same pictures lie apart when another library has decoded them."""
+
 
 @dataclass(frozen=True)
 class TrainingPictures:
@@ -52,28 +55,53 @@ def evaluation_pictures(run: Run, config: Config, part: str, place: DataPlace) -
 
     Raises: RequestError when the run has no such part, or the data is no longer what the run was trained on.
     """
-    facts = run.record.data
     if part == "test":
         pictures: Dataset = config.data.dataset.build(place=place, part="test")
     else:
         halves = training_pictures(config, place)
         if part == "validation" and halves.validation is None:
             raise RequestError(f"the run {run.name} kept no validation part (data.validation is 0); use --split test")
+        check_unchanged(run, halves)
         pictures = halves.train if part == "train" or halves.validation is None else halves.validation
-        count = facts.train if part == "train" else facts.validation
-        if len(pictures) != count:
-            raise RequestError(
-                f"the {part} part has {len(pictures)} pictures, and had {count} when the run {run.name} was trained; "
-                "the data has changed since"
-            )
-    if pictures.classes != facts.classes:
+    _check_kind(run, pictures.classes, pictures.shape)
+    return pictures
+
+
+def check_unchanged(run: Run, halves: TrainingPictures) -> None:
+    """Nothing, where `halves` are what the run was trained on, as far as counts and statistics tell.
+
+    Another picture makes another split: a resumed run would train on its validation part, an evaluation be on pictures
+    that were trained on.
+
+    Raises: RequestError when they are others.
+    """
+    then, now = run.record.data, halves.facts()
+    if then.classes != now.classes or then.shape != now.shape:
+        _check_kind(run, now.classes, now.shape)
+    since = f"the data has changed since the run {run.name} was trained"
+    if (then.train, then.validation) != (now.train, now.validation):
         raise RequestError(
-            f"the data set has the classes {', '.join(pictures.classes)}; the run {run.name} was trained on "
+            f"{since}: {then.train:,} training and {then.validation:,} validation pictures then, {now.train:,} and "
+            f"{now.validation:,} now"
+        )
+    changes = (abs(a - b) for a, b in zip((*then.mean, *then.std), (*now.mean, *now.std), strict=True))
+    if max(changes) > DECODERS_DIFFER:
+        raise RequestError(f"{since}: mean {_listed(then.mean)} then, {_listed(now.mean)} now, of as many pictures")
+
+
+def _check_kind(run: Run, classes: tuple[str, ...], shape: tuple[int, ...]) -> None:
+    facts = run.record.data
+    if classes != facts.classes:
+        raise RequestError(
+            f"the data set has the classes {', '.join(classes)}; the run {run.name} was trained on "
             f"{', '.join(facts.classes)}"
         )
-    if pictures.shape != facts.shape:
-        raise RequestError(f"the pictures are {pictures.shape}; the run {run.name} was trained on {facts.shape}")
-    return pictures
+    if shape != facts.shape:
+        raise RequestError(f"the pictures are {shape}; the run {run.name} was trained on {facts.shape}")
+
+
+def _listed(values: tuple[float, ...]) -> str:
+    return ", ".join(f"{value:.4f}" for value in values)
 
 
 def fixed_sample(dataset: Dataset, count: int, seed: int, purpose: str) -> Dataset:

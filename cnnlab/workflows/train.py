@@ -26,7 +26,7 @@ from cnnlab.training.device import choose_device, deterministic
 from cnnlab.training.divergence import DivergenceError
 from cnnlab.training.fit import EpochDone, StepDone, fit
 from cnnlab.workflows.interruption import StopWish
-from cnnlab.workflows.pictures import fixed_sample, training_pictures
+from cnnlab.workflows.pictures import check_unchanged, fixed_sample, training_pictures
 from cnnlab.workflows.training_report import epoch_row, epoch_row_of, point_of, write_report
 from cnnlab.workflows.training_session import TrainingSession, training_session
 from cnnlab.workflows.training_views import TrainingViews
@@ -151,6 +151,7 @@ def resume(run: Run, overrides: Sequence[str], options: TrainOptions, stop: Stop
         raise RequestError(f"the run {run.name} stopped before its first checkpoint; train it anew")
     saved = load_state(run.last_state, options.device)
     session = training_session(config, options.place, options.device)
+    check_unchanged(run, session.pictures)
     try:
         session.state.load_state_dict(saved)
     except RequestError as error:

@@ -406,8 +406,8 @@ RUNS = (
         "data that has changed since: fewer pictures",
         replaced("runs/tiny/config.yaml", "train_count: 60", "train_count: 200"),
         (
-            "error: the validation part has 20 pictures, and had 10 when the run tiny was trained; the "
-            "data has changed since"
+            "error: the data has changed since the run tiny was trained: 50 training and 10 validation pictures then, "
+            "180 and 20 now"
         ),
     ),
     run(
