@@ -12,7 +12,7 @@ from cnnlab.core.errors import ConfigError, Problem
 from cnnlab.core.located import Table, Text, load
 from cnnlab.core.overrides import apply_overrides
 from cnnlab.core.problems import problems_of
-from cnnlab.core.quantities import NonNegative, Positive, PositiveNumber
+from cnnlab.core.quantities import Decay, NonNegative, Positive, Rate
 from cnnlab.core.registry import as_data
 from cnnlab.data import catalog as _data_catalog  # noqa: F401  (each catalog fills its registries)
 from cnnlab.data.registry import AugmentationChoice, DatasetChoice
@@ -25,7 +25,8 @@ from cnnlab.training.parameter_groups import GroupRule
 from cnnlab.training.registry import ClippingChoice, LossChoice, OptimizerChoice, ScheduleChoice
 
 ValidationShare = Annotated[float, Field(ge=0, le=0.9)]
-Decay = Annotated[float, Field(gt=0, lt=1)]
+Count = Annotated[int, Field(gt=0, le=1_000_000)]
+EmaDecay = Annotated[float, Field(gt=0, lt=1)]
 Words = Annotated[list[str], Field(min_length=1)]
 
 
@@ -67,9 +68,9 @@ class Data(Section):
 class Training(Section):
     """How long, in what portions, and with what arithmetic."""
 
-    epochs: Positive = Field(default=10, description="passes over the training part")
+    epochs: Count = Field(default=10, description="passes over the training part")
     batch_size: Positive = Field(default=128, description="pictures a batch")
-    accumulate: Positive = Field(default=1, description="batches that make one optimizer step")
+    accumulate: Count = Field(default=1, description="batches that make one optimizer step")
     drop_last: bool = Field(default=False, description="leave out the last batch of an epoch where it is smaller")
     precision: Precision = Field(default="fp32", description="of convolutions and matrix products: fp32, bf16 or fp16")
     channels_last: bool = Field(default=False, description="memory layout NHWC")
@@ -84,7 +85,7 @@ class Training(Section):
 class Ema(Section):
     """An exponential moving average of the weights, evaluated and kept in their place."""
 
-    decay: Decay = 0.999
+    decay: EmaDecay = 0.999
     every: Positive = Field(default=1, description="steps from one update to the next")
 
 
@@ -99,8 +100,8 @@ class ParameterGroup(Section):
     """Other rules for some parameters; the first group that matches a parameter holds."""
 
     match: Words = Field(description="patterns of parameter names such as 'conv1.*', or the words norms and biases")
-    lr_scale: PositiveNumber = 1.0
-    weight_decay: Annotated[float, Field(ge=0)] | None = None
+    lr_scale: Rate = 1.0
+    weight_decay: Decay | None = None
     frozen: bool = False
 
 

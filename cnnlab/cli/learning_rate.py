@@ -34,8 +34,8 @@ def lr_find(
 
     Example: [bold]cnnlab lr-find configs/cifar.yaml --steps 300[/]
     """
-    if not 0 < start < end:
-        raise RequestError(f"--start is {start:g} and --end {end:g}; expected 0 < start < end")
+    if not 0 < start < end <= 1e6:
+        raise RequestError(f"--start is {start:g} and --end {end:g}; expected 0 < start < end, and 1e6 at most")
     from cnnlab.config import read_config
     from cnnlab.render import console, png
     from cnnlab.reports.learning_rate import learning_rate_report

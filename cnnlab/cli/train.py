@@ -64,9 +64,9 @@ def train(
 
     overrides = list(arguments or [])
     config = overrides.pop(0) if overrides and "=" not in overrides[0] else None
-    if resume and (config or repeats > 1 or dry_run or name):
+    if resume and (config is not None or repeats > 1 or dry_run or name):
         raise RequestError("--resume goes on with one run and its own config: no CONFIG, --repeats, --dry-run, --name")
-    path = Path(config) if config else QUICKSTART
+    path = QUICKSTART if config is None else Path(config)
     options = TrainOptions(
         runs=runs,
         device=choose_device(device),

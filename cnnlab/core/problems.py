@@ -57,6 +57,21 @@ def problems_of(
     return list(dict.fromkeys(found))
 
 
+def first_fault(error: ValidationError) -> str:
+    """The first mistake, for what no person wrote and no line numbers fit: `it lacks 'data.classes'`."""
+    first = error.errors(include_url=False)[0]
+    name, kind = ".".join(map(str, first["loc"])), first["type"]
+    if kind == "missing":
+        return f"it lacks '{name}'"
+    if kind == "unexpected_keyword_argument":
+        return f"it has an unknown '{name}'"
+    if kind not in EXPECTED:
+        return f"'{name}': {first['msg'].removeprefix('Value error, ')}"
+    expected = EXPECTED[kind].format(**first.get("ctx", {}))
+    subject = f"'{name}'" if name else "it"
+    return f"{subject} is {_shown(first['input'])}, expected {expected}"
+
+
 def _by_field(error: ValidationError, value: object) -> dict[tuple[str | int, ...], list[ErrorDetails]]:
     """The errors of each place, by its path in the config.
 
@@ -109,7 +124,7 @@ def _message(detail: ErrorDetails, path: tuple[str | int, ...], model: type[Base
     names = [str(step) for step in path if isinstance(step, str)]
     name = names[-1] if names else what
     if kind == "missing" and isinstance(path[-1], int):
-        return f"'{name}' is {shown(detail['input'])}, expected more of them"
+        return f"'{name}' is {_shown(detail['input'])}, expected more of them"
     if kind in ("missing", "extra_forbidden"):
         owner = _model_at(model, path[:-1])
         known = list(owner.model_fields) if owner else []
@@ -123,14 +138,14 @@ def _message(detail: ErrorDetails, path: tuple[str | int, ...], model: type[Base
         return f"'{name}': {message}" if names and kind not in ("unknown", "component") else message
     limits: Mapping[str, Any] = detail.get("ctx", {})
     expected = EXPECTED[kind].format(**{k: f"{v:g}" if isinstance(v, float) else v for k, v in limits.items()})
-    given = shown(detail["input"])
+    given = _shown(detail["input"])
     hint = ""
     if kind == "literal_error" and isinstance(detail["input"], str):
         hint = did_you_mean(detail["input"], expected.replace("'", "").replace(" or ", ", ").split(", "))
     return f"'{name}' is {given}, expected {expected}{'.' if hint else ''}{hint}"
 
 
-def shown(value: object) -> str:
+def _shown(value: object) -> str:
     """How a wrong value is quoted: short, and by its YAML kind where it is a container."""
     if value is None:
         return "empty"

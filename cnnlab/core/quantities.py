@@ -11,6 +11,10 @@ Positive = Annotated[int, Field(gt=0)]
 NonNegative = Annotated[int, Field(ge=0)]
 PositiveNumber = Annotated[float, Field(gt=0)]
 NonNegativeNumber = Annotated[float, Field(ge=0)]
+Rate = Annotated[float, Field(gt=0, le=1e6)]
+"""A learning rate or a factor of one: beyond its limit no number of a network stays finite."""
+Decay = Annotated[float, Field(ge=0, le=1e6)]
+"""A weight decay; 0 for none."""
 Probability = Annotated[float, Field(ge=0, le=1)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 """At least 0 and less than 1."""

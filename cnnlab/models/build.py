@@ -158,6 +158,8 @@ def _reason(error: BaseException, layer: Component) -> str:
     message = str(error).strip().split("\n", 1)[0]
     if too_large := re.search(r"allocate memory: you tried to allocate (\d+) bytes", message):
         return f"its {int(too_large[1]) / 1e9:,.0f} GB do not fit into this machine's memory"
+    if "Overflow when unpacking" in message:
+        return "one of its numbers is too large"
     file = getattr(sys.modules.get(layer.entry.factory.__module__), "__file__", None) or ""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
     theirs = lines and not file.startswith(_OURS)

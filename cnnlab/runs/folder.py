@@ -93,13 +93,28 @@ class Run:
         return self.path / "checkpoints" / "last.pt"
 
     def metrics(self) -> list[dict[str, Any]]:
-        """The lines of `metrics.jsonl`; a last line that was cut off is left out."""
-        return _json_lines(self.path / "metrics.jsonl")
+        """The lines of `metrics.jsonl`; a last line that was cut off is left out.
+
+        Raises: RequestError for another line that is damaged.
+        """
+        path = self.path / "metrics.jsonl"
+        points = _json_lines(path)
+        for number, point in enumerate(points, 1):
+            for name in ("step", "epoch"):
+                if not isinstance(point.get(name, 0), int):
+                    raise RequestError(f"{path}:{number}: damaged: expected a whole number as '{name}'")
+        return points
 
     def test_accuracy(self) -> float | None:
         """Of the latest evaluation on the test part, 0 … 1; None where there was none."""
-        evaluations = _json_lines(self.path / TEST_EVALUATIONS)
-        return float(evaluations[-1]["accuracy"]) if evaluations else None
+        path = self.path / TEST_EVALUATIONS
+        evaluations = _json_lines(path)
+        if not evaluations:
+            return None
+        accuracy = evaluations[-1].get("accuracy")
+        if not isinstance(accuracy, int | float) or not 0 <= accuracy <= 1:
+            raise RequestError(f"{path}:{len(evaluations)}: damaged: expected an 'accuracy' from 0 to 1")
+        return float(accuracy)
 
     def epochs(self) -> list[dict[str, Any]]:
         """The points of `metrics.jsonl` that close an epoch."""

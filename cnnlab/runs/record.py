@@ -10,14 +10,15 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from cnnlab import __version__
 from cnnlab.core.errors import RequestError
 from cnnlab.core.files import write_whole
-from cnnlab.core.problems import EXPECTED, shown
+from cnnlab.core.problems import first_fault
+from cnnlab.core.quantities import Probability
 
 FORMAT = 1
 Status = Literal["running", "finished", "interrupted", "paused", "stopped-early", "out-of-time", "diverged", "failed"]
@@ -28,7 +29,7 @@ class DataFacts:
     """What the network was trained on; enough to preprocess a new picture as in training."""
 
     name: str
-    classes: tuple[str, ...]
+    classes: Annotated[tuple[str, ...], Field(min_length=1)]
     shape: tuple[int, ...]
     """(channels, height, width) of a picture, in pixels."""
     mean: tuple[float, ...]
@@ -36,6 +37,12 @@ class DataFacts:
     train: int
     validation: int
     skipped: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.shape) != 3 or min(self.shape) < 1:
+            raise ValueError(f"a picture's shape is {self.shape}, expected channels, height and width")
+        if not len(self.mean) == len(self.std) == self.shape[0]:
+            raise ValueError(f"{len(self.mean)} means and {len(self.std)} deviations for {self.shape[0]} channels")
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,7 @@ class Outcome:
     status: Status = "running"
     epochs: int = 0
     step: int = 0
-    val_accuracy: float | None = None
+    val_accuracy: Probability | None = None
     """Of the best epoch on the validation part."""
     best_epoch: int = 0
     train_seconds: float = 0.0
@@ -104,17 +111,7 @@ class RunRecord:
         try:
             return TypeAdapter(RunRecord).validate_python(content)
         except ValidationError as error:
-            raise RequestError(f"{path}: damaged: {_fault(error)}") from None
-
-
-def _fault(error: ValidationError) -> str:
-    """The first mistake that pydantic found, in our words."""
-    first = error.errors(include_url=False)[0]
-    name, kind = ".".join(map(str, first["loc"])), first["type"]
-    if kind == "missing":
-        return f"it lacks '{name}'"
-    expected = EXPECTED.get(kind, first["msg"]).format(**first.get("ctx", {}))
-    return f"'{name}' is {shown(first['input'])}, expected {expected}"
+            raise RequestError(f"{path}: damaged: {first_fault(error)}") from None
 
 
 def new_record(

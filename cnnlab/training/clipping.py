@@ -1,8 +1,10 @@
 """Gradient clipping by name."""
 
 from collections.abc import Callable, Sequence
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from cnnlab.core.quantities import PositiveNumber
@@ -22,7 +24,9 @@ def norm(*, maximum: PositiveNumber = 1.0) -> Clipping:
 
 
 @CLIPPINGS.register("adaptive")
-def adaptive(model: nn.Module, *, factor: PositiveNumber = 0.01, eps: PositiveNumber = 1e-3) -> Clipping:
+def adaptive(
+    model: nn.Module, *, factor: PositiveNumber = 0.01, eps: Annotated[float, Field(gt=0, le=1)] = 1e-3
+) -> Clipping:
     """Each output unit's gradient at most `factor` times its weights' norm (Brock 2021, arXiv:2102.06171, eq. 3).
 
     A unit is one row of the weight, all its other axes together; the biases or scales of a layer are one unit, as in

@@ -5,7 +5,7 @@ from typing import Any
 from torch.optim import SGD, AdamW, Optimizer
 
 from cnnlab.core.errors import RequestError
-from cnnlab.core.quantities import Fraction, NonNegativeNumber, PositiveNumber
+from cnnlab.core.quantities import Decay, Fraction, PositiveNumber, Rate
 from cnnlab.training.registry import OPTIMIZERS
 
 Groups = list[dict[str, Any]]
@@ -15,9 +15,9 @@ Groups = list[dict[str, Any]]
 def sgd(
     groups: Groups,
     *,
-    lr: PositiveNumber = 0.1,
+    lr: Rate = 0.1,
     momentum: Fraction = 0.9,
-    weight_decay: NonNegativeNumber = 0.0,
+    weight_decay: Decay = 0.0,
     nesterov: bool = False,
 ) -> Optimizer:
     """Stochastic gradient descent: v ← momentum·v + (g + weight_decay·w); w ← w − lr·v.
@@ -34,11 +34,11 @@ def sgd(
 def adamw(
     groups: Groups,
     *,
-    lr: PositiveNumber = 1e-3,
+    lr: Rate = 1e-3,
     beta1: Fraction = 0.9,
     beta2: Fraction = 0.999,
     eps: PositiveNumber = 1e-8,
-    weight_decay: NonNegativeNumber = 0.01,
+    weight_decay: Decay = 0.01,
 ) -> Optimizer:
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019, arXiv:1711.05101, algorithm 2)."""
     return AdamW(groups, lr=lr, betas=(beta1, beta2), eps=eps, weight_decay=weight_decay)

@@ -7,7 +7,9 @@ steps have a hundredth of the rate at its end, never 0.
 
 from collections.abc import Callable
 from math import cos, pi
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from cnnlab.core.errors import RequestError
 from cnnlab.core.quantities import Fraction, NonNegativeNumber, PositiveNumber
@@ -52,7 +54,11 @@ def constant(epochs: int, *, warmup: NonNegativeNumber = 0.0) -> Schedule:
 
 @SCHEDULES.register("step")
 def step(
-    epochs: int, *, milestones: list[PositiveNumber], factor: PositiveNumber = 0.1, warmup: NonNegativeNumber = 0.0
+    epochs: int,
+    *,
+    milestones: list[PositiveNumber],
+    factor: Annotated[float, Field(gt=0, le=10)] = 0.1,
+    warmup: NonNegativeNumber = 0.0,
 ) -> Schedule:
     """Multiply by `factor` at each of `milestones` (epochs), after `warmup` epochs of a linear rise."""
     share = _share(warmup, epochs, "warmup")

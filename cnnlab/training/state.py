@@ -5,10 +5,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from cnnlab.core.errors import RequestError
+from cnnlab.core.problems import first_fault
 from cnnlab.training.ema import Ema
 
 FORMAT = 1
@@ -17,6 +19,8 @@ FORMAT = 1
 @dataclass
 class Progress:
     """How far a run has come. `epoch` counts whole epochs; `batch` the batches done of the next one."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
 
     epoch: int = 0
     batch: int = 0
@@ -30,6 +34,9 @@ class Progress:
     best_epoch: int = 0
     stale_epochs: int = 0
     """Epochs since the best: what patience is held against."""
+
+
+PROGRESS = TypeAdapter(Progress)
 
 
 @dataclass
@@ -102,6 +109,8 @@ class TrainingState:
                 raise RequestError(f"a checkpoint of another config: {has} has {part}, {has_not} has none")
         try:
             self._restore(state)
+        except ValidationError as error:
+            raise RequestError(f"a damaged checkpoint: its progress: {first_fault(error)}") from error
         except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
             reason = str(error).strip().split("\n", 1)[0]
             raise RequestError(f"a checkpoint that does not fit this config, or a damaged one: {reason}") from error
@@ -110,11 +119,14 @@ class TrainingState:
         load_weights(self.model, state["model"])
         self._check_optimizer(state["optimizer"])
         self.optimizer.load_state_dict(state["optimizer"])
+        for parameter, kept in self.optimizer.state.items():
+            if any(isinstance(t, Tensor) and t.dim() and t.shape != parameter.shape for t in kept.values()):
+                raise ValueError("the optimizer's state has the shapes of another model")
         if self.ema:
             self.ema.load_state_dict(state["ema"])
         if self.scaler:
             self.scaler.load_state_dict(state["scaler"])
-        self.progress = Progress(**state["progress"])
+        self.progress = PROGRESS.validate_python(state["progress"])
         self.sums = Sums(**state["sums"])
         self.sums.loss = self.sums.loss.to(self.device)
         self.sums.correct = self.sums.correct.to(self.device)

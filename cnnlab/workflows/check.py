@@ -1,6 +1,7 @@
 """`cnnlab config check`: everything about a config that can be known without a picture."""
 
 from dataclasses import dataclass
+from math import prod
 
 import torch
 
@@ -24,6 +25,9 @@ KNOWN: dict[str, tuple[Shape, int]] = {
     "stl10": ((3, 96, 96), 10),
 }
 """(channels, height, width) in pixels and the number of classes of the data sets that are always the same."""
+
+MOST_VALUES = 2**26
+"""Of a picture: those of 8192 × 8192 pixels of one channel."""
 
 
 @dataclass(frozen=True)
@@ -103,4 +107,7 @@ def shape_of(text: str) -> Shape:
     parts = text.replace("x", ",").split(",")
     if len(parts) != 3 or not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
         raise RequestError(f"--shape is '{text}', expected channels, height and width, such as 3,32,32")
-    return tuple(int(part) for part in parts)
+    shape = tuple(int(part) for part in parts)
+    if prod(shape) > MOST_VALUES:
+        raise RequestError(f"--shape is '{text}'; a picture has {MOST_VALUES:,} values at most")
+    return shape

@@ -8,7 +8,7 @@ from cnnlab.analysis.confidence import Interval, wilson_interval
 from cnnlab.reports.blocks import Report
 from cnnlab.reports.comparison import ComparedRun, comparison_report
 from cnnlab.runs.folder import Run
-from cnnlab.workflows.training_report import epoch_row_of
+from cnnlab.workflows.training_report import epoch_rows
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def compare(runs: Sequence[Run], *, allow_plugins: bool = False) -> Comparison:
     compared = [
         ComparedRun(
             name=run.name,
-            rows=tuple(epoch_row_of(point) for point in run.epochs()),
+            rows=tuple(epoch_rows(run)),
             val_accuracy=run.record.outcome.val_accuracy,
             validation_pictures=run.record.data.validation,
             test_accuracy=run.test_accuracy(),

@@ -73,10 +73,11 @@ def evaluate(run: Run, options: EvaluateOptions) -> Evaluation:
     """
     network = trained_network(run, options.device, which=options.weights, allow_plugins=options.allow_plugins)
     pictures = evaluation_pictures(run, network.config, options.split, options.place)
+    names = group_names(pictures, options.by) if options.by else ()  # first: a wrong --by need not wait for the network
     predictions = _predict(network, pictures, options)
     temperature = _temperature(run, network, options)
     facts = classify(predictions.logits, predictions.labels, classes=network.classes, temperature=temperature)
-    groups = by_group(predictions.logits, predictions.labels, group_names(pictures, options.by)) if options.by else ()
+    groups = by_group(predictions.logits, predictions.labels, names) if names else ()
     note = f"Weights of epoch {network.epoch}." + (" Averaged with the mirror image." if options.tta == "flip" else "")
     report = evaluation_report(
         facts,

@@ -55,4 +55,7 @@ def trained_network(
     memory = torch.channels_last if config.training.channels_last else torch.contiguous_format
     model = model.to(device=device, memory_format=memory).eval()  # type: ignore[call-overload]
     statistics = ChannelStatistics(data.mean, data.std)
-    return TrainedNetwork(model, config, data.classes, data.shape, statistics, int(facts["epoch"]))
+    epoch = facts.get("epoch")
+    if not isinstance(epoch, int):
+        raise RequestError(f"{run.path}/checkpoints/{which}.safetensors: damaged weights: the header lacks their epoch")
+    return TrainedNetwork(model, config, data.classes, data.shape, statistics, epoch)

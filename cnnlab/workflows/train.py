@@ -27,7 +27,7 @@ from cnnlab.training.divergence import DivergenceError
 from cnnlab.training.fit import EpochDone, StepDone, fit
 from cnnlab.workflows.interruption import StopWish
 from cnnlab.workflows.pictures import check_unchanged, fixed_sample, training_pictures
-from cnnlab.workflows.training_report import epoch_row, epoch_row_of, point_of, write_report
+from cnnlab.workflows.training_report import epoch_row, epoch_rows, point_of, write_report
 from cnnlab.workflows.training_session import TrainingSession, training_session
 from cnnlab.workflows.training_views import TrainingViews
 
@@ -237,7 +237,7 @@ def _run(session: TrainingSession, writer: RunWriter, options: TrainOptions, sto
         )
 
     note("running", message=None)
-    rows: list[EpochRow] = [epoch_row_of(point) for point in Run(writer.path).epochs()]
+    rows = epoch_rows(Run(writer.path))
     yield _started(session, writer, options)
     status: Status = "failed"
     ended = False
@@ -327,7 +327,7 @@ def _event_log(session: TrainingSession, writer: RunWriter) -> EventLog:
     # Stopped between an epoch's last step and its end: the events of that end carry the number of the step.
     events = EventLog(writer.events, step=step - 1)
     for point in Run(writer.path).metrics():
-        if point["step"] == step:
+        if point["step"] == step and point["kind"] == "step":
             events.scalars({name: point[name] for name in STEP_CURVES}, step)
     return events
 

@@ -1,13 +1,17 @@
 """What is measured after each epoch, and the report at the end of a training."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
+
+from pydantic import TypeAdapter, ValidationError
 
 from cnnlab.analysis.classification import classify
 from cnnlab.analysis.overfitting import Diagnosis, diagnose
+from cnnlab.core.errors import RequestError
+from cnnlab.core.problems import first_fault
 from cnnlab.data.dataset import Dataset
 from cnnlab.models.build import build
 from cnnlab.render import csv, html, png
@@ -23,6 +27,8 @@ from cnnlab.training.divergence import ADVICE, DivergenceError, first_non_finite
 from cnnlab.training.fit import EpochDone
 from cnnlab.training.state import load_weights
 from cnnlab.workflows.training_session import TrainingSession
+
+ROW = TypeAdapter(EpochRow)
 
 
 def epoch_row(fact: EpochDone, session: TrainingSession) -> EpochRow:
@@ -72,19 +78,28 @@ def point_of(row: EpochRow) -> dict[str, float | None]:
     }
 
 
-def epoch_row_of(point: Mapping[str, Any]) -> EpochRow:
-    """The row that a line of `metrics.jsonl` was written from."""
-    return EpochRow(
-        epoch=point["epoch"],
-        train_loss=point["train/loss"],
-        train_accuracy=point["train/accuracy"],
-        clean_train_accuracy=point["train/clean_accuracy"],
-        val_loss=point["validation/loss"],
-        val_accuracy=point["validation/accuracy"],
-        lr=point["lr"],
-        seconds=point["seconds"],
-        images_per_second=point["images_per_second"],
-    )
+def epoch_rows(run: Run) -> list[EpochRow]:
+    """The rows that the epochs of `metrics.jsonl` were written from.
+
+    Raises: RequestError when one of them is damaged.
+    """
+    fields = {
+        "train_loss": "train/loss",
+        "train_accuracy": "train/accuracy",
+        "clean_train_accuracy": "train/clean_accuracy",
+        "val_loss": "validation/loss",
+        "val_accuracy": "validation/accuracy",
+    }
+    rows = []
+    for number, point in enumerate(run.epochs(), 1):
+        try:
+            rows.append(
+                ROW.validate_python(point | {field: point[key] for field, key in fields.items() if key in point})
+            )
+        except ValidationError as error:
+            path = run.path / "metrics.jsonl"
+            raise RequestError(f"{path}: damaged: the point of epoch {number}: {first_fault(error)}") from None
+    return rows
 
 
 def write_report(

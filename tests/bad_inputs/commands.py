@@ -92,7 +92,7 @@ COMMANDS = (
     Case(
         "a range that does not grow",
         "cnnlab lr-find tiny.yaml --start 1 --end 0.1",
-        "error: --start is 1 and --end 0.1; expected 0 < start < end",
+        "error: --start is 1 and --end 0.1; expected 0 < start < end, and 1e6 at most",
         make=SOUND,
     ),
     Case(
@@ -160,5 +160,25 @@ COMMANDS = (
             "Error\n"
             "Missing argument 'RUN…'."
         ),
+    ),
+    Case("an empty word for the config", "cnnlab train ''", "error: .: is a folder, expected a YAML file"),
+    Case(
+        "a shape that no picture has",
+        "cnnlab config check tiny.yaml --shape 3,99999,99999",
+        "error: --shape is '3,99999,99999'; a picture has 67,108,864 values at most",
+        make=SOUND,
+    ),
+    Case(
+        "a file to write that is a folder",
+        "cnnlab schema --out folder",
+        "error: folder: Is a directory",
+        exit_code=1,
+        make=file("folder/a", ""),
+    ),
+    Case(
+        "a learning rate to find beyond all numbers",
+        "cnnlab lr-find tiny.yaml --end 1e39",
+        "error: --start is 1e-05 and --end 1e+39; expected 0 < start < end, and 1e6 at most",
+        make=SOUND,
     ),
 )

@@ -356,16 +356,43 @@ NETWORKS = (
         rest=MODEL,
     ),
     config(
-        "a learning rate at which the loss becomes infinite",
-        "optimizer: {sgd: {lr: 1e38}}",
+        "a learning rate beyond all numbers",
+        "optimizer: {sgd: {lr: 1e39}}",
+        "error: bad.yaml:1:19: 'lr' is '1e39', expected at most 1e+06",
+        rest=MODEL,
+    ),
+    config(
+        "a learning rate of 0",
+        "optimizer: {sgd: {lr: 0}}",
+        "error: bad.yaml:1:19: 'lr' is '0', expected more than 0",
+        rest=MODEL,
+    ),
+    config(
+        "more epochs than there is time",
+        "training: {epochs: 1e30}",
+        "error: bad.yaml:1:12: 'epochs' is '1e30', expected a whole number",
+        rest=MODEL,
+    ),
+    config(
+        "a layer with a number beyond 64 bits",
+        layers("conv: {channels: 99999999999999999999}"),
         (
-            "error: the loss is inf at step 2 (epoch 1) with learning rate 9.045e+37: every layer's "
-            "output is finite; the loss itself overflows. Try a lower optimizer.lr (cnnlab lr-find), or "
-            "clipping"
+            "error: bad.yaml:2:5: layer 'conv' (1st of the model) fails on an input of shape (3, 16, 16):"
+            " one of its numbers is too large"
         ),
-        rest="name: wild\ntraining: {epochs: 1, batch_size: 10}\nlogging: {graph: false, pictures: false}\n"
+        rest=SMALL,
+    ),
+    config(
+        "a learning rate at which the loss becomes infinite",
+        "optimizer: {sgd: {lr: 1e6}}",
+        (
+            "error: the loss is nan at step 3 (epoch 1) with learning rate 9.568e+05: it appears first in"
+            " layer linear1 (its output; its weights are finite). Try a lower optimizer.lr (cnnlab "
+            "lr-find), or clipping"
+        ),
+        rest="name: wild\ntraining: {epochs: 3, batch_size: 10}\nlogging: {graph: false, pictures: false}\n"
         + SMALL
-        + MODEL,
+        + layers("conv: {channels: 4}", "conv: {channels: 4}", "global_avg_pool", "linear"),
         exit_code=1,
         leaves=("runs/wild/",),
     ),

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from bad_inputs.case import TINY, Case, Make, both, file
+from bad_inputs.pictures import class_folders
 from safetensors.torch import save_file
 
 TINY_RUN = Path("runs/tiny")
@@ -109,6 +110,35 @@ def infinite_weights(folder: Path) -> None:
     weights, facts = load_weights_file(folder / BEST)
     infinite = {name: torch.full_like(w, torch.inf) if w.is_floating_point() else w for name, w in weights.items()}
     save_weights(folder / BEST, infinite, facts)
+
+
+def facts_changed(folder: Path) -> None:
+    from cnnlab.training.checkpoints import load_weights_file, save_weights
+
+    weights, facts = load_weights_file(folder / BEST)
+    save_weights(folder / BEST, weights, {"accuracy": facts["val_accuracy"]})
+
+
+def progress_changed(folder: Path) -> None:
+    state = torch.load(folder / LAST)
+    torch.save({**state, "progress": {"epoch": "x"}}, folder / LAST)
+
+
+def momentum_changed(folder: Path) -> None:
+    state = torch.load(folder / LAST)
+    state["optimizer"]["state"][0] = {"momentum_buffer": torch.zeros(3)}
+    torch.save(state, folder / LAST)
+
+
+def own_pictures(folder: Path) -> None:
+    """As many of each class as the run had."""
+    record = json.loads((folder / "runs/tiny/run.json").read_text())
+    classes = record["data"]["classes"] = sorted(record["data"]["classes"])
+    (folder / "runs/tiny/run.json").write_text(json.dumps(record))
+    class_folders(folder / "pictures", classes=tuple(classes), count=6)
+    path = folder / "runs/tiny/config.yaml"
+    dataset = "dataset:\n    folder: {path: pictures, test: pictures, size: 16}\n  validation"
+    path.write_text(re.sub(r"dataset:\n    shapes:\n(      .*\n)+  validation", dataset, path.read_text()))
 
 
 def second_run(folder: Path) -> None:
@@ -429,6 +459,95 @@ RUNS = (
         same,
         ("error: --by is '(patient[0-9]+)', expected class or group: the pictures of shapes have no paths"),
         command=f"{EVAL} --by '(patient[0-9]+)'",
+    ),
+    run(
+        "a curve of another program",
+        file("runs/tiny/metrics.jsonl", '{"kind": "epoch", "loss": 3}\n'),
+        "error: runs/tiny/metrics.jsonl: damaged: the point of epoch 1: it lacks 'epoch'",
+        command="cnnlab compare tiny tiny",
+    ),
+    run(
+        "a curve with a word for a number",
+        file("runs/tiny/metrics.jsonl", '{"kind": "step", "step": "x"}\n'),
+        "error: runs/tiny/metrics.jsonl:1: damaged: expected a whole number as 'step'",
+        command=RESUME,
+    ),
+    run(
+        "a list of test evaluations of another program",
+        file("runs/tiny/test-evaluations.jsonl", '{"score": 0.5}\n'),
+        "error: runs/tiny/test-evaluations.jsonl:1: damaged: expected an 'accuracy' from 0 to 1",
+        command="cnnlab compare tiny tiny",
+    ),
+    run(
+        "run.json with an accuracy of 700 %",
+        rewritten("runs/tiny/run.json", lambda record: record["outcome"].update(val_accuracy=7)),
+        "error: runs/tiny/run.json: damaged: 'outcome.val_accuracy' is '7', expected at most 1.0",
+        command="cnnlab compare tiny tiny",
+    ),
+    run(
+        "run.json with no classes",
+        rewritten("runs/tiny/run.json", lambda r: r["data"].update(classes=[])),
+        ("error: runs/tiny/run.json: damaged: 'data.classes' is a list of 0, expected at least 1 of them"),
+    ),
+    run(
+        "run.json with one mean of three",
+        rewritten("runs/tiny/run.json", lambda r: r["data"].update(mean=[0])),
+        "error: runs/tiny/run.json: damaged: 'data': 1 means and 3 deviations for 3 channels",
+    ),
+    run(
+        "run.json with a flat shape",
+        rewritten("runs/tiny/run.json", lambda r: r["data"].update(shape=[768])),
+        (
+            "error: runs/tiny/run.json: damaged: 'data': a picture's shape is (768,), expected channels, "
+            "height and width"
+        ),
+    ),
+    run(
+        "weights without their epoch",
+        facts_changed,
+        "error: runs/tiny/checkpoints/best.safetensors: damaged weights: the header lacks their epoch",
+    ),
+    run(
+        "a checkpoint with a word for its epoch",
+        progress_changed,
+        (
+            "error: runs/tiny/checkpoints/last.pt: a damaged checkpoint: its progress: 'epoch' is 'x', "
+            "expected a whole number"
+        ),
+        command=RESUME,
+    ),
+    run(
+        "a checkpoint with another model's momentum",
+        momentum_changed,
+        (
+            "error: runs/tiny/checkpoints/last.pt: a checkpoint that does not fit this config, or a "
+            "damaged one: the optimizer's state has the shapes of another model"
+        ),
+        command=RESUME,
+    ),
+    run(
+        "--by with no regular expression",
+        own_pictures,
+        (
+            "error: --by is '(cat', expected class, group or a regular expression: missing ), "
+            "unterminated subpattern at position 0"
+        ),
+        command=f"{EVAL} --split test --by '(cat'",
+    ),
+    run(
+        "--by with two captures",
+        own_pictures,
+        "error: --by is '(c)(a)t', a regular expression with 2 captures, expected one",
+        command=f"{EVAL} --split test --by '(c)(a)t'",
+    ),
+    run(
+        "pictures that are not the run's",
+        own_pictures,
+        (
+            "error: the data has changed since the run tiny was trained: mean 0.5275, 0.5206, 0.5421 "
+            "then, 0.5064, 0.4767, 0.7843 now, of as many pictures"
+        ),
+        command=EVAL,
     ),
     run(
         "comparing with a run that is not there",

@@ -72,8 +72,9 @@ def test_each_part_is_needed(key: str) -> None:
         ({"format": 99}, "a checkpoint of format 99; this version reads format 1"),
         ({"ema": None}, "a checkpoint of another config: the config has ema, the checkpoint has none"),
         ({"scaler": {"scale": 1.0}}, "a checkpoint of another config: the checkpoint has scaler, the config has none"),
-        ({"progress": {"epoch": 1, "moon": 2}}, "a checkpoint that does not fit this config, or a damaged one: .*moon"),
-        ({"progress": 3}, "a checkpoint that does not fit this config, or a damaged one"),
+        ({"progress": {"epoch": 1, "moon": 2}}, "a damaged checkpoint: its progress: it has an unknown 'moon'"),
+        ({"progress": {"epoch": "x"}}, "a damaged checkpoint: its progress: 'epoch' is 'x', expected a whole number"),
+        ({"progress": 3}, "a damaged checkpoint: its progress: it is '3', expected a mapping"),
         ({"sums": {}}, "a checkpoint that does not fit this config, or a damaged one"),
         ({"random": {}}, "a checkpoint that does not fit this config, or a damaged one"),
         (
