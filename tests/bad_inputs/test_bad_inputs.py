@@ -117,7 +117,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("CNNLAB_DATA", "data")
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setattr(socket, "getaddrinfo", no_network)
-    monkeypatch.setattr(LAYERS, "_entries", dict(LAYERS._entries))  # the layers of a case's plugins go with it
+    # the layers of a case's plugins go with it, and those of other tests are not listed
+    own = {name: e for name, e in LAYERS._entries.items() if e.factory.__module__.startswith("cnnlab.")}
+    monkeypatch.setattr(LAYERS, "_entries", own)
     monkeypatch.setattr(plugins, "_loaded", {})
     monkeypatch.setattr(torch.cuda, "is_available", absent)
     monkeypatch.setattr(torch.backends.mps, "is_available", absent)
