@@ -15,7 +15,7 @@ def test_every_command_ends_with_an_example() -> None:
     from cnnlab.cli.app import app
 
     def commands(group: object) -> list[object]:
-        own = [c for c in group.registered_commands]  # type: ignore[attr-defined]
+        own = list(group.registered_commands)  # type: ignore[attr-defined]
         return own + [c for g in group.registered_groups for c in commands(g.typer_instance)]  # type: ignore[attr-defined]
 
     for command in commands(app):

@@ -57,10 +57,11 @@ def train(
     from cnnlab.workflows.interruption import stop_wish
     from cnnlab.workflows.quickstart import QUICKSTART
     from cnnlab.workflows.repeat import Repeated, repeat
-    from cnnlab.workflows.train import TrainingEvent, TrainOptions
+    from cnnlab.workflows.sitting import TrainOptions
     from cnnlab.workflows.train import dry_run as run_dry
     from cnnlab.workflows.train import resume as resume_run
     from cnnlab.workflows.train import train as train_run
+    from cnnlab.workflows.training_events import TrainingEvent
 
     overrides = list(arguments or [])
     config = overrides.pop(0) if overrides and "=" not in overrides[0] else None

@@ -13,7 +13,7 @@ from rich.table import Table
 from cnnlab.reports.training import EpochRow
 from cnnlab.training.fit import StepDone
 from cnnlab.workflows.repeat import Repeated
-from cnnlab.workflows.train import Finished, Started, TrainingEvent
+from cnnlab.workflows.training_events import Finished, Started, TrainingEvent
 
 REFRESH_SECONDS = 0.25
 """Between two looks at the loss: each makes a GPU wait."""

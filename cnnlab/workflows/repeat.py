@@ -9,7 +9,9 @@ from cnnlab.analysis.confidence import MeanInterval, mean_interval
 from cnnlab.config import Config
 from cnnlab.core.errors import RequestError
 from cnnlab.workflows.interruption import StopWish
-from cnnlab.workflows.train import Finished, TrainingEvent, TrainOptions, train
+from cnnlab.workflows.sitting import TrainOptions
+from cnnlab.workflows.train import train
+from cnnlab.workflows.training_events import Finished, TrainingEvent
 
 
 @dataclass(frozen=True)

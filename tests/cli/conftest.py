@@ -119,6 +119,6 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
 @pytest.fixture
 def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
     """The report takes most of the time of a tiny training."""
-    import cnnlab.workflows.train
+    import cnnlab.workflows.sitting
 
-    monkeypatch.setattr(cnnlab.workflows.train, "write_report", lambda *arguments: (None, None))
+    monkeypatch.setattr(cnnlab.workflows.sitting, "write_report", lambda *arguments: (None, None))

@@ -11,7 +11,7 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-import cnnlab.workflows.train as workflow
+import cnnlab.workflows.sitting as workflow
 from cnnlab.config import read_config
 from cnnlab.core.errors import RequestError
 from cnnlab.data.dataset import DataPlace
@@ -21,7 +21,9 @@ from cnnlab.runs.writer import RunWriter
 from cnnlab.training.checkpoints import load_state
 from cnnlab.training.fit import StepDone
 from cnnlab.workflows.interruption import StopWish
-from cnnlab.workflows.train import Finished, TrainOptions, resume, train
+from cnnlab.workflows.sitting import TrainOptions
+from cnnlab.workflows.train import resume, train
+from cnnlab.workflows.training_events import Finished
 
 CONFIG = """
 name: tiny
