@@ -1,6 +1,8 @@
 """Shapes in signatures are checked while tests run; one thread, so that two cores are enough for everybody."""
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -24,3 +26,14 @@ def cifar_root() -> Path:
     if not os.environ.get("CNNLAB_DATA") or not (root / CIFAR_FOLDER).is_dir():
         pytest.skip(f"needs the real CIFAR-10: set CNNLAB_DATA to the folder that holds {CIFAR_FOLDER}/")
     return root
+
+
+@pytest.fixture(autouse=True)
+def no_plugin_outlives_its_test() -> Iterator[None]:
+    """The registries are the process's: a layer that one test's plugin registers must not meet the next test."""
+    yield
+    plugins = sys.modules.get("cnnlab.models.plugins")
+    for name in list(plugins._loaded.values()) if plugins else ():
+        plugins._forget(name)
+    if plugins:
+        plugins._loaded.clear()

@@ -28,7 +28,7 @@ def test_the_commands_it_names_exist() -> None:
 
     known = {command.name for command in app.registered_commands} | {group.name for group in app.registered_groups}
     known |= {"list", "train"}
-    named = set(re.findall(r"cnnlab ([a-z][a-z-]+)", README.split(END)[0]))
+    named = set(re.findall(r"(?:^|`|/bin/)cnnlab ([a-z][a-z-]+)", README.split(END)[0], re.MULTILINE))
     assert named <= known
 
 
