@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -22,11 +23,7 @@ FOLDERS = {
 
 
 def file_map() -> str:
-    """The whole map: a table for each package, in the order of the dependences."""
-    parts = [_table("", [path for path in _files("cnnlab") if path.name not in ("__main__.py", "py.typed")])]
-    for folder, sentence in FOLDERS.items():
-        inside = sorted(p for p in (ROOT / "cnnlab" / folder).rglob("*.py"))
-        parts.append(_table(f"**`cnnlab/{folder}/`**: {sentence}", [p for p in inside if _is_told(p)]))
+    """The whole map: the folders, then a table for each package, in the order of the dependences."""
     others = [
         ("configs/", "configs to start from; each opens with what it is, its command and what to expect"),
         ("benchmarks/", "scripts that print both sides of a comparison and their ratio"),
@@ -34,24 +31,25 @@ def file_map() -> str:
         ("docs/", "pictures, and the table of bad requests"),
         ("runs/", "where runs go; not under version control"),
     ]
-    rows = "\n".join(f"| [`{name}`]({name}) | {sentence} |" for name, sentence in others)
-    return "\n\n".join([*parts, f"**Beside the package**\n\n| path | what it is |\n| --- | --- |\n{rows}"])
+    rows = [f"| [`{name}`]({name}) | {sentence} |" for name, sentence in others]
+    parts = ["\n".join(["| folder | what it is |", "| --- | --- |", *rows])]
+    parts.append(_folded("cnnlab/", "the package", (ROOT / "cnnlab").glob("*.py")))
+    for folder, sentence in FOLDERS.items():
+        parts.append(_folded(f"cnnlab/{folder}/", sentence, (ROOT / "cnnlab" / folder).rglob("*.py")))
+    return "\n\n".join(parts)
 
 
-def _files(folder: str) -> list[Path]:
-    return sorted((ROOT / folder).glob("*.py"))
+def _folded(folder: str, sentence: str, paths: Iterable[Path]) -> str:
+    """The files of a folder, behind a line that opens them."""
+    told = sorted(path for path in paths if _is_told(path))
+    rows = [f"| [`{_short(path)}`]({path.relative_to(ROOT)}) | {sentence_of(path)} |" for path in told]
+    table = "\n".join(["| file | what it is |", "| --- | --- |", *rows])
+    return f"<details><summary><code>{folder}</code> {sentence}</summary>\n\n{table}\n\n</details>"
 
 
 def _is_told(path: Path) -> bool:
     """Packages that only hold a docstring are told by their folder."""
     return path.name != "__init__.py" or len(ast.parse(path.read_text()).body) > 1
-
-
-def _table(heading: str, paths: list[Path]) -> str:
-    rows = [
-        f"| [`{_short(path)}`]({path.relative_to(ROOT)}) | {sentence_of(path)} |" for path in paths if _is_told(path)
-    ]
-    return "\n".join([*([heading, ""] if heading else []), "| file | what it is |", "| --- | --- |", *rows])
 
 
 def _short(path: Path) -> str:
