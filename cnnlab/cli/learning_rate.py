@@ -40,7 +40,7 @@ def lr_find(
     from cnnlab.render import console, png
     from cnnlab.reports.learning_rate import learning_rate_report
     from cnnlab.training.device import choose_device
-    from cnnlab.training.learning_rate_finder import suggest_rate
+    from cnnlab.training.learning_rate_finder import smoothed_losses, suggest_rate
     from cnnlab.workflows.learning_rate import find_learning_rate
 
     settings = read_config(config, overrides or [], allow_plugins=allow_plugins)
@@ -50,10 +50,10 @@ def lr_find(
     report = learning_rate_report(
         [point.lr for point in points],
         [point.loss for point in points],
-        [point.smoothed for point in points],
+        smoothed_losses(points),
         suggestion=suggestion,
         name=settings.name,
-        reason="The smaller of the rate of the steepest fall and a tenth of the rate of the least loss.",
+        reason="The rate of the steepest fall, at most a third of the rate where the loss is least.",
     )
     pictures = png.save(report, out)
     if as_json:

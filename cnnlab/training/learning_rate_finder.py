@@ -7,6 +7,7 @@ rises the rate is too large.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from torch import nn
 from torch.optim import Optimizer
@@ -17,6 +18,8 @@ from cnnlab.training.losses import Loss
 
 SMOOTHING = 0.95
 """Weight of the past in the running mean of the loss; corrected for its start at 0."""
+LEAST_FALL = 0.01
+"""The share of its start that the loss must lose somewhere for a rate to be suggested."""
 BLOW_UP = 4.0
 """The test ends when the smoothed loss is this many times its least value."""
 
@@ -75,19 +78,38 @@ def learning_rate_range(
         epoch += 1
 
 
-def suggest_rate(points: Sequence[RatePoint]) -> float | None:
-    """A tenth of the rate of the least smoothed loss, or the rate of its steepest descent, whichever is smaller.
+def smoothed_losses(points: Sequence[RatePoint]) -> list[float]:
+    """The losses of the test under a Gaussian window over neighbouring batches, which moves no fall to the right.
 
-    None where the loss never fell by at least 2 % of its start: then no rate of the range learned anything.
+    (The running mean of the test itself lags, and jumps at its start.) Losses above twice the typical first one are
+    cut off there, so that the blow-up at the end does not leak into the curve before it.
     """
-    if len(points) < 10:
+    ceiling = 2 * median(point.loss for point in points[: max(1, len(points) // 5)])
+    losses = [min(point.loss, ceiling) for point in points]
+    width = max(1.5, 0.03 * len(points))
+    reach = math.ceil(3 * width)
+    smooth = []
+    for i in range(len(losses)):
+        near = range(max(0, i - reach), min(len(losses), i + reach + 1))
+        weights = [math.exp(-(((i - j) / width) ** 2) / 2) for j in near]
+        smooth.append(sum(w * losses[j] for w, j in zip(weights, near, strict=True)) / sum(weights))
+    return smooth
+
+
+def suggest_rate(points: Sequence[RatePoint]) -> float | None:
+    """The rate of the steepest fall of the smoothed loss, at most a third of the rate where the loss is least.
+
+    the loss fell by less than 1 % of
+    its start: then no rate of the range learned anything.
+    """
+    if len(points) < 20:
         return None
-    least = min(range(len(points)), key=lambda i: points[i].smoothed)
-    if points[least].smoothed > 0.98 * points[0].smoothed:
+    smooth = smoothed_losses(points)
+    least = min(range(len(smooth)), key=smooth.__getitem__)
+    start = median(smooth[: max(1, len(smooth) // 5)])
+    if smooth[least] > (1 - LEAST_FALL) * start:
         return None
-    slopes = [
-        (points[i + 1].smoothed - points[i - 1].smoothed) / math.log(points[i + 1].lr / points[i - 1].lr)
-        for i in range(1, least)
-    ]
-    steepest = min(range(len(slopes)), key=slopes.__getitem__) + 1 if slopes else least
-    return min(points[least].lr / 10, points[steepest].lr) if steepest < least else points[least].lr / 10
+    step = max(1, len(points) // 40)
+    falls = {i: smooth[i + step] - smooth[i - step] for i in range(len(points) // 10 + step, least - step)}
+    steepest = min(falls, key=falls.__getitem__) if falls else least
+    return min(points[steepest].lr, points[least].lr / 3)

@@ -8,7 +8,7 @@ from torch import nn
 from cnnlab.core.errors import RequestError
 from cnnlab.data.batches import TrainingBatches
 from cnnlab.data.statistics import ChannelStatistics
-from cnnlab.training.learning_rate_finder import RatePoint, learning_rate_range, suggest_rate
+from cnnlab.training.learning_rate_finder import RatePoint, learning_rate_range, smoothed_losses, suggest_rate
 from cnnlab.training.parameter_groups import GroupRule, parameter_groups
 
 
@@ -80,3 +80,24 @@ def test_ranges_that_do_not_grow(start: float, end: float) -> None:
     optimizer = torch.optim.SGD(parameter_groups(model, [], lr=0.1, weight_decay=0.0))
     with pytest.raises(RequestError, match="expected 0 < start < end"):
         list(learning_rate_range(model, optimizer, data, loss=nn.CrossEntropyLoss(), start=start, end=end, steps=5))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_suggestion_is_on_the_fall_whatever_the_noise(seed: int) -> None:
+    """A curve as networks with batch normalisation draw it: flat and noisy, a fall, a blow-up."""
+    noise = torch.randn(200, generator=torch.Generator().manual_seed(seed)).mul(0.03).tolist()
+    points = []
+    for i, wobble in enumerate(noise):
+        lr = 1e-5 * 1e6 ** (i / 199)
+        place = math.log10(lr)
+        fall = -0.5 / (1 + math.exp(-6 * (place + 1.5)))  # half of it at 10^-1.5
+        rise = 2 / (1 + math.exp(-8 * (place - 0.5)))
+        points.append(RatePoint(i + 1, lr, 2.3 + wobble + fall + rise, math.nan))
+    rate = suggest_rate(points)
+    assert rate is not None
+    assert 1e-2 < rate < 0.3
+
+
+def test_the_window_leaves_a_straight_line_straight() -> None:
+    points = [RatePoint(i, 1.0 + i, 3.0 - 0.01 * i, math.nan) for i in range(100)]
+    assert smoothed_losses(points)[50] == pytest.approx(2.5)
