@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from cnnlab.config import check_config
-from cnnlab.core.located import parse
+from cnnlab.core.yaml import parse
 from cnnlab.data.batches import TrainingBatches
 from cnnlab.data.statistics import channel_statistics
 from cnnlab.training.fit import StepDone, fit

@@ -9,11 +9,12 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from cnnlab.core.errors import ConfigError, Problem
-from cnnlab.core.located import Table, Text, load
+from cnnlab.core.located import Table, Text
 from cnnlab.core.overrides import apply_overrides
 from cnnlab.core.problems import problems_of
 from cnnlab.core.quantities import Decay, NonNegative, Positive, Rate
 from cnnlab.core.registry import as_data
+from cnnlab.core.yaml import load
 from cnnlab.data import catalog as _data_catalog  # noqa: F401  (each catalog fills its registries)
 from cnnlab.data.registry import AugmentationChoice, DatasetChoice
 from cnnlab.models import catalog as _models_catalog  # noqa: F401

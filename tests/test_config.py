@@ -5,7 +5,7 @@ import yaml
 
 from cnnlab.config import Config, check_config, read_config
 from cnnlab.core.errors import ConfigError, RequestError
-from cnnlab.core.located import parse
+from cnnlab.core.yaml import parse
 
 ROOT = Path(__file__).parent.parent
 CONFIGS = [*sorted((ROOT / "configs").rglob("*.yaml")), *sorted((ROOT / "cnnlab").rglob("*.yaml"))]

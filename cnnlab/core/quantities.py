@@ -24,14 +24,16 @@ def _twice(value: Any) -> Any:
     return value if isinstance(value, list | tuple) else (value, value)
 
 
-_PAIR_SCHEMA = WithJsonSchema(
-    {"anyOf": [{"type": "integer"}, {"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2}]}
-)
+def _pair_schema(least: int) -> WithJsonSchema:
+    """For editors: a whole number of at least `least`, or two of them."""
+    number = {"type": "integer", "minimum": least}
+    return WithJsonSchema({"anyOf": [number, {"type": "array", "items": number, "minItems": 2, "maxItems": 2}]})
 
-Pair = Annotated[tuple[Positive, Positive], BeforeValidator(_twice), _PAIR_SCHEMA]
+
+Pair = Annotated[tuple[Positive, Positive], BeforeValidator(_twice), _pair_schema(1)]
 """(vertical, horizontal); one number in YAML stands for both."""
 
-PaddingPair = Annotated[tuple[NonNegative, NonNegative], BeforeValidator(_twice), _PAIR_SCHEMA]
+PaddingPair = Annotated[tuple[NonNegative, NonNegative], BeforeValidator(_twice), _pair_schema(0)]
 """Like Pair, 0 allowed."""
 
 

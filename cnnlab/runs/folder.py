@@ -19,7 +19,7 @@ from torch import Tensor
 
 from cnnlab.config import Config, check_config
 from cnnlab.core.errors import RequestError, did_you_mean
-from cnnlab.core.located import load
+from cnnlab.core.yaml import load
 from cnnlab.runs.record import RunRecord
 from cnnlab.training.checkpoints import load_weights_file
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from cnnlab.config import Config, check_config, read_config
 from cnnlab.core.errors import RequestError, unknown
-from cnnlab.core.located import parse
+from cnnlab.core.yaml import parse
 from cnnlab.data.batches import TrainingBatches, denormalise
 from cnnlab.data.dataset import DataPlace, Dataset
 from cnnlab.data.leaks import Leaks, dataset_leaks

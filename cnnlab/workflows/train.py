@@ -9,7 +9,7 @@ import torch
 
 from cnnlab.config import Config, check_config, checked_name
 from cnnlab.core.errors import RequestError, WorkError
-from cnnlab.core.located import parse
+from cnnlab.core.yaml import parse
 from cnnlab.models.build import parameter_count
 from cnnlab.runs.folder import Run
 from cnnlab.runs.record import RunRecord, new_record

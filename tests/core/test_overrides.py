@@ -3,11 +3,11 @@ from typing import Annotated, Any
 import pytest
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from cnnlab.core.located import parse
 from cnnlab.core.overrides import apply_overrides
 from cnnlab.core.problems import problems_of
 from cnnlab.core.quantities import Positive, PositiveNumber
 from cnnlab.core.registry import Chosen, Component, Registry
+from cnnlab.core.yaml import parse
 
 PARTS = Registry("part", supplies=())
 Part = Annotated[Component, Chosen("part")]

@@ -7,10 +7,10 @@ import pytest
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from cnnlab.core.errors import ConfigError, RequestError
-from cnnlab.core.located import parse
 from cnnlab.core.problems import problems_of
 from cnnlab.core.quantities import Pair, Positive, PositiveNumber, Probability
 from cnnlab.core.registry import Chosen, Component, Registry, as_data, component
+from cnnlab.core.yaml import parse
 
 TOYS = Registry("toy", supplies=("shape", "classes"))
 Toy = Annotated[Component, Chosen("toy")]

@@ -10,8 +10,8 @@ from pydantic import TypeAdapter
 from torch import Tensor, nn
 
 from cnnlab.core.errors import ConfigError, RequestError
-from cnnlab.core.located import load, parse
 from cnnlab.core.registry import Component, component
+from cnnlab.core.yaml import load, parse
 from cnnlab.models.build import Model, build, output_shape, parameter_count, sequence
 from cnnlab.models.registry import LAYERS, Layer
 

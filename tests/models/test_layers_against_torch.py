@@ -19,8 +19,8 @@ from pydantic import TypeAdapter
 from torch import Tensor, nn
 
 from cnnlab.core.errors import RequestError
-from cnnlab.core.located import parse
 from cnnlab.core.registry import component
+from cnnlab.core.yaml import parse
 from cnnlab.models.build import parameter_count
 from cnnlab.models.catalog import LAYERS
 from cnnlab.models.registry import Layer

@@ -3,8 +3,8 @@ import torch
 
 from cnnlab.config import check_config
 from cnnlab.core.errors import RequestError
-from cnnlab.core.located import parse
 from cnnlab.core.registry import component
+from cnnlab.core.yaml import parse
 from cnnlab.data.dataset import DataPlace
 from cnnlab.data.registry import DATASETS
 from cnnlab.workflows.check import KNOWN, Checked, check, picture_of, shape_of

@@ -1,8 +1,8 @@
 import pytest
 
 from cnnlab.core.errors import RequestError
-from cnnlab.core.located import parse
 from cnnlab.core.registry import Registry, component
+from cnnlab.core.yaml import parse
 from cnnlab.workflows import listing
 from cnnlab.workflows.listing import KINDS, find, find_config, listed, listed_configs
 from cnnlab.workflows.quickstart import QUICKSTART

@@ -7,8 +7,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from cnnlab.config import read_config
-from cnnlab.core.located import Items, Table, load, parse
+from cnnlab.core.located import Items, Table
 from cnnlab.core.registry import Registry
+from cnnlab.core.yaml import load, parse
 from cnnlab.workflows.listing import KINDS, listed, listed_configs
 from cnnlab.workflows.schema import config_schema
 
