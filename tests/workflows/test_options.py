@@ -35,8 +35,8 @@ def test_options_in_words_with_those_first_that_must_be_given(entry):
     assert options_of(entry) == (
         Option("channels", "whole number > 0", None),
         Option("layers", "list of layer", None),
-        Option("kernel", "whole number or 2 × whole number", "3"),
-        Option("stride", "whole number or 2 × whole number", "[1, 2]"),
+        Option("kernel", "whole number ≥ 1 or 2 × whole number ≥ 1", "3"),
+        Option("stride", "whole number ≥ 1 or 2 × whole number ≥ 1", "[1, 2]"),
         Option("eps", "number ≥ 0", "1e-05"),
         Option("mode", "zero | none", "none"),
         Option("chance", "number ≥ 0, ≤ 1", "0.5", "of a flip"),
