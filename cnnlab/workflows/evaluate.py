@@ -65,7 +65,7 @@ class Evaluation:
 
 
 def evaluate(run: Run, options: EvaluateOptions) -> Evaluation:
-    """Evaluate a run on one part of its data; the report goes to `RUN/reports/eval-SPLIT`.
+    """Evaluate a run on one part of its data; the report goes to `RUN/reports/eval-SPLIT[-last][-flip]`.
 
     The temperature of the calibration is fitted on the validation part, and reported for the other ones.
 
@@ -88,11 +88,18 @@ def evaluate(run: Run, options: EvaluateOptions) -> Evaluation:
         groups=groups,
         note=note,
     )
-    folder = run.path / "reports" / f"eval-{options.split}"
+    folder = run.path / "reports" / _folder_name(options)
     png.save(report, folder)
     csv.save(report, folder)
     count = _log(run, options, facts) if options.split == "test" else 0
     return Evaluation(options.split, facts, groups, report, folder, count)
+
+
+def _folder_name(options: EvaluateOptions) -> str:
+    """A name for each way of evaluating, so that none replaces another's report."""
+    weights = "" if options.weights == "best" else f"-{options.weights}"
+    tta = "" if options.tta == "none" else f"-{options.tta}"
+    return f"eval-{options.split}{weights}{tta}"
 
 
 def group_names(pictures: Dataset, by: str) -> Sequence[str]:

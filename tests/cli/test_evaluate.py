@@ -101,3 +101,10 @@ def test_the_last_weights(run, cnnlab) -> None:
 def test_evaluation_gives_exactly_what_training_saw(cnnlab, no_report, change) -> None:
     trained = cnnlab("train", "tiny.yaml", change, "--json").json()
     assert cnnlab("eval", "tiny", "--json").json()["accuracy"] == trained["val_accuracy"]
+
+
+def test_no_way_of_evaluating_replaces_the_report_of_another(run, cnnlab) -> None:
+    for options in ((), ("--tta", "flip"), ("--weights", "last")):
+        assert cnnlab("eval", "tiny", *options).code == 0
+    names = {path.name for path in (run / "reports").iterdir() if path.is_dir()}
+    assert {"eval-validation", "eval-validation-flip", "eval-validation-last"} <= names
