@@ -1,0 +1,240 @@
+"""From intervals to sizes: what the central unit of a tensor sees, how far its neighbours lie, where padding begins.
+
+Unit u along an axis sees the input indices u·S − P … u·S − P + r − 1: r its size, S the effective stride (the jump), P
+the effective padding, all in input pixels; the first unit's centre is (r − 1)/2 − P. Source: Araujo, Norris & Sim 2019,
+"Computing receptive fields of convolutional neural networks", https://distill.pub/2019/computing-receptive-fields.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnlab.analysis.walk.reach import NOTHING, Reach, Tag, single
+
+_WINDOW = 32
+"""Units on each side of the central one that are looked at."""
+
+Ends = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Axis:
+    """Along one axis of the input."""
+
+    size: int
+    """r of the central unit, the widest of its channels; pixels."""
+    sizes: tuple[int, int]
+    """The least and the largest among the central units (phases of a transposed convolution differ)."""
+    channels: tuple[int, int]
+    """The least and the largest among the channels of the central unit: branches that were concatenated differ."""
+    stride: float | None
+    """S in pixels; None for a single unit, or one that sees the whole axis."""
+    padding: float | None
+    """P in pixels, likewise."""
+    shortest: int
+    """r along the shortest path, without what padding cut off."""
+    dim: int
+    """The dimension of the tensor along which the field moves over this axis; −1 where there is none, or where rows and
+    columns share it."""
+    unit: int
+    """The index of the central unit along that dimension."""
+    first: int
+    last: int
+    """The interval of the central unit, clipped to the input."""
+    inside: bool
+    """Neither end is clipped."""
+    whole: bool
+    """Every unit sees all of the axis that the network reads, however long it is."""
+    padded: float
+    """The share of units along this axis whose field touches padding, 0 … 1."""
+    density: float | None
+    """The share of the interval that is really read, 0 … 1; None where that was not asked for."""
+    unread: int | None
+    """Indices of the axis that no unit reads."""
+
+
+@dataclass(frozen=True, eq=False)
+class Boxes:
+    """The clipped field of every unit: inclusive input indices, empty ones as (0, −1)."""
+
+    rows: Ends
+    """(units, 2) along the first axis of the input."""
+    columns: Ends
+    """(units, 2) along the second."""
+
+
+def read(tag: Tag, sizes: Sequence[int]) -> tuple[Axis, ...]:
+    """What `tag` says of the central unit, for each axis of an input of `sizes` pixels."""
+    dims = [moving_dim(reach) for reach in tag.axes]
+    shared = [dim for dim in set(dims) if dim is not None and dims.count(dim) > 1]
+    if shared:
+        return _read_tokens(tag, sizes, shared[0])
+    rows = zip(tag.axes, sizes, dims, tag.because, strict=True)
+    return tuple(_read_axis(reach, size, dim, because is not None) for reach, size, dim, because in rows)
+
+
+def moving_dim(reach: Reach) -> int | None:
+    """The dimension of the tensor along which the field moves over this axis the most; None where it does not move.
+
+    Channels of a concatenation move too, by the few pixels that their branches lie apart.
+    """
+    best, most = None, 0
+    centre = np.where(reach.hull[1] > NOTHING, reach.hull[1].astype(np.int64) - reach.hull[0], np.int64(2**40))
+    for dim, count in enumerate(centre.shape):
+        if count > 1:
+            known = centre < 2**40
+            low = np.where(known, centre, 2**41).min(axis=dim)
+            high = np.where(known, centre, -(2**41)).max(axis=dim)
+            span = int((high - low)[high >= low].max(initial=0))
+            if span > most:
+                best, most = dim, span
+    return best
+
+
+def boxes(tag: Tag) -> Boxes | None:
+    """The field of every unit of a plane; None where rows and columns are no dimensions of their own (tokens)."""
+    dims = [moving_dim(reach) for reach in tag.axes]
+    if len(dims) != 2 or (dims[0] is not None and dims[0] == dims[1]):
+        return None
+    rows, columns = (_ends(reach, dim) for reach, dim in zip(tag.axes, dims, strict=True))
+    return Boxes(rows, columns)
+
+
+def _ends(reach: Reach, dim: int | None) -> Ends:
+    """(units, 2): first and last index along `dim`, all other dimensions joined."""
+    hull = _flat(reach.hull, dim).astype(np.int64)
+    ends = np.stack([-hull[0], hull[1]], axis=1)
+    ends[hull[1] <= NOTHING] = (0, -1)
+    return ends
+
+
+def _flat(array: NDArray[Any], dim: int | None) -> NDArray[Any]:
+    """(components, units): joined over every dimension but `dim`."""
+    ufunc = np.bitwise_or if array.dtype == np.uint64 else np.maximum
+    axes = tuple(axis for axis in range(1, array.ndim) if dim is None or axis != dim + 1)
+    made: NDArray[Any] = ufunc.reduce(array, axis=axes)
+    return made.reshape(len(array), -1)
+
+
+def _read_axis(reach: Reach, size: int, dim: int | None, reason: bool) -> Axis:
+    hull = _flat(reach.hull, dim).astype(np.int64)
+    first, last = -hull[0], hull[1]
+    known = last > NOTHING
+    if not known.any():
+        return _nothing(len(first))
+    distance = np.where(known, np.abs(first + last - (size - 1)), 2**40)
+    unit = int(distance.argmin())
+    low, high = max(0, unit - _WINDOW), min(len(first), unit + _WINDOW + 1)
+    interior = [u for u in range(low, high) if first[u] > 0 and last[u] < size - 1]
+    widths = [int(last[u] - first[u] + 1) for u in interior] or [int(last[unit] - first[unit] + 1)]
+    whole = reason and len({(a, b) for a, b in zip(first[known].tolist(), last[known].tolist(), strict=True)}) == 1
+    stride = None if whole or dim is None else _slope(first, unit, set(interior))
+    channels = _widths_of_channels(reach, dim, unit)
+    return Axis(
+        size=int(last[unit] - first[unit] + 1),
+        sizes=(min(widths), max(widths)),
+        channels=channels,
+        stride=stride,
+        padding=None if stride is None else unit * stride - float(first[unit]),
+        shortest=_shortest(reach, dim, unit),
+        dim=-1 if dim is None else dim,
+        unit=unit,
+        first=int(first[unit]),
+        last=int(last[unit]),
+        inside=bool(first[unit] > 0 and last[unit] < size - 1),
+        whole=whole,
+        padded=float(hull[2].mean()),
+        density=_density(reach, dim, unit, int(last[unit] - first[unit] + 1)),
+        unread=_unread(reach, size),
+    )
+
+
+def _slope(first: Ends, unit: int, interior: set[int]) -> float | None:
+    """Pixels from one unit to the next: over as many as can be, so that the phases of an upsampling average out."""
+    reach = 1
+    while unit - 2 * reach in interior and unit + 2 * reach in interior:
+        reach *= 2
+    if unit - reach in interior and unit + reach in interior:
+        return float(first[unit + reach] - first[unit - reach]) / (2 * reach)
+    for other in (unit + 1, unit - 1):
+        if other in interior and unit in interior:
+            return float(first[other] - first[unit]) / (other - unit)
+    return None
+
+
+def _widths_of_channels(reach: Reach, dim: int | None, unit: int) -> tuple[int, int]:
+    at = reach.hull if dim is None else reach.hull.take([min(unit, reach.hull.shape[dim + 1] - 1)], axis=dim + 1)
+    widths = (at[0] + at[1] + 1)[at[1] > NOTHING]
+    return (int(widths.min()), int(widths.max())) if widths.size else (0, 0)
+
+
+def _shortest(reach: Reach, dim: int | None, unit: int) -> int:
+    at = reach.short if dim is None else reach.short.take([min(unit, reach.short.shape[dim + 1] - 1)], axis=dim + 1)
+    widths = (at[0] + at[1] + 1)[at[1] > NOTHING]
+    return int(widths.min()) if widths.size else 0
+
+
+def _density(reach: Reach, dim: int | None, unit: int, width: int) -> float | None:
+    if reach.bits is None:
+        return None
+    words = _flat(reach.bits, dim)[:, unit]
+    return float(np.bitwise_count(words).sum()) / width if hasattr(np, "bitwise_count") else _ones(words) / width
+
+
+def _unread(reach: Reach, size: int) -> int | None:
+    if reach.bits is None:
+        return None
+    return size - int(_ones(_flat(reach.bits, None)[:, 0]))
+
+
+def _ones(words: NDArray[np.uint64]) -> float:
+    return float(np.unpackbits(np.ascontiguousarray(words).view(np.uint8)).sum())
+
+
+def _nothing(units: int) -> Axis:
+    return Axis(0, (0, 0), (0, 0), None, None, 0, -1, units // 2, 0, -1, True, False, 0.0, None, None)
+
+
+def _read_tokens(tag: Tag, sizes: Sequence[int], dim: int) -> tuple[Axis, ...]:
+    """Places in a row, as a transformer has them: rows and columns move along the same dimension."""
+    flat = [_flat(reach.hull, dim).astype(np.int64) for reach in tag.axes]
+    count = max(hull.shape[1] for hull in flat)
+    flat = [np.broadcast_to(hull, (3, count)) for hull in flat]
+    distance = np.zeros(count)
+    for hull, size in zip(flat, sizes, strict=True):
+        distance += np.where(hull[1] > NOTHING, np.abs(hull[1] - hull[0] - (size - 1)), 2**40)
+    unit = int(distance.argmin())
+    made = []
+    for reach, hull, size, because in zip(tag.axes, flat, sizes, tag.because, strict=True):
+        first, last = -hull[0], hull[1]
+        whole = because is not None and single(reach) is not None
+        places = np.unique(first[(first > 0) & (last < size - 1) & (last > NOTHING)])
+        steps = np.diff(places)
+        stride = float(np.median(steps)) if len(steps) and not whole else None
+        everywhere = np.unique(first[last > NOTHING])
+        number = int(np.searchsorted(everywhere, first[unit]))
+        width = int(last[unit] - first[unit] + 1)
+        along = dim if reach.hull.shape[dim + 1] > 1 else None
+        made.append(
+            Axis(
+                size=width,
+                sizes=(width, width),
+                channels=(width, width),
+                stride=stride,
+                padding=None if stride is None else number * stride - float(first[unit]),
+                shortest=_shortest(reach, along, unit),
+                dim=-1,
+                unit=unit,
+                first=int(first[unit]),
+                last=int(last[unit]),
+                inside=bool(first[unit] > 0 and last[unit] < size - 1),
+                whole=whole,
+                padded=float(hull[2].mean()),
+                density=_density(reach, along, unit if along is not None else 0, width),
+                unread=_unread(reach, size),
+            )
+        )
+    return tuple(made)

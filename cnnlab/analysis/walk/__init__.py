@@ -1,0 +1,1 @@
+"""One forward pass of any network without values, each tensor carrying what it depends on."""

@@ -1,0 +1,131 @@
+"""Operations with a window: convolution, pooling, interpolation, and windows as columns."""
+
+from typing import Any
+
+from cnnlab.analysis.walk import taps
+from cnnlab.analysis.walk.call import Call, Transfer
+from cnnlab.analysis.walk.movement import permuted, reshaped
+from cnnlab.analysis.walk.reach import Array, Move, Tag, chosen_channels, joined, slid
+from cnnlab.core.arithmetic import output_size
+
+
+def _numbers(value: Any, count: int, default: int = 0) -> list[int]:
+    """An option of a window for each of `count` dimensions; torch lets one number stand for all."""
+    values = [value] if isinstance(value, int) else list(value or [default])
+    return values * count if len(values) == 1 else values
+
+
+def _convolution(call: Call) -> Tag | None:
+    tag, weight = call.tag("input"), call["weight"]
+    others = joined([call.tag("weight"), call.tag("bias")])
+    made = None
+    if tag is not None:
+        rank = call["input"].dim()
+        first = rank - (weight.dim() - 2)
+        spatial, outputs = range(first, rank), call.output.shape[first - 1]
+        options = [_numbers(call[name], len(spatial)) for name in ("stride", "padding", "dilation")]
+        table = taps.transposed if call["transposed"] else taps.window
+        made = tag.each(lambda axis: chosen_channels(axis, first - 1, call["groups"], outputs))
+        for place, dim in enumerate(spatial):
+            size, out = call["input"].shape[dim], call.output.shape[dim]
+            stride, padding, dilation = (option[place] for option in options)
+            rows = table(size, out, weight.shape[2 + place], stride, padding, dilation)
+            made = slid(made, dim, rows, size)
+    if others is not None:
+        made = joined([made, others.melted(call.output.dim())])
+    return made
+
+
+def _pool(call: Call) -> Tag | None:
+    tag, tensor = call.tag("self"), call["self"]
+    if tag is None:
+        return None
+    count = 1 if "1d" in call.name else 2 if "2d" in call.name else 3
+    kernel = _numbers(call["kernel_size"], count)
+    stride = _numbers(call.get("stride") or kernel, count)
+    padding, dilation = _numbers(call["padding"], count), _numbers(call.get("dilation", 1), count)
+    for place in range(count):
+        dim = tensor.dim() - count + place
+        size, out = tensor.shape[dim], call.output.shape[dim]
+        rows = taps.window(size, out, kernel[place], stride[place], padding[place], dilation[place])
+        tag = slid(tag, dim, rows, size)
+    return tag
+
+
+def _adaptive_pool(call: Call) -> Tag | None:
+    tag, tensor = call.tag("self"), call["self"]
+    if tag is None:
+        return None
+    count = 1 if "1d" in call.name else 2 if "2d" in call.name else 3
+    for dim in range(tensor.dim() - count, tensor.dim()):
+        size, out = tensor.shape[dim], call.output.shape[dim]
+        rows = taps.adaptive(size, out)
+        tag = slid(tag, dim, rows, size)
+    return tag
+
+
+_MODES = {"nearest_exact": "nearest-exact", "nearest": "nearest", "linear": "linear", "cubic": "cubic"}
+
+
+def _interpolate(call: Call) -> Tag | None:
+    name = "self" if "self" in call.arguments else "input"
+    tag, tensor = call.tag(name), call[name]
+    if tag is None:
+        return None
+    mode = next(mode for word, mode in _MODES.items() if word in call.name)
+    count = tensor.dim() - 2
+    listed = list(call.get("scale_factors") or [])
+    single = ["scales"] if count == 1 else ["scales_d", "scales_h", "scales_w"][-count:]
+    factors = listed or [call.get(name) for name in single]
+    for place in range(count):
+        dim = 2 + place
+        size, out = tensor.shape[dim], call.output.shape[dim]
+        corners = bool(call.get("align_corners", False))
+        rows = taps.interpolated(size, out, mode, corners, factors[place], call.name.endswith("_aa"))
+        tag = slid(tag, dim, rows, size)
+    return tag
+
+
+def _im2col(call: Call) -> Tag | None:
+    """`F.unfold`: windows as columns, (n, c, h, w) → (n, c·kh·kw, places)."""
+    tag, tensor = call.tag("self"), call["self"]
+    if tag is None:
+        return None
+    names = ("kernel_size", "stride", "padding", "dilation")
+    kernel, stride, padding, dilation = (_numbers(call[name], 2) for name in names)
+    shape: list[int] = list(tensor.shape[:2])
+    for place in (0, 1):
+        size, dim = tensor.shape[2 + place], 2 + 2 * place  # the first of the two is two dimensions by then
+        out = output_size(size, kernel[place], stride=stride[place], padding=padding[place], dilation=dilation[place])
+        table = taps.window(size, out, kernel[place], stride[place], padding[place], dilation[place])
+        tag = slid(tag, dim, table.T.reshape(-1, 1), size)
+        tag = tag.moved(_parted(dim, kernel[place], out))
+        shape += [kernel[place], out]
+    order = (0, 1, 2, 4, 3, 5)
+    target = tuple(call.output.shape)
+    return tag.moved(permuted(order)).moved(reshaped([shape[place] for place in order], target))
+
+
+def _parted(dim: int, taps_: int, places: int) -> Move:
+    """Dimension `dim` as (taps, places)."""
+
+    def move(array: Array) -> Array:
+        parts = (1, 1) if array.shape[dim + 1] == 1 and taps_ * places > 1 else (taps_, places)
+        return array.reshape(*array.shape[: dim + 1], *parts, *array.shape[dim + 2 :])
+
+    return move
+
+
+WINDOWS: dict[str, Transfer] = {
+    "convolution": _convolution, "_convolution": _convolution, "convolution_overrideable": _convolution,
+    "mkldnn_convolution": _convolution, "cudnn_convolution": _convolution, "miopen_convolution": _convolution,
+    **{f"{kind}_pool{n}d": _pool for kind in ("max", "avg") for n in (1, 2, 3)},
+    **{f"max_pool{n}d_with_indices": _pool for n in (1, 2, 3)},
+    **{f"{kind}adaptive_{what}_pool{n}d": _adaptive_pool for kind in ("", "_") for what in ("avg", "max")
+       for n in (1, 2, 3)},
+    **{f"upsample_{mode}": _interpolate for mode in (
+        "nearest1d", "nearest2d", "nearest3d", "linear1d", "bilinear2d", "trilinear3d", "bicubic2d")},
+    **{f"_upsample_{mode}": _interpolate for mode in (
+        "nearest_exact1d", "nearest_exact2d", "nearest_exact3d", "bilinear2d_aa", "bicubic2d_aa")},
+    "im2col": _im2col,
+}  # fmt: skip
