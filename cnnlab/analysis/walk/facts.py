@@ -43,6 +43,8 @@ class Output:
     """The batch included."""
     inputs: tuple[tuple[int, ...], ...]
     """The shapes of the tensors that came in."""
+    seen: tuple[Tag, ...]
+    """The tags of those that depend on the picture."""
     tag: Tag | None
     began: int
     ended: int

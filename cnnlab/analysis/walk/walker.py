@@ -8,6 +8,7 @@ have it: each operation says itself what its result depends on, whoever called i
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Any, final
 
 import torch
@@ -78,6 +79,17 @@ def walked(model: nn.Module, shape: Sequence[int], **options: Any) -> Walk:
     return real if len(real.operations) > len(found.operations) or real.failure is None else found
 
 
+@dataclass(frozen=True, eq=False)
+class _Frame:
+    """A module that runs: where its operations begin, and what came in."""
+
+    layer: str
+    module: nn.Module
+    began: int
+    inputs: tuple[tuple[int, ...], ...]
+    seen: tuple[Tag, ...]
+
+
 @final
 class _Tracer(TorchDispatchMode):
     """Follows one forward pass."""
@@ -93,7 +105,7 @@ class _Tracer(TorchDispatchMode):
         self.operations: list[Operation] = []
         self.unknown: dict[tuple[str, str], None] = {}
         self.swallowed: dict[tuple[str, str], None] = {}
-        self.stack: list[tuple[str, nn.Module, int, tuple[tuple[int, ...], ...]]] = []
+        self.stack: list[_Frame] = []
         self.calls: dict[str, int] = {}
         self.leaves: set[str] = set()
         self.memory = _Memory()
@@ -112,9 +124,11 @@ class _Tracer(TorchDispatchMode):
                     functional_call(self.model, state, (image,))
             except (*FAILURES, _BudgetError) as error:
                 over_budget = isinstance(error, _BudgetError)
-                layer, module, _, inputs = self.stack[-1] if self.stack else ("", self.model, 0, ())
+                frame = self.stack[-1] if self.stack else _Frame("", self.model, 0, (), ())
                 message = str(error).strip().split("\n", 1)[0]
-                failure = Failure(layer, type(module).__name__, message or type(error).__name__, inputs)
+                failure = Failure(
+                    frame.layer, type(frame.module).__name__, message or type(error).__name__, frame.inputs
+                )
         return Walk(
             self.shape,
             tuple(self.outputs),
@@ -171,14 +185,16 @@ class _Tracer(TorchDispatchMode):
 
     def _entering(self, name: str) -> Callable[..., None]:
         def hook(module: nn.Module, args: Any, kwargs: Any) -> None:
-            shapes = tuple(tuple(leaf.shape) for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor))
-            self.stack.append((name, module, len(self.operations), shapes))
+            tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
+            tags = tuple(tag for tag in map(self.store.tag, tensors) if tag is not None)
+            shapes = tuple(tuple(tensor.shape) for tensor in tensors)
+            self.stack.append(_Frame(name, module, len(self.operations), shapes, tags))
 
         return hook
 
     def _leaving(self, name: str) -> Callable[..., None]:
         def hook(module: nn.Module, args: Any, output: Any) -> None:
-            _, _, began, inputs = self.stack.pop()
+            frame = self.stack.pop()
             self.calls[name] = self.calls.get(name, 0) + 1
             for part, tensor in parts_of(output):
                 self.outputs.append(
@@ -190,9 +206,10 @@ class _Tracer(TorchDispatchMode):
                         depth=name.count(".") + 1 if name else 0,
                         leaf=name in self.leaves,
                         shape=tuple(tensor.shape),
-                        inputs=inputs,
+                        inputs=frame.inputs,
+                        seen=frame.seen,
                         tag=self.store.tag(tensor),
-                        began=began,
+                        began=frame.began,
                         ended=len(self.operations),
                     )
                 )
@@ -202,7 +219,7 @@ class _Tracer(TorchDispatchMode):
     @property
     def layer(self) -> str:
         """The innermost module that runs now."""
-        return self.stack[-1][0] if self.stack else ""
+        return self.stack[-1].layer if self.stack else ""
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
