@@ -1,0 +1,67 @@
+"""What autograd keeps for the backward pass, layer by layer, found on meta tensors: nothing is computed.
+
+Source: `torch.autograd.graph.saved_tensors_hooks`, which sees every tensor that an operation keeps.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from cnnlab.analysis.walk.walker import FAILURES
+
+
+def training_memory(model: nn.Module, shape: Sequence[int], *, pictures: int = 2) -> dict[str, int] | None:
+    """Bytes that each layer keeps for one picture of `shape` (channels, *spatial) in training; views count once.
+
+    Parameters are left out: they exist anyway. None for a network that cannot be run without values in training mode.
+    """
+    state = {
+        name: torch.empty_like(tensor.detach(), device="meta").requires_grad_(tensor.requires_grad)
+        for name, tensor in [*model.named_parameters(), *model.named_buffers()]
+    }
+    known = {tensor.untyped_storage()._cdata for tensor in state.values()}
+    kept: dict[int, tuple[str, int]] = {}
+    stack: list[str] = []
+    alive: list[Tensor] = []  # a storage that went could have its number given to another
+
+    def pack(tensor: Tensor) -> Tensor:
+        key = tensor.untyped_storage()._cdata
+        if key not in known and key not in kept:
+            kept[key] = (stack[-1] if stack else "", tensor.untyped_storage().nbytes())
+            alive.append(tensor)
+        return tensor
+
+    handles = [handle for name, module in model.named_modules() for handle in _watched(name, module, stack)]
+    modes = [(module, module.training) for module in model.modules()]
+    like = next((p for p in model.parameters() if p.is_floating_point()), torch.empty(0))
+    batch = torch.empty(pictures, *shape, dtype=like.dtype, device="meta")
+    try:
+        model.train()
+        with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            functional_call(model, state, (batch,))
+    except FAILURES:
+        return None
+    finally:
+        for handle in handles:
+            handle.remove()
+        for module, training in modes:
+            module.training = training
+    found: dict[str, int] = {}
+    for layer, count in kept.values():
+        found[layer] = found.get(layer, 0) + count // pictures
+    return found
+
+
+def _watched(name: str, module: nn.Module, stack: list[str]) -> list[Any]:
+    """Hooks that keep `stack` at the innermost module that runs."""
+
+    def enter(*_: Any) -> None:
+        stack.append(name)
+
+    def leave(*_: Any) -> None:
+        stack.pop()
+
+    return [module.register_forward_pre_hook(enter), module.register_forward_hook(leave)]
