@@ -1,0 +1,84 @@
+"""FullGrad: the score taken apart into what the pixels and what every bias of the network adds to it."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from cnnlab.analysis.attribution.maps import upsampled
+from cnnlab.analysis.attribution.passes import checked_logits, fitted, score_gradients, single_precision, undisturbed
+from cnnlab.analysis.attribution.steps import Steps
+from cnnlab.analysis.attribution.target import Target
+
+Scaling: TypeAlias = Literal["layer", "channel"]
+
+
+@dataclass(frozen=True, eq=False)
+class FullGradient:
+    """The map, and whether the parts add up to the score."""
+
+    maps: Float[Tensor, "n t h w"]
+    delta: Float[Tensor, "n t"]
+    """Sum of all parts less the score: 0 for a network that is linear between its ReLUs."""
+    biases: int
+    """Modules with a bias, explicit or of a normalisation."""
+
+
+def full_gradient(
+    model: nn.Module, images: Float[Tensor, "n c h w"], target: Target, *, scaling: Scaling = "layer"
+) -> Steps[FullGradient]:
+    """ψ(x · ∂S/∂x) + Σ_l Σ_c ψ(b_l,c · ∂S/∂z_l,c). Srinivas and Fleuret 2019, arXiv:1905.00780, equations 3 and 8.
+
+    z_l is a layer's output and b_l what the layer gives for zeros: the bias of a convolution, β − μγ/√(σ² + ε) of a
+    batch normalisation. ψ is the absolute value, brought to 0 … 1 over a picture's whole layer (`channel`: over each
+    channel by itself, as pytorch-grad-cam does), and grown to the picture's size. Biases behind the feature maps have
+    no place and count in `delta` alone.
+    """
+    layers: list[tuple[Tensor, Tensor]] = []
+
+    def hook(module: nn.Module, inputs: tuple[object, ...], output: object) -> Tensor | None:
+        if not isinstance(output, Tensor) or not output.requires_grad or not isinstance(inputs[0], Tensor):
+            return None
+        with torch.no_grad():
+            bias: object = module.forward(torch.zeros_like(inputs[0][:1]))
+        if not isinstance(bias, Tensor) or bias.shape[1:] != output.shape[1:] or not bool(bias.any()):
+            return None
+        layers.append((output, bias))
+        return output.clone()
+
+    with ExitStack() as hooks, undisturbed(model):
+        for module in model.modules():
+            if next(module.children(), None) is None and next(iter(module.parameters()), None) is not None:
+                hooks.callback(module.register_forward_hook(hook).remove)
+        pixels = fitted(model, images).detach().clone().requires_grad_()
+        logits = checked_logits(model(pixels.clone()), target)
+        scores = target.scores(logits, torch.arange(len(images)))
+        # a bias of a branch that does not lead to the score adds nothing
+        found = score_gradients(scores, [pixels, *(output for output, _ in layers)], "the pictures", needed=1)
+    yield 1 + target.count
+    size = (images.shape[2], images.shape[3])
+    values = [found[0] * single_precision(pixels.detach())[:, None]]
+    values += [slope * single_precision(bias)[:, None] for slope, (_, bias) in zip(found[1:], layers, strict=True)]
+    parts = sum((value.flatten(2).sum(2) for value in values), torch.zeros_like(scores))
+    maps = torch.zeros(*scores.shape, *size, dtype=values[0].dtype, device=values[0].device)
+    for value in values:
+        if value.dim() == 5:
+            maps = maps + upsampled(_SCALINGS[scaling](value.abs()), size).sum(2)
+    return FullGradient(maps, (parts - scores).detach(), len(layers))
+
+
+def _by_layer(values: Tensor) -> Tensor:
+    low, high = values.amin((2, 3, 4), keepdim=True), values.amax((2, 3, 4), keepdim=True)
+    return (values - low) / (high - low).where(high > low, 1)
+
+
+def _by_channel(values: Tensor) -> Tensor:
+    shifted = values - values.amin((3, 4), keepdim=True)
+    return shifted / (1e-7 + shifted.amax((3, 4), keepdim=True))
+
+
+_SCALINGS: dict[Scaling, Callable[[Tensor], Tensor]] = {"layer": _by_layer, "channel": _by_channel}

@@ -1,0 +1,122 @@
+"""One pass through a network that is left as it was: modes, flags, gradients and hooks."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from cnnlab.analysis.attribution.target import Target, check_classes
+from cnnlab.core.errors import RequestError
+
+
+@contextmanager
+def undisturbed(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode, parameters that ask for no gradient, and autograd on; all as before afterwards.
+
+    Parameters without `requires_grad` keep the part of the network in front of a cut free of autograd, and no gradient
+    of theirs is worked out; nobody's `.grad` is touched.
+    """
+    modes = [(module, module.training) for module in model.modules()]
+    learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    try:
+        model.eval()
+        for parameter in learned:
+            parameter.requires_grad_(False)
+        with torch.inference_mode(False), torch.enable_grad():
+            yield
+    finally:
+        for parameter in learned:
+            parameter.requires_grad_(True)
+        for module, mode in modes:
+            module.training = mode
+
+
+def fitted(model: nn.Module, images: Tensor) -> Tensor:
+    """`images` on the network's device and in its floating-point type."""
+    if images.is_inference():
+        images = images.clone()
+    state = next((p for p in [*model.parameters(), *model.buffers()] if p.is_floating_point()), None)
+    return images if state is None else images.to(state.device, state.dtype)
+
+
+def single_precision(tensor: Tensor) -> Tensor:
+    """float32 for half and bfloat16, in which sums over channels lose digits; float64 stays."""
+    return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
+
+
+def checked_logits(output: object, target: Target | None = None) -> Float[Tensor, "b k"]:
+    """What the network put out, as logits (b, classes) of at least single precision.
+
+    Raises: RequestError where it is something else, or has not the classes of `target`.
+    """
+    if not isinstance(output, Tensor):
+        raise RequestError(f"the network puts out {type(output).__name__}; expected a tensor of logits (n, classes)")
+    if not output.is_floating_point():
+        raise RequestError(
+            f"the network puts out {output.dtype} {tuple(output.shape)}, which has no gradient (an argmax?); "
+            "expected logits (n, classes) of floating-point numbers"
+        )
+    if output.dim() != 2:
+        raise RequestError(f"the network puts out {tuple(output.shape)}; expected logits (n, classes)")
+    if target is not None:
+        check_classes(target, output.shape[1])
+    return single_precision(output)
+
+
+def logits_of(model: nn.Module, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
+    """One forward pass without gradients, in evaluation mode."""
+    with undisturbed(model), torch.no_grad():
+        return checked_logits(model(fitted(model, images)))
+
+
+def input_gradients(
+    model: nn.Module,
+    images: Float[Tensor, "b c h w"],
+    target: Target,
+    rows: Int64[Tensor, "b"],
+    *,
+    within: AbstractContextManager[object] | None = None,
+) -> tuple[Float[Tensor, "b t"], Float[Tensor, "b t c h w"]]:
+    """Scores and their gradients at the pictures: one forward pass and t backward passes.
+
+    The forward pass runs inside the context `within`, which may change what a function's gradient is.
+
+    Raises: RequestError where a score has no gradient at the picture.
+    """
+    with undisturbed(model):
+        pixels = fitted(model, images).detach().clone().requires_grad_()
+        with within or nullcontext():
+            logits = checked_logits(model(pixels.clone()), target)
+        scores = target.scores(logits, rows)
+        (gradients,) = score_gradients(scores, [pixels], "the pictures")
+    return scores.detach(), gradients
+
+
+def score_gradients(
+    scores: Float[Tensor, "b t"], at: list[Tensor], place: str, *, keep: bool = False, needed: int | None = None
+) -> list[Tensor]:
+    """The gradient (b, t, …) of each of t scores at each tensor of `at`, by t backward passes.
+
+    The graph goes unless `keep`. A tensor that a score does not depend on has gradient 0 if it is not one of the first
+    `needed` (None: all).
+
+    Raises: RequestError where a score does not depend on `at` in a way that can be differentiated.
+    """
+    if not scores.requires_grad:
+        raise RequestError(
+            f"the network's output has no gradient at {place}: it computes under torch.no_grad(), detaches, or "
+            "rounds on the way; methods without gradients (eigencam, scorecam, occlusion, rise) still work"
+        )
+    columns: list[tuple[Tensor | None, ...]] = []
+    for column in range(scores.shape[1]):
+        last = column == scores.shape[1] - 1 and not keep
+        columns.append(torch.autograd.grad(scores[:, column].sum(), at, retain_graph=not last, allow_unused=True))
+    stacked = []
+    for index, (tensor, parts) in enumerate(zip(at, zip(*columns, strict=True), strict=True)):
+        if any(part is None for part in parts) and (needed is None or index < needed):
+            raise RequestError(f"the score does not depend on {place}; choose a layer that leads to the logits")
+        whole = [torch.zeros_like(tensor) if part is None else part for part in parts]
+        stacked.append(torch.stack([single_precision(part) for part in whole], 1))
+    return stacked

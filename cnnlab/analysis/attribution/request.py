@@ -1,0 +1,74 @@
+"""A request for attributions, checked, with its layers and targets found."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Literal, TypeAlias
+
+from torch import Tensor, nn
+
+from cnnlab.analysis.attribution.head import Head
+from cnnlab.analysis.attribution.layers import LayerChoice, choose_layer
+from cnnlab.analysis.attribution.methods import Method, uses_layer
+from cnnlab.analysis.attribution.options import Options
+from cnnlab.analysis.attribution.piece import Batch
+from cnnlab.analysis.attribution.target import ScoreFunction, target_of
+from cnnlab.core.errors import RequestError
+
+Layers: TypeAlias = Literal["auto"] | Sequence[str] | LayerChoice
+Smooth: TypeAlias = Literal["aug", "eigen"] | None
+Targets: TypeAlias = Tensor | Sequence[int] | ScoreFunction
+
+
+def request(
+    model: nn.Module,
+    images: Tensor,
+    targets: Targets,
+    methods: Sequence[Method],
+    layers: Layers,
+    smooth: Smooth,
+    options: Options | None,
+    max_batch: int,
+    seed: int,
+) -> Batch:
+    """The whole request as one batch, checked, with its layers found."""
+    if not images.is_floating_point():
+        raise RequestError(
+            f"the pictures are {images.dtype}; expected floating-point numbers, normalised as in training"
+        )
+    if len(images) < 1:
+        raise RequestError("there are no pictures; expected at least one")
+    if max_batch < 1:
+        raise RequestError(f"max_batch: is {max_batch}, expected 1 or more")
+    shape = (images.shape[1], images.shape[2], images.shape[3])
+    names: tuple[str, ...] = ()
+    heads: dict[str, Head] = {}
+    if any(uses_layer(method) for method in methods):
+        needs_head = any(method.name in ("cam", "ablationcam", "reciprocam") for method in methods)
+        if isinstance(layers, LayerChoice):
+            choices = [layers]
+        elif isinstance(layers, str):
+            # a name by itself would be read as a list of letters
+            choices = [choose_layer(model, shape, layer=None if layers == "auto" else layers)]
+        elif needs_head:
+            choices = [choose_layer(model, shape, layer=name) for name in layers]
+        else:
+            choices = []
+        names = tuple(choice.name for choice in choices) or tuple(dict.fromkeys(layers))  # type: ignore[arg-type]
+        heads = {choice.name: choice.head for choice in choices}
+        if not names:
+            raise RequestError("layers: there are none; expected names of layers, or 'auto'")
+    target = target_of(targets, len(images))
+    return Batch(
+        model, images, target, names, heads, smooth == "eigen", options or Options(), max_batch, seed
+    )  # fmt: skip
+
+
+def batches(whole: Batch) -> Iterator[Batch]:
+    """The request in parts of at most `max_batch` pictures."""
+    baseline = whole.options.baseline
+    for start in range(0, len(whole.images), whole.max_batch):
+        part = slice(start, start + whole.max_batch)
+        options = whole.options
+        if baseline is not None and baseline.dim() == 4 and len(baseline) == len(whole.images):
+            options = replace(options, baseline=baseline[part])
+        yield replace(whole, images=whole.images[part], target=whole.target.part(part), options=options)

@@ -1,0 +1,101 @@
+"""The tail of a network: what lies between one layer's output and the logits, run on feature maps of one's own."""
+
+from dataclasses import dataclass, replace
+from functools import partial
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from cnnlab.analysis.attribution.passes import checked_logits, fitted, undisturbed
+from cnnlab.core.errors import RequestError
+
+CLOSED_TOLERANCE = 1e-4
+"""Of the largest logit: how far the tail's answer may be from the network's for the two to be called equal."""
+
+
+@dataclass(frozen=True, eq=False)
+class Tail:
+    """The network after its layer `layer`, for pictures `images`."""
+
+    model: nn.Module
+    layer: str
+    calls: int
+    """How often the layer runs in one pass; the last output is the one that is replaced."""
+    images: Float[Tensor, "n c h w"]
+    stem: Float[Tensor, "1 c h w"] | None
+    """One picture that stands in for all in front of the layer, where nothing leads around it; None otherwise."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether the logits depend on the pictures through the layer's output alone."""
+        return self.stem is not None
+
+
+def tail_logits(tail: Tail, maps: Float[Tensor, "b k h w"], rows: Int64[Tensor, "b"]) -> Float[Tensor, "b classes"]:
+    """The logits when the layer puts out `maps`, row i of which belongs to picture `rows[i]`; without gradients.
+
+    Behind a closed tail one picture goes through the layers in front, and `b` maps through those after it; otherwise
+    as many pictures as maps go through all of it.
+    """
+    calls = 0
+
+    def put_in(module: nn.Module, inputs: object, output: Tensor) -> Tensor | None:
+        nonlocal calls
+        calls += 1
+        # a copy: an in-place layer must not change the caller's maps
+        return maps.to(output.device, output.dtype, copy=True) if calls == tail.calls else None
+
+    pictures = tail.images[rows.to(tail.images.device)] if tail.stem is None else tail.stem
+    handle = tail.model.get_submodule(tail.layer).register_forward_hook(put_in)
+    try:
+        with undisturbed(tail.model), torch.no_grad():
+            return checked_logits(_forward(tail.model)(fitted(tail.model, pictures)))
+    finally:
+        handle.remove()
+
+
+def tail_of(
+    model: nn.Module,
+    layer: str,
+    images: Float[Tensor, "n c h w"],
+    *,
+    calls: int,
+    maps: Float[Tensor, "n k h2 w2"],
+    logits: Float[Tensor, "n classes"],
+) -> Tail:
+    """The tail after `layer`, whose output for `images` is `maps`, found closed or not by one pass.
+
+    Closed means: with noise for a picture and the layer's own output put in, the logits are those of the pictures.
+    """
+    tail = Tail(model, layer, calls, images, None)
+    closed = replace(tail, stem=noise_for(images))
+    try:
+        found = tail_logits(closed, maps, torch.arange(len(images)))
+    except (RuntimeError, ValueError, IndexError, RequestError):
+        # one picture in front and n maps behind do not fit together: something leads around the layer
+        return tail
+    if found.shape != logits.shape:
+        return tail
+    state = next(iter(model.parameters()), logits)
+    tolerance = max(CLOSED_TOLERANCE, 4 * torch.finfo(state.dtype).eps) * float(logits.abs().max())
+    return closed if float((found - logits).abs().max()) <= tolerance else tail
+
+
+def noise_for(images: Float[Tensor, "n c h w"]) -> Float[Tensor, "1 c h w"]:
+    """The picture that stands in for others in front of a closed tail: noise, always the same."""
+    return torch.randn(1, *images.shape[1:], generator=torch.Generator().manual_seed(0))
+
+
+def _forward(model: nn.Module) -> "partial[object] | nn.Module":
+    """The network, in single precision where its parameters are in half: three digits would hide what is compared."""
+    state = dict(model.named_parameters()) | dict(model.named_buffers())
+    half = any(tensor.dtype in (torch.float16, torch.bfloat16) for tensor in state.values())
+    if not half:
+        return model
+    return partial(_in_single, model, {n: t.float() if t.is_floating_point() else t for n, t in state.items()})
+
+
+def _in_single(model: nn.Module, state: dict[str, Tensor], images: Tensor) -> object:
+    return functional_call(model, state, (images.float(),))

@@ -1,0 +1,174 @@
+"""What each module of a network puts out on one run: names, shapes, and which tensors come out of an activation."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from cnnlab.analysis.attribution.activation_functions import ACTIVATIONS
+from cnnlab.analysis.attribution.passes import checked_logits, fitted, undisturbed
+
+
+@dataclass(frozen=True)
+class FeatureMap:
+    """A tensor (n, channels, height, width) of the run, and the modules that put it out."""
+
+    names: tuple[str, ...]
+    """Innermost first: an activation, the block that ends with it, the stage that ends with the block."""
+    channels: int
+    height: int
+    width: int
+    activated: bool
+    """Whether it comes out of an activation function, or puts such outputs side by side."""
+    learned: bool
+    """Whether the module that made it has parameters: a pool, a dropout or a padding has none."""
+    source: int | None
+    """Which earlier feature map that module took in, where it is one of the list."""
+    reused: frozenset[str]
+    """Those of `names` whose module ran again later, so that this is not its last output."""
+
+    @property
+    def spatial(self) -> bool:
+        """Whether it has more than one position."""
+        return self.height * self.width > 1
+
+    @property
+    def size(self) -> str:
+        """`64 x 8 x 8`."""
+        return f"{self.channels} x {self.height} x {self.width}"
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The feature maps of one run in the order in which they were made, and every module that ran."""
+
+    maps: tuple[FeatureMap, ...]
+    shapes: dict[str, tuple[int, ...] | None]
+    """Shape of each module's last output, in the order of the first; None where that is no tensor."""
+    classes: int
+
+
+def trace(model: nn.Module, images: Float[Tensor, "n c h w"]) -> Trace:
+    """Run `model` once in evaluation mode, without gradients, and note what its modules put out.
+
+    Raises: RequestError where the output is no logits.
+    """
+    watch = _Watch()
+    handles = [
+        module.register_forward_hook(watch.hook(name)) for name, module in model.named_modules() if name
+    ]  # fmt: skip
+    try:
+        with undisturbed(model), torch.no_grad(), _Activations(watch):
+            classes = checked_logits(model(fitted(model, images))).shape[1]
+    finally:
+        for handle in handles:
+            handle.remove()
+    return Trace(watch.maps(), watch.shapes, classes)
+
+
+Key = tuple[int, int]
+
+
+def _key(tensor: Tensor) -> Key:
+    # An in-place function gives the same tensor back with the next version.
+    return id(tensor), tensor._version
+
+
+@dataclass
+class _Found:
+    names: list[str]
+    shape: tuple[int, ...]
+    learned: bool
+    source: Key | None
+
+
+class _Watch:
+    """What the hooks of one run write down."""
+
+    def __init__(self) -> None:
+        self.found: dict[Key, _Found] = {}
+        self.activated: set[Key] = set()
+        self.shapes: dict[str, tuple[int, ...] | None] = {}
+        self.last: dict[str, Key] = {}
+        self.inputs: dict[str, Key] = {}
+        self.alive: list[Tensor] = []
+        """So that no tensor's id is given to another during the run."""
+
+    def hook(self, name: str) -> Callable[[nn.Module, tuple[object, ...], object], None]:
+        def note(module: nn.Module, inputs: tuple[object, ...], output: object) -> None:
+            self.shapes[name] = tuple(output.shape) if isinstance(output, Tensor) else None
+            if not isinstance(output, Tensor) or output.dim() != 4:
+                return
+            self.alive.append(output)
+            key = _key(output)
+            self.last[name] = key
+            taken = inputs[0] if inputs and isinstance(inputs[0], Tensor) else None
+            if key in self.found:
+                self.found[key].names.append(name)
+                return
+            learned = next(iter(module.parameters()), None) is not None
+            self.found[key] = _Found([name], tuple(output.shape), learned, None if taken is None else _key(taken))
+            if taken is not None and taken is not output and not learned and _is_own_activation(module, taken, output):
+                self.activated.add(key)
+
+        return note
+
+    def maps(self) -> tuple[FeatureMap, ...]:
+        places = {key: index for index, key in enumerate(self.found)}
+        return tuple(
+            FeatureMap(
+                names=tuple(found.names),
+                channels=found.shape[1],
+                height=found.shape[2],
+                width=found.shape[3],
+                activated=key in self.activated,
+                learned=found.learned,
+                source=None if found.source is None else places.get(found.source),
+                reused=frozenset(name for name in found.names if self.last[name] != key),
+            )
+            for key, found in self.found.items()
+        )
+
+
+def _is_own_activation(module: nn.Module, taken: Tensor, output: Tensor) -> bool:
+    """Whether a module without parameters works element by element, as an activation that a user wrote does.
+
+    Tried on the same values in another order of places: a pool or a padding gives something else.
+    """
+    if next(iter(module.children()), None) is not None or taken.shape != output.shape or bool((taken == output).all()):
+        return False
+    turned: object = module.forward(taken.flip((2, 3)))
+    return isinstance(turned, Tensor) and torch.equal(turned.flip((2, 3)), output) and not _is_scaling(taken, output)
+
+
+def _is_scaling(taken: Tensor, output: Tensor) -> bool:
+    """Whether each channel is only scaled and shifted, as by a normalisation with fixed numbers."""
+    x, y = taken.detach().double().transpose(0, 1).flatten(1), output.detach().double().transpose(0, 1).flatten(1)
+    x, y = x - x.mean(1, keepdim=True), y - y.mean(1, keepdim=True)
+    slope = (x * y).sum(1, keepdim=True) / (x * x).sum(1, keepdim=True).clamp(min=1e-30)
+    return bool(((y - slope * x).abs().amax(1) <= 1e-4 * y.abs().amax(1)).all())
+
+
+class _Activations(TorchFunctionMode):
+    """Tells `watch` which tensors come out of activation functions."""
+
+    def __init__(self, watch: _Watch) -> None:
+        super().__init__()
+        self.watch = watch
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Run `func`, and note its output if it is an activation."""
+        output = func(*args, **(kwargs or {}))
+        if isinstance(output, Tensor) and (func in ACTIVATIONS or self._joins_activated(func, args)):
+            self.watch.alive.append(output)
+            self.watch.activated.add(_key(output))
+        return output
+
+    def _joins_activated(self, func: Any, args: Any) -> bool:
+        if func not in (torch.cat, torch.concat, torch.concatenate) or not args:
+            return False
+        return all(isinstance(part, Tensor) and _key(part) in self.watch.activated for part in args[0])
