@@ -39,6 +39,8 @@ class LayerCost:
     """What backward needs of it, in float32, for one picture in training; None where that was not asked for."""
     formula: tuple[str, ...]
     """The output-size formula with its numbers, one for each axis; empty for a layer without a window."""
+    weights: int | None
+    """Of a convolution, without its biases."""
     dense_weights: int | None
     """Of a fully connected layer between the same shapes; None for layers that are no convolution."""
     local_weights: int | None
@@ -95,7 +97,7 @@ def _row(output: Output, module: nn.Module, walk: Walk, seen: set[int], saved: d
         seen |= own.keys()
     else:
         new = sum(own.values()) if output.call == 1 else 0
-    dense, local = _unshared(module, output)
+    weights, dense, local = _unshared(module, output)
     inside = [layer for layer in (saved or {}) if layer == output.layer or layer.startswith(f"{output.layer}.")]
     kept = sum((saved or {})[layer] for layer in inside) if output.layer else sum((saved or {}).values())
     return LayerCost(
@@ -111,6 +113,7 @@ def _row(output: Output, module: nn.Module, walk: Walk, seen: set[int], saved: d
         activation_bytes=output.values * BYTES,
         saved_bytes=None if saved is None else kept,
         formula=formula_of(module, output.inputs[0][1:]) if output.inputs else (),
+        weights=weights,
         dense_weights=dense,
         local_weights=local,
     )
@@ -142,9 +145,10 @@ def _each(value: object, count: int) -> tuple[int | str, ...]:
     return tuple(value)
 
 
-def _unshared(module: nn.Module, output: Output) -> tuple[int | None, int | None]:
-    """Weights of a dense and of a locally connected layer in the place of a convolution."""
+def _unshared(module: nn.Module, output: Output) -> tuple[int | None, int | None, int | None]:
+    """Weights of a convolution, and of a dense and a locally connected layer in its place."""
     if not isinstance(module, nn.modules.conv._ConvNd) or not output.inputs:
-        return None, None
+        return None, None, None
     inputs, outputs = output.inputs[0][1:], output.shape[1:]
-    return prod(inputs) * prod(outputs), prod(outputs[1:]) * module.weight.numel()
+    own = module.weight.numel()
+    return own, prod(inputs) * prod(outputs), prod(outputs[1:]) * own

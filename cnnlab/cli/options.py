@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's name, or its folder.", show_default=False)]
+ModelArgument = Annotated[
+    str, typer.Argument(metavar="MODEL", help="A run, a config, torchvision:NAME or timm:NAME.", show_default=False)
+]
 ConfigArgument = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file.", show_default=False)]
 OverridesArgument = Annotated[
     list[str] | None, typer.Argument(metavar="[KEY=VALUE]…", help="Changes to the config, such as optimizer.lr=0.05.")
@@ -29,6 +32,20 @@ PluginsOption = Annotated[bool, typer.Option("--allow-plugins", help="Run the Py
 ThreadsOption = Annotated[int, typer.Option("--threads", help="Processor threads; 0 for all.", min=0)]
 
 RUNS = Path("runs")
+
+VALUES_BY_DEFAULT = {"--effective": "32"}
+"""Options that may stand without a value, and the value that they have then."""
+
+
+def with_values(arguments: Sequence[str]) -> list[str]:
+    """The command line with the values of `VALUES_BY_DEFAULT` put in where they are left out."""
+    whole: list[str] = []
+    for place, word in enumerate(arguments):
+        whole.append(word)
+        following = arguments[place + 1] if place + 1 < len(arguments) else ""
+        if word in VALUES_BY_DEFAULT and not following.isdecimal():
+            whole.append(VALUES_BY_DEFAULT[word])
+    return whole
 
 
 def err_console() -> "Console":

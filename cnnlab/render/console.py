@@ -18,6 +18,9 @@ MOST_ROWS = 40
 _SHORT = 30
 """Characters."""
 
+_MANY = 8
+"""Columns of a table from which on they stand closer."""
+
 _MOST_CELLS = 12
 """Rows and columns of a matrix that are shown as numbers."""
 
@@ -69,7 +72,8 @@ def _numbers(numbers: tuple[Number, ...]) -> RichTable:
 
 
 def _show_table(table: Table, console: Console) -> None:
-    drawn = _rich_table()
+    # many columns stand closer, before their words are folded
+    drawn = _rich_table(padding=(0, 1) if len(table.columns) <= _MANY else (0, 1, 0, 0))
     for place, column in enumerate(table.columns):
         # A name that is cut is no name: it is folded, and the first column, while it is short, not even that.
         whole = place == 0 and max((len(shown(row[0], column.form)) for row in table.rows), default=0) <= _SHORT

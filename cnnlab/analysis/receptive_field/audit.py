@@ -2,10 +2,10 @@
 
 Source: Richter, Schöning, Wiedenroth & Krumnack 2021, "Should you go deeper? Optimizing convolutional neural network
 architectures without training", arXiv:2106.12307. With i the size of the picture and r_min the field along the
-shortest path: a layer is critical if r_min > i; the border layer is the first whose inputs all have r_min ≥ i; a layer is
-unproductive if its inputs all have r_min ≥ i and its own is larger than i, on every axis: it sees nothing that its inputs
-have not seen whole. A layer whose window covers all of the map that comes in is unproductive too: it works like a fully
-connected one.
+shortest path: a layer is critical if r_min > i; the border layer is the first whose inputs all have r_min ≥ i; a layer
+is unproductive if its inputs all have r_min ≥ i and its own is larger than i, on every axis: it sees nothing that its
+inputs have not seen whole. A layer whose window covers all of the map that comes in is unproductive too: it works like
+a fully connected one.
 """
 
 from collections.abc import Sequence
@@ -97,7 +97,8 @@ def audit(fields: Fields, model: nn.Module) -> Audit:
         layer.name for layer in found if all(r >= i for r, i in zip(layer.shortest_before, picture, strict=True))
     )
     local = [field for field in fields.layers if not field.is_global and len(field.output) > 1]
-    trunk = max(local, key=lambda field: min(field.size), default=fields.layers[-1])
+    # of several with the same field the last: behind its normalisation, its activation and its join
+    trunk = max(reversed(local), key=lambda field: min(field.size), default=fields.layers[-1])
     axes = range(len(picture))
     return Audit(
         picture=picture,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from cnnlab.analysis.receptive_field.audit import audit
 from cnnlab.analysis.receptive_field.edits import Edit, edited
 from cnnlab.analysis.receptive_field.fields import Field, Fields, receptive_fields
 
@@ -21,7 +22,8 @@ class Variant:
     """Of the layer that is watched; None where the network no longer runs or has no such layer any more."""
     macs: int
     parameters: int
-    fields: Fields | None
+    unproductive: int | None
+    """How many of its layers can add nothing (see `audit`)."""
     failure: str | None
     """Why it does not run."""
 
@@ -43,7 +45,7 @@ def variant(
         return Variant(tuple(edits), None, 0, parameters, None, f"{failure.layer or 'the network'}: {failure.message}")
     found = next((field for field in fields.layers if field.name == layer), None)
     macs = sum(operation.macs for operation in fields.walk.operations)
-    return Variant(tuple(edits), found, macs, parameters, fields, None)
+    return Variant(tuple(edits), found, macs, parameters, len(audit(fields, changed).unproductive), None)
 
 
 def strides(fields: Fields, model: nn.Module) -> list[tuple[Edit, ...]]:
