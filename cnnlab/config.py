@@ -111,6 +111,9 @@ class Logging(Section):
 
     every_steps: Positive = Field(default=50, description="steps between two points of the training curves")
     histograms_every_epochs: NonNegative = Field(default=5, description="weights and activations; 0 for never")
+    effective_field_every_epochs: NonNegative = Field(
+        default=0, description="the effective receptive field of the last local layer; 0 for never"
+    )
     pictures: bool = Field(default=True, description="example pictures, augmented, with their labels")
     graph: bool = Field(default=True, description="the network as a graph")
 

@@ -76,7 +76,9 @@ def _show_table(table: Table, console: Console) -> None:
     drawn = _rich_table(padding=(0, 1) if len(table.columns) <= _MANY else (0, 1, 0, 0))
     for place, column in enumerate(table.columns):
         # A name that is cut is no name: it is folded, and the first column, while it is short, not even that.
-        whole = place == 0 and max((len(shown(row[0], column.form)) for row in table.rows), default=0) <= _SHORT
+        whole = column.align == "right" or (
+            place == 0 and max((len(shown(row[0], column.form)) for row in table.rows), default=0) <= _SHORT
+        )
         drawn.add_column(RichText(printable(column.heading)), justify=column.align, overflow="fold", no_wrap=whole)
     half = MOST_ROWS // 2
     left_out = len(table.rows) - MOST_ROWS

@@ -30,12 +30,26 @@ def effective_fields(
 
     Raises: RequestError for a layer without a map, and a unit that is not there.
     """
-    named, field = inspection.named, inspection.field(layer)
-    at, rows, columns = unit_box(inspection, layer, unit)
-    running, samples = _running(named, layer, at, count, place, seed)
+    at, _, _ = unit_box(inspection, layer, unit)
+    running, samples = _running(inspection.named, layer, at, count, place, seed)
+    yield from _measured(inspection, layer, at, running, samples)
+
+
+def fields_over(inspection: Inspection, images: Tensor, *, layer: str, what: str) -> Iterator[EffectiveFacts]:
+    """The same over given images, normalised [n, c, h, w]; `what` they are."""
+    at, _, _ = unit_box(inspection, layer, None)
+    running = effective_field(inspection.named.model, images, layer=layer, unit=at, max_batch=MAX_BATCH)
+    yield from _measured(inspection, layer, at, running, f"{len(images)} {what}")
+
+
+def _measured(
+    inspection: Inspection, layer: str, unit: tuple[int, int], running: Iterator[EffectiveField], samples: str
+) -> Iterator[EffectiveFacts]:
+    field = inspection.field(layer)
+    _, rows, columns = unit_box(inspection, layer, unit)
     theoretical = None if field.is_global else (field.size[0], field.size[-1])
     for step in running:
-        centre = _centre(field, at) or step.centre
+        centre = _centre(field, unit) or step.centre
         found = measure(step.influence, centre=centre, theoretical=theoretical, input_channels=step.input_channels)
         smooth = gaussian_filter(step.influence.numpy(), sigma=max(1.0, found.gaussian.sigma_h / 8), mode="nearest")
         contours = tuple((one.share, one.level) for one in holdings(torch.from_numpy(smooth), centre=centre))
@@ -62,8 +76,7 @@ def _running(
         return fields, f"{count} networks of random weights, a picture of noise each"
     images, what = _pictures(named, count, place, seed)
     device = next(named.model.parameters()).device
-    fields = effective_field(named.model, images.to(device), layer=layer, unit=unit, max_batch=MAX_BATCH)
-    return fields, what
+    return effective_field(named.model, images.to(device), layer=layer, unit=unit, max_batch=MAX_BATCH), what
 
 
 def _pictures(named: NamedModel, count: int, place: DataPlace, seed: int) -> tuple[Tensor, str]:

@@ -4,12 +4,19 @@ from torch import Tensor, nn
 
 from cnnlab.analysis.activations import capture_outputs
 from cnnlab.data.batches import Batch, denormalise, normalise
+from cnnlab.render import png
+from cnnlab.reports.blocks import pictures
+from cnnlab.reports.effective_field import effective_section
 from cnnlab.runs.events import EventLog
 from cnnlab.training.fit import EpochDone
+from cnnlab.workflows.effective_field import fields_over
+from cnnlab.workflows.model_source import NamedModel
+from cnnlab.workflows.receptive_field import inspect
 from cnnlab.workflows.training_session import TrainingSession
 
 PICTURES = 32
 HISTOGRAM_PICTURES = 128
+FIELD_PICTURES = 32
 
 
 class TrainingViews:
@@ -33,11 +40,30 @@ class TrainingViews:
             self.events.graph(self.session.network, first.images[:1])
 
     def after_epoch(self, fact: EpochDone) -> None:
-        """Histograms of weights and activations, every so many epochs and after the last one."""
-        every = self.logging.histograms_every_epochs
-        last = fact.epoch == self.session.config.training.epochs
-        if not every or (fact.epoch % every and not last):
-            return
+        """Histograms of weights and activations, and the effective field: every so many epochs and after the last."""
+        if self._is_due(fact, self.logging.histograms_every_epochs):
+            self._histograms(fact)
+        if self._is_due(fact, self.logging.effective_field_every_epochs):
+            self._effective_field(fact)
+
+    def _is_due(self, fact: EpochDone, every: int) -> bool:
+        return bool(every) and (fact.epoch % every == 0 or fact.epoch == self.session.config.training.epochs)
+
+    def _effective_field(self, fact: EpochDone) -> None:
+        """`erf/side` in pixels and `erf/ratio` to the theoretical size, of the last layer that is not global."""
+        session = self.session
+        model: nn.Module = session.state.evaluated_model
+        named = NamedModel(session.config.name, "config", model, session.pictures.train.shape, True)
+        images = normalise(session.clean.images[:FIELD_PICTURES].to(session.state.device), session.pictures.statistics)
+        inspection = inspect(named)
+        found = list(fields_over(inspection, images, layer=inspection.local.name, what="training pictures"))[-1]
+        extent = found.measures.extent
+        self.events.scalars({"erf/side": extent.side if extent else None, "erf/ratio": found.measures.ratio}, fact.step)
+        for picture in pictures(effective_section(found)):
+            if picture.name == "effective_field":
+                self.writer.add_image("erf/field", png.pixels(picture), fact.step, dataformats="HWC")
+
+    def _histograms(self, fact: EpochDone) -> None:
         for name, parameter in self.session.network.named_parameters():
             self.writer.add_histogram(f"weights/{name}", parameter.detach().cpu().float(), fact.step)
         images = self.session.clean.images[:HISTOGRAM_PICTURES].to(self.session.state.device)
