@@ -58,7 +58,7 @@ class Costs:
     """Numbers that are kept and not learned, such as running averages."""
     macs: int
     inference_bytes: int
-    """The most that is alive at once beside the parameters, for one picture in eval mode."""
+    """The most that is alive at once beside the parameters, for one picture in eval mode, itself included."""
     training_bytes: int | None
     """What is kept for backward, for one picture; None where that was not asked for or the network does not train."""
 
@@ -94,7 +94,7 @@ def _row(output: Output, module: nn.Module, walk: Walk, seen: set[int], saved: d
     first_part = output.part in ("", "[0]") or output.part.startswith(".")
     if output.leaf:
         new = sum(count for key, count in own.items() if key not in seen)
-        seen |= own.keys()
+        seen.update(own)
     else:
         new = sum(own.values()) if output.call == 1 else 0
     weights, dense, local = _unshared(module, output)

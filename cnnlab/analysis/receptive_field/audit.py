@@ -98,7 +98,8 @@ def audit(fields: Fields, model: nn.Module) -> Audit:
     )
     local = [field for field in fields.layers if not field.is_global and len(field.output) > 1]
     # of several with the same field the last: behind its normalisation, its activation and its join
-    trunk = max(reversed(local), key=lambda field: min(field.size), default=fields.layers[-1])
+    named = [field for field in local if field.name] or local
+    trunk = max(reversed(named), key=lambda field: min(field.size), default=fields.layers[-1])
     axes = range(len(picture))
     return Audit(
         picture=picture,
