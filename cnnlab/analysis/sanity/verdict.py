@@ -49,7 +49,7 @@ class SanityVerdict:
             "passes": "the maps depend on what the network has learned",
             "passes in sign only": "where the map is strong depends little on what was learned, only its sign does",
             "fails": "the maps depend little on what the network has learned",
-            "undecided": "too few pictures to tell",
+            "undecided": "too near the limit, or too few pictures, to tell",
         }[self.outcome]
         numbers = ", ".join(
             f"{what} {_shown(mean)}"

@@ -3,6 +3,7 @@
 Adebayo et al. 2018, "Sanity checks for saliency maps", arXiv:1810.03292, section 3: cascading (all layers down to one)
 and independent (one layer at a time). A method whose maps stay explains the picture, or the architecture, and not what
 was learned. With the whole network randomised, cascading decides; single layers only show where maps depend on them.
+Intervals are over pictures; another seed is another network, and moves means by about as much.
 """
 
 import copy
