@@ -10,8 +10,25 @@ from typing import Annotated  # noqa: E402
 import typer  # noqa: E402  (the clock starts before the first import that costs something)
 
 from cnnlab import __version__  # noqa: E402
-from cnnlab.cli import compare, config, data, doctor, evaluate, learning_rate, listing, predict, runs, schema, train  # noqa: E402
-from cnnlab.cli.panels import EXPERIMENTS, PROJECT, TRAIN  # noqa: E402
+from cnnlab.cli import (  # noqa: E402
+    compare,
+    compare_layers,
+    config,
+    data,
+    doctor,
+    evaluate,
+    layer,
+    learning_rate,
+    listing,
+    predict,
+    receptive_field,
+    runs,
+    schema,
+    summary,
+    train,
+)
+from cnnlab.cli.options import with_values  # noqa: E402
+from cnnlab.cli.panels import EXPERIMENTS, INSIDE, PROJECT, TRAIN  # noqa: E402
 from cnnlab.core.errors import CnnlabError  # noqa: E402
 
 
@@ -45,6 +62,11 @@ app.command("predict", rich_help_panel=TRAIN)(predict.predict)
 app.command("runs", rich_help_panel=TRAIN)(runs.runs)
 app.command("doctor", rich_help_panel=TRAIN)(doctor.doctor)
 
+app.command("receptive-field", rich_help_panel=INSIDE)(receptive_field.receptive_field)
+app.command("summary", rich_help_panel=INSIDE)(summary.summary)
+app.command("layer", rich_help_panel=INSIDE)(layer.layer)
+app.command("compare-layers", rich_help_panel=INSIDE)(compare_layers.compare_layers)
+
 app.command("lr-find", rich_help_panel=EXPERIMENTS)(learning_rate.lr_find)
 app.command("compare", rich_help_panel=EXPERIMENTS)(compare.compare)
 
@@ -57,7 +79,7 @@ app.command("schema", rich_help_panel=PROJECT)(schema.schema)
 def main() -> None:
     """The entry point: an expected error is one message and an exit code, never a traceback."""
     try:
-        app(prog_name="cnnlab")
+        app(with_values(sys.argv[1:]), prog_name="cnnlab")
     except CnnlabError as error:
         _complain(str(error))
         sys.exit(error.exit_code)

@@ -86,7 +86,7 @@ NETWORKS = (
         layers("conv: {channels: 8, kernel: 21, padding: 0}"),
         (
             "error: bad.yaml:2:5: layer 'conv' (1st of the model) does not fit: the height of its input, "
-            "16, is too small for a kernel of 21: floor((16 + 2·0 − 1·(21−1) − 1)/1) + 1 = -4; padding: 3"
+            "16, is too small for a kernel of 21: floor((16 + 2·0 − 1·(21−1) − 1)/1) + 1 = −4; padding: 3"
             " would fit"
         ),
         rest=SMALL,

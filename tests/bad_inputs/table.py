@@ -2,6 +2,7 @@
 
 from bad_inputs.commands import COMMANDS
 from bad_inputs.configs import CONFIGS
+from bad_inputs.layers import LAYERS
 from bad_inputs.networks import NETWORKS
 from bad_inputs.own_pictures import OWN_PICTURES
 from bad_inputs.public_data import PUBLIC_DATA
@@ -13,6 +14,7 @@ SECTIONS = {
     "Public data sets": PUBLIC_DATA,
     "Pictures of one's own": OWN_PICTURES,
     "Runs": RUNS,
+    "Layers on the command line": LAYERS,
     "Commands": COMMANDS,
 }
 CASES = tuple(case for cases in SECTIONS.values() for case in cases)
