@@ -40,10 +40,11 @@ def attribute(
     """What the answers of `model` to `images` rest on, by each of `methods`, in their order.
 
     `targets` are classes (n,), several for each picture (n, t), or a function from logits (b, classes) to scores (b,).
-    `layers` are names, or "auto": the last feature map before the head (`layers.choose_layer`); of several,
-    the maps are scaled and averaged. All gradient CAMs share one forward pass, and one backward pass that ends at the
-    layer (Finer-CAM and ShapleyCAM, which differentiate other scores, add their own). `smooth` touches CAMs only: "aug" averages the maps of mirrored and dimmed pictures (six times the passes), "eigen" takes the
-    first principal component of the weighted feature maps. Nothing holds more than `max_batch` pictures at a time.
+    `layers` are names, or "auto": the last feature map before the head (`layers.choose_layer`); of several, the maps
+    are scaled and averaged. All gradient CAMs share one forward pass, and one backward pass that ends at the layer;
+    Finer-CAM and ShapleyCAM, which differentiate other scores, add their own. `smooth` touches CAMs only: "aug"
+    averages the maps of mirrored and dimmed pictures (six times the passes), "eigen" takes the first principal
+    component of the weighted feature maps. Nothing holds more than `max_batch` pictures at a time.
     Random methods draw from `seed`. The network is left as it was, also after an exception.
 
     A method that the network is not made for is left out, with a note on the others.

@@ -145,7 +145,7 @@ def _curved(scores: Tensor, outputs: list[Tensor], place: str) -> list[Tensor]:
     Source: Cai 2025 (ShapleyCAM), arXiv:2501.06261, equation 12.
     """
     if not scores.requires_grad:
-        score_gradients(scores, outputs, place)  # refuses, with the reason
+        score_gradients(scores, outputs, place)  # which refuses, with the reason
     columns: list[list[Tensor]] = []
     for column in range(scores.shape[1]):
         slopes = torch.autograd.grad(scores[:, column].sum(), outputs, create_graph=True, allow_unused=True)

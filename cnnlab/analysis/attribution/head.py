@@ -11,6 +11,8 @@ from cnnlab.analysis.attribution.tail import Tail, tail_logits
 
 HeadKind: TypeAlias = Literal["gap_linear", "gap_dense", "flatten_dense", "other"]
 
+PROBES = 8
+"""Maps that are tried at a time, so that a network that is linear here and there is not taken for one that is."""
 TOLERANCE = 1e-3
 """Of the largest change of a logit: room for rounding and TF32, far below what any activation function bends."""
 
@@ -47,17 +49,22 @@ def head_of(tail: Tail, maps: Float[Tensor, "n k h w"], *, convolutions_follow: 
     """What kind of head follows `tail.layer`, whose output for some pictures is `maps`; six passes of the tail.
 
     The logits are worked out for the maps and noise of their size, for their means put at every place, for places
-    exchanged, and for points on the line through two such maps. `convolutions_follow` says whether learned layers that keep places apart
-    come after: then "flatten_dense" would be the wrong word.
+    exchanged, and for points on the line through two such maps. `convolutions_follow` says whether learned layers
+    that keep places apart come after: then "flatten_dense" would be the wrong word.
     """
     if not tail.closed:
         return Head(tail.layer, "other", affine=False, orderless=False, mean_only=False, closed=False)
-    maps = maps[:2]
-    rows = torch.zeros(len(maps), dtype=torch.long)
+    rows = torch.zeros(PROBES, dtype=torch.long)
     generator = torch.Generator().manual_seed(0)
     spread = maps.std() if float(maps.std()) > 0 else torch.ones((), device=maps.device)
-    first = maps + spread * torch.randn(maps.shape, generator=generator).to(maps)
-    second = spread * torch.randn(maps.shape, generator=generator).to(maps)
+    shape = (PROBES, *maps.shape[1:])
+
+    def noise() -> Tensor:
+        # Noise of places averages out: only offsets of whole channels reach the bends of what lies behind an average.
+        offsets = 3 * torch.randn(*shape[:2], 1, 1, generator=generator)
+        return spread * (torch.randn(shape, generator=generator) + offsets).to(maps)
+
+    first, second = maps[:1] + noise(), noise()
 
     def logits(at: Tensor) -> Tensor:
         return tail_logits(tail, at, rows)

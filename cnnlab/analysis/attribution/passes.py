@@ -104,11 +104,13 @@ def score_gradients(
 
     Raises: RequestError where a score does not depend on `at` in a way that can be differentiated.
     """
+    missing = (
+        f"the score has no gradient at {place}: nothing leads from there to the logits, or the network computes under "
+        "torch.no_grad(), detaches or rounds on the way; methods without gradients (eigencam, scorecam, occlusion, "
+        "rise) still work"
+    )
     if not scores.requires_grad:
-        raise RequestError(
-            f"the network's output has no gradient at {place}: it computes under torch.no_grad(), detaches, or "
-            "rounds on the way; methods without gradients (eigencam, scorecam, occlusion, rise) still work"
-        )
+        raise RequestError(missing)
     columns: list[tuple[Tensor | None, ...]] = []
     for column in range(scores.shape[1]):
         last = column == scores.shape[1] - 1 and not keep
@@ -116,7 +118,7 @@ def score_gradients(
     stacked = []
     for index, (tensor, parts) in enumerate(zip(at, zip(*columns, strict=True), strict=True)):
         if any(part is None for part in parts) and (needed is None or index < needed):
-            raise RequestError(f"the score does not depend on {place}; choose a layer that leads to the logits")
+            raise RequestError(missing)
         whole = [torch.zeros_like(tensor) if part is None else part for part in parts]
         stacked.append(torch.stack([single_precision(part) for part in whole], 1))
     return stacked

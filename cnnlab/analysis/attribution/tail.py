@@ -32,19 +32,36 @@ class Tail:
         """Whether the logits depend on the pictures through the layer's output alone."""
         return self.stem is not None
 
+    @property
+    def modules_after(self) -> nn.Sequential | None:
+        """What runs after the layer, where that is known without running it: in a network of layers in a row."""
+        rest: list[nn.Module] = []
+        node = self.model
+        for name in self.layer.split("."):
+            if not isinstance(node, nn.Sequential):
+                return None
+            row = list(node._modules)
+            rest = [module for module in list(node._modules.values())[row.index(name) + 1 :] if module] + rest
+            node = node.get_submodule(name)
+        return nn.Sequential(*rest) if self.calls == 1 and rest else None
+
 
 def tail_logits(tail: Tail, maps: Float[Tensor, "b k h w"], rows: Int64[Tensor, "b"]) -> Float[Tensor, "b classes"]:
     """The logits when the layer puts out `maps`, row i of which belongs to picture `rows[i]`; without gradients.
 
-    Behind a closed tail one picture goes through the layers in front, and `b` maps through those after it; otherwise
-    as many pictures as maps go through all of it.
+    Of a closed tail only the layers after this one run where they stand in a row; elsewhere one picture goes through
+    those in front and `b` maps through the rest. Otherwise as many pictures as maps go through all of it.
     """
+    rest = tail.modules_after if tail.closed else None
+    if rest is not None:
+        with undisturbed(tail.model), torch.no_grad():
+            # a copy: an in-place layer must not change the caller's maps
+            return checked_logits(_forward(rest)(maps.clone()))
     calls = 0
 
     def put_in(module: nn.Module, inputs: object, output: Tensor) -> Tensor | None:
         nonlocal calls
         calls += 1
-        # a copy: an in-place layer must not change the caller's maps
         return maps.to(output.device, output.dtype, copy=True) if calls == tail.calls else None
 
     pictures = tail.images[rows.to(tail.images.device)] if tail.stem is None else tail.stem
@@ -73,7 +90,7 @@ def tail_of(
     closed = replace(tail, stem=noise_for(images))
     try:
         found = tail_logits(closed, maps, torch.arange(len(images)))
-    except (RuntimeError, ValueError, IndexError, RequestError):
+    except (RuntimeError, ValueError, TypeError, IndexError, RequestError):
         # one picture in front and n maps behind do not fit together: something leads around the layer
         return tail
     if found.shape != logits.shape:

@@ -1,0 +1,209 @@
+"""Class activation maps against pytorch-grad-cam.
+
+Its maps are brought to 0 … 1 at the layer's size, grown with OpenCV, and brought to 0 … 1 again: `as_theirs` does the
+same to raw ones. Settings: evaluation mode, float32, the layer's output is that of a ReLU, ReLUs are not in place.
+"""
+
+import copy
+
+import numpy as np
+import pytest
+import pytorch_grad_cam as theirs
+import torch
+import torch.nn.functional as F
+from analysis.attribution.subjects import SUBJECTS, subject
+from pytorch_grad_cam.ablation_layer import AblationLayer
+from pytorch_grad_cam.guided_backprop import GuidedBackpropReLUModel
+from pytorch_grad_cam.utils.model_targets import ClassifierOutputReST, ClassifierOutputTarget
+
+from cnnlab.analysis.attribution.attribute import VIEWS, attribute
+from cnnlab.analysis.attribution.capture import capture
+from cnnlab.analysis.attribution.full_gradient import full_gradient
+from cnnlab.analysis.attribution.gradient_cams import grad_cam_plus_plus, weighted_map, xgrad_cam
+from cnnlab.analysis.attribution.perturbation_cams import score_cam
+from cnnlab.analysis.attribution.principal import principal_map
+from cnnlab.analysis.attribution.steps import finished
+from cnnlab.analysis.attribution.target import target_of
+
+TOLERANCE = 1e-5
+ALL = pytest.mark.parametrize("name", list(SUBJECTS))
+
+
+def unit(maps: torch.Tensor, eps: float = 1e-7) -> torch.Tensor:
+    maps = maps - maps.amin((-2, -1), keepdim=True)
+    return maps / (eps + maps.amax((-2, -1), keepdim=True))
+
+
+def as_theirs(raw: torch.Tensor, side: int) -> torch.Tensor:
+    grown = F.interpolate(unit(raw.clamp(min=0))[:, None], (side, side), mode="bilinear", align_corners=False)[:, 0]
+    return unit(grown.clamp(min=0))
+
+
+def their_map(method, model, layers, images, classes, **options):  # type: ignore[no-untyped-def]
+    cam = method(model, [model.get_submodule(layer) for layer in layers])
+    targets = [ClassifierOutputTarget(c) for c in classes.tolist()]
+    return torch.from_numpy(cam(images, targets, **options))
+
+
+def raw(name, model, layer, images, classes):  # type: ignore[no-untyped-def]
+    return attribute(model, images, classes, methods=[name], layers=[layer])[0].maps
+
+
+def close(a: torch.Tensor, b: torch.Tensor, tolerance: float = TOLERANCE) -> None:
+    torch.testing.assert_close(a, b, rtol=0, atol=tolerance)
+
+
+@ALL
+@pytest.mark.parametrize(
+    ("method", "their"),
+    [("gradcam", theirs.GradCAM), ("hirescam", theirs.HiResCAM), ("layercam", theirs.LayerCAM)],
+)
+def test_gradient_cams(name: str, method: str, their) -> None:  # type: ignore[no-untyped-def]
+    model, layer, images, classes = subject(name)
+    close(
+        as_theirs(raw(method, model, layer, images, classes), images.shape[-1]),
+        their_map(their, model, [layer], images, classes),
+    )
+
+
+@ALL
+def test_xgradcam_and_gradcam_plus_plus_with_their_eps(name: str) -> None:
+    """They add 1e-7 and 1e-6 to denominators; ours have none unless asked."""
+    model, layer, images, classes = subject(name)
+    found = capture(model, images, target_of(classes, len(images)), layers=[layer], wants=["score"]).layers[0]
+    a, g = found.activations, found.gradients["score"][:, 0]
+    side = images.shape[-1]
+    mine = weighted_map(a, xgrad_cam(a, g, eps=1e-7))
+    close(as_theirs(mine, side), their_map(theirs.XGradCAM, model, [layer], images, classes))
+    mine = weighted_map(a, grad_cam_plus_plus(a, g, eps=1e-6))
+    close(as_theirs(mine, side), their_map(theirs.GradCAMPlusPlus, model, [layer], images, classes))
+
+
+def test_without_eps_the_same_when_gradients_are_large() -> None:
+    model, layer, images, classes = subject("gap")
+    with torch.no_grad():
+        model.linear.weight.mul_(1e4)
+    for method, their in (("xgradcam", theirs.XGradCAM), ("gradcam++", theirs.GradCAMPlusPlus)):
+        mine = as_theirs(raw(method, model, layer, images, classes), 16)
+        close(mine, their_map(their, model, [layer], images, classes))
+
+
+@ALL
+@pytest.mark.parametrize(("method", "their"), [("eigencam", theirs.EigenCAM), ("eigengradcam", theirs.EigenGradCAM)])
+def test_eigencam_centred_up_to_its_sign(name: str, method: str, their) -> None:  # type: ignore[no-untyped-def]
+    """They centre before the SVD, so that a sign is whatever LAPACK gives: either may be theirs."""
+    model, layer, images, classes = subject(name)
+    found = capture(model, images, target_of(classes, len(images)), layers=[layer], wants=["score"]).layers[0]
+    a = found.activations * (found.gradients["score"][:, 0] if method == "eigengradcam" else 1)
+    mine = principal_map(a, centred=True)
+    expected = their_map(their, model, [layer], images, classes)
+    side = images.shape[-1]
+    for i in range(len(images)):
+        both = [as_theirs(sign * mine[i : i + 1], side)[0] for sign in (1, -1)]
+        assert min(float((one - expected[i]).abs().max()) for one in both) < TOLERANCE
+
+
+@pytest.mark.parametrize("name", ["gap", "flat"])
+def test_scorecam(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Theirs: logits, softmax over channels, masks grown with align_corners=True and then brought to 0 … 1."""
+    monkeypatch.setattr("tqdm.tqdm", lambda it, **_: it)
+    model, layer, images, classes = subject(name)
+    target = target_of(classes, len(images))
+    a = capture(model, images, target, layers=[layer]).layers[0].activations
+    weights = finished(score_cam(model, images, target, a, align_corners=True, max_batch=7))
+    mine = weighted_map(a, weights[:, 0, :, None, None])
+    close(as_theirs(mine, 16), their_map(theirs.ScoreCAM, model, [layer], images, classes))
+
+
+@ALL
+def test_ablationcam(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Theirs divides by the score, ours by its size: the map is turned round where the score is negative.
+
+    A channel that has no 0 they set far below it instead; here every channel has one.
+    """
+    monkeypatch.setattr("tqdm.tqdm", lambda it, **_: it)
+    model, layer, images, classes = subject(name)
+    if name == "resnet18":
+        layer, images, classes = "layer2", images[:1], classes[:1]
+        with torch.no_grad():
+            model.layer2[1].bn2.bias.sub_(4)  # so that every channel has a 0
+    found = capture(model, images, target_of(classes, len(images)), layers=[layer])
+    assert bool((found.layers[0].activations.amin((2, 3)) == 0).all())
+    mine = raw("ablationcam", model, layer, images, classes) * found.scores.sign()[:, :, None]
+    cam = theirs.AblationCAM(model, [model.get_submodule(layer)], ablation_layer=AblationLayer())
+    expected = torch.from_numpy(cam(images, [ClassifierOutputTarget(c) for c in classes.tolist()]))
+    close(as_theirs(mine, images.shape[-1]), expected)
+
+
+@ALL
+def test_shapleycam_with_rest(name: str) -> None:
+    model, layer, images, classes = subject(name)
+    cam = theirs.ShapleyCAM(model, [model.get_submodule(layer)])
+    expected = torch.from_numpy(cam(images, [ClassifierOutputReST(c) for c in classes.tolist()]))
+    close(as_theirs(raw("shapleycam", model, layer, images, classes), images.shape[-1]), expected, 2e-5)
+
+
+def test_finercam_with_their_weights() -> None:
+    """Theirs: softmax-weighted mean of S_c − S_d over three classes; ours takes it as a function of the logits."""
+    model, layer, images, _ = subject("gap")
+
+    def their_target(logits: torch.Tensor) -> torch.Tensor:
+        order = (logits - logits.amax(1, keepdim=True)).abs().argsort(1)
+        main = logits.gather(1, order[:, :1])
+        others = logits.gather(1, order[:, 1:4])
+        weights = logits.softmax(1).gather(1, order[:, 1:4])
+        return (weights * (main - others)).sum(1) / (weights.sum(1) + 1e-9)
+
+    mine = attribute(model, images, their_target, methods=["gradcam"], layers=[layer])[0].maps
+    cam = theirs.FinerCAM(model, [model.get_submodule(layer)])
+    close(as_theirs(mine, 16), torch.from_numpy(cam(images, None)))
+
+
+@ALL
+def test_fullgrad_per_channel(name: str) -> None:
+    """Their scaling is per channel; ours by default per layer, as the authors' code."""
+    model, _, images, classes = subject(name)
+    images = images[:2]
+    mine = finished(full_gradient(model, images, target_of(classes[:2], 2), scaling="channel")).maps[:, 0]
+    cam = theirs.FullGrad(model, [])
+    expected = cam(images, [ClassifierOutputTarget(c) for c in classes[:2].tolist()])
+    close(unit(mine), torch.from_numpy(np.asarray(expected)))
+
+
+def test_layers_together_and_smoothing() -> None:
+    """Theirs: each layer's map to 0 … 1, grown, averaged, to 0 … 1. `aug_smooth`: the mean of six such maps."""
+    model, _, images, classes = subject("gap")
+    both = [raw("gradcam", model, layer, images, classes) for layer in ("relu1", "relu2")]
+    grown = torch.stack([
+        F.interpolate(unit(m.clamp(min=0))[:, None], (16, 16), mode="bilinear", align_corners=False)[:, 0]
+        for m in both
+    ])  # fmt: skip
+    close(unit(grown.mean(0)), their_map(theirs.GradCAM, model, ["relu1", "relu2"], images, classes))
+
+    views = []
+    for turned, factor in VIEWS:
+        seen = (images.flip(-1) if turned else images) * factor
+        found = as_theirs(raw("gradcam", model, "relu2", seen, classes), 16)
+        views.append(found.flip(-1) if turned else found)
+    expected = their_map(theirs.GradCAM, model, ["relu2"], images, classes, aug_smooth=True)
+    close(torch.stack(views).mean(0), expected)
+
+
+def test_guided_backpropagation_of_one_picture() -> None:
+    model, _, images, classes = subject("gap")
+    expected = GuidedBackpropReLUModel(copy.deepcopy(model))(images[:1], int(classes[0]))
+    mine = attribute(model, images[:1], classes[:1], methods=["guided_backprop"])[0].per_channel
+    assert mine is not None
+    close(mine[0].permute(1, 2, 0), torch.from_numpy(expected), 1e-6)
+
+
+def test_their_plus_plus_is_not_ours_for_small_gradients() -> None:
+    """What their eps does: with logits a ten-thousandth in size their map moves, since g² is far below 1e-6."""
+    model, layer, images, classes = subject("gap")
+    with torch.no_grad():
+        model.linear.weight.mul_(1e-3)
+    mine = as_theirs(raw("gradcam++", model, layer, images, classes), 16)
+    exact = as_theirs(raw("gradcam++", model.double(), layer, images.double(), classes), 16)
+    close(mine, exact)
+    expected = their_map(theirs.GradCAMPlusPlus, model.float(), [layer], images, classes)
+    assert float((expected - exact).abs().max()) > 1e-3
