@@ -68,7 +68,8 @@ def examine_on(
         options = [*options, f"kernel=[{weights.shape[0]},{weights.shape[1]}]"]
     shape = (1, *matrix.shape)
     found = examine(kind, options, shape, classes=classes)
-    network, _ = sequence([found.layer], found.arithmetic.input, classes=classes, owner=" ".join([kind, *options]))
+    with torch.random.fork_rng(devices=[]):  # weights that are drawn and overwritten are nobody's random numbers
+        network, _ = sequence([found.layer], found.arithmetic.input, classes=classes, owner=" ".join([kind, *options]))
     network = network.double().eval()
     with torch.no_grad():
         _fill(network, kind, weights)

@@ -98,10 +98,11 @@ def test_a_dense_layer_gets_the_picture_flattened_and_builds_no_weights() -> Non
     assert found.picture == (3, 224, 224)
 
 
-def test_nothing_random_is_drawn_for_the_arithmetic() -> None:
+def test_no_random_number_is_used_up() -> None:
     before = torch.random.get_rng_state()
     examine("conv", ["channels=16"], (3, 8, 8), classes=10)
     compare(["conv channels=16", "linear"], (3, 8, 8), classes=10)
+    ran("conv", "channels=1", weights="1 1 1 / 1 1 1 / 1 1 1")
     assert torch.equal(before, torch.random.get_rng_state())
 
 

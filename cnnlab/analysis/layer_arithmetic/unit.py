@@ -67,15 +67,13 @@ def units(model: nn.Module, real: Walk, *, bound: bool) -> dict[str, Unit]:
     size, so that only the fields inside the input can be read.
     """
     best, sizes = {output.name: output for output in real.outputs}, {output.name: real for output in real.outputs}
-    waiting = set(best)
     for margin in () if bound else _MARGINS:
         canvas = _canvas(model, real, margin)
         if canvas is None:
             break
         for output in canvas.outputs:
             best[output.name], sizes[output.name] = output, canvas
-        waiting = {name for name in best if not _is_whole_or_inside(best[name], sizes[name])}
-        if not waiting:
+        if all(_has_exact_field(output, canvas) for output in canvas.outputs):
             break
     return {name: _unit(output, sizes[name], real.shape[1:]) for name, output in best.items()}
 
@@ -96,7 +94,7 @@ def _canvas(model: nn.Module, real: Walk, margin: int) -> Walk | None:
     return found if len(found.outputs) == len(real.outputs) else None
 
 
-def _is_whole_or_inside(output: Output, run: Walk) -> bool:
+def _has_exact_field(output: Output, run: Walk) -> bool:
     return all(map(_is_exact, _axes(output, run)))
 
 
@@ -112,7 +110,6 @@ def _axes(output: Output, run: Walk) -> tuple[Axis, ...]:
 
 def _unit(output: Output, run: Walk, sides: Sequence[int]) -> Unit:
     axes = _axes(output, run)
-    # an axis on which every unit reads the same is global only if that is all there is
     whole = [axis.whole for axis in axes]
     height, width = (
         side if everything else axis.size for axis, side, everything in zip(axes, sides, whole, strict=True)
