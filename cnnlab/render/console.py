@@ -11,6 +11,7 @@ from rich.text import Text as RichText
 from cnnlab.render.characters import printable, shortened
 from cnnlab.reports.blocks import Block, Number, Numbers, Picture, Report, Section, Table, Text, shown
 from cnnlab.reports.drawings import Matrix
+from cnnlab.reports.interactive import Album, CellAlbum
 
 MOST_ROWS = 40
 """Rows of a table in the terminal; of a longer one the first and the last are shown."""
@@ -54,6 +55,12 @@ def _show(block: Block, console: Console, folder: Path | None) -> None:
             _show_table(block, console)
         case Picture():
             _show_picture(block, console, folder)
+        case Album():
+            choices = ", ".join(f"{len(choice.options)} × {choice.title}" for choice in block.choices)
+            console.print(RichText(printable(f"{block.title}: {len(block.shots)} pictures ({choices}) on the page.")))
+        case CellAlbum():
+            count = sum(map(len, block.images.values()))
+            console.print(RichText(printable(f"{block.title}: {count} pictures behind its cells on the page.")))
 
 
 def _numbers(numbers: tuple[Number, ...]) -> RichTable:

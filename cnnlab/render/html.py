@@ -7,10 +7,11 @@ from importlib.resources import files
 from pathlib import Path
 
 from cnnlab.core.files import write_whole
-from cnnlab.render import png
+from cnnlab.render import interactive, png
 from cnnlab.render.characters import printable
 from cnnlab.render.description import description
 from cnnlab.reports.blocks import Block, Column, Numbers, Picture, Report, Section, Table, Text, shown
+from cnnlab.reports.interactive import Album, CellAlbum
 
 # Even if a name slipped through the escaping, the browser would fetch and run nothing.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
@@ -71,6 +72,10 @@ def _block(block: Block, name: str, level: int) -> str:
             return _table(block, name)
         case Picture():
             return _picture(block)
+        case Album():
+            return interactive.album(block)
+        case CellAlbum():
+            return interactive.cells(block)
 
 
 def _numbers(block: Numbers) -> str:

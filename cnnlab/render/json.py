@@ -12,6 +12,7 @@ import numpy as np
 from cnnlab.core.files import write_whole
 from cnnlab.reports.blocks import Picture, Report
 from cnnlab.reports.drawings import Gallery
+from cnnlab.reports.interactive import Album, CellAlbum
 
 
 def plain(value: Any) -> Any:
@@ -62,6 +63,11 @@ def save(report: Report, path: Path) -> None:
 
 def _block(block: Any) -> dict[str, Any]:
     made: dict[str, Any] = {"kind": type(block).__name__.lower()}
+    if isinstance(block, Album):
+        shots = [{"options": list(shot.options), "caption": shot.caption} for shot in block.shots]
+        return made | plain({"name": block.name, "title": block.title, "choices": block.choices}) | {"shots": shots}
+    if isinstance(block, CellAlbum):
+        return made | plain({"name": block.name, "title": block.title, "labels": block.labels, "counts": block.counts})
     for field in dataclasses.fields(block):
         value = getattr(block, field.name)
         if field.name == "blocks":

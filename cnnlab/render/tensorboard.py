@@ -5,6 +5,7 @@ from typing import Any, Protocol
 from cnnlab.render import png
 from cnnlab.render.characters import printable
 from cnnlab.reports.blocks import Block, Number, Numbers, Picture, Report, Section, Table, Text, shown
+from cnnlab.reports.interactive import Album, CellAlbum
 
 
 class Writer(Protocol):
@@ -56,6 +57,8 @@ def _markdown(block: Block, level: int) -> str:
         case Table():
             return _table(block)
         case Picture():
+            return f"*{_escaped(block.title)}.* {_escaped(block.caption)}"
+        case Album() | CellAlbum():
             return f"*{_escaped(block.title)}.* {_escaped(block.caption)}"
         case Section():
             inner = (_markdown(one, level + 1) for one in block.blocks)

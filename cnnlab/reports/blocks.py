@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cnnlab.reports.drawings import Drawing
+from cnnlab.reports.interactive import Album, CellAlbum
 
 Tone = Literal["plain", "good", "caution", "bad", "note"]
 """How a text is meant; each renderer has its own way to say it, never by colour alone."""
@@ -109,7 +110,7 @@ class Section:
     blocks: "tuple[Block, ...]"
 
 
-Block = Text | Numbers | Table | Picture | Section
+Block = Text | Numbers | Table | Picture | Album | CellAlbum | Section
 
 
 @dataclass(frozen=True)
