@@ -250,7 +250,7 @@ RUNS = (
             "batch_size, accumulate, drop_last, precision, channels_last, compile, deterministic, "
             "evaluation_batch_size, clean_train_pictures.\n"
             "error: runs/tiny/config.yaml:77:3: no option 'histograms_every_rounds' in 'logging'; it has "
-            "every_steps, histograms_every_epochs, pictures, graph. Did you mean "
+            "every_steps, histograms_every_epochs, effective_field_every_epochs, pictures, graph. Did you mean "
             "'histograms_every_epochs'?"
         ),
     ),

@@ -6,6 +6,7 @@ from bad_inputs.layers import LAYERS
 from bad_inputs.networks import NETWORKS
 from bad_inputs.own_pictures import OWN_PICTURES
 from bad_inputs.public_data import PUBLIC_DATA
+from bad_inputs.receptive_fields import RECEPTIVE_FIELDS
 from bad_inputs.runs import RUNS
 
 SECTIONS = {
@@ -15,6 +16,7 @@ SECTIONS = {
     "Pictures of one's own": OWN_PICTURES,
     "Runs": RUNS,
     "Layers on the command line": LAYERS,
+    "Receptive fields and summaries": RECEPTIVE_FIELDS,
     "Commands": COMMANDS,
 }
 CASES = tuple(case for cases in SECTIONS.values() for case in cases)

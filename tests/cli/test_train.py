@@ -155,6 +155,26 @@ def test_histograms_at_the_chosen_pace(cnnlab, no_report) -> None:
     assert [point.step for point in points] == [12, 24, 30]
 
 
+def test_the_effective_field_is_logged_at_the_chosen_pace(cnnlab, no_report) -> None:
+    result = cnnlab("train", "tiny.yaml", "training.epochs=3", "logging.effective_field_every_epochs=2")
+    assert result.code == 0, result.err
+    events = events_of(cnnlab.runs / "tiny")
+    assert [point.step for point in events.Scalars("erf/side")] == [12, 18]
+    # of the last layer that is not global: conv_bn_act2, whose field is 7 × 7
+    sides, ratios = ([point.value for point in events.Scalars(f"erf/{what}")] for what in ("side", "ratio"))
+    assert ratios == pytest.approx([side / 7 for side in sides])
+    assert all(0 < side <= 7 for side in sides)
+    assert [image.step for image in events.Images("erf/field")] == [12, 18]
+
+
+def test_watching_the_effective_field_changes_nothing(cnnlab, no_report) -> None:
+    for name, every in (("with", 1), ("without", 0)):
+        changes = ("training.epochs=2", f"logging.effective_field_every_epochs={every}")
+        assert cnnlab("train", "tiny.yaml", *changes, "--name", name).code == 0
+    weights = [(cnnlab.runs / name / "checkpoints" / "last.safetensors").read_bytes() for name in ("with", "without")]
+    assert weights[0] == weights[1]
+
+
 def test_an_empty_body_is_a_layer_like_any_other(cnnlab, no_report) -> None:
     cnnlab.config(
         (cnnlab.folder / "tiny.yaml").read_text().replace("model:\n", "model:\n  - residual: {layers: [relu]}\n")
