@@ -27,7 +27,7 @@ def check_runs(named: NamedModel) -> None:
     works = (
         f"the smallest square that works is {smallest}"
         if smallest
-        else f"no square up to {LARGEST} works either, with {named.shape[0]} channels"
+        else f"no square up to {LARGEST} works either, with that number of channels ({named.shape[0]})"
     )
     raise RequestError(
         f"{named.name} cannot run on {named.shape[0]}×{size} pictures: {layer} {_reason(named.model, failure)}; {works}"

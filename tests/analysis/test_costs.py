@@ -41,7 +41,7 @@ def test_torchinfo_counts_the_same_where_it_counts_right(name: str) -> None:
     ours = costs(model, 3, 64, 64)
     assert ours.parameters == theirs.total_params
     convolutions = [info for info in theirs.summary_list if isinstance(info.module, nn.Conv2d)]
-    assert [layer.macs for layer in ours.layers if layer.kind == "Conv2d"] == [info.mult_adds for info in convolutions]
+    assert [layer.macs for layer in ours.layers if layer.kind == "Conv2d"] == [info.macs for info in convolutions]
 
 
 def test_attention_and_functions_are_counted() -> None:
