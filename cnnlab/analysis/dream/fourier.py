@@ -1,0 +1,60 @@
+"""Pictures as spectra: a parametrisation in which a step of ascent moves all spatial frequencies alike.
+
+C. Olah, A. Mordvintsev, L. Schubert, "Feature visualization", Distill 2017, doi:10.23915/distill.00007, section
+"Preconditioning and parameterization". Amplitudes are multiplied by 1/frequency, as natural pictures have them
+(Field 1987, J. Opt. Soc. Am. A 4:2379); otherwise ascent ends in fine noise.
+"""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+START = 0.01
+"""Standard deviation of a fresh spectrum's coefficients: a nearly grey picture, 0.5 ± 0.02."""
+OCTAVE = 16
+"""Pixels along the shorter side for one octave: 32 px have one, 64 px two, 224 px three."""
+
+
+def radial_frequencies(height: int, width: int) -> Float[Tensor, "height half"]:
+    """Of each coefficient of a real picture's spectrum, in cycles per pixel, 0 … ½·√2; half = width // 2 + 1."""
+    vertical = torch.fft.fftfreq(height)[:, None]
+    horizontal = torch.fft.rfftfreq(width)
+    return torch.sqrt(vertical**2 + horizontal**2)
+
+
+def fresh_spectrum(
+    channels: int, height: int, width: int, generator: torch.Generator
+) -> Float[Tensor, "channels height half 2"]:
+    """Independent normal coefficients (real and imaginary parts last) before their scaling by 1/frequency."""
+    return START * torch.randn(channels, height, width // 2 + 1, 2, generator=generator)
+
+
+def pixels(
+    spectrum: Float[Tensor, "c height half 2"], width: int, *, highest: float = math.inf
+) -> Float[Tensor, "c height width"]:
+    """The picture of a spectrum, unbounded values around 0; frequencies above `highest` (cycles/px) are left out.
+
+    The least frequency of a scale is that of one wave in the longer side, so that the mean is not multiplied by ∞.
+    """
+    height = spectrum.shape[1]
+    radial = radial_frequencies(height, width).to(spectrum)
+    scale = torch.where(radial <= highest, 1 / radial.clamp_min(1 / max(height, width)), 0.0)
+    waves = torch.view_as_complex(spectrum.contiguous()) * scale
+    picture: Tensor = torch.fft.irfft2(waves, s=(height, width), norm="ortho")
+    return picture
+
+
+def default_octaves(height: int, width: int) -> int:
+    """How many octaves of frequencies are opened one after another: one for each doubling beyond `OCTAVE` pixels."""
+    return max(1, int(math.log2(min(height, width) / OCTAVE)))
+
+
+def highest_frequency(step: int, steps: int, octaves: int) -> float:
+    """Up to which frequency (cycles per pixel) step 0 … steps − 1 may move; each octave gets an equal share of steps.
+
+    Coarse structure first keeps fine noise from settling what the picture is of; the last share moves everything.
+    """
+    behind = octaves - 1 - step * octaves // steps
+    return math.inf if behind == 0 else 0.5 / 2**behind
