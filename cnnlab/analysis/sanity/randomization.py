@@ -123,11 +123,12 @@ def recalibrate(model: nn.Module, images: Float[Tensor, "n c h w"], names: Colle
             norm.momentum = momentum
 
 
-def normalizations_after(model: nn.Module, order: dict[str, int], layers: Collection[str]) -> tuple[str, ...]:
-    """The batch normalisations that run after, or are, the first of `layers`: those whose input has changed."""
-    first = min(order[name] for name in layers)
+def normalizations_after(model: nn.Module, order: dict[str, int], layer: str) -> tuple[str, ...]:
+    """The batch normalisations that run after `layer`, or are it: those whose input may have changed with it."""
     return tuple(
-        name for name, module in model.named_modules() if isinstance(module, BatchNorm) and order.get(name, -1) >= first
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, BatchNorm) and order.get(name, -1) >= order[layer]
     )
 
 

@@ -124,8 +124,7 @@ def randomize_weights(
         randomize_layer(copied, layer, seed=seed)
         if depth not in wanted:
             continue
-        changed = [one.name for one in layers[:depth]] if mode == "cascading" else [layer.name]
-        recalibrate(copied, images, normalizations_after(copied, order, changed), max_batch=max_batch)
+        recalibrate(copied, images, normalizations_after(copied, order, layer.name), max_batch=max_batch)
         for name, explain in methods.items():
             maps = explained(name, explain, copied, images, targets, max_batch=max_batch)
             similarity = map_similarity(originals[name], maps, size=size)

@@ -91,6 +91,7 @@ def test_progress_ends_at_the_total_and_nothing_depends_on_the_batch() -> None:
     for one, other in zip((*whole.methods, *whole.controls), (*parts.methods, *parts.controls), strict=True):
         assert one.pixels.gain.mean == pytest.approx(other.pixels.gain.mean, abs=1e-6)
         assert one.blocks.gain.mean == pytest.approx(other.blocks.gain.mean, abs=1e-6)
+        torch.testing.assert_close(one.pictures.drop.shown, other.pictures.drop.shown, rtol=0, atol=1e-6)
         assert one.road is not None
         assert other.road is not None
         assert one.road.combined.mean == pytest.approx(other.road.combined.mean, abs=1e-6)
