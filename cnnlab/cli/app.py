@@ -22,6 +22,7 @@ from cnnlab.cli import (  # noqa: E402
     listing,
     predict,
     receptive_field,
+    report_card,
     runs,
     schema,
     summary,
@@ -63,6 +64,7 @@ app.command("runs", rich_help_panel=TRAIN)(runs.runs)
 app.command("doctor", rich_help_panel=TRAIN)(doctor.doctor)
 
 app.command("receptive-field", rich_help_panel=INSIDE)(receptive_field.receptive_field)
+app.command("report-card", rich_help_panel=INSIDE)(report_card.report_card)
 app.command("summary", rich_help_panel=INSIDE)(summary.summary)
 app.command("layer", rich_help_panel=INSIDE)(layer.layer)
 app.command("compare-layers", rich_help_panel=INSIDE)(compare_layers.compare_layers)

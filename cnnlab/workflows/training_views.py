@@ -4,14 +4,8 @@ from torch import Tensor, nn
 
 from cnnlab.analysis.activations import capture_outputs
 from cnnlab.data.batches import Batch, denormalise, normalise
-from cnnlab.render import png
-from cnnlab.reports.blocks import pictures
-from cnnlab.reports.effective_field import effective_section
 from cnnlab.runs.events import EventLog
 from cnnlab.training.fit import EpochDone
-from cnnlab.workflows.effective_field import fields_over
-from cnnlab.workflows.model_source import NamedModel
-from cnnlab.workflows.receptive_field import inspect
 from cnnlab.workflows.training_session import TrainingSession
 
 PICTURES = 32
@@ -51,6 +45,14 @@ class TrainingViews:
 
     def _effective_field(self, fact: EpochDone) -> None:
         """`erf/side` in pixels and `erf/ratio` to the theoretical size, of the last layer that is not global."""
+        # imported here: trainings that do not ask for it need none of this
+        from cnnlab.render import png
+        from cnnlab.reports.blocks import pictures
+        from cnnlab.reports.effective_field import effective_section
+        from cnnlab.workflows.effective_field import fields_over
+        from cnnlab.workflows.model_source import NamedModel
+        from cnnlab.workflows.receptive_field import inspect
+
         session = self.session
         model: nn.Module = session.state.evaluated_model
         named = NamedModel(session.config.name, "config", model, session.pictures.train.shape, True)
