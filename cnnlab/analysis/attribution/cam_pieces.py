@@ -50,7 +50,7 @@ def _layer_map(batch: Batch, method: Method, layer: LayerCapture, found: Capture
     if method.name == "reciprocam":
         tail = _tail(batch, layer)
         return Piece(((yield from recipro_cam(tail, batch.target, a, max_batch=batch.max_batch)),))
-    repeated = a.repeat_interleave(t, 0)
+    repeated = a if t == 1 else a.repeat_interleave(t, 0)
     if method.wants is not None:
         factor = FACTORS[method.name](repeated, layer.gradients[method.wants].flatten(0, 1))
         extra = 0

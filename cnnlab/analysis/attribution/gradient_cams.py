@@ -85,5 +85,8 @@ FACTORS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 def weighted_map(activations: Maps, factor: Float[Tensor, "r k _ _"], *, eigen: bool = False) -> Float[Tensor, "r h w"]:
     """Σ_k factor_k · A_k; with `eigen` the first principal component of the products: what they have in common."""
+    if not eigen and factor.shape[2:] == (1, 1):
+        # as a product of matrices, which needs no room for the products
+        return (factor.flatten(1)[:, None] @ activations.flatten(2)).reshape(-1, *activations.shape[2:])
     products = factor * activations
     return principal_map(products) if eigen else products.sum(1)

@@ -120,5 +120,7 @@ def score_gradients(
         if any(part is None for part in parts) and (needed is None or index < needed):
             raise RequestError(missing)
         whole = [torch.zeros_like(tensor) if part is None else part for part in parts]
-        stacked.append(torch.stack([single_precision(part) for part in whole], 1))
+        # a stack of one would be a copy of it
+        one = len(whole) == 1
+        stacked.append(single_precision(whole[0][:, None] if one else torch.stack(whole, 1)))
     return stacked

@@ -64,11 +64,14 @@ def request(
 
 
 def batches(whole: Batch) -> Iterator[Batch]:
-    """The request in parts of at most `max_batch` pictures."""
+    """The request in parts of at most `max_batch` pictures, on the network's device."""
     baseline = whole.options.baseline
+    state = next(whole.model.parameters(), whole.images)
     for start in range(0, len(whole.images), whole.max_batch):
         part = slice(start, start + whole.max_batch)
         options = whole.options
         if baseline is not None and baseline.dim() == 4 and len(baseline) == len(whole.images):
             options = replace(options, baseline=baseline[part])
-        yield replace(whole, images=whole.images[part], target=whole.target.part(part), options=options)
+        yield replace(
+            whole, images=whole.images[part].to(state.device), target=whole.target.part(part), options=options
+        )

@@ -145,6 +145,8 @@ def test_a_choice_of_layer_serves_again() -> None:
     model = gap().eval()
     choice = choose_layer(model, (3, 16, 16))
     auto = attribute(model, pictures(), CLASS, methods=["gradcam", "cam"])
+    named = attribute(model, pictures(), CLASS, methods=["gradcam", "cam"], layers="relu2")
+    assert all(torch.equal(a.maps, b.maps) for a, b in zip(auto, named, strict=True))
     again = attribute(model, pictures(), CLASS, methods=["gradcam", "cam"], layers=choice)
     for a, b in zip(auto, again, strict=True):
         alike(a, b)
@@ -221,6 +223,18 @@ def test_answers_that_are_not_finite_are_an_error_of_the_work() -> None:
         model.linear.weight.fill_(float("nan"))
     with pytest.raises(WorkError, match="NaN or infinite"):
         attribute(model, pictures(), CLASS, methods=["gradcam"], layers=["relu2"])
+
+
+@pytest.mark.parametrize("name", ["gap", "flat", "resnet18"])
+def test_every_method_on_every_network_is_finite(name: str) -> None:
+    model, layer, images, classes = subject(name)
+    methods = [n for n in EVERY if n != "cam" or name != "flat"]
+    found = attribute(model, images[:2], classes[:2], methods=methods, layers=[layer], options=QUICK)
+    assert [one.method for one in found] == methods
+    for one in found:
+        assert bool(one.maps.isfinite().all())
+        if not METHODS[one.method].signed and one.method != "scorecam":
+            assert float(one.maps.min()) >= 0
 
 
 def test_no_evidence_is_zero_and_said() -> None:
