@@ -43,6 +43,14 @@ def test_few_pictures_and_flat_maps() -> None:
     assert (some.signed.n, some.flat) == (13, 7)
 
 
+def test_a_map_that_vanishes_with_the_weights_is_without_similarity() -> None:
+    made = around(0.0, 0.0)
+    made.flat[:3, 1] = True
+    summary = summarize_similarity(made, seed=0)
+    assert summary.signed is not None
+    assert (summary.signed.n, summary.flat, summary.vanished) == (20, 0, 3)
+
+
 def test_the_sentence() -> None:
     summary = summarize_similarity(around(0.5, 0.5, noise=0.0), seed=0)
     assert sanity_verdict("guided", summary, against="all 4 layers randomised").sentence == (
