@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from cnnlab.render.characters import printable
+from cnnlab.render.png.overlay import overlay
 from cnnlab.reports.interactive import Album, CellAlbum
 
 _TILE = 96
@@ -40,7 +41,7 @@ def album(block: Album) -> str:
         )
         alt = f"{block.title}. {words}. {shot.caption}"
         shots.append(
-            f'<figure class="shot {classes}"><img loading="lazy" src="{inside(shot.image)}" alt="{_escaped(alt)}">'
+            f'<figure class="shot {classes}"><img loading="lazy" src="{inside(overlay(shot.scene))}" alt="{_escaped(alt)}">'
             f"<figcaption>{_escaped(shot.caption)}</figcaption></figure>"
         )
     caption = f'<p class="note">{_escaped(block.caption)}</p>' if block.caption else ""

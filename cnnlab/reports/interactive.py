@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnlab.reports.scenes import Scene
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -28,8 +30,7 @@ class Shot:
 
     options: tuple[int, ...]
     """The number of the option in each choice, in order."""
-    image: NDArray[np.uint8]
-    """[h, w, 3]."""
+    scene: Scene
     caption: str = ""
 
 

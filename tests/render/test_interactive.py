@@ -7,15 +7,18 @@ import pytest
 
 from cnnlab.render import html, json, tensorboard
 from cnnlab.render.interactive import album, cells
+from cnnlab.render.png.overlay import overlay
 from cnnlab.reports.blocks import Report
 from cnnlab.reports.interactive import Album, CellAlbum, Choice, Shot
+from cnnlab.reports.scenes import Scene
 
 GREY = np.full((4, 4, 3), 128, np.uint8)
+PLAIN = Scene((4, 4), image=GREY)
 
 
 def example() -> Album:
     choices = (Choice("method", ("gradcam", "<b>saliency</b>")), Choice("target", ("cat", "dog", "eel")))
-    shots = tuple(Shot((m, t), GREY, f"{m} {t}") for m in range(2) for t in range(3))
+    shots = tuple(Shot((m, t), PLAIN, f"{m} {t}") for m in range(2) for t in range(3))
     return Album("maps", "Where it looks", choices, shots)
 
 
@@ -77,9 +80,20 @@ def test_documents_have_the_facts_and_no_pixels() -> None:
 @pytest.mark.parametrize("options", [(0,), (0, 3), (2, 0)])
 def test_a_shot_chooses_one_option_of_each(options: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="the choices have"):
-        Album("a", "A", example().choices, (Shot(options, GREY),))
+        Album("a", "A", example().choices, (Shot(options, PLAIN),))
 
 
 def test_two_shots_in_one_place_are_refused() -> None:
     with pytest.raises(ValueError, match="two shots in the same place"):
-        Album("a", "A", (Choice("one", ("x",)),), (Shot((0,), GREY), Shot((0,), GREY)))
+        Album("a", "A", (Choice("one", ("x",)),), (Shot((0,), PLAIN), Shot((0,), PLAIN)))
+
+
+def test_an_overlay_is_the_picture_where_there_is_no_heat_and_heat_where_there_is() -> None:
+    heat = np.zeros((4, 4))
+    assert (overlay(Scene((4, 4), image=GREY, heat=heat, heat_label="x")) == 128).all()
+    heat[1, 2] = 1.0
+    made = overlay(Scene((4, 4), image=GREY, heat=heat, heat_label="x", interpolation="nearest"))
+    times = made.shape[0] // 4
+    changed = (made != 128).any(axis=2)
+    expected = (heat > 0).repeat(times, axis=0).repeat(times, axis=1)
+    assert (changed == expected).all()
