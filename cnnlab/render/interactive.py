@@ -40,8 +40,9 @@ def album(block: Album) -> str:
             for choice, place in zip(block.choices, shot.options, strict=True)
         )
         alt = f"{block.title}. {words}. {shot.caption}"
+        picture = inside(overlay(shot.scene))
         shots.append(
-            f'<figure class="shot {classes}"><img loading="lazy" src="{inside(overlay(shot.scene))}" alt="{_escaped(alt)}">'
+            f'<figure class="shot {classes}"><img loading="lazy" src="{picture}" alt="{_escaped(alt)}">'
             f"<figcaption>{_escaped(shot.caption)}</figcaption></figure>"
         )
     caption = f'<p class="note">{_escaped(block.caption)}</p>' if block.caption else ""
