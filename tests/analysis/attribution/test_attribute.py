@@ -229,7 +229,9 @@ def test_answers_that_are_not_finite_are_an_error_of_the_work() -> None:
 def test_every_method_on_every_network_is_finite(name: str) -> None:
     model, layer, images, classes = subject(name)
     methods = [n for n in EVERY if n != "cam" or name != "flat"]
-    found = attribute(model, images[:2], classes[:2], methods=methods, layers=[layer], options=QUICK)
+    if name == "resnet18":
+        images = images[:, :, :40, :40]  # Score-CAM tries 512 channels
+    found = attribute(model, images[:1], classes[:1], methods=methods, layers=[layer], options=QUICK)
     assert [one.method for one in found] == methods
     for one in found:
         assert bool(one.maps.isfinite().all())
