@@ -115,7 +115,8 @@ def locate(
     objects = torch.zeros(n, *size, dtype=torch.bool) if masks is None else masks.cpu()
     known = objects.flatten(1).any(1)
     border, corner = border_region(*size), corner_region(*size)
-    places = [border & ~objects, corner & ~objects, ~objects & known[:, None, None]]
+    # where the object is unknown, outside it is the whole picture, in which no map has more than a uniform one
+    places = [border & ~objects, corner & ~objects, ~objects]
     suspicion = torch.stack([_excess(maps, place) for place in places]).amax(0)
     inside, areas, at = energy_inside(maps, objects), objects.double().mean((1, 2)), peaks(maps, seed=seed)
     shares = [energy_inside(maps, border), energy_inside(maps, corner), top_share(maps), gini(maps)]
