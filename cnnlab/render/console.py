@@ -9,8 +9,9 @@ from rich.table import Table as RichTable
 from rich.text import Text as RichText
 
 from cnnlab.render.characters import printable, shortened
-from cnnlab.reports.blocks import Block, Number, Numbers, Picture, Report, Section, Table, Text, shown
-from cnnlab.reports.drawings import Matrix
+from cnnlab.render.sketches import MOST_CELLS, lattice_lines, span_lines
+from cnnlab.reports.blocks import Block, Links, Number, Numbers, Picture, Report, Section, Table, Text, shown
+from cnnlab.reports.drawings import Lattice, Matrix, Spans
 from cnnlab.reports.interactive import Album, CellAlbum
 
 MOST_ROWS = 40
@@ -55,6 +56,9 @@ def _show(block: Block, console: Console, folder: Path | None) -> None:
             _show_table(block, console)
         case Picture():
             _show_picture(block, console, folder)
+        case Links():
+            for link in block.links:
+                console.print(RichText(printable(f"{link.label}: {link.path}")), soft_wrap=True)
         case Album():
             choices = ", ".join(f"{len(choice.options)} × {choice.title}" for choice in block.choices)
             console.print(RichText(printable(f"{block.title}: {len(block.shots)} pictures ({choices}) on the page.")))
@@ -112,12 +116,25 @@ def _heading(text: str) -> RichText:
 
 
 def _show_picture(picture: Picture, console: Console, folder: Path | None) -> None:
-    if isinstance(picture.drawing, Matrix) and max(picture.drawing.values.shape) <= _MOST_CELLS:
-        _show_matrix(picture, picture.drawing, console)
+    match picture.drawing:
+        case Matrix() if max(picture.drawing.values.shape) <= _MOST_CELLS:
+            _show_matrix(picture, picture.drawing, console)
+        case Lattice() if max(picture.drawing.values.shape) <= MOST_CELLS:
+            _show_lines(picture.title, lattice_lines(picture.drawing), console)
+        case Spans():
+            _show_lines(picture.title, span_lines(picture.drawing, console.width), console)
     if folder is not None:
         line = RichText(f"{printable(picture.title)}: ")
         # One line, however long, so that it can be clicked and copied.
         console.print(line + RichText(str(folder / f"{picture.name}.png"), style="cyan"), soft_wrap=True)
+
+
+def _show_lines(title: str, lines: list[str], console: Console) -> None:
+    console.print()
+    console.print(_heading(title))
+    for line in lines:
+        # Blanks are part of a sketch, and a line that is broken is none.
+        console.print(RichText(line), no_wrap=True, overflow="crop")
 
 
 def _show_matrix(picture: Picture, matrix: Matrix, console: Console) -> None:

@@ -5,12 +5,13 @@ import html
 import struct
 from importlib.resources import files
 from pathlib import Path
+from urllib.parse import quote
 
 from cnnlab.core.files import write_whole
 from cnnlab.render import interactive, png
 from cnnlab.render.characters import printable
 from cnnlab.render.description import description
-from cnnlab.reports.blocks import Block, Column, Numbers, Picture, Report, Section, Table, Text, shown
+from cnnlab.reports.blocks import Block, Column, Links, Numbers, Picture, Report, Section, Table, Text, shown
 from cnnlab.reports.interactive import Album, CellAlbum
 
 # Even if a name slipped through the escaping, the browser would fetch and run nothing.
@@ -72,6 +73,13 @@ def _block(block: Block, name: str, level: int) -> str:
             return _table(block, name)
         case Picture():
             return _picture(block)
+        case Links():
+            items = "".join(
+                f'<li><a href="{_escaped(quote(link.path))}">{_escaped(link.label)}</a>'
+                f"{' – ' if link.detail else ''}{_escaped(link.detail)}</li>"
+                for link in block.links
+            )
+            return f'<ul class="links">{items}</ul>\n'
         case Album():
             return interactive.album(block)
         case CellAlbum():

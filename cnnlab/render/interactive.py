@@ -13,7 +13,10 @@ from PIL import Image
 
 from cnnlab.render.characters import printable
 from cnnlab.render.png.overlay import overlay
-from cnnlab.reports.interactive import Album, CellAlbum
+from cnnlab.reports.interactive import Album, CellAlbum, Choice
+
+_COLOURS = 128
+"""Of a picture in an album: enough that no step is seen in its heat."""
 
 _TILE = 96
 """Pixels that the longer side of a picture behind a cell comes near to."""
@@ -34,13 +37,17 @@ def album(block: Album) -> str:
         groups.append(f"<fieldset><legend>{_escaped(choice.title)}</legend>{''.join(buttons)}</fieldset>")
     shots = []
     for shot in block.shots:
-        classes = " ".join(f"o{number}-{place}" for number, place in enumerate(shot.options))
+        classes = " ".join(
+            _class(number, place, choice)
+            for number, (place, choice) in enumerate(zip(shot.options, block.choices, strict=True))
+        )
         words = ", ".join(
             f"{choice.title}: {choice.options[place]}"
             for choice, place in zip(block.choices, shot.options, strict=True)
+            if place is not None
         )
         alt = f"{block.title}. {words}. {shot.caption}"
-        picture = inside(overlay(shot.scene))
+        picture = inside(overlay(shot.scene), colours=_COLOURS)
         shots.append(
             f'<figure class="shot {classes}"><img loading="lazy" src="{picture}" alt="{_escaped(alt)}">'
             f"<figcaption>{_escaped(shot.caption)}</figcaption></figure>"
@@ -50,6 +57,12 @@ def album(block: Album) -> str:
         f'<div class="album" id="{block.name}"><h4>{_escaped(block.title)}</h4><form>{"".join(groups)}</form>'
         f'<div class="shots" aria-live="polite">{"".join(shots)}</div>{caption}</div>\n<style>{_rules(block)}</style>\n'
     )
+
+
+def _class(number: int, place: int | None, choice: Choice) -> str:
+    """The names by which rules find a picture: of one option, or of all where the choice makes no difference."""
+    places = range(len(choice.options)) if place is None else [place]
+    return " ".join(f"o{number}-{place}" for place in places)
 
 
 def _rules(block: Album) -> str:
@@ -112,10 +125,13 @@ def _enlarged(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return colours.repeat(times, axis=0).repeat(times, axis=1)
 
 
-def inside(image: NDArray[np.uint8]) -> str:
-    """A picture as the address of itself; of few colours where that loses nothing."""
+def inside(image: NDArray[np.uint8], *, colours: int | None = None) -> str:
+    """A picture as the address of itself; with `colours` of so many only, which makes it a third as large."""
     buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, format="PNG", optimize=True)
+    made = Image.fromarray(image)
+    if colours is not None:
+        made = made.quantize(colours, dither=Image.Dither.NONE)
+    made.save(buffer, format="PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 

@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 from cnnlab.render import png
 from cnnlab.render.characters import printable
-from cnnlab.reports.blocks import Block, Number, Numbers, Picture, Report, Section, Table, Text, shown
+from cnnlab.reports.blocks import Block, Links, Number, Numbers, Picture, Report, Section, Table, Text, shown
 from cnnlab.reports.interactive import Album, CellAlbum
 
 
@@ -58,6 +58,8 @@ def _markdown(block: Block, level: int) -> str:
             return _table(block)
         case Picture():
             return f"*{_escaped(block.title)}.* {_escaped(block.caption)}"
+        case Links():
+            return "\n".join(f"- {_escaped(link.label)}: {_escaped(link.path)}" for link in block.links)
         case Album() | CellAlbum():
             return f"*{_escaped(block.title)}.* {_escaped(block.caption)}"
         case Section():

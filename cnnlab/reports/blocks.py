@@ -110,7 +110,23 @@ class Section:
     blocks: "tuple[Block, ...]"
 
 
-Block = Text | Numbers | Table | Picture | Album | CellAlbum | Section
+@dataclass(frozen=True)
+class Link:
+    """A file that belongs to a report: what it holds, and where it lies, relative to the page."""
+
+    label: str
+    path: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Links:
+    """Files with the data behind a report."""
+
+    links: tuple[Link, ...]
+
+
+Block = Text | Numbers | Table | Picture | Album | CellAlbum | Links | Section
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,8 @@ class Choice:
 class Shot:
     """A picture that is shown for one option of each choice."""
 
-    options: tuple[int, ...]
-    """The number of the option in each choice, in order."""
+    options: tuple[int | None, ...]
+    """The number of the option in each choice, in order; None for a choice that makes no difference to it."""
     scene: Scene
     caption: str = ""
 
@@ -37,6 +37,8 @@ class Shot:
 @dataclass(frozen=True, eq=False)
 class Album:
     """Pictures of which one is seen at a time.
+
+    A shot stands for one option of each choice.
 
     Raises: ValueError for a shot that does not choose one option of each choice, and for two in the same place.
     """
@@ -51,7 +53,8 @@ class Album:
         sizes = tuple(len(choice.options) for choice in self.choices)
         places = [shot.options for shot in self.shots]
         for place in places:
-            if len(place) != len(sizes) or not all(0 <= i < n for i, n in zip(place, sizes, strict=True)):
+            fits = (i is None or 0 <= i < n for i, n in zip(place, sizes, strict=False))
+            if len(place) != len(sizes) or not all(fits):
                 raise ValueError(f"album {self.name!r}: a shot at {place}, the choices have {sizes} options")
         if len(set(places)) != len(places):
             raise ValueError(f"album {self.name!r}: two shots in the same place")

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from cnnlab.render.png import heat
 from cnnlab.reports.scenes import Scene
 
-LONGER_SIDE = 256
+LONGER_SIDE = 224
 """Pixels that the longer side comes near to; a larger picture stays as large as it is."""
 
 
