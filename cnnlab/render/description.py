@@ -5,8 +5,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from cnnlab.render.sketches import lattice_lines
 from cnnlab.reports.blocks import Picture, shown
-from cnnlab.reports.drawings import Bars, Curves, Drawing, Gallery, Matrix, Panels, Reliability
+from cnnlab.reports.drawings import Bars, Curves, Drawing, Gallery, Lattice, Matrix, Panels, Reliability, Spans
+from cnnlab.reports.scenes import Scene, Scenes
 
 _MOST = 8
 
@@ -39,6 +41,55 @@ def _described(drawing: Drawing) -> str:
             return f"Bars of {drawing.x_label}: " + ", ".join(f"{n} {shown(v, form)}" for n, v in pairs) + rest + "."
         case Reliability():
             return f"Accuracy over confidence in {len(drawing.counts)} bins; error {shown(drawing.error, '.2%')}."
+        case Scene():
+            return _scene(drawing)
+        case Scenes():
+            panels = (_panel(drawing, place) for place in range(min(len(drawing.scenes), _MOST)))
+            rest = " …" if len(drawing.scenes) > _MOST else ""
+            return f"{len(drawing.scenes)} panels in {drawing.columns} columns. " + " ".join(panels) + rest
+        case Spans():
+            return _spans(drawing)
+        case Lattice():
+            rows, columns = drawing.values.shape
+            grid = f" Row by row: {'; '.join(lattice_lines(drawing))}." if max(rows, columns) <= _MOST else ""
+            return f"Grid of {rows} × {columns} cells, of which {int(drawing.read.sum())} are read.{grid}"
+
+
+def _panel(drawing: Scenes, place: int) -> str:
+    row, column = divmod(place, drawing.columns)
+    names = [
+        drawing.row_labels[row] if drawing.row_labels else "",
+        drawing.column_titles[column] if drawing.column_titles else "",
+        drawing.scenes[place].title,
+        drawing.scenes[place].caption,
+    ]
+    return f"{', '.join(filter(None, names)).replace(chr(10), ' ') or place + 1}: {_scene(drawing.scenes[place])}"
+
+
+def _scene(scene: Scene) -> str:
+    height, width = scene.size
+    said = [f"{'Picture' if scene.image is not None else 'Empty paper'} of {height} × {width} {scene.unit}"]
+    peak = scene.peak
+    if peak is not None:
+        value = shown(peak.value, ".3g")
+        said.append(f"{scene.heat_label}, strongest with {value} at row {peak.row:.3g}, column {peak.column:.3g}")
+    elif scene.absence:
+        said.append(f"{scene.heat_label}: {scene.absence}")
+    said += [
+        f"box {box.label}: rows {box.first_row} to {box.last_row}, columns {box.first_column} to {box.last_column}"
+        for box in scene.boxes[:_MOST]
+    ]
+    said += [f"contour {contour.label}" for contour in scene.contours[:_MOST]]
+    said += [
+        f"{point.label or 'point'} at row {point.row:g}, column {point.column:g}" for point in scene.points[:_MOST]
+    ]
+    return "; ".join(said) + "."
+
+
+def _spans(drawing: Spans) -> str:
+    ends = [drawing.spans[0]] + ([drawing.spans[-1]] if len(drawing.spans) > 1 else [])
+    named = " to ".join(f"{span.label} with {shown(float(span.size), '.4g')}" for span in ends)
+    return f"{len(drawing.spans)} bars of the {drawing.label} over {drawing.x_label}, from {named}."
 
 
 def _line(name: str, values: Sequence[float | None], percent: bool) -> str:

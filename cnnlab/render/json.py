@@ -8,11 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cnnlab.core.files import write_whole
 from cnnlab.reports.blocks import Picture, Report
-from cnnlab.reports.drawings import Gallery
+from cnnlab.reports.drawings import Drawing, Gallery
 from cnnlab.reports.interactive import Album, CellAlbum
+from cnnlab.reports.scenes import Scene, Scenes
+
+MOST_WRITTEN = 256
+"""Cells of a map up to which their values are written, such as those of Grad-CAM at the layer's resolution."""
 
 
 def plain(value: Any) -> Any:
@@ -52,7 +57,7 @@ def text(value: Any, *, indent: int | None = 2) -> str:
 
 
 def document(report: Report) -> dict[str, Any]:
-    """The report with every number that its pictures show; of galleries the captions, not the pixels."""
+    """The report with every number that its pictures show; of pictures the shapes, of large maps the extent."""
     return {"title": report.title, "lead": report.lead, "blocks": [_block(block) for block in report.blocks]}
 
 
@@ -65,9 +70,10 @@ def _block(block: Any) -> dict[str, Any]:
     made: dict[str, Any] = {"kind": type(block).__name__.lower()}
     if isinstance(block, Album):
         shots = [{"options": list(shot.options), "caption": shot.caption} for shot in block.shots]
-        return made | plain({"name": block.name, "title": block.title, "choices": block.choices}) | {"shots": shots}
+        return {**made, **plain({"name": block.name, "title": block.title, "choices": block.choices}), "shots": shots}
     if isinstance(block, CellAlbum):
-        return made | plain({"name": block.name, "title": block.title, "labels": block.labels, "counts": block.counts})
+        named = {"name": block.name, "title": block.title, "labels": block.labels, "counts": block.counts}
+        return {**made, **plain(named)}
     for field in dataclasses.fields(block):
         value = getattr(block, field.name)
         if field.name == "blocks":
@@ -79,8 +85,29 @@ def _block(block: Any) -> dict[str, Any]:
     return made
 
 
-def _drawing(drawing: Any) -> dict[str, Any]:
-    if isinstance(drawing, Gallery):
-        fields = {name: value for name, value in vars(drawing).items() if name != "images"}
-        return {**plain(fields), "shapes": [list(image.shape) for image in drawing.images]}
-    return dict(plain(drawing))
+def _drawing(drawing: Drawing) -> dict[str, Any]:
+    match drawing:
+        case Gallery():
+            return _without(drawing, "images") | {"shapes": [list(image.shape) for image in drawing.images]}
+        case Scenes():
+            return _without(drawing, "scenes") | {"scenes": [_drawing(scene) for scene in drawing.scenes]}
+        case Scene():
+            return _without(drawing, "image", "heat", "contours") | {
+                "image_shape": None if drawing.image is None else list(drawing.image.shape),
+                "heat": None if drawing.heat is None else _map(drawing.heat) | {"peak": plain(drawing.peak)},
+                "absence": drawing.absence,
+                "contours": [_without(contour, "values") | _map(contour.values) for contour in drawing.contours],
+            }
+    return _without(drawing)
+
+
+def _without(value: Any, *names: str) -> dict[str, Any]:
+    return {name: plain(item) for name, item in vars(value).items() if name not in names}
+
+
+def _map(values: NDArray[Any]) -> dict[str, Any]:
+    """What there is to say of a map; all of its values only while they are few."""
+    known = np.asarray(values[np.isfinite(values)], dtype=float)
+    ends = {"min": known.min(), "max": known.max(), "sum": known.sum()} if known.size else {}
+    written = {"values": values} if values.size <= MOST_WRITTEN else {}
+    return {"shape": list(values.shape)} | {name: plain(item) for name, item in (ends | written).items()}

@@ -1,10 +1,13 @@
 """What a picture shows, as data: axes with units, values, labels. Shares are 0 … 1, drawn in per cent where so said."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from cnnlab.reports.scenes import Scene, Scenes
 
 Scale = Literal["linear", "log"]
 
@@ -148,4 +151,85 @@ class Reliability:
             raise ValueError(f"{len(self.edges)} edges for {len(self.counts)} bins")
 
 
-Drawing = Curves | Panels | Matrix | Gallery | Bars | Reliability
+@dataclass(frozen=True)
+class Span:
+    """From `low` to `high` on the x axis; pixel i covers i … i + 1, so that columns 0 to 4 are (0, 5).
+
+    Infinite ends are drawn to the edge. Raises: ValueError where an end stands before its beginning.
+    """
+
+    label: str
+    low: float
+    high: float
+    inner: tuple[float, float] | None = None
+    """Drawn darker inside, such as the effective field in the theoretical one."""
+
+    def __post_init__(self) -> None:
+        for low, high in ((self.low, self.high), self.inner or (0, 0)):
+            if not low <= high:
+                raise ValueError(f"span {self.label!r}: from {low} to {high}")
+
+    @property
+    def size(self) -> float:
+        """How long it is, in units of the x axis."""
+        return self.high - self.low
+
+
+@dataclass(frozen=True)
+class Spans:
+    """One horizontal bar per row, the first on top: a pyramid of receptive fields.
+
+    Raises: ValueError without rows.
+    """
+
+    spans: tuple[Span, ...]
+    x_label: str
+    label: str
+    """What the bars are."""
+    inner_label: str = ""
+    extent: tuple[float, float] | None = None
+    """Shaded, such as the picture's columns (0, width)."""
+    extent_label: str = "picture"
+
+    def __post_init__(self) -> None:
+        if not self.spans:
+            raise ValueError("spans without a row")
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """What the axis shows: every finite end and the extent."""
+        ends = [end for span in self.spans for end in (span.low, span.high) if math.isfinite(end)]
+        ends += self.extent or ()
+        least, most = min(ends, default=0.0), max(ends, default=1.0)
+        return (least, most) if least < most else (least - 0.5, most + 0.5)
+
+
+@dataclass(frozen=True, eq=False)
+class Lattice:
+    """Which cells a kernel reads: a number (the weight, or its index) where it reads, NaN where it does not.
+
+    Raises: ValueError for values that have not two dimensions, and a centre outside.
+    """
+
+    values: NDArray[np.generic]
+    """[h, w], floats or whole numbers."""
+    centre: tuple[int, int] | None = None
+    """Row and column of the cell for which it reads."""
+    label: str = "weight"
+    """What the numbers are."""
+    form: str = "g"
+
+    def __post_init__(self) -> None:
+        if self.values.ndim != 2 or 0 in self.values.shape:
+            raise ValueError(f"a lattice of {self.values.shape}: expected two dimensions")
+        if self.centre is not None and not all(0 <= c < n for c, n in zip(self.centre, self.values.shape, strict=True)):
+            raise ValueError(f"a lattice of {self.values.shape} with its centre at {self.centre}")
+
+    @property
+    def read(self) -> NDArray[np.bool_]:
+        """Where it reads."""
+        known: NDArray[np.bool_] = np.logical_not(np.isnan(np.asarray(self.values, dtype=float)))
+        return known
+
+
+Drawing = Curves | Panels | Matrix | Gallery | Bars | Reliability | Scene | Scenes | Spans | Lattice

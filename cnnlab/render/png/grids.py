@@ -1,19 +1,20 @@
-"""Drawings made of cells: matrices and galleries."""
+"""Drawings made of cells: matrices, lattices and galleries."""
 
 from typing import Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Normalize, PowerNorm
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
+from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 from PIL import Image
 
 from cnnlab.render.characters import printable, shortened
+from cnnlab.render.png.lettering import fitted, width
 from cnnlab.render.png.theme import DIVERGING, DPI, SEQUENTIAL, Theme
-from cnnlab.reports.drawings import Gallery, Matrix
+from cnnlab.reports.blocks import shown
+from cnnlab.reports.drawings import Gallery, Lattice, Matrix
 
 MOST_WRITTEN = 25
 """Rows and columns up to which a cell's number is written into it."""
@@ -35,8 +36,8 @@ def matrix(figure: Figure, drawing: Matrix, theme: Theme) -> None:
     cell = 0.56 if max(rows, columns) <= 12 else 0.42 if max(rows, columns) <= MOST_WRITTEN else None
     longest = max((len(label) for label in drawing.row_labels), default=0)
     side = min(2.0, 0.085 * longest)
-    width, height = (columns * cell, rows * cell) if cell else (7.0, 7.0 * min(1.6, rows / columns))
-    figure.set_size_inches(max(4.8, width + side + 2.2), max(3.2, height + min(1.4, 0.062 * longest) + 1.1))
+    wide, height = (columns * cell, rows * cell) if cell else (7.0, 7.0 * min(1.6, rows / columns))
+    figure.set_size_inches(max(4.8, wide + side + 2.2), max(3.2, height + min(1.4, 0.062 * longest) + 1.1))
     axes = figure.add_subplot()
     shades = np.asarray(drawing.values if drawing.shades is None else drawing.shades, dtype=float)
     image = axes.imshow(shades, cmap=DIVERGING if drawing.diverging else SEQUENTIAL, norm=_norm(drawing, shades))
@@ -94,6 +95,32 @@ def _write(axes: Any, drawing: Matrix, colours: NDArray[np.float64], size: float
             axes.text(column, row, text, ha="center", va="center", fontsize=size, color="#111" if light else "#fff")
 
 
+def lattice(figure: Figure, drawing: Lattice, theme: Theme) -> None:
+    """Squares, those that are read filled and with their numbers, the centre framed."""
+    rows, columns = drawing.values.shape
+    cell = max(0.12, min(0.5, 6.5 / max(rows, columns)))
+    figure.set_size_inches(max(4.0, columns * cell + 1.0), rows * cell + 1.1)
+    axes = figure.add_subplot()
+    read = drawing.read
+    for row, column in np.ndindex(rows, columns):
+        filled = bool(read[row, column])
+        face = theme.lines[0] if filled else theme.paper
+        axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=face, edgecolor=theme.quiet, linewidth=0.6))
+        if filled and cell > 0.3:
+            text = shown(drawing.values[row, column].item(), drawing.form)
+            size = 10 if len(text) < 4 else 8 if len(text) < 6 else 6
+            axes.text(column, row, text, ha="center", va="center", fontsize=size, color=theme.paper)
+    names = [Patch(facecolor=theme.lines[0], label=f"read, with its {printable(drawing.label)}")]
+    if drawing.centre is not None:
+        row, column = drawing.centre
+        frame: dict[str, Any] = {"facecolor": "none", "edgecolor": theme.lines[1], "linewidth": 2.6}
+        axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, zorder=3, **frame))
+        names.append(Patch(**frame, label="centre"))
+    axes.set(xlim=(-0.56, columns - 0.44), ylim=(rows - 0.44, -0.56), aspect="equal", xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
+    figure.legend(handles=names, loc="outside lower left", ncols=2)
+
+
 def gallery(figure: Figure, drawing: Gallery, theme: Theme, *, title: str) -> None:
     """Tiles laid out to the pixel, each enlarged by a whole number, so that pixels stay equal squares."""
     tiles = [_sized(image) for image in drawing.images]
@@ -102,23 +129,23 @@ def gallery(figure: Figure, drawing: Gallery, theme: Theme, *, title: str) -> No
     captions = [printable(caption, keep="\n") for caption in drawing.captions]
     lines = max((caption.count("\n") + 1 for caption in captions), default=0)
     labels = [shortened(printable(label), 18) for label in drawing.row_labels]
-    beside = 12 + max((_text_width(label, 8.5) for label in labels), default=-12)
+    beside = 12 + max((width(label, 8.5) for label in labels), default=-12)
     above = _TITLE + (24 if drawing.column_titles else 0)
     step_x, step_y = cell_width + _GAP, cell_height + _GAP + (8 + lines * _LINE if lines else 0)
     columns = min(drawing.columns, len(tiles))
     rows = -(-len(tiles) // columns)
     # The title must fit too, above a single narrow tile as well.
-    needed = max(columns * step_x - _GAP + beside, _text_width(title, 12) + 8)
-    width, height = 2 * _MARGIN + int(needed), above + rows * step_y - _GAP + _MARGIN
-    figure.set_size_inches(width / DPI, height / DPI)
+    needed = max(columns * step_x - _GAP + beside, width(title, 12) + 8)
+    across, height = 2 * _MARGIN + int(needed), above + rows * step_y - _GAP + _MARGIN
+    figure.set_size_inches(across / DPI, height / DPI)
 
     def write(text: str, x: float, y: float, size: float, **more: Any) -> None:
-        figure.text(x / width, 1 - y / height, text, fontsize=size, **more)
+        figure.text(x / across, 1 - y / height, text, fontsize=size, **more)
 
     write(title, _MARGIN, 20, 12, va="top", fontweight="bold")
     for i, name in enumerate(drawing.column_titles[:columns]):
         x = _MARGIN + beside + i * step_x + cell_width / 2
-        write(_fitted(printable(name), cell_width, 8.5), x, above - 8, 8.5, ha="center", va="bottom", color=theme.quiet)
+        write(fitted(printable(name), cell_width, 8.5), x, above - 8, 8.5, ha="center", va="bottom", color=theme.quiet)
     for i, tile in enumerate(tiles):
         row, column = divmod(i, columns)
         left, top = _MARGIN + beside + column * step_x, above + row * step_y
@@ -128,32 +155,19 @@ def gallery(figure: Figure, drawing: Gallery, theme: Theme, *, title: str) -> No
             for number, line in enumerate(captions[i].split("\n")):
                 place = top + cell_height + 7 + number * _LINE
                 colour = theme.ink if number == 0 else theme.quiet
-                fitted = _fitted(line, cell_width + _GAP - 8, _CAPTION)
-                write(fitted, left + cell_width / 2, place, _CAPTION, ha="center", va="top", color=colour)
+                shown = fitted(line, cell_width + _GAP - 8, _CAPTION)
+                write(shown, left + cell_width / 2, place, _CAPTION, ha="center", va="top", color=colour)
         if column == 0 and row < len(labels):
             write(labels[row], _MARGIN, top + cell_height / 2, 8.5, va="center")
 
 
 def _sized(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    height, width = image.shape[:2]
+    height, wide = image.shape[:2]
     colours = np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image
-    longer = max(height, width)
+    longer = max(height, wide)
     if longer > 1.5 * _TILE:
         factor = _TILE / longer
-        size = max(1, round(width * factor)), max(1, round(height * factor))
+        size = max(1, round(wide * factor)), max(1, round(height * factor))
         return np.asarray(Image.fromarray(colours).resize(size, Image.Resampling.LANCZOS))
     times = max(1, round(_TILE / longer))
     return colours.repeat(times, axis=0).repeat(times, axis=1)
-
-
-def _text_width(text: str, points: float) -> float:
-    renderer = FigureCanvasAgg(Figure(figsize=(1, 1), dpi=DPI)).get_renderer()
-    return float(renderer.get_text_width_height_descent(text, FontProperties(size=points), ismath=False)[0])
-
-
-def _fitted(text: str, pixels: float, points: float) -> str:
-    """`text`, shortened until it is no wider than `pixels`."""
-    length = len(text)
-    while length > 1 and _text_width(shortened(text, length), points) > pixels:
-        length -= 1
-    return shortened(text, length)

@@ -73,9 +73,9 @@ def _lines(axes: Axes, drawing: Curves, theme: Theme, *, legend: bool = True) ->
     axes.set_xscale(drawing.x_scale)
     axes.set_yscale(drawing.y_scale)
     if drawing.y_scale == "log":
-        axes.yaxis.set_major_formatter(FuncFormatter(_power))
+        axes.yaxis.set_major_formatter(FuncFormatter(power))
     if drawing.x_scale == "log":
-        axes.xaxis.set_major_formatter(FuncFormatter(_power))
+        axes.xaxis.set_major_formatter(FuncFormatter(power))
     elif all(float(x).is_integer() for series in drawing.series for x in series.x):
         axes.xaxis.set_major_locator(MaxNLocator(nbins=12, integer=True))
     if drawing.percent:
@@ -94,7 +94,7 @@ def _percent(share: float, _: int) -> str:
     return f"{100 * share:.6g}"
 
 
-def _power(value: float, _: int) -> str:
+def power(value: float, _: int = 0) -> str:
     """10⁻⁴: written with letters, since formulas are switched off (see the theme)."""
     exponent = round(math.log10(value)) if value > 0 else 0
     if value <= 0 or not math.isclose(value, 10.0**exponent):

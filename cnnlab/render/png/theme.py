@@ -15,6 +15,8 @@ DPI = 144
 """Pixels per inch: one and a half of a web page's, sharp on dense screens and still small files."""
 
 SEQUENTIAL = "cividis"
+HEAT = "inferno"
+"""Over pictures, where it stands out by lightness and warmth; as even in steps as cividis."""
 DIVERGING = "RdBu_r"
 """Red against blue: told apart with any of the common colour deficiencies."""
 
