@@ -22,6 +22,7 @@ from cnnlab.cli import (  # noqa: E402
     listing,
     predict,
     receptive_field,
+    report,
     report_card,
     runs,
     schema,
@@ -64,6 +65,7 @@ app.command("runs", rich_help_panel=TRAIN)(runs.runs)
 app.command("doctor", rich_help_panel=TRAIN)(doctor.doctor)
 
 app.command("receptive-field", rich_help_panel=INSIDE)(receptive_field.receptive_field)
+app.command("report", rich_help_panel=INSIDE)(report.report)
 app.command("report-card", rich_help_panel=INSIDE)(report_card.report_card)
 app.command("summary", rich_help_panel=INSIDE)(summary.summary)
 app.command("layer", rich_help_panel=INSIDE)(layer.layer)

@@ -12,6 +12,9 @@ from cnnlab.reports.calibration import calibration_blocks, sureness
 from cnnlab.reports.drawings import Bars, Gallery, Mark, Matrix
 from cnnlab.reports.tiles import tile
 
+CONFUSION = "Confusion"
+"""The heading of what says which class is taken for which."""
+
 MOST_CONFUSED = 10
 """Rows of the tables of confused classes."""
 
@@ -35,7 +38,7 @@ def evaluation_report(
     """
     blocks: list[Block] = [_headline(facts)]
     blocks.append(Section("Classes", (_per_class_picture(facts), _per_class_table(facts))))
-    blocks.append(Section("Confusion", _confusion(facts)))
+    blocks.append(Section(CONFUSION, _confusion(facts)))
     if facts.mistakes:
         blocks.append(Section("The most confident mistakes", _mistakes(facts, images, paths)))
     blocks.append(Section("Calibration", calibration_blocks(facts)))

@@ -59,6 +59,21 @@ def receptive_field_report(
     )
 
 
+def field_blocks(fields: Fields, found: Audit) -> tuple[Block, ...]:
+    """The table, what the audit says and the two pictures, for a report on more than this."""
+    rows = at_depth([field for field in fields.layers if field.name])
+    last = next(field for field in fields.layers if field.name == found.trunk)
+    blocks = [
+        _headline(last, fields),
+        _table(rows),
+        *_remarks(fields),
+        *_audit(found),
+        _growth(fields),
+        _pyramid(fields),
+    ]
+    return tuple(blocks)
+
+
 def _headline(last: Field, fields: Fields) -> Numbers:
     whole = next((field for field in fields.layers if field.is_global), None)
     numbers = [

@@ -36,6 +36,12 @@ def summary_report(found: Summary, *, name: str, depth: int | None = None, expla
     return Report(f"Summary of {name}", tuple(blocks), f"For one picture of {size_text(fields.shape)}.")
 
 
+def summary_blocks(found: Summary) -> tuple[Block, ...]:
+    """Totals and table, for a report on more than this."""
+    rows = at_depth([row for row in found.costs.layers if row.name])
+    return _totals(found.costs), _table(rows, {field.name: field for field in found.fields.layers})
+
+
 def _totals(costs: Costs) -> Numbers:
     trained = costs.training_bytes
     numbers = [

@@ -74,7 +74,7 @@ def evaluate(run: Run, options: EvaluateOptions) -> Evaluation:
     network = trained_network(run, options.device, which=options.weights, allow_plugins=options.allow_plugins)
     pictures = evaluation_pictures(run, network.config, options.split, options.place)
     names = group_names(pictures, options.by) if options.by else ()  # first: a wrong --by need not wait for the network
-    predictions = _predict(network, pictures, options)
+    predictions = predictions_of(network, pictures, options)
     temperature = _temperature(run, network, options)
     facts = classify(predictions.logits, predictions.labels, classes=network.classes, temperature=temperature)
     groups = by_group(predictions.logits, predictions.labels, names) if names else ()
@@ -125,7 +125,8 @@ def group_names(pictures: Dataset, by: str) -> Sequence[str]:
     return [match[1] if match else "(no match)" for match in matches]
 
 
-def _predict(network: TrainedNetwork, pictures: Dataset, options: EvaluateOptions) -> Predictions:
+def predictions_of(network: TrainedNetwork, pictures: Dataset, options: EvaluateOptions) -> Predictions:
+    """What the network says of each picture, in order."""
     training = network.config.training
     batches = evaluation_batches(
         pictures.images.to(options.device),
@@ -141,7 +142,7 @@ def _temperature(run: Run, network: TrainedNetwork, options: EvaluateOptions) ->
     if options.split == "validation" or not run.record.data.validation:
         return None
     validation = evaluation_pictures(run, network.config, "validation", options.place)
-    predictions = _predict(network, validation, options)
+    predictions = predictions_of(network, validation, options)
     return fit_temperature(predictions.logits, predictions.labels, fitted_on="the validation part")
 
 

@@ -1,0 +1,183 @@
+"""`cnnlab report`: everything about a run on one page that needs nothing else."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from cnnlab.analysis.classification import Classification, classify
+from cnnlab.analysis.overfitting import diagnose
+from cnnlab.core.errors import RequestError
+from cnnlab.data.dataset import Dataset
+from cnnlab.render import csv, html, png
+from cnnlab.reports.blocks import Block, Link, Links, Report, Section, Text
+from cnnlab.reports.evaluation import CONFUSION, evaluation_report
+from cnnlab.reports.gallery import gallery_album
+from cnnlab.reports.interactive import CellAlbum
+from cnnlab.reports.receptive_field import field_blocks
+from cnnlab.reports.report_card import report_card_report
+from cnnlab.reports.summary import Summary, summary_blocks
+from cnnlab.reports.tiles import tile
+from cnnlab.reports.training import learning_curves, training_report
+from cnnlab.runs.folder import Run
+from cnnlab.training.predict import Predictions
+from cnnlab.workflows.evaluate import EvaluateOptions, predictions_of
+from cnnlab.workflows.gallery import chosen_pictures, gallery
+from cnnlab.workflows.model_source import NamedModel
+from cnnlab.workflows.network import TrainedNetwork, trained_network
+from cnnlab.workflows.pictures import evaluation_pictures
+from cnnlab.workflows.receptive_field import inspect
+from cnnlab.workflows.report_card import report_card
+from cnnlab.workflows.summary import summarize
+from cnnlab.workflows.training_report import epoch_rows
+
+PER_CELL = 6
+"""Pictures behind a cell of the confusion table."""
+
+
+@dataclass(frozen=True)
+class WholeReport:
+    """What was written."""
+
+    page: Path
+    report: Report
+
+
+def whole_report(run: Run, options: EvaluateOptions) -> WholeReport:
+    """The page of a run, of its pictures in `options.split` (validation, or train where nothing was kept).
+
+    Raises: RequestError where the run has no weights, or its data is not what it was trained on.
+    """
+    network = trained_network(run, options.device, which=options.weights, allow_plugins=options.allow_plugins)
+    pictures = evaluation_pictures(run, network.config, options.split, options.place)
+    predictions = predictions_of(network, pictures, options)
+    facts = classify(predictions.logits, predictions.labels, classes=network.classes)
+    named = NamedModel(run.name, "run", network.model, network.shape, True, network.classes, run)
+    blocks: list[Block] = [
+        *_training(run),
+        Section(f"Evaluation on {options.split}", _evaluation(facts, predictions, pictures, run, options)),
+        _architecture(named),
+        _explanations(network, pictures, predictions, run, options),
+        _raw(run),
+    ]
+    report = Report(f"Report of {run.name}", tuple(blocks), _lead(run, options))
+    folder = run.path / "reports"
+    png.save(report, folder)
+    csv.save(report, folder)
+    page = folder / "index.html"
+    html.save(report, page)
+    return WholeReport(page, report)
+
+
+def _lead(run: Run, options: EvaluateOptions) -> str:
+    record = run.record
+    return (
+        f"{record.data.train:,} training and {record.data.validation:,} validation pictures of {record.data.name}, "
+        f"{len(record.data.classes)} classes, on {record.device}, seed {record.seed}. Everything below is of the "
+        f"{options.weights} weights. To repeat it: cnnlab train {run.path / 'config.yaml'}"
+    )
+
+
+def _training(run: Run) -> tuple[Block, ...]:
+    """Curves and diagnosis, from what the run wrote down."""
+    rows = epoch_rows(run)
+    if not rows:
+        return (Text("The run has no finished epoch in metrics.jsonl.", "caution"),)
+    held_out = run.record.data.validation
+    diagnosis = diagnose(learning_curves(rows, validation_pictures=held_out)) if held_out else None
+    report = training_report(
+        rows,
+        diagnosis,
+        name=run.name,
+        train_seconds=sum(row.seconds for row in rows),
+        wall_seconds=run.record.outcome.wall_seconds or sum(row.seconds for row in rows),
+        parameters=run.record.parameters,
+    )
+    return report.blocks
+
+
+def _evaluation(
+    facts: Classification, predictions: Predictions, pictures: Dataset, run: Run, options: EvaluateOptions
+) -> tuple[Block, ...]:
+    report = evaluation_report(facts, name=run.name, split=options.split, images=pictures.images, paths=pictures.paths)
+    cells = _confusion(facts, predictions, pictures)
+    return tuple(
+        replace(block, blocks=(*block.blocks, cells))
+        if isinstance(block, Section) and block.title == CONFUSION
+        else block
+        for block in report.blocks
+    )
+
+
+def _confusion(facts: Classification, predictions: Predictions, pictures: Dataset) -> CellAlbum:
+    """The confusion matrix, each cell with the surest of its pictures behind it."""
+    probabilities = predictions.logits.softmax(1)
+    sure, answers = probabilities.max(1)
+    images: dict[tuple[int, int], tuple[np.ndarray, ...]] = {}
+    captions: dict[tuple[int, int], tuple[str, ...]] = {}
+    for truth in range(len(facts.classes)):
+        for answer in range(len(facts.classes)):
+            inside = ((predictions.labels == truth) & (answers == answer)).nonzero().flatten()
+            best = inside[sure[inside].argsort(descending=True)][:PER_CELL].tolist()
+            if best:
+                images[truth, answer] = tuple(tile(pictures.images[i]) for i in best)
+                captions[truth, answer] = tuple(f"{float(sure[i]):.0%}, picture {i}" for i in best)
+    return CellAlbum(
+        "confused",
+        "Follow a number to its pictures",
+        np.asarray(facts.matrix, dtype=np.int64),
+        facts.classes,
+        "truth",
+        "answer",
+        images,
+        captions,
+        "The surest answers of each cell come first.",
+    )
+
+
+def _architecture(named: NamedModel) -> Section:
+    summary: Summary = summarize(named)
+    inspection = inspect(named)
+    return Section(
+        "Architecture",
+        (*summary_blocks(summary), Section("What each layer sees", field_blocks(inspection.fields, inspection.audit))),
+    )
+
+
+def _explanations(
+    network: TrainedNetwork, pictures: Dataset, predictions: Predictions, run: Run, options: EvaluateOptions
+) -> Section:
+    chosen = chosen_pictures(predictions.logits.argmax(1), predictions.labels)
+    shown, maps = gallery(network, pictures, predictions.logits, chosen)
+    blocks: list[Block] = [gallery_album(shown, maps)]
+    try:
+        card = report_card(network, pictures, run=run.name, split=options.split, pick="first-correct")
+    except RequestError as error:
+        blocks.append(Text(f"No report card: {error}.", "note"))
+    else:
+        blocks.append(report_card_report(card).blocks[0])
+    return Section("What the answers rest on", tuple(blocks))
+
+
+def _raw(run: Run) -> Section:
+    """What the page was made from, beside it in the run's folder."""
+    known = {
+        "config.yaml": "every option of the training",
+        "run.json": "versions, seed, device, outcome",
+        "metrics.jsonl": "every point of the curves",
+        "checkpoints/best.safetensors": "the weights",
+        "reports/per_class.csv": "precision, recall and F1 of each class",
+        "reports/receptive_fields.csv": "receptive fields",
+        "reports/layers.csv": "shapes and costs",
+    }
+    links = [
+        Link(name, f"../{name}" if not name.startswith("reports/") else name.removeprefix("reports/"), detail)
+        for name, detail in known.items()
+        if (run.path / name).exists() or name.startswith("reports/")
+    ]
+    return Section("Raw data", (Links(tuple(links)),))
+
+
+def default_options(run: Run, options: EvaluateOptions) -> EvaluateOptions:
+    """The validation part, or what was trained on where none was kept."""
+    return options if run.record.data.validation else replace(options, split="train")
