@@ -20,6 +20,9 @@ MOST_ROWS = 40
 _SHORT = 30
 """Characters."""
 
+_WORD = 8
+"""Characters to which a column of words may be folded."""
+
 _MANY = 8
 """Columns of a table from which on they stand closer."""
 
@@ -83,14 +86,24 @@ def _numbers(numbers: tuple[Number, ...]) -> RichTable:
 
 
 def _show_table(table: Table, console: Console) -> None:
+    longest = [_longest(table, place) for place in range(len(table.columns))]
     # many columns stand closer, before their words are folded
-    drawn = _rich_table(padding=(0, 1) if len(table.columns) <= _MANY else (0, 1, 0, 0))
+    gap = 2 if len(table.columns) <= _MANY else 1
+    drawn = _rich_table(padding=(0, 1) if gap == 2 else (0, 1, 0, 0))
+    folded = [
+        width if c.align == "right" else min(width, _WORD) for width, c in zip(longest, table.columns, strict=True)
+    ]
+    room = console.width - sum(folded[1:]) - gap * len(folded)
     for place, column in enumerate(table.columns):
-        # A name that is cut is no name: it is folded, and the first column, while it is short, not even that.
-        whole = column.align == "right" or (
-            place == 0 and max((len(shown(row[0], column.form)) for row in table.rows), default=0) <= _SHORT
+        drawn.add_column(
+            RichText(printable(column.heading)),
+            justify=column.align,
+            overflow="fold",
+            # A name that is cut is no name: it is folded, and the first column, while there is room, not even that.
+            no_wrap=place == 0 and longest[0] <= min(_SHORT, room),
+            # A number that is broken is misread: its column is as wide as its numbers.
+            min_width=longest[place] if column.align == "right" else None,
         )
-        drawn.add_column(RichText(printable(column.heading)), justify=column.align, overflow="fold", no_wrap=whole)
     half = MOST_ROWS // 2
     left_out = len(table.rows) - MOST_ROWS
     rows = table.rows if left_out <= 0 else (*table.rows[:half], *table.rows[-half:])
@@ -104,6 +117,14 @@ def _show_table(table: Table, console: Console) -> None:
     notes = [f"{left_out} more rows." if left_out > 0 else "", printable(table.note)]
     if any(notes):
         console.print(RichText(" ".join(filter(None, notes)), style="dim"))
+
+
+def _longest(table: Table, place: int) -> int:
+    """Characters of a column's longest cell, and for numbers of the longest word above them."""
+    column = table.columns[place]
+    cells = [len(printable(shown(row[place], column.form))) for row in table.rows]
+    heads = [len(word) for word in printable(column.heading).split()] if column.align == "right" else []
+    return max([*cells, *heads], default=0)
 
 
 def _rich_table(**options: Any) -> RichTable:

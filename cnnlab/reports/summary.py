@@ -96,7 +96,7 @@ def _row(group: Sequence[LayerCost], fields: dict[str, Field]) -> tuple[Cell, ..
     return (
         name,
         first.kind + shared,
-        size_text(first.output),
+        size_text(first.output, "×"),
         sum(row.parameters for row in group) or None,
         (sum(row.macs for row in group) / 1e6) or None,
         last.activation_bytes / 1024,
