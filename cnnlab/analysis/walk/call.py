@@ -1,7 +1,8 @@
 """One operation as torch executes it: its name, its arguments by name, and what its tensors depend on."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from torch import Tensor
@@ -15,13 +16,13 @@ class UnknownOptionError(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """An operation with its result, whose tensors have shapes and dtypes whether or not they have values."""
+    """An operation with its results, whose tensors have shapes and dtypes whether or not they have values."""
 
     name: str
     """Without namespace, overload and the underscore of in-place twins, such as `convolution`."""
     arguments: Mapping[str, Any]
-    """By the names of its schema, defaults filled in."""
-    result: Any
+    """By the names of its schema, defaults filled in, without those that only take a result (`out=`)."""
+    results: Sequence[Tensor]
     tag_of: Callable[[Tensor], Tag | None]
     value_of: Callable[[Tensor], Tensor | None]
     """The values of a small tensor that does not depend on the input, where they are known."""
@@ -41,16 +42,18 @@ class Call:
         tensor = self.arguments.get(name)
         return self.tag_of(tensor) if isinstance(tensor, Tensor) else None
 
-    @property
+    @cached_property
     def tensors(self) -> list[Tensor]:
         """Every tensor among the arguments, those in lists included."""
         found: list[Tensor] = []
         for value in self.arguments.values():
-            values = value if isinstance(value, list | tuple) else [value]
-            found += [one for one in values if isinstance(one, Tensor)]
+            if isinstance(value, Tensor):
+                found.append(value)
+            elif isinstance(value, list | tuple):
+                found += [one for one in value if isinstance(one, Tensor)]
         return found
 
-    @property
+    @cached_property
     def tags(self) -> list[Tag]:
         """Of every tensor argument that depends on the input."""
         return [tag for tag in map(self.tag_of, self.tensors) if tag is not None]
@@ -58,8 +61,7 @@ class Call:
     @property
     def output(self) -> Tensor:
         """The result, or the first of several."""
-        result: Tensor = self.result if isinstance(self.result, Tensor) else self.result[0]
-        return result
+        return self.results[0]
 
 
 Transfer = Callable[[Call], Tag | list[Tag | None] | None]

@@ -1,13 +1,11 @@
 """Operations in which an output depends on whole dimensions: reductions, normalisations, products of matrices."""
 
-from functools import partial
-
-import numpy as np
 from torch import Tensor
 
 from cnnlab.analysis.walk.call import Call, Transfer, whole
-from cnnlab.analysis.walk.movement import sliced
+from cnnlab.analysis.walk.movement import sliced, unsqueezed
 from cnnlab.analysis.walk.reach import (
+    Move,
     Tag,
     aligned,
     chosen_channels,
@@ -34,7 +32,7 @@ def _reduction(call: Call) -> Tag | list[Tag | None] | None:
     if call.output.dim() != tensor.dim():
         kept = [dim for dim in range(tensor.dim()) if dim not in dims]
         made = made.moved(lambda array: array.reshape(len(array), *(array.shape[dim + 1] for dim in kept)))
-    return made if isinstance(call.result, Tensor) else [made] * len(call.result)
+    return made if len(call.results) == 1 else [made] * len(call.results)
 
 
 def _along(call: Call) -> Tag | list[Tag | None] | None:
@@ -44,7 +42,7 @@ def _along(call: Call) -> Tag | list[Tag | None] | None:
     if tag is None:
         return None
     made = tag.joined_along(_dims(call, tensor))
-    return made if isinstance(call.result, Tensor) else [made] * len(call.result)
+    return made if len(call.results) == 1 else [made] * len(call.results)
 
 
 def _glu(call: Call) -> Tag | None:
@@ -81,7 +79,7 @@ def _rms_norm(call: Call) -> list[Tag | None] | Tag | None:
     if tag is None:
         return None
     made = tag.joined_along(range(rank - len(call["normalized_shape"]), rank))
-    return made if isinstance(call.result, Tensor) else _first_of(call, made)
+    return made if len(call.results) == 1 else _first_of(call, made)
 
 
 def _group_norm(call: Call) -> list[Tag | None] | None:
@@ -101,11 +99,11 @@ def _batch_norm(call: Call) -> list[Tag | None] | Tag | None:
     from_batch = call.get("training", call.name in ("batch_norm_stats", "_batch_norm_with_update"))
     if from_batch and "no_training" not in call.name:
         tag = tag.joined_along([dim for dim in range(tensor.dim()) if dim != 1])
-    return tag if isinstance(call.result, Tensor) else _first_of(call, tag)
+    return tag if len(call.results) == 1 else _first_of(call, tag)
 
 
 def _first_of(call: Call, tag: Tag) -> list[Tag | None]:
-    return [tag, *[None] * (len(call.result) - 1)]
+    return [tag, *[None] * (len(call.results) - 1)]
 
 
 def _product(call: Call) -> Tag | None:
@@ -117,15 +115,38 @@ def _product(call: Call) -> Tag | None:
         if all(name in call.arguments for name in pair)
     )  # fmt: skip
     left, right = (call[name] for name in names)
-    parts: list[Tag | None] = []
-    for tensor, dim in ((left, left.dim() - 1), (right, max(right.dim() - 2, 0))):
-        tag = call.tag_of(tensor)
-        if tag is None:
-            continue
-        made = tag.joined_along([dim])
-        parts.append(made.moved(partial(np.squeeze, axis=dim + 1)) if right.dim() == 1 else made)
-    added = call.tag("self") if "self" not in names else None
-    return joined([*parts, added])
+    rows, columns = call.tag_of(left), call.tag_of(right)
+    if rows is not None:
+        rows = rows.joined_along([left.dim() - 1])
+        if right.dim() == 1:
+            rows = rows.moved(_without(left.dim() - 1))
+    if columns is not None:
+        columns = columns.joined_along([max(right.dim() - 2, 0)])
+        if right.dim() == 1:
+            columns = columns.moved(_without(0))
+    return joined([rows, columns, call.tag("self") if "self" not in names else None])
+
+
+def _without(dim: int) -> Move:
+    return lambda array: array.squeeze(axis=dim + 1)
+
+
+def _trilinear(call: Call) -> Tag | None:
+    """Products of three factors, summed along dimensions, which go: what `F.bilinear` is made of."""
+    parts = []
+    for number in (1, 2, 3):
+        tag = call.tag(f"i{number}")
+        if tag is not None:
+            for dim in call[f"expand{number}"]:
+                tag = tag.moved(unsqueezed(dim))
+            parts.append(tag)
+    made = joined(parts)
+    if made is None:
+        return None
+    made = made.joined_along(call["sumdim"])
+    for dim in sorted(call["sumdim"], reverse=True):
+        made = made.moved(_without(dim))
+    return made
 
 
 def _attention(call: Call) -> list[Tag | None] | Tag | None:
@@ -138,7 +159,7 @@ def _attention(call: Call) -> list[Tag | None] | Tag | None:
             call.tag("attn_mask") or call.tag("attn_bias"),
         ]
     )
-    return made if isinstance(call.result, Tensor) or made is None else _first_of(call, made)
+    return made if len(call.results) == 1 or made is None else _first_of(call, made)
 
 
 def _multiply(call: Call) -> Tag | None:
@@ -161,12 +182,6 @@ def _is_gate(gate: Tensor, plane: Tensor) -> bool:
     )
 
 
-def anything(call: Call) -> Tag | None:
-    """Every result may depend on everything: what holds for an operation that is not known."""
-    rank = call.output.dim()
-    return joined(tag.melted(rank) for tag in call.tags)
-
-
 REDUCTIONS = (
     "mean", "sum", "nansum", "amax", "amin", "aminmax", "var", "std", "norm", "linalg_vector_norm", "prod", "logsumexp",
     "max", "min", "median", "nanmedian", "mode", "kthvalue", "all", "any", "argmax", "argmin", "var_mean", "std_mean",
@@ -185,6 +200,7 @@ MIXING: dict[str, Transfer] = {
     "native_group_norm": _group_norm, "native_batch_norm": _batch_norm, "cudnn_batch_norm": _batch_norm,
     "_native_batch_norm_legit": _batch_norm, "_native_batch_norm_legit_no_training": _batch_norm,
     "_batch_norm_no_update": _batch_norm, "_batch_norm_with_update": _batch_norm,
+    "_trilinear": _trilinear,
     **dict.fromkeys(("mm", "addmm", "bmm", "baddbmm", "mv", "addmv", "dot"), _product),
     **dict.fromkeys(("_scaled_dot_product_flash_attention_for_cpu", "_scaled_dot_product_flash_attention",
                      "_scaled_dot_product_efficient_attention", "_scaled_dot_product_attention_math",

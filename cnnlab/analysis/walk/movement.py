@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnlab.analysis.walk.reach import Array, Move
+from cnnlab.analysis.walk.reach import Array, Move, fill_of, join_ufunc
 
 LARGEST = 2**26
 """Elements up to which an operation is replayed element by element."""
@@ -137,14 +137,47 @@ def _groups(shape: Sequence[int], target: Sequence[int]) -> list[tuple[list[int]
     return found
 
 
-def gathered(shape: Sequence[int], index: NDArray[np.int64]) -> Move:
-    """Element by element: each place of the result takes the element of that flat number in `shape`."""
+def diagonal(one: int, other: int, sizes: tuple[int, int], offset: int) -> Move:
+    """The diagonal of two dimensions of `sizes`, which becomes a last dimension; `offset` columns to the right."""
+    rows, columns = sizes
+    top, left = max(-offset, 0), max(offset, 0)
+    length = max(0, min(rows - top, columns - left))
 
     def move(array: Array) -> Array:
-        if all(size == 1 for size in array.shape[1:]):
+        array = np.moveaxis(array, (one + 1, other + 1), (-2, -1))
+        if array.shape[-2:] == (1, 1):
+            return array[..., 0]
+        if array.shape[-2:] != sizes:
+            array = np.broadcast_to(array, (*array.shape[:-2], *sizes))
+        square = array[..., top : top + length, left : left + length]
+        return np.einsum("...ii->...i", square)  # type: ignore[no-any-return]
+
+    return move
+
+
+def anywhere(rank: int) -> Move:
+    """Each of the result's elements may be any element."""
+
+    def move(array: Array) -> Array:
+        joined = join_ufunc(array).reduce(array, axis=tuple(range(1, array.ndim)))
+        return joined.reshape(len(array), *[1] * rank)  # type: ignore[no-any-return]
+
+    return move
+
+
+def gathered(shape: Sequence[int], index: NDArray[np.int64]) -> Move:
+    """Each place of the result takes the element of that flat number in `shape`, or nothing where it is negative."""
+    missing = index.reshape(-1) < 0
+    some = bool(missing.any())
+
+    def move(array: Array) -> Array:
+        if not some and all(size == 1 for size in array.shape[1:]):
             return array.reshape(len(array), *[1] * index.ndim)
         flat = np.broadcast_to(array, (len(array), *shape)).reshape(len(array), -1)
-        return flat[:, index.reshape(-1)].reshape(len(array), *index.shape)
+        taken = flat[:, index.reshape(-1)]
+        if some:
+            taken[:, missing] = fill_of(array)[:, None]
+        return taken.reshape(len(array), *index.shape)
 
     return move
 

@@ -3,13 +3,12 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from cnnlab.analysis.walk import movement
 from cnnlab.analysis.walk.call import Call, Transfer, whole
-from cnnlab.analysis.walk.reach import Move, Tag, compact, empty_like, joined, slid, uniform
+from cnnlab.analysis.walk.reach import Move, Tag, empty_like, join_ufunc, slid, uniform
 from cnnlab.analysis.walk.taps import padded
 
 
@@ -38,7 +37,9 @@ def _t(call: Call, tensor: Tensor) -> Move:
     return movement.permuted(list(reversed(range(tensor.dim()))))
 
 
-def _view(call: Call, tensor: Tensor) -> Move:
+def _view(call: Call, tensor: Tensor) -> Move | None:
+    if tensor.numel() != call.output.numel():
+        return None  # the same bytes read as numbers of another size
     return movement.reshaped(tuple(tensor.shape), tuple(call.output.shape))
 
 
@@ -70,7 +71,7 @@ def _unbind(call: Call, tensor: Tensor) -> list[Move]:
 def _split(call: Call, tensor: Tensor) -> list[Move]:
     dim = whole(call["dim"], tensor.dim())
     moves, begin = [], 0
-    for part in call.result:
+    for part in call.results:
         end = begin + part.shape[dim]
         moves.append(movement.sliced(dim, tensor.shape[dim], slice(begin, end)))
         begin = end
@@ -85,7 +86,7 @@ def _flip(call: Call, tensor: Tensor) -> Move:
     return movement.flipped([whole(dim, tensor.dim()) for dim in call["dims"]])
 
 
-def _roll(call: Call, tensor: Tensor) -> Move:
+def _roll(call: Call, tensor: Tensor) -> Move | None:
     if not call["dims"]:
         return _replayed(call, tensor, torch.roll, call["shifts"])
     return movement.rolled([whole(dim, tensor.dim()) for dim in call["dims"]], call["shifts"])
@@ -124,24 +125,63 @@ def _shuffled(call: Call, tensor: Tensor) -> Move:
     return lambda array: steps[2](steps[1](steps[0](array)))
 
 
+def _rot90(call: Call, tensor: Tensor) -> Move:
+    one, other = (whole(dim, tensor.dim()) for dim in call["dims"])
+    turns = call["k"] % 4
+    order = list(range(tensor.dim()))
+    if turns % 2:
+        order[one], order[other] = order[other], order[one]
+    back = movement.flipped([[], [other], [one, other], [one]][turns])
+    turned = movement.permuted(order)
+    return lambda array: turned(back(array))
+
+
+def _same(call: Call, tensor: Tensor) -> Move:
+    return movement.same()
+
+
+def _view_as_real(call: Call, tensor: Tensor) -> Move:
+    # a copy: who writes into one part of a number must not be taken to have written the whole
+    return lambda array: array[..., None].copy()
+
+
+def _view_as_complex(call: Call, tensor: Tensor) -> Move:
+    return lambda array: join_ufunc(array).reduce(array, axis=-1)
+
+
 def _as_strided(call: Call, tensor: Tensor) -> Move | None:
-    if tuple(call["size"]) == tuple(tensor.shape):
+    if tuple(call["size"]) == tuple(tensor.shape) and tuple(call["stride"]) == tensor.stride():
         return movement.same()
-    if not tensor.is_contiguous() or tensor.numel() > movement.LARGEST:
-        return None
-    return _replayed(call, tensor, torch.as_strided, call["size"], call["stride"], call["storage_offset"] or 0)
-
-
-def _replayed(call: Call, tensor: Tensor, function: Callable[..., Tensor], *arguments: Any) -> Move:
-    """Any movement, element by element: what it does to the numbers of the elements it does to the elements."""
-    index = torch.arange(tensor.numel()).reshape(tensor.shape)
-    return movement.gathered(tuple(tensor.shape), function(index, *arguments).numpy())
-
-
-def _diagonal(call: Call, tensor: Tensor) -> Move | None:
     if tensor.numel() > movement.LARGEST:
         return None
-    return _replayed(call, tensor, torch.diagonal, call["offset"], call["dim1"], call["dim2"])
+    offset = tensor.storage_offset() if call["storage_offset"] is None else call["storage_offset"]
+    length = tensor.untyped_storage().nbytes() // tensor.element_size()
+    held = torch.full((length,), -1)
+    torch.as_strided(held, tensor.shape, tensor.stride(), tensor.storage_offset()).copy_(_numbered(tensor))
+    index = torch.as_strided(held, call["size"], call["stride"], offset)
+    return None if (index < 0).any() else movement.gathered(tuple(tensor.shape), index.numpy())
+
+
+def _numbered(tensor: Tensor) -> Tensor:
+    return torch.arange(tensor.numel()).reshape(tensor.shape)
+
+
+def _replayed(call: Call, tensor: Tensor, function: Callable[..., Tensor], *arguments: Any) -> Move | None:
+    """Any movement, element by element: what it does to the numbers of the elements it does to the elements."""
+    if tensor.numel() > movement.LARGEST:
+        return None
+    # numbers from 1, since 0 is what is put where there is no element
+    index = function(_numbered(tensor) + 1, *arguments) - 1
+    return movement.gathered(tuple(tensor.shape), index.numpy())
+
+
+def _diagonal(call: Call, tensor: Tensor) -> Move:
+    one, other = whole(call["dim1"], tensor.dim()), whole(call["dim2"], tensor.dim())
+    return movement.diagonal(one, other, (tensor.shape[one], tensor.shape[other]), call["offset"])
+
+
+def _diag_embed(call: Call, tensor: Tensor) -> Move | None:
+    return _replayed(call, tensor, torch.diag_embed, call["offset"], call["dim1"], call["dim2"])
 
 
 MOVES: dict[str, Callable[[Call, Tensor], Move | list[Move] | None]] = {
@@ -149,9 +189,11 @@ MOVES: dict[str, Callable[[Call, Tensor], Move | list[Move] | None]] = {
     "view": _view, "_unsafe_view": _view, "reshape": _view, "_reshape_alias": _view, "squeeze": _view,
     "expand": _expand, "slice": _slice, "narrow": _narrow, "select": _select, "unbind": _unbind, "split": _split,
     "split_with_sizes": _split, "unsafe_split": _split, "unsafe_split_with_sizes": _split, "unsqueeze": _unsqueeze,
-    "flip": _flip, "roll": _roll, "repeat": _repeat, "unfold": _unfold, "pixel_shuffle": _shuffled,
-    "pixel_unshuffle": _shuffled, "channel_shuffle": _shuffled, "native_channel_shuffle": _shuffled,
-    "as_strided": _as_strided, "diagonal": _diagonal,
+    "flip": _flip, "roll": _roll, "repeat": _repeat, "unfold": _unfold, "rot90": _rot90, "diagonal": _diagonal,
+    "pixel_shuffle": _shuffled, "pixel_unshuffle": _shuffled, "channel_shuffle": _shuffled,
+    "native_channel_shuffle": _shuffled, "as_strided": _as_strided, "diag_embed": _diag_embed,
+    "view_as_real": _view_as_real, "view_as_complex": _view_as_complex,
+    **dict.fromkeys(("alias", "detach", "lift_fresh", "_conj", "_neg_view", "resolve_conj", "resolve_neg"), _same),
 }  # fmt: skip
 
 
@@ -206,91 +248,8 @@ def _pad(call: Call) -> Tag | None:
     return tag
 
 
-def _index_select(call: Call) -> Tag | None:
-    tag, index = call.tag("self"), call["index"]
-    if tag is None:
-        return _anywhere(call)
-    if (values := call.value_of(index)) is None:
-        return _anywhere(call, [whole(call["dim"], call["self"].dim())])
-    dim = whole(call["dim"], call["self"].dim())
-    places = values.numpy().reshape(-1)
-    return tag.moved(lambda array: array.take(places, axis=dim + 1) if array.shape[dim + 1] > 1 else array)
-
-
-def _index(call: Call) -> Tag | None:
-    """`x[i, :, j]` with tensors as indices: exact where they do not depend on the input."""
-    tag, shape = call.tag("self"), tuple(call["self"].shape)
-    if tag is None:
-        return _anywhere(call) if call.tags else None
-    values = [None if index is None else call.value_of(index) for index in call["indices"]]
-    wanted = [place for place, index in enumerate(call["indices"]) if index is not None]
-    if any(values[place] is None for place in wanted):
-        return _anywhere(call, wanted if call.output.dim() == len(shape) else None)
-    if any(index.dtype == torch.bool for index in call["indices"] if index is not None):
-        return _replayed_index(call, tag, values)
-    indices = tuple(slice(None) if value is None else value.numpy() for value in values)
-
-    def move(array: Any) -> Any:
-        full = [shape[d] if d in wanted else array.shape[d + 1] for d in range(len(shape))]
-        # the axis of components goes last: with indices that are apart numpy would move it elsewhere
-        last = np.moveaxis(np.broadcast_to(array, (len(array), *full)), 0, -1)
-        return np.moveaxis(last[(*indices, ...)], -1, 0)
-
-    return _gathered(tag, move)
-
-
-def _replayed_index(call: Call, tag: Tag, values: Sequence[Tensor | None]) -> Tag | None:
-    if call["self"].numel() > movement.LARGEST:
-        return _anywhere(call)
-    numbers = torch.arange(call["self"].numel()).reshape(call["self"].shape)
-    index = tuple(slice(None) if value is None else value for value in values)
-    return _gathered(tag, movement.gathered(tuple(call["self"].shape), numbers[index].numpy()))
-
-
-def _gathered(tag: Tag, move: Move) -> Tag:
-    return compact(tag.moved(move))
-
-
-def _gather(call: Call) -> Tag | None:
-    values = call.value_of(call["index"])
-    tag = call.tag("self")
-    if tag is None or values is None or call["self"].numel() > movement.LARGEST:
-        return _anywhere(call, [whole(call["dim"], call["self"].dim())])
-    numbers = torch.arange(call["self"].numel()).reshape(call["self"].shape)
-    return _gathered(tag, movement.gathered(tuple(call["self"].shape), numbers.gather(call["dim"], values).numpy()))
-
-
-def _anywhere(call: Call, dims: Sequence[int] | None = None) -> Tag | None:
-    """Each result may be any element along `dims` (all by default), wherever the indices point."""
-    rank = call.output.dim()
-    parts = []
-    for tensor in call.tensors:
-        tag = call.tag_of(tensor)
-        if tag is None:
-            continue
-        if dims is None or tensor.dim() != rank:
-            parts.append(tag.melted(rank))
-        else:
-            parts.append(tag.joined_along(dims))
-    return joined(parts)
-
-
-def _scatter(call: Call) -> Tag | None:
-    """Elements of another tensor put somewhere: each may be what was there, or any of the new ones."""
-    made = _anywhere(call)
-    own = call.tag("self")
-    if made is None or own is None:
-        return made
-    rank = call.output.dim()
-    others = [call.tag_of(tensor) for tensor in call.tensors if tensor is not call["self"]]
-    return joined([own, *(tag.melted(rank) for tag in others if tag is not None)])
-
-
 PLACES: dict[str, Transfer] = {
     "cat": _cat, "concat": _cat, "stack": _stack, "constant_pad_nd": _pad,
     **dict.fromkeys([f"{kind}_pad{n}d" for kind in ("reflection", "replication") for n in (1, 2, 3)], _pad),
-    "index_select": _index_select, "index": _index, "gather": _gather,
-    **dict.fromkeys(("scatter", "scatter_add", "index_put", "_index_put_impl", "index_add", "index_copy",
-                     "masked_scatter", "scatter_reduce"), _scatter),
 }  # fmt: skip
-"""The others that only move elements, from several tensors or to places that are data."""
+"""Those that put several tensors together, or something around one."""

@@ -115,7 +115,7 @@ def aligned(array: Array, rank: int) -> Array:
 def joined(tags: Iterable[Tag | None]) -> Tag | None:
     """Elementwise: what depends on all of them (shapes broadcast)."""
     known = [tag for tag in tags if tag is not None]
-    if len(known) < 2:
+    if len(known) < 2 or not known[0].axes:
         return known[0] if known else None
     rank = max(tag.axes[0].hull.ndim - 1 for tag in known)
     axes = []

@@ -6,12 +6,14 @@ through the same moves, and the other views of that root read theirs anew.
 
 from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import final
 
 import numpy as np
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
+from cnnlab.analysis.walk.movement import LARGEST, anywhere
 from cnnlab.analysis.walk.reach import Array, Move, Reach, Tag, compact, empty_like, joined
 
 
@@ -53,14 +55,15 @@ class Store:
             return None
         if entry.root is not None and entry.root.version != entry.seen:
             entry.tag = _through(entry.root.tag, entry.moves)
-            entry.value = None
             entry.seen = entry.root.version
         return entry.tag
 
     def value(self, tensor: Tensor) -> Tensor | None:
-        """The values, where they are known."""
+        """The values, where they are known: views of them are views of the values, so that writes are seen."""
         entry = self._entries.get(tensor)
-        return entry.value if entry else None
+        if entry is None or (entry.root or entry).value is None:
+            return None
+        return entry.value
 
     def parameter(self, tensor: Tensor) -> str | None:
         """The name of the parameter that the tensor is, or is a view of."""
@@ -71,28 +74,42 @@ class Store:
         """A tensor that was just made."""
         self._entries[tensor] = Entry(tuple(tensor.shape), tag, value, parameter)
 
-    def place_view(self, tensor: Tensor, of: Tensor, move: Move) -> None:
-        """A tensor that is a view of another."""
+    def place_view(self, tensor: Tensor, of: Tensor, move: Move | None) -> None:
+        """A tensor that is a view of another; without a move each of its elements may be any of the other's root."""
         if tensor is of:
             return
         base, tag = self.entry(of), self.tag(of)
         root = base.root or base
+        if move is None:
+            tag, move = root.tag, anywhere(tensor.dim())
+            moves: tuple[Move, ...] = (move,)
+        else:
+            moves = (*base.moves, move)
         self._entries[tensor] = Entry(
             tuple(tensor.shape),
             tag and compact(tag.moved(move)),
             root=root,
-            moves=(*base.moves, move),
+            moves=moves,
             seen=root.version,
         )
 
-    def write(self, tensor: Tensor, tag: Tag | None) -> bool:
-        """New content for a tensor that may be a view; False where its root could only be joined with it."""
+    def turn(self, tensor: Tensor, view: Tensor) -> None:
+        """`tensor` was turned in place into what `view` is."""
+        self._entries[tensor] = self._entries[view]
+
+    def write(self, tensor: Tensor, tag: Tag | None, *, keep_values: bool = False) -> bool:
+        """New content for a tensor that may be a view; False where its root could only be joined with it.
+
+        keep_values: the remembered values were written as well.
+        """
         entry = self.entry(tensor)
-        entry.value = None
-        root = entry.root
-        if root is None:
+        root = entry.root or entry
+        root.version += 1
+        if not keep_values:
+            root.value = None
+        if root is entry:
             entry.tag = tag
-            entry.version += 1
+            entry.shape = tuple(tensor.shape)
             return True
         written, known = None, tag if tag is not None else root.tag
         if known is not None:
@@ -100,8 +117,6 @@ class Store:
             before = root.tag if root.tag is not None else empty_like(known, len(root.shape))
             written = _written(before, root.shape, entry.moves, new)
             root.tag = written or joined([before, new.melted(len(root.shape))])
-        root.value = None
-        root.version += 1
         return known is None or written is not None
 
 
@@ -115,31 +130,37 @@ def _written(root: Tag, shape: tuple[int, ...], moves: Sequence[Move], value: Ta
     """`root` with `value` where the moves lead; None where they lead to copies and not into it."""
     made = []
     for axis, new in zip(root.axes, value.axes, strict=True):
-        full = _spread(axis.hull, shape, moves, new.hull)
-        if full is None:
+        reach = _put(axis, new, moves, _spread(axis.hull, shape, moves, new.hull))
+        if reach is None and prod(shape) <= LARGEST:
+            reach = _put(axis, new, moves, shape)  # the part is no block: a diagonal, a run through merged dimensions
+        if reach is None:
             return None
-        parts: list[Array | None] = []
-        for old, content in ((axis.hull, new.hull), (axis.short, new.short), (axis.bits, new.bits)):
-            if old is None or content is None:
-                parts.append(None)
-                continue
-            fresh = np.broadcast_to(old, (len(old), *full)).copy()
-            target = fresh
-            for move in moves:
-                target = move(target)
-            if not np.may_share_memory(target, fresh):
-                return None
-            target[...] = content
-            parts.append(fresh)
-        hull, short, bits = parts
-        assert hull is not None
-        assert short is not None
-        made.append(Reach(hull, short, bits))
+        made.append(reach)
     because = tuple(a or b for a, b in zip(root.because, value.because, strict=True))
-    return Tag(tuple(made), because)
+    return compact(Tag(tuple(made), because))
 
 
-def _spread(old: Array, shape: tuple[int, ...], moves: Sequence[Move], value: Array) -> list[int] | None:
+def _put(axis: Reach, new: Reach, moves: Sequence[Move], full: Sequence[int]) -> Reach | None:
+    parts: list[Array | None] = []
+    for old, content in ((axis.hull, new.hull), (axis.short, new.short), (axis.bits, new.bits)):
+        if old is None or content is None:
+            parts.append(None)
+            continue
+        fresh = np.broadcast_to(old, (len(old), *full)).copy()
+        target = fresh
+        for move in moves:
+            target = move(target)
+        if not np.may_share_memory(target, fresh) or not target.flags.writeable:
+            return None
+        target[...] = content
+        parts.append(fresh)
+    hull, short, bits = parts
+    assert hull is not None
+    assert short is not None
+    return Reach(hull, short, bits)
+
+
+def _spread(old: Array, shape: tuple[int, ...], moves: Sequence[Move], value: Array) -> list[int]:
     """The size that each dimension of the root needs, so that the part can differ from the rest and within itself."""
     sizes = []
     for dim, size in enumerate(shape):

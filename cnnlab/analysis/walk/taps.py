@@ -32,6 +32,18 @@ def transposed(size: int, outputs: int, kernel: int, stride: int, padding: int, 
 
 
 @lru_cache(_CACHED)
+def folded(size: int, kernel: int, places: int, stride: int, padding: int, dilation: int) -> Taps:
+    """Output o adds up the elements j·places + i, tap j of window i, with i·stride + j·dilation − padding = o."""
+    j, i = np.arange(kernel)[:, None], np.arange(places)[None]
+    target = (i * stride + j * dilation - padding).reshape(-1)
+    reads = target[None] == np.arange(size)[:, None]
+    most = max(1, int(reads.sum(axis=1).max()))
+    index = np.where(reads, np.arange(kernel * places), kernel * places)
+    index = np.sort(index, axis=1)[:, :most]
+    return _frozen(np.where(index < kernel * places, index, NONE))
+
+
+@lru_cache(_CACHED)
 def adaptive(size: int, outputs: int) -> Taps:
     """Output o reads floor(o·size/outputs) … ceil((o + 1)·size/outputs) − 1."""
     begin = np.arange(outputs) * size // outputs
@@ -83,7 +95,9 @@ def interpolated(
         end = np.minimum((centre + support + 0.5).astype(np.intp), size)
         return spans(begin, np.maximum(end, begin + 1))
     place = scale * o if align_corners else scale * (o + f32(0.5)) - f32(0.5)
-    if mode == "linear":
+    if mode == "linear" and size == outputs:
+        index = np.arange(size)[:, None]  # torch copies then, whatever the factor is
+    elif mode == "linear":
         first = np.floor(np.maximum(place, 0)).astype(np.intp)
         index = np.stack([first, first + 1], axis=1)
     else:

@@ -93,17 +93,41 @@ def _im2col(call: Call) -> Tag | None:
         return None
     names = ("kernel_size", "stride", "padding", "dilation")
     kernel, stride, padding, dilation = (_numbers(call[name], 2) for name in names)
-    shape: list[int] = list(tensor.shape[:2])
+    rank = tensor.dim() - 2
+    shape: list[int] = list(tensor.shape[:-2])
     for place in (0, 1):
-        size, dim = tensor.shape[2 + place], 2 + 2 * place  # the first of the two is two dimensions by then
+        size, dim = tensor.shape[rank + place], rank + 2 * place  # the first of the two is two dimensions by then
         out = output_size(size, kernel[place], stride=stride[place], padding=padding[place], dilation=dilation[place])
         table = taps.window(size, out, kernel[place], stride[place], padding[place], dilation[place])
         tag = slid(tag, dim, table.T.reshape(-1, 1), size)
         tag = tag.moved(_parted(dim, kernel[place], out))
         shape += [kernel[place], out]
-    order = (0, 1, 2, 4, 3, 5)
+    order = (*range(rank), rank, rank + 2, rank + 1, rank + 3)
     target = tuple(call.output.shape)
     return tag.moved(permuted(order)).moved(reshaped([shape[place] for place in order], target))
+
+
+def _col2im(call: Call) -> Tag | None:
+    """`F.fold`: (n, c·kh·kw, places) → (n, c, h, w), windows that overlap added up."""
+    tag, tensor = call.tag("self"), call["self"]
+    if tag is None:
+        return None
+    names = ("kernel_size", "stride", "padding", "dilation", "output_size")
+    kernel, stride, padding, dilation, plane = (_numbers(call[name], 2) for name in names)
+    places = [
+        output_size(plane[i], kernel[i], stride=stride[i], padding=padding[i], dilation=dilation[i]) for i in (0, 1)
+    ]
+    lead = tuple(tensor.shape[:-2])
+    channels, rank = tensor.shape[-2] // (kernel[0] * kernel[1]), len(lead)
+    shape = (*lead, channels, *kernel, *places)
+    order = (*range(rank + 1), rank + 1, rank + 3, rank + 2, rank + 4)
+    merged = (*lead, channels, kernel[0] * places[0], kernel[1] * places[1])
+    tag = tag.moved(reshaped(tuple(tensor.shape), shape)).moved(permuted(order))
+    tag = tag.moved(reshaped([shape[place] for place in order], merged))
+    for axis in (0, 1):
+        table = taps.folded(plane[axis], kernel[axis], places[axis], stride[axis], padding[axis], dilation[axis])
+        tag = slid(tag, rank + 1 + axis, table, merged[rank + 1 + axis])
+    return tag
 
 
 def _parted(dim: int, taps_: int, places: int) -> Move:
@@ -127,5 +151,5 @@ WINDOWS: dict[str, Transfer] = {
         "nearest1d", "nearest2d", "nearest3d", "linear1d", "bilinear2d", "trilinear3d", "bicubic2d")},
     **{f"_upsample_{mode}": _interpolate for mode in (
         "nearest_exact1d", "nearest_exact2d", "nearest_exact3d", "bilinear2d_aa", "bicubic2d_aa")},
-    "im2col": _im2col,
+    "im2col": _im2col, "col2im": _col2im,
 }  # fmt: skip

@@ -1,0 +1,238 @@
+"""The dispatch mode of a walk: it sees every operation as torch executes it, and notes what its results depend on."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, final
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import flop_registry
+
+from cnnlab.analysis.walk.call import Call, UnknownOptionError
+from cnnlab.analysis.walk.facts import Operation
+from cnnlab.analysis.walk.indexing import blind, knows_its_mask
+from cnnlab.analysis.walk.joins import misalignment
+from cnnlab.analysis.walk.memory import Memory
+from cnnlab.analysis.walk.moving import moves_of
+from cnnlab.analysis.walk.reach import Move, Tag, aligned, joined, single, union
+from cnnlab.analysis.walk.rules import FREE, SWALLOWING, Kind, kind_of, melted
+from cnnlab.analysis.walk.store import Store
+from cnnlab.analysis.walk.values import Values, is_small
+
+FAILURES = (
+    ArithmeticError, AssertionError, AttributeError, LookupError, NameError, NotImplementedError, RuntimeError,
+    TypeError, ValueError,
+)  # fmt: skip
+"""What a network's own code may raise when its input does not suit it."""
+
+
+class BudgetError(Exception):
+    """The walk needs more memory than it may have."""
+
+
+class RuleError(Exception):
+    """A rule of this package failed on an operation that torch executed: a mistake here, none of the network's."""
+
+
+@final
+class Follower(TorchDispatchMode):
+    """Follows the operations of one forward pass."""
+
+    def __init__(self, *, on_values: bool, ignore_gates: bool, count: bool, budget: int | None) -> None:
+        super().__init__()
+        self.on_values, self.ignore_gates, self.count, self.budget = on_values, ignore_gates, count, budget
+        self.store = Store()
+        self.values = Values(self.store)
+        self.memory = Memory()
+        self.operations: list[Operation] = []
+        self.unknown: dict[tuple[str, str], None] = {}
+        self.swallowed: dict[tuple[str, str], None] = {}
+        self.layer = ""
+        """The innermost module that runs now."""
+        self.leaf = False
+        """Whether it has no modules of its own."""
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        kwargs, kind = kwargs or {}, kind_of(func)
+        if not self.on_values:
+            args, kwargs = self.values.on_meta(args, kwargs)
+            if kind.name == "_local_scalar_dense" and (value := self.store.value(args[0])) is not None:
+                return value.item()
+        if kind.turns is not None:
+            view = self.__torch_dispatch__(kind.turns, types, args, kwargs)
+            result = func(*args, **kwargs)
+            self.store.turn(result, view)
+            return result
+        if kind.rule is None and not kind.pointwise:
+            with self:
+                parts = func.decompose(*args, **kwargs)
+            if parts is not NotImplemented:
+                return parts
+        if kind.name in ("index", "index_put") and not self.on_values:
+            args = self.values.without_masks(args)
+        bound = _bound(func, args, kwargs)
+        given = {name: value for name, value in bound.items() if name not in kind.receiving}
+        known = None
+        if torch.Tag.dynamic_output_shape in func.tags and not self.on_values:
+            known = self.values.of(func, args, kwargs)
+            if known is not None:
+                return self.values.twin(known)
+        result = func(*args, **kwargs)
+        results = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
+        call = Call(kind.name, given, results, self.store.tag, self.store.value, self.ignore_gates)
+        if not call.tags and not self.on_values and all(map(is_small, results)):
+            known = self.values.of(func, args, kwargs)
+        macs = 0
+        if self.count:
+            macs = _macs(func, args, kwargs, result)
+            for tensor in results:
+                self.memory.add(tensor)
+        try:
+            self._follow(func, kind, call, [bound[name] for name in kind.written], known, macs)
+        except FAILURES as error:
+            raise RuleError(f"{kind.name} in layer '{self.layer}'") from error
+        return result
+
+    def _follow(self, func: Any, kind: Kind, call: Call, written: Sequence[Any], known: Any, macs: int) -> None:
+        """Notes what the results of `call` depend on, and what is written into."""
+        moves = moves_of(call) if call.results and not written else None
+        if moves is not None or (func.is_view and call.results):
+            self._move(func, kind, call, moves)
+        elif call.results or written:
+            tags = self._tags(kind, call)
+            targets = [tensor for tensor in tree_leaves(written) if isinstance(tensor, Tensor)]
+            for tensor, tag in zip(call.results, tags, strict=True):
+                if not any(tensor is target for target in targets):
+                    self.store.place(tensor, tag)
+            for tensor in targets:
+                place = next((i for i, result in enumerate(call.results) if result is tensor), None)
+                tag = tags[place] if place is not None else self._unknown(call, tensor)
+                keeps = known is not None or (self.on_values and not call.tags)
+                if not self.store.write(tensor, tag, keep_values=keeps):
+                    self.unknown[(f"{kind.name}_ through a view", self.layer)] = None
+            self._record(kind, call, tags[0] if tags else None, macs)
+        if not written:
+            self._remember(call, known)
+
+    def _move(self, func: Any, kind: Kind, call: Call, moves: Sequence[Move] | None) -> None:
+        base = call.tensors[0]
+        if moves is None and self.store.tag(base) is not None:
+            self.unknown[(kind.name, self.layer)] = None
+        if kind.name in SWALLOWING and self.store.tag(base) is not None:
+            self.swallowed[(kind.name, self.layer)] = None
+        each: Sequence[Move | None] = moves if moves is not None else [None] * len(call.results)
+        for tensor, move in zip(call.results, each, strict=True):
+            if func.is_view or tensor.untyped_storage()._cdata == base.untyped_storage()._cdata:
+                self.store.place_view(tensor, base, move)
+            elif move is not None:
+                tag = self.store.tag(base)
+                self.store.place(tensor, tag and tag.moved(move))
+
+    def _tags(self, kind: Kind, call: Call) -> list[Tag | None]:
+        """Of each result."""
+        count = len(call.results)
+        if not call.tags or not count:
+            return [None] * count
+        try:
+            rule = None if kind.rule is melted else kind.rule
+            made = rule(call) if rule else [self._unknown(call, tensor) for tensor in call.results]
+        except UnknownOptionError:
+            made = [self._unknown(call, tensor) for tensor in call.results]
+        if blind(call):
+            self.unknown[(kind.name, self.layer)] = None
+        if _swallows(kind, call):
+            self.swallowed[(kind.name, self.layer)] = None
+        tags = made if isinstance(made, list) else [made] * count
+        if self.budget and any(axis.hull.size > self.budget for tag in tags if tag for axis in tag.axes):
+            raise BudgetError(f"{kind.name} needs more than {self.budget:,} numbers")
+        return [
+            self._reasoned(_fitting(tag, tensor), call, kind.name)
+            for tag, tensor in zip(tags, call.results, strict=True)
+        ]
+
+    def _unknown(self, call: Call, tensor: Tensor) -> Tag | None:
+        """Sound for any operation: each result depends on everything that came in."""
+        self.unknown[(call.name, self.layer)] = None
+        return joined(tag.melted(tensor.dim()) for tag in call.tags)
+
+    def _reasoned(self, tag: Tag | None, call: Call, name: str) -> Tag | None:
+        """Names this operation where it is the first after which all elements depend on all that came in."""
+        if tag is None or all(tag.because):
+            return tag
+        reasons = list(tag.because)
+        for axis, reason in enumerate(reasons):
+            before = [given.axes[axis] for given in call.tags]
+            if reason is None and single(tag.axes[axis]) == union(before) and not all(map(single, before)):
+                reasons[axis] = self._place(name)
+        return Tag(tag.axes, tuple(reasons))
+
+    def _place(self, name: str) -> str:
+        if self.leaf and self.layer:
+            return self.layer
+        return f"{self.layer} ({name})" if self.layer else name
+
+    def _remember(self, call: Call, known: Any) -> None:
+        """The values of small results that follow from known values, so that indexing with them is exact."""
+        if self.on_values and not call.tags:
+            for tensor in call.results:
+                if not tensor.is_floating_point() and is_small(tensor):
+                    self.store.entry(tensor).value = tensor
+        elif known is not None:
+            values = [leaf for leaf in tree_leaves(known) if isinstance(leaf, Tensor)]
+            for tensor, value in zip(call.results, values, strict=True):
+                self.store.entry(tensor).value = value
+
+    def _record(self, kind: Kind, call: Call, tag: Tag | None, macs: int) -> None:
+        if kind.name in FREE or not call.results:
+            return
+        used = dict.fromkeys(filter(None, (self.store.parameter(tensor) for tensor in call.tensors)))
+        apart = misalignment(call.tensors, self.store.tag) if kind.name in _JOINS else None
+        self.operations.append(
+            Operation(kind.name, self.layer, tuple(call.output.shape), macs, tuple(used), tag, apart)
+        )
+
+
+_JOINS = ("add", "sub", "rsub", "mul", "div", "maximum", "minimum", "cat")
+"""Operations at which paths meet."""
+
+
+def _fitting(tag: Tag | None, tensor: Tensor) -> Tag | None:
+    """With as many dimensions as the tensor has: a factor of lower rank may be all that depends on the input."""
+    if tag is None or not tag.axes:
+        return tag
+    if tag.axes[0].hull.ndim - 1 < tensor.dim():
+        tag = tag.moved(lambda array: aligned(array, tensor.dim()))
+    for axis in tag.axes:
+        sizes = axis.hull.shape[1:]
+        if len(sizes) != tensor.dim() or any(s not in (1, t) for s, t in zip(sizes, tensor.shape, strict=True)):
+            raise RuleError(f"what was found for {tuple(tensor.shape)} has the shape {sizes}")
+    return tag
+
+
+def _swallows(kind: Kind, call: Call) -> bool:
+    """Whether a NaN may not pass: it is compared, or ends as a whole number."""
+    if kind.name in SWALLOWING:
+        return not knows_its_mask(call)
+    made, given = call.output.dtype, (tensor.dtype for tensor in call.tensors)
+    return not (made.is_floating_point or made.is_complex) and any(t.is_floating_point or t.is_complex for t in given)
+
+
+def _macs(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], result: Any) -> int:
+    formula = flop_registry.get(func._overloadpacket)
+    return 0 if formula is None else int(formula(*args, **kwargs, out_val=result)) // 2
+
+
+def _bound(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments by the names of the operation's schema, defaults filled in."""
+    bound = {}
+    for place, argument in enumerate(func._schema.arguments):
+        if place < len(args):
+            bound[argument.name] = args[place]
+        elif argument.name in kwargs:
+            bound[argument.name] = kwargs[argument.name]
+        else:
+            bound[argument.name] = argument.default_value
+    return bound
