@@ -143,7 +143,8 @@ def _show_picture(picture: Picture, console: Console, folder: Path | None) -> No
         case Lattice() if max(picture.drawing.values.shape) <= MOST_CELLS:
             _show_lines(picture.title, lattice_lines(picture.drawing), console)
         case Spans():
-            _show_lines(picture.title, span_lines(picture.drawing, console.width), console)
+            title = f"{picture.title}, over {picture.drawing.x_label}"
+            _show_lines(title, span_lines(picture.drawing, console.width), console)
     if folder is not None:
         line = RichText(f"{printable(picture.title)}: ")
         # One line, however long, so that it can be clicked and copied.

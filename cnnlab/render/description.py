@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cnnlab.render.sketches import lattice_lines
+from cnnlab.render.sketches import lattice_lines, size_text
 from cnnlab.reports.blocks import Picture, shown
 from cnnlab.reports.drawings import Bars, Curves, Drawing, Gallery, Lattice, Matrix, Panels, Reliability, Spans
 from cnnlab.reports.scenes import Scene, Scenes
@@ -88,7 +88,7 @@ def _scene(scene: Scene) -> str:
 
 def _spans(drawing: Spans) -> str:
     ends = [drawing.spans[0]] + ([drawing.spans[-1]] if len(drawing.spans) > 1 else [])
-    named = " to ".join(f"{span.label} with {shown(float(span.size), '.4g')}" for span in ends)
+    named = " to ".join(f"{span.label} with {size_text(span)}" for span in ends)
     return f"{len(drawing.spans)} bars of the {drawing.label} over {drawing.x_label}, from {named}."
 
 

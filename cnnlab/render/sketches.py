@@ -3,7 +3,8 @@
 import math
 
 from cnnlab.render.characters import printable, shortened
-from cnnlab.reports.drawings import Lattice, Spans
+from cnnlab.reports.blocks import shown
+from cnnlab.reports.drawings import Lattice, Span, Spans
 
 MOST_CELLS = 32
 """Rows and columns of a lattice that is drawn in letters."""
@@ -17,9 +18,9 @@ def lattice_lines(lattice: Lattice) -> list[str]:
 
 
 def span_lines(spans: Spans, width: int) -> list[str]:
-    """A line per span, no longer than `width`: its label, its bar over a common axis, its size; the axis below."""
+    """A line per span, no longer than `width`: its label, its bar, its size; below, the ends of their common axis."""
     names = [shortened(printable(span.label), 24) for span in spans.spans]
-    sizes = ["no end" if math.isinf(span.size) else f"{span.size:.4g}" for span in spans.spans]
+    sizes = [size_text(span) for span in spans.spans]
     beside, behind = max(map(len, names)), max(map(len, sizes))
     across = max(8, min(64, width - beside - behind - 2))
     least, most = spans.limits
@@ -40,9 +41,14 @@ def span_lines(spans: Spans, width: int) -> list[str]:
             start = min(place(span.inner[0]), across - 1)
             _fill(cells, start, max(place(span.inner[1]), start + 1), "█")
         lines.append(f"{name:<{beside}} {''.join(cells)} {size:>{behind}}")
-    low, high = f"{least:.4g}".replace("-", "−"), f"{most:.4g}".replace("-", "−")
-    lines.append(f"{'':{beside}} {low}{high:>{max(1, across - len(low))}} {printable(spans.x_label)}")
+    low, high = shown(float(least), ".4g"), shown(float(most), ".4g")
+    lines.append(f"{'':{beside}} {low}{high:>{max(1, across - len(low))}}")
     return lines
+
+
+def size_text(span: Span) -> str:
+    """How long a span is, as every renderer writes it."""
+    return "no end" if math.isinf(span.size) else shown(float(span.size), ".4g")
 
 
 def _fill(cells: list[str], start: int, end: int, letter: str) -> None:

@@ -100,6 +100,8 @@ class Scene:
     boxes: tuple[Box, ...] = ()
     contours: tuple[Contour, ...] = ()
     points: tuple[Point, ...] = ()
+    window: tuple[int, int, int, int] | None = None
+    """First and last row and column that are shown at least, so that a picture stays still from frame to frame."""
     unit: str = "px"
     """Of rows and columns."""
     title: str = ""
@@ -115,6 +117,8 @@ class Scene:
             if self.image.dtype != np.uint8 or len(shape) != 3 or shape[:2] != self.size or shape[2] not in (1, 3):
                 raise ValueError(f"a scene's picture of {self.image.dtype} {shape}: "
                                  f"expected uint8 [{self.size[0]}, {self.size[1]}, 1 or 3]")  # fmt: skip
+        if self.window is not None:
+            Box("window", *self.window)
         if not 0 < self.alpha <= 1:
             raise ValueError(f"alpha {self.alpha}: expected above 0, at most 1")
         if self.heat is not None:

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from cnnlab.render.console import show
 from cnnlab.reports.blocks import Column, Number, Numbers, Picture, Report, Section, Table, Text
-from cnnlab.reports.drawings import Matrix
+from cnnlab.reports.drawings import Lattice, Matrix, Span, Spans
 
 
 def printed(report: Report, folder: Path | None = None, width: int = 72) -> str:
@@ -73,6 +73,15 @@ def test_long_tables_are_cut_in_the_middle() -> None:
     text = printed(Report("r", (table,)))
     assert "60 more rows." in text
     assert "\n20\n⋮\n81\n" in text
+
+
+def test_small_drawings_are_shown_in_letters() -> None:
+    kernel = Lattice(np.array([[0, np.nan, 1]]), (0, 1))
+    field = Spans((Span("conv1", 1, 3), Span("conv2", 0, 4)), "column (px)", "field")
+    report = Report("r", (Picture("k", "Kernel", kernel), Picture("f", "Fields", field)))
+    lines = printed(report, width=24).splitlines()
+    assert lines[1:4] == ["", "Kernel", "● · ●"]
+    assert "conv2 ████████████████ 4" in lines
 
 
 def test_a_path_is_never_broken() -> None:

@@ -58,6 +58,13 @@ def test_a_reports_document_has_its_numbers_and_no_pixels(report: Report, tmp_pa
     assert drawings["matrix"]["values"][0][:3] == [0, 1, 2]
     assert drawings["gallery"]["shapes"] == [[4, 4, 3], [4, 4, 1], [2, 4, 3]]
     assert "images" not in drawings["gallery"]
+    assert drawings["scene"]["image_shape"] == [4, 4, 3]
+    assert "image" not in drawings["scene"]
+    assert drawings["scene"]["heat"]["peak"] == {"value": 1, "row": 3, "column": 3}
+    assert drawings["scene"]["boxes"][1]["last_column"] == 2
+    assert drawings["scenes"]["scenes"][1]["heat"]["min"] == -1
+    assert drawings["spans"]["spans"][-1] == {"label": "all", "low": None, "high": None, "inner": None}
+    assert drawings["lattice"]["values"] == [[0, None, 1], [None] * 3, [2, None, -3.25]]
     assert drawings["panels"]["panels"][0]["series"][0]["y"] == [0.1, None, 0.9]
 
 

@@ -12,6 +12,10 @@ from cnnlab.reports.scenes import HeatScale, Scene
 
 _DECADES = 6
 """Of the log scale, below its greatest value."""
+_LOWEST = 0.28
+"""Where the colours over a picture begin: what lies below is so dark that it would look like shadow."""
+_SOON = 1.6
+"""How much faster than the value the opacity grows."""
 
 
 def enlarged(values: NDArray[Any], height: int, width: int, *, smooth: bool = True) -> NDArray[np.float64]:
@@ -72,15 +76,13 @@ def colours(scale: HeatScale, alpha: float, *, over_picture: bool) -> Colormap:
     """The scale's colours; over a picture, those for nothing are transparent and the strongest have `alpha`."""
     if not over_picture:
         return matplotlib.colormaps[DIVERGING if scale == "signed" else SEQUENTIAL].with_extremes(bad="#00000000")
-    places = np.linspace(0, 1, 256)
+    strength = np.linspace(-1 if scale == "signed" else 0, 1, 256)
     if scale == "signed":
-        table = matplotlib.colormaps[DIVERGING](places)
-        strength = np.abs(2 * places - 1)
+        # Neither the pale middle, which would veil the picture where there is next to nothing, nor the dark ends.
+        table = matplotlib.colormaps[DIVERGING](0.5 + np.sign(strength) * (0.25 + 0.15 * np.abs(strength)))
     else:
-        table = matplotlib.colormaps[HEAT](places)
-        strength = places if scale != "linear" else np.ones(256)
-    # The root: half as strong shall be well visible, not half as visible.
-    table[:, 3] = alpha * np.sqrt(strength)
+        table = matplotlib.colormaps[HEAT](_LOWEST + (1 - _LOWEST) * strength)
+    table[:, 3] = alpha * (1.0 if scale == "linear" else np.minimum(1, _SOON * np.abs(strength)))
     clear = "#00000000"
     return ListedColormap(table).with_extremes(bad=clear, under=clear if scale == "log" else None)
 

@@ -1,5 +1,6 @@
 """Lettering: how wide a text will be, and texts shortened or broken to fit."""
 
+import warnings
 from functools import lru_cache
 from typing import cast
 
@@ -13,9 +14,7 @@ from cnnlab.render.png.theme import DPI
 
 def width(text: str, points: float, *, dpi: float = DPI, bold: bool = False) -> float:
     """Pixels that `text`, in letters of `points`, is wide."""
-    font = FontProperties(size=points, weight="bold" if bold else "normal")
-    measured = _renderer().get_text_width_height_descent(text, font, ismath=False)[0]
-    return float(measured) * dpi / DPI
+    return _measured(text, points, bold) * dpi / DPI
 
 
 def fitted(text: str, pixels: float, points: float, *, dpi: float = DPI, bold: bool = False) -> str:
@@ -41,6 +40,15 @@ def wrapped(text: str, pixels: float, points: float, *, most: int, dpi: float = 
     if len(lines) > most:
         lines = [*lines[: most - 1], " ".join(lines[most - 1 :])]
     return [fitted(line, pixels, points, dpi=dpi, bold=bold) for line in lines]
+
+
+@lru_cache(maxsize=4096)
+def _measured(text: str, points: float, bold: bool) -> float:
+    font = FontProperties(size=points, weight="bold" if bold else "normal")
+    with warnings.catch_warnings():
+        # Where a script has no installed font, the boxes that stand for its letters are measured.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        return float(_renderer().get_text_width_height_descent(text, font, ismath=False)[0])
 
 
 @lru_cache(maxsize=1)

@@ -21,7 +21,7 @@ def overlay(scene: Scene) -> NDArray[np.uint8]:
         ground = colours.repeat(times, axis=0).repeat(times, axis=1).astype(float)
     if scene.heat is None or not scene.has_heat:
         return ground.astype(np.uint8)
-    values = heat.enlarged(scene.heat, height, width, smooth=scene.interpolation == "bilinear")
+    values = heat.enlarged(scene.heat, height, width, smooth=scene.is_smoothed)
     shades = heat.colours(scene.heat_scale, scene.alpha, over_picture=scene.image is not None)(
         heat.norm([scene])(np.ma.masked_invalid(values))
     )

@@ -27,12 +27,14 @@ _FORM = ".3g"
 
 
 def extent(scene: Scene) -> Extent:
-    """What a panel shows: the picture, and where boxes or points lie outside, so much paper around that they fit."""
+    """What a panel shows: the picture, and where something lies outside, so much paper around that it fits."""
     height, width = scene.size
     rows = [0, height - 1, *(r for box in scene.boxes for r in (box.first_row, box.last_row))]
     columns = [0, width - 1, *(c for box in scene.boxes for c in (box.first_column, box.last_column))]
     rows += [place for point in scene.points for place in (int(np.floor(point.row)), int(np.ceil(point.row)))]
     columns += [place for point in scene.points for place in (int(np.floor(point.column)), int(np.ceil(point.column)))]
+    rows += scene.window[:2] if scene.window else ()
+    columns += scene.window[2:] if scene.window else ()
     left, right, top, bottom = min(columns), max(columns), min(rows), max(rows)
     if (left, right, top, bottom) != (0, width - 1, 0, height - 1):
         around = max(1, round(0.04 * max(right - left, bottom - top)))

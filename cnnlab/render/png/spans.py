@@ -1,13 +1,12 @@
 """Spans: one horizontal bar per row over a common axis."""
 
-import math
-
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from cnnlab.render.characters import printable, shortened
 from cnnlab.render.png.theme import Theme
+from cnnlab.render.sketches import size_text
 from cnnlab.reports.blocks import shown
 from cnnlab.reports.drawings import Spans
 
@@ -34,9 +33,8 @@ def spans(figure: Figure, drawing: Spans, theme: Theme) -> None:
         if span.inner is not None:
             start, end = max(span.inner[0], least - around), min(span.inner[1], most + around)
             axes.barh(place, max(end - start, 0.1 * around), left=start, height=0.34, color=inner, zorder=3)
-        size = "no end" if math.isinf(span.size) else shown(float(span.size), _FORM)
         more = f" ({shown(float(span.inner[1] - span.inner[0]), _FORM)})" if span.inner is not None else ""
-        axes.annotate(size + more, (1, place), xycoords=("axes fraction", "data"), xytext=(5, 0),
+        axes.annotate(size_text(span) + more, (1, place), xycoords=("axes fraction", "data"), xytext=(5, 0),
                       textcoords="offset points", va="center", fontsize=8.5, annotation_clip=False)  # fmt: skip
     if any(span.inner is not None for span in drawing.spans) and drawing.inner_label:
         names.insert(1, Patch(color=inner, label=printable(drawing.inner_label)))
