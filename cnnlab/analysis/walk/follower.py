@@ -16,7 +16,7 @@ from cnnlab.analysis.walk.joins import misalignment
 from cnnlab.analysis.walk.memory import Memory
 from cnnlab.analysis.walk.moving import moves_of
 from cnnlab.analysis.walk.reach import Move, Tag, aligned, joined, single, union
-from cnnlab.analysis.walk.rules import FREE, SWALLOWING, Kind, kind_of, melted
+from cnnlab.analysis.walk.rules import FREE, SWALLOWING, Kind, kind_of, melted, pointwise
 from cnnlab.analysis.walk.store import Store
 from cnnlab.analysis.walk.values import Values, is_small
 
@@ -109,6 +109,8 @@ class Follower(TorchDispatchMode):
                     self.store.place(tensor, tag)
             for tensor in targets:
                 place = next((i for i, result in enumerate(call.results) if result is tensor), None)
+                if place is None and kind.rule is pointwise and call.results and call.output.shape == tensor.shape:
+                    place = 0
                 tag = tags[place] if place is not None else self._unknown(call, tensor)
                 keeps = known is not None or (self.on_values and not call.tags)
                 if not self.store.write(tensor, tag, keep_values=keeps):

@@ -97,7 +97,7 @@ def _rule_of(func: Any, name: str) -> Transfer | None:
     if name in MOVES:
         return melted
     if name in POINTWISE or _is_pointwise(func):
-        return _pointwise
+        return pointwise
     return None
 
 
@@ -113,7 +113,7 @@ def _is_pointwise(func: Any) -> bool:
     )
 
 
-def _pointwise(call: Call) -> Tag | None:
+def pointwise(call: Call) -> Tag | None:
     """Element by element; what is written into (`copy_`) does not count."""
     if call.name == "copy":
         return call.tag("src")

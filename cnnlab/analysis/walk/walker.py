@@ -7,7 +7,7 @@ have it: each operation says itself what its result depends on, whoever called i
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, final
 
 import torch
@@ -80,7 +80,10 @@ def walked(model: nn.Module, shape: Sequence[int], **options: Any) -> Walk:
     if found.failure is None:
         return found
     real = walk(model, shape, on_values=True, **options)
-    return real if len(real.operations) > len(found.operations) or real.failure is None else found
+    if real.failure is None or len(real.operations) > len(found.operations):
+        return real
+    # what torch says of real tensors is told better than what it says of those without values
+    return replace(found, failure=real.failure) if real.failure.layer == found.failure.layer else found
 
 
 def _state(model: nn.Module, follower: Follower) -> dict[str, Tensor]:
