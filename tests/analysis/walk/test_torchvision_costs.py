@@ -1,0 +1,39 @@
+"""Multiply-accumulates and parameters of every classification network of torchvision, against its published numbers."""
+
+import warnings
+
+import pytest
+import torch
+from torch import nn
+from torchvision import models
+
+from cnnlab.analysis.walk.walker import walk
+
+PARAMETERS_DIFFER = {"googlenet": "its published 6,624,904 leave out the auxiliary classifiers, which it is built with"}
+
+
+def built(name: str, size: int) -> nn.Module:
+    """For pictures of `size`, without values where the network can be made so."""
+    options: dict[str, object] = {"init_weights": False} if name in ("inception_v3", "googlenet") else {}
+    options |= {"image_size": size} if name.startswith("vit_") else {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            with torch.device("meta"):
+                return models.get_model(name, weights=None, **options)
+        except (NotImplementedError, RuntimeError):
+            return models.get_model(name, weights=None, **options)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", models.list_models(module=models))
+def test_published_operations_and_parameters(name: str) -> None:
+    weights = next(iter(models.get_model_weights(name)))
+    size = getattr(weights.transforms(), "crop_size", [224])[0]
+    model = built(name, size)
+    found = walk(model, (3, size, size), count=True)
+    assert found.failure is None
+    assert not found.unknown
+    assert sum(operation.macs for operation in found.operations) / 1e9 == pytest.approx(weights.meta["_ops"], abs=6e-4)
+    if name not in PARAMETERS_DIFFER:
+        assert sum(parameter.numel() for parameter in model.parameters()) == weights.meta["num_params"]
