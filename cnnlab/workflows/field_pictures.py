@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from cnnlab.core.errors import RequestError
 from cnnlab.data.decoding import fit_picture, read_picture
+from cnnlab.render import gif
 from cnnlab.reports.blocks import Picture
 from cnnlab.reports.effective_field import EffectiveFacts, contours_of
 from cnnlab.reports.layers import at_depth, size_text
@@ -58,8 +59,6 @@ def animation(inspection: Inspection, image: Path | None, path: Path) -> Path:
         scene = Scene((inspection.named.shape[1], inspection.named.shape[2]), image=background, boxes=(box,))
         title = f"{field.name}: {size_text(field.size)} px"
         frames.append(Picture(f"layer-{len(frames)}", title, scene))
-    from cnnlab.render import gif
-
     gif.save(frames, path, seconds=SECONDS)
     return path
 

@@ -19,7 +19,8 @@ RECEPTIVE_FIELDS = (
         "a model that is nothing",
         "cnnlab receptive-field resnet18",
         (
-            "error: no run 'resnet18' under runs. There is none yet; `cnnlab train` makes one. MODEL is a run, a config "
+            "error: no run 'resnet18' under runs. There is none yet; `cnnlab train` makes one. MODEL is a "
+            "run, a config "
             "(.yaml), torchvision:NAME or timm:NAME."
         ),
     ),
@@ -27,8 +28,10 @@ RECEPTIVE_FIELDS = (
         "a network that torchvision has not, the nearest named",
         "cnnlab summary torchvision:alexnett",
         (
-            "error: no network 'alexnett'; known: alexnet, convnext_base, convnext_large, convnext_small, convnext_tiny, "
-            "densenet121, densenet161, densenet169, densenet201, efficientnet_b0, efficientnet_b1, efficientnet_b2 and 68 "
+            "error: no network 'alexnett'; known: alexnet, convnext_base, convnext_large, convnext_small, "
+            "convnext_tiny, "
+            "densenet121, densenet161, densenet169, densenet201, efficientnet_b0, efficientnet_b1, "
+            "efficientnet_b2 and 68 "
             "more. Did you mean 'alexnet'? They are torchvision's, such as torchvision:resnet18."
         ),
     ),
@@ -36,7 +39,8 @@ RECEPTIVE_FIELDS = (
         "a size of pictures that is none",
         f"{FIELD} --input big",
         (
-            "error: --input is 'big', expected a size in pixels such as 224, height and width such as 224,160, or channels "
+            "error: --input is 'big', expected a size in pixels such as 224, height and width such as "
+            "224,160, or channels "
             "too, such as 3,224,160"
         ),
         make=SOUND,
@@ -45,7 +49,8 @@ RECEPTIVE_FIELDS = (
         "pictures too small for a network",
         "cnnlab summary flat.yaml --input 13",
         (
-            "error: flat.yaml:5:5: layer 'conv' (3rd of the model) does not fit: the height of its input, 4, is too small "
+            "error: flat.yaml:5:5: layer 'conv' (3rd of the model) does not fit: the height of its input, "
+            "4, is too small "
             "for a kernel of 5: floor((4 + 2·0 − 1·(5−1) − 1)/1) + 1 = 0; padding: 1 would fit"
         ),
         make=file("flat.yaml", FLAT),
@@ -54,8 +59,10 @@ RECEPTIVE_FIELDS = (
         "pictures too small for a network of a zoo",
         "cnnlab receptive-field torchvision:alexnet --input 32",
         (
-            "error: torchvision:alexnet cannot run on 3×32×32 pictures: layer 'features.12' (MaxPool2d) gets (256, 1, 1), "
-            "too small for its window: floor((1 + 2·0 − 1·(3−1) − 1)/2) + 1 = 0; padding 1 would fit; the smallest square "
+            "error: torchvision:alexnet cannot run on 3×32×32 pictures: layer 'features.12' (MaxPool2d) "
+            "gets (256, 1, 1), "
+            "too small for its window: floor((1 + 2·0 − 1·(3−1) − 1)/2) + 1 = 0; padding 1 would fit; the "
+            "smallest square "
             "that works is 63"
         ),
     ),
@@ -63,7 +70,8 @@ RECEPTIVE_FIELDS = (
         "channels that the network does not take",
         "cnnlab summary torchvision:resnet18 --input 1,64,64",
         (
-            "error: torchvision:resnet18 cannot run on 1×64×64 pictures: layer 'conv1' (Conv2d) gets (1, 64, 64): Invalid "
+            "error: torchvision:resnet18 cannot run on 1×64×64 pictures: layer 'conv1' (Conv2d) gets (1, "
+            "64, 64): Invalid "
             "channel dimensions; no square up to 4096 works either, with that number of channels (1)"
         ),
     ),
@@ -131,7 +139,8 @@ RECEPTIVE_FIELDS = (
     Case(
         "a claim that is none",
         f"{FIELD} --assert 'conv_bn_act1 is large'",
-        "error: --assert is 'conv_bn_act1 is large', expected LAYER.MEASURE, a comparison and a number: layer4.size>=224",
+        "error: --assert is 'conv_bn_act1 is large', expected LAYER.MEASURE, a comparison and a number: "
+        "layer4.size>=224",
         make=SOUND,
     ),
     Case(

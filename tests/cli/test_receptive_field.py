@@ -77,7 +77,9 @@ def test_what_if_takes_several_changes(cnnlab: Call) -> None:
     assert finer["macs"] > plain["macs"] == wider["macs"]
 
 
-@pytest.mark.parametrize(("claim", "code"), [("conv_bn_act2.size>=7", 0), ("conv_bn_act2.r>7", 1), ("linear1.r==16", 0)])
+@pytest.mark.parametrize(
+    ("claim", "code"), [("conv_bn_act2.size>=7", 0), ("conv_bn_act2.r>7", 1), ("linear1.r==16", 0)]
+)
 def test_claims_decide_the_exit_code(cnnlab: Call, claim: str, code: int) -> None:
     result = cnnlab("receptive-field", "tiny.yaml", "--assert", claim, "--no-repairs", "--json")
     assert result.code == code
