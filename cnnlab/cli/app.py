@@ -17,6 +17,7 @@ from cnnlab.cli import (  # noqa: E402
     data,
     doctor,
     evaluate,
+    gradcam,
     layer,
     learning_rate,
     listing,
@@ -25,6 +26,7 @@ from cnnlab.cli import (  # noqa: E402
     report,
     report_card,
     runs,
+    saliency,
     schema,
     summary,
     train,
@@ -65,6 +67,8 @@ app.command("runs", rich_help_panel=TRAIN)(runs.runs)
 app.command("doctor", rich_help_panel=TRAIN)(doctor.doctor)
 
 app.command("receptive-field", rich_help_panel=INSIDE)(receptive_field.receptive_field)
+app.command("gradcam", rich_help_panel=INSIDE)(gradcam.gradcam)
+app.command("saliency", rich_help_panel=INSIDE)(saliency.saliency)
 app.command("report", rich_help_panel=INSIDE)(report.report)
 app.command("report-card", rich_help_panel=INSIDE)(report_card.report_card)
 app.command("summary", rich_help_panel=INSIDE)(summary.summary)

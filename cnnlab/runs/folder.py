@@ -25,7 +25,7 @@ from cnnlab.training.checkpoints import load_weights_file
 
 WhichWeights = Literal["best", "last"]
 
-OUTPUTS = ("compare", "leaks", "lr-find", "preview")
+OUTPUTS = ("compare", "gradcam", "leaks", "lr-find", "preview", "saliency")
 """Folders beside the runs in which commands put their pictures by default."""
 
 TEST_EVALUATIONS = "test-evaluations.jsonl"
