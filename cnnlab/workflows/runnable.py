@@ -18,7 +18,7 @@ def check_runs(named: NamedModel) -> None:
 
     Raises: RequestError with the layer where it stops, the reason, and the smallest square that works.
     """
-    failure = walked(named.model, named.shape).failure
+    failure = walked(named.model, named.shape, follow=False).failure
     if failure is None:
         return
     smallest = _smallest(named)
@@ -55,7 +55,7 @@ def _smallest(named: NamedModel) -> int | None:
     """By doubling until a square works, then by halves: a walk takes a tenth of a second."""
 
     def runs(side: int) -> bool:
-        return walked(named.model, (named.shape[0], *[side] * (len(named.shape) - 1))).failure is None
+        return walked(named.model, (named.shape[0], *[side] * (len(named.shape) - 1)), follow=False).failure is None
 
     high = 1
     while not runs(high):

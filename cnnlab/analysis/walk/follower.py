@@ -19,10 +19,11 @@ from cnnlab.analysis.walk.reach import Move, Tag, aligned, joined, single, union
 from cnnlab.analysis.walk.rules import FREE, SWALLOWING, Kind, kind_of, melted, pointwise
 from cnnlab.analysis.walk.store import Store
 from cnnlab.analysis.walk.values import Values, is_small
+from cnnlab.core.errors import CnnlabError
 
 FAILURES = (
-    ArithmeticError, AssertionError, AttributeError, LookupError, NameError, NotImplementedError, RuntimeError,
-    TypeError, ValueError,
+    ArithmeticError, AssertionError, AttributeError, CnnlabError, LookupError, NameError, NotImplementedError,
+    RuntimeError, TypeError, ValueError,
 )  # fmt: skip
 """What a network's own code may raise when its input does not suit it."""
 

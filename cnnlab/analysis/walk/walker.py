@@ -30,6 +30,7 @@ def walk(
     shape: Sequence[int],
     *,
     on_values: bool = False,
+    follow: bool = True,
     bits: bool = False,
     ignore_gates: bool = False,
     count: bool = False,
@@ -37,7 +38,7 @@ def walk(
 ) -> Walk:
     """Run `model` in eval mode on one picture of `shape` (channels, *spatial) and follow every dependency.
 
-    on_values: run on real tensors. bits: keep which pixels are read, not only their interval. ignore_gates: leave out
+    on_values: run on real tensors. follow: False for shapes and costs alone, in less time. bits: keep which pixels are read, not only their interval. ignore_gates: leave out
     factors of one number per channel, such as those of squeeze-and-excitation. count: multiply-accumulates and memory.
     budget: stop where a tag needs more numbers than this (attention between all windows of a large canvas does).
 
@@ -46,7 +47,7 @@ def walk(
     follower = Follower(on_values=on_values, ignore_gates=ignore_gates, count=count, budget=budget)
     layers = _Layers(model, follower)
     failure, over_budget = None, False
-    state, image = _state(model, follower), _image(model, tuple(shape), follower, bits=bits)
+    state, image = _state(model, follower), _image(model, tuple(shape), follower, bits=bits, follow=follow)
     with ExitStack() as stack:
         stack.enter_context(undisturbed(model))
         stack.enter_context(layers.hooked())
@@ -103,14 +104,14 @@ def _state(model: nn.Module, follower: Follower) -> dict[str, Tensor]:
     return state
 
 
-def _image(model: nn.Module, shape: tuple[int, ...], follower: Follower, *, bits: bool) -> Tensor:
+def _image(model: nn.Module, shape: tuple[int, ...], follower: Follower, *, bits: bool, follow: bool) -> Tensor:
     like = next((p for p in model.parameters() if p.is_floating_point()), torch.empty(0))
     if follower.on_values:
         generator = torch.Generator().manual_seed(0)
         image = torch.randn(1, *shape, generator=generator).to(like)
     else:
         image = torch.empty(1, *shape, dtype=like.dtype, device="meta")
-    follower.store.place(image, source(image.shape, bits=bits))
+    follower.store.place(image, source(image.shape, bits=bits) if follow else None)
     follower.memory.add(image)
     return image
 

@@ -31,9 +31,8 @@ def test_published_operations_and_parameters(name: str) -> None:
     weights = next(iter(models.get_model_weights(name)))
     size = getattr(weights.transforms(), "crop_size", [224])[0]
     model = built(name, size)
-    found = walk(model, (3, size, size), count=True)
+    found = walk(model, (3, size, size), count=True, follow=False)
     assert found.failure is None
-    assert not found.unknown
     assert sum(operation.macs for operation in found.operations) / 1e9 == pytest.approx(weights.meta["_ops"], abs=6e-4)
     if name not in PARAMETERS_DIFFER:
         assert sum(parameter.numel() for parameter in model.parameters()) == weights.meta["num_params"]
