@@ -4,14 +4,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
+from cnnlab.analysis.attribution.attribute import attribute
 from cnnlab.analysis.classification import Classification, classify
+from cnnlab.analysis.faithfulness.comparison import Comparison, compare_maps
 from cnnlab.analysis.overfitting import diagnose
 from cnnlab.core.errors import RequestError
+from cnnlab.data.batches import normalise
 from cnnlab.data.dataset import Dataset
 from cnnlab.render import csv, html, png
 from cnnlab.reports.blocks import Block, Link, Links, Report, Section, Text
 from cnnlab.reports.evaluation import CONFUSION, evaluation_report
+from cnnlab.reports.faithfulness import faithfulness_section
 from cnnlab.reports.gallery import gallery_album
 from cnnlab.reports.interactive import CellAlbum
 from cnnlab.reports.receptive_field import field_blocks
@@ -30,6 +35,10 @@ from cnnlab.workflows.receptive_field import inspect
 from cnnlab.workflows.report_card import report_card
 from cnnlab.workflows.summary import summarize
 from cnnlab.workflows.training_report import epoch_rows
+
+METHODS_MEASURED = ("gradcam", "hirescam", "layercam", "eigencam", "gradient", "integrated_gradients")
+MEASURED = 16
+"""Pictures over which the maps are measured."""
 
 PER_CELL = 6
 """Pictures behind a cell of the confusion table."""
@@ -149,7 +158,7 @@ def _explanations(
 ) -> Section:
     chosen = chosen_pictures(predictions.logits.argmax(1), predictions.labels)
     shown, maps = gallery(network, pictures, predictions.logits, chosen)
-    blocks: list[Block] = [gallery_album(shown, maps)]
+    blocks: list[Block] = [gallery_album(shown, maps), _trust(network, pictures, predictions)]
     try:
         card = report_card(network, pictures, run=run.name, split=options.split, pick="first-correct")
     except RequestError as error:
@@ -157,6 +166,19 @@ def _explanations(
     else:
         blocks.append(report_card_report(card).blocks[0])
     return Section("What the answers rest on", tuple(blocks))
+
+
+def _trust(network: TrainedNetwork, pictures: Dataset, predictions: Predictions) -> Section:
+    """How far the maps of the gallery's quick methods can be trusted, over the first pictures of the part."""
+    chosen = pictures.take(torch.arange(min(MEASURED, len(pictures))))
+    device = next(network.model.parameters()).device
+    images = normalise(chosen.images.to(device), network.statistics)
+    answers = predictions.logits[: len(chosen)].argmax(1)
+    found = attribute(network.model, images, answers.to(device), methods=METHODS_MEASURED)
+    maps = {one.method: one.maps.cpu() for one in found}
+    steps = compare_maps(network.model, images, answers.to(device), maps, seed=0, masks=chosen.masks, with_road=False)
+    (comparison,) = [step for step in steps if isinstance(step, Comparison)]
+    return faithfulness_section(comparison, target="the answer")
 
 
 def _raw(run: Run) -> Section:
