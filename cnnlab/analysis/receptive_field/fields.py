@@ -190,6 +190,8 @@ def _grows(output: Output, large: Output, axes: Sequence[Axis], margin: int) -> 
             more = large.shape[axis.dim] - output.shape[axis.dim]
             if abs(more * axis.stride - margin) > axis.stride:
                 return False
+        elif not axis.whole and len(output.shape) > axis.dim >= 0 and output.shape[axis.dim] == large.shape[axis.dim]:
+            return False
     return True
 
 

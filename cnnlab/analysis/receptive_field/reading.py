@@ -124,11 +124,12 @@ def _read_axis(reach: Reach, size: int, dim: int | None, reason: bool) -> Axis:
     first, last = -hull[0], hull[1]
     known = last > NOTHING
     if not known.any():
-        return _nothing(len(first))
+        return _nothing(len(first), float(hull[2].mean()))
     distance = np.where(known, np.abs(first + last - (size - 1)), 2**40)
     unit = int(distance.argmin())
     low, high = max(0, unit - _WINDOW), min(len(first), unit + _WINDOW + 1)
-    interior = [u for u in range(low, high) if first[u] > 0 and last[u] < size - 1]
+    inside = _inside(hull, size)
+    interior = [u for u in range(low, high) if inside[u]]
     widths = [int(last[u] - first[u] + 1) for u in interior] or [int(last[unit] - first[unit] + 1)]
     whole = reason and len({(a, b) for a, b in zip(first[known].tolist(), last[known].tolist(), strict=True)}) == 1
     stride = None if whole or dim is None else _slope(first, unit, set(interior))
@@ -144,12 +145,19 @@ def _read_axis(reach: Reach, size: int, dim: int | None, reason: bool) -> Axis:
         unit=unit,
         first=int(first[unit]),
         last=int(last[unit]),
-        inside=bool(first[unit] > 0 and last[unit] < size - 1),
+        inside=bool(inside[unit]),
         whole=whole,
         padded=float(hull[2].mean()),
         density=_density(reach, dim, unit, int(last[unit] - first[unit] + 1)),
         unread=_unread(reach, size),
     )
+
+
+def _inside(hull: Ends, size: int) -> NDArray[np.bool_]:
+    """Which units no border clips: a dilated window may lose a tap to the padding and yet end before the border."""
+    touches = hull[2] > 0
+    clipped = touches if not touches.all() else np.zeros_like(touches)
+    return (-hull[0] > 0) & (hull[1] < size - 1) & ~clipped & (hull[1] > NOTHING)  # type: ignore[no-any-return]
 
 
 def _slope(first: Ends, unit: int, interior: set[int]) -> float | None:
@@ -194,8 +202,8 @@ def _ones(words: NDArray[np.uint64]) -> float:
     return float(np.unpackbits(np.ascontiguousarray(words).view(np.uint8)).sum())
 
 
-def _nothing(units: int) -> Axis:
-    return Axis(0, (0, 0), (0, 0), None, None, 0, -1, units // 2, 0, -1, True, False, 0.0, None, None)
+def _nothing(units: int, padded: float) -> Axis:
+    return Axis(0, (0, 0), (0, 0), None, None, 0, -1, units // 2, 0, -1, True, False, padded, None, None)
 
 
 def _read_tokens(tag: Tag, sizes: Sequence[int], dim: int) -> tuple[Axis, ...]:

@@ -15,7 +15,7 @@ from cnnlab.analysis.walk.indexing import blind, knows_its_mask
 from cnnlab.analysis.walk.joins import misalignment
 from cnnlab.analysis.walk.memory import Memory
 from cnnlab.analysis.walk.moving import moves_of
-from cnnlab.analysis.walk.reach import Move, Tag, aligned, joined, single, union
+from cnnlab.analysis.walk.reach import Move, Tag, TooLargeError, aligned, joined, single, union
 from cnnlab.analysis.walk.rules import FREE, SWALLOWING, Kind, kind_of, melted, pointwise
 from cnnlab.analysis.walk.store import Store
 from cnnlab.analysis.walk.values import Values, is_small
@@ -142,6 +142,10 @@ class Follower(TorchDispatchMode):
         try:
             rule = None if kind.rule is melted else kind.rule
             made = rule(call) if rule else [self._unknown(call, tensor) for tensor in call.results]
+        except TooLargeError as error:
+            if self.budget:
+                raise BudgetError(f"{kind.name} needs too much memory") from error
+            made = [self._unknown(call, tensor) for tensor in call.results]
         except UnknownOptionError:
             made = [self._unknown(call, tensor) for tensor in call.results]
         if blind(call):

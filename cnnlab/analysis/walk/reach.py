@@ -8,6 +8,7 @@ row alone, so that a canvas of 4,000 × 4,000 pixels costs arrays of 4,000 numbe
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce as fold
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,9 @@ Move = Callable[[Array], Array]
 
 NOTHING = -(2**29)
 """Stands in `hull` and `short` for both ends of an empty interval."""
+
+LARGEST_JOIN = 2**25
+"""Elements; each takes some 20 bytes."""
 
 WORD = 64
 """Input indices in one word of `bits`."""
@@ -112,14 +116,24 @@ def aligned(array: Array, rank: int) -> Array:
     return array.reshape(len(array), *[1] * missing, *array.shape[1:]) if missing > 0 else array
 
 
+class TooLargeError(Exception):
+    """A tag would need more memory than is reasonable."""
+
+
 def joined(tags: Iterable[Tag | None]) -> Tag | None:
-    """Elementwise: what depends on all of them (shapes broadcast)."""
+    """Elementwise: what depends on all of them (shapes broadcast).
+
+    Raises: TooLargeError before memory runs out: every token of a large picture beside every other.
+    """
     known = [tag for tag in tags if tag is not None]
     if len(known) < 2 or not known[0].axes:
         return known[0] if known else None
     rank = max(tag.axes[0].hull.ndim - 1 for tag in known)
     axes = []
     for parts in zip(*(tag.axes for tag in known), strict=True):
+        sizes = np.broadcast_shapes(*(aligned(part.hull, rank).shape[1:] for part in parts))
+        if prod(sizes) > LARGEST_JOIN:
+            raise TooLargeError(f"{sizes}")
         hull = fold(np.maximum, [aligned(part.hull, rank) for part in parts])
         bits = [aligned(part.bits, rank) for part in parts if part.bits is not None]
         short = fold(_shorter, [aligned(part.short, rank) for part in parts])

@@ -79,6 +79,10 @@ def interpolated(
 
     factor: the scale factor that the caller gave, which torch then uses in place of outputs/size.
     """
+    if size == outputs and (antialias or mode in ("nearest", "linear")):
+        return _frozen(np.arange(size)[:, None])  # torch copies then, whatever the factor is
+    if outputs == 2 * size and mode == "nearest":
+        return _frozen(np.arange(outputs)[:, None] // 2)
     f32 = np.float32  # torch's own arithmetic: a place that rounds to the other side of a pixel reads another pair
     if align_corners and mode in ("linear", "cubic"):
         scale = f32(size - 1) / f32(outputs - 1) if outputs > 1 else f32(0)
@@ -94,10 +98,10 @@ def interpolated(
         begin = np.maximum((centre - support + 0.5).astype(np.intp), 0)
         end = np.minimum((centre + support + 0.5).astype(np.intp), size)
         return spans(begin, np.maximum(end, begin + 1))
-    place = scale * o if align_corners else scale * (o + f32(0.5)) - f32(0.5)
-    if mode == "linear" and size == outputs:
-        index = np.arange(size)[:, None]  # torch copies then, whatever the factor is
-    elif mode == "linear":
+    # rounded once, as the processor's fused multiply-add does
+    fused = np.float64(scale) * (o + f32(0.5)) - 0.5
+    place = scale * o if align_corners else fused.astype(f32)
+    if mode == "linear":
         first = np.floor(np.maximum(place, 0)).astype(np.intp)
         index = np.stack([first, first + 1], axis=1)
     else:

@@ -38,9 +38,10 @@ def walk(
 ) -> Walk:
     """Run `model` in eval mode on one picture of `shape` (channels, *spatial) and follow every dependency.
 
-    on_values: run on real tensors. follow: False for shapes and costs alone, in less time. bits: keep which pixels are read, not only their interval. ignore_gates: leave out
-    factors of one number per channel, such as those of squeeze-and-excitation. count: multiply-accumulates and memory.
-    budget: stop where a tag needs more numbers than this (attention between all windows of a large canvas does).
+    on_values: run on real tensors. follow: False for shapes and costs alone, in less time. bits: keep which pixels are
+    read, not only their interval. ignore_gates: leave out factors of one number per channel, such as those of
+    squeeze-and-excitation. count: multiply-accumulates and memory. budget: stop where a tag needs more numbers than
+    this (attention between all windows of a large canvas does).
 
     The model is as it was afterwards, also after an exception. Where it fails, the walk ends there and says so.
     """

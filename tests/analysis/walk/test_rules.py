@@ -11,7 +11,7 @@ from cnnlab.analysis.walk.mixing import ALONG, REDUCTIONS
 from cnnlab.analysis.walk.rules import SWALLOWING, kind_of, pointwise
 
 EXCEPT = ("copy", "pow", "float_power", "special_", "_prelu_kernel")
-"""`copy` does not read what it writes over; 1 to any power is 1; polynomials of degree NaN; a slope that is not used."""
+"""`copy` does not read what it writes over; 1 to any power is 1; polynomials of degree NaN; a slope not used."""
 
 
 def overloads() -> Iterator[Any]:
