@@ -92,6 +92,8 @@ def listed(text: str, option: str) -> list[str]:
 
 def explain_and_show(request: Request) -> None:
     """The whole command: exit code 1 where a picture could not be read, after the others are done."""
+    from rich.markup import escape
+
     from cnnlab.render import console
     from cnnlab.training.device import choose_device
     from cnnlab.workflows.explain import Pictures
@@ -139,7 +141,7 @@ def explain_and_show(request: Request) -> None:
     assert written is not None
     if request.as_json:
         for caution in explanation.plan.cautions:
-            err_console().print(f"[bold yellow]caution:[/] {caution}", soft_wrap=True)
+            err_console().print(f"[bold yellow]caution:[/] {escape(caution)}", soft_wrap=True)
         print_json(written.document)
     else:
         console.show(written.report, out_console(), folder=folder)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from cnnlab.analysis.attribution.layers import LayerChoice
 from cnnlab.analysis.attribution.methods import METHODS
-from cnnlab.reports.blocks import Block, Cell, Column, Picture, Report, Section, Table, Text, shown
+from cnnlab.reports.blocks import Block, Cell, Column, Link, Links, Picture, Report, Section, Table, Text, shown
 from cnnlab.reports.scenes import Box, Scene, Scenes
 
 ROWS = 6
@@ -37,6 +37,8 @@ class ShownMap:
     """Of that class, 0 … 1."""
     heat: NDArray[np.float64]
     """[h, w] of the picture, in the method's own unit; NaN where the network saw nothing of the picture."""
+    evident: bool
+    """Whether the map has anything above zero, be it in the black bars beside the picture."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,16 +96,24 @@ class MapEntry:
 
 
 MEASURES = {
-    "gain": ("insertion − deletion", "+.3f"),
+    "gain": ("gain", "+.3f"),
     "road": ("ROAD", "+.3f"),
-    "inside": ("in the object", ".1%"),
-    "border": ("on the border", ".1%"),
+    "inside": ("object", ".0%"),
+    "border": ("border", ".0%"),
 }
 """Of a single map, those that the table shows."""
 
+_MEASURED = (
+    "Gain: insertion − deletion of single pixels. Object, border: the share of the evidence there. The same of the "
+    "controls is in explanations.json."
+)
 
-def overlay(picture: ShownPicture, map_: ShownMap, *, title: str = "", caption: str = "") -> Scene:
-    """The evidence over the whole picture: what speaks for the class, or both signs where a method has both."""
+
+def overlay(picture: ShownPicture, map_: ShownMap, *, caption: str = "") -> Scene:
+    """The evidence over the whole picture: what speaks for the class, or both signs where a method has both.
+
+    Red and blue of both signs are laid over a pale grey picture, whose own colours would be taken for them.
+    """
     height, width = picture.image.shape[:2]
     method = METHODS[map_.method]
     signed = method.kind == "pixel" and method.signed
@@ -119,17 +129,29 @@ def overlay(picture: ShownPicture, map_: ShownMap, *, title: str = "", caption: 
         boxes = (Box("all that the network saw", *picture.seen, style="dashed"),)
     return Scene(
         (height, width),
-        image=picture.image,
+        image=_pale(picture.image) if signed else picture.image,
         heat=heat,
         heat_label=label if method.of_class else "what most channels share",
         heat_scale="signed" if signed else "positive",
         heat_range=scale,
         alpha=0.7,
-        nothing="no evidence" if signed else "no positive evidence",
+        nothing=_nothing(map_, signed=signed),
         boxes=boxes,
-        title=title,
         caption=caption,
     )
+
+
+def _nothing(map_: ShownMap, *, signed: bool) -> str:
+    """What is said in place of a map that shows nothing on the picture."""
+    if signed:
+        return "no evidence"
+    return "all evidence lies in the bars beside the picture" if map_.evident else "no positive evidence"
+
+
+def _pale(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """In grey (luminance of ITU-R BT.601), half way to white."""
+    weights = np.array([0.299, 0.587, 0.114]) if image.shape[2] == 3 else np.ones(1)
+    return (127.5 + 0.5 * (image @ weights)).round().astype(np.uint8)[:, :, None]
 
 
 def _largest(heat: NDArray[np.float64]) -> float:
@@ -177,7 +199,13 @@ def attribution_report(
         blocks.append(Text(words, "note"))
     blocks += [Text(note, "note") for note in notes if note not in cautions]
     made = Table("How these maps were made", (Column("what"), Column("how")), tuple(provenance.items()))
-    blocks.append(Section("Provenance", (made,)))
+    files = Links(
+        (
+            Link("explanations.json", "explanations.json", "every number of this page, and where each file lies"),
+            Link("maps", "maps", "each raw map (.npy), and each overlay at the picture's own size (.png)"),
+        )
+    )
+    blocks.append(Section("Provenance", (made, files)))
     return Report(title, tuple(blocks), lead)
 
 
@@ -199,6 +227,9 @@ def _drawings(pictures: Sequence[ShownPicture], count: int) -> list[Block]:
     if not pictures:
         return blocks
     methods = [METHODS[one.method].label for one in pictures[0].maps]
+    ranks = len(methods) // len(set(methods))
+    if ranks > 1:
+        methods = [f"{method}, answer {number % ranks + 1}" for number, method in enumerate(methods)]
     columns = ("picture", *methods)
     kinds = {METHODS[one.method].kind for picture in pictures for one in picture.maps}
     for number, start in enumerate(range(0, len(pictures), ROWS), 1):
@@ -229,7 +260,7 @@ def _caption(kinds: set[Literal["cam", "pixel"]], start: int, rows: int, drawn: 
     if "cam" in kinds:
         said += "Of a layer's map what speaks for the class is shown, enlarged smoothly from the layer's resolution. "
     if "pixel" in kinds:
-        said += f"Colours of pixel maps end at the {LARGEST:.0f}th percentile. "
+        said += f"Colours of pixel maps end at the {LARGEST:.0f}th percentile; red is for the class, blue against it. "
     if start + rows == drawn and drawn < count:
         said += f"{drawn} of {count} pictures are drawn here; each map has a file of its own."
     return said.strip()
@@ -253,15 +284,18 @@ def map_table(entries: Sequence[MapEntry]) -> Table:
     measures = MEASURES if any(one.metrics for one in entries) else {}
     columns = [Column("picture"), *([Column("truth")] if truths else []), Column("predicted")]
     columns += [Column("evidence for")] if others else []
-    columns += [Column("method"), Column("peak", unit="y, x", align="right")]
+    columns.append(Column("method"))
+    columns += [] if measures else [Column("peak", unit="y, x", align="right")]
     columns += [Column(title, align="right", form=form) for title, form in measures.values()]
     rows: list[tuple[Cell, ...]] = []
     for one in entries:
         row: list[Cell] = [one.path, *([one.truth] if truths else [])]
         row += [_sure(one.predicted, one.probability)]
         row += [_sure(one.target, one.target_probability)] if others else []
-        row += [METHODS[one.method].label, None if one.peak is None else f"{one.peak[0]}, {one.peak[1]}"]
+        row.append(METHODS[one.method].label)
+        row += [] if measures else [None if one.peak is None else f"{one.peak[0]}, {one.peak[1]}"]
         rows.append((*row, *((one.metrics or {}).get(name) for name in measures)))
     empty = sum(not one.evident for one in entries)
-    note = f"Without positive evidence: {empty} of {len(entries)} maps." if empty else ""
-    return Table("Each map", tuple(columns), tuple(rows), note, "each_map")
+    notes = [_MEASURED if measures else "Peak: row and column of the picture, in pixels from 0."]
+    notes += [f"Without positive evidence: {empty} of {len(entries)} maps."] if empty else []
+    return Table("Each map", tuple(columns), tuple(rows), " ".join(notes), "each_map")

@@ -27,12 +27,18 @@ def faithfulness_section(comparison: Comparison, *, target: str = "", suffix: st
     target: which of several targets is measured; suffix: for the names of the files.
     """
     blocks: list[Block] = [
-        Text(verdict.sentence, _TONES[verdict.outcome], label(verdict.name)) for verdict in comparison.verdicts
+        Text(
+            verdict.sentence.removeprefix(f"{verdict.name}, "),
+            _TONES[verdict.outcome],
+            label(verdict.name),
+        )
+        for verdict in comparison.verdicts
     ]
     everything = (*comparison.methods, *comparison.controls)
     blocks += [
         _removed(everything, f"pixels_removed{suffix}", road=comparison.percentiles is not None),
         _blocks(everything, f"blocks_removed{suffix}"),
+        _kept(everything, f"shown_alone{suffix}"),
         _curves(everything, "deletion", suffix),
         _curves(everything, "insertion", suffix),
         _places(comparison, f"evidence{suffix}"),
@@ -63,24 +69,31 @@ def _removed(maps: Sequence[MapSummary], name: str, *, road: bool) -> Table:
         Column("insertion", align="right", form=".3f"),
         Column("deletion", align="right", form=".3f"),
         Column("insertion − deletion", align="right"),
-        Column("average drop", align="right", form=_SHARE),
-        Column("increase", align="right", form=_SHARE),
     ]
     if road:
-        columns.append(Column("ROAD", align="right"))
+        columns.append(Column("ROAD", align="right", form=_FORM))
     rows: list[tuple[Cell, ...]] = []
     for one in maps:
         pixels = one.pixels
         areas = (label(one.name), pixels.insertion.mean, pixels.deletion.mean, interval_text(pixels.gain))
-        last = (interval_text(one.road.combined),) if one.road is not None else ()
-        rows.append((*areas, one.drop.mean, one.increase.mean, *last))
+        last = (one.road.combined.mean,) if one.road is not None else ()
+        rows.append((*areas, *last))
     note = (
         "Areas under the probability of the target while pixels come into a blurred picture (insertion, large is good) "
-        "or go from the whole one (deletion, small is good), 95 % bootstrap intervals over the pictures. Average drop: "
-        "what is lost of the probability when only the map's part is shown."
+        "or go from the whole one (deletion, small is good), with 95 % bootstrap intervals over the pictures."
     )
     note += " ROAD: (least − most relevant removed)/2 with imputed pixels, large is good." if road else ""
     return Table("Single pixels removed", tuple(columns), tuple(rows), note, name)
+
+
+def _kept(maps: Sequence[MapSummary], name: str) -> Table:
+    columns = (Column("map"), Column("average drop", align="right"), Column("increase", align="right"))
+    rows = tuple((label(m.name), interval_text(m.drop, _SHARE), interval_text(m.increase, _SHARE)) for m in maps)
+    note = (
+        "Drop: the share of the probability that is lost, small is good. Increase: in so many pictures it grows. A map "
+        "that shows everything loses nothing."
+    )
+    return Table("Only what the map shows kept", columns, rows, note, name)
 
 
 def _blocks(maps: Sequence[MapSummary], name: str) -> Table:

@@ -136,8 +136,8 @@ def _one_picture(picture: ExplainedPicture, index: int, explanation: Explanation
             raw=str(raw),
             raw_channels=None if channels is None else str(channels),
             overlay=str(overlaid),
-            evident=bool((values > 0).any()),
-            peak=_peak(map_.heat, factor) if bool((values > 0).any()) else None,
+            evident=map_.evident,
+            peak=_peak(map_.heat, factor) if map_.evident else None,
             metrics=None if measured is None else picture_metrics(measured, one.method, index),
         )
 
@@ -161,7 +161,8 @@ def _shown(picture: ExplainedPicture, index: int, explanation: Explanation, most
             smooth = METHODS[one.method].kind == "cam"
             values = one.maps[index, rank].cpu().numpy()
             heat = laid_over(values, picture.placement, (image.shape[0], image.shape[1]), smooth=smooth)
-            maps.append(ShownMap(one.method, one.layers, classes[target], float(probabilities[target]), heat))
+            sure, evident = float(probabilities[target]), bool((values > 0).any())
+            maps.append(ShownMap(one.method, one.layers, classes[target], sure, heat, evident))
     return ShownPicture(
         name=picture.name,
         image=image,
