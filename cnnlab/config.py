@@ -114,6 +114,9 @@ class Logging(Section):
     effective_field_every_epochs: NonNegative = Field(
         default=0, description="the effective receptive field of the last local layer; 0 for never"
     )
+    snapshots_every_epochs: NonNegative = Field(
+        default=0, description="weights kept as checkpoints/epoch-007.safetensors, for films of a training; 0 for never"
+    )
     pictures: bool = Field(default=True, description="example pictures, augmented, with their labels")
     graph: bool = Field(default=True, description="the network as a graph")
 

@@ -3,7 +3,8 @@
 runs/NAME/
   config.yaml      the resolved config             run.json       what was run and how it ended
   metrics.jsonl    a line per point of the curves  tensorboard/   the same as events
-  checkpoints/     last.pt (everything), last.safetensors and best.safetensors (weights to evaluate)
+  checkpoints/     last.pt (everything), last.safetensors and best.safetensors (weights to evaluate),
+                   epoch-007.safetensors and the like (weights of single epochs, where the config asks for them)
   reports/         pictures, tables and pages      plugins/       copies of the plugins that were used
   test-evaluations.jsonl   a line for each time that the test part was opened
 """
@@ -25,7 +26,7 @@ from cnnlab.training.checkpoints import load_weights_file
 
 WhichWeights = Literal["best", "last"]
 
-OUTPUTS = ("compare", "gradcam", "leaks", "lr-find", "preview", "saliency")
+OUTPUTS = ("compare", "gradcam", "leaks", "lr-find", "preview", "saliency", "visualize")
 """Folders beside the runs in which commands put their pictures by default."""
 
 TEST_EVALUATIONS = "test-evaluations.jsonl"
@@ -86,6 +87,15 @@ class Run:
             status = self.record.outcome.status
             raise RequestError(f"the run {self.name} ({status}) has no {which} weights yet: {path} is missing")
         return load_weights_file(path)
+
+    def snapshots(self) -> dict[int, Path]:
+        """The weights that were kept of single epochs, by epoch, in order; none unless the config asks for them."""
+        found = {}
+        for path in (self.path / "checkpoints").glob("epoch-*.safetensors"):
+            number = path.stem.removeprefix("epoch-")
+            if number.isdecimal():
+                found[int(number)] = path
+        return dict(sorted(found.items()))
 
     @property
     def last_state(self) -> Path:

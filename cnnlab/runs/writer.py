@@ -47,7 +47,7 @@ class RunWriter:
 
     @staticmethod
     def resume(run: Run, *, step: int, epoch: int, config_yaml: str) -> "RunWriter":
-        """Go on with a run: points after `step`, and of epochs that closed after `epoch`, will be made again.
+        """Go on with a run: points after `step`, and all that is of epochs after `epoch`, will be made again.
 
         A checkpoint may lie between the last step of an epoch and its end, so the step alone does not tell.
         """
@@ -59,6 +59,9 @@ class RunWriter:
         ]
         write_whole(run.path / "metrics.jsonl", "".join(json.dumps(point) + "\n" for point in kept))
         write_whole(run.path / "config.yaml", config_yaml)
+        for kept_epoch, path in run.snapshots().items():
+            if kept_epoch > epoch:
+                path.unlink()
         return RunWriter(run.path, run.record)
 
     @property
@@ -80,8 +83,12 @@ class RunWriter:
         save_state(self.path / "checkpoints" / "last.pt", state)
 
     def save_weights(self, which: str, weights: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-        """Weights to evaluate: `best` or `last`."""
+        """Weights to evaluate: `best`, `last`, or of an epoch."""
         save_weights(self.path / "checkpoints" / f"{which}.safetensors", weights, facts)
+
+    def save_snapshot(self, epoch: int, weights: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+        """The weights of one epoch, kept beside `best` and `last`."""
+        self.save_weights(f"epoch-{epoch:03}", weights, facts)
 
     def outcome(self, **changes: Any) -> None:
         """Change the record's outcome, in the file too."""

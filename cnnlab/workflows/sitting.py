@@ -226,5 +226,8 @@ def _close_epoch(
     if best or pictures.validation is None:
         writer.save_weights("best", weights, facts)
     writer.save_weights("last", weights, facts)
+    every = session.config.logging.snapshots_every_epochs
+    if every and fact.epoch % every == 0:
+        writer.save_snapshot(fact.epoch, weights, facts)
     writer.save_state(session.state.state_dict())
     return row

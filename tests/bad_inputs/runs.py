@@ -244,14 +244,17 @@ RUNS = (
     ),
     run(
         "config.yaml with an option of another version",
-        replaced("runs/tiny/config.yaml", "epochs:", "rounds:"),
+        both(
+            replaced("runs/tiny/config.yaml", " epochs:", " rounds:"),
+            replaced("runs/tiny/config.yaml", "histograms_every_epochs:", "histograms_every_rounds:"),
+        ),
         (
             "error: runs/tiny/config.yaml:46:3: no option 'rounds' in 'training'; it has epochs, "
             "batch_size, accumulate, drop_last, precision, channels_last, compile, deterministic, "
             "evaluation_batch_size, clean_train_pictures.\n"
             "error: runs/tiny/config.yaml:77:3: no option 'histograms_every_rounds' in 'logging'; it has "
-            "every_steps, histograms_every_epochs, effective_field_every_epochs, pictures, graph. Did you mean "
-            "'histograms_every_epochs'?"
+            "every_steps, histograms_every_epochs, effective_field_every_epochs, snapshots_every_epochs, pictures, "
+            "graph. Did you mean 'histograms_every_epochs'?"
         ),
     ),
     run(

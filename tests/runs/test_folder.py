@@ -71,6 +71,18 @@ def test_weights(tmp_path: Path) -> None:
     assert run.last_state.exists()
 
 
+def test_snapshots_are_found_by_epoch_in_order(tmp_path: Path) -> None:
+    writer = make(tmp_path)
+    run = Run.open("first", tmp_path)
+    assert run.snapshots() == {}
+    for epoch in (1000, 20, 7):
+        writer.save_snapshot(epoch, {"a": torch.full((1,), float(epoch))}, {"epoch": epoch})
+    (tmp_path / "first" / "checkpoints" / "epoch-best.safetensors").touch()
+    assert [(epoch, path.name) for epoch, path in run.snapshots().items()] == [
+        (7, "epoch-007.safetensors"), (20, "epoch-020.safetensors"), (1000, "epoch-1000.safetensors")
+    ]  # fmt: skip
+
+
 def test_a_last_line_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
     writer = make(tmp_path)
     run, path = Run.open("first", tmp_path), tmp_path / "first" / "metrics.jsonl"

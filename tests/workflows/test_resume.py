@@ -18,7 +18,7 @@ from cnnlab.data.dataset import DataPlace
 from cnnlab.reports.training import EpochRow
 from cnnlab.runs.folder import Run
 from cnnlab.runs.writer import RunWriter
-from cnnlab.training.checkpoints import load_state
+from cnnlab.training.checkpoints import load_state, load_weights_file
 from cnnlab.training.fit import StepDone
 from cnnlab.workflows.interruption import StopWish
 from cnnlab.workflows.sitting import TrainOptions
@@ -43,7 +43,7 @@ training: {epochs: 6, batch_size: 32, accumulate: 2}
 optimizer: {sgd: {lr: 0.05, nesterov: true}}
 schedule: {one_cycle: {}}
 ema: {decay: 0.9}
-logging: {every_steps: 1, histograms_every_epochs: 0, pictures: false, graph: false}
+logging: {every_steps: 1, histograms_every_epochs: 0, snapshots_every_epochs: 2, pictures: false, graph: false}
 """
 
 
@@ -87,6 +87,12 @@ def assert_same_end(one: Run, other: Run) -> None:
     metrics = [[{k: v for k, v in point.items() if k not in clock} for point in run.metrics()] for run in (one, other)]
     assert metrics[0] == metrics[1]
     assert one.weights("best")[1] == other.weights("best")[1]
+    kept = [{epoch: load_weights_file(path) for epoch, path in run.snapshots().items()} for run in (one, other)]
+    assert list(kept[0]) == list(kept[1]) == [2, 4, 6]
+    for epoch, (weights, facts) in kept[0].items():
+        again, facts_again = kept[1][epoch]
+        assert facts == facts_again
+        assert not [name for name, tensor in weights.items() if not torch.equal(tensor, again[name])]
 
 
 def test_three_epochs_and_three_more_are_six(config_file: Path, tmp_path: Path) -> None:
@@ -140,6 +146,22 @@ def test_killed_while_an_epoch_is_closed_for_the_second_time(
     for tag, count in (("lr", 18), ("gradient_norm", 18), ("validation/loss", 6)):
         steps = [point.step for point in events.Scalars(tag)]
         assert len(steps) == len(set(steps)) == count, tag
+
+
+def test_the_last_snapshot_is_the_last_weights(config_file: Path, tmp_path: Path) -> None:
+    run = train_whole(config_file, tmp_path)
+    weights, facts = load_weights_file(run.snapshots()[6])
+    last, last_facts = run.weights("last")
+    assert facts == last_facts
+    assert all(torch.equal(weights[name], tensor) for name, tensor in last.items())
+
+
+def test_snapshots_of_epochs_that_are_made_again_are_removed(config_file: Path, tmp_path: Path) -> None:
+    """Killed between an epoch's snapshot and its checkpoint, and no longer asked for snapshots."""
+    half = train_whole(config_file, tmp_path, stop_after=3)
+    half.snapshots()[2].rename(half.path / "checkpoints" / "epoch-004.safetensors")
+    list(resume(half, ["logging.snapshots_every_epochs=0"], options(tmp_path), StopWish()))
+    assert half.snapshots() == {}
 
 
 def test_a_stop_in_the_last_validation_comes_too_late_to_stop_anything(config_file: Path, tmp_path: Path) -> None:
