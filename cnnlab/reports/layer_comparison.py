@@ -1,4 +1,4 @@
-"""Stacks of layers side by side: what they make of the same input, at which cost, and how many times the first's."""
+"""Stacks of layers side by side: what they give for the same input, at which cost, and how many times the first's."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
