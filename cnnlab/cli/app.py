@@ -11,6 +11,7 @@ import typer  # noqa: E402  (the clock starts before the first import that costs
 
 from cnnlab import __version__  # noqa: E402
 from cnnlab.cli import (  # noqa: E402
+    audit,
     compare,
     compare_layers,
     config,
@@ -69,6 +70,7 @@ app.command("doctor", rich_help_panel=TRAIN)(doctor.doctor)
 app.command("receptive-field", rich_help_panel=INSIDE)(receptive_field.receptive_field)
 app.command("gradcam", rich_help_panel=INSIDE)(gradcam.gradcam)
 app.command("saliency", rich_help_panel=INSIDE)(saliency.saliency)
+app.command("audit", rich_help_panel=INSIDE)(audit.audit)
 app.command("report", rich_help_panel=INSIDE)(report.report)
 app.command("report-card", rich_help_panel=INSIDE)(report_card.report_card)
 app.command("summary", rich_help_panel=INSIDE)(summary.summary)

@@ -1,0 +1,26 @@
+"""Bars on stderr for work that says how far it is."""
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+from cnnlab.cli.options import err_console
+from cnnlab.workflows.advance import Advance
+
+T = TypeVar("T")
+
+
+def followed(steps: Iterable[Advance | T]) -> T:
+    """The result, which comes last; until then a bar for each kind of step, where stderr is a terminal."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = err_console()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        bars = {}
+        for step in steps:
+            if not isinstance(step, Advance):
+                return step
+            if step.what not in bars:
+                bars[step.what] = progress.add_task(step.what)
+            progress.update(bars[step.what], completed=step.done, total=step.total)
+    raise AssertionError("the steps end with the result")
