@@ -15,6 +15,7 @@ from cnnlab.data.batches import normalise
 from cnnlab.data.dataset import DataPlace, Dataset
 from cnnlab.data.decoding import Fit
 from cnnlab.data.statistics import ChannelStatistics
+from cnnlab.models.build import LAYER_FAILURES
 from cnnlab.training.state import load_weights
 from cnnlab.workflows.model_source import NamedModel, named_model
 from cnnlab.workflows.network import new_network
@@ -115,10 +116,22 @@ def prepared_network(
             raise RequestError(f"--weights {weights} is of a run, and {named.name} is none; give a file of weights")
         found = _of_config(named, text, place, allow_plugins) if named.origin == "config" else _of_zoo(named)
         found = _with_weights(found, weights)
-    if size is not None or found.named.origin in ("torchvision", "timm"):
-        check_runs(found.named)
     found.named.model.to(device).eval()
+    if size is not None:
+        _check_size(found.named, device)
     return found
+
+
+def _check_size(named: NamedModel, device: torch.device) -> None:
+    """One picture of zeros tells whether the size will do; a walk through the network, why not."""
+    try:
+        with torch.no_grad():
+            named.model(torch.zeros(1, *named.shape, device=device))
+    except LAYER_FAILURES as error:
+        check_runs(named)
+        raise RequestError(
+            f"{named.name} does not run on {named.shape[1]} × {named.shape[2]} px: {_first_line(error)}"
+        ) from None
 
 
 def _of_run(named: NamedModel, weights: str | None, allow_plugins: bool) -> PreparedNetwork:
@@ -175,3 +188,7 @@ def _with_weights(found: PreparedNetwork, weights: str | None) -> PreparedNetwor
 def _fit(config: Config) -> Fit:
     fit: Fit = config.data.dataset.options.get("fit", "crop")
     return fit
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -2,6 +2,7 @@
 
 from bad_inputs.commands import COMMANDS
 from bad_inputs.configs import CONFIGS
+from bad_inputs.explanations import EXPLANATIONS
 from bad_inputs.layers import LAYERS
 from bad_inputs.networks import NETWORKS
 from bad_inputs.own_pictures import OWN_PICTURES
@@ -17,6 +18,7 @@ SECTIONS = {
     "Runs": RUNS,
     "Layers on the command line": LAYERS,
     "Receptive fields and summaries": RECEPTIVE_FIELDS,
+    "Explanations": EXPLANATIONS,
     "Commands": COMMANDS,
 }
 CASES = tuple(case for cases in SECTIONS.values() for case in cases)
