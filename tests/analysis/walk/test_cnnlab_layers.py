@@ -70,7 +70,9 @@ def test_every_layer_of_the_registry_is_here() -> None:
     assert sorted(LAYERS_IN_YAML) == sorted(entry.name for entry in LAYERS)
 
 
-NUMBERED = [pytest.param(text, id=f"{name}-{n}") for name, all_ in LAYERS_IN_YAML.items() for n, text in enumerate(all_)]
+NUMBERED = [
+    pytest.param(text, id=f"{name}-{n}") for name, all_ in LAYERS_IN_YAML.items() for n, text in enumerate(all_)
+]
 
 
 @pytest.mark.parametrize("layer", NUMBERED)
