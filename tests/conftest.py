@@ -13,8 +13,14 @@ install_import_hook(["cnnlab.data", "cnnlab.models", "cnnlab.training", "cnnlab.
 
 import pytest
 import torch
+from hypothesis import settings
 
 torch.set_num_threads(1)
+
+# the same examples at every run: what fails, fails for everybody; HYPOTHESIS_PROFILE=search looks for new ones
+settings.register_profile("same", derandomize=True)
+settings.register_profile("search", max_examples=300)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 CIFAR_FOLDER = "cifar-10-batches-py"
 

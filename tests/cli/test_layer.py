@@ -221,7 +221,7 @@ def test_a_layer_in_the_terminal(cnnlab, monkeypatch) -> None:
     assert (result.code, result.err) == (0, "")
     lines = [line.rstrip() for line in result.out.splitlines()]
     assert max(map(len, lines)) <= 100
-    assert lines[-5:] == ["  ● · ● · ●", "  · · · · ·", "  ● · ● · ●", "  · · · · ·", "  ● · ● · ●"]
+    assert lines[-5:] == ["● · ● · ●", "· · · · ·", "● · ● · ●", "· · · · ·", "● · ● · ●"]
     assert "height and width                      32  floor((32 + 2·2 − 2·(3−1) − 1)/1) + 1 = 32" in lines
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from analysis.networks import small, unchanged
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 import cnnlab.models.catalog  # noqa: F401
 from cnnlab.analysis.layer_arithmetic.stack import Arithmetic, arithmetic
 from cnnlab.analysis.layer_arithmetic.unit import LARGEST_PATTERN
-from cnnlab.core.errors import WorkError
+from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.core.registry import component
 from cnnlab.models.build import parameter_count, sequence
 from cnnlab.models.layers.local import LocallyConnected2d
@@ -86,7 +86,10 @@ def test_what_no_window_reads_has_no_gradient(layers, height, width) -> None:
 @given(st.lists(windows, min_size=1, max_size=3))
 def test_shapes_costs_and_memory_are_torchs(layers) -> None:
     shape = (2, 40, 37)
-    network = stack(*layers, ("global_avg_pool", {}), ("linear", {}), shape=shape)
+    try:
+        network = stack(*layers, ("global_avg_pool", {}), ("linear", {}), shape=shape)
+    except RequestError:
+        assume(False)  # a window that does not fit what the ones before it left
     found = arithmetic(network, shape)
     outputs: list[int] = []
     leaves = [module for module in network.modules() if not any(True for _ in module.children())]

@@ -70,7 +70,8 @@ def test_chains_follow_the_recurrences(chain: list[nn.Module], height: int, widt
         sides = (height, width)
         units = [[(u * S[a] - P[a], u * S[a] - P[a] + r[a] - 1) for u in range(field.output[1 + a])] for a in (0, 1)]
         clear = [sum(clear_of(unit, sides[a]) for unit in units[a]) / len(units[a]) for a in (0, 1)]
-        assert field.padded == pytest.approx(1 - clear[0] * clear[1])
+        if all(1 not in fields[str(before)].output[1:] for before in range(number)):
+            assert field.padded == pytest.approx(1 - clear[0] * clear[1])
         tag = fields.walk.outputs[number].tag
         assert tag is not None
         placed = boxes(tag)
