@@ -107,7 +107,8 @@ def edited(model: nn.Module, edits: Sequence[Edit]) -> nn.Module:
         if edit.option in ("kernel_size", "dilation"):
             _keep_size(module, before, padding, len(edit.value))
         if edit.option == "kernel_size" and isinstance(getattr(module, "weight", None), Tensor):
-            assert isinstance(module, nn.modules.conv._ConvNd)
+            if not isinstance(module, nn.modules.conv._ConvNd):
+                raise RequestError(f"{edit}: the weights of {type(module).__name__} cannot be made for another kernel")
             shape = (*module.weight.shape[:2], *edit.value)
             module.weight = nn.Parameter(torch.empty(shape, dtype=module.weight.dtype, device="meta"))
     return twin

@@ -4,8 +4,9 @@ The canvas gives r, S and P, which no border disturbs; the walk at the real size
 coverage, padding, gaps. On meta tensors a canvas of thousands of pixels costs no more than a small one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from math import prod
 from typing import Literal
 
@@ -13,7 +14,11 @@ from torch import nn
 
 from cnnlab.analysis.receptive_field.reading import Axis, read
 from cnnlab.analysis.walk.facts import Output, Walk
+from cnnlab.analysis.walk.reach import Tag
 from cnnlab.analysis.walk.walker import walk, walked
+
+Reading = Callable[[Tag, tuple[int, ...]], tuple[Axis, ...]]
+"""`read`, which may remember: what a layer puts out is often what another put in."""
 
 Flag = Literal["global", "gaps", "misaligned", "varies", "channels", "clipped", "unread"]
 
@@ -59,7 +64,8 @@ class Field:
     coverage: float
     """The share of the picture inside that box, 0 … 1."""
     padded: float
-    """The share of units whose field touches padding, 0 … 1."""
+    """The share of units whose field touches padding, 0 … 1. Padding around a map of a single row or column is not
+    counted: along that axis nothing tells its units apart."""
     density: float
     """The share of the pixels inside the box that the unit really reads, 0 … 1."""
     unread: tuple[int, ...]
@@ -105,15 +111,18 @@ def receptive_fields(model: nn.Module, shape: Sequence[int], *, ignore_gates: bo
     A network that cannot run at this size gives the layers up to where it stops; `walk.failure` says why it does.
     """
     real = walked(model, shape, bits=True, count=True, ignore_gates=ignore_gates)
-    canvas = _canvas(model, real, ignore_gates)
+    read_once: Reading = cache(read)
+    canvas = _canvas(model, real, ignore_gates, read_once)
     large = {output.name: output for output in canvas.outputs} if canvas else {}
     layers = [
-        field_of(output, real, large.get(output.name), canvas) for output in real.outputs if output.tag is not None
+        field_of(output, real, large.get(output.name), canvas, read_once)
+        for output in real.outputs
+        if output.tag is not None
     ]
     return Fields(tuple(shape), tuple(layers), real, canvas)
 
 
-def _canvas(model: nn.Module, real: Walk, ignore_gates: bool) -> Walk | None:
+def _canvas(model: nn.Module, real: Walk, ignore_gates: bool, reading: Reading) -> Walk | None:
     """A walk on which the central fields of all layers lie inside, or the largest that the network can run on."""
     if real.on_values:
         side = max(real.shape[1:])
@@ -131,23 +140,23 @@ def _canvas(model: nn.Module, real: Walk, ignore_gates: bool) -> Walk | None:
         if not tried.outputs or (found and len(tried.outputs) < len(found.outputs)):
             break
         found = tried
-        if all(_is_inside(output, shape[1:]) for output in tried.outputs):
+        if all(_is_inside(output, shape[1:], reading) for output in tried.outputs):
             break
     return found
 
 
-def _is_inside(output: Output, sizes: Sequence[int]) -> bool:
+def _is_inside(output: Output, sizes: tuple[int, ...], reading: Reading) -> bool:
     if output.tag is None:
         return True
-    axes = zip(read(output.tag, sizes), output.tag.because, strict=True)
+    axes = zip(reading(output.tag, sizes), output.tag.because, strict=True)
     return all(axis.inside or axis.whole or because for axis, because in axes)
 
 
-def field_of(output: Output, real: Walk, large: Output | None, canvas: Walk | None) -> Field:
+def field_of(output: Output, real: Walk, large: Output | None, canvas: Walk | None, reading: Reading = read) -> Field:
     """One layer's, from its output at the picture's size and, where there is one, on the canvas."""
     assert output.tag is not None
-    here = read(output.tag, real.shape[1:])
-    there = read(large.tag, canvas.shape[1:]) if canvas and large and large.tag else here
+    here = reading(output.tag, real.shape[1:])
+    there = reading(large.tag, canvas.shape[1:]) if canvas and large and large.tag else here
     if canvas and large and not _grows(output, large, there, canvas.shape[1] - real.shape[1]):
         there, large = here, None  # an adaptive pool: its windows depend on the picture's size
     reasons = large.tag.because if large and large.tag else output.tag.because

@@ -127,16 +127,16 @@ def _read_axis(reach: Reach, size: int, dim: int | None, reason: bool) -> Axis:
         return _nothing(len(first), float(hull[2].mean()))
     distance = np.where(known, np.abs(first + last - (size - 1)), 2**40)
     unit = int(distance.argmin())
-    low, high = max(0, unit - _WINDOW), min(len(first), unit + _WINDOW + 1)
     inside = _inside(hull, size)
-    interior = [u for u in range(low, high) if inside[u]]
-    widths = [int(last[u] - first[u] + 1) for u in interior] or [int(last[unit] - first[unit] + 1)]
+    near = slice(max(0, unit - _WINDOW), unit + _WINDOW + 1)
+    widths = (last - first + 1)[near][inside[near]]
+    sizes = (int(widths.min()), int(widths.max())) if widths.size else (int(last[unit] - first[unit] + 1),) * 2
     whole = reason and len({(a, b) for a, b in zip(first[known].tolist(), last[known].tolist(), strict=True)}) == 1
-    stride = None if whole or dim is None else _slope(first, unit, set(interior))
+    stride = None if whole or dim is None else _slope(first, unit, inside)
     channels = _widths_of_channels(reach, dim, unit)
     return Axis(
         size=int(last[unit] - first[unit] + 1),
-        sizes=(min(widths), max(widths)),
+        sizes=sizes,
         channels=channels,
         stride=stride,
         padding=None if stride is None else unit * stride - float(first[unit]),
@@ -160,15 +160,19 @@ def _inside(hull: Ends, size: int) -> NDArray[np.bool_]:
     return (-hull[0] > 0) & (hull[1] < size - 1) & ~clipped & (hull[1] > NOTHING)  # type: ignore[no-any-return]
 
 
-def _slope(first: Ends, unit: int, interior: set[int]) -> float | None:
+def _slope(first: Ends, unit: int, inside: NDArray[np.bool_]) -> float | None:
     """Pixels from one unit to the next: over as many as can be, so that the phases of an upsampling average out."""
+
+    def ok(u: int) -> bool:
+        return abs(u - unit) <= _WINDOW and 0 <= u < len(inside) and bool(inside[u])
+
     reach = 1
-    while unit - 2 * reach in interior and unit + 2 * reach in interior:
+    while ok(unit - 2 * reach) and ok(unit + 2 * reach):
         reach *= 2
-    if unit - reach in interior and unit + reach in interior:
+    if ok(unit - reach) and ok(unit + reach):
         return float(first[unit + reach] - first[unit - reach]) / (2 * reach)
     for other in (unit + 1, unit - 1):
-        if other in interior and unit in interior:
+        if ok(other) and ok(unit):
             return float(first[other] - first[unit]) / (other - unit)
     return None
 

@@ -74,7 +74,7 @@ class Follower(TorchDispatchMode):
                 return parts
         if kind.name in ("index", "index_put") and not self.on_values:
             args = self.values.without_masks(args)
-        bound = _bound(func, args, kwargs)
+        bound = _bound(kind, args, kwargs)
         given = {name: value for name, value in bound.items() if name not in kind.receiving}
         known = None
         if torch.Tag.dynamic_output_shape in func.tags and not self.on_values:
@@ -82,7 +82,7 @@ class Follower(TorchDispatchMode):
             if known is not None:
                 return self.values.twin(known)
         result = self._batch_norm(kind, bound) or func(*args, **kwargs)
-        results = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
+        results = [result] if isinstance(result, Tensor) else [r for r in tree_leaves(result) if isinstance(r, Tensor)]
         call = Call(kind.name, given, results, self.store.tag, self.store.value, self.ignore_gates)
         if not call.tags and not self.on_values and all(map(is_small, results)):
             known = self.values.of(func, args, kwargs)
@@ -114,7 +114,7 @@ class Follower(TorchDispatchMode):
             self._move(func, kind, call, moves)
         elif call.results or written:
             tags = self._tags(kind, call)
-            targets = [tensor for tensor in tree_leaves(written) if isinstance(tensor, Tensor)]
+            targets = [tensor for tensor in tree_leaves(written) if isinstance(tensor, Tensor)] if written else []
             for tensor, tag in zip(call.results, tags, strict=True):
                 if not any(tensor is target for target in targets):
                     self.store.place(tensor, tag)
@@ -182,9 +182,11 @@ class Follower(TorchDispatchMode):
         reasons = list(tag.because)
         for axis, reason in enumerate(reasons):
             before = [given.axes[axis] for given in call.tags]
-            if reason is None and single(tag.axes[axis]) == union(before) and not all(map(single, before)):
+            if reason is not None or any(tag.axes[axis] is one for one in before):
+                continue
+            if single(tag.axes[axis]) == union(before) and not all(map(single, before)):
                 reasons[axis] = self._place(name)
-        return Tag(tag.axes, tuple(reasons))
+        return Tag(tag.axes, tuple(reasons)) if any(reasons) else tag
 
     def _place(self, name: str) -> str:
         if self.leaf and self.layer:
@@ -242,14 +244,7 @@ def _macs(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], result: A
     return 0 if formula is None else int(formula(*args, **kwargs, out_val=result)) // 2
 
 
-def _bound(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+def _bound(kind: Kind, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments by the names of the operation's schema, defaults filled in."""
-    bound = {}
-    for place, argument in enumerate(func._schema.arguments):
-        if place < len(args):
-            bound[argument.name] = args[place]
-        elif argument.name in kwargs:
-            bound[argument.name] = kwargs[argument.name]
-        else:
-            bound[argument.name] = argument.default_value
-    return bound
+    bound = {name: kwargs.get(name, default) for name, default in kind.parameters[len(args) :]}
+    return {**{name: value for (name, _), value in zip(kind.parameters, args, strict=False)}, **bound}

@@ -240,10 +240,14 @@ def slid(tag: Tag, dim: int, taps: NDArray[np.intp], size: int) -> Tag:
 
 def single(reach: Reach) -> tuple[int, int] | None:
     """The interval that all elements share, those aside that depend on nothing; None where they differ."""
-    first, last = -reach.hull[0], reach.hull[1]
-    some = last > NOTHING
+    hull = reach.hull
+    middle = tuple(size // 2 for size in hull.shape[1:])
+    some = hull[1] > NOTHING
+    if some.all() and (hull[:2, *middle] != hull[:2].reshape(2, -1)[:, 0]).any():
+        return None  # most differ in the middle and at the border: no need to look at all of them
     if not some.any():
         return None
+    first, last = -hull[0], hull[1]
     one = int(first[some].min()), int(last[some].max())
     return one if (first[some] == one[0]).all() and (last[some] == one[1]).all() else None
 

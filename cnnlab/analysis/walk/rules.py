@@ -53,6 +53,8 @@ class Kind:
 
     name: str
     """Without namespace, overload and the underscore of in-place twins."""
+    parameters: tuple[tuple[str, Any], ...]
+    """The names of its arguments, with their defaults."""
     rule: Transfer | None
     """What a result depends on; None where that is not known."""
     written: tuple[str, ...]
@@ -77,6 +79,7 @@ def kind_of(func: Any) -> Kind:
         twin = getattr(packet, func._overloadname, None) or getattr(packet, "int", None)
     return Kind(
         name,
+        tuple((one.name, one.default_value) for one in func._schema.arguments),
         _rule_of(func, name),
         tuple(one.name for one in changed),
         frozenset(one.name for one in changed if one.kwarg_only),

@@ -19,7 +19,7 @@ def undisturbed(model: nn.Module) -> Iterator[None]:
     The fast path for attention would be one operation that hides its products.
     """
     modules = list(model.modules())
-    attributes = [_contents(module.__dict__) for module in modules]
+    attributes = [dict(module.__dict__) for module in modules]
     containers = [
         (value, _contents(value)) for saved in attributes for value in saved.values() if type(value) in _CONTAINERS
     ]
@@ -52,17 +52,19 @@ def _is_changeable(value: Any) -> bool:
 
 
 def _contents(container: Any) -> Any:
+    if not container:
+        return ()  # as most are: each module has a dozen dictionaries of hooks
     return dict(container) if isinstance(container, dict) else list(container)
 
 
 def _put_back(container: Any, contents: Any) -> None:
-    now = _contents(container)
-    if isinstance(contents, dict):
-        same = list(now) == list(contents) and all(now[key] is contents[key] for key in contents)
-    else:
-        same = len(now) == len(contents) and all(a is b for a, b in zip(now, contents, strict=True))
-    if same:
-        return
+    if len(container) == len(contents):
+        if isinstance(contents, dict):
+            same = all(container.get(key, container) is value for key, value in contents.items())
+        else:
+            same = all(a is b for a, b in zip(container, contents, strict=True))
+        if same:
+            return
     container.clear()
     if isinstance(container, dict | set):
         container.update(contents)

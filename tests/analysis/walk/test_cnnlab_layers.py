@@ -71,7 +71,9 @@ def test_every_layer_of_the_registry_is_here() -> None:
 
 
 NUMBERED = [
-    pytest.param(text, id=f"{name}-{n}") for name, all_ in LAYERS_IN_YAML.items() for n, text in enumerate(all_)
+    pytest.param(text, id=f"{name}-{number}")
+    for name, texts in LAYERS_IN_YAML.items()
+    for number, text in enumerate(texts)
 ]
 
 
