@@ -17,7 +17,12 @@ def _planes(fields: Fields) -> list[Field]:
     return [field for field in rows if len(field.output) > 1 and not field.is_global]
 
 
-def growth(fields: Fields) -> Picture:
+def field_pictures(fields: Fields) -> tuple[Picture, ...]:
+    """Both; none for a network in which nothing has a place, such as one of dense layers alone."""
+    return (_growth(fields), _pyramid(fields)) if _planes(fields) else ()
+
+
+def _growth(fields: Fields) -> Picture:
     """r over depth."""
     rows = _planes(fields)
     x = tuple(float(place) for place in range(1, len(rows) + 1))
@@ -41,7 +46,7 @@ def growth(fields: Fields) -> Picture:
     )
 
 
-def pyramid(fields: Fields) -> Picture:
+def _pyramid(fields: Fields) -> Picture:
     """The central unit's extent along a row of pixels, layer by layer."""
     rows = _planes(fields)
     distinct = [field for place, field in enumerate(rows) if place == 0 or field.size != rows[place - 1].size]

@@ -8,7 +8,7 @@ from cnnlab.analysis.receptive_field.fields import Field, Fields
 from cnnlab.analysis.receptive_field.probe import Verification
 from cnnlab.analysis.receptive_field.what_if import Variant
 from cnnlab.reports.blocks import Block, Column, Number, Numbers, Report, Section, Table, Text
-from cnnlab.reports.field_drawings import growth, pyramid
+from cnnlab.reports.field_drawings import field_pictures
 from cnnlab.reports.layers import at_depth, pair_text, size_text
 
 WORDS = {
@@ -45,7 +45,7 @@ def receptive_field_report(
     blocks.append(Section("Does it fit the pictures?", (*_audit(found), *_repairs(repairs))))
     if proof is not None:
         blocks.append(_proof(proof))
-    blocks += [growth(fields), pyramid(fields)]
+    blocks += field_pictures(fields)
     size = size_text(fields.shape[1:])
     return Report(
         f"Receptive fields of {name}",
@@ -59,14 +59,7 @@ def field_blocks(fields: Fields, found: Audit) -> tuple[Block, ...]:
     """The table, what the audit says and the two pictures, for a report on more than this."""
     rows = at_depth([field for field in fields.layers if field.name])
     last = next(field for field in fields.layers if field.name == found.trunk)
-    blocks = [
-        _headline(last, fields),
-        _table(rows),
-        *_remarks(fields),
-        *_audit(found),
-        growth(fields),
-        pyramid(fields),
-    ]
+    blocks = [_headline(last, fields), _table(rows), *_remarks(fields), *_audit(found), *field_pictures(fields)]
     return tuple(blocks)
 
 

@@ -29,8 +29,8 @@ def summary_report(found: Summary, *, name: str, depth: int | None = None, expla
     rows = at_depth([row for row in costs.layers if row.name], depth)
     blocks: list[Block] = [_totals(costs), _table(rows, {field.name: field for field in fields.layers})]
     if explain:
-        blocks.append(_formulas(rows if depth else [row for row in costs.layers if row.leaf and row.name]))
-        blocks.append(_sharing(costs))
+        tables = (_formulas(rows if depth else [row for row in costs.layers if row.leaf and row.name]), _sharing(costs))
+        blocks += [table for table in tables if table.rows]
     if fields.walk.on_values:
         blocks.append(Text("The network looks at its own values; this is one way through it.", "note"))
     return Report(f"Summary of {name}", tuple(blocks), f"For one picture of {size_text(fields.shape)}.")

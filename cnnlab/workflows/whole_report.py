@@ -40,6 +40,8 @@ METHODS_MEASURED = ("gradcam", "hirescam", "layercam", "eigencam", "gradient", "
 MEASURED = 16
 """Pictures over which the maps are measured."""
 
+EXPLANATIONS = "What the answers rest on"
+
 PER_CELL = 6
 """Pictures behind a cell of the confusion table."""
 
@@ -157,7 +159,10 @@ def _explanations(
     network: TrainedNetwork, pictures: Dataset, predictions: Predictions, run: Run, options: EvaluateOptions
 ) -> Section:
     chosen = chosen_pictures(predictions.logits.argmax(1), predictions.labels)
-    shown, maps = gallery(network, pictures, predictions.logits, chosen)
+    try:
+        shown, maps = gallery(network, pictures, predictions.logits, chosen)
+    except RequestError as error:
+        return Section(EXPLANATIONS, (Text(f"No maps: {error}.", "note"),))
     blocks: list[Block] = [gallery_album(shown, maps), _trust(network, pictures, predictions)]
     try:
         card = report_card(network, pictures, run=run.name, split=options.split, pick="first-correct")
@@ -165,7 +170,7 @@ def _explanations(
         blocks.append(Text(f"No report card: {error}.", "note"))
     else:
         blocks.append(report_card_report(card).blocks[0])
-    return Section("What the answers rest on", tuple(blocks))
+    return Section(EXPLANATIONS, tuple(blocks))
 
 
 def _trust(network: TrainedNetwork, pictures: Dataset, predictions: Predictions) -> Section:

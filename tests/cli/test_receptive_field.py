@@ -154,3 +154,39 @@ def test_json_is_all_of_stdout(cnnlab: Call) -> None:
     for command in ("receptive-field", "summary"):
         result = cnnlab(command, "tiny.yaml", "--json")
         assert json.loads(result.out)["input"] == [3, 16, 16]
+
+
+DENSE = """
+data: {dataset: {shapes: {train_count: 100, test_count: 20, size: 16}}}
+model: [flatten, {linear: {features: 16}}, relu, linear]
+training: {epochs: 1}
+logging: {histograms_every_epochs: 0, graph: false, pictures: false}
+"""
+
+
+def test_a_network_of_dense_layers_has_no_places_and_no_pictures(cnnlab: Call) -> None:
+    cnnlab.config(DENSE, "dense.yaml")
+    result = cnnlab("receptive-field", "dense.yaml", "--verify", "--json")
+    assert result.code == 0, result.err
+    assert result.json()["pictures"] == []
+    assert all(layer["global"] for layer in result.json()["layers"] if layer["name"] != "flatten1")
+    assert cnnlab("summary", "dense.yaml", "--explain").code == 0
+
+
+def test_a_report_on_dense_layers_says_why_it_has_no_maps(cnnlab: Call) -> None:
+    cnnlab.config(DENSE, "dense.yaml")
+    assert cnnlab("train", "dense.yaml", "--device", "cpu").code == 0
+    result = cnnlab("report", "dense")
+    assert result.code == 0, result.err
+    assert "No maps: no layer of the network has feature maps" in (cnnlab.folder / result.out.strip()).read_text()
+
+
+def test_a_kernel_that_cannot_be_changed_is_told(cnnlab: Call) -> None:
+    cnnlab.config(
+        "data: {dataset: {shapes: {size: 16}}}\n"
+        "model: [{locally_connected: {channels: 2, kernel: 3}}, global_avg_pool, linear]\n",
+        "local.yaml",
+    )
+    result = cnnlab("receptive-field", "local.yaml", "--what-if", "locally_connected1.kernel=5")
+    assert result.code == 2
+    assert "the weights of LocallyConnected2d cannot be made for another kernel" in result.err
