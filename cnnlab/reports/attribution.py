@@ -54,6 +54,8 @@ class ShownPicture:
     predicted: str
     probability: float
     maps: tuple[ShownMap, ...]
+    smaller: bool = False
+    """Whether `image` has fewer pixels than the picture."""
 
     @property
     def answer(self) -> str:
@@ -251,17 +253,25 @@ def _drawings(pictures: Sequence[ShownPicture], count: int) -> list[Block]:
         last = start + len(some)
         title = "What the answers rest on"
         title += "" if len(pictures) <= ROWS else f", pictures {start + 1} to {last}"
-        blocks.append(Picture(name, title, drawing, _caption(kinds, start, len(some), len(pictures), count)))
+        blocks.append(
+            Picture(
+                name, title, drawing, _caption(kinds, some, start + len(some) == len(pictures), len(pictures), count)
+            )
+        )
     return blocks
 
 
-def _caption(kinds: set[Literal["cam", "pixel"]], start: int, rows: int, drawn: int, count: int) -> str:
+def _caption(
+    kinds: set[Literal["cam", "pixel"]], some: Sequence[ShownPicture], last: bool, drawn: int, count: int
+) -> str:
     said = "Each map has its own scale, beside it. "
     if "cam" in kinds:
         said += "Of a layer's map what speaks for the class is shown, enlarged smoothly from the layer's resolution. "
     if "pixel" in kinds:
         said += f"Colours of pixel maps end at the {LARGEST:.0f}th percentile; red is for the class, blue against it. "
-    if start + rows == drawn and drawn < count:
+    if any(picture.smaller for picture in some):
+        said += "Large pictures are drawn smaller here, and rows and columns count what is drawn. "
+    if last and drawn < count:
         said += f"{drawn} of {count} pictures are drawn here; each map has a file of its own."
     return said.strip()
 

@@ -152,7 +152,8 @@ def _overlay_png(picture: ShownPicture, shown: ShownMap) -> bytes:
 
 def _shown(picture: ExplainedPicture, index: int, explanation: Explanation, most: int) -> ShownPicture:
     """The picture with its maps over it, its longer side of at most `most` pixels."""
-    image = _as_image(picture.original(), most)
+    original = picture.original()
+    image = _as_image(original, most)
     classes, probabilities = explanation.classes, explanation.probabilities[index]
     answer = int(probabilities.argmax())
     maps = []
@@ -171,6 +172,7 @@ def _shown(picture: ExplainedPicture, index: int, explanation: Explanation, most
         predicted=classes[answer],
         probability=float(probabilities[answer]),
         maps=tuple(maps),
+        smaller=tuple(original.shape[1:]) != image.shape[:2],
     )
 
 

@@ -251,3 +251,42 @@ def test_class_names_are_never_markup(trained: Any, tmp_path: Path, place_of: An
     folder = place.runs / "evil" / "reports" / "gradcam"
     assert "<img src=x" not in (folder / "index.html").read_text().replace('<img src="data', "")
     assert {path.parent for path in folder.rglob("*.npy")} == {folder / "maps"}
+
+
+def test_several_classes_are_measured_one_by_one(trained: Any) -> None:
+    words = ("--split", "validation", "--count", "2", "--target", "top2", "--metrics", "--no-road", "--out", "ranks")
+    result = trained.place("gradcam", "tiny", *words, "--json")
+    assert result.code == 0, result.err
+    assert len(result.json()["faithfulness"]) == 2
+    assert result.json()["images"][0]["metrics"]["road"] is None
+    written = {path.name for path in (trained.place.folder / "ranks").iterdir()}
+    assert {"deletion_1.png", "deletion_2.png", "pixels_removed_1.csv", "pixels_removed_2.csv"} <= written
+
+
+def test_a_part_of_files_is_drawn_on_the_files(cnnlab: Any) -> None:
+    """Grey, with bars beside the pictures: maps lie on the pictures as they are on the disk."""
+    for number, name in enumerate(("cat", "dog")):
+        (cnnlab.folder / "own" / name).mkdir(parents=True)
+        for index in range(3):
+            Image.fromarray(noise(20, 50, 10 * number + index)).save(cnnlab.folder / "own" / name / f"{index}.png")
+    cnnlab.config(
+        """
+data: {dataset: {folder: {path: own, size: 16, fit: pad, channels: 1, cache: false}}, validation: 0}
+model: [{conv_bn_act: {channels: 4}}, global_avg_pool, linear]
+""",
+        "own.yaml",
+    )
+    words = ("gradcam", "own.yaml", "--split", "train", "--count", "2", "--target", "true", "--method", "layercam")
+    result = cnnlab(*words, "--input", "1,16,16", "--json")
+    assert result.code == 0, result.err
+    for one in result.json()["images"]:
+        assert one["truth"] == one["target"] == Path(one["path"]).parent.name
+        assert np.load(cnnlab.folder / one["raw"]).shape == (16, 16)
+        assert one["peak"] is None or one["peak"][0] < 20
+    assert result.json()["provenance"]["preparation"]["fit"] == "pad"
+    files = cnnlab(
+        *words[:2], "own/cat", "own/dog", "--input", "1,16,16", "--method", "layercam", "--target", "true", "--json"
+    )
+    raws = {one["path"]: np.load(cnnlab.folder / one["raw"]) for one in files.json()["images"]}
+    for one in cnnlab(*words, "--input", "1,16,16", "--out", "again", "--json").json()["images"]:
+        np.testing.assert_allclose(np.load(cnnlab.folder / one["raw"]), raws[one["path"]], rtol=1e-5, atol=1e-7)
