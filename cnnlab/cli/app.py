@@ -28,12 +28,14 @@ from cnnlab.cli import (  # noqa: E402
     report_card,
     runs,
     saliency,
+    sanity,
     schema,
     summary,
     train,
 )
 from cnnlab.cli.options import with_values  # noqa: E402
 from cnnlab.cli.panels import EXPERIMENTS, INSIDE, PROJECT, TRAIN  # noqa: E402
+from cnnlab.cli.visualize.app import app as visualize  # noqa: E402
 from cnnlab.core.errors import CnnlabError  # noqa: E402
 
 
@@ -71,8 +73,10 @@ app.command("receptive-field", rich_help_panel=INSIDE)(receptive_field.receptive
 app.command("gradcam", rich_help_panel=INSIDE)(gradcam.gradcam)
 app.command("saliency", rich_help_panel=INSIDE)(saliency.saliency)
 app.command("audit", rich_help_panel=INSIDE)(audit.audit)
+app.command("sanity", rich_help_panel=INSIDE)(sanity.sanity)
 app.command("report", rich_help_panel=INSIDE)(report.report)
 app.command("report-card", rich_help_panel=INSIDE)(report_card.report_card)
+app.add_typer(visualize, name="visualize", rich_help_panel=INSIDE)
 app.command("summary", rich_help_panel=INSIDE)(summary.summary)
 app.command("layer", rich_help_panel=INSIDE)(layer.layer)
 app.command("compare-layers", rich_help_panel=INSIDE)(compare_layers.compare_layers)

@@ -26,7 +26,7 @@ def audit(
         Split | None, typer.Option(help="Validation, or train where none was kept.", show_default=False)
     ] = None,
     method: Annotated[
-        str, typer.Option(metavar="auto|NAME", help="As in gradcam and saliency; auto by head.")
+        str, typer.Option(metavar="auto|NAME", help="As in gradcam and saliency; auto: gradient × input.")
     ] = "auto",
     layer: Annotated[str, typer.Option(metavar="auto|NAME", help="Where class activation maps look.")] = "auto",
     max_border: Annotated[
@@ -53,7 +53,8 @@ def audit(
     """Tell whether answers rest on the object or on borders and corners; exit code 1 where a limit is broken.
 
     A limit holds for the mean over all pictures, such as --max-border 0.3 --min-inside 0.5. Without one, the evidence
-    may lie no worse than if it were spread evenly over the picture.
+    may lie no worse than if it were spread evenly over the picture. By itself the method is gradient × input, and with
+    --layer the class activation map that fits the head.
 
     Example: [bold]cnnlab audit quickstart --split validation --max-border 0.3[/]
     """

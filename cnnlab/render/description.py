@@ -8,6 +8,7 @@ import numpy as np
 from cnnlab.render.sketches import lattice_lines, size_text
 from cnnlab.reports.blocks import Picture, shown
 from cnnlab.reports.drawings import Bars, Curves, Drawing, Gallery, Lattice, Matrix, Panels, Reliability, Spans
+from cnnlab.reports.scatter import Scatter
 from cnnlab.reports.scenes import Scene, Scenes
 
 _MOST = 8
@@ -49,6 +50,10 @@ def _described(drawing: Drawing) -> str:
             return f"{len(drawing.scenes)} panels in {drawing.columns} columns. " + " ".join(panels) + rest
         case Spans():
             return _spans(drawing)
+        case Scatter():
+            groups = ", ".join(f"{cloud.name} ({len(cloud.x)})" for cloud in drawing.clouds[:_MOST])
+            rest = ", …" if len(drawing.clouds) > _MOST else ""
+            return f"Points over {drawing.x_label} and {drawing.y_label}: {groups}{rest}."
         case Lattice():
             rows, columns = drawing.values.shape
             grid = f" Row by row: {'; '.join(lattice_lines(drawing))}." if max(rows, columns) <= _MOST else ""

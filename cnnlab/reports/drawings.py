@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnlab.reports.scatter import Scatter
 from cnnlab.reports.scenes import Scene, Scenes
 
 Scale = Literal["linear", "log"]
@@ -232,4 +233,4 @@ class Lattice:
         return known
 
 
-Drawing = Curves | Panels | Matrix | Gallery | Bars | Reliability | Scene | Scenes | Spans | Lattice
+Drawing = Curves | Panels | Matrix | Gallery | Bars | Reliability | Scene | Scenes | Spans | Lattice | Scatter

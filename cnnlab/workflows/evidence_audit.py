@@ -33,6 +33,11 @@ from cnnlab.workflows.probed_run import ProbedRun, ProbeOptions, probed_run
 
 AUTO = "auto"
 
+PIXELS = "gradient_x_input"
+"""Without --method and --layer. Two passes, and no cell of a coarse map that smears a mark: two networks of four
+convolutions on `shapes` of 16 px had 71 % of it in the frame with a mark planted in a corner, 23 % without. Grad-CAM at
+their last layer (4 × 4) had 31 % and 34 %, and missed the mark."""
+
 
 @dataclass(frozen=True)
 class AuditOptions:
@@ -101,6 +106,8 @@ def _method(probed: ProbedRun, options: AuditOptions) -> tuple[str, LayerChoice 
         if options.layer != AUTO:
             raise RequestError(f"--layer {options.layer}: {METHODS[options.method].label} maps pixels, not a layer")
         return options.method, None, "asked for"
+    if options.method == AUTO and options.layer == AUTO:
+        return PIXELS, None, "single pixels: the cells of a layer's map are coarse, and see beyond themselves"
     wanted = None if options.layer == AUTO else options.layer
     choice = choose_layer(probed.network.model, probed.network.shape, layer=wanted)
     if options.method != AUTO:
@@ -242,5 +249,6 @@ def _coarse(found: Attribution, probed: ProbedRun) -> list[str]:
         return []
     return [
         f"a cell of these {height} × {width} maps is {cell:g} px high, and the outer frame {frame:g} px: evidence "
-        "beside the frame counts in part as in it; --layer with an earlier layer looks closer"
+        "beside the frame counts in part as in it, and a small mark may be missed, since each cell sees beyond itself; "
+        f"--layer with an earlier layer, or --method {PIXELS}, looks closer"
     ]

@@ -2,6 +2,7 @@
 
 from bad_inputs.commands import COMMANDS
 from bad_inputs.configs import CONFIGS
+from bad_inputs.evidence import EVIDENCE
 from bad_inputs.explanations import EXPLANATIONS
 from bad_inputs.layers import LAYERS
 from bad_inputs.networks import NETWORKS
@@ -9,6 +10,7 @@ from bad_inputs.own_pictures import OWN_PICTURES
 from bad_inputs.public_data import PUBLIC_DATA
 from bad_inputs.receptive_fields import RECEPTIVE_FIELDS
 from bad_inputs.runs import RUNS
+from bad_inputs.visualize import VISUALIZE
 
 SECTIONS = {
     "Configs": CONFIGS,
@@ -19,6 +21,8 @@ SECTIONS = {
     "Layers on the command line": LAYERS,
     "Receptive fields and summaries": RECEPTIVE_FIELDS,
     "Explanations": EXPLANATIONS,
+    "Audits and sanity checks": EVIDENCE,
+    "Drawings of what is inside": VISUALIZE,
     "Commands": COMMANDS,
 }
 CASES = tuple(case for cases in SECTIONS.values() for case in cases)

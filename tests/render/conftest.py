@@ -19,6 +19,7 @@ from cnnlab.reports.drawings import (
     Span,
     Spans,
 )
+from cnnlab.reports.scatter import Cloud, Scatter
 from cnnlab.reports.scenes import Box, Contour, Point, Scene, Scenes
 
 NASTY = (
@@ -79,6 +80,9 @@ def every_picture() -> tuple[Picture, ...]:
         Picture("shared", "Shared", Scenes((scene, scene), columns=2, shared_scale=True)),
         Picture("spans", NASTY[0], Spans(spans, NASTY[2], NASTY[0], NASTY[1], (0, 8), NASTY[3])),
         Picture("lattice", "Lattice", Lattice(lattice, (1, 1), NASTY[0])),
+        Picture("scatter", "Scatter", Scatter(tuple(Cloud(name, (i, 1.0), (0.0, -i)) for i, name in enumerate(NASTY)),
+                                              NASTY[0], NASTY[1])),
+        Picture("less", "Bars below 0", Bars(("a", "b"), (-0.3, 0.2), "R²", (-0.5, 0.1), (-0.1, 0.3), form="+.2f")),
     )  # fmt: skip
 
 

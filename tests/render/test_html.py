@@ -50,7 +50,7 @@ def test_the_page_needs_nothing_else(page: str) -> None:
     assert not reader.all("script")
     assert not reader.all("link")
     sources = [image["src"] for image in reader.all("img")] + [source["srcset"] for source in reader.all("source")]
-    assert len(sources) == 26
+    assert len(sources) == 30
     for source in sources:
         kind, _, data = source.partition(",")
         assert kind == "data:image/png;base64"

@@ -17,11 +17,13 @@ from cnnlab.core.files import write_whole
 from cnnlab.render.characters import printable
 from cnnlab.render.png.grids import gallery, lattice, matrix
 from cnnlab.render.png.plots import bars, curves, panels, reliability
+from cnnlab.render.png.scatter import scatter
 from cnnlab.render.png.scenes import scenes
 from cnnlab.render.png.spans import spans
 from cnnlab.render.png.theme import DARK, DPI, LIGHT, Theme, styled
 from cnnlab.reports.blocks import Picture, Report, pictures
 from cnnlab.reports.drawings import Bars, Curves, Gallery, Lattice, Matrix, Panels, Reliability, Spans
+from cnnlab.reports.scatter import Scatter
 from cnnlab.reports.scenes import Scene, Scenes
 
 __all__ = ["DARK", "DPI", "LIGHT", "Theme", "draw", "encode", "pixels", "save"]
@@ -60,6 +62,8 @@ def draw(picture: Picture, *, theme: Theme = LIGHT) -> Figure:
                 drawn = partial(spans, figure, picture.drawing, theme)
             case Lattice():
                 drawn = partial(lattice, figure, picture.drawing, theme)
+            case Scatter():
+                drawn = partial(scatter, figure, picture.drawing, theme)
         drawn()
         figure.suptitle(title, x=0.012, ha="left", fontsize=12, fontweight="bold")
         return figure

@@ -131,11 +131,11 @@ def bars(figure: Figure, drawing: Bars, theme: Theme) -> None:
     places = np.arange(count)
     values = np.array([np.nan if value is None else value for value in drawing.values], dtype=float)
     axes.barh(places, np.nan_to_num(values), height=0.68, color=theme.lines[0])
-    ends = np.nan_to_num(values)
+    ends, least = np.nan_to_num(values), float(np.nan_to_num(values).min(initial=0.0))
     if drawing.low is not None and drawing.high is not None:
         low, high = np.array(drawing.low), np.array(drawing.high)
         axes.hlines(places, low, high, color=theme.ink, linewidth=1.4)
-        ends = np.fmax(ends, high)
+        ends, least = np.fmax(ends, high), min(least, float(low.min(initial=0.0)))
     form = drawing.form or (".1%" if drawing.percent else ".4g")
     for place, value, end in zip(places, values, ends, strict=True):
         axes.annotate(
@@ -155,7 +155,9 @@ def bars(figure: Figure, drawing: Bars, theme: Theme) -> None:
     axes.set_xlabel(drawing.x_label)
     highest = float(ends.max()) if count else 1.0
     # Room on the right for the number at the end of the longest bar.
-    axes.set_xlim(min(0.0, float(np.nan_to_num(values).min())), (1.0 if drawing.percent else highest or 1.0) * 1.09)
+    axes.set_xlim(1.09 * least, (1.0 if drawing.percent else highest or 1.0) * 1.09)
+    if drawing.form.endswith(".0f"):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if drawing.percent:
         axes.xaxis.set_major_formatter(FuncFormatter(_percent))
         axes.set_xticks(np.linspace(0, 1, 6))

@@ -1,0 +1,1 @@
+"""`cnnlab visualize`: one file a command."""

@@ -1,0 +1,67 @@
+"""`cnnlab visualize features`."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from cnnlab.cli.options import RUNS, DeviceOption, JsonOption, ModelArgument, PluginsOption, RunsOption, data_place
+from cnnlab.cli.visualize.output import (
+    ChannelsOption,
+    LayerOption,
+    OutOption,
+    SizeOption,
+    WeightsOption,
+    folder_of,
+    name_unreadable,
+    write_and_show,
+)
+
+
+def features(
+    model: ModelArgument,
+    images: Annotated[list[str], typer.Argument(metavar="IMAGE…", help="Files, folders, patterns; - for stdin.")],
+    layer: LayerOption = None,
+    channels: ChannelsOption = None,
+    size: SizeOption = None,
+    weights: WeightsOption = None,
+    out: OutOption = None,
+    device: DeviceOption = "auto",
+    allow_plugins: PluginsOption = False,
+    runs: RunsOption = RUNS,
+    as_json: JsonOption = False,
+) -> None:
+    """Draw what a layer's channels make of a picture, list the silent ones, and walk through the network.
+
+    MODEL is a run, a config, torchvision:NAME or timm:NAME.
+
+    Example: [bold]cnnlab visualize features quickstart photo.jpg --layer conv_bn_act2[/]
+    """
+    from cnnlab.cli.bars import followed
+    from cnnlab.reports.features import features_json, features_report
+    from cnnlab.training.device import choose_device
+    from cnnlab.workflows.channels import channels_of
+    from cnnlab.workflows.explained_pictures import pictures_of_files
+    from cnnlab.workflows.features import watched_features
+    from cnnlab.workflows.predict import find_pictures
+    from cnnlab.workflows.preparation import prepared_network
+
+    wanted = None if channels is None else channels_of(channels)
+    place = data_place()
+    network = prepared_network(
+        model,
+        runs,
+        size=size,
+        weights=weights,
+        device=choose_device(device),
+        place=place,
+        allow_plugins=allow_plugins,
+    )
+    sources = find_pictures(images, sys.stdin.buffer)
+    found, unreadable = pictures_of_files(sources, network.preparation, network.named.classes)
+    if not found:
+        name_unreadable(unreadable)
+        raise typer.Exit(1)
+    facts = followed(watched_features(network, found, layer=layer, channels=wanted, place=place))
+    folder = folder_of(network.named, "features", out, runs)
+    write_and_show(features_report(facts), features_json(facts), folder, as_json=as_json, unreadable=unreadable)

@@ -1,0 +1,144 @@
+"""`cnnlab visualize features`: what a layer's channels say to pictures, and how activity runs through a network."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from cnnlab.analysis.attribution.layers import choose_layer
+from cnnlab.analysis.features import FeatureMaps, feature_maps
+from cnnlab.core.errors import RequestError, unknown
+from cnnlab.data.dataset import DataPlace
+from cnnlab.reports.features import FeatureFacts, LayerFigures, PictureMaps
+from cnnlab.reports.tiles import tile
+from cnnlab.workflows.advance import Advance
+from cnnlab.workflows.channels import checked_channels
+from cnnlab.workflows.explained_pictures import ExplainedPicture, pixels_of
+from cnnlab.workflows.pictures import fixed_sample
+from cnnlab.workflows.preparation import PreparedNetwork
+
+SAMPLE = 512
+"""Pictures of the network's own data over which dead channels are looked for: a few prove little."""
+MOST_LAYERS = 12
+"""Of the walk through the network, evenly spaced."""
+STRONGEST = 8
+"""Channels of each layer of the walk."""
+VALUES = 64 * 64 * 32 * 32
+"""Of one layer that are kept at a time: a batch of 64 with 64 channels of 32 × 32."""
+
+
+def watched_features(
+    network: PreparedNetwork,
+    pictures: Sequence[ExplainedPicture],
+    *,
+    layer: str | None,
+    channels: tuple[int, ...] | None,
+    place: DataPlace,
+) -> Iterator[Advance | FeatureFacts]:
+    """How far the pictures are; at last the maps of `layer` (by default of the first that ends with an activation).
+
+    Dead and sparse channels are counted over validation pictures where the network has data of its own, otherwise over
+    the given ones.
+
+    Raises: RequestError for a layer that is not there or has no maps, and a channel out of range.
+    """
+    model = network.named.model
+    names = _walk(model, network)
+    chosen = layer if layer is not None else names[0]
+    if chosen not in dict(model.named_modules()) or not chosen:
+        raise RequestError(unknown("layer", chosen, [name for name, _ in model.named_modules() if name]))
+    device = next(model.parameters(), torch.empty(0)).device
+    inputs = network.preparation.inputs(pixels_of(pictures).to(device))
+    (shown,) = feature_maps(model, inputs[:1], [chosen])
+    wanted = None if channels is None else checked_channels(channels, shown.maps.shape[1], chosen)
+    layers = list(dict.fromkeys([*names, chosen]))
+    sample, samples = _sample(network, inputs, place)
+    figures: dict[str, LayerFigures] = {}
+    size = max(1, min(64, VALUES // max(1, shown.maps[0].numel())))
+    for first in range(0, len(sample), size):
+        part = sample[first : first + size]
+        batch = part if part.is_floating_point() else network.preparation.inputs(part.to(device))
+        for one in feature_maps(model, batch, layers):
+            figures[one.layer] = _joined(figures.get(one.layer), one, len(batch))
+        yield Advance("watching", min(first + size, len(sample)), len(sample))
+    maps: list[PictureMaps] = []
+    for number, picture in enumerate(pictures):
+        found = {
+            one.layer: one.maps[0].cpu().numpy() for one in feature_maps(model, inputs[number : number + 1], layers)
+        }
+        walk = tuple((name, found[name], _strongest(found[name])) for name in _spread(names))
+        maps.append(PictureMaps(picture.name, tile(picture.pixels), found[chosen], walk))
+        yield Advance("drawing", number + 1, len(pictures))
+    yield FeatureFacts(
+        model=network.named.name,
+        weights=network.weights,
+        layer=chosen,
+        channels=wanted,
+        pictures=tuple(maps),
+        figures=tuple(figures[name] for name in layers),
+        samples=samples,
+        sampled=len(sample),
+    )
+
+
+def _walk(model: nn.Module, network: PreparedNetwork) -> list[str]:
+    """The layers whose maps go on to others: those behind an activation, or all where there is none."""
+    candidates = choose_layer(model, network.named.shape).candidates
+    active = [candidate.name for candidate in candidates if candidate.post_activation]
+    return active or [candidate.name for candidate in candidates]
+
+
+def _spread(names: Sequence[str]) -> list[str]:
+    """At most `MOST_LAYERS` of them, the first and the last among them."""
+    if len(names) <= MOST_LAYERS:
+        return list(names)
+    return [names[round(place * (len(names) - 1) / (MOST_LAYERS - 1))] for place in range(MOST_LAYERS)]
+
+
+def _strongest(maps: "torch.Tensor | object") -> tuple[int, ...]:
+    """The channels with the largest values, the largest first."""
+    peaks = torch.as_tensor(maps).amax((1, 2))
+    return tuple(peaks.sort(descending=True, stable=True).indices[:STRONGEST].tolist())
+
+
+def _sample(network: PreparedNetwork, inputs: Tensor, place: DataPlace) -> tuple[Tensor, str]:
+    """Pictures to count over, and what they are: bytes of the network's own data at its own size, or `inputs`."""
+    if network.config is not None:
+        part = "validation" if network.config.data.validation else "train"
+        pictures = network.part(part, place)
+        if pictures.shape == network.preparation.shape:
+            chosen = fixed_sample(pictures, SAMPLE, network.config.seed, "features")
+            return chosen.images, f"{len(chosen)} {part} pictures"
+    return inputs, "the given picture" if len(inputs) == 1 else f"the {len(inputs)} given pictures"
+
+
+def _joined(before: LayerFigures | None, one: FeatureMaps, pictures: int) -> LayerFigures:
+    """The figures of all batches so far."""
+    _, _, height, width = one.maps.shape
+    now = LayerFigures(
+        layer=one.layer,
+        size=(int(height), int(width)),
+        pictures=pictures,
+        minimum=one.minimum.double().cpu(),
+        mean=one.mean.double().cpu(),
+        maximum=one.maximum.double().cpu(),
+        zeros=one.zeros.double().cpu(),
+        active=one.active.double().cpu(),
+    )
+    if before is None:
+        return now
+    whole = before.pictures + pictures
+
+    def averaged(a: Tensor, b: Tensor) -> Tensor:
+        return (a * before.pictures + b * pictures) / whole
+
+    return LayerFigures(
+        layer=one.layer,
+        size=now.size,
+        pictures=whole,
+        minimum=torch.minimum(before.minimum, now.minimum),
+        mean=averaged(before.mean, now.mean),
+        maximum=torch.maximum(before.maximum, now.maximum),
+        zeros=averaged(before.zeros, now.zeros),
+        active=averaged(before.active, now.active),
+    )
