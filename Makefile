@@ -10,8 +10,8 @@ PIP = $(RUN) -m pip --disable-pip-version-check
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
-quickstart: $(VENV)/.installed ## install, train the built-in network on `shapes`, name the report
-	$(RUN) -m cnnlab train
+quickstart: $(VENV)/.installed ## install, train the built-in network on `shapes`, write the whole report and name it
+	$(RUN) -m cnnlab train --full-report
 
 cifar: $(VENV)/.installed ## train configs/cifar.yaml on the real CIFAR-10; downloads 170 MB unless CNNLAB_DATA has it
 	$(RUN) -m cnnlab train configs/cifar.yaml

@@ -67,7 +67,7 @@ def receptive_field(
     """
     from cnnlab.analysis.receptive_field.probe import Verification, verification
     from cnnlab.core.errors import RequestError
-    from cnnlab.render import console, csv, html, png
+    from cnnlab.render import console, files
     from cnnlab.reports.receptive_field import receptive_field_report
     from cnnlab.training.device import choose_device
     from cnnlab.workflows import receptive_field as work
@@ -121,9 +121,7 @@ def receptive_field(
         more=more,
     )
     folder = out or (named.run.path / "reports" if named.run else RUNS) / "receptive-field"
-    pictures = png.save(report, folder)
-    csv.save(report, folder)
-    html.save(report, folder / "index.html")
+    pictures = files.save(report, folder).pictures
     if animate:
         from cnnlab.workflows.field_pictures import animation
 

@@ -1,6 +1,6 @@
 """`cnnlab report`."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,12 @@ from cnnlab.cli.options import (
     out_console,
     print_json,
 )
+
+if TYPE_CHECKING:
+    import torch
+
+    from cnnlab.runs.folder import Run
+    from cnnlab.workflows.whole_report import WholeReport
 
 
 def report(
@@ -33,21 +39,33 @@ def report(
     from cnnlab.render import json
     from cnnlab.runs.folder import Run
     from cnnlab.training.device import choose_device
+
+    opened = Run.open(run, runs)
+    written = write_report(opened, choose_device(device), weights=weights, allow_plugins=allow_plugins)
+    if as_json:
+        print_json({"page": written.page, "report": json.document(written.report)})
+    else:
+        out_console().print(str(written.page), markup=False, soft_wrap=True)
+
+
+def write_report(
+    run: "Run", device: "torch.device", *, weights: Weights = Weights.best, allow_plugins: bool = False
+) -> "WholeReport":
+    """The whole page of a run, with bars on stderr meanwhile.
+
+    Raises: RequestError where the run has no weights, or its data is not what it was trained on.
+    """
+    from cnnlab.cli.bars import followed
     from cnnlab.workflows.evaluate import EvaluateOptions
     from cnnlab.workflows.whole_report import default_options, whole_report
 
-    opened = Run.open(run, runs)
     options = EvaluateOptions(
         split="validation",
         tta="none",
         by=None,
         weights=weights.value,
-        device=choose_device(device),
+        device=device,
         place=data_place(),
         allow_plugins=allow_plugins,
     )
-    written = whole_report(opened, default_options(opened, options))
-    if as_json:
-        print_json({"page": written.page, "report": json.document(written.report)})
-    else:
-        out_console().print(str(written.page), markup=False, soft_wrap=True)
+    return followed(whole_report(run, default_options(run, options)))

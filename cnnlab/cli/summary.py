@@ -37,7 +37,7 @@ def summary(
 
     Example: [bold]cnnlab summary configs/cifar.yaml --explain[/]
     """
-    from cnnlab.render import console, csv, html
+    from cnnlab.render import console, files
     from cnnlab.reports.summary import summary_json, summary_report
     from cnnlab.workflows.model_source import named_model
     from cnnlab.workflows.summary import summarize
@@ -50,6 +50,5 @@ def summary(
     report = summary_report(found, name=named.name, depth=depth, explain=explain)
     console.show(report, out_console())
     if out is not None:
-        csv.save(report, out)
-        html.save(report, out / "index.html")
+        files.save(report, out)
         err_console().print(f"written to {out}", style="dim", markup=False, soft_wrap=True)

@@ -18,6 +18,7 @@ from cnnlab.cli.options import (
     print_json,
     seconds_of,
 )
+from cnnlab.cli.report import write_report
 from cnnlab.core.errors import RequestError
 
 
@@ -38,6 +39,9 @@ def train(
     repeats: Annotated[int, typer.Option(min=1, help="Train this often with seed, seed + 1, …")] = 1,
     time_budget: Annotated[str | None, typer.Option(help="Let the schedule end after 90s, 10m or 1.5h.")] = None,
     stop_after: Annotated[int | None, typer.Option(min=1, help="Pause after this many epochs; see --resume.")] = None,
+    full_report: Annotated[
+        bool, typer.Option("--full-report", help="Then write what `cnnlab report` writes: the network's inside, too.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Do all of it on two batches; nothing is kept.")] = False,
     allow_plugins: PluginsOption = False,
     runs: RunsOption = RUNS,
@@ -95,7 +99,11 @@ def train(
         with TrainingProgress(err_console(), time_budget=options.time_budget) as progress:
             for event in events:
                 progress.show(event)
-    progress.conclude(err_console() if as_json else out_console(), dry_run=dry_run)
+    full_report = full_report and not dry_run and not stop
+    if full_report:
+        for finished in progress.finished:
+            write_report(Run(finished.path), options.device, allow_plugins=allow_plugins)
+    progress.conclude(err_console() if as_json else out_console(), dry_run=dry_run, in_full=full_report)
     if as_json:
         print_json(progress.as_json(dry_run=dry_run))
     if stop:

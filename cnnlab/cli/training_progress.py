@@ -1,5 +1,6 @@
 """What a person sees while a network is trained: a bar, and a line per epoch."""
 
+import shlex
 import time
 from datetime import timedelta
 from types import TracebackType
@@ -111,8 +112,8 @@ class TrainingProgress:
         known = [seconds for seconds in (by_steps, by_clock) if seconds is not None]
         return str(timedelta(seconds=max(0, round(min(known))))) if known else "-:--:--"
 
-    def conclude(self, console: Console, *, dry_run: bool) -> None:
-        """The verdict, the times and where everything lies."""
+    def conclude(self, console: Console, *, dry_run: bool, in_full: bool = False) -> None:
+        """The verdict, the times and where everything lies; `in_full` where the reports are what `report` writes."""
         if dry_run:
             if any(finished.status == "interrupted" for finished in self.finished):
                 console.print("dry run: stopped")
@@ -124,7 +125,7 @@ class TrainingProgress:
                 console.print(f"  parameters: {sentence}")
             return
         for finished in self.finished:
-            conclude_run(finished, console)
+            conclude_run(finished, console, in_full=in_full)
         if self.repeated:
             console.print(f"[bold]{self.repeated.sentence}[/]")
 
@@ -136,7 +137,7 @@ class TrainingProgress:
         return document | {"run": None, "report": None} if dry_run else document
 
 
-def conclude_run(finished: Finished, console: Console) -> None:
+def conclude_run(finished: Finished, console: Console, *, in_full: bool) -> None:
     """The last lines of one run."""
     rows: list[tuple[str, str]] = []
     if finished.status == "interrupted":
@@ -156,6 +157,8 @@ def conclude_run(finished: Finished, console: Console) -> None:
     rows.append(("time", f"{finished.train_seconds:.1f} s training, {finished.wall_seconds:.1f} s in all"))
     if finished.report:
         rows.append(("report", escape(str(finished.report))))
+        if not in_full:
+            rows.append(("report in full", escape(f"cnnlab report {shlex.quote(str(finished.path))}")))
     for name, text in rows:
         if name == "verdict":
             table = Table.grid(padding=(0, 2))

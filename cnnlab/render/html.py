@@ -3,11 +3,10 @@
 import base64
 import html
 import struct
+from collections.abc import Mapping
 from importlib.resources import files
-from pathlib import Path
 from urllib.parse import quote
 
-from cnnlab.core.files import write_whole
 from cnnlab.render import interactive, png
 from cnnlab.render.characters import printable
 from cnnlab.render.description import description
@@ -18,14 +17,18 @@ from cnnlab.reports.interactive import Album, CellAlbum
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
-def page(report: Report) -> str:
-    """The whole page; dark where the reader's system is, light on paper."""
+def page(report: Report, drawn: Mapping[str, bytes] | None = None) -> str:
+    """The whole page; dark where the reader's system is, light on paper.
+
+    drawn: pictures that are PNG already, as `png.encode` makes them, by name.
+    """
+    drawn = drawn or {}
     body: list[str] = []
     contents: list[str] = []
     for number, block in enumerate(report.blocks, 1):
         if isinstance(block, Section):
             contents.append(f'<li><a href="#part-{number}">{_escaped(block.title)}</a></li>')
-        body.append(_block(block, f"part-{number}", 2))
+        body.append(_block(block, f"part-{number}", 2, drawn))
     lead = f'<p class="lead">{_escaped(report.lead)}</p>' if report.lead else ""
     # A list of two entries would be read no faster than the page itself.
     listed = f'<nav aria-label="Contents"><ol>{"".join(contents)}</ol></nav>' if len(contents) > 2 else ""
@@ -52,16 +55,13 @@ def page(report: Report) -> str:
 """
 
 
-def save(report: Report, path: Path) -> None:
-    """The page as a file, written whole."""
-    write_whole(path, page(report).encode())
-
-
-def _block(block: Block, name: str, level: int) -> str:
+def _block(block: Block, name: str, level: int, drawn: Mapping[str, bytes]) -> str:
     match block:
         case Section():
             heading = min(level, 6)
-            inner = "".join(_block(one, f"{name}-{number}", level + 1) for number, one in enumerate(block.blocks, 1))
+            inner = "".join(
+                _block(one, f"{name}-{number}", level + 1, drawn) for number, one in enumerate(block.blocks, 1)
+            )
             title = f'<h{heading} id="{name}-title">{_escaped(block.title)}</h{heading}>'
             return f'<section id="{name}" aria-labelledby="{name}-title">{title}\n{inner}</section>\n'
         case Text():
@@ -72,7 +72,7 @@ def _block(block: Block, name: str, level: int) -> str:
         case Table():
             return _table(block, name)
         case Picture():
-            return _picture(block)
+            return _picture(block, drawn.get(block.name))
         case Links():
             items = "".join(
                 f'<li><a href="{_escaped(quote(link.path))}">{_escaped(link.label)}</a>'
@@ -120,8 +120,9 @@ def _side(column: Column) -> str:
     return ' class="right"' if column.align == "right" else ""
 
 
-def _picture(picture: Picture) -> str:
-    light, dark = png.encode(picture, theme=png.LIGHT), png.encode(picture, theme=png.DARK)
+def _picture(picture: Picture, light: bytes | None) -> str:
+    light = light or png.encode(picture, theme=png.LIGHT)
+    dark = png.encode(picture, theme=png.DARK)
     width, height = (round(pixels * 96 / png.DPI) for pixels in struct.unpack(">II", light[16:24]))
     caption = f"<figcaption>{_escaped(picture.caption)}</figcaption>" if picture.caption else ""
     return (

@@ -7,13 +7,14 @@ from cnnlab.analysis.attribution.methods import METHODS
 from cnnlab.analysis.confidence import MeanInterval
 from cnnlab.analysis.faithfulness.comparison import Comparison
 from cnnlab.analysis.faithfulness.summary import CurveSummary, MapSummary
-from cnnlab.analysis.faithfulness.verdict import Outcome
+from cnnlab.analysis.faithfulness.verdict import OUTCOMES, Outcome
 from cnnlab.reports.blocks import Block, Cell, Column, Picture, Section, Table, Text, Tone, shown
 from cnnlab.reports.drawings import Curves, Series
 
 _TONES: dict[Outcome, Tone] = {
-    "better than chance": "good",
-    "not better than chance": "caution",
+    "better than every control": "good",
+    "better than chance": "caution",
+    "not better than chance": "bad",
     "worse than chance": "bad",
     "too few pictures": "note",
 }
@@ -26,14 +27,7 @@ def faithfulness_section(comparison: Comparison, *, target: str = "", suffix: st
 
     target: which of several targets is measured; suffix: for the names of the files.
     """
-    blocks: list[Block] = [
-        Text(
-            verdict.sentence.removeprefix(f"{verdict.name}, "),
-            _TONES[verdict.outcome],
-            label(verdict.name),
-        )
-        for verdict in comparison.verdicts
-    ]
+    blocks: list[Block] = [*_sentences(comparison), _verdicts(comparison, f"against_controls{suffix}")]
     everything = (*comparison.methods, *comparison.controls)
     blocks += [
         _removed(everything, f"pixels_removed{suffix}", road=comparison.percentiles is not None),
@@ -46,6 +40,48 @@ def faithfulness_section(comparison: Comparison, *, target: str = "", suffix: st
     pictures = f"{comparison.n} picture{'' if comparison.n == 1 else 's'}"
     title = f"How far to trust the maps ({pictures}{f', for {target}' if target else ''})"
     return Section(title, tuple(blocks))
+
+
+def _sentences(comparison: Comparison) -> list[Text]:
+    """A line for each outcome, the best first: which maps it is true of, when what is removed."""
+    levels = list(dict.fromkeys(one.level for one in comparison.verdicts))
+    said = []
+    for outcome in OUTCOMES:
+        parts = []
+        for level in levels:
+            names = [label(v.name) for v in comparison.verdicts if (v.outcome, v.level) == (outcome, level)]
+            parts += [f"{level} removed: {', '.join(names)}"] if names else []
+        if parts:
+            said.append(Text("; ".join(parts), _TONES[outcome], outcome))
+    return said
+
+
+def _verdicts(comparison: Comparison, name: str) -> Table:
+    columns = (
+        Column("map"),
+        Column("removed"),
+        Column("beyond random", align="right"),
+        Column("best control"),
+        Column("beyond it", align="right"),
+        Column("verdict"),
+    )
+    rows = tuple(
+        (
+            label(one.name),
+            one.level,
+            interval_text(one.beyond_chance, "+.2f"),
+            one.control,
+            interval_text(one.beyond_control, "+.2f"),
+            one.outcome,
+        )
+        for one in comparison.verdicts
+    )
+    note = (
+        "Differences of insertion − deletion, picture by picture, with 95 % bootstrap intervals: a map is better where "
+        "the interval lies above 0. The controls know nothing of the network: random values, nearness to the centre, "
+        "and the picture's own edges. One that is better than chance alone may show no more than where objects lie."
+    )
+    return Table("Against chance and the best control", columns, rows, note, name)
 
 
 def label(name: str) -> str:
@@ -178,7 +214,8 @@ def faithfulness_document(comparison: Comparison) -> dict[str, Any]:
                 "level": verdict.level,
                 "outcome": verdict.outcome,
                 "control": verdict.control,
-                "difference": verdict.difference,
+                "beyond_chance": verdict.beyond_chance,
+                "beyond_control": verdict.beyond_control,
                 "sentence": verdict.sentence,
             }
             for verdict in comparison.verdicts

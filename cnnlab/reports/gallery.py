@@ -65,7 +65,7 @@ def gallery_album(pictures: Sequence[Shown], maps: Sequence[Explained]) -> Album
         shots.append(Shot(place, _scene(picture, one), _caption(picture, one)))
     return Album(
         "gallery",
-        "What the answers rest on",
+        "Gallery",
         tuple(choices),
         tuple(shots),
         "Bright is strong; each map has its own scale, from no evidence to its strongest place. Methods that explain "

@@ -190,4 +190,4 @@ def _table(facts: PatchFacts) -> Table:
         f"Of the {len(facts.channels[0].patches)} strongest patches; random pictures have {facts.chance:.2f} bits, "
         f"and 5 % of such choices less than {facts.chance_low:.2f} (selective)."
     )
-    return Table("Every channel", columns, tuple(rows), note, "channels")
+    return Table("Every channel", columns, tuple(rows), note, "channel_classes")

@@ -20,7 +20,7 @@ from cnnlab.analysis.faithfulness.location import border_region, corner_region
 from cnnlab.analysis.faithfulness.maps import at_picture_size, normalized_evidence
 from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.core.files import write_whole
-from cnnlab.render import csv, html, json, png
+from cnnlab.render import files, json
 from cnnlab.reports.blocks import Report
 from cnnlab.reports.evidence import evidence_report
 from cnnlab.reports.evidence_facts import AuditedPicture, EvidenceFacts, MeanEvidence, Suspect, evidence_document
@@ -92,9 +92,7 @@ def audit(run: Run, options: AuditOptions) -> Iterator[Advance | EvidenceAudit]:
     facts = _facts(probed, options, found, reason, tuple(dict.fromkeys([*notes, *_coarse(found, probed)])))
     report = evidence_report(facts)
     folder = run.path / "reports" / f"audit-{probed.split}"
-    png.save(report, folder)
-    csv.save(report, folder)
-    html.save(report, folder / "index.html")
+    files.save(report, folder)
     made = EvidenceAudit(facts, report, folder)
     write_whole(folder / "audit.json", json.text(made.as_json()) + "\n")
     yield made

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from cnnlab.analysis.attribution.methods import METHODS
 from cnnlab.core.files import write_whole
-from cnnlab.render import csv, html, json, png
+from cnnlab.render import files, json, png
 from cnnlab.reports.attribution import (
     MOST_DRAWN,
     MapEntry,
@@ -96,10 +96,7 @@ def write_explanation(
         trust=trust,
         provenance=provenance(network, explanation),
     )
-    png.save(report, folder)
-    csv.save(report, folder)
-    page = folder / "index.html"
-    html.save(report, page)
+    page = files.save(report, folder).page
     document = explanation_document(network, explanation, entries, unreadable, target) | {"report": str(page)}
     write_whole(folder / "explanations.json", json.text(document) + "\n")
     yield WrittenExplanation(report, document, page)

@@ -9,6 +9,7 @@ from torch import Tensor
 from cnnlab.analysis.attribution.attribute import attribute
 from cnnlab.analysis.attribution.layers import choose_layer
 from cnnlab.analysis.attribution.methods import METHODS, uses_layer
+from cnnlab.core.errors import RequestError
 from cnnlab.data.batches import normalise
 from cnnlab.data.dataset import Dataset
 from cnnlab.reports.gallery import TARGETS, Explained, Shown
@@ -59,15 +60,29 @@ def gallery(
 
 
 def _maps(network: TrainedNetwork, inputs: Tensor, targets: Tensor) -> Iterator[Explained]:
-    choice = choose_layer(network.model, network.shape)
-    for layer in _layers(choice.name, [candidate.name for candidate in choice.candidates if candidate.post_activation]):
-        wanted = [name for name in METHODS_SHOWN if uses_layer(METHODS[name]) or layer == choice.name]
-        for found in attribute(network.model, inputs, targets, methods=wanted, layers=(layer,)):
+    for layer, wanted in _asked(network):
+        for found in attribute(network.model, inputs, targets, methods=wanted, layers=(layer,) if layer else "auto"):
             at = layer if uses_layer(METHODS[found.method]) else None
             for picture in range(len(inputs)):
                 for place, target in enumerate(TARGETS):
                     values = found.maps[picture, place].cpu().numpy()
                     yield Explained(picture, found.method, at, target, float(found.scores[picture, place]), values)
+
+
+def of_pixels(methods: Sequence[str]) -> list[str]:
+    """Those that need no layer, as in a network of dense layers there is none with places."""
+    return [name for name in methods if not uses_layer(METHODS[name])]
+
+
+def _asked(network: TrainedNetwork) -> Iterator[tuple[str | None, Sequence[str]]]:
+    """Layers and what is asked of each; methods that explain pixels are asked once."""
+    try:
+        choice = choose_layer(network.model, network.shape)
+    except RequestError:
+        yield None, of_pixels(METHODS_SHOWN)
+        return
+    for layer in _layers(choice.name, [candidate.name for candidate in choice.candidates if candidate.post_activation]):
+        yield layer, [name for name in METHODS_SHOWN if uses_layer(METHODS[name]) or layer == choice.name]
 
 
 def _layers(last: str, candidates: Sequence[str]) -> tuple[str, ...]:

@@ -110,7 +110,7 @@ def prepared_network(
     if named.shape[0] not in (1, 3):
         raise RequestError(f"{named.name} takes pictures of {named.shape[0]} channels; files have 1 or 3")
     if named.run is not None:
-        found = _of_run(named, weights, allow_plugins)
+        found = of_run(named, weights, allow_plugins=allow_plugins)
     else:
         if weights in OF_A_RUN:
             raise RequestError(f"--weights {weights} is of a run, and {named.name} is none; give a file of weights")
@@ -134,7 +134,11 @@ def _check_size(named: NamedModel, device: torch.device) -> None:
         ) from None
 
 
-def _of_run(named: NamedModel, weights: str | None, allow_plugins: bool) -> PreparedNetwork:
+def of_run(named: NamedModel, weights: str | None, *, allow_plugins: bool = False) -> PreparedNetwork:
+    """A run's network, `named` with those weights, with what its pictures need.
+
+    Raises: RequestError for weights that a run does not have.
+    """
     assert named.run is not None
     if weights is not None and weights not in OF_A_RUN:
         raise RequestError(f"--weights is '{weights}', and the run {named.name} has best and last")

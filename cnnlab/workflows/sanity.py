@@ -14,8 +14,9 @@ from cnnlab.analysis.attribution.layers import LayerChoice, choose_layer
 from cnnlab.analysis.attribution.methods import METHODS, methods_of, uses_layer
 from cnnlab.analysis.sanity.labels import compare_label_training
 from cnnlab.analysis.sanity.weights import Explain, LayerRandomized, Mode, WeightRandomization, randomize_weights
+from cnnlab.core.errors import RequestError
 from cnnlab.core.files import write_whole
-from cnnlab.render import csv, html, json, png
+from cnnlab.render import files, json
 from cnnlab.reports.blocks import Report
 from cnnlab.reports.sanity import sanity_report
 from cnnlab.reports.sanity_facts import LabelTest, SanityFacts, ShownStage, sanity_document
@@ -60,6 +61,27 @@ class SanityCheck:
 def sanity(run: Run, options: SanityOptions) -> Iterator[Advance | SanityCheck]:
     """How far the work is, and at last the check, written to `RUN/reports/sanity`.
 
+    Raises: as `sanity_facts`.
+    """
+    for step in sanity_facts(run, options):
+        if isinstance(step, Advance):
+            yield step
+        else:
+            yield _written(run, step)
+
+
+def _written(run: Run, facts: SanityFacts) -> SanityCheck:
+    report = sanity_report(facts)
+    folder = run.path / "reports" / "sanity"
+    files.save(report, folder)
+    made = SanityCheck(facts, report, folder)
+    write_whole(folder / "sanity.json", json.text(made.as_json()) + "\n")
+    return made
+
+
+def sanity_facts(run: Run, options: SanityOptions) -> Iterator[Advance | SanityFacts]:
+    """How far the work is, and at last the facts; nothing is written.
+
     Raises: RequestError for what cannot be asked; WorkError for maps or answers that are NaN or infinite.
     """
     if options.methods:
@@ -95,7 +117,7 @@ def sanity(run: Run, options: SanityOptions) -> Iterator[Advance | SanityCheck]:
             else:
                 labels = step
     image, number = probed.pictures.images[0], probed.numbers[0]
-    facts = SanityFacts(
+    yield SanityFacts(
         run=run.name,
         split=probed.split,
         n=len(probed.numbers),
@@ -109,14 +131,6 @@ def sanity(run: Run, options: SanityOptions) -> Iterator[Advance | SanityCheck]:
         stages=tuple(stages),
         notes=notes,
     )
-    report = sanity_report(facts)
-    folder = run.path / "reports" / "sanity"
-    png.save(report, folder)
-    csv.save(report, folder)
-    html.save(report, folder / "index.html")
-    made = SanityCheck(facts, report, folder)
-    write_whole(folder / "sanity.json", json.text(made.as_json()) + "\n")
-    yield made
 
 
 def _methods(probed: ProbedRun, options: SanityOptions) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
@@ -128,9 +142,15 @@ def _methods(probed: ProbedRun, options: SanityOptions) -> tuple[tuple[str, ...]
     at: tuple[str, ...] = ()
     choice: LayerChoice | None = None
     if not names or any(uses_layer(METHODS[name]) for name in names):
-        choice = choose_layer(probed.network.model, probed.network.shape)
-        at = (choice.name,)
-        names = names or (method_for_head(choice.head.kind)[0], *BESIDE)
+        try:
+            choice = choose_layer(probed.network.model, probed.network.shape)
+        except RequestError:
+            if names:
+                raise
+            names = BESIDE  # such as a network of dense layers
+        else:
+            at = (choice.name,)
+            names = names or (method_for_head(choice.head.kind)[0], *BESIDE)
     found = attribute(
         probed.network.model,
         probed.inputs[:1],

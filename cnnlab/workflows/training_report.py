@@ -14,7 +14,7 @@ from cnnlab.core.errors import RequestError
 from cnnlab.core.problems import first_fault
 from cnnlab.data.dataset import Dataset
 from cnnlab.models.build import build
-from cnnlab.render import csv, html, png
+from cnnlab.render import files
 from cnnlab.render import tensorboard as events_of
 from cnnlab.reports.blocks import Report, Section
 from cnnlab.reports.evaluation import evaluation_report
@@ -122,10 +122,7 @@ def write_report(
     )
     if validation:
         report = replace(report, blocks=(*report.blocks, _evaluation(session, writer)))
-    png.save(report, writer.reports)
-    csv.save(report, writer.reports)
-    page = writer.reports / "index.html"
-    html.save(report, page)
+    page = files.save(report, writer.reports).page
     events_of.write(report, events.writer, session.state.progress.step, prefix="report")
     _hyperparameters(session, events, rows)
     return diagnosis, page

@@ -1,10 +1,12 @@
 """`cnnlab report`: everything about a run on one page that needs nothing else."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from cnnlab.analysis.attribution.attribute import attribute
 from cnnlab.analysis.classification import Classification, classify
@@ -13,7 +15,7 @@ from cnnlab.analysis.overfitting import diagnose
 from cnnlab.core.errors import RequestError
 from cnnlab.data.batches import normalise
 from cnnlab.data.dataset import Dataset
-from cnnlab.render import csv, html, png
+from cnnlab.render import files
 from cnnlab.reports.blocks import Block, Link, Links, Report, Section, Text
 from cnnlab.reports.evaluation import CONFUSION, evaluation_report
 from cnnlab.reports.faithfulness import faithfulness_section
@@ -26,21 +28,22 @@ from cnnlab.reports.tiles import tile
 from cnnlab.reports.training import learning_curves, training_report
 from cnnlab.runs.folder import Run
 from cnnlab.training.predict import Predictions
+from cnnlab.workflows.advance import Advance
 from cnnlab.workflows.evaluate import EvaluateOptions, predictions_of
-from cnnlab.workflows.gallery import chosen_pictures, gallery
+from cnnlab.workflows.gallery import chosen_pictures, gallery, of_pixels
 from cnnlab.workflows.model_source import NamedModel
 from cnnlab.workflows.network import TrainedNetwork, trained_network
 from cnnlab.workflows.pictures import evaluation_pictures
+from cnnlab.workflows.preparation import of_run
 from cnnlab.workflows.receptive_field import inspect
 from cnnlab.workflows.report_card import report_card
+from cnnlab.workflows.report_inside import forgetting_section, inside_sections
 from cnnlab.workflows.summary import summarize
 from cnnlab.workflows.training_report import epoch_rows
 
 METHODS_MEASURED = ("gradcam", "hirescam", "layercam", "eigencam", "gradient", "integrated_gradients")
-MEASURED = 16
+MEASURED = 48
 """Pictures over which the maps are measured."""
-
-EXPLANATIONS = "What the answers rest on"
 
 PER_CELL = 6
 """Pictures behind a cell of the confusion table."""
@@ -54,8 +57,8 @@ class WholeReport:
     report: Report
 
 
-def whole_report(run: Run, options: EvaluateOptions) -> WholeReport:
-    """The page of a run, of its pictures in `options.split` (validation, or train where nothing was kept).
+def whole_report(run: Run, options: EvaluateOptions) -> Iterator[Advance | WholeReport]:
+    """How far the work is; at last the page of a run, on `options.split` (validation, or train without one).
 
     Raises: RequestError where the run has no weights, or its data is not what it was trained on.
     """
@@ -68,16 +71,23 @@ def whole_report(run: Run, options: EvaluateOptions) -> WholeReport:
         *_training(run),
         Section(f"Evaluation on {options.split}", _evaluation(facts, predictions, pictures, run, options)),
         _architecture(named),
-        _explanations(network, pictures, predictions, run, options),
-        _raw(run),
     ]
+    chosen = chosen_pictures(predictions.logits.argmax(1), predictions.labels)
+    prepared = of_run(named, options.weights, allow_plugins=options.allow_plugins)
+    for step in inside_sections(prepared, pictures, options, picture=int(chosen[0])):
+        if isinstance(step, Advance):
+            yield step
+        else:
+            blocks.append(step)
+    blocks.append(_explanations(network, pictures, predictions, chosen, run, options))
+    for step in forgetting_section(run, options):
+        if isinstance(step, Advance):
+            yield step
+        else:
+            blocks.append(step)
+    blocks.append(_raw(run))
     report = Report(f"Report of {run.name}", tuple(blocks), _lead(run, options))
-    folder = run.path / "reports"
-    png.save(report, folder)
-    csv.save(report, folder)
-    page = folder / "index.html"
-    html.save(report, page)
-    return WholeReport(page, report)
+    yield WholeReport(files.save(report, run.path / "reports").page, report)
 
 
 def _lead(run: Run, options: EvaluateOptions) -> str:
@@ -156,30 +166,32 @@ def _architecture(named: NamedModel) -> Section:
 
 
 def _explanations(
-    network: TrainedNetwork, pictures: Dataset, predictions: Predictions, run: Run, options: EvaluateOptions
+    network: TrainedNetwork,
+    pictures: Dataset,
+    predictions: Predictions,
+    chosen: Tensor,
+    run: Run,
+    options: EvaluateOptions,
 ) -> Section:
-    chosen = chosen_pictures(predictions.logits.argmax(1), predictions.labels)
-    try:
-        shown, maps = gallery(network, pictures, predictions.logits, chosen)
-    except RequestError as error:
-        return Section(EXPLANATIONS, (Text(f"No maps: {error}.", "note"),))
-    blocks: list[Block] = [gallery_album(shown, maps), _trust(network, pictures, predictions)]
+    shown, maps = gallery(network, pictures, predictions.logits, chosen)
+    methods = METHODS_MEASURED if any(one.layer is not None for one in maps) else of_pixels(METHODS_MEASURED)
+    blocks: list[Block] = [gallery_album(shown, maps), _trust(network, pictures, predictions, methods)]
     try:
         card = report_card(network, pictures, run=run.name, split=options.split, pick="first-correct")
     except RequestError as error:
         blocks.append(Text(f"No report card: {error}.", "note"))
     else:
         blocks.append(report_card_report(card).blocks[0])
-    return Section(EXPLANATIONS, tuple(blocks))
+    return Section("What the answers rest on", tuple(blocks))
 
 
-def _trust(network: TrainedNetwork, pictures: Dataset, predictions: Predictions) -> Section:
+def _trust(network: TrainedNetwork, pictures: Dataset, predictions: Predictions, methods: Sequence[str]) -> Section:
     """How far the maps of the gallery's quick methods can be trusted, over the first pictures of the part."""
     chosen = pictures.take(torch.arange(min(MEASURED, len(pictures))))
     device = next(network.model.parameters()).device
     images = normalise(chosen.images.to(device), network.statistics)
     answers = predictions.logits[: len(chosen)].argmax(1)
-    found = attribute(network.model, images, answers.to(device), methods=METHODS_MEASURED)
+    found = attribute(network.model, images, answers.to(device), methods=methods)
     maps = {one.method: one.maps.cpu() for one in found}
     steps = compare_maps(network.model, images, answers.to(device), maps, seed=0, masks=chosen.masks, with_road=False)
     (comparison,) = [step for step in steps if isinstance(step, Comparison)]

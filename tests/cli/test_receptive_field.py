@@ -173,14 +173,6 @@ def test_a_network_of_dense_layers_has_no_places_and_no_pictures(cnnlab: Call) -
     assert cnnlab("summary", "dense.yaml", "--explain").code == 0
 
 
-def test_a_report_on_dense_layers_says_why_it_has_no_maps(cnnlab: Call) -> None:
-    cnnlab.config(DENSE, "dense.yaml")
-    assert cnnlab("train", "dense.yaml", "--device", "cpu").code == 0
-    result = cnnlab("report", "dense")
-    assert result.code == 0, result.err
-    assert "No maps: no layer of the network has feature maps" in (cnnlab.folder / result.out.strip()).read_text()
-
-
 def test_a_kernel_that_cannot_be_changed_is_told(cnnlab: Call) -> None:
     cnnlab.config(
         "data: {dataset: {shapes: {size: 16}}}\n"

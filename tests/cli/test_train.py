@@ -85,6 +85,10 @@ def test_the_epoch_table_is_on_stderr_and_fits_80_columns(trained) -> None:
     assert [row.split()[0] for row in rows] == ["1/2", "2/2"]
     assert {len(row) for row in [HEADER, *rows]} == {79}
     assert any(line.startswith("verdict") for line in printed)
+    assert [line.split(maxsplit=1) for line in printed[-2:]] == [
+        ["report", "runs/tiny/reports/index.html"],
+        ["report", "in full       cnnlab report runs/tiny"],
+    ]
 
 
 def test_without_json_the_conclusion_is_on_stdout(cnnlab, no_report) -> None:

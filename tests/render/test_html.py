@@ -96,11 +96,6 @@ def test_three_sections_have_contents() -> None:
     assert "<nav" not in html.page(Report("r", sections[:2]))
 
 
-def test_save_writes_the_page(tmp_path: Path) -> None:
-    html.save(Report("é", ()), tmp_path / "deep" / "index.html")
-    assert (tmp_path / "deep" / "index.html").read_text(encoding="utf-8") == html.page(Report("é", ()))
-
-
 def test_printable_takes_the_power_from_characters() -> None:
     assert printable("a\x1b[2J\u202eb\nc\ud800") == "a�[2J�b�c�"
     assert printable("a\nb", keep="\n") == "a\nb"

@@ -6,10 +6,17 @@ from analysis.networks import small
 
 from cnnlab.analysis.confidence import Interval, MeanInterval
 from cnnlab.analysis.faithfulness.comparison import Comparison, compare_maps
+from cnnlab.analysis.faithfulness.verdict import OUTCOMES
 from cnnlab.render import json as as_json
 from cnnlab.render import png
 from cnnlab.reports.blocks import Report, Text, pictures, tables
-from cnnlab.reports.faithfulness import faithfulness_document, faithfulness_section, interval_text, picture_metrics
+from cnnlab.reports.faithfulness import (
+    faithfulness_document,
+    faithfulness_section,
+    interval_text,
+    label,
+    picture_metrics,
+)
 
 N = 7
 
@@ -29,14 +36,18 @@ def comparison() -> Comparison:
 def test_the_verdict_comes_first_and_controls_are_in_every_table(comparison: Comparison) -> None:
     section = faithfulness_section(comparison)
     assert section.title == "How far to trust the maps (7 pictures)"
-    sentences = section.blocks[:4]
-    assert all(isinstance(block, Text) for block in sentences)
-    first = sentences[0]
-    assert isinstance(first, Text)
-    assert first.label == "Grad-CAM"
-    assert first.text.startswith("pixels: ")
-    assert "chance" in first.text
+    sentences = [block for block in section.blocks if isinstance(block, Text)]
+    assert list(section.blocks[: len(sentences)]) == sentences
+    for verdict in comparison.verdicts:
+        (said,) = [one for one in sentences if one.label == verdict.outcome]
+        (part,) = [part for part in said.text.split("; ") if part.startswith(f"{verdict.level} removed: ")]
+        assert label(verdict.name) in part.split(": ")[1].split(", ")
+    reached = {verdict.outcome for verdict in comparison.verdicts}
+    assert [one.label for one in sentences] == [outcome for outcome in OUTCOMES if outcome in reached]
     found = {table.name: table for table in tables(section)}
+    judged = found.pop("against_controls")
+    assert [row[0] for row in judged.rows] == ["Grad-CAM", "Grad-CAM", "gradient", "gradient"]
+    assert [row[-1] for row in judged.rows] == [verdict.outcome for verdict in comparison.verdicts]
     assert set(found) == {"pixels_removed", "blocks_removed", "shown_alone", "evidence"}
     expected = ["Grad-CAM", "gradient", "control: random", "control: centre", "control: edges"]
     for table in found.values():

@@ -76,13 +76,12 @@ def write_and_show(
     `more` are pictures that were written already. Ends with exit code 1 where a picture could not be read.
     """
     from cnnlab.core.files import write_whole
-    from cnnlab.render import console, csv, html, json, png
+    from cnnlab.render import console, files, json
 
-    pictures = [*png.save(report, folder), *more]
-    csv.save(report, folder)
-    html.save(report, folder / "index.html")
+    saved = files.save(report, folder)
+    pictures = [*saved.pictures, *more]
     named = [{"path": one.path, "reason": one.reason} for one in unreadable]
-    whole = {**document, "unreadable": named, "pictures": pictures, "page": folder / "index.html"}
+    whole = {**document, "unreadable": named, "pictures": pictures, "page": saved.page}
     write_whole(folder / "facts.json", json.text(whole) + "\n")
     if as_json:
         print_json(whole)
@@ -90,7 +89,7 @@ def write_and_show(
         console.show(report, out_console(), folder=folder)
         for path in more:
             err_console().print(f"written to {path}", style="dim", markup=False, soft_wrap=True)
-        err_console().print(f"written to {folder / 'index.html'}", style="dim", markup=False, soft_wrap=True)
+        err_console().print(f"written to {saved.page}", style="dim", markup=False, soft_wrap=True)
     name_unreadable(unreadable)
     if unreadable:
         raise typer.Exit(1)

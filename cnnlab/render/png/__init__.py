@@ -77,7 +77,7 @@ def encode(picture: Picture, *, theme: Theme = LIGHT) -> bytes:
         # A class name in a script without an installed font is drawn as boxes; the report has it as text.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         # Not "figure", which would be the resolution with which the figure was made, and not the one set since.
-        options: dict[str, Any] = {"metadata": {"Software": None}, "pil_kwargs": {"compress_level": 9}}
+        options: dict[str, Any] = {"metadata": {"Software": None}, "pil_kwargs": {"compress_level": 6}}
         figure.savefig(buffer, format="png", dpi=figure.dpi, **options)
     return buffer.getvalue()
 

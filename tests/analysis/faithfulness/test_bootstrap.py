@@ -5,16 +5,24 @@ from scipy.stats import bootstrap as scipy_bootstrap
 from cnnlab.analysis.faithfulness.bootstrap import bootstrap_mean, paired_difference
 
 
-def test_the_interval_is_scipys() -> None:
-    values = torch.rand(40, generator=torch.Generator().manual_seed(1), dtype=torch.float64) ** 3
+def test_with_many_values_the_interval_is_scipys() -> None:
+    values = torch.rand(400, generator=torch.Generator().manual_seed(1), dtype=torch.float64) ** 3
     ours = bootstrap_mean(values, seed=0, resamples=20_000)
     theirs = scipy_bootstrap(
         (values.numpy(),), lambda x, axis: x.mean(axis), n_resamples=20_000, method="percentile", rng=1
     ).confidence_interval
     assert ours.interval is not None
-    assert ours.interval.low == pytest.approx(theirs.low, abs=2e-3)
-    assert ours.interval.high == pytest.approx(theirs.high, abs=2e-3)
-    assert (ours.mean, ours.n) == (pytest.approx(float(values.mean())), 40)
+    assert ours.interval.low == pytest.approx(theirs.low, abs=1e-3)
+    assert ours.interval.high == pytest.approx(theirs.high, abs=1e-3)
+    assert (ours.mean, ours.n) == (pytest.approx(float(values.mean())), 400)
+
+
+@pytest.mark.parametrize("n", [6, 10, 30])
+def test_differences_of_chance_seldom_miss_zero_however_few_they_are(n: int) -> None:
+    draws = torch.randn(1000, n, generator=torch.Generator().manual_seed(n), dtype=torch.float64)
+    found = [bootstrap_mean(row, seed=i, resamples=500).interval for i, row in enumerate(draws)]
+    missed = sum(one is not None and not one.low <= 0 <= one.high for one in found) / len(found)
+    assert 0.03 < missed < 0.075  # 0.05, give or take three deviations and what 500 draws leave
 
 
 def test_it_covers_the_truth_about_as_often_as_it_says() -> None:
