@@ -1,4 +1,4 @@
-"""cnnlab's attributions against pytorch-grad-cam, captum and plain ways of writing them: equal maps, then the times.
+"""cnnlab's attributions against pytorch-grad-cam, captum, torchcam and plain code: equal maps first, then the times.
 
     OMP_NUM_THREADS=1 python benchmarks/attribution.py [--rounds 7] [--threads 1] [--device cpu]
 
@@ -19,6 +19,7 @@ import numpy as np
 import pytorch_grad_cam as theirs
 import torch
 import torch.nn.functional as F
+import torchcam.methods
 import torchvision
 from captum.attr import LayerGradCam
 from pytorch_grad_cam.ablation_layer import AblationLayer
@@ -101,10 +102,17 @@ def gradient_cams(compare: Comparison, model: nn.Module, images: Tensor, classes
     def captum() -> Tensor:
         return LayerGradCam(model, model.layer4).attribute(images, target=classes.to(images.device))[:, 0]
 
+    def torchcam_() -> Tensor:
+        with torchcam.methods.GradCAM(model, model.layer4) as cam:
+            (maps,) = cam(classes.tolist(), model(images), normalized=False)
+        return maps
+
     equal(drawn(ours("gradcam")[0], side), grad_cam_theirs())
+    equal(ours("gradcam")[0].clamp(min=0), torchcam_(), relative=True)
     equal(ours("gradcam")[0], captum().detach(), relative=True)
     compare(f"Grad-CAM, ResNet-18, 4 x {side} px", lambda: ours("gradcam"), "pytorch-grad-cam", grad_cam_theirs)
     compare(f"Grad-CAM, ResNet-18, 4 x {side} px", lambda: ours("gradcam"), "captum", captum)
+    compare(f"Grad-CAM, ResNet-18, 4 x {side} px", lambda: ours("gradcam"), "torchcam", torchcam_)
 
     def one_by_one() -> dict[str, Tensor]:
         return {

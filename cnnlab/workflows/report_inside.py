@@ -27,7 +27,7 @@ T = TypeVar("T")
 RANDOM_FILTERS = 64
 PATCHES = 9
 """Of each channel."""
-FORGETTING, DEPTHS = 16, 8
+FORGETTING, DEPTHS = 32, 8
 """Pictures and layers of the check of the maps."""
 
 

@@ -119,7 +119,8 @@ def test_scorecam(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_ablationcam(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Theirs divides by the score, ours by its size: the map is turned round where the score is negative.
 
-    A channel that has no 0 they set far below it instead; here every channel has one.
+    A channel that has no 0 they set far below it instead; here every channel has one. In float64, since what a channel
+    of ResNet-18 takes from the score is a small difference of two large numbers.
     """
     monkeypatch.setattr("tqdm.tqdm", lambda it, **_: it)
     model, layer, images, classes = subject(name)
@@ -127,12 +128,13 @@ def test_ablationcam(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         layer, images, classes = "layer2", images[:1], classes[:1]
         with torch.no_grad():
             model.layer2[1].bn2.bias.sub_(4)  # so that every channel has a 0
+    model, images = model.double(), images.double()
     found = capture(model, images, target_of(classes, len(images)), layers=[layer])
     assert bool((found.layers[0].activations.amin((2, 3)) == 0).all())
     mine = raw("ablationcam", model, layer, images, classes) * found.scores.sign()[:, :, None]
     cam = theirs.AblationCAM(model, [model.get_submodule(layer)], ablation_layer=AblationLayer())
     expected = torch.from_numpy(cam(images, [ClassifierOutputTarget(c) for c in classes.tolist()]))
-    close(as_theirs(mine, images.shape[-1]), expected)
+    close(as_theirs(mine, images.shape[-1]).float(), expected)
 
 
 @ALL

@@ -22,6 +22,7 @@ from cnnlab.analysis.attribution.passes import (
     undisturbed,
 )
 from cnnlab.analysis.attribution.target import Target, against_nearest, residual_softmax
+from cnnlab.analysis.forward import forward
 from cnnlab.core.errors import RequestError, unknown
 
 Want: TypeAlias = Literal["score", "finer", "shapley"]
@@ -83,6 +84,10 @@ def capture(
 
         return cut
 
+    def restart() -> None:
+        for outputs in kept.values():
+            outputs.clear()
+
     modules = dict(model.named_modules())
     with ExitStack() as hooks, undisturbed(model):
         for name in layers:
@@ -90,7 +95,7 @@ def capture(
                 raise RequestError(unknown("layer", name, [n for n in modules if n]))
             hooks.callback(modules[name].register_forward_hook(hook(name)).remove)
         with torch.set_grad_enabled(bool(wants)):
-            logits = checked_logits(model(fitted(model, images)), target)
+            logits = checked_logits(forward(model, fitted(model, images), again=restart), target)
         for name in layers:
             if name in bad:
                 raise RequestError(f"layer '{name}' puts out {bad[name]}; expected (n, channels, h, w), h·w > 1")

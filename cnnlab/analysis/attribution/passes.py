@@ -8,6 +8,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from cnnlab.analysis.attribution.target import Target, check_classes
+from cnnlab.analysis.forward import forward
 from cnnlab.core.errors import RequestError
 
 
@@ -68,7 +69,7 @@ def checked_logits(output: object, target: Target | None = None) -> Float[Tensor
 def logits_of(model: nn.Module, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
     """One forward pass without gradients, in evaluation mode."""
     with undisturbed(model), torch.no_grad():
-        return checked_logits(model(fitted(model, images)))
+        return checked_logits(forward(model, fitted(model, images)))
 
 
 def input_gradients(

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from cnnlab.analysis.attribution.passes import checked_logits, fitted, undisturbed
+from cnnlab.analysis.forward import forward
 from cnnlab.core.errors import RequestError
 
 CLOSED_TOLERANCE = 1e-4
@@ -65,10 +66,15 @@ def tail_logits(tail: Tail, maps: Float[Tensor, "b k h w"], rows: Int64[Tensor, 
         return maps.to(output.device, output.dtype, copy=True) if calls == tail.calls else None
 
     pictures = tail.images[rows.to(tail.images.device)] if tail.stem is None else tail.stem
+
+    def restart() -> None:
+        nonlocal calls
+        calls = 0
+
     handle = tail.model.get_submodule(tail.layer).register_forward_hook(put_in)
     try:
         with undisturbed(tail.model), torch.no_grad():
-            return checked_logits(_forward(tail.model)(fitted(tail.model, pictures)))
+            return checked_logits(forward(_forward(tail.model), fitted(tail.model, pictures), again=restart))
     finally:
         handle.remove()
 

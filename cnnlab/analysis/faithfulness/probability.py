@@ -7,6 +7,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from cnnlab.analysis.evaluation_mode import evaluation_mode
+from cnnlab.analysis.forward import forward
 from cnnlab.core.errors import RequestError, WorkError
 
 
@@ -37,19 +38,21 @@ def composite_probabilities(
     found = []
     with evaluation_mode(model), torch.no_grad():
         for rows in torch.arange(len(targets), device=targets.device).split(max_batch):
-            logits = model(make(rows)).cpu().double()
             wanted = targets[rows].cpu()
-            _check(logits, wanted)
+            logits = _checked(forward(model, make(rows)), wanted)
             found.append(logits.softmax(1).gather(1, wanted[:, None])[:, 0])
     return torch.cat(found) if found else torch.zeros(0, dtype=torch.float64)
 
 
-def _check(logits: Tensor, targets: Tensor) -> None:
-    if logits.ndim != 2 or logits.shape[1] < 2:
+def _checked(answer: object, targets: Tensor) -> Tensor:
+    """The logits in float64 on the CPU."""
+    if not isinstance(answer, Tensor) or answer.ndim != 2 or answer.shape[1] < 2:
+        found = f"has shape {tuple(answer.shape)}" if isinstance(answer, Tensor) else f"is a {type(answer).__name__}"
         raise RequestError(
-            f"the model's answer has shape {tuple(logits.shape)}; expected (pictures, classes) with two or more "
+            f"the model's answer {found}; expected (pictures, classes) with two or more "
             "classes, since the probability of a single one is always 1"
         )
+    logits = answer.cpu().double()
     classes = logits.shape[1]
     if int(targets.min()) < 0 or int(targets.max()) >= classes:
         wrong = targets[(targets < 0) | (targets >= classes)]
@@ -59,3 +62,4 @@ def _check(logits: Tensor, targets: Tensor) -> None:
             "the network's answers to pictures with removed pixels are NaN or infinite; "
             "its weights diverged, or the pictures were not normalised as in training"
         )
+    return logits
