@@ -135,7 +135,7 @@ def gallery(figure: Figure, drawing: Gallery, theme: Theme, *, title: str) -> No
     columns = min(drawing.columns, len(tiles))
     rows = -(-len(tiles) // columns)
     # The title must fit too, above a single narrow tile as well.
-    needed = max(columns * step_x - _GAP + beside, width(title, 12) + 8)
+    needed = max(columns * step_x - _GAP + beside, width(title, 12, bold=True) + 8)
     across, height = 2 * _MARGIN + int(needed), above + rows * step_y - _GAP + _MARGIN
     figure.set_size_inches(across / DPI, height / DPI)
 

@@ -72,9 +72,9 @@ def built(yaml: str, shape: tuple[int, int, int] = (3, 32, 32), classes: int = 1
 @pytest.mark.parametrize("file", ["cnnlab/quickstart.yaml", "configs/cifar.yaml"])
 def test_networks_of_configs(file: str) -> None:
     choice = choose_layer(built((ROOT / file).read_text()), (3, 32, 32))
-    last = {"cnnlab/quickstart.yaml": ("conv_bn_act5", 96), "configs/cifar.yaml": ("conv_bn_act6", 128)}[file]
-    assert (choice.name, choice.channels) == last
-    assert (choice.height, choice.width, choice.post_activation) == (4, 4, True)
+    last = {"cnnlab/quickstart.yaml": ("conv_bn_act5", 64, 8), "configs/cifar.yaml": ("conv_bn_act6", 128, 4)}[file]
+    assert (choice.name, choice.channels, choice.height) == last
+    assert (choice.width, choice.post_activation) == (choice.height, True)
     assert (choice.head.kind, choice.head.affine, choice.head.mean_only) == ("gap_linear", True, True)
     assert choice.reason == "the last feature map before the head, after its activation"
     assert [c.name for c in choice.candidates if c.name.startswith("conv_bn_act") and "." not in c.name][-1] == last[0]
