@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 def report(
     run: RunArgument,
     weights: Annotated[Weights, typer.Option(help="Of the best epoch, or of the last.")] = Weights.best,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Put pictures, numbers and words into the run's TensorBoard, too.")
+    ] = False,
     device: DeviceOption = "auto",
     allow_plugins: PluginsOption = False,
     runs: RunsOption = RUNS,
@@ -41,7 +44,9 @@ def report(
     from cnnlab.training.device import choose_device
 
     opened = Run.open(run, runs)
-    written = write_report(opened, choose_device(device), weights=weights, allow_plugins=allow_plugins)
+    written = write_report(
+        opened, choose_device(device), weights=weights, tensorboard=tensorboard, allow_plugins=allow_plugins
+    )
     if as_json:
         print_json({"page": written.page, "report": json.document(written.report)})
     else:
@@ -49,7 +54,12 @@ def report(
 
 
 def write_report(
-    run: "Run", device: "torch.device", *, weights: Weights = Weights.best, allow_plugins: bool = False
+    run: "Run",
+    device: "torch.device",
+    *,
+    weights: Weights = Weights.best,
+    tensorboard: bool = False,
+    allow_plugins: bool = False,
 ) -> "WholeReport":
     """The whole page of a run, with bars on stderr meanwhile.
 
@@ -68,4 +78,4 @@ def write_report(
         place=data_place(),
         allow_plugins=allow_plugins,
     )
-    return followed(whole_report(run, default_options(run, options)))
+    return followed(whole_report(run, default_options(run, options), tensorboard=tensorboard))

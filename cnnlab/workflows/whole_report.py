@@ -1,5 +1,6 @@
 """`cnnlab report`: everything about a run on one page that needs nothing else."""
 
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from cnnlab.core.errors import RequestError
 from cnnlab.data.batches import normalise
 from cnnlab.data.dataset import Dataset
 from cnnlab.render import files
+from cnnlab.render import tensorboard as events_of
 from cnnlab.reports.blocks import Block, Link, Links, Report, Section, Text
 from cnnlab.reports.evaluation import CONFUSION, evaluation_report
 from cnnlab.reports.faithfulness import faithfulness_section
@@ -26,6 +28,7 @@ from cnnlab.reports.report_card import report_card_report
 from cnnlab.reports.summary import Summary, summary_blocks
 from cnnlab.reports.tiles import tile
 from cnnlab.reports.training import learning_curves, training_report
+from cnnlab.runs.events import EventLog
 from cnnlab.runs.folder import Run
 from cnnlab.training.predict import Predictions
 from cnnlab.workflows.advance import Advance
@@ -57,8 +60,10 @@ class WholeReport:
     report: Report
 
 
-def whole_report(run: Run, options: EvaluateOptions) -> Iterator[Advance | WholeReport]:
+def whole_report(run: Run, options: EvaluateOptions, *, tensorboard: bool = False) -> Iterator[Advance | WholeReport]:
     """How far the work is; at last the page of a run, on `options.split` (validation, or train without one).
+
+    tensorboard: whether its pictures, numbers and words go to `RUN/tensorboard/report`, too.
 
     Raises: RequestError where the run has no weights, or its data is not what it was trained on.
     """
@@ -87,7 +92,14 @@ def whole_report(run: Run, options: EvaluateOptions) -> Iterator[Advance | Whole
             blocks.append(step)
     blocks.append(_raw(run))
     report = Report(f"Report of {run.name}", tuple(blocks), _lead(run, options))
-    yield WholeReport(files.save(report, run.path / "reports").page, report)
+    page = files.save(report, run.path / "reports").page
+    if tensorboard:
+        folder = run.path / "tensorboard" / "report"
+        if folder.exists():
+            shutil.rmtree(folder)
+        with EventLog(folder) as events:
+            events_of.write(report, events.writer, network.epoch, prefix="report")
+    yield WholeReport(page, report)
 
 
 def _lead(run: Run, options: EvaluateOptions) -> str:

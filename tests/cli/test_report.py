@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 SECTIONS = [
     "Architecture",
@@ -34,7 +35,7 @@ class Written:
 
 @pytest.fixture(scope="module")
 def written(trained) -> Written:
-    result = trained.place("report", "tiny", "--json")
+    result = trained.place("report", "tiny", "--tensorboard", "--json")
     assert result.code == 0, result.err
     document = result.json()
     path = trained.place.folder / document["page"]
@@ -88,6 +89,14 @@ def test_filters_and_patches_are_those_of_their_own_commands(trained, written: W
     found = trained.place("visualize", "patches", "tiny", "--json").json()
     rows = list(csv.DictReader((written.path.parent / "channel_classes.csv").open(encoding="utf-8")))
     assert [row["most frequent class"] for row in rows] == [one["class"] for one in found["channels"]]
+
+
+def test_tensorboard_has_the_same_pictures_and_words(trained, written: Written) -> None:
+    events = EventAccumulator(str(trained.run / "tensorboard" / "report"), size_guidance={"images": 1, "tensors": 0})
+    events.Reload()
+    images = {tag.removeprefix("report/") for tag in events.Tags()["images"]}
+    assert images == {path.stem for path in written.path.parent.glob("*.png")} - {"augmentation"}
+    assert "report/text_summary" in events.Tags()["tensors"]
 
 
 def test_every_method_has_a_verdict_on_what_it_shows(written: Written) -> None:
