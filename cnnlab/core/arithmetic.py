@@ -4,6 +4,7 @@ Source: Dumoulin & Visin 2016, arXiv:1603.07285; `torch.nn.Conv2d` documentation
 """
 
 from cnnlab.core.errors import ShapeError
+from cnnlab.core.minus import formatted
 
 Shape = tuple[int, ...]
 """The shape of one example, without the batch: (channels, height, width) or (features,)."""
@@ -17,7 +18,7 @@ def output_size(size: int, kernel: int, *, stride: int = 1, padding: int = 0, di
 def output_size_formula(size: int, kernel: int, *, stride: int = 1, padding: int = 0, dilation: int = 1) -> str:
     """The same with its numbers, such as `floor((32 + 2·1 − 1·(3−1) − 1)/2) + 1 = 16`."""
     result = output_size(size, kernel, stride=stride, padding=padding, dilation=dilation)
-    return f"floor(({size} + 2·{padding} − {dilation}·({kernel}−1) − 1)/{stride}) + 1 = {_signed(result)}"
+    return f"floor(({size} + 2·{padding} − {dilation}·({kernel}−1) − 1)/{stride}) + 1 = {formatted(result)}"
 
 
 def transposed_size(
@@ -36,12 +37,7 @@ def transposed_size_formula(
     """The same with its numbers, such as `(16 − 1)·2 − 2·1 + 1·(3−1) + 1 + 1 = 32`."""
     numbers = {"stride": stride, "padding": padding, "dilation": dilation, "output_padding": output_padding}
     result = transposed_size(size, kernel, **numbers)
-    return f"({size} − 1)·{stride} − 2·{padding} + {dilation}·({kernel}−1) + {output_padding} + 1 = {_signed(result)}"
-
-
-def _signed(number: int) -> str:
-    """With a true minus sign, as the formulas have it."""
-    return str(number).replace("-", "−")
+    return f"({size} − 1)·{stride} − 2·{padding} + {dilation}·({kernel}−1) + {output_padding} + 1 = {formatted(result)}"
 
 
 def smallest_padding(size: int, kernel: int, *, dilation: int = 1) -> int:

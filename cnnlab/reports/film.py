@@ -9,6 +9,7 @@ from torch import Tensor
 
 from cnnlab.analysis.attribution.methods import METHODS
 from cnnlab.analysis.film import FROZEN, Film
+from cnnlab.core.spread import evenly
 from cnnlab.reports.blocks import Cell, Column, Number, Numbers, Picture, Report, Table, shown
 from cnnlab.reports.drawings import Curves, Gallery, Panels, Series
 from cnnlab.reports.scenes import Scene, Scenes
@@ -125,17 +126,10 @@ def filter_images(facts: FilmFacts, place: int) -> tuple[NDArray[np.uint8], ...]
     return tuple(pixels.contiguous().numpy())
 
 
-def _places(facts: FilmFacts, most: int) -> list[int]:
-    count = len(facts.evidence)
-    if count <= most:
-        return list(range(count))
-    return [round(place * (count - 1) / (most - 1)) for place in range(most)]
-
-
 def _filters(facts: FilmFacts) -> Picture:
     count = len(facts.film.settled)
     chosen = range(count) if count <= MOST_FILTERS else [i * count // MOST_FILTERS for i in range(MOST_FILTERS)]
-    places = _places(facts, MOST_EPOCHS)
+    places = evenly(range(len(facts.evidence)), MOST_EPOCHS)
     images = {place: filter_images(facts, place) for place in places}
     return Picture(
         "filters",
@@ -167,7 +161,7 @@ def _scene(facts: FilmFacts, found: Evidence, *, title: str = "") -> Scene:
 
 
 def _evidence(facts: FilmFacts) -> Picture:
-    places = _places(facts, MOST_EPOCHS)
+    places = evenly(range(len(facts.evidence)), MOST_EPOCHS)
     scenes = tuple(
         _scene(facts, facts.evidence[place], title=f"epoch {facts.evidence[place].epoch}") for place in places
     )

@@ -9,6 +9,7 @@ from cnnlab.analysis.layer_arithmetic.alternatives import Alternative
 from cnnlab.analysis.layer_arithmetic.parameters import ParameterTensor
 from cnnlab.analysis.layer_arithmetic.stack import FLOAT32, Arithmetic, Part
 from cnnlab.analysis.layer_arithmetic.unit import Unit
+from cnnlab.core.minus import formatted
 from cnnlab.reports.blocks import Block, Column, Number, Numbers, Picture, Report, Section, Table, Text
 from cnnlab.reports.drawings import Lattice
 from cnnlab.reports.layer_parts import (
@@ -182,6 +183,6 @@ def _worked(matrix: Sequence[Sequence[float]], result: Sequence[Any]) -> list[Bl
 
 def _rows(matrix: Sequence[Sequence[float]]) -> tuple[Text, ...]:
     """Numbers one below the other."""
-    cells = [[format(value + 0.0, ".6g").replace("-", "−") for value in row] for row in matrix]
+    cells = [[formatted(value + 0.0, ".6g") for value in row] for row in matrix]
     width = max(len(cell) for row in cells for cell in row)
     return tuple(Text("  " + "  ".join(f"{cell:>{width}}" for cell in row)) for row in cells)

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
+from cnnlab.core.minus import formatted
+
 MOST = 40
 """Rows that are still read."""
 
@@ -45,5 +47,5 @@ def size_text(shape: Sequence[int], times: str = " × ") -> str:
 
 def pair_text(values: Sequence[float | int | None], form: str = "g") -> str:
     """`7`, or `7 × 5` (vertical × horizontal) where the axes differ; `–` for nothing."""
-    texts = ["–" if value is None else format(value, form).replace("-", "−") for value in values]
+    texts = ["–" if value is None else formatted(value, form) for value in values]
     return texts[0] if len(set(texts)) == 1 else " × ".join(texts)

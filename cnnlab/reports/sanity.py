@@ -9,6 +9,7 @@ from cnnlab.analysis.attribution.methods import METHODS
 from cnnlab.analysis.confidence import MeanInterval
 from cnnlab.analysis.sanity.verdict import SMALL, Outcome, SanityVerdict, SimilaritySummary
 from cnnlab.analysis.sanity.weights import WeightRandomization
+from cnnlab.core.spread import evenly
 from cnnlab.reports.blocks import Block, Cell, Column, Picture, Report, Section, Table, Text, Tone, shown
 from cnnlab.reports.drawings import Curves, Panels, Series
 from cnnlab.reports.sanity_facts import SanityFacts, ShownStage
@@ -169,9 +170,7 @@ def _maps(facts: SanityFacts) -> Picture:
     """A row for each method, from the network as it is to one that has forgotten all."""
     methods = list(dict.fromkeys(stage.method for stage in facts.stages))
     depths = sorted({stage.depth for stage in facts.stages})
-    last = len(depths) - 1
-    chosen = [depths[round(place * last / (MOST_STAGES - 1))] for place in range(MOST_STAGES)]
-    chosen = list(dict.fromkeys(chosen))
+    chosen = evenly(depths, MOST_STAGES)
     found = {(stage.method, stage.depth): stage for stage in facts.stages}
     size = (facts.image.shape[0], facts.image.shape[1])
     scenes = []

@@ -105,10 +105,10 @@ def dreams(
 def _dreamt(network: PreparedNetwork, dream: Dream, natural: float | None) -> Dreamt:
     objective, names = dream.objective, network.named.classes
     if isinstance(objective, Channel):
-        label = f"channel {objective.channel} of {objective.layer}"
+        label = str(objective)
         stem = f"{objective.layer}-{objective.channel}"
     else:
-        label = names[objective.index] if names else f"class {objective.index}"
+        label = names[objective.index] if names else str(objective)
         stem = f"class-{objective.index}"
     image = (255 * dream.image).round().clamp(0, 255).byte().permute(1, 2, 0).contiguous().numpy()
     return Dreamt(

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from cnnlab.analysis.attribution.layers import choose_layer
 from cnnlab.analysis.features import FeatureMaps, feature_maps
 from cnnlab.core.errors import RequestError, unknown
-from cnnlab.data.dataset import DataPlace
+from cnnlab.core.spread import evenly
+from cnnlab.data.dataset import DataPlace, Dataset
 from cnnlab.reports.features import FeatureFacts, LayerFigures, PictureMaps
 from cnnlab.reports.tiles import tile
 from cnnlab.workflows.advance import Advance
@@ -34,11 +35,12 @@ def watched_features(
     layer: str | None,
     channels: tuple[int, ...] | None,
     place: DataPlace,
+    own: Dataset | None = None,
 ) -> Iterator[Advance | FeatureFacts]:
     """How far the pictures are; at last the maps of `layer` (by default of the first that ends with an activation).
 
     Dead and sparse channels are counted over validation pictures where the network has data of its own, otherwise over
-    the given ones.
+    the given ones. `own` are those validation pictures, where a caller has them already.
 
     Raises: RequestError for a layer that is not there or has no maps, and a channel out of range.
     """
@@ -52,7 +54,7 @@ def watched_features(
     (shown,) = feature_maps(model, inputs[:1], [chosen])
     wanted = None if channels is None else checked_channels(channels, shown.maps.shape[1], chosen)
     layers = list(dict.fromkeys([*names, chosen]))
-    sample, samples = _sample(network, inputs, place)
+    sample, samples = _sample(network, inputs, place, own)
     figures: dict[str, LayerFigures] = {}
     size = max(1, min(64, VALUES // max(1, shown.maps[0].numel())))
     for first in range(0, len(sample), size):
@@ -66,7 +68,7 @@ def watched_features(
         found = {
             one.layer: one.maps[0].cpu().numpy() for one in feature_maps(model, inputs[number : number + 1], layers)
         }
-        walk = tuple((name, found[name], _strongest(found[name])) for name in _spread(names))
+        walk = tuple((name, found[name], _strongest(found[name])) for name in evenly(names, MOST_LAYERS))
         maps.append(PictureMaps(picture.name, tile(picture.pixels), found[chosen], walk))
         yield Advance("drawing", number + 1, len(pictures))
     yield FeatureFacts(
@@ -88,24 +90,17 @@ def _walk(model: nn.Module, network: PreparedNetwork) -> list[str]:
     return active or [candidate.name for candidate in candidates]
 
 
-def _spread(names: Sequence[str]) -> list[str]:
-    """At most `MOST_LAYERS` of them, the first and the last among them."""
-    if len(names) <= MOST_LAYERS:
-        return list(names)
-    return [names[round(place * (len(names) - 1) / (MOST_LAYERS - 1))] for place in range(MOST_LAYERS)]
-
-
 def _strongest(maps: "torch.Tensor | object") -> tuple[int, ...]:
     """The channels with the largest values, the largest first."""
     peaks = torch.as_tensor(maps).amax((1, 2))
     return tuple(peaks.sort(descending=True, stable=True).indices[:STRONGEST].tolist())
 
 
-def _sample(network: PreparedNetwork, inputs: Tensor, place: DataPlace) -> tuple[Tensor, str]:
+def _sample(network: PreparedNetwork, inputs: Tensor, place: DataPlace, own: Dataset | None) -> tuple[Tensor, str]:
     """Pictures to count over, and what they are: bytes of the network's own data at its own size, or `inputs`."""
     if network.config is not None:
         part = "validation" if network.config.data.validation else "train"
-        pictures = network.part(part, place)
+        pictures = own if own is not None else network.part(part, place)
         if pictures.shape == network.preparation.shape:
             chosen = fixed_sample(pictures, SAMPLE, network.config.seed, "features")
             return chosen.images, f"{len(chosen)} {part} pictures"

@@ -12,6 +12,7 @@ from cnnlab.analysis.film import film
 from cnnlab.analysis.filters.colour import colour_patterns
 from cnnlab.analysis.filters.layer import convolution_filters
 from cnnlab.core.errors import RequestError
+from cnnlab.core.spread import evenly
 from cnnlab.data.batches import normalise
 from cnnlab.data.dataset import DataPlace
 from cnnlab.data.statistics import ChannelStatistics
@@ -62,7 +63,7 @@ def filmed(
     method = method_for_head(choice.head.kind)[0]
     evidence: list[Evidence] = []
     filters: list[tuple[int, dict[str, torch.Tensor]]] = []
-    epochs = [0, *_thinned(list(kept))]
+    epochs = [0, *evenly(list(kept), MOST_FRAMES)]
     for done, epoch in enumerate(epochs, 1):
         if epoch:
             weights, _ = load_weights_file(kept[epoch])
@@ -95,13 +96,6 @@ def filmed(
         layer=choice.name,
         evidence=tuple(evidence),
     )
-
-
-def _thinned(epochs: list[int]) -> list[int]:
-    """At most `MOST_FRAMES`, the last among them."""
-    if len(epochs) <= MOST_FRAMES:
-        return epochs
-    return [epochs[round(place * (len(epochs) - 1) / (MOST_FRAMES - 1))] for place in range(MOST_FRAMES)]
 
 
 def animations(facts: FilmFacts, folder: Path) -> list[Path]:

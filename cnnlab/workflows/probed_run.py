@@ -80,8 +80,12 @@ def probed_split(text: str | None) -> ProbedSplit | None:
     return text  # type: ignore[return-value]
 
 
-def probed_run(run: Run, options: ProbeOptions, purpose: str) -> ProbedRun:
+def probed_run(
+    run: Run, options: ProbeOptions, purpose: str, *, loaded: tuple[TrainedNetwork, Dataset] | None = None
+) -> ProbedRun:
     """Load the network and the same pictures for the same seed and purpose.
+
+    loaded: the network, and all pictures of `options.split`, where a caller has them already.
 
     Raises: RequestError where the run has no weights or no such part, its data has changed, or `by` does not fit;
     WorkError where the network's answers are NaN or infinite.
@@ -90,8 +94,11 @@ def probed_run(run: Run, options: ProbeOptions, purpose: str) -> ProbedRun:
     split = options.split or ("validation" if kept else "train")
     if split == "validation" and not kept:
         raise RequestError(f"the run {run.name} kept no validation part (data.validation is 0); use --split train")
-    network = trained_network(run, options.device, which=options.weights, allow_plugins=options.allow_plugins)
-    part = evaluation_pictures(run, network.config, split, options.place)
+    if loaded is not None:
+        network, part = loaded
+    else:
+        network = trained_network(run, options.device, which=options.weights, allow_plugins=options.allow_plugins)
+        part = evaluation_pictures(run, network.config, split, options.place)
     names = group_names(part, options.by) if options.by else ()
     # the numbers go along under `paths`, which stay beside their pictures
     carried = replace(part, paths=tuple(map(str, range(len(part)))))

@@ -16,6 +16,7 @@ from cnnlab.workflows.evaluate import EvaluateOptions
 from cnnlab.workflows.explained_pictures import ExplainedPicture
 from cnnlab.workflows.features import watched_features
 from cnnlab.workflows.filters import measured_filters
+from cnnlab.workflows.network import TrainedNetwork
 from cnnlab.workflows.patches import found_patches
 from cnnlab.workflows.placement import WHOLE
 from cnnlab.workflows.preparation import PreparedNetwork
@@ -43,13 +44,15 @@ def inside_sections(
     )
     yield from _section("Filters", filters, filters_report)
     shown = _shown(pictures, options.split, picture)
-    maps = watched_features(network, [shown], layer=None, channels=None, place=options.place)
+    maps = watched_features(network, [shown], layer=None, channels=None, place=options.place, own=pictures)
     yield from _section("Feature maps", maps, features_report)
     patches = found_patches(network, pictures, split=options.split, layer=None, channels=None, top=PATCHES)
     yield from _section("What channels answer to", patches, patches_report)
 
 
-def forgetting_section(run: Run, options: EvaluateOptions) -> Iterator[Advance | Section]:
+def forgetting_section(
+    run: Run, network: TrainedNetwork, pictures: Dataset, options: EvaluateOptions
+) -> Iterator[Advance | Section]:
     """How far the work is, and the section on whether maps depend on what was learned."""
     assert options.split != "test"
     probe = ProbeOptions(
@@ -61,7 +64,7 @@ def forgetting_section(run: Run, options: EvaluateOptions) -> Iterator[Advance |
         place=options.place,
         allow_plugins=options.allow_plugins,
     )
-    steps = sanity_facts(run, SanityOptions(probe, depths=DEPTHS))
+    steps = sanity_facts(run, SanityOptions(probe, depths=DEPTHS), loaded=(network, pictures))
     yield from _section("Do the maps show what was learned?", steps, sanity_report)
 
 

@@ -16,6 +16,7 @@ from cnnlab.analysis.sanity.labels import compare_label_training
 from cnnlab.analysis.sanity.weights import Explain, LayerRandomized, Mode, WeightRandomization, randomize_weights
 from cnnlab.core.errors import RequestError
 from cnnlab.core.files import write_whole
+from cnnlab.data.dataset import Dataset
 from cnnlab.render import files, json
 from cnnlab.reports.blocks import Report
 from cnnlab.reports.sanity import sanity_report
@@ -24,6 +25,7 @@ from cnnlab.reports.tiles import tile
 from cnnlab.runs.folder import Run
 from cnnlab.workflows.advance import Advance
 from cnnlab.workflows.label_training import RandomLabelNetwork, train_on_random_labels
+from cnnlab.workflows.network import TrainedNetwork
 from cnnlab.workflows.probed_run import ProbedRun, ProbeOptions, probed_run
 
 BESIDE = ("gradient", "gradient_x_input", "guided_backprop")
@@ -79,14 +81,16 @@ def _written(run: Run, facts: SanityFacts) -> SanityCheck:
     return made
 
 
-def sanity_facts(run: Run, options: SanityOptions) -> Iterator[Advance | SanityFacts]:
-    """How far the work is, and at last the facts; nothing is written.
+def sanity_facts(
+    run: Run, options: SanityOptions, *, loaded: tuple[TrainedNetwork, Dataset] | None = None
+) -> Iterator[Advance | SanityFacts]:
+    """How far the work is, and at last the facts; nothing is written. `loaded` as for `probed_run`.
 
     Raises: RequestError for what cannot be asked; WorkError for maps or answers that are NaN or infinite.
     """
     if options.methods:
         methods_of(options.methods)
-    probed = probed_run(run, options.probe, "sanity")
+    probed = probed_run(run, options.probe, "sanity", loaded=loaded)
     methods, at, notes = _methods(probed, options)
     explains = {name: _explain(name, at, options.probe) for name in methods}
     outcomes: dict[Mode, WeightRandomization] = {}

@@ -85,7 +85,7 @@ def whole_report(run: Run, options: EvaluateOptions, *, tensorboard: bool = Fals
         else:
             blocks.append(step)
     blocks.append(_explanations(network, pictures, predictions, chosen, run, options))
-    for step in forgetting_section(run, options):
+    for step in forgetting_section(run, network, pictures, options):
         if isinstance(step, Advance):
             yield step
         else:

@@ -97,6 +97,14 @@ VISUALIZE = (
         ),
     ),
     seen(
+        "a dream whose steps are no number",
+        "dream tiny --class star --lr nan",
+        (
+            "error: 256 steps in 1 octaves with learning rate nan: expected at least one step for each octave, one "
+            "octave or more, and a finite learning rate above 0"
+        ),
+    ),
+    seen(
         "a dream of a layer that is not there",
         "dream tiny --layer conv_bn_act --channel 1",
         (

@@ -95,10 +95,10 @@ def maximise(
     """
     channels, height, width = shape
     octaves = default_octaves(height, width) if octaves is None else octaves
-    if steps < 1 or not 1 <= octaves <= steps or learning_rate <= 0:
+    if steps < 1 or not 1 <= octaves <= steps or not 0 < learning_rate < math.inf:
         raise RequestError(
             f"{steps} steps in {octaves} octaves with learning rate {learning_rate}: expected at least one step for "
-            "each octave, one octave or more, and a learning rate above 0"
+            "each octave, one octave or more, and a finite learning rate above 0"
         )
     if not len(mean) == len(std) == channels:
         raise RequestError(f"mean and std of {len(mean)} and {len(std)} channels for a picture of {channels}")

@@ -15,12 +15,18 @@ class Channel:
     layer: str
     channel: int
 
+    def __str__(self) -> str:
+        return f"channel {self.channel} of {self.layer}"
+
 
 @dataclass(frozen=True)
 class ClassScore:
     """The logit of one class. Not its probability, which also rises where the other classes fall."""
 
     index: int
+
+    def __str__(self) -> str:
+        return f"class {self.index}"
 
 
 Objective = Channel | ClassScore

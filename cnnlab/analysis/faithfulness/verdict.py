@@ -9,6 +9,7 @@ from torch import Tensor
 
 from cnnlab.analysis.confidence import MeanInterval
 from cnnlab.analysis.faithfulness.bootstrap import bootstrap_mean, paired_difference
+from cnnlab.core.minus import formatted
 from cnnlab.core.seeds import derive_seed
 
 Outcome = Literal[
@@ -113,5 +114,4 @@ def _spread(difference: MeanInterval) -> str:
 
 
 def _signed(value: float) -> str:
-    """With the minus sign that has the width of the plus."""
-    return f"{value:+.3f}".replace("-", "−")
+    return formatted(value, "+.3f")

@@ -7,6 +7,7 @@ from cnnlab.analysis.confidence import MeanInterval
 from cnnlab.analysis.faithfulness.bootstrap import bootstrap_mean
 from cnnlab.analysis.faithfulness.verdict import FEWEST
 from cnnlab.analysis.sanity.similarity import MapSimilarity
+from cnnlab.core.minus import formatted
 from cnnlab.core.seeds import derive_seed
 
 Outcome = Literal["passes", "passes in sign only", "fails", "undecided", "no maps"]
@@ -108,4 +109,6 @@ def _within(mean: MeanInterval) -> bool:
 
 
 def _shown(mean: MeanInterval) -> str:
-    return f"{mean.mean:.2f}" + (f" [{mean.interval.low:.2f}, {mean.interval.high:.2f}]" if mean.interval else "")
+    between = mean.interval
+    spread = f" [{formatted(between.low, '.2f')}, {formatted(between.high, '.2f')}]" if between else ""
+    return formatted(mean.mean, ".2f") + spread

@@ -4,8 +4,16 @@ from typing import Annotated
 
 import typer
 
-from cnnlab.cli.options import RUNS, DeviceOption, JsonOption, ModelArgument, PluginsOption, RunsOption, data_place
-from cnnlab.cli.visualize.output import LayerOption, OutOption, SizeOption, WeightsOption, folder_of, write_and_show
+from cnnlab.cli.options import RUNS, DeviceOption, JsonOption, ModelArgument, PluginsOption, RunsOption
+from cnnlab.cli.visualize.output import (
+    LayerOption,
+    OutOption,
+    SizeOption,
+    WeightsOption,
+    folder_of,
+    opened,
+    write_and_show,
+)
 
 
 def dream(
@@ -36,21 +44,10 @@ def dream(
     """
     from cnnlab.cli.bars import followed
     from cnnlab.reports.dream import dream_json, dream_report
-    from cnnlab.training.device import choose_device
     from cnnlab.workflows.dream import dreams, objectives
     from cnnlab.workflows.picture_file import save_picture
-    from cnnlab.workflows.preparation import prepared_network
 
-    place = data_place()
-    network = prepared_network(
-        model,
-        runs,
-        size=size,
-        weights=weights,
-        device=choose_device(device),
-        place=place,
-        allow_plugins=allow_plugins,
-    )
+    network, place = opened(model, runs, weights=weights, device=device, allow_plugins=allow_plugins, size=size)
     wanted = objectives(network, layer=layer, channels=channel, classes=classes or ())
     facts = followed(dreams(network, wanted, steps=steps, learning_rate=rate, seed=seed, place=place))
     folder = folder_of(network.named, "dream", out, runs)

@@ -5,12 +5,13 @@ from typing import Annotated
 import typer
 
 from cnnlab.cli.choices import Split
-from cnnlab.cli.options import RUNS, DeviceOption, JsonOption, PluginsOption, RunArgument, RunsOption, data_place
+from cnnlab.cli.options import RUNS, DeviceOption, JsonOption, PluginsOption, RunArgument, RunsOption
 from cnnlab.cli.visualize.output import (
     OutOption,
     SplitOption,
     WeightsOption,
     folder_of,
+    opened,
     own_pictures,
     refuse_test,
     write_and_show,
@@ -44,21 +45,10 @@ def embedding(
     """
     from cnnlab.cli.bars import followed
     from cnnlab.reports.embedding import embedding_json, embedding_report
-    from cnnlab.training.device import choose_device
     from cnnlab.workflows.embedding import embedded, write_projector
-    from cnnlab.workflows.preparation import prepared_network
 
     refuse_test(split)
-    place = data_place()
-    network = prepared_network(
-        run,
-        runs,
-        size=None,
-        weights=weights,
-        device=choose_device(device),
-        place=place,
-        allow_plugins=allow_plugins,
-    )
+    network, place = opened(run, runs, weights=weights, device=device, allow_plugins=allow_plugins)
     facts = followed(
         embedded(
             network,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cnnlab.cli.options import RUNS, DeviceOption, JsonOption, ModelArgument, PluginsOption, RunsOption, data_place
+from cnnlab.cli.options import RUNS, DeviceOption, JsonOption, ModelArgument, PluginsOption, RunsOption
 from cnnlab.cli.visualize.output import (
     ChannelsOption,
     LayerOption,
@@ -14,6 +14,7 @@ from cnnlab.cli.visualize.output import (
     WeightsOption,
     folder_of,
     name_unreadable,
+    opened,
     write_and_show,
 )
 
@@ -39,24 +40,13 @@ def features(
     """
     from cnnlab.cli.bars import followed
     from cnnlab.reports.features import features_json, features_report
-    from cnnlab.training.device import choose_device
     from cnnlab.workflows.channels import channels_of
     from cnnlab.workflows.explained_pictures import pictures_of_files
     from cnnlab.workflows.features import watched_features
     from cnnlab.workflows.predict import find_pictures
-    from cnnlab.workflows.preparation import prepared_network
 
     wanted = None if channels is None else channels_of(channels)
-    place = data_place()
-    network = prepared_network(
-        model,
-        runs,
-        size=size,
-        weights=weights,
-        device=choose_device(device),
-        place=place,
-        allow_plugins=allow_plugins,
-    )
+    network, place = opened(model, runs, weights=weights, device=device, allow_plugins=allow_plugins, size=size)
     sources = find_pictures(images, sys.stdin.buffer)
     found, unreadable = pictures_of_files(sources, network.preparation, network.named.classes)
     if not found:

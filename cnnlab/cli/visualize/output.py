@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cnnlab.cli.choices import Split
-from cnnlab.cli.options import err_console, out_console, print_json
+from cnnlab.cli.options import data_place, err_console, out_console, print_json
 from cnnlab.core.errors import RequestError
 
 if TYPE_CHECKING:
@@ -41,6 +41,24 @@ def folder_of(named: "NamedModel", what: str, out: Path | None, runs: Path) -> P
         return named.run.path / "reports" / f"visualize-{what}"
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", named.name).strip("-.")
     return runs / "visualize" / f"{what}-{name}"
+
+
+def opened(
+    text: str, runs: Path, *, weights: str | None, device: str, allow_plugins: bool, size: str | None = None
+) -> "tuple[PreparedNetwork, DataPlace]":
+    """The network that a command's options name, ready for pictures, and where data sets lie.
+
+    Raises: RequestError as `prepared_network`, and for a device that is not there.
+    """
+    from cnnlab.training.device import choose_device
+    from cnnlab.workflows.preparation import prepared_network
+
+    place = data_place()
+    chosen = choose_device(device)
+    network = prepared_network(
+        text, runs, size=size, weights=weights, device=chosen, place=place, allow_plugins=allow_plugins
+    )
+    return network, place
 
 
 def refuse_test(split: Split) -> None:

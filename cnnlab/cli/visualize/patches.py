@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from cnnlab.cli.choices import Split
-from cnnlab.cli.options import RUNS, DeviceOption, JsonOption, PluginsOption, RunArgument, RunsOption, data_place
+from cnnlab.cli.options import RUNS, DeviceOption, JsonOption, PluginsOption, RunArgument, RunsOption
 from cnnlab.cli.visualize.output import (
     ChannelsOption,
     LayerOption,
@@ -13,6 +13,7 @@ from cnnlab.cli.visualize.output import (
     SplitOption,
     WeightsOption,
     folder_of,
+    opened,
     own_pictures,
     refuse_test,
     write_and_show,
@@ -40,23 +41,12 @@ def patches(
     """
     from cnnlab.cli.bars import followed
     from cnnlab.reports.patches import patches_json, patches_report
-    from cnnlab.training.device import choose_device
     from cnnlab.workflows.channels import channels_of
     from cnnlab.workflows.patches import found_patches
-    from cnnlab.workflows.preparation import prepared_network
 
     refuse_test(split)
     wanted = None if channels is None else channels_of(channels)
-    place = data_place()
-    network = prepared_network(
-        run,
-        runs,
-        size=None,
-        weights=weights,
-        device=choose_device(device),
-        place=place,
-        allow_plugins=allow_plugins,
-    )
+    network, place = opened(run, runs, weights=weights, device=device, allow_plugins=allow_plugins)
     pictures = own_pictures(network, split, place)
     facts = followed(found_patches(network, pictures, split=split.value, layer=layer, channels=wanted, top=top))
     folder = folder_of(network.named, "patches", out, runs)

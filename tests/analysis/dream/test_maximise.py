@@ -150,7 +150,7 @@ def test_what_cannot_be_dreamt_of() -> None:
         dream(network, ClassScore(4))
     with pytest.raises(RequestError, match="no row of class scores"):
         dream(network[:3], ClassScore(0))
-    for options in ({"steps": 0}, {"octaves": 31}, {"octaves": 0}, {"learning_rate": 0.0}):
+    for options in ({"steps": 0}, {"octaves": 31}, {"octaves": 0}, {"learning_rate": 0.0}, {"learning_rate": math.nan}):
         with pytest.raises(RequestError, match="expected at least one step"):
             dream(network, ClassScore(0), **options)
     with pytest.raises(RequestError, match="of 3 and 1 channels"):
@@ -158,7 +158,7 @@ def test_what_cannot_be_dreamt_of() -> None:
     with torch.no_grad():
         network.conv1.weight[0] = network.norm1.weight[0] = 0
         network.norm1.bias[0] = -1
-    with pytest.raises(WorkError, match="nothing moves Channel"):
+    with pytest.raises(WorkError, match="nothing moves channel 0 of relu1"):
         dream(network, Channel("relu1", 0))
     with torch.no_grad():
         network.conv1.weight[1] = math.nan
