@@ -1,4 +1,4 @@
-"""Attributions against captum; settings in each test."""
+"""Attributions against captum; settings in each test. Both sides run in float64, ours ends in float32."""
 
 import pytest
 import torch
@@ -27,7 +27,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:Setting backward hooks", "ignore
 def close(mine: Tensor | None, theirs: Tensor, tolerance: float = 1e-5) -> None:
     """Within `tolerance` of the largest value."""
     assert mine is not None
-    torch.testing.assert_close(mine, theirs.detach(), rtol=0, atol=tolerance * float(theirs.detach().abs().max()))
+    theirs = theirs.detach().double()  # captum sums up windows in float32
+    torch.testing.assert_close(mine.double(), theirs, rtol=0, atol=tolerance * float(theirs.abs().max()))
 
 
 def values(model: nn.Module, images: Tensor, classes: Tensor, method: str, **options) -> Tensor | None:  # type: ignore[no-untyped-def]
@@ -66,15 +67,15 @@ def test_gradient_and_gradient_times_input(name: str) -> None:
 def test_guided_backpropagation_and_deconvnet(name: str, inplace: bool) -> None:
     make, _, _ = SUBJECTS[name]
     _, _, images, classes = subject(name)
-    model = make().eval()
+    model = make().eval().double()
     for module in model.modules():
         if isinstance(module, nn.ReLU):
             module.inplace = inplace
     close(
         values(model, images, classes, "guided_backprop"),
-        GuidedBackprop(make().eval()).attribute(images, target=classes),
+        GuidedBackprop(make().eval().double()).attribute(images, target=classes),
     )
-    close(values(model, images, classes, "deconvnet"), Deconvolution(make().eval()).attribute(images, target=classes))
+    close(values(model, images, classes, "deconvnet"), Deconvolution(make().eval().double()).attribute(images, target=classes))
 
 
 @ALL
@@ -99,7 +100,7 @@ def test_integrated_gradients(name: str, ours: str, their: str) -> None:
 
 def test_integrated_gradients_from_a_baseline_and_its_delta() -> None:
     model, _, images, classes = subject("gap")
-    baseline = torch.full((3, 1, 1), -1.5)
+    baseline = torch.full((3, 1, 1), -1.5, dtype=torch.float64)
     theirs, delta = IntegratedGradients(model).attribute(
         images,
         baselines=baseline.expand_as(images),
