@@ -25,7 +25,23 @@ from cnnlab.training.device import Precision
 from cnnlab.training.parameter_groups import GroupRule
 from cnnlab.training.registry import ClippingChoice, LossChoice, OptimizerChoice, ScheduleChoice
 
-ValidationShare = Annotated[float, Field(ge=0, le=0.9)]
+
+def _a_share(value: Any) -> Any:
+    """`value`, unless it is a word: then somebody means a folder.
+
+    Raises: ValueError, which says where a folder is named.
+    """
+    try:
+        float(value if isinstance(value, str) else 0)
+    except ValueError:
+        raise ValueError(
+            f"'{value[:40]}' is no share of the training part, such as 0.1; the folder of a validation part is an "
+            "option of the data set: dataset: {folder: {path: …, validation: val}}"
+        ) from None
+    return value
+
+
+ValidationShare = Annotated[float, Field(ge=0, le=0.9), BeforeValidator(_a_share)]
 Count = Annotated[int, Field(gt=0, le=1_000_000)]
 EmaDecay = Annotated[float, Field(gt=0, lt=1)]
 Words = Annotated[list[str], Field(min_length=1)]

@@ -9,6 +9,7 @@ from cnnlab.cli.options import (
     JsonOption,
     OverridesArgument,
     PluginsOption,
+    data_place,
     out_console,
     print_json,
 )
@@ -27,7 +28,9 @@ def check_config(
     allow_plugins: PluginsOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Check a config and the network that it describes; no picture is loaded. Every mistake is told with its place.
+    """Check a config, the network that it describes and the folders of pictures. Every mistake is told with its place.
+
+    With --classes the pictures need not be there.
 
     Example: [bold]cnnlab config check configs/cifar.yaml optimizer.lr=0.05[/]
     """
@@ -38,7 +41,7 @@ def check_config(
     size = shape_of(shape) if shape else None
     try:
         settings = read_config(config, overrides or [], allow_plugins=allow_plugins)
-        checked = check(settings, size, classes)
+        checked = check(settings, size, classes, place=data_place())
     except (ConfigError, RequestError) as error:
         if not as_json:
             raise
@@ -48,9 +51,13 @@ def check_config(
         raise typer.Exit(error.exit_code) from None
     if as_json:
         facts = {"layers": checked.layers, "parameters": checked.parameters}
-        print_json({"fine": True, **facts, "shape": checked.shape, "classes": checked.classes})
+        pictures = {"shape": checked.shape, "classes": checked.classes, "parts": checked.origins}
+        print_json({"fine": True, **facts, **pictures, "remarks": checked.remarks})
     else:
-        out_console().print(f"{config}: {checked.sentence}", markup=False, soft_wrap=True)
+        console = out_console()
+        console.print(f"{config}: {checked.sentence}", markup=False, soft_wrap=True)
+        for label, sentence in (*checked.origins.items(), *(("note", remark) for remark in checked.remarks)):
+            console.print(f"{label}: {sentence}", markup=False, soft_wrap=True)
 
 
 @app.command("show")

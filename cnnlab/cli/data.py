@@ -38,6 +38,7 @@ def stats(
 
     facts = data_statistics(data_config(source, overrides or [], allow_plugins=allow_plugins), data_place())
     if as_json:
+        sources = facts.sources
         print_json(
             {
                 "name": facts.name,
@@ -49,6 +50,14 @@ def stats(
                 "validation": facts.validation,
                 "classes": facts.classes,
                 "skipped": facts.skipped,
+                "parts": facts.origins,
+                "remarks": facts.remarks,
+                "files": sources
+                and {
+                    "looked_at": sources.looked_at,
+                    "sizes": [[width, height, count] for (width, height), count in sources.sizes.items()],
+                    "modes": sources.modes,
+                },
             }
         )
         return

@@ -83,6 +83,10 @@ class TrainingProgress:
         )
         resumed = f", resumed after epoch {event.resumed_from}" if event.resumed_from else ""
         self.console.print(f"in {escape(str(event.path))}{resumed}", soft_wrap=True)
+        for part, place in event.origins.items():
+            self.console.print(f"{part}: {place}", markup=False, soft_wrap=True)
+        for sentence in event.remarks:
+            self.console.print(f"[yellow]note:[/] {escape(sentence)}", soft_wrap=True)
         for sentence in event.skipped:
             self.console.print(f"[yellow]skipped:[/] {escape(sentence)}", soft_wrap=True)
         self.console.print(HEADER, style="bold", soft_wrap=True)

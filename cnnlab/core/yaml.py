@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 
 from cnnlab.core.errors import ConfigError, Problem, RequestError
+from cnnlab.core.files import open_file
 from cnnlab.core.located import Items, Mark, Table, Text, Value
 
 MAX_DEPTH = 48
@@ -24,7 +25,7 @@ def load(path: Path) -> Table:
     Raises: RequestError when the file cannot be read; ConfigError when it is not YAML, with every place.
     """
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             content = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise RequestError(f"{path}: no such file") from None

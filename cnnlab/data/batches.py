@@ -63,6 +63,23 @@ class TrainingBatches:
         """Batches per epoch."""
         return len(batch_bounds(len(self.images), self.batch_size, drop_last=self.drop_last))
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """A sentence where the last batch of an epoch is another than a person would expect of `batch_size`."""
+        count, size = len(self.images), self.batch_size
+        begin, end = batch_bounds(count, size, drop_last=self.drop_last)[-1]
+        if end - begin > size:
+            return (
+                f"the last batch of an epoch has {end - begin:,} pictures: {count:,} in batches of {size:,} leave a "
+                "single one, which joins the batch before, as batch normalisation needs two",
+            )
+        if end < count:
+            left = count - end
+            return (f"drop_last leaves {left:,} picture{'s' * (left > 1)} of {count:,} out of each epoch, by chance",)
+        if count < size:
+            return (f"batch_size is {size:,}, and an epoch is one batch of all {count:,} pictures",)
+        return ()
+
     def order(self, epoch: int) -> Int64[Tensor, "n"]:
         """The order in which the pictures come in this epoch: the same on every device."""
         generator = torch.Generator().manual_seed(derive_seed(self.seed, "order", epoch))

@@ -1,7 +1,7 @@
 """A data set in memory: pictures as bytes, labels as numbers."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -58,14 +58,20 @@ class Dataset:
     paths: tuple[str, ...] | None = None
     masks: Bool[Tensor, "n h w"] | None = None
     """True where the object is."""
+    held_out: Bool[Tensor, "n"] | None = None
+    """Of a training part: True where whoever made it has kept the picture for validation."""
     skipped: tuple[str, ...] = ()
     """A sentence for each picture that could not be read."""
+    places: Mapping[str, str] = field(default_factory=dict)
+    """The folder or file of each part, where it is the user's own; no `validation` where that is cut from `train`."""
+    remarks: tuple[str, ...] = ()
+    """A sentence for each thing about the parts and their classes that a person should know."""
 
     def __post_init__(self) -> None:
         count = len(self.images)
         if count == 0:
             raise RequestError(f"the data set {self.name} ({self.part}) has no pictures")
-        for what in ("labels", "groups", "paths", "masks"):
+        for what in ("labels", "groups", "paths", "masks", "held_out"):
             values = getattr(self, what)
             if values is not None and len(values) != count:
                 raise RequestError(f"the data set {self.name} has {count} pictures and {len(values)} {what}")
@@ -93,6 +99,7 @@ class Dataset:
             groups=None if self.groups is None else tuple(self.groups[i] for i in chosen),
             paths=None if self.paths is None else tuple(self.paths[i] for i in chosen),
             masks=None if self.masks is None else self.masks[indices],
+            held_out=None if self.held_out is None else self.held_out[indices],
         )
 
     def counts(self) -> Int64[Tensor, "classes"]:

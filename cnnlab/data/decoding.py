@@ -8,6 +8,9 @@ import re
 import struct
 import warnings
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -21,6 +24,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from cnnlab.core.errors import RequestError
+from cnnlab.core.files import read_file
 
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "AVIF", "PPM", "JPEG2000", "TGA", "ICO")
 SUFFIXES = (
@@ -28,6 +32,9 @@ SUFFIXES = (
     *(".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".mpo", ".tga", ".ico"),
 )
 """How the names of pictures end, in lower case."""
+
+MAX_BYTES = 1_000_000_000
+"""Larger files are refused: those of `MAX_PIXELS` of 16 bits in four channels have 640 million."""
 
 MAX_PIXELS = 80_000_000
 """Larger pictures are refused: a file of some kilobytes can claim to have thousands of millions of pixels."""
@@ -66,13 +73,40 @@ def read_picture(
     Of an animation the first frame; transparent parts on white; 16 bits rounded to 8. `name` is what errors call it.
     Raises: RequestError when it cannot be read, with the reason.
     """
+    with _opened(source, name) as image:
+        image.load()
+        return _bytes(ImageOps.exif_transpose(image), channels)
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the beginning of a picture's file says."""
+
+    width: int
+    """Pixels, as it is stored: a camera's picture may be turned by its EXIF orientation."""
+    height: int
+    mode: str
+    """pillow's word for the kind of its pixels, such as RGB, L (grey), P (palette) or CMYK."""
+
+
+def picture_header(path: Path) -> Header:
+    """The size and mode of a picture; its pixels are not decoded.
+
+    Raises: RequestError where `read_picture` would before it decodes.
+    """
+    with _opened(path, None) as image:
+        return Header(image.width, image.height, image.mode)
+
+
+@contextmanager
+def _opened(source: Path | bytes, name: str | None) -> Iterator[Image.Image]:
+    """pillow's image of a file; what pillow raises meanwhile becomes a RequestError that names it."""
     name = name or (str(source) if isinstance(source, Path) else "the picture")
     content = _content(source, name)
     try:
         with Image.open(BytesIO(content), formats=_available_formats()) as image:
             _check(image, name)
-            image.load()
-            return _bytes(ImageOps.exif_transpose(image), channels)
+            yield image
     except Image.DecompressionBombError as error:
         pixels = re.search(r"\d+", str(error))
         raise _too_large(name, int(pixels[0]) if pixels else 2 * MAX_PIXELS) from None
@@ -116,7 +150,7 @@ def _available_formats() -> tuple[str, ...]:
 def _content(source: Path | bytes, name: str) -> bytes:
     if isinstance(source, Path):
         try:
-            source = source.read_bytes()
+            source = read_file(source, at_most=MAX_BYTES)
         except FileNotFoundError:
             raise RequestError(f"{name}: no such file") from None
         except IsADirectoryError:

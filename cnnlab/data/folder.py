@@ -3,6 +3,8 @@
 import os
 import re
 import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Literal
@@ -18,14 +20,11 @@ from cnnlab.data import cache as decoded_cache
 from cnnlab.data.cache import Decoded, digest
 from cnnlab.data.dataset import DataPlace, Dataset, Part
 from cnnlab.data.decoding import Fit, fit_picture, read_picture
-from cnnlab.data.listing import SHOWN, Listing, group_by_pattern, list_pictures
+from cnnlab.data.listing import SHOWN, Listing, compare, group_by_pattern, list_pictures
 from cnnlab.data.memory import check_memory
 from cnnlab.data.parallel import in_parallel
+from cnnlab.data.parts import Parts, find_parts
 from cnnlab.data.registry import DATASETS
-
-TRAINING_FOLDERS = ("train", "training")
-TEST_FOLDERS = ("test", "testing", "val", "valid", "validation")
-"""Nested parts by their names; the first that exists is the test part."""
 
 
 def _one_capture(pattern: str) -> str:
@@ -49,6 +48,8 @@ def folder(
     part: Part,
     *,
     path: Location,
+    train: Location | None = None,
+    validation: Location | None = None,
     test: Location | None = None,
     size: Side = 64,
     fit: Fit = "crop",
@@ -59,76 +60,123 @@ def folder(
 ) -> Dataset:
     """Your own pictures: a folder with one folder per class, or a CSV with the columns path, label and perhaps group.
 
-    `path` may hold `train/` and `test/` (or `val/`, where there is no `test/`), each with class folders; otherwise
-    `test` names the folder or CSV of the test part. Pictures of any kind become squares of `size` pixels: `fit: crop`
-    cuts the middle out, `pad` adds black bars, `stretch` distorts. `groups` is a regular expression with one capture,
-    such as `(patient\\d+)`, on each path below `path`: what must stay on one side of a split. A picture that cannot be
-    read is left out and reported, or ends the program (`on_error: fatal`). Decoded pictures are kept in a cache.
+    `path` may hold `train/`, `val/` and `test/` (or names like them), each with class folders: `val/` is then the
+    validation part, in place of a share of the training part, and the test part where there is no other. The options
+    `train`, `validation` and `test` name the folder or CSV of a part, below `path` or anywhere. Pictures of any kind
+    become squares of `size` pixels: `fit: crop` cuts the middle out, `pad` adds black bars, `stretch` distorts.
+    `groups` is a regular expression with one capture, such as `(patient\\d+)`, on each path below `path`: what must
+    stay on one side of a split. A picture that cannot be read is left out and reported, or ends the program
+    (`on_error: fatal`). Decoded pictures are kept in a cache.
     """
-    root = place.base / Path(path).expanduser()
-    train_path, test_path = _parts(root, place.base / Path(test).expanduser() if test else None)
-    training = list_pictures(train_path)
-    classes = training.classes
-    if len(classes) < 2:
-        raise RequestError(f"{train_path}: has one class only ({classes[0]}); a classifier needs at least two")
-    listing = training if part == "train" else _test_listing(root, test_path, classes)
-    found_groups = listing.groups
-    if groups is not None:
-        if found_groups is not None:
-            raise RequestError(f"{train_path}: has a column 'group', so the option 'groups' cannot be given as well")
-        found_groups = group_by_pattern(listing, re.compile(groups))
-
+    contents = list_contents(place, path=path, train=train, validation=validation, test=test, groups=groups)
+    opened = contents.opened(part)
+    listing = Listing.joined(opened.values())
     options = (size, fit, channels)
-    name = digest(part, str((train_path if part == "train" else test_path or root).resolve()), options)
+    name = digest(part, [str(contents.parts.named[name].resolve()) for name in opened], options)
     key = digest(options, _fingerprint(listing))
     folders = (place.root / "decoded", platformdirs.user_cache_path("cnnlab") / "decoded") if cache else ()
     decoded = decoded_cache.load(name, key, folders)
     if decoded is None:
         decoded = _decode(listing, place, size, fit, channels)
         decoded_cache.store(decoded, name, key, folders)
-    _check_skipped(decoded, listing, on_error, root)
-
     kept = decoded.kept.tolist()
-    numbers = {label: number for number, label in enumerate(classes)}
+    origins = [name for name, one in opened.items() for _ in one.paths]
+    _check_skipped(decoded, listing, origins, on_error, contents.parts.root)
+
+    numbers = {label: number for number, label in enumerate(contents.classes)}
     return Dataset(
         "folder",
         part,
         decoded.images,
         torch.tensor([numbers[listing.labels[i]] for i in kept], dtype=torch.int64),
-        classes,
-        groups=tuple(found_groups[i] for i in kept) if found_groups is not None else None,
+        contents.classes,
+        groups=tuple(listing.groups[i] for i in kept) if listing.groups is not None else None,
         paths=tuple(str(listing.paths[i]) for i in kept),
+        held_out=torch.tensor([origins[i] == "validation" for i in kept]) if "validation" in opened else None,
         skipped=decoded.skipped + listing.left_out,
+        places={part: str(path) for part, path in contents.parts.named.items()},
+        remarks=contents.remarks,
     )
 
 
-def _parts(root: Path, test: Path | None) -> tuple[Path, Path | None]:
-    """Where the training part and the test part are.
+@dataclass(frozen=True)
+class Contents:
+    """What the parts hold; no picture has been opened."""
 
-    Folders are taken for parts only when every one is called like a part: `train` may as well be a class of vehicles.
+    parts: Parts
+    listings: Mapping[str, Listing]
+    """Of each part that has a place of its own and could be listed."""
+    classes: tuple[str, ...]
+    remarks: tuple[str, ...]
+    refused: RequestError | None
+    """Why the test part cannot be used, if it cannot: nothing that a training needs."""
+
+    def opened(self, part: Part) -> dict[str, Listing]:
+        """The listings of a part; with the training part comes the validation part.
+
+        Raises: RequestError where there is no test part that could be used.
+        """
+        if part == "train":
+            return {name: listing for name, listing in self.listings.items() if name != "test"}
+        if self.refused is not None:
+            raise self.refused
+        return {"test": self.listings["test"]}
+
+
+def list_contents(
+    place: DataPlace,
+    *,
+    path: str,
+    train: str | None = None,
+    validation: str | None = None,
+    test: str | None = None,
+    groups: str | None = None,
+    **others: object,
+) -> Contents:
+    """Find the parts and list their pictures, by the options of `folder`; what belongs to decoding is not looked at.
+
+    Raises: RequestError for a training or validation part that cannot be used.
     """
-    if not root.is_dir():
-        return root, test
-    inside = {
-        child.name.lower(): child for child in root.iterdir() if child.is_dir() and not child.name.startswith(".")
-    }
-    training = [inside[name] for name in TRAINING_FOLDERS if name in inside]
-    if not training or not set(inside) <= {*TRAINING_FOLDERS, *TEST_FOLDERS}:
-        return root, test
-    nested = [inside[name] for name in TEST_FOLDERS if name in inside]
-    return training[0], test or (nested[0] if nested else None)
+    root = place.base / Path(path).expanduser()
+    parts = find_parts(root, place.base, {"train": train, "validation": validation, "test": test})
+    training = _listing(parts, "train", groups)
+    classes = training.classes
+    if len(classes) < 2:
+        raise RequestError(f"{parts.train}: has one class only ({classes[0]}); a classifier needs at least two")
+    listings, remarks = {"train": training}, list(parts.remarks)
+    refused: RequestError | None = None
+    for part in ("validation", "test"):
+        try:
+            if part in parts.named:
+                parts.check(part)
+                listings[part] = _listing(parts, part, groups)
+                remarks += compare(training, listings[part], parts.named[part], part)
+            elif part == "test":
+                raise RequestError(_no_test_part(parts))
+        except RequestError as error:
+            if part == "validation":
+                raise
+            refused = error
+            remarks += [f"the test part cannot be used: {error}"] if part in parts.named else []
+    return Contents(parts, listings, classes, tuple(remarks), refused)
 
 
-def _test_listing(root: Path, path: Path | None, classes: tuple[str, ...]) -> Listing:
-    if path is None:
-        divide = f"divide it into {root / 'train'} and {root / 'test'}, or " if root.is_dir() else ""
-        raise RequestError(f"{root}: has no test part; {divide}name a folder or CSV with the option 'test'")
-    listing = list_pictures(path)
-    if strange := [label for label in listing.classes if label not in classes]:
-        raise RequestError(
-            f"{path}: has the class {strange[0]}, which the training part lacks; it has {', '.join(classes)}"
-        )
-    return listing
+def _listing(parts: Parts, part: str, groups: str | None) -> Listing:
+    path = parts.named[part]
+    listing = list_pictures(path, without=[other for name, other in parts.named.items() if name != part])
+    if groups is None:
+        return listing
+    if listing.groups is not None:
+        raise RequestError(f"{path}: has a column 'group', so the option 'groups' cannot be given as well")
+    return replace(listing, groups=group_by_pattern(listing, re.compile(groups)))
+
+
+def _no_test_part(parts: Parts) -> str:
+    root = parts.root
+    if parts.validation is not None:
+        return f"{root}: has no test part ({parts.validation} is the validation part); name one with the option 'test'"
+    divide = f"divide it into {root / 'train'} and {root / 'test'}, or " if root.is_dir() else ""
+    return f"{root}: has no test part; {divide}name a folder or CSV with the option 'test'"
 
 
 def _fingerprint(listing: Listing) -> str:
@@ -169,8 +217,8 @@ def _square(path: Path, size: int, fit: Fit, channels: Literal[1, 3]) -> UInt8[T
     return fit_picture(read_picture(path, channels=channels), size, fit)
 
 
-def _check_skipped(decoded: Decoded, listing: Listing, on_error: str, root: Path) -> None:
-    """Raises: RequestError when `on_error` is fatal, or when the pictures that remain are too few."""
+def _check_skipped(decoded: Decoded, listing: Listing, origins: Sequence[str], on_error: str, root: Path) -> None:
+    """Raises: RequestError when `on_error` is fatal, or when a class has no picture left in a part that had some."""
     if not decoded.skipped:
         return
     more = len(decoded.skipped) - SHOWN
@@ -178,6 +226,8 @@ def _check_skipped(decoded: Decoded, listing: Listing, on_error: str, root: Path
     counted = f"{len(decoded.skipped):,} of {len(listing.paths):,} pictures in {root} cannot be read"
     if on_error == "fatal":
         raise RequestError(f"{counted} ('on_error: skip' would leave them out):{listed}")
-    remaining = {listing.labels[i] for i in decoded.kept.tolist()}
-    if lost := [label for label in listing.classes if label not in remaining]:
-        raise RequestError(f"{counted}, so the class {lost[0]} has none left:{listed}")
+    remaining = {(origins[i], listing.labels[i]) for i in decoded.kept.tolist()}
+    if lost := [pair for pair in zip(origins, listing.labels, strict=True) if pair not in remaining]:
+        part, label = lost[0]
+        where = " in the validation part" if part == "validation" else ""
+        raise RequestError(f"{counted}, so the class {label} has none left{where}:{listed}")

@@ -3,15 +3,34 @@
 import csv
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from io import TextIOWrapper
+from itertools import chain
 from pathlib import Path
 
 from cnnlab.core.errors import RequestError, did_you_mean
+from cnnlab.core.files import open_file
 from cnnlab.data.decoding import SUFFIXES
 
 SHOWN = 10
 """Mistakes that a message lists; it counts the others."""
+
+OF_SYSTEMS = {
+    *("__macosx", "@eadir", "@recycle", "#recycle", "#snapshot", "$recycle.bin", "system volume information"),
+    *("lost+found", "__pycache__", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"),
+}
+"""What operating systems, servers and programs put beside a person's own files, in lower case."""
+
+
+def is_own(name: str) -> bool:
+    """Whether a file or folder of this name is a person's own: neither hidden nor put there by a system."""
+    return not name.startswith((".", "~$")) and name.lower() not in OF_SYSTEMS
+
+
+def subfolders(folder: Path) -> list[Path]:
+    """The folders in `folder` that are a person's own, sorted; links to folders among them."""
+    return sorted(child for child in folder.iterdir() if child.is_dir() and is_own(child.name))
 
 
 @dataclass(frozen=True)
@@ -30,15 +49,35 @@ class Listing:
         """The labels that occur, in alphabetical order."""
         return tuple(sorted(set(self.labels)))
 
+    @staticmethod
+    def joined(listings: Iterable["Listing"]) -> "Listing":
+        """One after the other.
 
-def list_pictures(path: Path) -> Listing:
+        Raises: RequestError where some have groups and others have none.
+        """
+        parts = list(listings)
+        if len({part.groups is None for part in parts}) > 1:
+            raise RequestError("one part has a column 'group' and another has none; give both one, or none")
+        groups = [part.groups for part in parts if part.groups is not None]
+        return Listing(
+            paths=tuple(chain.from_iterable(part.paths for part in parts)),
+            names=tuple(chain.from_iterable(part.names for part in parts)),
+            labels=tuple(chain.from_iterable(part.labels for part in parts)),
+            groups=tuple(chain.from_iterable(groups)) if groups else None,
+            left_out=tuple(chain.from_iterable(part.left_out for part in parts)),
+        )
+
+
+def list_pictures(path: Path, *, without: Sequence[Path] = ()) -> Listing:
     """The pictures of a folder of class folders, or of a CSV `path,label[,group]`.
+
+    without: folders that are no classes, because they are other parts.
 
     Raises: RequestError for a path that is missing or neither of the two, for folders without pictures, and for each
     line of a CSV that is wrong.
     """
     if path.is_dir():
-        return _list_folder(path)
+        return _list_folder(path, {other.resolve() for other in without})
     if not path.exists():
         raise RequestError(f"{path}: no such folder or CSV file")
     if path.suffix.lower() != ".csv":
@@ -46,6 +85,31 @@ def list_pictures(path: Path) -> Listing:
             f"{path}: expected a folder of class folders, or a .csv file with the columns path and label"
         )
     return _list_csv(path)
+
+
+def compare(training: Listing, other: Listing, path: Path, part: str) -> list[str]:
+    """A sentence for each thing about the part `other`, which lies at `path`, that makes its figures worth less.
+
+    Raises: RequestError for classes that the training part lacks: a network could never answer with them.
+    """
+    if strange := [label for label in other.classes if label not in training.classes]:
+        kind = "class" if len(strange) == 1 else "classes"
+        near = did_you_mean(strange[0], training.classes)
+        raise RequestError(
+            f"{path}: has the {kind} {_some(strange)}, which the training part lacks; it has "
+            f"{_some(training.classes)}{near and '.' + near}"
+        )
+    remarks = []
+    if absent := [label for label in training.classes if label not in other.classes]:
+        kind = "class" if len(absent) == 1 else "classes"
+        remarks.append(f"{path}: the {part} part has no pictures of the {kind} {_some(absent)}")
+    files = set(map(os.path.abspath, training.paths))
+    if doubles := [name for name, file in zip(other.names, other.paths, strict=True) if os.path.abspath(file) in files]:
+        remarks.append(f"{path}: {len(doubles):,} files of the {part} part are trained on as well: {_some(doubles)}")
+    if shared := sorted(set(training.groups or ()) & set(other.groups or ())):
+        kind = "group is" if len(shared) == 1 else "groups are"
+        remarks.append(f"{path}: {len(shared):,} {kind} in the training part and in the {part} part: {_some(shared)}")
+    return remarks
 
 
 def group_by_pattern(listing: Listing, pattern: re.Pattern[str]) -> tuple[str, ...]:
@@ -62,15 +126,15 @@ def group_by_pattern(listing: Listing, pattern: re.Pattern[str]) -> tuple[str, .
     return tuple(match[1] for match in found if match)
 
 
-def _list_folder(root: Path) -> Listing:
-    folders = sorted(child for child in root.iterdir() if child.is_dir() and not child.name.startswith("."))
+def _list_folder(root: Path, without: set[Path]) -> Listing:
+    folders = [folder for folder in subfolders(root) if folder.resolve() not in without]
     if not folders:
         raise RequestError(f"{root}: has no class folders; expected one folder per class, with its pictures inside")
     paths: list[Path] = []
     labels: list[str] = []
     others: list[str] = []
     for folder in folders:
-        pictures, rest = _files_below(folder)
+        pictures, rest = files_below(folder)
         paths += pictures
         labels += [folder.name] * len(pictures)
         others += [file.relative_to(root).as_posix() for file in rest]
@@ -78,7 +142,7 @@ def _list_folder(root: Path) -> Listing:
         raise RequestError(f"{root}: no pictures in its class folders; their names should end in {', '.join(SUFFIXES)}")
     if empty := [folder.name for folder in folders if folder.name not in set(labels)]:
         raise RequestError(f"{root}: no pictures in the class folder {_some(empty)}; fill it or remove it")
-    loose = sorted(child.name for child in root.iterdir() if child.suffix.lower() in SUFFIXES and child.is_file())
+    loose = sorted(child.name for child in root.iterdir() if _is_picture(child.name) and child.is_file())
     left_out = [
         f"{len(names)} left out, {reason}: {_some(names)}"
         for names, reason in ((others, "no pictures by their names"), (loose, "in no class folder"))
@@ -88,23 +152,31 @@ def _list_folder(root: Path) -> Listing:
     return Listing(tuple(paths), names, tuple(labels), left_out=tuple(left_out))
 
 
-def _files_below(folder: Path) -> tuple[list[Path], list[Path]]:
-    """(Pictures, other files) at any depth, sorted; hidden ones and links to folders are passed over."""
+def files_below(folder: Path) -> tuple[list[Path], list[Path]]:
+    """(Pictures, other files) at any depth, sorted; links to folders, hidden files and those of systems are left out.
+
+    Raises: RequestError for a folder that cannot be opened.
+    """
     pictures: list[Path] = []
     others: list[Path] = []
-    for parent, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            if name.startswith(".") or name in ("Thumbs.db", "desktop.ini"):
-                continue
-            path = Path(parent, name)
-            (pictures if path.suffix.lower() in SUFFIXES else others).append(path)
+
+    def refuse(error: OSError) -> None:
+        raise RequestError(f"{error.filename}: cannot be read: {error.strerror}") from None
+
+    for parent, folders, files in os.walk(folder, onerror=refuse):
+        folders[:] = sorted(filter(is_own, folders))
+        for name in sorted(filter(is_own, files)):
+            (pictures if _is_picture(name) else others).append(Path(parent, name))
     return pictures, others
+
+
+def _is_picture(name: str) -> bool:
+    return is_own(name) and Path(name).suffix.lower() in SUFFIXES
 
 
 def _list_csv(table: Path) -> Listing:
     try:
-        with table.open(encoding="utf-8-sig", newline="") as file:
+        with open_file(table) as content, TextIOWrapper(content, encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file)
             header = [column.strip() for column in next(reader, [])]
             rows = [(reader.line_num, row) for row in reader if any(map(str.strip, row))]

@@ -26,13 +26,16 @@ class Split:
 def split(dataset: Dataset, *, fraction: float, seed: int, groups: Sequence[str] | None = None) -> Split:
     """Keep `fraction` of each class for validation, chosen by `seed`; 0 keeps none.
 
-    Where there are `groups` (by default those of the data set), each goes to one side as a whole, and fraction and
+    A data set that comes with a validation part is split as it came, whatever `fraction` and `seed` are. Otherwise,
+    where there are `groups` (by default those of the data set), each goes to one side as a whole, and fraction and
     classes are met as nearly as that allows.
 
     Raises: RequestError when a side would be empty, a class has a single picture, or the groups cannot be divided.
     """
     groups = dataset.groups if groups is None else groups
     everything = torch.arange(len(dataset))
+    if dataset.held_out is not None:
+        return Split(everything[~dataset.held_out], everything[dataset.held_out])
     if fraction == 0:
         return Split(everything, everything[:0])
     if not 0 < fraction < 1:

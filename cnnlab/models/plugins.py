@@ -12,6 +12,7 @@ from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 
 from cnnlab.core.errors import RequestError
+from cnnlab.core.files import read_file
 from cnnlab.core.registry import Entry, Registry
 from cnnlab.models.catalog import INITIALIZATIONS, LAYERS
 
@@ -21,6 +22,9 @@ IMPORT_FAILURES = (
     RuntimeError, SyntaxError, SystemExit, TypeError, ValueError,
 )  # fmt: skip
 """What importing a file may raise; SystemExit, because one that calls `exit()` must not end the program."""
+
+MAX_BYTES = 4_000_000
+"""Of a plugin: no Python that a person wrote is larger."""
 
 _loaded: dict[Path, str] = {}
 """The module name of each file that is loaded: it follows from the content."""
@@ -41,7 +45,7 @@ def load_plugins(paths: Sequence[str], base: Path) -> None:
 
 def _load(path: Path, given: str) -> None:
     try:
-        content = path.read_bytes()
+        content = read_file(path, at_most=MAX_BYTES)
     except FileNotFoundError:
         raise RequestError(f"no plugin file '{given}' (looked at {path})") from None
     except OSError as error:

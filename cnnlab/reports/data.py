@@ -36,17 +36,32 @@ def data_report(
     statistics_of: str = "train",
     leaks: Sequence[LeakCount] | None = None,
     skipped: Sequence[str] = (),
+    origins: Mapping[str, str] | None = None,
+    remarks: Sequence[str] = (),
+    sources: Sequence[tuple[str, str]] = (),
 ) -> Report:
     """Sizes, channel statistics, class counts per part, leaks between parts, pictures that could not be read.
 
     shape: (channels, height, width); counts: part → pictures of each class; mean, std: of pixels in 0 … 1;
-    leaks: None where it was not checked.
+    leaks: None where it was not checked; origins: where each part lies; remarks: what a person should know of them;
+    sources: what the files were before they became pictures of one size, in words.
     """
     channels, height, width = shape
     total = sum(map(sum, counts.values()))
-    blocks: list[Block] = []
+    blocks: list[Block] = [Text(place, label=part) for part, place in (origins or {}).items()]
+    blocks += [Text(remark, "caution", "note") for remark in remarks]
     if mean:
         blocks.append(statistics_table(mean, std, statistics_of))
+    if sources:
+        blocks.append(
+            Table(
+                "Files",
+                (Column("what"), Column("found")),
+                tuple(sources),
+                "Width × height in pixels and mode as they lie on disk.",
+                "files",
+            )
+        )
     blocks.append(Section("Classes and parts", (_counts_picture(classes, counts), _counts_table(classes, counts))))
     if leaks is not None:
         blocks.append(Section("Leaks", leak_blocks(leaks)))

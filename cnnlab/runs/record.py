@@ -37,6 +37,8 @@ class DataFacts:
     train: int
     validation: int
     skipped: tuple[str, ...] = ()
+    places: Mapping[str, str] = field(default_factory=dict)
+    """The folder or file of each part, where it is the user's own; no `validation` where that is cut from `train`."""
 
     def __post_init__(self) -> None:
         if len(self.shape) != 3 or min(self.shape) < 1:

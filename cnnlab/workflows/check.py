@@ -1,7 +1,10 @@
-"""`cnnlab config check`: everything about a config that can be known without a picture."""
+"""`cnnlab config check`: everything about a config that can be known without training."""
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from math import prod
+from pathlib import Path
 
 import torch
 
@@ -10,11 +13,16 @@ from cnnlab.core.arithmetic import Shape
 from cnnlab.core.errors import RequestError
 from cnnlab.core.registry import Component
 from cnnlab.data.batches import TrainingBatches
+from cnnlab.data.dataset import DataPlace
+from cnnlab.data.decoding import picture_header
+from cnnlab.data.folder import list_contents
+from cnnlab.data.listing import SHOWN, Listing
 from cnnlab.data.shapes import CLASSES as SHAPES
 from cnnlab.data.statistics import ChannelStatistics
 from cnnlab.models.build import parameter_count
 from cnnlab.training.parameter_groups import parameter_groups
 from cnnlab.workflows.network import new_network
+from cnnlab.workflows.pictures import origins
 
 KNOWN: dict[str, tuple[Shape, int]] = {
     "cifar10": ((3, 32, 32), 10),
@@ -25,6 +33,9 @@ KNOWN: dict[str, tuple[Shape, int]] = {
     "stl10": ((3, 96, 96), 10),
 }
 """(channels, height, width) in pixels and the number of classes of the data sets that are always the same."""
+
+LOOKED_AT = 20
+"""Pictures of each class of which the beginning is read."""
 
 MOST_VALUES = 2**26
 """Of a picture: those of 8192 × 8192 pixels of one channel."""
@@ -41,6 +52,10 @@ class Checked:
     classes: int | None
     parameters: int | None
     """None where the network could not be built, because the shape or the number of classes is not known."""
+    origins: Mapping[str, str] = field(default_factory=dict)
+    """Which folder or file is which part; nothing where the data set is not the user's own."""
+    remarks: tuple[str, ...] = ()
+    """What a person should know of the pictures."""
 
     @property
     def sentence(self) -> str:
@@ -53,12 +68,21 @@ class Checked:
         return f"fine as far as its options go: {layers}; to check the network as well, add {' '.join(needed)}"
 
 
-def check(config: Config, shape: Shape | None = None, classes: int | None = None) -> Checked:
+def check(
+    config: Config, shape: Shape | None = None, classes: int | None = None, *, place: DataPlace | None = None
+) -> Checked:
     """Build all that a config names, for pictures of `shape` and `classes` classes (those of its data set by default).
 
-    Raises: RequestError for a layer that does not fit, or parts of the config that do not fit each other.
+    place: where the user's own pictures are looked at, unless `classes` says that they need not be there.
+
+    Raises: RequestError for a layer that does not fit, parts of the config that do not fit each other, and pictures
+    that no training could start with.
     """
     known_shape, known_classes = picture_of(config.data.dataset)
+    contents = None
+    if config.data.dataset.name == "folder" and place is not None and classes is None:
+        contents = list_contents(place, **config.data.dataset.options)
+        known_classes = len(contents.classes)
     shape, classes = shape or known_shape, classes or known_classes
     config.schedule.build(epochs=config.training.epochs)
     if shape is None or classes is None:
@@ -72,7 +96,41 @@ def check(config: Config, shape: Shape | None = None, classes: int | None = None
     config.optimizer.build(groups=groups)
     if config.clipping:
         config.clipping.build(model=network)
-    return Checked(len(config.model), shape, classes, parameters)
+    facts = Checked(len(config.model), shape, classes, parameters)
+    if contents is None:
+        return facts
+    places = {part: str(path) for part, path in contents.parts.named.items()}
+    return replace(
+        facts,
+        origins=origins(places, config.data.validation),
+        remarks=(*contents.remarks, *_first_faults(contents.opened("train").values(), config)),
+    )
+
+
+def _first_faults(listings: Iterable[Listing], config: Config) -> list[str]:
+    """What is wrong with the first pictures of each class.
+
+    Raises: RequestError where that ends a training.
+    """
+    first: list[Path] = []
+    for listing in listings:
+        seen: Counter[str] = Counter()
+        for path, label in zip(listing.paths, listing.labels, strict=True):
+            seen[label] += 1
+            if seen[label] <= LOOKED_AT:
+                first.append(path)
+    faults = []
+    for path in first:
+        try:
+            picture_header(path)
+        except RequestError as error:
+            faults.append(str(error))
+    if not faults:
+        return []
+    if config.data.dataset.options["on_error"] == "fatal":
+        raise RequestError("\n".join(faults[:SHOWN]))
+    more = [f"and {len(faults) - SHOWN:,} more"] if len(faults) > SHOWN else []
+    return [f"{len(faults):,} of the {len(first):,} pictures looked at cannot be read:", *faults[:SHOWN], *more]
 
 
 def _try_augmentations(config: Config, shape: Shape, classes: int) -> None:

@@ -1,6 +1,7 @@
 """`cnnlab data`: statistics, leaks between the parts, and a look at the augmentation."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -10,10 +11,13 @@ from torch import Tensor
 
 from cnnlab.config import Config, check_config, read_config
 from cnnlab.core.errors import RequestError, unknown
+from cnnlab.core.spread import evenly
 from cnnlab.core.yaml import parse
 from cnnlab.data.batches import TrainingBatches, denormalise
 from cnnlab.data.dataset import DataPlace, Dataset
+from cnnlab.data.decoding import picture_header
 from cnnlab.data.leaks import Leaks, dataset_leaks
+from cnnlab.data.parallel import in_parallel
 from cnnlab.data.registry import DATASETS
 from cnnlab.data.statistics import ChannelStatistics, channel_statistics
 from cnnlab.reports.blocks import Picture, Report, Text
@@ -21,10 +25,35 @@ from cnnlab.reports.data import LeakCount, data_report, leak_blocks
 from cnnlab.reports.data import preview_report as pictures_report
 from cnnlab.reports.drawings import Gallery
 from cnnlab.reports.tiles import tiles
-from cnnlab.workflows.pictures import training_pictures
+from cnnlab.workflows.pictures import origins, training_pictures
 
 PAIRS = 16
 """So many doubles are drawn."""
+
+
+LOOKED_AT = 10_000
+"""Pictures of which the size and mode are read, evenly out of more: some seconds."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The pictures as they lie on disk, before they become squares of one size."""
+
+    looked_at: int
+    """How many these figures are of: all, or `LOOKED_AT` of them."""
+    sizes: Mapping[tuple[int, int], int]
+    """How many pictures have each (width, height), in pixels, the commonest first."""
+    modes: Mapping[str, int]
+    """How many pictures have each kind of pixels, in pillow's words, the commonest first."""
+
+
+def sources(paths: Sequence[str]) -> Sources:
+    """Read the beginning of each file; the pixels are not decoded."""
+    chosen = evenly(list(paths), LOOKED_AT)
+    headers = list(in_parallel(lambda path: picture_header(Path(path)), chosen))
+    sizes = Counter((header.width, header.height) for header in headers)
+    modes = Counter(header.mode for header in headers)
+    return Sources(len(headers), dict(sizes.most_common()), dict(modes.most_common()))
 
 
 @dataclass(frozen=True)
@@ -42,6 +71,12 @@ class DataStatistics:
     validation: tuple[int, ...]
     """… and that are kept for validation."""
     skipped: tuple[str, ...]
+    origins: Mapping[str, str]
+    """Which folder or file is which part; none where the data set is not the user's own."""
+    remarks: tuple[str, ...]
+    """What a person should know of the parts and their classes."""
+    sources: Sources | None
+    """None where the pictures are no files of the user's own."""
 
     def report(self) -> Report:
         """The facts as tables."""
@@ -54,7 +89,22 @@ class DataStatistics:
             std=self.statistics.std,
             statistics_of="whole training (train and validation)",
             skipped=self.skipped,
+            origins=self.origins,
+            remarks=self.remarks,
+            sources=() if self.sources is None else source_rows(self.sources),
         )
+
+
+def source_rows(found: Sources) -> tuple[tuple[str, str], ...]:
+    """The sizes and modes in words: what, and what was found."""
+    areas = sorted(found.sizes, key=lambda size: (size[0] * size[1], size))
+    (width, height), count = next(iter(found.sizes.items()))
+    rows = [("pictures looked at", f"{found.looked_at:,}"), ("commonest size", f"{width} × {height} ({count:,})")]
+    if len(areas) > 1:
+        small, large = areas[0], areas[-1]
+        rows += [("smallest", f"{small[0]} × {small[1]}"), ("largest", f"{large[0]} × {large[1]}")]
+        rows.append(("different sizes", f"{len(areas):,}"))
+    return (*rows, ("modes", ", ".join(f"{mode} {number:,}" for mode, number in found.modes.items())))
 
 
 @dataclass(frozen=True)
@@ -98,6 +148,9 @@ def data_statistics(config: Config, place: DataPlace) -> DataStatistics:
         train=tuple(halves.train.counts().tolist()),
         validation=tuple(halves.validation.counts().tolist()) if halves.validation else none,
         skipped=whole.skipped,
+        origins=origins(whole.places, config.data.validation),
+        remarks=halves.remarks,
+        sources=sources(whole.paths) if whole.paths is not None else None,
     )
 
 

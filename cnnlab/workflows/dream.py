@@ -135,8 +135,7 @@ def _natural(
     """The largest score of each objective among the network's own pictures, and which those are."""
     if network.config is None:
         return [None] * len(wanted), None
-    part = "validation" if network.config.data.validation else "train"
-    pictures = network.part(part, place)
+    part, pictures = network.held_out(place)
     if pictures.shape != network.named.shape:
         return [None] * len(wanted), None
     sample = fixed_sample(pictures, SAMPLE, network.config.seed, "dream")

@@ -35,12 +35,12 @@ def watched_features(
     layer: str | None,
     channels: tuple[int, ...] | None,
     place: DataPlace,
-    own: Dataset | None = None,
+    own: tuple[str, Dataset] | None = None,
 ) -> Iterator[Advance | FeatureFacts]:
     """How far the pictures are; at last the maps of `layer` (by default of the first that ends with an activation).
 
     Dead and sparse channels are counted over validation pictures where the network has data of its own, otherwise over
-    the given ones. `own` are those validation pictures, where a caller has them already.
+    the given ones. `own` is a part's name and its pictures, where a caller has them already.
 
     Raises: RequestError for a layer that is not there or has no maps, and a channel out of range.
     """
@@ -96,11 +96,12 @@ def _strongest(maps: "torch.Tensor | object") -> tuple[int, ...]:
     return tuple(peaks.sort(descending=True, stable=True).indices[:STRONGEST].tolist())
 
 
-def _sample(network: PreparedNetwork, inputs: Tensor, place: DataPlace, own: Dataset | None) -> tuple[Tensor, str]:
+def _sample(
+    network: PreparedNetwork, inputs: Tensor, place: DataPlace, own: tuple[str, Dataset] | None
+) -> tuple[Tensor, str]:
     """Pictures to count over, and what they are: bytes of the network's own data at its own size, or `inputs`."""
     if network.config is not None:
-        part = "validation" if network.config.data.validation else "train"
-        pictures = own if own is not None else network.part(part, place)
+        part, pictures = own if own is not None else network.held_out(place)
         if pictures.shape == network.preparation.shape:
             chosen = fixed_sample(pictures, SAMPLE, network.config.seed, "features")
             return chosen.images, f"{len(chosen)} {part} pictures"

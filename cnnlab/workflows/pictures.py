@@ -1,5 +1,6 @@
 """The pictures of a config or of a run, in the parts that training and evaluation use."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -37,11 +38,44 @@ class TrainingPictures:
             train=len(self.train),
             validation=len(self.validation) if self.validation else 0,
             skipped=self.train.skipped,
+            places=self.train.places,
         )
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """A sentence for each thing about the parts and their classes that a person should know."""
+        lost = (
+            []
+            if self.validation is None
+            else [
+                name
+                for name, count in zip(self.train.classes, self.validation.counts().tolist(), strict=True)
+                if not count
+            ]
+        )
+        if not lost or "validation" in self.train.places:  # a part of its own was looked through when it was listed
+            return self.train.remarks
+        kind = "class" if len(lost) == 1 else "classes"
+        sentence = f"the validation part has no pictures of the {kind} {', '.join(lost[:10])}"
+        return (*self.train.remarks, sentence + (f" and {len(lost) - 10} more" if len(lost) > 10 else ""))
+
+
+def origins(places: Mapping[str, str], share: float) -> dict[str, str]:
+    """Which folder or file is which part, in words; nothing where the data set is not the user's own.
+
+    share: `data.validation`, which holds where there is no validation part of its own.
+    """
+    if not places:
+        return {}
+    if "validation" in places:
+        validation = f"{places['validation']} (the share data.validation, {share:g}, is not used)"
+    else:
+        validation = f"{share:g} of the training part (data.validation)" if share else "none (data.validation is 0)"
+    return {"train": places["train"], "validation": validation, "test": places.get("test", "none")}
 
 
 def training_pictures(config: Config, place: DataPlace, *, whole: Dataset | None = None) -> TrainingPictures:
-    """Load the training part (or take `whole` for it) and split it as the config says."""
+    """Load the training part (or take `whole` for it) and split it: as it came, or else as the config says."""
     if whole is None:
         whole = config.data.dataset.build(place=place, part="train")
     parts = split(whole, fraction=config.data.validation, seed=config.seed)
@@ -82,11 +116,20 @@ def check_unchanged(run: Run, halves: TrainingPictures) -> None:
     if (then.train, then.validation) != (now.train, now.validation):
         raise RequestError(
             f"{since}: {then.train:,} training and {then.validation:,} validation pictures then, {now.train:,} and "
-            f"{now.validation:,} now"
+            f"{now.validation:,} now{_other_parts(then, now)}"
         )
     changes = (abs(a - b) for a, b in zip((*then.mean, *then.std), (*now.mean, *now.std), strict=True))
     if max(changes) > DECODERS_DIFFER:
         raise RequestError(f"{since}: mean {_listed(then.mean)} then, {_listed(now.mean)} now, of as many pictures")
+
+
+def _other_parts(then: DataFacts, now: DataFacts) -> str:
+    """What to say where the validation part is a folder of its own in one of the two only."""
+    came, comes = then.places.get("validation"), now.places.get("validation")
+    if (came is None) == (comes is None):
+        return ""
+    was = came or "cut from the training part"
+    return f"; the validation part was {was}, and is now {comes or 'cut from the training part'}"
 
 
 def _check_kind(run: Run, classes: tuple[str, ...], shape: tuple[int, ...]) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 from cnnlab.core.errors import RequestError
 from cnnlab.data.batches import normalise
 from cnnlab.data.decoding import SUFFIXES, Fit, fit_picture, read_picture
+from cnnlab.data.listing import files_below
 from cnnlab.data.parallel import in_parallel
 from cnnlab.training.device import autocast, evaluating
 from cnnlab.workflows.network import TrainedNetwork
@@ -75,7 +76,7 @@ def find_pictures(paths: Sequence[str], standard_input: Iterable[bytes]) -> list
             continue
         place = Path(path)
         if place.is_dir():
-            inside = sorted(p for p in place.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+            inside = sorted(files_below(place)[0])
             if not inside:
                 raise RequestError(f"{path}: no pictures in this folder ({', '.join(SUFFIXES)})")
             found += [Source(str(p)) for p in inside]

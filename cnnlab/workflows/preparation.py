@@ -83,6 +83,15 @@ class PreparedNetwork:
             raise RequestError(f"{self.named.name} keeps no validation part (data.validation is 0); use --split train")
         return halves.train if split == "train" or halves.validation is None else halves.validation
 
+    def held_out(self, place: DataPlace) -> tuple[str, Dataset]:
+        """The `validation` pictures where a part was kept, otherwise the `train` pictures, with the part's name."""
+        assert self.config is not None
+        if self.named.run is not None:
+            split = "validation" if self.named.run.record.data.validation else "train"
+            return split, evaluation_pictures(self.named.run, self.config, split, place)
+        halves = training_pictures(self.config, place)
+        return ("validation", halves.validation) if halves.validation is not None else ("train", halves.train)
+
 
 def prepared_network(
     text: str,

@@ -44,7 +44,9 @@ def inside_sections(
     )
     yield from _section("Filters", filters, filters_report)
     shown = _shown(pictures, options.split, picture)
-    maps = watched_features(network, [shown], layer=None, channels=None, place=options.place, own=pictures)
+    maps = watched_features(
+        network, [shown], layer=None, channels=None, place=options.place, own=(options.split, pictures)
+    )
     yield from _section("Feature maps", maps, features_report)
     patches = found_patches(network, pictures, split=options.split, layer=None, channels=None, top=PATCHES)
     yield from _section("What channels answer to", patches, patches_report)

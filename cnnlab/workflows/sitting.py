@@ -21,6 +21,7 @@ from cnnlab.training.device import choose_device, deterministic
 from cnnlab.training.divergence import DivergenceError
 from cnnlab.training.fit import EpochDone, StepDone, fit
 from cnnlab.workflows.interruption import StopWish
+from cnnlab.workflows.pictures import origins
 from cnnlab.workflows.training_events import Finished, Started, TrainingEvent
 from cnnlab.workflows.training_report import epoch_row, epoch_rows, point_of, write_report
 from cnnlab.workflows.training_session import TrainingSession
@@ -193,6 +194,8 @@ def _started(session: TrainingSession, writer: RunWriter, options: TrainOptions)
             for group in session.state.optimizer.param_groups
         ),
         skipped=facts.skipped,
+        origins=origins(facts.places, session.config.data.validation),
+        remarks=(*session.pictures.remarks, *session.batches.remarks),
     )
 
 

@@ -1,6 +1,7 @@
 """What a training tells whoever iterates over it, beside the steps and the epochs."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,10 @@ class Started:
     groups: tuple[str, ...]
     """A sentence for each parameter group."""
     skipped: tuple[str, ...]
+    origins: Mapping[str, str] = field(default_factory=dict)
+    """Which folder or file is which part; nothing where the data set is not the user's own."""
+    remarks: tuple[str, ...] = ()
+    """What a person should know of the parts, their classes and the batches."""
 
 
 @dataclass(frozen=True)

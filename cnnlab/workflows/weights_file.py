@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from cnnlab.core.errors import RequestError
+from cnnlab.core.files import check_file
 from cnnlab.training.checkpoints import DAMAGES
 
 WRAPPINGS = ("state_dict", "model_state_dict", "model", "state_dict_ema", "model_ema")
@@ -23,8 +24,12 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
     Raises: RequestError for a file that is missing, damaged, holds no weights, or could run code.
     """
-    if not path.is_file():
-        raise RequestError(f"{path}: no such file of weights")
+    try:
+        check_file(path)
+    except FileNotFoundError:
+        raise RequestError(f"{path}: no such file of weights") from None
+    except OSError as error:
+        raise RequestError(f"{path}: cannot be read: {error.strerror}") from None
     content: object
     try:
         if path.suffix == ".safetensors":

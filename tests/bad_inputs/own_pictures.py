@@ -1,5 +1,6 @@
 """The user's own pictures: folders, CSVs and files that are wrong."""
 
+from functools import partial
 from pathlib import Path
 
 from bad_inputs.case import MODEL, Case, Make, both, config, file
@@ -36,6 +37,15 @@ def table(wrong: str, content: str | bytes, message: str) -> Case:
     """The data set `folder`, with a CSV that is wrong; `pictures/cat/0.png` and the like are there."""
     make = both(folders("cat", "dog"), file("pictures.csv", content))
     return own(wrong, make, message, text=CSV)
+
+
+def parts(**classes: str) -> Make:
+    """`pictures/PART/CLASS/N.png`."""
+    return both(*(partial(_part, part, names.split()) for part, names in classes.items()))
+
+
+def _part(part: str, classes: list[str], folder: Path) -> None:
+    class_folders(folder / "pictures" / part, classes=tuple(classes))
 
 
 def two_test_classes(folder: Path) -> None:
@@ -93,6 +103,68 @@ OWN_PICTURES = (
         "an empty class",
         both(folders("cat", "dog"), empty("pictures/fox")),
         ("error: bad.yaml:1:18: dataset 'folder': pictures: no pictures in the class folder fox; fill it or remove it"),
+    ),
+    own(
+        "an empty class in the validation part",
+        both(parts(train="cat dog", val="cat", test="cat dog"), empty("pictures/val/dog")),
+        (
+            "error: bad.yaml:1:18: dataset 'folder': pictures/val: no pictures in the class folder dog; "
+            "fill it or remove it"
+        ),
+    ),
+    own(
+        "a class of the validation part that the training part lacks",
+        parts(train="cat dog", val="cat dogs", test="cat dog"),
+        (
+            "error: bad.yaml:1:18: dataset 'folder': pictures/val: has the class dogs, which the training part "
+            "lacks; it has cat, dog. Did you mean 'dog'?"
+        ),
+    ),
+    own(
+        "two folders that may both be the validation part",
+        parts(train="cat dog", val="cat dog", dev="cat dog"),
+        (
+            "error: bad.yaml:1:18: dataset 'folder': pictures: has dev/ and val/, which are all called like the "
+            "validation part; name one with the option 'validation', such as validation: dev"
+        ),
+        command="cnnlab train bad.yaml",
+    ),
+    own(
+        "parts beside a folder that may be a class",
+        parts(train="cat dog", val="cat dog", more="cat dog"),
+        (
+            "error: bad.yaml:1:18: dataset 'folder': pictures: has train/ and val/, called like parts, and more/, "
+            "called like classes; name the parts with the options 'train', 'validation' and 'test' (train: . where "
+            "every folder is a class)"
+        ),
+    ),
+    own(
+        "one folder as two parts",
+        parts(train="cat dog", val="cat dog"),
+        ("error: bad.yaml:1:18: dataset 'folder': pictures/val: is the validation part and the test part at once"),
+        text="data: {dataset: {folder: {path: pictures, validation: val, test: val}}}",
+    ),
+    own(
+        "a validation part that is not there",
+        parts(train="cat dog", val="cat dog"),
+        ("error: bad.yaml:1:18: dataset 'folder': 'validation' is 'vall', and there is no pictures/vall nor vall"),
+        text="data: {dataset: {folder: {path: pictures, validation: vall}}}",
+    ),
+    own(
+        "a folder in place of the share for validation",
+        parts(train="cat dog", val="cat dog"),
+        (
+            "error: bad.yaml:1:45: 'validation': 'val' is no share of the training part, such as 0.1; the folder of "
+            "a validation part is an option of the data set: dataset: {folder: {path: …, validation: val}}"
+        ),
+        text="data: {dataset: {folder: {path: pictures}}, validation: val}",
+    ),
+    own(
+        "config check of pictures that are not there",
+        folders("cat", "dog"),
+        "error: picturs: no such folder or CSV file",
+        text="data: {dataset: {folder: {path: picturs}}}",
+        command="cnnlab config check bad.yaml",
     ),
     own(
         "one picture in a class",

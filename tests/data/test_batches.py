@@ -239,3 +239,28 @@ def test_on_a_gpu_the_order_is_the_same_and_nothing_leaves_it() -> None:
     for one, other in zip(here.epoch(0), seen, strict=True):
         assert torch.equal(one.indices, other.indices.cpu())
         assert {tensor.device.type for tensor in (other.images, other.targets, other.indices)} == {"cuda"}
+
+
+@pytest.mark.parametrize(
+    ("count", "size", "drop_last", "said"),
+    [
+        (40, 8, False, ()),
+        (43, 8, False, ()),
+        (
+            41,
+            8,
+            False,
+            (
+                "the last batch of an epoch has 9 pictures: 41 in batches of 8 leave a single one, which joins the "
+                "batch before, as batch normalisation needs two",
+            ),
+        ),
+        (43, 8, True, ("drop_last leaves 3 pictures of 43 out of each epoch, by chance",)),
+        (41, 8, True, ("drop_last leaves 1 picture of 41 out of each epoch, by chance",)),
+        (5, 8, False, ("batch_size is 8, and an epoch is one batch of all 5 pictures",)),
+    ],
+)
+def test_a_last_batch_of_another_size_is_told(count: int, size: int, drop_last: bool, said: tuple[str, ...]) -> None:
+    batches = batches_of(count, size, drop_last=drop_last)
+    assert batches.remarks == said
+    assert sum(len(batch.indices) for batch in batches.epoch(0)) == (count - count % size if drop_last else count)

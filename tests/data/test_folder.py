@@ -132,6 +132,11 @@ def test_files_that_are_not_used_are_reported_and_system_files_are_not(tmp_path:
     for name in ("cat/notes.txt", "dog/a.heic", "dog/.DS_Store", "owl/Thumbs.db", "readme.md"):
         (root / name).touch()
     picture(root / "loose.png")
+    for folder in ("__MACOSX", "@eaDir", ".ipynb_checkpoints", "cat/@eaDir", "dog/__MACOSX/dog", "$RECYCLE.BIN"):
+        picture(root / folder / "1.png")
+    for name in ("cat/._0.png", "._loose.png", "owl/~$a.png"):
+        picture(root / name)
+    assert len(load(root)) == 9
     assert load(root).skipped == (
         "2 left out, no pictures by their names: cat/notes.txt, dog/a.heic",
         "1 left out, in no class folder: loose.png",

@@ -1,0 +1,131 @@
+"""Which folder or CSV of the user's own pictures is which part: by its name, or as the config says."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cnnlab.core.errors import RequestError
+from cnnlab.data.listing import subfolders
+
+NAMES = {
+    "train": ("train", "training"),
+    "validation": ("val", "valid", "validation", "dev"),
+    "test": ("test", "testing", "eval"),
+}
+"""What folders of parts are called, in any case of the letters."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Where each part lies; without a `validation` that part is cut from the training part."""
+
+    root: Path
+    train: Path
+    validation: Path | None = None
+    test: Path | None = None
+    remarks: tuple[str, ...] = ()
+    """What was decided that a person may have meant otherwise."""
+
+    @property
+    def named(self) -> dict[str, Path]:
+        """The parts that have a place of their own, the training part first."""
+        found = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {part: path for part, path in found.items() if path is not None}
+
+    def check(self, part: str) -> None:
+        """Nothing, where `part` is no other part as well: what was trained on tells nothing when it is evaluated.
+
+        Raises: RequestError where it is.
+        """
+        path = self.named[part]
+        same = [other for other, place in self.named.items() if place.resolve() == path.resolve()]
+        if len(same) > 1:
+            raise RequestError(f"{path}: is {' and '.join(f'the {_word(other)} part' for other in same)} at once")
+
+
+def find_parts(root: Path, base: Path, given: Mapping[str, str | None]) -> Parts:
+    """The parts of the folder or CSV `root`.
+
+    given: what the config names for `train`, `validation` and `test`, each below `root` or from `base`; it holds
+    against any name. Folders are taken for parts by their names only when every one is called like a part: `train` may
+    as well be a class of vehicles.
+
+    Raises: RequestError where a name leads nowhere or to two places, or where it cannot be told what is meant.
+    """
+    inside = root if root.is_dir() else root.parent
+    found = {part: _place_of(part, text, inside, base) for part, text in given.items() if text}
+    if not root.is_dir() or _same(found.get("train"), root):
+        return Parts(root, found.get("train", root), found.get("validation"), found.get("test"))
+    taken = {path.resolve() for path in found.values()}
+    folders = [folder for folder in subfolders(root) if folder.resolve() not in taken]
+    called = {part: [folder for folder in folders if folder.name.lower() in names] for part, names in NAMES.items()}
+    named = [folder for listed in called.values() for folder in listed]
+    others = [folder for folder in folders if folder not in named]
+    if "train" not in found:
+        if not named or (others and not any(_looks_like_a_part(folder, folders) for folder in named)):
+            return Parts(root, root, found.get("validation"), found.get("test"))
+        if others:
+            raise _unclear(root, f"{_listed(named)}, called like parts, and {_listed(others)}, called like classes")
+        if not called["train"]:
+            raise _unclear(root, f"{_listed(named)}, called like parts, and no training part")
+    for part, listed in called.items():
+        if part not in found and len(listed) > 1:
+            raise RequestError(
+                f"{root}: has {_listed(listed)}, which are all called like the {_word(part)} part; "
+                f"name one with the option '{part}', such as {part}: {listed[0].name}"
+            )
+    for part, listed in called.items():
+        if part not in found and listed:
+            found[part] = listed[0]
+    remarks = []
+    if "validation" in found and "test" not in found and not given.get("validation"):
+        lone = found["test"] = found.pop("validation")
+        remarks.append(
+            f"{lone} is the test part, as there is no other; to choose by it instead, write validation: {lone.name}"
+        )
+    unused = [folder for folder in folders if folder not in found.values()]
+    if unused:
+        remarks.append(f"{_listed(unused)} in {root}: not used, as the config names the parts")
+    return Parts(root, found["train"], found.get("validation"), found.get("test"), tuple(remarks))
+
+
+def _place_of(part: str, text: str, inside: Path, base: Path) -> Path:
+    """What the option `part` names: below the data set's folder, or from `base`."""
+    below, beside = inside / Path(text).expanduser(), base / Path(text).expanduser()
+    places = [path for path in (below, beside) if path.exists()]
+    if not places and part == "test":
+        return beside  # training needs none: it is told that this one is missing
+    if not places:
+        either = "" if below == beside else f" nor {beside}"
+        raise RequestError(f"'{part}' is '{text}', and there is no {below}{either}")
+    if len(places) == 2 and not below.samefile(beside):
+        raise RequestError(f"'{part}' is '{text}', which is {below} and {beside} as well; write the whole path of one")
+    return places[-1]
+
+
+def _same(path: Path | None, other: Path) -> bool:
+    return path is not None and path.resolve() == other.resolve()
+
+
+def _looks_like_a_part(folder: Path, siblings: Sequence[Path]) -> bool:
+    """Whether there are classes in it: two folders at least, or one that is called like another folder beside it."""
+    inner = {path.name for path in subfolders(folder)}
+    return len(inner) > 1 or bool(inner & {path.name for path in siblings})
+
+
+def _unclear(root: Path, found: str) -> RequestError:
+    return RequestError(
+        f"{root}: has {found}; name the parts with the options 'train', 'validation' and 'test' "
+        "(train: . where every folder is a class)"
+    )
+
+
+def _word(part: str) -> str:
+    return "training" if part == "train" else part
+
+
+def _listed(folders: Sequence[Path]) -> str:
+    names = [f"{folder.name}/" for folder in folders[:6]]
+    more = [f"{len(folders) - 6} more"] if len(folders) > 6 else []
+    *most, last = names + more
+    return f"{', '.join(most)} and {last}" if most else last
