@@ -16,8 +16,9 @@ from pydantic import AfterValidator, Field
 from torch import Tensor
 
 from cnnlab.core.errors import RequestError
+from cnnlab.core.spread import evenly
 from cnnlab.data import cache as decoded_cache
-from cnnlab.data.cache import Decoded, digest
+from cnnlab.data.cache import Decoded, Wanted, digest
 from cnnlab.data.dataset import DataPlace, Dataset, Part
 from cnnlab.data.decoding import Fit, fit_picture, read_picture
 from cnnlab.data.listing import SHOWN, Listing, compare, group_by_pattern, list_pictures
@@ -25,6 +26,12 @@ from cnnlab.data.memory import check_memory
 from cnnlab.data.parallel import in_parallel
 from cnnlab.data.parts import Parts, find_parts
 from cnnlab.data.registry import DATASETS
+
+COMPARED = 4
+"""Pictures that are decoded again to see whether the cache is theirs: some milliseconds each."""
+
+ROUNDED = 4
+"""Steps of 255 that another processor's resizing may lie apart."""
 
 
 def _one_capture(pattern: str) -> str:
@@ -73,12 +80,14 @@ def folder(
     listing = Listing.joined(opened.values())
     options = (size, fit, channels)
     name = digest(part, [str(contents.parts.named[name].resolve()) for name in opened], options)
-    key = digest(options, _fingerprint(listing))
+    wanted = Wanted(name, digest(options, _fingerprint(listing)), len(listing.paths), channels, size)
     folders = (place.root / "decoded", platformdirs.user_cache_path("cnnlab") / "decoded") if cache else ()
-    decoded = decoded_cache.load(name, key, folders)
+    decoded, refused = decoded_cache.load(wanted, folders)
+    if decoded is not None and not _agrees(decoded, listing, size, fit, channels):
+        decoded, refused = None, ("the cache of decoded pictures is not used: it has other pictures than the files",)
     if decoded is None:
         decoded = _decode(listing, place, size, fit, channels)
-        decoded_cache.store(decoded, name, key, folders)
+        decoded_cache.store(decoded, wanted, folders)
     kept = decoded.kept.tolist()
     origins = [name for name, one in opened.items() for _ in one.paths]
     _check_skipped(decoded, listing, origins, on_error, contents.parts.root)
@@ -95,7 +104,7 @@ def folder(
         held_out=torch.tensor([origins[i] == "validation" for i in kept]) if "validation" in opened else None,
         skipped=decoded.skipped + listing.left_out,
         places={part: str(path) for part, path in contents.parts.named.items()},
-        remarks=contents.remarks,
+        remarks=contents.remarks + refused,
     )
 
 
@@ -186,7 +195,7 @@ def _fingerprint(listing: Listing) -> str:
         status = path.stat()
         # the time of the last change of status as well: a file that has become readable must be tried again
         files.append((os.path.abspath(path), status.st_size, status.st_mtime_ns, status.st_ctime_ns))
-    return digest(1, version("pillow"), version("torchvision"), files)
+    return digest(2, *(version(package) for package in ("pillow", "torch", "torchvision")), files)
 
 
 def _decode(listing: Listing, place: DataPlace, size: int, fit: Fit, channels: Literal[1, 3]) -> Decoded:
@@ -211,6 +220,18 @@ def _decode(listing: Listing, place: DataPlace, size: int, fit: Fit, channels: L
                 skipped.append(problem)
     chosen = torch.tensor(kept, dtype=torch.int64)
     return Decoded(images if len(kept) == count else images[chosen], chosen, tuple(skipped))
+
+
+def _agrees(decoded: Decoded, listing: Listing, size: int, fit: Fit, channels: Literal[1, 3]) -> bool:
+    """Whether a few pictures of the cache are what their files hold: whoever could write there, the files decide."""
+    for number in evenly(range(len(decoded.kept)), COMPARED):
+        try:
+            again = _square(listing.paths[int(decoded.kept[number])], size, fit, channels)
+        except RequestError:
+            return False
+        if int((again.int() - decoded.images[number].int()).abs().max()) > ROUNDED:
+            return False
+    return True
 
 
 def _square(path: Path, size: int, fit: Fit, channels: Literal[1, 3]) -> UInt8[Tensor, "c size size"]:

@@ -7,10 +7,13 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from safetensors import safe_open
 
 from cnnlab.core.errors import ConfigError, RequestError
 from cnnlab.core.registry import component
+from cnnlab.data import cache
 from cnnlab.data import folder as folder_module
+from cnnlab.data.cache import Decoded
 from cnnlab.data.dataset import DataPlace, Dataset
 
 COLOURS = {"cat": "red", "dog": "blue", "owl": "lime"}
@@ -353,7 +356,7 @@ def test_the_cache_is_used_and_follows_every_change(tmp_path: Path, monkeypatch:
         return len(reads)
 
     assert decoded() == 9
-    assert decoded() == 0
+    assert decoded() == folder_module.COMPARED
     assert decoded(cache=False) == 9
     assert decoded(size=4) == decoded(channels=1) == decoded(fit="pad") == 9
     picture(root / "cat" / "0.png", "white")
@@ -361,11 +364,11 @@ def test_the_cache_is_used_and_follows_every_change(tmp_path: Path, monkeypatch:
     assert load(root).images[0].unique().tolist() == [255]
     (root / "cat" / "1.png").rename(root / "cat" / "5.png")
     assert decoded() == 9
-    assert decoded() == 0
+    assert decoded() == folder_module.COMPARED
     for file in (tmp_path / "data" / "decoded").iterdir():
         file.write_bytes(b"damaged")
     assert decoded() == 9
-    assert decoded() == 0
+    assert decoded() == folder_module.COMPARED
 
 
 def test_where_the_data_folder_cannot_be_written_the_user_s_cache_is(tmp_path: Path) -> None:
@@ -374,3 +377,18 @@ def test_where_the_data_folder_cannot_be_written_the_user_s_cache_is(tmp_path: P
     first = load(root)
     assert folder_module.platformdirs.user_cache_path("cnnlab").joinpath("decoded").is_dir()
     assert torch.equal(load(root).images, first.images)
+
+
+def test_a_cache_of_other_pictures_is_not_believed(tmp_path: Path) -> None:
+    root = animals(tmp_path / "x")
+    first = load(root)
+    (file,) = (tmp_path / "data" / "decoded").iterdir()
+    with safe_open(file, framework="pt") as stored:
+        facts, kept = stored.metadata(), stored.get_tensor("kept")
+    black = Decoded(torch.zeros_like(first.images), kept, ())
+    wanted = cache.Wanted(file.stem, facts["key"], 9, 3, 8)
+    cache.store(black, wanted, [file.parent])  # all that a forger who knows the format can do
+    again = load(root)
+    assert torch.equal(again.images, first.images)
+    assert again.remarks == ("the cache of decoded pictures is not used: it has other pictures than the files",)
+    assert load(root).remarks == ()

@@ -75,7 +75,10 @@ def test_guided_backpropagation_and_deconvnet(name: str, inplace: bool) -> None:
         values(model, images, classes, "guided_backprop"),
         GuidedBackprop(make().eval().double()).attribute(images, target=classes),
     )
-    close(values(model, images, classes, "deconvnet"), Deconvolution(make().eval().double()).attribute(images, target=classes))
+    close(
+        values(model, images, classes, "deconvnet"),
+        Deconvolution(make().eval().double()).attribute(images, target=classes),
+    )
 
 
 @ALL
