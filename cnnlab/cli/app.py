@@ -105,7 +105,7 @@ def main() -> None:
         sys.stderr.close()
         sys.exit(1)
     except OSError as error:
-        _complain(f"{error.filename2 or error.filename or 'a file'}: {_reason(error)}")
+        _complain(f"{error.filename2 or error.filename or 'standard output'}: {_reason(error)}")
         sys.exit(1)
     except (RuntimeError, MemoryError) as error:
         _complain(_advice(error))

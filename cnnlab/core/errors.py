@@ -21,6 +21,14 @@ class WorkError(CnnlabError):
     exit_code = 1
 
 
+class WriteError(WorkError):
+    """A file could not be written: the disk is full, read only, or its rules forbid it."""
+
+    def __init__(self, place: object, reason: str, way_out: str) -> None:
+        self.place, self.reason, self.way_out = place, reason, way_out
+        super().__init__(f"{place}: {reason}" + (f"; {way_out}" if way_out else ""))
+
+
 class RequestError(CnnlabError):
     """The request itself was wrong: a missing file, an unknown name, a value out of range."""
 

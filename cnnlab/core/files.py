@@ -1,15 +1,43 @@
-"""Files appear whole or not at all: a temporary name in the same folder, fsync, rename. And only files are read."""
+"""Files are written whole or not at all, where their names say; a failure names the file; and only files are read.
+
+All that cnnlab writes goes through here. A run is its own folder: it may come from a stranger, so below it nothing is
+written, appended, made or removed through a link, whatever the link is called. The run's own folder may be a link, to a
+larger disk say: whoever named it chose that.
+"""
 
 import errno
 import os
+import re
+import secrets
+import shutil
 import stat
-from collections.abc import Callable
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+from cnnlab.core.errors import RequestError, WriteError
 
 PART = ".part"
 """In the name of every temporary file, so that what a killed process left behind can be found."""
 
+RUN_MARK = "run.json"
+"""A folder that holds a file of this name is a run."""
+
+SECONDS_OF_A_PART = 60.0
+"""A temporary file that is older belongs to nobody, even where a process has the number in its name again."""
+
+LONGEST_STEM = 100
+
+WAYS_OUT = {
+    errno.ENOSPC: "make room on that disk",
+    errno.EDQUOT: "make room in your quota",
+    errno.EFBIG: "raise the limit on a file's size (ulimit -f)",
+    errno.EROFS: "choose a folder on a disk that can be written to",
+    errno.EACCES: "choose a folder that you may write to",
+    errno.EPERM: "choose a folder that you may write to",
+}
 
 KINDS = {
     stat.S_IFIFO: "a pipe (FIFO)",
@@ -18,6 +46,178 @@ KINDS = {
     stat.S_IFSOCK: "a socket",
 }
 """What a path may lead to that has no end, or waits for somebody to write."""
+
+
+def write_whole(path: Path, content: bytes | str | memoryview) -> None:
+    """Write `content` to `path`; a reader sees the old file or the new one, never a part.
+
+    A letter that UTF-8 cannot say (a file name may have some) is written as an escape, which JSON reads back.
+
+    Raises: RequestError where a link leads out of the run; WriteError where the disk or its rules refuse.
+    """
+    data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
+    make_folder(path.parent)
+    stem = path.stem[:LONGEST_STEM]
+    temporary = path.with_name(f".{stem}.{os.getpid()}.{secrets.token_hex(4)}{PART}{path.suffix}")
+    with failures_named(path):
+        try:
+            with temporary.open("xb") as file:  # a new file: one that lies there, or a link of its name, is not opened
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        if os.name != "nt":  # Windows opens no folders
+            folder = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+
+
+def append_line(path: Path, line: str) -> None:
+    """Add a line to a file, on the disk before this returns; a line that does not fit is taken back.
+
+    A hard link to the file keeps what it had: it may be a backup, or a file elsewhere.
+
+    Raises: as `write_whole`.
+    """
+    refuse_links(path)
+    data = (line + "\n").encode("utf-8", "backslashreplace")
+    with failures_named(path):
+        make_folder(path.parent)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+        handle = os.open(path, flags | getattr(os, "O_BINARY", 0), 0o666)
+        try:
+            before = os.fstat(handle)
+            if not stat.S_ISREG(before.st_mode):
+                raise RequestError(f"{path}: is no regular file; move it away")
+            shared = before.st_nlink > 1
+            if not shared:
+                _append(handle, data, before.st_size)
+        finally:
+            os.close(handle)
+    if shared:
+        write_whole(path, path.read_bytes() + data)
+
+
+def _append(handle: int, data: bytes, size: int) -> None:
+    rest = memoryview(data)
+    try:
+        while rest:
+            rest = rest[os.write(handle, rest) :]
+        os.fsync(handle)
+    except OSError:
+        os.ftruncate(handle, size)
+        raise
+
+
+def make_folder(path: Path) -> None:
+    """Make `path` and what it lies in, where it is not there yet.
+
+    Raises: as `write_whole`.
+    """
+    refuse_links(path)
+    with failures_named(path):
+        path.mkdir(parents=True, exist_ok=True)
+
+
+def remove_folder(path: Path) -> None:
+    """Remove `path` with all that is in it, where it is there.
+
+    Raises: as `write_whole`.
+    """
+    refuse_links(path)
+    with failures_named(path):
+        if path.exists():
+            shutil.rmtree(path)
+
+
+def remove_file(path: Path) -> None:
+    """Remove a file, or a link to one; what the link leads to stays.
+
+    Raises: as `write_whole`.
+    """
+    refuse_links(path.parent)
+    with failures_named(path):
+        path.unlink(missing_ok=True)
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove the temporary files under `folder` that a killed process left behind; those of a living one stay."""
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            found = re.search(rf"^\..*?(?:\.(\d+)(?:\.[0-9a-f]{{8}})?)?{re.escape(PART)}(\.[^.]*)?$", name)
+            if found and _is_abandoned(Path(parent, name), int(found[1] or 0)):
+                remove_file(Path(parent, name))
+
+
+def _is_abandoned(part: Path, process: int) -> bool:
+    try:
+        if time.time() - part.lstat().st_mtime > SECONDS_OF_A_PART:
+            return True
+    except FileNotFoundError:  # finished in the meantime
+        return False
+    return not is_alive(process)
+
+
+def is_alive(process: int) -> bool:
+    """Whether another process of that number runs on this machine; True where that cannot be known."""
+    if os.name == "nt":  # there, the signal 0 ends a process
+        return True
+    if process <= 0 or process == os.getpid():
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OverflowError:
+        return False
+    except PermissionError:  # of another user
+        return True
+    return True
+
+
+def refuse_links(path: Path) -> None:
+    """Nothing, unless a link stands between a run's folder and `path`, `path` included.
+
+    Of several folders that hold a run.json the outermost counts: a link could lead into another run.
+
+    Raises: RequestError with the link, where it leads, and what to do.
+    """
+    run: Path | None = None
+    at = Path(path.absolute().anchor)
+    for part in path.absolute().parts[1:]:
+        at /= part
+        if run is None:
+            run = at if os.path.lexists(at / RUN_MARK) else None
+        elif at.is_symlink() or _is_junction(at):
+            raise RequestError(
+                f"{at}: is a link to {os.readlink(at)}, and a run is its own folder: nothing is written through a "
+                f"link. Put what it leads to in its place; the run's whole folder {run} may be a link"
+            )
+
+
+def _is_junction(path: Path) -> bool:
+    """Windows' own kind of link to a folder; Python knows it from 3.12 on."""
+    junction = getattr(os.path, "isjunction", None)
+    return bool(junction and junction(path))
+
+
+@contextmanager
+def failures_named(path: Path) -> Iterator[None]:
+    """What the system refuses while `path` is written becomes one sentence with that name.
+
+    Raises: WriteError for a full disk, a quota, a file system that is read only, missing rights and the like.
+    """
+    try:
+        yield
+    except (FileExistsError, NotADirectoryError) as error:
+        raise WriteError(error.filename or path, "is a file, and a folder is needed there", "") from error
+    except OSError as error:
+        way_out = f"{WAYS_OUT.get(error.errno or 0, 'put that right')} and repeat the command"
+        raise WriteError(path, f"cannot be written: {error.strerror or error}", way_out) from error
 
 
 def open_file(path: Path) -> BinaryIO:
@@ -58,39 +258,3 @@ def read_file(path: Path, *, at_most: int) -> bytes:
 def check_file(path: Path) -> None:
     """For libraries that open files by themselves. Raises: OSError as `open_file` does."""
     open_file(path).close()
-
-
-def write_whole(path: Path, content: bytes | str) -> None:
-    """Write `content` to `path`; a reader sees the old file or the new one, never a part."""
-    data = content.encode() if isinstance(content, str) else content
-    write_with(path, lambda temporary: temporary.write_bytes(data))
-
-
-def write_with(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` make a file under a temporary name, then give it the name `path`.
-
-    For libraries that insist on writing files themselves; the temporary name keeps the suffix, from which some of them
-    choose the format. The temporary file is removed when `write` fails.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{PART}{path.suffix}")
-    try:
-        write(temporary)
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    if os.name == "nt":  # Windows opens no folders
-        return
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def remove_parts(folder: Path) -> None:
-    """Remove the temporary files under `folder` that a killed process left behind."""
-    for path in folder.rglob(f".*{PART}*"):
-        path.unlink(missing_ok=True)

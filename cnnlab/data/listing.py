@@ -130,6 +130,12 @@ def _list_folder(root: Path, without: set[Path]) -> Listing:
     folders = [folder for folder in subfolders(root) if folder.resolve() not in without]
     if not folders:
         raise RequestError(f"{root}: has no class folders; expected one folder per class, with its pictures inside")
+    for folder in folders:
+        try:
+            folder.name.encode()
+        except UnicodeEncodeError:  # a class stands in files, pages and events, which are UTF-8
+            shown = os.fsencode(folder.name).decode("utf-8", "backslashreplace")
+            raise RequestError(f"{root}: the name of the class folder '{shown}' is no UTF-8 text; rename it") from None
     paths: list[Path] = []
     labels: list[str] = []
     others: list[str] = []

@@ -1,22 +1,35 @@
 """A run's TensorBoard events."""
 
 import io
+import itertools
+import os
+import socket
 import time
 import warnings
 from collections.abc import Mapping
 from contextlib import redirect_stdout
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import torch
+from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+from tensorboard.summary.writer.record_writer import RecordWriter
 from torch import Tensor, nn
 from torch.jit._trace import TracingCheckError
-from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
+from torch.utils.tensorboard.writer import FileWriter, SummaryWriter
 
+from cnnlab.core.errors import WriteError
+from cnnlab.core.files import failures_named, make_folder
 from cnnlab.training.device import evaluation_mode
 
 FILE_NAME = "events.out.tfevents."
+
+SECONDS_UNSEEN = 30.0
+"""So long may an event wait in memory before a TensorBoard that is looking can see it."""
+
+_numbers = itertools.count()
 
 TRACING_FAILURES = (RuntimeError, TypeError, ValueError, AttributeError, TracingCheckError)
 """What a user's layer may make of being traced; the network itself has been built and tried before."""
@@ -28,7 +41,7 @@ class EventLog:
     def __init__(self, folder: Path, *, step: int | None = None) -> None:
         if step is not None:
             _wait_for_a_later_name(folder)
-        self.writer = SummaryWriter(str(folder), purge_step=None if step is None else step + 1)
+        self.writer = _Writer(str(folder), purge_step=None if step is None else step + 1)
 
     def __enter__(self) -> "EventLog":
         return self
@@ -36,7 +49,11 @@ class EventLog:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.writer.close()
+        try:
+            self.writer.close()
+        except WriteError:
+            if error is None:  # otherwise the first error is the one to tell
+                raise
 
     def scalars(self, values: Mapping[str, float | None], step: int) -> None:
         """One point of each curve; None is left out."""
@@ -67,6 +84,67 @@ class EventLog:
             self.writer._get_file_writer().add_summary(summary)
         for name, value in metrics.items():
             self.writer.add_scalar(name, value, step)
+
+
+class EventFile:
+    """What TensorBoard's own writer does, without its thread: what the disk refuses is raised where it was written.
+
+    The file is a new one: what lies there under its name, or a link, is not written to.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        make_folder(folder)
+        name = f"{FILE_NAME}{int(time.time()):010d}.{socket.gethostname()}.{os.getpid()}.{next(_numbers)}"
+        self.path = folder / name
+        self.flushed = time.monotonic()
+        with failures_named(self.path):
+            self.file = self.path.open("xb")
+        self.records = RecordWriter(self.file)
+        self.add_event(Event(wall_time=time.time(), file_version="brain.Event:2"))
+        self.flush()
+
+    def get_logdir(self) -> str:
+        """The folder of the file."""
+        return str(self.path.parent)
+
+    def add_event(self, event: Event) -> None:
+        """Append one event; it is on the disk after `flush`, or half a minute later."""
+        with failures_named(self.path):
+            self.records.write(event.SerializeToString())
+        if time.monotonic() - self.flushed > SECONDS_UNSEEN:
+            self.flush()
+
+    def flush(self) -> None:
+        """Everything so far on the disk."""
+        self.flushed = time.monotonic()
+        with failures_named(self.path):
+            self.file.flush()
+
+    def close(self) -> None:
+        """The last ones, too."""
+        with failures_named(self.path):
+            self.file.close()
+
+
+class _FileWriter(FileWriter):
+    def __init__(self, folder: str) -> None:
+        self.event_writer = EventFile(Path(folder))
+
+
+class _Writer(SummaryWriter):
+    """torch's writer, with our file."""
+
+    def _get_file_writer(self) -> FileWriter:
+        attributes: dict[str, Any] = self.__dict__  # torch's annotations know only the None that they begin with
+        if attributes["file_writer"] is None:
+            made = _FileWriter(self.log_dir)
+            attributes |= {"file_writer": made, "all_writers": {made.get_logdir(): made}}
+            if self.purge_step is not None:
+                step, self.purge_step = self.purge_step, None
+                made.add_event(Event(step=step, file_version="brain.Event:2"))
+                made.add_event(Event(step=step, session_log=SessionLog(status=SessionLog.START)))
+        writer: FileWriter = attributes["file_writer"]
+        return writer
 
 
 def _wait_for_a_later_name(folder: Path) -> None:

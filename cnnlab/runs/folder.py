@@ -7,9 +7,11 @@ runs/NAME/
                    epoch-007.safetensors and the like (weights of single epochs, where the config asks for them)
   reports/         pictures, tables and pages      plugins/       copies of the plugins that were used
   test-evaluations.jsonl   a line for each time that the test part was opened
+  training.lock    while it is trained: by which process
 """
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +22,9 @@ from torch import Tensor
 
 from cnnlab.config import Config, check_config
 from cnnlab.core.errors import RequestError, did_you_mean
+from cnnlab.core.files import PART, open_file
 from cnnlab.core.yaml import load
+from cnnlab.runs.lock import LOCK
 from cnnlab.runs.record import RunRecord
 from cnnlab.training.checkpoints import load_weights_file
 
@@ -28,6 +32,12 @@ WhichWeights = Literal["best", "last"]
 
 OUTPUTS = ("compare", "gradcam", "leaks", "lr-find", "preview", "saliency", "visualize")
 """Folders beside the runs in which commands put their pictures by default."""
+
+OF_A_BEGINNING = {"config.yaml", "run.json", "metrics.jsonl", "tensorboard", "plugins", "checkpoints", LOCK}
+"""All that a run writes before its first checkpoint."""
+
+UNFINISHED = ("running", "interrupted", "failed", "diverged")
+"""A run that has ended in one of these states may have come to no checkpoint."""
 
 TEST_EVALUATIONS = "test-evaluations.jsonl"
 """A line for each time that the test part was opened."""
@@ -133,7 +143,13 @@ class Run:
 
 def _json_lines(path: Path) -> list[dict[str, Any]]:
     """The objects of a file with one a line; a last line that was cut off is left out."""
-    lines = path.read_bytes().splitlines() if path.exists() else []
+    try:
+        with open_file(path) as file:
+            lines = file.read().splitlines()
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise RequestError(f"{path}: cannot be read: {error.strerror}") from None
     points = []
     for number, line in enumerate(lines, 1):
         try:
@@ -145,6 +161,29 @@ def _json_lines(path: Path) -> list[dict[str, Any]]:
         elif number < len(lines):
             raise RequestError(f"{path}:{number}: damaged: expected a JSON object")
     return points
+
+
+def can_start_over(folder: Path, *, diverged: bool = True) -> bool:
+    """Whether nothing is lost when a new training takes the folder: no checkpoint, and only what a run begins with.
+
+    A training that was killed, that failed or that was stopped before its first checkpoint leaves such a folder.
+    diverged: whether that goes for a training that diverged before it, too: its curves say why.
+    """
+    if folder.is_symlink() or not folder.is_dir():
+        return False
+    others = {path.name for path in folder.iterdir()} - OF_A_BEGINNING
+    if any(not (name.startswith(".") and PART in name) for name in others):
+        return False
+    checkpoints = folder / "checkpoints"
+    if checkpoints.is_symlink() or os.path.lexists(checkpoints / "last.pt"):
+        return False
+    try:
+        outcome = RunRecord.read(folder / "run.json").outcome
+    except RequestError:  # killed before there was one, or it is another program's
+        return not os.path.lexists(folder / "run.json") and not checkpoints.exists()
+    # the first epoch's weights are written just before its checkpoint; from a later one somebody took it away
+    began = outcome.epochs <= 1 and outcome.status in UNFINISHED
+    return began and (diverged or outcome.status != "diverged")
 
 
 def all_runs(root: Path) -> tuple[list[Run], list[str]]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
+from math import prod
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,11 +17,19 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from cnnlab import __version__
 from cnnlab.core.errors import RequestError
-from cnnlab.core.files import write_whole
+from cnnlab.core.files import read_file, write_whole
 from cnnlab.core.problems import first_fault
 from cnnlab.core.quantities import Probability
 
 FORMAT = 1
+MOST_BYTES = 64_000_000
+"""Of a run.json; one with a sentence for each of 300,000 pictures that were left out has as many."""
+MOST_VALUES = 2**26
+"""Of a picture: those of 8192 × 8192 pixels of one channel."""
+
+Count = Annotated[int, Field(ge=0, strict=True)]
+Finite = Annotated[float, Field(allow_inf_nan=False, strict=True)]
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
 Status = Literal["running", "finished", "interrupted", "paused", "stopped-early", "out-of-time", "diverged", "failed"]
 
 
@@ -30,12 +39,12 @@ class DataFacts:
 
     name: str
     classes: Annotated[tuple[str, ...], Field(min_length=1)]
-    shape: tuple[int, ...]
+    shape: tuple[Count, ...]
     """(channels, height, width) of a picture, in pixels."""
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    train: int
-    validation: int
+    mean: tuple[Finite, ...]
+    std: tuple[Amount, ...]
+    train: Count
+    validation: Count
     skipped: tuple[str, ...] = ()
     places: Mapping[str, str] = field(default_factory=dict)
     """The folder or file of each part, where it is the user's own; no `validation` where that is cut from `train`."""
@@ -43,6 +52,10 @@ class DataFacts:
     def __post_init__(self) -> None:
         if len(self.shape) != 3 or min(self.shape) < 1:
             raise ValueError(f"a picture's shape is {self.shape}, expected channels, height and width")
+        if prod(self.shape) > MOST_VALUES:
+            raise ValueError(f"a picture's shape is {self.shape}; a picture has {MOST_VALUES:,} values at most")
+        if len(set(self.classes)) < len(self.classes):
+            raise ValueError("a class is there twice")
         if not len(self.mean) == len(self.std) == self.shape[0]:
             raise ValueError(f"{len(self.mean)} means and {len(self.std)} deviations for {self.shape[0]} channels")
 
@@ -52,13 +65,13 @@ class Outcome:
     """How the run stands; accuracies in 0..1, times in seconds."""
 
     status: Status = "running"
-    epochs: int = 0
-    step: int = 0
+    epochs: Count = 0
+    step: Count = 0
     val_accuracy: Probability | None = None
     """Of the best epoch on the validation part."""
-    best_epoch: int = 0
-    train_seconds: float = 0.0
-    wall_seconds: float = 0.0
+    best_epoch: Count = 0
+    train_seconds: Amount = 0.0
+    wall_seconds: Amount = 0.0
     diagnosis: str | None = None
     message: str | None = None
     """The error that ended the run, if one did."""
@@ -71,9 +84,9 @@ class RunRecord:
     name: str
     command: str
     started: str
-    seed: int
+    seed: Count
     device: str
-    parameters: int
+    parameters: Count
     data: DataFacts
     commit: str | None
     versions: Mapping[str, str]
@@ -95,7 +108,7 @@ class RunRecord:
         Raises: RequestError when it is missing, damaged, or of a later version of cnnlab.
         """
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = json.loads(read_file(path, at_most=MOST_BYTES).decode("utf-8"))
         except FileNotFoundError:
             raise RequestError(f"{path.parent}: not a run of cnnlab: it has no run.json") from None
         except OSError as error:
@@ -106,6 +119,8 @@ class RunRecord:
             raise RequestError(f"{path}: damaged: not UTF-8 text (byte {error.start})") from None
         except RecursionError:
             raise RequestError(f"{path}: damaged: not JSON: nested too deeply") from None
+        except ValueError as error:  # a number of thousands of digits
+            raise RequestError(f"{path}: damaged: {error}") from None
         if not isinstance(content, dict) or "format" not in content:
             raise RequestError(f"{path}: not a run of cnnlab: it names no format")
         if content["format"] != FORMAT:

@@ -10,10 +10,21 @@ from typing import Any
 from torch import Tensor
 
 from cnnlab.core.errors import RequestError
-from cnnlab.core.files import remove_parts, write_whole
-from cnnlab.runs.folder import Run
+from cnnlab.core.files import (
+    append_line,
+    refuse_links,
+    remove_file,
+    remove_folder,
+    remove_parts,
+    write_whole,
+)
+from cnnlab.runs.folder import Run, can_start_over
+from cnnlab.runs.lock import LOCK, is_held
 from cnnlab.runs.record import RunRecord
 from cnnlab.training.checkpoints import save_state, save_weights
+
+FOLDERS = ("checkpoints", "reports", "tensorboard")
+"""What a training writes into, below the run's own folder."""
 
 
 class RunWriter:
@@ -25,24 +36,33 @@ class RunWriter:
 
     @staticmethod
     def create(path: Path, record: RunRecord, config_yaml: str, plugins: Sequence[Path] = ()) -> "RunWriter":
-        """Make the folder with its config and record.
+        """Make the folder with its config and record; what a run left there that never came to a checkpoint goes.
 
-        Raises: RequestError when it exists already or cannot be made, and for two plugins of one name.
+        When that fails, nothing is left under the name.
+
+        Raises: RequestError when there is a run already or none can be made, and for two plugins of one name.
         """
         if len({plugin.name for plugin in plugins}) < len(plugins):
             names = ", ".join(str(plugin) for plugin in plugins)
             raise RequestError(f"a run keeps copies of its plugins, so no two may have one name: {names}")
+        copies = {plugin.name: plugin.read_bytes() for plugin in plugins}  # they may lie in what is replaced
         try:
-            path.mkdir(parents=True)
+            path.mkdir(parents=True, exist_ok=True)
         except FileExistsError:
-            raise RequestError(f"the run {path} exists; choose another --name, or --resume it") from None
+            raise RequestError(taken(path)) from None
         except OSError as error:
             raise RequestError(f"the run {path} cannot be made: {error.strerror}") from None
-        for plugin in plugins:
-            (path / "plugins").mkdir(exist_ok=True)
-            shutil.copyfile(plugin, path / "plugins" / plugin.name)
-        write_whole(path / "config.yaml", config_yaml)
-        record.write(path / "run.json")
+        if not can_start_over(path):
+            raise RequestError(taken(path))
+        try:
+            _clear(path)
+            for name, content in copies.items():
+                write_whole(path / "plugins" / name, content)
+            write_whole(path / "config.yaml", config_yaml)
+            record.write(path / "run.json")
+        except BaseException:
+            shutil.rmtree(path, ignore_errors=True)  # the first error is the one to tell
+            raise
         return RunWriter(path, record)
 
     @staticmethod
@@ -51,17 +71,19 @@ class RunWriter:
 
         A checkpoint may lie between the last step of an epoch and its end, so the step alone does not tell.
         """
-        remove_parts(run.path)
+        for name in FOLDERS:  # before the first file is touched
+            refuse_links(run.path / name)
         kept = [
             point
             for point in run.metrics()
             if point.get("step", 0) <= step and not (point.get("kind") == "epoch" and point.get("epoch", 0) > epoch)
         ]
+        remove_parts(run.path)
         write_whole(run.path / "metrics.jsonl", "".join(json.dumps(point) + "\n" for point in kept))
         write_whole(run.path / "config.yaml", config_yaml)
         for kept_epoch, path in run.snapshots().items():
             if kept_epoch > epoch:
-                path.unlink()
+                remove_file(path)
         return RunWriter(run.path, run.record)
 
     @property
@@ -96,18 +118,26 @@ class RunWriter:
         self.record.write(self.path / "run.json")
 
 
-def append_line(path: Path, line: str) -> None:
-    """Add a line to a file, on the disk before this returns."""
-    with path.open("a", encoding="utf-8") as file:
-        file.write(line + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+def taken(path: Path) -> str:
+    """The sentence for a name that a run has."""
+    return f"the run {path} exists; choose another --name, or --resume it"
+
+
+def _clear(folder: Path) -> None:
+    """Remove all in it but the lock, which its holder needs."""
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            remove_folder(path)
+        elif path.name != LOCK:
+            remove_file(path)
 
 
 def free_name(root: Path, name: str) -> str:
-    """`name`, or `name-2`, `name-3`, … where that is taken under `root`."""
+    """`name`, or `name-2`, `name-3`, … where that is taken under `root`; the rest of a killed training is not."""
     number, candidate = 1, name
-    while (root / candidate).exists():
+    while os.path.lexists(folder := root / candidate) and (
+        not can_start_over(folder, diverged=False) or is_held(folder)
+    ):
         number += 1
         candidate = f"{name}-{number}"
     return candidate

@@ -1,5 +1,6 @@
 """Checkpoints: written whole, and read without ever running code from the file."""
 
+import io
 import json
 import pickle
 import zipfile
@@ -9,19 +10,24 @@ from typing import Any
 
 import safetensors
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from cnnlab.core.errors import RequestError
-from cnnlab.core.files import write_with
+from cnnlab.core.files import check_file, write_whole
 
 DAMAGES = (RuntimeError, EOFError, OSError, ValueError, TypeError, AttributeError, LookupError, AssertionError)
 """What reading a file of torch's that does not hold what it should may raise."""
 
 
 def save_state(path: Path, state: Mapping[str, Any]) -> None:
-    """Write a training state (tensors and plain values)."""
-    write_with(path, lambda temporary: torch.save(dict(state), temporary))
+    """Write a training state (tensors and plain values).
+
+    By way of memory: where torch writes a file itself, a full disk is a RuntimeError that names neither.
+    """
+    buffer = io.BytesIO()
+    torch.save(dict(state), buffer)
+    write_whole(path, buffer.getbuffer())
 
 
 def load_state(path: Path, device: torch.device) -> dict[str, Any]:
@@ -29,6 +35,7 @@ def load_state(path: Path, device: torch.device) -> dict[str, Any]:
 
     Raises: RequestError for a file that is missing, damaged, or no plain checkpoint.
     """
+    _check_readable(path, "checkpoint")
     try:
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()  # torch writes checksums, and does not look at them when it reads
@@ -36,8 +43,6 @@ def load_state(path: Path, device: torch.device) -> dict[str, Any]:
             inside = damaged.partition("/")[2]  # the first folder is called like the file that was written
             raise RequestError(f"{path}: a damaged checkpoint (the checksum of {inside} is wrong)")
         state = torch.load(path, map_location=device, weights_only=True)
-    except FileNotFoundError:
-        raise RequestError(f"{path}: no such checkpoint") from None
     except zipfile.BadZipFile:
         raise RequestError(f"{path}: no checkpoint of cnnlab, or one that was cut off") from None
     except pickle.UnpicklingError:
@@ -54,7 +59,7 @@ def load_state(path: Path, device: torch.device) -> dict[str, Any]:
 def save_weights(path: Path, weights: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
     """Write weights as safetensors; `facts` (JSON) go into its header: classes, statistics, epoch, metric."""
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in weights.items()}
-    write_with(path, lambda temporary: save_file(plain, temporary, metadata={"cnnlab": json.dumps(dict(facts))}))
+    write_whole(path, save(plain, metadata={"cnnlab": json.dumps(dict(facts))}))
 
 
 def load_weights_file(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -62,12 +67,11 @@ def load_weights_file(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
     Raises: RequestError for a file that is missing, damaged or not written by cnnlab.
     """
+    _check_readable(path, "weights")
     try:
         weights = load_file(path)
         with safetensors.safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-    except FileNotFoundError:
-        raise RequestError(f"{path}: no such weights") from None
     except (safetensors.SafetensorError, OSError) as error:
         raise RequestError(f"{path}: damaged weights ({_first_line(error)})") from None
     try:
@@ -77,6 +81,15 @@ def load_weights_file(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if not isinstance(facts, dict):
         raise RequestError(f"{path}: weights that cnnlab did not write: the header lacks its facts")
     return weights, facts
+
+
+def _check_readable(path: Path, what: str) -> None:
+    try:
+        check_file(path)
+    except FileNotFoundError:
+        raise RequestError(f"{path}: no such {what}") from None
+    except OSError as error:
+        raise RequestError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def _first_line(error: BaseException) -> str:

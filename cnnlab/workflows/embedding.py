@@ -1,7 +1,6 @@
 """`cnnlab visualize embedding`: pictures as points in the space of features that the head sees."""
 
 import math
-import shutil
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout
@@ -15,6 +14,7 @@ from torch import Tensor
 
 from cnnlab.analysis.embedding import Features, joined, nearest_neighbours, penultimate_features, principal_components
 from cnnlab.core.errors import RequestError, WorkError
+from cnnlab.core.files import failures_named, remove_folder
 from cnnlab.data.dataset import Dataset
 from cnnlab.render.characters import printable
 from cnnlab.reports.embedding import EmbeddingFacts, Query
@@ -154,18 +154,17 @@ def write_projector(facts: EmbeddingFacts, folder: Path) -> Path:
 
     Raises: RequestError where `folder` holds something else.
     """
-    from torch.utils.tensorboard import SummaryWriter
+    from cnnlab.runs.events import EventLog
 
-    if folder.exists():
-        if any(folder.iterdir()) and not (folder / "projector_config.pbtxt").exists():
-            raise RequestError(f"{folder}: holds other files, and the projector's would be put in their place")
-        shutil.rmtree(folder)
+    if folder.exists() and any(folder.iterdir()) and not (folder / "projector_config.pbtxt").exists():
+        raise RequestError(f"{folder}: holds other files, and the projector's would be put in their place")
+    remove_folder(folder)
     names = [printable(facts.classes[int(label)]) for label in facts.labels]
     rows = zip(names, facts.numbers, strict=True)
     # torch says on stdout which library it lacks, and stdout is for results
-    with redirect_stdout(StringIO()), warnings.catch_warnings(), SummaryWriter(str(folder)) as writer:
+    with redirect_stdout(StringIO()), warnings.catch_warnings(), failures_named(folder), EventLog(folder) as events:
         warnings.simplefilter("ignore")
-        writer.add_embedding(
+        events.writer.add_embedding(
             facts.features,
             metadata=[[name, str(number)] for name, number in rows],
             metadata_header=["class", "number"],

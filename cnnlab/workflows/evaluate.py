@@ -14,13 +14,13 @@ import torch
 from cnnlab.analysis.calibration import Temperature, fit_temperature
 from cnnlab.analysis.classification import Classification, GroupAccuracy, by_group, classify
 from cnnlab.core.errors import RequestError
+from cnnlab.core.files import append_line, refuse_links
 from cnnlab.data.batches import evaluation_batches
 from cnnlab.data.dataset import DataPlace, Dataset
 from cnnlab.render import csv, png
 from cnnlab.reports.blocks import Report
 from cnnlab.reports.evaluation import evaluation_document, evaluation_report
 from cnnlab.runs.folder import TEST_EVALUATIONS, Run, WhichWeights
-from cnnlab.runs.writer import append_line
 from cnnlab.training.predict import Predictions, TestTimeAugmentation, predict
 from cnnlab.workflows.network import TrainedNetwork, trained_network
 from cnnlab.workflows.pictures import evaluation_pictures
@@ -71,6 +71,9 @@ def evaluate(run: Run, options: EvaluateOptions) -> Evaluation:
 
     Raises: RequestError when the run, its weights or its data are not there or do not fit each other.
     """
+    folder = run.path / "reports" / _folder_name(options)
+    for path in (folder, run.path / TEST_EVALUATIONS):  # before the test part is opened, which is noted there
+        refuse_links(path)
     network = trained_network(run, options.device, which=options.weights, allow_plugins=options.allow_plugins)
     pictures = evaluation_pictures(run, network.config, options.split, options.place)
     names = group_names(pictures, options.by) if options.by else ()  # first: a wrong --by need not wait for the network
@@ -88,10 +91,9 @@ def evaluate(run: Run, options: EvaluateOptions) -> Evaluation:
         groups=groups,
         note=note,
     )
-    folder = run.path / "reports" / _folder_name(options)
+    count = _log(run, options, facts) if options.split == "test" else 0  # first: the test part has been opened
     png.save(report, folder)
     csv.save(report, folder)
-    count = _log(run, options, facts) if options.split == "test" else 0
     return Evaluation(options.split, facts, groups, report, folder, count)
 
 

@@ -1,5 +1,6 @@
 """`cnnlab train --repeats N`: the same config with other seeds, and how far the results lie apart."""
 
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -7,10 +8,9 @@ from typing import Any
 
 from cnnlab.analysis.confidence import MeanInterval, mean_interval
 from cnnlab.config import Config
-from cnnlab.core.errors import RequestError
 from cnnlab.workflows.interruption import StopWish
 from cnnlab.workflows.sitting import TrainOptions
-from cnnlab.workflows.train import train
+from cnnlab.workflows.train import check_free, train
 from cnnlab.workflows.training_events import Finished, TrainingEvent
 
 
@@ -52,8 +52,9 @@ def repeat(config: Config, options: TrainOptions, stop: StopWish, repeats: int) 
     Raises: RequestError before the first one when a run of one of the names exists.
     """
     names = [f"{options.name or config.name}-seed{config.seed + number}" for number in range(repeats)]
-    if taken := [name for name in names if (options.runs / name).exists()]:
-        raise RequestError(f"the run {options.runs / taken[0]} exists; choose another --name, or another seed")
+    for name in names:
+        if os.path.lexists(options.runs / name):
+            check_free(options.runs / name)
     done: list[Finished] = []
     for number, name in enumerate(names):
         seed = config.seed + number

@@ -3,6 +3,7 @@
 import shlex
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import torch
 
 from cnnlab.config import Config
-from cnnlab.core.errors import WorkError
+from cnnlab.core.errors import WorkError, WriteError
 from cnnlab.data.dataset import DataPlace
 from cnnlab.reports.training import EpochRow
 from cnnlab.runs.events import EventLog
@@ -46,6 +47,8 @@ class TrainOptions:
     config_folder: Path = field(default_factory=Path)
     """Where relative paths of plugins start."""
     allow_plugins: bool = False
+    remarks: tuple[str, ...] = ()
+    """What is to be said when it starts."""
     began: float = field(default_factory=time.perf_counter)
     """When the process started, by `time.perf_counter`."""
 
@@ -127,7 +130,8 @@ def sit(session: TrainingSession, writer: RunWriter, options: TrainOptions, stop
                 diagnosis, report = write_report(session, writer, events, rows, wall())
         ended = True
     except WorkError as error:
-        note("diverged" if isinstance(error, DivergenceError) else "failed", message=str(error))
+        with suppress(WriteError):  # on a full disk there may be no room for the record either
+            note("diverged" if isinstance(error, DivergenceError) else "failed", message=str(error))
         raise
     except torch.OutOfMemoryError as error:
         message = (
@@ -195,7 +199,7 @@ def _started(session: TrainingSession, writer: RunWriter, options: TrainOptions)
         ),
         skipped=facts.skipped,
         origins=origins(facts.places, session.config.data.validation),
-        remarks=(*session.pictures.remarks, *session.batches.remarks),
+        remarks=(*options.remarks, *session.pictures.remarks, *session.batches.remarks),
     )
 
 

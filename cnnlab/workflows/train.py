@@ -1,19 +1,23 @@
 """`cnnlab train`: from a config, or from where a run stopped, to a trained network with its report."""
 
+import os
+import shlex
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from cnnlab.config import Config, check_config, checked_name
-from cnnlab.core.errors import RequestError, WorkError
+from cnnlab.core.errors import RequestError, WorkError, WriteError
 from cnnlab.core.yaml import parse
 from cnnlab.models.build import parameter_count
-from cnnlab.runs.folder import Run
+from cnnlab.runs.folder import Run, can_start_over
+from cnnlab.runs.lock import training_lock
 from cnnlab.runs.record import RunRecord, new_record
-from cnnlab.runs.writer import RunWriter, free_name
+from cnnlab.runs.writer import RunWriter, free_name, taken
 from cnnlab.training.checkpoints import load_state
 from cnnlab.workflows.interruption import StopWish
 from cnnlab.workflows.pictures import check_unchanged, fixed_sample, training_pictures
@@ -34,16 +38,74 @@ def train(config: Config, options: TrainOptions, stop: StopWish) -> Iterator[Tra
     Raises: RequestError before anything is written; WorkError when training fails, which the run records.
     """
     try:
-        name = checked_name(options.name) if options.name is not None else free_name(options.runs, config.name)
+        name = checked_name(options.name) if options.name is not None else None
     except ValueError as error:
         raise RequestError(f"--name: {error}") from None
-    if (options.runs / name).exists():
-        raise RequestError(f"the run {options.runs / name} exists; choose another --name, or --resume it")
+    if name is not None and os.path.lexists(options.runs / name):
+        check_free(options.runs / name)
     session = training_session(config, options.place, options.device)
     plugins = [(options.config_folder / plugin).resolve() for plugin in config.plugins]
-    kept = config.model_copy(update={"name": name, "plugins": [f"plugins/{path.name}" for path in plugins]})
-    writer = RunWriter.create(options.runs / name, _record(name, session, options), kept.as_yaml(), plugins)
-    yield from sit(session, writer, options, stop)
+    with _claimed(options.runs, name, config.name) as (path, remarks):
+        kept = config.model_copy(update={"name": path.name, "plugins": [f"plugins/{file.name}" for file in plugins]})
+        with _safe(path):
+            writer = RunWriter.create(path, _record(path.name, session, options), kept.as_yaml(), plugins)
+            yield from sit(session, writer, replace(options, remarks=remarks), stop)
+
+
+def check_free(path: Path) -> None:
+    """Nothing, where a new training may have that folder.
+
+    Raises: RequestError where it holds a run, or one that is only just beginning.
+    """
+    if not can_start_over(path):
+        raise RequestError(taken(path))
+    with training_lock(path):
+        return
+
+
+@contextmanager
+def _claimed(runs: Path, name: str | None, wish: str) -> Iterator[tuple[Path, tuple[str, ...]]]:
+    """The folder of a new run, this process's alone while inside, and what is to be said about it.
+
+    It is called `name`; or, without one, as `wish` says, with a number where that is taken.
+    """
+    with ExitStack() as stack:
+        while True:
+            path = runs / (name or free_name(runs, wish))
+            try:
+                path.mkdir(parents=True, exist_ok=True)
+                remark = stack.enter_context(training_lock(path))
+            except FileExistsError:
+                raise RequestError(taken(path)) from None
+            except OSError as error:
+                raise RequestError(f"the run {path} cannot be made: {error.strerror}") from None
+            except RequestError:  # another process was faster
+                if name is not None:
+                    raise
+                continue
+            if can_start_over(path):
+                break
+            raise RequestError(taken(path))
+        remarks = [remark] if remark else []
+        if (path / "run.json").exists():
+            status = RunRecord.read(path / "run.json").outcome.status
+            remarks.append(f"{path} ({status}, without a checkpoint) is replaced")
+        yield path, tuple(remarks)
+
+
+@contextmanager
+def _safe(path: Path) -> Iterator[None]:
+    """What the disk refuses is said with what is safe in the run and how to go on."""
+    try:
+        yield
+    except WriteError as error:
+        cause = error.way_out.removesuffix(" and repeat the command")
+        if Run(path).last_state.exists():
+            command = shlex.join(["cnnlab", "train", "--resume", str(path)])
+            go_on = f"then go on from the last checkpoint, which is whole: {command}"
+        else:
+            go_on = "then repeat the command: there is no checkpoint yet, so the run starts over"
+        raise WriteError(error.place, error.reason, f"{cause}, {go_on}") from error
 
 
 def resume(run: Run, overrides: Sequence[str], options: TrainOptions, stop: StopWish) -> Iterator[TrainingEvent]:
@@ -51,6 +113,13 @@ def resume(run: Run, overrides: Sequence[str], options: TrainOptions, stop: Stop
 
     Raises: RequestError when there is nothing to resume, or `overrides` would make it another run.
     """
+    with training_lock(run.path) as remark, _safe(run.path):
+        # its record may have changed since it was opened: by the process that had the lock before
+        options = replace(options, remarks=(remark,) if remark else ())
+        yield from _resume(Run(run.path), overrides, options, stop)
+
+
+def _resume(run: Run, overrides: Sequence[str], options: TrainOptions, stop: StopWish) -> Iterator[TrainingEvent]:
     config = resumed_config(run, overrides, allow_plugins=options.allow_plugins)
     if not run.last_state.exists():
         raise RequestError(f"the run {run.name} stopped before its first checkpoint; train it anew")

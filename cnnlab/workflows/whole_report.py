@@ -1,6 +1,5 @@
 """`cnnlab report`: everything about a run on one page that needs nothing else."""
 
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from cnnlab.analysis.classification import Classification, classify
 from cnnlab.analysis.faithfulness.comparison import Comparison, compare_maps
 from cnnlab.analysis.overfitting import diagnose
 from cnnlab.core.errors import RequestError
+from cnnlab.core.files import remove_folder
 from cnnlab.data.batches import normalise
 from cnnlab.data.dataset import Dataset
 from cnnlab.render import files
@@ -95,8 +95,7 @@ def whole_report(run: Run, options: EvaluateOptions, *, tensorboard: bool = Fals
     page = files.save(report, run.path / "reports").page
     if tensorboard:
         folder = run.path / "tensorboard" / "report"
-        if folder.exists():
-            shutil.rmtree(folder)
+        remove_folder(folder)
         with EventLog(folder) as events:
             events_of.write(report, events.writer, network.epoch, prefix="report")
     yield WholeReport(page, report)

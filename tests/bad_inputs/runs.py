@@ -1,6 +1,7 @@
 """Runs that are missing, half-written, foreign or hostile."""
 
 import json
+import os
 import pickle
 import re
 import shutil
@@ -141,6 +142,40 @@ def own_pictures(folder: Path) -> None:
     path.write_text(re.sub(r"dataset:\n    shapes:\n(      .*\n)+  validation", dataset, path.read_text()))
 
 
+def linked(name: str) -> Make:
+    """Something of the run put elsewhere, and a link to it in its place."""
+
+    def make(folder: Path) -> None:
+        inside, outside = folder / TINY_RUN / name, folder / "outside" / name
+        outside.parent.mkdir()
+        if inside.exists():
+            inside.rename(outside)
+        elif "." not in name:
+            outside.mkdir()
+            (outside / "mine.txt").write_text("mine")
+        inside.symlink_to(outside)
+
+    return make
+
+
+def link_sentence(name: str) -> str:
+    return (
+        f"error: /place/runs/tiny/{name}: is a link to /place/outside/{name}, and a run is its own folder: nothing is "
+        "written through a link. Put what it leads to in its place; the run's whole folder /place/runs/tiny may be a "
+        "link"
+    )
+
+
+def pipe(name: str) -> Make:
+    """Nobody writes into it, so whoever reads it waits for ever."""
+
+    def make(folder: Path) -> None:
+        (folder / name).unlink(missing_ok=True)
+        os.mkfifo(folder / name)
+
+    return make
+
+
 def second_run(folder: Path) -> None:
     shutil.copytree(folder / "runs/tiny", folder / "runs/other")
 
@@ -256,6 +291,31 @@ RUNS = (
             "every_steps, histograms_every_epochs, effective_field_every_epochs, snapshots_every_epochs, pictures, "
             "graph. Did you mean 'histograms_every_epochs'?"
         ),
+    ),
+    *(
+        run(f"a link for the run's {name}", linked(name), link_sentence(name), command=command)
+        for name, command in {
+            "checkpoints": RESUME,
+            "reports": EVAL,
+            "tensorboard": RESUME,
+            "test-evaluations.jsonl": f"{EVAL} --split test",
+            "training.lock": RESUME,
+        }.items()
+    ),
+    *(
+        run(
+            f"a pipe for the run's {name}",
+            pipe(f"runs/tiny/{name}"),
+            f"error: runs/tiny/{name}: cannot be read: it is a pipe (FIFO), and no file",
+            command=command,
+        )
+        for name, command in {
+            "run.json": EVAL,
+            "config.yaml": EVAL,
+            "metrics.jsonl": RESUME,
+            "checkpoints/best.safetensors": EVAL,
+            "checkpoints/last.pt": RESUME,
+        }.items()
     ),
     run(
         "no weights yet",

@@ -1,3 +1,4 @@
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -74,6 +75,13 @@ def test_a_folder_of_class_folders(tmp_path: Path) -> None:
     assert dataset.images[4].unique(dim=1).squeeze().shape == (3, 8)
     assert dataset.images[4, :, 0, 0].tolist() == [0, 0, 255]
     assert load(root, channels=1).images[4].unique().tolist() == [29]
+
+
+def test_a_class_folder_whose_name_is_no_text(tmp_path: Path) -> None:
+    """Its name would stand in the run's record, in pages and events, which are UTF-8."""
+    root = animals(tmp_path / "animals")
+    os.mkdir(os.fsencode(root) + b"/caf\xe9")
+    assert message(root) == f"{root}: the name of the class folder 'caf\\xe9' is no UTF-8 text; rename it"
 
 
 def test_relative_paths_start_from_the_base(tmp_path: Path) -> None:

@@ -3,9 +3,12 @@ from pathlib import Path
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.summary.writer.record_writer import RecordWriter
 from torch import Tensor, nn
 
-from cnnlab.runs.events import EventLog
+from cnnlab.core.errors import WriteError
+from cnnlab.runs.events import EventFile, EventLog
 
 
 def read(folder: Path) -> EventAccumulator:
@@ -51,3 +54,15 @@ def test_a_network_that_cannot_be_traced(tmp_path: Path, capsys: pytest.CaptureF
         log.graph(nn.Sequential(Untraceable()), torch.ones(1, 1, 4, 4))
     assert "graph/text_summary" in read(tmp_path).Tags()["tensors"]
     assert capsys.readouterr().out == ""
+
+
+def test_what_the_disk_refuses_names_the_file(tmp_path: Path) -> None:
+    """/dev/full takes nothing, as a full disk does; torch's own writer says so in a thread, with a traceback."""
+    file = EventFile(tmp_path)
+    with open("/dev/full", "wb", buffering=0) as full:
+        file.records = RecordWriter(full)
+        with pytest.raises(WriteError) as caught:
+            file.add_event(Event(step=1))
+    file.close()
+    assert str(caught.value).startswith(f"{file.path}: cannot be written: No space left on device; make room on that")
+    assert len(list(tmp_path.iterdir())) == 1

@@ -1,4 +1,6 @@
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -6,8 +8,8 @@ import torch
 
 from cnnlab.config import read_config
 from cnnlab.core.errors import RequestError
-from cnnlab.runs.folder import Run, all_runs
-from cnnlab.runs.record import DataFacts, new_record
+from cnnlab.runs.folder import Run, all_runs, can_start_over
+from cnnlab.runs.record import DataFacts, RunRecord, new_record
 from cnnlab.runs.writer import RunWriter, free_name
 
 FACTS = DataFacts("shapes", ("a", "b"), (3, 8, 8), (0.5, 0.5, 0.5), (0.2, 0.2, 0.2), 90, 10)
@@ -121,7 +123,7 @@ def test_all_runs_and_what_is_none(tmp_path: Path) -> None:
 
 
 def test_creating_refuses_what_exists(tmp_path: Path) -> None:
-    make(tmp_path)
+    make(tmp_path).save_state({})
     before = names(tmp_path)
     with pytest.raises(RequestError, match="first exists; choose another --name, or --resume it"):
         make(tmp_path)
@@ -129,6 +131,72 @@ def test_creating_refuses_what_exists(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RequestError, match="cannot be made: Not a directory"):
         make(tmp_path / "file")
+
+
+def foreign(folder: Path) -> None:
+    (folder / "notes.txt").write_text("mine")
+
+
+def finished(folder: Path) -> None:
+    """Its last.pt was taken away to save room; its weights count."""
+    writer = RunWriter(folder, Run(folder).record)
+    writer.save_weights("best", {"a": torch.ones(1)}, {})
+    writer.outcome(status="finished", epochs=3)
+
+
+def killed_before_the_checkpoint(folder: Path) -> None:
+    writer = RunWriter(folder, Run(folder).record)
+    writer.save_weights("best", {"a": torch.ones(1)}, {})
+    writer.outcome(status="failed", epochs=1)
+
+
+def moved_away(folder: Path) -> None:
+    folder.rename(folder.parent / "elsewhere")
+    folder.symlink_to("elsewhere")
+
+
+LEFT: tuple[tuple[str, Callable[[Path], object], bool, bool], ...] = (
+    ("a begun training", lambda folder: None, True, True),
+    ("an empty folder", lambda folder: [path.unlink() for path in folder.iterdir()], True, True),
+    ("a config alone", lambda folder: (folder / "run.json").unlink(), True, True),
+    ("a part of a file", lambda folder: (folder / ".run.99.part.json").touch(), True, True),
+    ("weights before the first checkpoint", killed_before_the_checkpoint, True, True),
+    ("a divergence", lambda folder: RunWriter(folder, Run(folder).record).outcome(status="diverged"), True, False),
+    ("a checkpoint", lambda folder: RunWriter(folder, Run(folder).record).save_state({}), False, False),
+    ("a finished run without its checkpoint", finished, False, False),
+    ("another program's record", lambda folder: (folder / "run.json").write_text("{}"), False, False),
+    ("something of one's own", foreign, False, False),
+    ("a link to a folder", moved_away, False, False),
+)
+
+
+@pytest.mark.parametrize(("change", "over", "by_itself"), [row[1:] for row in LEFT], ids=[row[0] for row in LEFT])
+def test_what_a_new_training_may_replace(
+    tmp_path: Path, change: Callable[[Path], object], over: bool, by_itself: bool
+) -> None:
+    make(tmp_path)
+    change(tmp_path / "first")
+    before = names(tmp_path)
+    assert can_start_over(tmp_path / "first") == over
+    assert free_name(tmp_path, "first") == ("first" if by_itself else "first-2")
+    if over:
+        make(tmp_path, config=CONFIG + "seed: 1\n")
+        assert sorted(path.name for path in (tmp_path / "first").iterdir()) == ["config.yaml", "run.json"]
+        assert Run.open("first", tmp_path).config().seed == 1
+    else:
+        with pytest.raises(RequestError, match="first exists"):
+            make(tmp_path)
+        assert names(tmp_path) == before
+
+
+def test_what_fails_while_a_run_is_made_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: RunRecord, path: Path) -> None:
+        raise UnicodeEncodeError("utf-8", "x", 0, 1, "surrogates not allowed")
+
+    monkeypatch.setattr(RunRecord, "write", fail)
+    with pytest.raises(UnicodeEncodeError):
+        make(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_plugins_are_copied(tmp_path: Path) -> None:
@@ -152,6 +220,7 @@ def test_resuming_drops_later_points_and_leftovers(tmp_path: Path) -> None:
     writer.save_state({})
     left = tmp_path / "first" / "checkpoints" / ".last.99.part.pt"
     left.write_bytes(b"half")
+    os.utime(left, (0, 0))
     writer.outcome(status="interrupted")
     run = Run.open("first", tmp_path)
     resumed = RunWriter.resume(run, step=3, epoch=0, config_yaml=CONFIG + "seed: 1\n")
@@ -161,6 +230,20 @@ def test_resuming_drops_later_points_and_leftovers(tmp_path: Path) -> None:
     assert resumed.record.outcome.status == "interrupted"
     assert not left.exists()
     assert run.last_state.exists()
+
+
+@pytest.mark.parametrize("name", ["checkpoints", "reports", "tensorboard"])
+def test_a_run_with_a_link_for_a_folder_is_not_resumed(tmp_path: Path, name: str) -> None:
+    writer, outside = make(tmp_path / "runs"), tmp_path / "outside"
+    outside.mkdir()
+    (outside / "epoch-009.safetensors").write_bytes(b"another's")
+    (outside / ".a.99.part.pt").write_bytes(b"another's")
+    os.utime(outside / ".a.99.part.pt", (0, 0))
+    (writer.path / name).symlink_to(outside)
+    before = names(tmp_path)
+    with pytest.raises(RequestError, match=f"{name}: is a link to {outside}, and a run is its own folder"):
+        RunWriter.resume(Run(writer.path), step=3, epoch=1, config_yaml=CONFIG)
+    assert names(tmp_path) == before
 
 
 def test_resuming_drops_an_epoch_that_closed_after_the_checkpoint(tmp_path: Path) -> None:
@@ -176,7 +259,7 @@ def test_resuming_drops_an_epoch_that_closed_after_the_checkpoint(tmp_path: Path
 def test_free_name(tmp_path: Path) -> None:
     assert free_name(tmp_path, "a") == "a"
     for taken in ("a", "a-2", "a-4"):
-        (tmp_path / taken).mkdir()
+        make(tmp_path, taken).save_state({})
     assert free_name(tmp_path, "a") == "a-3"
 
 

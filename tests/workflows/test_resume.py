@@ -1,6 +1,7 @@
 """A run that was interrupted ends where an uninterrupted one ends, to the bit."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,17 +14,19 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import cnnlab.workflows.sitting as workflow
 from cnnlab.config import read_config
-from cnnlab.core.errors import RequestError
+from cnnlab.core.errors import RequestError, WriteError
+from cnnlab.core.files import write_whole
 from cnnlab.data.dataset import DataPlace
 from cnnlab.reports.training import EpochRow
 from cnnlab.runs.folder import Run
-from cnnlab.runs.writer import RunWriter
+from cnnlab.runs.lock import training_lock
+from cnnlab.runs.writer import RunWriter, free_name
 from cnnlab.training.checkpoints import load_state, load_weights_file
 from cnnlab.training.fit import StepDone
 from cnnlab.workflows.interruption import StopWish
 from cnnlab.workflows.sitting import TrainOptions
 from cnnlab.workflows.train import resume, train
-from cnnlab.workflows.training_events import Finished
+from cnnlab.workflows.training_events import Finished, Started
 
 CONFIG = """
 name: tiny
@@ -231,3 +234,88 @@ def test_a_finished_run_is_extended_by_epochs_only(config_file: Path, tmp_path: 
     events = list(resume(run, ["training.epochs=7"], options(tmp_path), StopWish()))
     assert isinstance(events[-1], Finished)
     assert events[-1].epochs == 7
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_full_disk_is_one_sentence_and_costs_nothing(
+    config_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = train_whole(config_file, tmp_path / "whole")
+    run = tmp_path / "parts" / "tiny"
+    saved: list[Path] = []
+
+    def full(path: Path, content: bytes) -> None:
+        saved.append(path)
+        if len(saved) == 3:
+            raise WriteError(path, "cannot be written: No space left on device", "make room and repeat the command")
+        write_whole(path, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("cnnlab.training.checkpoints.write_whole", full)
+        patch.setattr("cnnlab.runs.writer.save_weights", lambda *arguments: None)
+        with pytest.raises(WriteError) as caught:
+            list(train(read_config(config_file), options(tmp_path / "parts"), StopWish()))
+    assert str(caught.value) == (
+        f"{run}/checkpoints/last.pt: cannot be written: No space left on device; make room, then go on from the last "
+        f"checkpoint, which is whole: cnnlab train --resume {run}"
+    )
+    failed = Run.open("tiny", tmp_path / "parts")
+    assert failed.record.outcome.status == "failed"
+    assert failed.record.outcome.message
+    assert "last.pt: cannot be written" in failed.record.outcome.message
+    shutil.copytree(
+        whole.path / "checkpoints",
+        run / "checkpoints",
+        ignore=shutil.ignore_patterns("last.pt", "epoch*"),
+        dirs_exist_ok=True,
+    )
+    list(resume(failed, ["logging.snapshots_every_epochs=0"], options(tmp_path / "parts"), StopWish()))
+    states = [tensors(load_state(one.last_state, torch.device("cpu"))) for one in (whole, failed)]
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def test_a_run_that_is_being_trained_is_left_alone(config_file: Path, tmp_path: Path) -> None:
+    half = train_whole(config_file, tmp_path, stop_after=1)
+    with training_lock(half.path):
+        before = files_of(tmp_path)
+        with pytest.raises(RequestError, match=f"the run tiny is being trained by process {os.getpid()}"):
+            list(resume(half, [], options(tmp_path), StopWish()))
+        assert files_of(tmp_path) == before
+
+
+def begun(config_file: Path, runs: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A training that ended before its first checkpoint."""
+
+    def killed(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunWriter, "save_weights", killed)
+        with pytest.raises(KeyboardInterrupt):
+            list(train(read_config(config_file), options(runs), StopWish()))
+    return runs / "tiny"
+
+
+@pytest.mark.parametrize("name", ["tiny", None])
+def test_a_training_without_a_checkpoint_is_started_over(
+    config_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str | None
+) -> None:
+    run = begun(config_file, tmp_path, monkeypatch)
+    with pytest.raises(RequestError, match="the run tiny stopped before its first checkpoint; train it anew"):
+        list(resume(Run(run), [], options(tmp_path), StopWish()))
+    with training_lock(run):  # it may as well be one that has only just begun
+        if name:
+            with pytest.raises(RequestError, match="the run tiny is being trained by process"):
+                list(train(read_config(config_file), options(tmp_path, name=name), StopWish()))
+        else:
+            assert free_name(tmp_path, "tiny") == "tiny-2"
+    events = train(read_config(config_file), options(tmp_path, name=name, stop_after=1), StopWish())
+    (started,) = [event for event in events if isinstance(event, Started)]
+    assert started.remarks == (f"{run} (failed, without a checkpoint) is replaced",)
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir() and path.name != "data") == ["tiny"]
+    assert Run(run).record.outcome.status == "paused"
+    assert not (run / "training.lock").exists()
+    assert len(Run(run).epochs()) == 1
