@@ -215,6 +215,10 @@ def failures_named(path: Path) -> Iterator[None]:
         yield
     except (FileExistsError, NotADirectoryError) as error:
         raise WriteError(error.filename or path, "is a file, and a folder is needed there", "") from error
+    except IsADirectoryError as error:
+        raise WriteError(
+            error.filename2 or error.filename or path, "is a folder, and a file is needed there", ""
+        ) from error
     except OSError as error:
         way_out = f"{WAYS_OUT.get(error.errno or 0, 'put that right')} and repeat the command"
         raise WriteError(path, f"cannot be written: {error.strerror or error}", way_out) from error

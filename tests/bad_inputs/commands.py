@@ -171,7 +171,7 @@ COMMANDS = (
     Case(
         "a file to write that is a folder",
         "cnnlab schema --out folder",
-        "error: folder: Is a directory",
+        "error: folder: is a folder, and a file is needed there",
         exit_code=1,
         make=file("folder/a", ""),
     ),

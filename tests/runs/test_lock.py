@@ -76,6 +76,9 @@ def test_a_lock_file_that_is_something_else(tmp_path: Path) -> None:
         pass
     (folder / LOCK).unlink()
     (folder / LOCK).mkdir()
-    with pytest.raises(WriteError, match=r"training.lock: cannot be written: Is a directory"), training_lock(folder):
+    with (
+        pytest.raises(WriteError, match=r"training.lock: is a folder, and a file is needed there"),
+        training_lock(folder),
+    ):
         pass
     assert outside.read_text() == "another's"
