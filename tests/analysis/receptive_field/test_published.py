@@ -21,8 +21,10 @@ def fields_of(model: nn.Module, size: int = 224) -> Fields:
 
 
 def named(name: str) -> nn.Module:
+    """Without values, which no field depends on; a RegNet computes its widths as tensors."""
     options = {"init_weights": False} if name in ("inception_v3", "googlenet") else {}
-    return torchvision.models.get_model(name, weights=None, **options)
+    with torch.device("cpu" if name.startswith("regnet") else "meta"):
+        return torchvision.models.get_model(name, weights=None, **options)
 
 
 def rsp(field: Field) -> tuple[int, float | None, float | None]:
