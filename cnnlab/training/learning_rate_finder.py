@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 from cnnlab.core.errors import RequestError
 from cnnlab.data.batches import TrainingBatches
 from cnnlab.training.losses import Loss
+from cnnlab.training.pointwise import PointwiseRoute
 
 SMOOTHING = 0.95
 """Weight of the past in the running mean of the loss; corrected for its start at 0."""
@@ -62,7 +63,9 @@ def learning_rate_range(
             for group, scale in zip(optimizer.param_groups, scales, strict=True):
                 group["lr"] = lr * scale
             optimizer.zero_grad(set_to_none=True)
-            value = loss(model(batch.images), batch.targets)
+            with PointwiseRoute():
+                logits = model(batch.images)
+            value = loss(logits, batch.targets)
             number = float(value.detach())
             step += 1
             if not math.isfinite(number):
