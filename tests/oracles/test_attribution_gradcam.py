@@ -1,7 +1,8 @@
 """Class activation maps against pytorch-grad-cam.
 
 Its maps are brought to 0 … 1 at the layer's size, grown with OpenCV, and brought to 0 … 1 again: `as_theirs` does the
-same to raw ones. Settings: evaluation mode, float64 up to the maps, which both sides end in float32, the layer's output is that of a ReLU, ReLUs are not in place.
+same to raw ones. Settings: evaluation mode, float64 up to the maps, which both sides end in float32, the layer's output
+is that of a ReLU, ReLUs are not in place.
 """
 
 import copy

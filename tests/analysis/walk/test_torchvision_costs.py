@@ -14,7 +14,7 @@ PARAMETERS_DIFFER = {"googlenet": "its published 6,624,904 leave out the auxilia
 
 
 def built(name: str, size: int) -> nn.Module:
-    """For images of `size`, without values; RegNets, which compute their widths as tensors, with those of raw memory."""
+    """For images of `size` without values; a RegNet, which computes its widths as tensors, with those of raw memory."""
     options: dict[str, object] = {"init_weights": False} if name in ("inception_v3", "googlenet") else {}
     options |= {"image_size": size} if name.startswith("vit_") else {}
     with warnings.catch_warnings():
