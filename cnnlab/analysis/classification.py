@@ -1,6 +1,5 @@
 """How well pictures are told apart: everything that logits and labels say."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -98,27 +97,16 @@ def classify(
 
     Raises: WorkError where a logit is NaN or infinite; ValueError where shapes, labels and classes do not fit.
     """
-    # A metric's import takes seconds: whoever only reads the types above should not wait for it.
-    from torchmetrics.functional.classification import (
-        multiclass_accuracy,
-        multiclass_confusion_matrix,
-        multiclass_f1_score,
-        multiclass_precision,
-        multiclass_recall,
-    )
-
     logits, labels = logits.detach().cpu().double(), labels.cpu()
     n, k = logits.shape
     _check(logits, labels, len(classes))
     predicted = logits.argmax(1)
     right = int((predicted == labels).sum())
-    matrix = multiclass_confusion_matrix(predicted, labels, num_classes=k)
-    support, answered = matrix.sum(1), matrix.sum(0)
-    nothing = torch.tensor(math.nan, dtype=torch.float64)
-    precision = multiclass_precision(predicted, labels, k, average="none").double().where(answered > 0, nothing)
-    recall = multiclass_recall(predicted, labels, k, average="none").double().where(support > 0, nothing)
-    f1 = multiclass_f1_score(predicted, labels, k, average="none").double().where(support + answered > 0, nothing)
-    top5 = float(multiclass_accuracy(logits, labels, k, average="micro", top_k=TOP)) if k > TOP else None
+    matrix = torch.bincount(labels * k + predicted, minlength=k * k).reshape(k, k)
+    support, answered, hits = matrix.sum(1), matrix.sum(0), matrix.diagonal().double()
+    # 0 / 0 is NaN: a class without a picture or an answer has no such measure
+    precision, recall, f1 = hits / answered, hits / support, 2 * hits / (support + answered)
+    top5 = float((logits.topk(TOP).indices == labels[:, None]).any(1).double().mean()) if k > TOP else None
     return Classification(
         classes=tuple(classes),
         n=n,

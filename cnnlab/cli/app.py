@@ -36,6 +36,7 @@ from cnnlab.cli import (  # noqa: E402
 from cnnlab.cli.options import with_values  # noqa: E402
 from cnnlab.cli.panels import EXPERIMENTS, INSIDE, PROJECT, TRAIN  # noqa: E402
 from cnnlab.cli.visualize.app import app as visualize  # noqa: E402
+from cnnlab.core.collector import leave_without_a_search  # noqa: E402
 from cnnlab.core.errors import CnnlabError  # noqa: E402
 
 
@@ -92,6 +93,7 @@ app.command("schema", rich_help_panel=PROJECT)(schema.schema)
 
 def main() -> None:
     """The entry point: an expected error is one message and an exit code, never a traceback."""
+    leave_without_a_search()
     try:
         app(with_values(sys.argv[1:]), prog_name="cnnlab")
     except CnnlabError as error:

@@ -42,6 +42,9 @@ def train(
     full_report: Annotated[
         bool, typer.Option("--full-report", help="Then write what `cnnlab report` writes: the network's inside, too.")
     ] = False,
+    no_report: Annotated[
+        bool, typer.Option("--no-report", help="Draw no figures and write no page at the end: weights and curves only.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Do all of it on two batches; nothing is kept.")] = False,
     allow_plugins: PluginsOption = False,
     runs: RunsOption = RUNS,
@@ -51,26 +54,33 @@ def train(
 
     Example: [bold]cnnlab train configs/cifar.yaml optimizer.lr=0.05 --name lower[/]
     """
-    from collections.abc import Iterator
+    from cnnlab.core import collector
 
-    from cnnlab.cli.app import BEGAN
-    from cnnlab.cli.training_progress import TrainingProgress
-    from cnnlab.config import read_config
-    from cnnlab.runs.folder import Run
-    from cnnlab.training.device import choose_device
-    from cnnlab.workflows.interruption import stop_wish
-    from cnnlab.workflows.quickstart import QUICKSTART
-    from cnnlab.workflows.repeat import Repeated, repeat
-    from cnnlab.workflows.sitting import TrainOptions
-    from cnnlab.workflows.train import dry_run as run_dry
-    from cnnlab.workflows.train import resume as resume_run
-    from cnnlab.workflows.train import train as train_run
-    from cnnlab.workflows.training_events import TrainingEvent
+    with collector.spared():
+        from collections.abc import Iterator
+
+        import torch._dynamo  # noqa: F401  (an optimizer of torch imports it with its first call)
+
+        from cnnlab.cli.app import BEGAN
+        from cnnlab.cli.training_progress import TrainingProgress
+        from cnnlab.config import read_config
+        from cnnlab.runs.folder import Run
+        from cnnlab.training.device import choose_device
+        from cnnlab.workflows.interruption import stop_wish
+        from cnnlab.workflows.quickstart import QUICKSTART
+        from cnnlab.workflows.repeat import Repeated, repeat
+        from cnnlab.workflows.sitting import TrainOptions
+        from cnnlab.workflows.train import dry_run as run_dry
+        from cnnlab.workflows.train import resume as resume_run
+        from cnnlab.workflows.train import train as train_run
+        from cnnlab.workflows.training_events import TrainingEvent
 
     overrides = list(arguments or [])
     config = overrides.pop(0) if overrides and "=" not in overrides[0] else None
     if resume and (config is not None or repeats > 1 or dry_run or name):
         raise RequestError("--resume goes on with one run and its own config: no CONFIG, --repeats, --dry-run, --name")
+    if full_report and no_report:
+        raise RequestError("--full-report writes a report and --no-report none; choose one of them")
     path = QUICKSTART if config is None else Path(config)
     options = TrainOptions(
         runs=runs,
@@ -82,6 +92,7 @@ def train(
         command=["cnnlab", *sys.argv[1:]],
         config_folder=path.parent,
         allow_plugins=allow_plugins,
+        report=not no_report,
         began=BEGAN,
     )
     events: Iterator[TrainingEvent | Repeated]

@@ -161,8 +161,8 @@ def conclude_run(finished: Finished, console: Console, *, in_full: bool) -> None
     rows.append(("time", f"{finished.train_seconds:.1f} s training, {finished.wall_seconds:.1f} s in all"))
     if finished.report:
         rows.append(("report", escape(str(finished.report))))
-        if not in_full:
-            rows.append(("report in full", escape(f"cnnlab report {shlex.quote(str(finished.path))}")))
+    if not in_full and finished.status != "interrupted":
+        rows.append(("report in full", escape(f"cnnlab report {shlex.quote(str(finished.path))}")))
     for name, text in rows:
         if name == "verdict":
             table = Table.grid(padding=(0, 2))

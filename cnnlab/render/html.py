@@ -2,7 +2,6 @@
 
 import base64
 import html
-import struct
 from collections.abc import Mapping
 from importlib.resources import files
 from urllib.parse import quote
@@ -17,10 +16,10 @@ from cnnlab.reports.interactive import Album, CellAlbum
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
-def page(report: Report, drawn: Mapping[str, bytes] | None = None) -> str:
+def page(report: Report, drawn: Mapping[str, png.Drawn] | None = None) -> str:
     """The whole page; dark where the reader's system is, light on paper.
 
-    drawn: pictures that are PNG already, as `png.encode` makes them, by name.
+    drawn: pictures that are drawn already, by name.
     """
     drawn = drawn or {}
     body: list[str] = []
@@ -55,7 +54,7 @@ def page(report: Report, drawn: Mapping[str, bytes] | None = None) -> str:
 """
 
 
-def _block(block: Block, name: str, level: int, drawn: Mapping[str, bytes]) -> str:
+def _block(block: Block, name: str, level: int, drawn: Mapping[str, png.Drawn]) -> str:
     match block:
         case Section():
             heading = min(level, 6)
@@ -72,7 +71,7 @@ def _block(block: Block, name: str, level: int, drawn: Mapping[str, bytes]) -> s
         case Table():
             return _table(block, name)
         case Picture():
-            return _picture(block, drawn.get(block.name))
+            return _picture(block, drawn.get(block.name) or png.drawn(block))
         case Links():
             items = "".join(
                 f'<li><a href="{_escaped(quote(link.path))}">{_escaped(link.label)}</a>'
@@ -120,15 +119,13 @@ def _side(column: Column) -> str:
     return ' class="right"' if column.align == "right" else ""
 
 
-def _picture(picture: Picture, light: bytes | None) -> str:
-    light = light or png.encode(picture, theme=png.LIGHT)
-    dark = png.encode(picture, theme=png.DARK)
-    width, height = (round(pixels * 96 / png.DPI) for pixels in struct.unpack(">II", light[16:24]))
+def _picture(picture: Picture, drawn: png.Drawn) -> str:
+    width, height = (round(pixels * 96 / png.DPI) for pixels in png.size(drawn.light))
     caption = f"<figcaption>{_escaped(picture.caption)}</figcaption>" if picture.caption else ""
     return (
         f'<figure id="{picture.name}"><picture>'
-        f'<source media="screen and (prefers-color-scheme: dark)" srcset="{_inside(dark)}">'
-        f'<img src="{_inside(light)}" width="{width}" height="{height}" alt="{_escaped(description(picture))}">'
+        f'<source media="screen and (prefers-color-scheme: dark)" srcset="{_inside(drawn.dark)}">'
+        f'<img src="{_inside(drawn.light)}" width="{width}" height="{height}" alt="{_escaped(description(picture))}">'
         f"</picture>{caption}</figure>\n"
     )
 

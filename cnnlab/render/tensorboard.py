@@ -1,6 +1,7 @@
 """Reports in TensorBoard: pictures under Images, tables and texts under Text."""
 
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Protocol
 
 from cnnlab.render import png
 from cnnlab.render.characters import printable
@@ -9,31 +10,34 @@ from cnnlab.reports.interactive import Album, CellAlbum
 
 
 class Writer(Protocol):
-    """What is used of `torch.utils.tensorboard.SummaryWriter`."""
+    """What is used of `cnnlab.runs.events.EventLog`."""
 
-    def add_image(self, tag: str, img_tensor: Any, global_step: int, *, dataformats: str) -> None:
-        """A picture, uint8 [h, w, 3] for the format HWC."""
+    def png(self, tag: str, content: bytes, step: int | None) -> None:
+        """A picture."""
 
-    def add_text(self, tag: str, text_string: str, global_step: int) -> None:
+    def text(self, tag: str, markdown: str, step: int | None) -> None:
         """A text in Markdown."""
 
-    def add_scalar(self, tag: str, scalar_value: float, global_step: int) -> None:
-        """A number."""
+    def scalars(self, values: Mapping[str, float | None], step: int | None) -> None:
+        """Numbers by their names."""
 
 
-def write(report: Report, writer: Writer, step: int, *, prefix: str) -> None:
+def write(
+    report: Report, writer: Writer, step: int | None, *, prefix: str, drawn: Mapping[str, png.Drawn] | None = None
+) -> None:
     """Every picture as `prefix/NAME`, the words and tables as one text `prefix`, headline numbers as scalars.
 
-    prefix: what the report is, such as "evaluation"; step: the epoch.
+    prefix: what the report is, such as "evaluation"; step: the epoch; drawn: pictures that are drawn already, by name.
     """
+    drawn = drawn or {}
     for block in _flat(report.blocks):
         if isinstance(block, Picture):
-            writer.add_image(f"{prefix}/{block.name}", png.pixels(block), step, dataformats="HWC")
+            content = drawn[block.name].light if block.name in drawn else png.encode(block)
+            writer.png(f"{prefix}/{block.name}", content, step)
         elif isinstance(block, Numbers):
-            for number in block.numbers:
-                if isinstance(number.value, int | float):
-                    writer.add_scalar(f"{prefix}/{number.name}", float(number.value), step)
-    writer.add_text(prefix, markdown(report), step)
+            values = {f"{prefix}/{number.name}": number.value for number in block.numbers}
+            writer.scalars({tag: float(v) for tag, v in values.items() if isinstance(v, int | float)}, step)
+    writer.text(prefix, markdown(report), step)
 
 
 def markdown(report: Report) -> str:

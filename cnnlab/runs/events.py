@@ -13,7 +13,9 @@ from types import TracebackType
 from typing import Any
 
 import torch
+from PIL import Image
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 from torch import Tensor, nn
 from torch.jit._trace import TracingCheckError
@@ -55,7 +57,18 @@ class EventLog:
             if error is None:  # otherwise the first error is the one to tell
                 raise
 
-    def scalars(self, values: Mapping[str, float | None], step: int) -> None:
+    def png(self, tag: str, content: bytes, step: int | None) -> None:
+        """A picture that is a PNG already, as it is; `add_image` would encode its pixels once more."""
+        with Image.open(io.BytesIO(content)) as opened:
+            width, height = opened.size
+        image = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=content)
+        self.writer._get_file_writer().add_summary(Summary(value=[Summary.Value(tag=tag, image=image)]), step)
+
+    def text(self, tag: str, markdown: str, step: int | None) -> None:
+        """A text in Markdown."""
+        self.writer.add_text(tag, markdown, step)
+
+    def scalars(self, values: Mapping[str, float | None], step: int | None) -> None:
         """One point of each curve; None is left out."""
         for name, value in values.items():
             if value is not None:

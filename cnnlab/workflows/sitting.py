@@ -49,6 +49,8 @@ class TrainOptions:
     allow_plugins: bool = False
     remarks: tuple[str, ...] = ()
     """What is to be said when it starts."""
+    report: bool = True
+    """Whether the page with its figures is written."""
     began: float = field(default_factory=time.perf_counter)
     """When the process started, by `time.perf_counter`."""
 
@@ -127,7 +129,7 @@ def sit(session: TrainingSession, writer: RunWriter, options: TrainOptions, stop
             else:
                 status = "finished" if progress.epoch >= config.training.epochs else "out-of-time"
             if rows and status != "interrupted":
-                diagnosis, report = write_report(session, writer, events, rows, wall())
+                diagnosis, report = write_report(session, writer, events, rows, wall(), page=options.report)
         ended = True
     except WorkError as error:
         with suppress(WriteError):  # on a full disk there may be no room for the record either
@@ -178,6 +180,7 @@ def _resume_command(path: Path, config: Config, options: TrainOptions) -> str:
     words += ["--allow-plugins"] if config.plugins else []
     words += [] if options.device == choose_device("auto") else ["--device", str(options.device)]
     words += [f"--time-budget={options.time_budget:g}s"] if options.time_budget else []
+    words += [] if options.report else ["--no-report"]
     return shlex.join(words)
 
 

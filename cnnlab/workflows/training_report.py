@@ -10,12 +10,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from cnnlab.analysis.classification import classify
 from cnnlab.analysis.overfitting import Diagnosis, diagnose
+from cnnlab.core import collector
 from cnnlab.core.errors import RequestError
 from cnnlab.core.problems import first_fault
 from cnnlab.data.dataset import Dataset
 from cnnlab.models.build import build
-from cnnlab.render import files
-from cnnlab.render import tensorboard as events_of
 from cnnlab.reports.blocks import Report, Section
 from cnnlab.reports.evaluation import evaluation_report
 from cnnlab.reports.training import EpochRow, learning_curves, training_report
@@ -103,14 +102,27 @@ def epoch_rows(run: Run) -> list[EpochRow]:
 
 
 def write_report(
-    session: TrainingSession, writer: RunWriter, events: EventLog, rows: Sequence[EpochRow], wall_seconds: float
-) -> tuple[Diagnosis | None, Path]:
-    """Diagnose, draw the curves, evaluate the best weights on the validation part, write the page.
+    session: TrainingSession,
+    writer: RunWriter,
+    events: EventLog,
+    rows: Sequence[EpochRow],
+    wall_seconds: float,
+    *,
+    page: bool = True,
+) -> tuple[Diagnosis | None, Path | None]:
+    """Diagnose, fill in TensorBoard's table of runs; with `page`, draw the curves and evaluate the best weights, too.
 
     Returns the diagnosis (None without validation) and the page's path.
     """
     validation = session.pictures.validation
     diagnosis = diagnose(learning_curves(rows, validation_pictures=len(validation))) if validation else None
+    _hyperparameters(session, events, rows)
+    if not page:
+        return diagnosis, None
+    with collector.spared():  # imported here: a training without a report needs no matplotlib
+        from cnnlab.render import files
+        from cnnlab.render import tensorboard as events_of
+
     report = training_report(
         rows,
         diagnosis,
@@ -122,10 +134,9 @@ def write_report(
     )
     if validation:
         report = replace(report, blocks=(*report.blocks, _evaluation(session, writer)))
-    page = files.save(report, writer.reports).page
-    events_of.write(report, events.writer, session.state.progress.step, prefix="report")
-    _hyperparameters(session, events, rows)
-    return diagnosis, page
+    saved = files.save(report, writer.reports)
+    events_of.write(report, events, session.state.progress.step, prefix="report", drawn=saved.drawn)
+    return diagnosis, saved.page
 
 
 def _lead(session: TrainingSession, writer: RunWriter) -> str:

@@ -63,7 +63,7 @@ class TrainingViews:
         self.events.scalars({"erf/side": extent.side if extent else None, "erf/ratio": found.measures.ratio}, fact.step)
         for picture in pictures(effective_section(found)):
             if picture.name == "effective_field":
-                self.writer.add_image("erf/field", png.pixels(picture), fact.step, dataformats="HWC")
+                self.events.png("erf/field", png.encode(picture), fact.step)
 
     def _histograms(self, fact: EpochDone) -> None:
         for name, parameter in self.session.network.named_parameters():

@@ -92,13 +92,13 @@ def whole_report(run: Run, options: EvaluateOptions, *, tensorboard: bool = Fals
             blocks.append(step)
     blocks.append(_raw(run))
     report = Report(f"Report of {run.name}", tuple(blocks), _lead(run, options))
-    page = files.save(report, run.path / "reports").page
+    saved = files.save(report, run.path / "reports")
     if tensorboard:
         folder = run.path / "tensorboard" / "report"
         remove_folder(folder)
         with EventLog(folder) as events:
-            events_of.write(report, events.writer, network.epoch, prefix="report")
-    yield WholeReport(page, report)
+            events_of.write(report, events, network.epoch, prefix="report", drawn=saved.drawn)
+    yield WholeReport(saved.page, report)
 
 
 def _lead(run: Run, options: EvaluateOptions) -> str:

@@ -57,6 +57,12 @@ COMMANDS = (
         ),
     ),
     Case(
+        "a full report and none",
+        "cnnlab train tiny.yaml --full-report --no-report",
+        "error: --full-report writes a report and --no-report none; choose one of them",
+        make=SOUND,
+    ),
+    Case(
         "a time that is none",
         "cnnlab train tiny.yaml --time-budget soon",
         "error: --time-budget is 'soon', expected a time such as 90s, 10m or 1.5h",

@@ -98,6 +98,19 @@ def test_without_json_the_conclusion_is_on_stdout(cnnlab, no_report) -> None:
     assert HEADER in result.err
 
 
+def test_without_a_report_nothing_is_drawn_and_the_verdict_stays(cnnlab, monkeypatch) -> None:
+    monkeypatch.setattr("cnnlab.render.png.draw", None)
+    result = cnnlab("train", "tiny.yaml", "training.epochs=1", "--no-report")
+    assert result.code == 0, result.err
+    run = cnnlab.runs / "tiny"
+    assert not (run / "reports").exists()
+    assert {"config.yaml", "run.json", "metrics.jsonl", "checkpoints/best.safetensors"} <= files(run)
+    assert json.loads((run / "run.json").read_text())["outcome"]["diagnosis"] == "under-fitted"
+    assert "\nverdict  " in result.out
+    assert result.out.endswith("report in full       cnnlab report runs/tiny\n")
+    assert "\nreport  " not in result.out
+
+
 def test_the_run_folder_is_complete(trained) -> None:
     assert files(trained.run) >= FILES
     assert not [name for name in files(trained.run) if ".part" in name]

@@ -2,6 +2,7 @@ import csv
 import io
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ from hypothesis import strategies as st
 from cnnlab.analysis.confidence import Interval
 from cnnlab.render import csv as csv_files
 from cnnlab.render import json as documents
-from cnnlab.render import tensorboard
-from cnnlab.reports.blocks import Column, Report, Table
+from cnnlab.render import png, tensorboard
+from cnnlab.reports.blocks import Column, Report, Table, pictures
 from cnnlab.reports.drawings import Matrix
+from cnnlab.runs.events import EventLog
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -85,32 +87,29 @@ def test_named_tables_and_matrices_become_files(report: Report, tmp_path: Path) 
 
 
 class Recorder:
-    """Stands for a SummaryWriter."""
+    """Stands for an EventLog."""
 
     def __init__(self) -> None:
-        self.images: dict[str, Any] = {}
+        self.images: dict[str, bytes] = {}
         self.texts: dict[str, str] = {}
-        self.scalars: dict[str, float] = {}
+        self.numbers: dict[str, float | None] = {}
 
-    def add_image(self, tag: str, img_tensor: Any, global_step: int, *, dataformats: str) -> None:
-        assert dataformats == "HWC"
-        self.images[tag] = img_tensor
+    def png(self, tag: str, content: bytes, step: int | None) -> None:
+        self.images[tag] = content
 
-    def add_text(self, tag: str, text_string: str, global_step: int) -> None:
-        self.texts[tag] = text_string
+    def text(self, tag: str, markdown: str, step: int | None) -> None:
+        self.texts[tag] = markdown
 
-    def add_scalar(self, tag: str, scalar_value: float, global_step: int) -> None:
-        self.scalars[tag] = scalar_value
+    def scalars(self, values: Mapping[str, float | None], step: int | None) -> None:
+        self.numbers |= values
 
 
 def test_tensorboard_has_pictures_numbers_and_words(report: Report) -> None:
-    writer = Recorder()
-    tensorboard.write(report, writer, 3, prefix="evaluation")
-    assert "evaluation/matrix" in writer.images
-    image = writer.images["evaluation/matrix"]
-    assert image.dtype == np.uint8
-    assert image.shape[2] == 3
-    assert writer.scalars == {"evaluation/accuracy": 0.8453, "evaluation/loss": 0.5}
+    writer, ready = Recorder(), png.Drawn(b"light", b"dark")
+    tensorboard.write(report, writer, 3, prefix="evaluation", drawn={"bars": ready})
+    assert writer.images["evaluation/matrix"].startswith(b"\x89PNG")
+    assert writer.images["evaluation/bars"] == b"light"
+    assert writer.numbers == {"evaluation/accuracy": 0.8453, "evaluation/loss": 0.5}
     text = writer.texts["evaluation"]
     assert "| class | F1 | time (s) |\n| --- | ---: | ---: |" in text
     assert "\\<script\\>" in text
@@ -119,10 +118,11 @@ def test_tensorboard_has_pictures_numbers_and_words(report: Report) -> None:
 
 def test_tensorboards_own_writer_takes_it(report: Report, tmp_path: Path) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-    from torch.utils.tensorboard import SummaryWriter
 
-    with SummaryWriter(str(tmp_path)) as writer:
-        tensorboard.write(report, writer, 3, prefix="evaluation")
-    events = EventAccumulator(str(tmp_path), size_guidance={"images": 0}).Reload()
-    assert "evaluation/bars" in events.Tags()["images"]
-    assert events.Images("evaluation/bars")[0].step == 3
+    (picture,) = (picture for picture in pictures(report) if picture.name == "bars")
+    with EventLog(tmp_path) as events:
+        tensorboard.write(Report("r", (picture,)), events, 3, prefix="evaluation")
+    read = EventAccumulator(str(tmp_path), size_guidance={"images": 0}).Reload()
+    (image,) = read.Images("evaluation/bars")
+    assert (image.step, (image.width, image.height)) == (3, png.size(image.encoded_image_string))
+    assert image.encoded_image_string == png.encode(picture)

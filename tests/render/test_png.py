@@ -12,26 +12,39 @@ from cnnlab.reports.drawings import Gallery, Matrix
 
 
 def pixels(picture: Picture, theme: png.Theme = png.LIGHT) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(png.encode(picture, theme=theme))).convert("RGB"))
+    return decoded(png.encode(picture, theme=theme))
+
+
+def decoded(content: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
+
+
+@pytest.fixture(scope="module")
+def every_drawn(every_picture: tuple[Picture, ...]) -> dict[str, png.Drawn]:
+    return {picture.name: png.drawn(picture) for picture in every_picture}
 
 
 @pytest.mark.parametrize("theme", [png.LIGHT, png.DARK], ids=lambda theme: theme.name)
-def test_every_drawing_is_a_picture_and_not_blank(every_picture: tuple[Picture, ...], theme: png.Theme) -> None:
+def test_every_drawing_is_a_picture_and_not_blank_the_same_with_a_layout_of_its_own(
+    every_picture: tuple[Picture, ...], every_drawn: dict[str, png.Drawn], theme: png.Theme
+) -> None:
     paper = [int(theme.paper[i : i + 2], 16) for i in (1, 3, 5)]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for picture in every_picture:
-            image = pixels(picture, theme)
+            encoded = png.encode(picture, theme=theme)
+            assert encoded == getattr(every_drawn[picture.name], theme.name), picture.name
+            image = decoded(encoded)
             assert image.shape[1] >= 200
             assert image[0, 0].tolist() == paper
             assert 0.005 < (image != paper).any(2).mean() < 0.98, picture.name
 
 
-def test_nothing_is_cut_off_at_the_edges(every_picture: tuple[Picture, ...]) -> None:
-    for picture in every_picture:
-        image = pixels(picture)
+def test_nothing_is_cut_off_at_the_edges(every_drawn: dict[str, png.Drawn]) -> None:
+    for name, both in every_drawn.items():
+        image = decoded(both.light)
         border = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
-        assert (border == 255).all(), picture.name
+        assert (border == 255).all(), name
 
 
 def test_the_same_picture_is_the_same_file(every_picture: tuple[Picture, ...]) -> None:

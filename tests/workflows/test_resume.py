@@ -53,7 +53,7 @@ logging: {every_steps: 1, histograms_every_epochs: 0, snapshots_every_epochs: 2,
 @pytest.fixture(autouse=True)
 def _no_report(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing it takes most of the time of a tiny training, and no weight depends on it."""
-    monkeypatch.setattr(workflow, "write_report", lambda *arguments: (None, None))
+    monkeypatch.setattr(workflow, "write_report", lambda *arguments, **options: (None, None))
 
 
 @pytest.fixture
@@ -133,7 +133,7 @@ def test_killed_while_an_epoch_is_closed_for_the_second_time(
     stopped = Run.open("tiny", tmp_path / "parts")
     assert len(stopped.epochs()) == 1  # of three steps each
 
-    def killed(*arguments: object) -> None:
+    def killed(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
@@ -178,7 +178,7 @@ def test_a_stop_in_the_last_validation_comes_too_late_to_stop_anything(config_fi
 def test_a_run_that_was_killed_before_its_report_gets_it(
     config_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def killed(*arguments: object) -> None:
+    def killed(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
@@ -186,7 +186,9 @@ def test_a_run_that_was_killed_before_its_report_gets_it(
         with pytest.raises(KeyboardInterrupt):
             list(train(read_config(config_file), options(tmp_path), StopWish()))
     made: list[int] = []
-    monkeypatch.setattr(workflow, "write_report", lambda *arguments: made.append(len(arguments[3])) or (None, None))
+    monkeypatch.setattr(
+        workflow, "write_report", lambda *arguments, **options: made.append(len(arguments[3])) or (None, None)
+    )
     run = Run.open("tiny", tmp_path)
     assert run.record.outcome.status == "failed"
     assert isinstance(list(resume(run, [], options(tmp_path), StopWish()))[-1], Finished)

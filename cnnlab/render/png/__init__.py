@@ -1,10 +1,11 @@
 """Pictures as PNG, by matplotlib's Agg without pyplot: no window, no state that outlives a call."""
 
 import io
+import struct
 import warnings
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -26,7 +27,7 @@ from cnnlab.reports.drawings import Bars, Curves, Gallery, Lattice, Matrix, Pane
 from cnnlab.reports.scatter import Scatter
 from cnnlab.reports.scenes import Scene, Scenes
 
-__all__ = ["DARK", "DPI", "LIGHT", "Theme", "draw", "encode", "pixels", "save"]
+__all__ = ["DARK", "DPI", "LIGHT", "Drawn", "Theme", "draw", "drawn", "encode", "pixels", "save", "size"]
 
 
 def draw(picture: Picture, *, theme: Theme = LIGHT) -> Figure:
@@ -69,22 +70,80 @@ def draw(picture: Picture, *, theme: Theme = LIGHT) -> Figure:
         return figure
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """A picture as the bytes of two PNGs."""
+
+    light: bytes
+    dark: bytes
+
+
+def drawn(picture: Picture) -> Drawn:
+    """The picture on both papers, laid out once: to find its words room takes as long as to paint them."""
+    light, dark = draw(picture, theme=LIGHT), draw(picture, theme=DARK)
+    _lay_out(light, LIGHT)
+    dark.set_layout_engine("none")
+    for axes, placed in zip(dark.axes, light.axes, strict=True):
+        axes.set_position(placed.get_position(original=True), which="original")
+        axes.set_anchor(placed.get_anchor())
+        axes.set_box_aspect(placed.get_box_aspect())
+        axes.set(xlim=placed.get_xlim(), ylim=placed.get_ylim())
+    for words, placed_words in zip(dark.texts, light.texts, strict=True):
+        words.set_position(placed_words.get_position())
+    return Drawn(_png(light, LIGHT), _png(dark, DARK))
+
+
 def encode(picture: Picture, *, theme: Theme = LIGHT) -> bytes:
     """The picture as the bytes of a PNG, the same for the same picture."""
-    buffer = io.BytesIO()
     figure = draw(picture, theme=theme)
-    with styled(theme), warnings.catch_warnings():
-        # A class name in a script without an installed font is drawn as boxes; the report has it as text.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        # Not "figure", which would be the resolution with which the figure was made, and not the one set since.
-        options: dict[str, Any] = {"metadata": {"Software": None}, "pil_kwargs": {"compress_level": 6}}
-        figure.savefig(buffer, format="png", dpi=figure.dpi, **options)
-    return buffer.getvalue()
+    _lay_out(figure, theme)
+    return _png(figure, theme)
 
 
 def pixels(picture: Picture, *, theme: Theme = LIGHT) -> NDArray[np.uint8]:
     """The picture as uint8 [h, w, 3]."""
-    return np.asarray(Image.open(io.BytesIO(encode(picture, theme=theme))).convert("RGB"))
+    figure = draw(picture, theme=theme)
+    _lay_out(figure, theme)
+    return _painted(figure, theme)
+
+
+def size(png: bytes) -> tuple[int, int]:
+    """Width and height in pixels, from the head of a PNG."""
+    width, height = struct.unpack(">II", png[16:24])
+    return width, height
+
+
+def _lay_out(figure: Figure, theme: Theme) -> None:
+    """Find everything its place, for good; `savefig` would paint the figure once more to find it."""
+    engine = figure.get_layout_engine()
+    if engine is None:
+        return
+    with styled(theme), warnings.catch_warnings():
+        _draw_missing_glyphs_as_boxes()
+        engine.execute(figure)
+    figure.set_layout_engine("none")
+
+
+def _painted(figure: Figure, theme: Theme) -> NDArray[np.uint8]:
+    canvas = figure.canvas
+    assert isinstance(canvas, FigureCanvasAgg)
+    with styled(theme), warnings.catch_warnings():
+        _draw_missing_glyphs_as_boxes()
+        canvas.draw()
+    # the paper is opaque, so that a fourth channel would say nothing
+    return np.asarray(canvas.buffer_rgba())[..., :3]
+
+
+def _png(figure: Figure, theme: Theme) -> bytes:
+    buffer = io.BytesIO()
+    image = Image.fromarray(np.ascontiguousarray(_painted(figure, theme)))
+    image.save(buffer, "PNG", compress_level=6, dpi=(figure.dpi, figure.dpi))
+    return buffer.getvalue()
+
+
+def _draw_missing_glyphs_as_boxes() -> None:
+    """A class name in a script without an installed font is drawn as boxes; the report has it as text."""
+    warnings.filterwarnings("ignore", message="Glyph .* missing from font")
 
 
 def save(report: Report, folder: Path) -> list[Path]:
