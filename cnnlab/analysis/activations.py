@@ -7,13 +7,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from cnnlab.core.errors import RequestError, unknown
+from cnnlab.models.undisturbed import undisturbed
 
 
 def capture_outputs(model: nn.Module, images: Float[Tensor, "n c h w"], layers: Sequence[str]) -> dict[str, Tensor]:
     """The outputs of `layers` for `images`, in evaluation mode and without gradients; copies, in order of `layers`.
 
-    A layer that runs several times gives its last output; one that does not run, or gives no tensor, is left out. Hooks
-    are removed and each module's mode comes back, also after an exception.
+    A layer that runs several times gives its last output; one that does not run, or gives no tensor, is left out. The
+    network is as it was afterwards, hooks included, also after an exception.
 
     Raises: RequestError for a name that is no layer of the model.
     """
@@ -23,24 +24,16 @@ def capture_outputs(model: nn.Module, images: Float[Tensor, "n c h w"], layers: 
             raise RequestError(unknown("layer", name, [n for n in modules if n]))
     found: dict[str, Tensor] = {}
 
-    def keep(name: str) -> torch.utils.hooks.RemovableHandle:
+    def keep(name: str) -> None:
         def hook(module: nn.Module, inputs: object, output: object) -> None:
             if isinstance(output, Tensor):
                 # a copy: a later in-place layer would change it
                 found[name] = output.detach().clone()
 
-        handle: torch.utils.hooks.RemovableHandle = modules[name].register_forward_hook(hook)
-        return handle
+        modules[name].register_forward_hook(hook)
 
-    modes = {module: module.training for module in model.modules()}
-    handles = [keep(name) for name in layers]
-    try:
-        model.eval()
-        with torch.no_grad():
-            model(images)
-    finally:
-        for handle in handles:
-            handle.remove()
-        for module, mode in modes.items():
-            module.training = mode
+    with undisturbed(model), torch.no_grad():
+        for name in layers:
+            keep(name)
+        model(images)
     return {name: found[name] for name in layers if name in found}

@@ -150,5 +150,6 @@ def _unshared(module: nn.Module, output: Output) -> tuple[int | None, int | None
     if not isinstance(module, nn.modules.conv._ConvNd) or not output.inputs:
         return None, None, None
     inputs, outputs = output.inputs[0][1:], output.shape[1:]
-    own = module.weight.numel()
+    # not module.weight: one that is worked out, as by spectral norm, may change the module when it is read
+    own = module.out_channels * module.in_channels // module.groups * prod(module.kernel_size)
     return own, prod(inputs) * prod(outputs), prod(outputs[1:]) * own

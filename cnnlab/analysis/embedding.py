@@ -13,8 +13,8 @@ import torch
 from jaxtyping import Float, Float64, Int64
 from torch import Tensor, nn
 
-from cnnlab.analysis.evaluation_mode import evaluation_mode
 from cnnlab.core.errors import RequestError, unknown
+from cnnlab.models.undisturbed import undisturbed
 
 
 class Projection(Protocol):
@@ -169,7 +169,7 @@ def _head(model: nn.Module, images: Float[Tensor, "n c h w"]) -> str:
 
     handles = [module.register_forward_hook(partial(note, name)) for name, module in model.named_modules()]
     try:
-        with evaluation_mode(model), torch.no_grad():
+        with undisturbed(model), torch.no_grad():
             scores = model(images)
     finally:
         for handle in handles:
@@ -196,7 +196,7 @@ def _input_of(model: nn.Module, images: Float[Tensor, "n c h w"], layer: str) ->
 
     handle = dict(model.named_modules())[layer].register_forward_pre_hook(keep)
     try:
-        with evaluation_mode(model), torch.no_grad():
+        with undisturbed(model), torch.no_grad():
             model(images)
     finally:
         handle.remove()

@@ -8,8 +8,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from cnnlab.analysis.activations import capture_outputs
-from cnnlab.analysis.evaluation_mode import evaluation_mode
 from cnnlab.core.errors import RequestError
+from cnnlab.models.undisturbed import undisturbed
 
 SPARSE = 0.05
 """A channel is sparse where at most this share of its units is active: one picture in twenty, or a twentieth of each.
@@ -128,7 +128,7 @@ def activity(model: nn.Module, images: Float[Tensor, "n c h w"]) -> tuple[LayerA
 
     handles = [note(name) for name, _ in model.named_modules()]
     try:
-        with evaluation_mode(model), torch.no_grad():
+        with undisturbed(model), torch.no_grad():
             model(images)
     finally:
         for handle in handles:

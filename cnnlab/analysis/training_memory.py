@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from cnnlab.analysis.walk.walker import FAILURES
+from cnnlab.models.tensors import twins_of, without_values
+from cnnlab.models.undisturbed import undisturbed
 
 
 def training_memory(model: nn.Module, shape: Sequence[int], *, pictures: int = 2) -> dict[str, int] | None:
@@ -18,10 +20,7 @@ def training_memory(model: nn.Module, shape: Sequence[int], *, pictures: int = 2
 
     Parameters are left out: they exist anyway. None for a network that cannot be run without values in training mode.
     """
-    state = {
-        name: torch.empty_like(tensor.detach(), device="meta").requires_grad_(tensor.requires_grad)
-        for name, tensor in [*model.named_parameters(), *model.named_buffers()]
-    }
+    state = twins_of(model, lambda tensor: without_values(tensor).requires_grad_(tensor.requires_grad))
     known = {tensor.untyped_storage()._cdata for tensor in state.values()}
     kept: dict[int, tuple[str, int]] = {}
     stack: list[str] = []
@@ -34,28 +33,23 @@ def training_memory(model: nn.Module, shape: Sequence[int], *, pictures: int = 2
             alive.append(tensor)
         return tensor
 
-    handles = [handle for name, module in model.named_modules() for handle in _watched(name, module, stack)]
-    modes = [(module, module.training) for module in model.modules()]
     like = next((p for p in model.parameters() if p.is_floating_point()), torch.empty(0))
     batch = torch.empty(pictures, *shape, dtype=like.dtype, device="meta")
     try:
-        model.train()
-        with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-            functional_call(model, state, (batch,))
+        with undisturbed(model, training=True, replaced=True), torch.enable_grad():
+            for name, module in model.named_modules():
+                _watch(name, module, stack)
+            with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+                functional_call(model, state, (batch,), tie_weights=False)
     except FAILURES:
         return None
-    finally:
-        for handle in handles:
-            handle.remove()
-        for module, training in modes:
-            module.training = training
     found: dict[str, int] = {}
     for layer, count in kept.values():
         found[layer] = found.get(layer, 0) + count // pictures
     return found
 
 
-def _watched(name: str, module: nn.Module, stack: list[str]) -> list[Any]:
+def _watch(name: str, module: nn.Module, stack: list[str]) -> None:
     """Hooks that keep `stack` at the innermost module that runs."""
 
     def enter(*_: Any) -> None:
@@ -64,4 +58,5 @@ def _watched(name: str, module: nn.Module, stack: list[str]) -> list[Any]:
     def leave(*_: Any) -> None:
         stack.pop()
 
-    return [module.register_forward_pre_hook(enter), module.register_forward_hook(leave)]
+    module.register_forward_pre_hook(enter)
+    module.register_forward_hook(leave)

@@ -22,6 +22,8 @@ from cnnlab.core.arithmetic import Shape
 from cnnlab.core.errors import Problem, RequestError, ShapeError
 from cnnlab.core.located import Mark
 from cnnlab.core.registry import Component
+from cnnlab.models.tensors import tensors_of, twins_of, without_values
+from cnnlab.models.undisturbed import undisturbed
 
 LAYER_FAILURES = (
     ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, NameError, RuntimeError, TypeError,
@@ -109,13 +111,7 @@ def output_shape(module: nn.Module, shape: Shape) -> Shape:
 
     Raises: TypeError or ValueError when the output is not a tensor with one row per input; what `module` raises.
     """
-    modes = [(part, part.training) for part in module.modules()]
-    module.eval()
-    try:
-        output = _probe(module, shape)
-    finally:
-        for part, training in modes:
-            part.training = training
+    output = _probe(module, shape)
     if not isinstance(output, Tensor):
         raise TypeError(f"its output is {type(output).__name__}, expected a tensor")
     if output.dim() < 2 or len(output) != PROBES:
@@ -128,14 +124,14 @@ PROBES = 2
 
 
 def _probe(module: nn.Module, shape: Shape) -> Any:
-    state = dict(module.named_parameters()) | dict(module.named_buffers())
-    without_values = {name: torch.empty_like(tensor, device="meta") for name, tensor in state.items()}
-    with torch.no_grad():
-        try:
-            return functional_call(module, without_values, (torch.empty(PROBES, *shape, device="meta"),))
-        except RuntimeError:
-            # A user's layer may look at values, or hold a tensor that is no buffer: such a one is tried for real.
-            device = next((tensor.device for tensor in state.values()), torch.device("cpu"))
+    try:
+        with undisturbed(module, replaced=True), torch.no_grad():
+            state = twins_of(module, without_values)
+            return functional_call(module, state, (torch.empty(PROBES, *shape, device="meta"),), tie_weights=False)
+    except RuntimeError:
+        # A user's layer may look at values, or hold a tensor that is no buffer: such a one is tried for real.
+        device = next((tensor.device for _, tensor in tensors_of(module)), torch.device("cpu"))
+        with undisturbed(module), torch.no_grad():
             return module(torch.zeros(PROBES, *shape, device=device))
 
 

@@ -24,7 +24,7 @@ from torch.utils.tensorboard.writer import FileWriter, SummaryWriter
 
 from cnnlab.core.errors import WriteError
 from cnnlab.core.files import failures_named, make_folder
-from cnnlab.training.device import evaluation_mode
+from cnnlab.models.undisturbed import undisturbed
 
 FILE_NAME = "events.out.tfevents."
 
@@ -81,7 +81,7 @@ class EventLog:
     def graph(self, model: nn.Module, images: Tensor) -> None:
         """The network as a graph, traced on `images` [n, c, h, w]; where tracing fails, a text says why."""
         # torch prints its failures on stdout, which is for results
-        with redirect_stdout(io.StringIO()), warnings.catch_warnings(), evaluation_mode(model), torch.no_grad():
+        with redirect_stdout(io.StringIO()), warnings.catch_warnings(), undisturbed(model), torch.no_grad():
             # TensorBoard's graph is made by torch.jit.trace, which announces its end at every call
             warnings.simplefilter("ignore")
             try:

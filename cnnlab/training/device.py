@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 
 from cnnlab.core.errors import RequestError, WorkError
+from cnnlab.models.undisturbed import undisturbed
 
 Precision = Literal["fp32", "bf16", "fp16"]
 
@@ -70,18 +71,6 @@ def deterministic(enabled: bool) -> Iterator[None]:
 
 @contextmanager
 def evaluating(model: torch.nn.Module) -> Iterator[torch.nn.Module]:
-    """The model in evaluation mode, without gradients; each module's own mode comes back, also after an exception."""
-    with evaluation_mode(model), torch.inference_mode():
+    """The model in evaluation mode, without gradients; it is as it was afterwards, also after an exception."""
+    with undisturbed(model), torch.inference_mode():
         yield model
-
-
-@contextmanager
-def evaluation_mode(model: torch.nn.Module) -> Iterator[None]:
-    """The mode alone: for tracing and for gradients with respect to pictures."""
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes.items():
-            module.training = mode

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnlab.core.errors import WorkError
+from cnnlab.models.undisturbed import undisturbed
 from cnnlab.training.device import Precision, autocast
 
 ADVICE = "Try a lower optimizer.lr (cnnlab lr-find), or clipping"
@@ -43,15 +44,8 @@ def _first_layer(model: nn.Module, images: Tensor, precision: Precision) -> str 
         cause = f"its {bad[0]} is not finite" if bad else "its output; its weights are finite"
         found.append(f"layer {name} ({cause})" if name else f"the model itself ({cause})")
 
-    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
-    handles = [module.register_forward_hook(partial(look, name)) for name, module in model.named_modules()]
-    try:
-        with torch.no_grad(), autocast(images.device, precision):
-            model(images)
-    finally:
-        for handle in handles:
-            handle.remove()
-        with torch.no_grad():
-            for name, buffer in model.named_buffers():
-                buffer.copy_(buffers[name])
+    with undisturbed(model, training=None), torch.no_grad(), autocast(images.device, precision):
+        for name, module in model.named_modules():
+            module.register_forward_hook(partial(look, name))
+        model(images)
     return found[0] if found else None

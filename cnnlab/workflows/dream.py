@@ -7,9 +7,9 @@ from torch import Tensor
 
 from cnnlab.analysis.dream.maximise import Dream, DreamStep, maximise
 from cnnlab.analysis.dream.objective import Channel, ClassScore, Objective, check_objective, score
-from cnnlab.analysis.evaluation_mode import evaluation_mode
 from cnnlab.core.errors import RequestError, unknown
 from cnnlab.data.dataset import DataPlace
+from cnnlab.models.undisturbed import undisturbed
 from cnnlab.reports.dream import DreamFacts, Dreamt
 from cnnlab.workflows.advance import Advance
 from cnnlab.workflows.channels import channels_of
@@ -42,7 +42,7 @@ def objectives(
     blank = torch.zeros(1, *network.named.shape, device=device)
     for one in found:
         check_objective(model, one)
-        with evaluation_mode(model), torch.no_grad():
+        with undisturbed(model), torch.no_grad():
             score(model, blank, one)
     return tuple(found)
 
@@ -120,7 +120,7 @@ def _seen(network: PreparedNetwork, dream: Dream) -> tuple[tuple[str, float], ..
     """What the network says to the finished picture: its likeliest classes; nothing where it gives no class scores."""
     model, names = network.named.model, network.named.classes
     first = next(model.parameters(), torch.empty(0))
-    with evaluation_mode(model), torch.no_grad():
+    with undisturbed(model), torch.no_grad():
         logits = model(dream.normalised[None].to(first.device, first.dtype))
     if not isinstance(logits, Tensor) or logits.dim() != 2:
         return ()
@@ -141,7 +141,7 @@ def _natural(
     sample = fixed_sample(pictures, SAMPLE, network.config.seed, "dream")
     model = network.named.model
     best = [-torch.inf] * len(wanted)
-    with evaluation_mode(model), torch.no_grad():
+    with undisturbed(model), torch.no_grad():
         for images, _, _ in numbered_batches(network, sample):
             for number, one in enumerate(wanted):
                 best[number] = max(best[number], float(score(model, images, one).max()))

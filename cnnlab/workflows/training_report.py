@@ -15,13 +15,13 @@ from cnnlab.core.errors import RequestError
 from cnnlab.core.problems import first_fault
 from cnnlab.data.dataset import Dataset
 from cnnlab.models.build import build
+from cnnlab.models.undisturbed import undisturbed
 from cnnlab.reports.blocks import Report, Section
 from cnnlab.reports.evaluation import evaluation_report
 from cnnlab.reports.training import EpochRow, learning_curves, training_report
 from cnnlab.runs.events import EventLog
 from cnnlab.runs.folder import Run
 from cnnlab.runs.writer import RunWriter
-from cnnlab.training.device import evaluation_mode
 from cnnlab.training.divergence import ADVICE, DivergenceError, first_non_finite
 from cnnlab.training.fit import EpochDone
 from cnnlab.training.state import load_weights
@@ -57,7 +57,7 @@ def epoch_row(fact: EpochDone, session: TrainingSession) -> EpochRow:
 def _raise_diverged(name: str, pictures: Dataset, loss: float, fact: EpochDone, session: TrainingSession) -> NoReturn:
     batches = session.batches_of(pictures)
     model, precision = session.state.evaluated_model, session.config.training.precision
-    with evaluation_mode(model):
+    with undisturbed(model):
         where = first_non_finite(model, (batch.images for batch in batches), precision=precision)
     raise DivergenceError(
         f"the {name} loss is {loss} after step {fact.step} (epoch {fact.epoch}) with learning rate {fact.lr:.4g}: "

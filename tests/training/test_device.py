@@ -3,7 +3,8 @@ import torch
 from torch import nn
 
 from cnnlab.core.errors import RequestError, WorkError
-from cnnlab.training.device import autocast, choose_device, deterministic, evaluating, evaluation_mode
+from cnnlab.models.undisturbed import undisturbed
+from cnnlab.training.device import autocast, choose_device, deterministic, evaluating
 
 
 def network() -> nn.Sequential:
@@ -16,7 +17,7 @@ def modes(model: nn.Module) -> list[bool]:
     return [module.training for module in model.modules()]
 
 
-@pytest.mark.parametrize("context", [evaluating, evaluation_mode])
+@pytest.mark.parametrize("context", [evaluating, undisturbed])
 @pytest.mark.parametrize("error", [None, ValueError, KeyboardInterrupt])
 def test_modes_come_back(context, error) -> None:
     model = network()

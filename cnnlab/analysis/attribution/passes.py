@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from cnnlab.analysis.attribution.target import Target, check_classes
 from cnnlab.analysis.forward import forward
 from cnnlab.core.errors import RequestError
+from cnnlab.models.undisturbed import undisturbed as observed
 
 
 @contextmanager
@@ -19,19 +20,10 @@ def undisturbed(model: nn.Module) -> Iterator[None]:
     Parameters without `requires_grad` keep the part of the network in front of a cut free of autograd, and no gradient
     of theirs is worked out; nobody's `.grad` is touched.
     """
-    modes = [(module, module.training) for module in model.modules()]
-    learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    try:
-        model.eval()
-        for parameter in learned:
+    with observed(model), torch.inference_mode(False), torch.enable_grad():
+        for parameter in model.parameters():
             parameter.requires_grad_(False)
-        with torch.inference_mode(False), torch.enable_grad():
-            yield
-    finally:
-        for parameter in learned:
-            parameter.requires_grad_(True)
-        for module, mode in modes:
-            module.training = mode
+        yield
 
 
 def fitted(model: nn.Module, images: Tensor) -> Tensor:

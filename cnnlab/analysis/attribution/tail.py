@@ -11,6 +11,7 @@ from torch.func import functional_call
 from cnnlab.analysis.attribution.passes import checked_logits, fitted, undisturbed
 from cnnlab.analysis.forward import forward
 from cnnlab.core.errors import RequestError
+from cnnlab.models.tensors import tensors_of, twins_of
 
 CLOSED_TOLERANCE = 1e-4
 """Of the largest logit: how far the tail's answer may be from the network's for the two to be called equal."""
@@ -113,12 +114,11 @@ def noise_for(images: Float[Tensor, "n c h w"]) -> Float[Tensor, "1 c h w"]:
 
 def _forward(model: nn.Module) -> "partial[object] | nn.Module":
     """The network, in single precision where its parameters are in half: three digits would hide what is compared."""
-    state = dict(model.named_parameters()) | dict(model.named_buffers())
-    half = any(tensor.dtype in (torch.float16, torch.bfloat16) for tensor in state.values())
+    half = any(tensor.dtype in (torch.float16, torch.bfloat16) for _, tensor in tensors_of(model))
     if not half:
         return model
-    return partial(_in_single, model, {n: t.float() if t.is_floating_point() else t for n, t in state.items()})
+    return partial(_in_single, model, twins_of(model, lambda t: t.float() if t.is_floating_point() else t))
 
 
 def _in_single(model: nn.Module, state: dict[str, Tensor], images: Tensor) -> object:
-    return functional_call(model, state, (images.float(),))
+    return functional_call(model, state, (images.float(),), tie_weights=False)

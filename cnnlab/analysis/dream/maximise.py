@@ -16,9 +16,9 @@ from cnnlab.analysis.dream.colour import IMAGENET_COLOURS, decorrelated
 from cnnlab.analysis.dream.fourier import default_octaves, fresh_spectrum, highest_frequency, pixels
 from cnnlab.analysis.dream.objective import Objective, check_objective, score
 from cnnlab.analysis.dream.views import UNMOVED, Views, drawn_views
-from cnnlab.analysis.evaluation_mode import evaluation_mode
 from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.core.seeds import derive_seed
+from cnnlab.models.undisturbed import undisturbed
 
 CONTRASTS = (1.0, 4.0, 16.0)
 """Times the usual contrast of a start: a rectified channel that a grey picture leaves at 0 has no gradient to follow,
@@ -198,7 +198,7 @@ def _gradient(
     canvas: _Canvas, spectrum: Tensor, views: Views, generator: torch.Generator, highest: float
 ) -> tuple[float, Tensor]:
     """(score, its gradient); no context is left open, so that whoever iterates may use the model between steps."""
-    with evaluation_mode(canvas.model), torch.enable_grad():
+    with undisturbed(canvas.model), torch.enable_grad():
         spectrum = spectrum.detach().requires_grad_(True)
         value = canvas.score(spectrum, views, generator, highest)
         if not value.requires_grad:
@@ -209,5 +209,5 @@ def _gradient(
 
 def _still_score(canvas: _Canvas, spectrum: Tensor, highest: float = torch.inf) -> float:
     """Of the picture itself; UNMOVED draws from a generator of its own, so that nobody's numbers shift."""
-    with evaluation_mode(canvas.model), torch.no_grad():
+    with undisturbed(canvas.model), torch.no_grad():
         return float(canvas.score(spectrum, UNMOVED, torch.Generator(), highest))

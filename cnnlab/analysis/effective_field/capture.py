@@ -5,8 +5,6 @@ to the input; its absolute value, averaged over pictures. Only the picture's gra
 parameter.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,6 +13,7 @@ from jaxtyping import Float, Float64
 from torch import Tensor, nn
 
 from cnnlab.core.errors import RequestError, WorkError, unknown
+from cnnlab.models.undisturbed import undisturbed
 
 Part = Literal["absolute", "positive"]
 
@@ -55,7 +54,7 @@ def locate(
     """
     if len(images) == 0:
         raise RequestError("no images: an effective receptive field needs at least one")
-    with _evaluated(model), torch.no_grad():
+    with undisturbed(model), torch.no_grad():
         output, runs = _output(model, images[:1].clone(), layer, last=None)
     if runs == 0:
         raise RequestError(f"{_named(layer)} does not run when the model is given a picture: name another layer")
@@ -78,12 +77,12 @@ def summed_influence(
     A unit over all channels is the sum of their values. With `part="positive"` channels count only where they are
     positive, and pixels only where their gradient is (Ding et al. 2022, arXiv:2203.06717: max(·, 0) of both).
 
-    Evaluation mode; hooks, modes and `.grad` are as before afterwards, also after an exception, and the images are not
-    changed, also not by a model that works in place.
+    Evaluation mode; the model is as it was afterwards, also after an exception, and the images are not changed, even by
+    a model that works in place.
 
     Raises: RequestError where no gradient reaches the picture; WorkError for a gradient that is NaN or infinite.
     """
-    with _evaluated(model), torch.inference_mode(False), torch.enable_grad():
+    with undisturbed(model), torch.inference_mode(False), torch.enable_grad():
         pixels = images.detach().clone().requires_grad_()
         # Another copy: a model may begin in place, which autograd forbids on a leaf.
         output, _ = _output(model, pixels.clone(), unit.layer, last=unit.run)
@@ -148,18 +147,6 @@ def _output(model: nn.Module, images: Tensor, layer: str | None, *, last: int | 
     finally:
         handle.remove()
     return found[0], runs
-
-
-@contextmanager
-def _evaluated(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode; each module's own mode comes back."""
-    modes = {module: module.training for module in model.modules()}
-    try:
-        model.eval()
-        yield
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
 
 
 def _position(layer: str | None, shape: tuple[int, ...], unit: tuple[int, int] | int | None) -> tuple[int, int] | int:

@@ -6,9 +6,9 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from cnnlab.analysis.evaluation_mode import evaluation_mode
 from cnnlab.analysis.forward import forward
 from cnnlab.core.errors import RequestError, WorkError
+from cnnlab.models.undisturbed import undisturbed
 
 
 def target_probabilities(
@@ -36,7 +36,7 @@ def composite_probabilities(
     if max_batch < 1:
         raise ValueError(f"max_batch is {max_batch}, expected at least 1 picture")
     found = []
-    with evaluation_mode(model), torch.no_grad():
+    with undisturbed(model), torch.no_grad():
         for rows in torch.arange(len(targets), device=targets.device).split(max_batch):
             wanted = targets[rows].cpu()
             logits = _checked(forward(model, make(rows)), wanted)

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from cnnlab.core.errors import RequestError, unknown
+from cnnlab.models.undisturbed import undisturbed
 
 DISPLAY_EPSILON = 1e-8
 """Keeps a constant filter from being divided by zero; it is then black."""
@@ -27,7 +28,8 @@ def convolution_filters(model: nn.Module, layer: str | None = None) -> tuple[str
     if layer is not None and layer not in found:
         raise RequestError(unknown("convolution", layer, found))
     name = layer if layer is not None else next(iter(found))
-    return name, found[name].weight.detach().float().cpu().clone()
+    with undisturbed(found[name]), torch.no_grad():  # a weight that is worked out, as by spectral norm, may change it
+        return name, found[name].weight.detach().float().cpu().clone()
 
 
 def filter_grid(weights: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:

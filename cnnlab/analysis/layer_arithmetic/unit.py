@@ -61,7 +61,7 @@ class Unit:
 
 
 def units(model: nn.Module, real: Walk, *, bound: bool) -> dict[str, Unit]:
-    """The central unit of every output of `model`, by the output's name.
+    """The central unit of every output of `model` that depends on the input, by the output's name.
 
     real: a walk at the input's own size, with its bits where patterns are wanted. bound: the model fits no other
     size, so that only the fields inside the input can be read.
@@ -75,7 +75,8 @@ def units(model: nn.Module, real: Walk, *, bound: bool) -> dict[str, Unit]:
             best[output.name], sizes[output.name] = output, canvas
         if all(_has_exact_field(output, canvas) for output in canvas.outputs):
             break
-    return {name: _unit(output, sizes[name], real.shape[1:]) for name, output in best.items()}
+    # a weight that a module works out depends on no input
+    return {name: _unit(output, sizes[name], real.shape[1:]) for name, output in best.items() if output.tag is not None}
 
 
 def unread(output: Output, run: Walk) -> tuple[int, int]:
@@ -95,7 +96,7 @@ def _canvas(model: nn.Module, real: Walk, margin: int) -> Walk | None:
 
 
 def _has_exact_field(output: Output, run: Walk) -> bool:
-    return all(map(_is_exact, _axes(output, run)))
+    return output.tag is None or all(map(_is_exact, _axes(output, run)))
 
 
 def _is_exact(axis: Axis) -> bool:

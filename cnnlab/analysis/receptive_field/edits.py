@@ -3,7 +3,6 @@
 A changed kernel or dilation brings the padding that keeps the output's size, where the old padding did so.
 """
 
-import copy
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnlab.core.errors import RequestError, did_you_mean, unknown
+from cnnlab.models.tensors import copied
 
 OPTIONS = {"stride": "stride", "dilation": "dilation", "kernel": "kernel_size", "kernel_size": "kernel_size",
            "padding": "padding"}  # fmt: skip
@@ -71,7 +71,7 @@ def parse_edit(text: str, model: nn.Module) -> Edit:
 
 def _axes(module: nn.Module) -> int:
     if isinstance(module, nn.modules.conv._ConvNd):
-        return module.weight.dim() - 2
+        return len(module.kernel_size)  # a weight that is worked out may change the module when it is read
     return next((axes for axes in (1, 3) if f"{axes}d" in type(module).__name__), 2)
 
 
@@ -80,13 +80,13 @@ def without_values(model: nn.Module) -> nn.Module:
 
     Raises: RequestError for a network that cannot be copied.
     """
-    memo: dict[int, object] = {}
+    twins: dict[int, Tensor] = {}
     for tensor in (*model.parameters(), *model.buffers()):
         twin = torch.empty_like(tensor.detach(), device="meta")
         parameter = nn.Parameter(twin, requires_grad=tensor.requires_grad)
-        memo[id(tensor)] = parameter if isinstance(tensor, nn.Parameter) else twin
+        twins[id(tensor)] = parameter if isinstance(tensor, nn.Parameter) else twin
     try:
-        return copy.deepcopy(model, memo)
+        return copied(model, twins)
     except (TypeError, RuntimeError) as error:
         reason = str(error).split("\n", 1)[0]
         raise RequestError(f"this network cannot be copied to try changes on it: {reason}") from None

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from cnnlab.analysis.walk.facts import Output, Walk
 from cnnlab.analysis.walk.outputs import parts_of
-from cnnlab.analysis.walk.state import undisturbed
+from cnnlab.models.undisturbed import undisturbed
 
 SHOWN = 20
 """Mismatches that are kept with their places."""

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from cnnlab.analysis.evaluation_mode import evaluation_mode
 from cnnlab.analysis.sanity.similarity import map_similarity
 from cnnlab.analysis.sanity.verdict import SanityVerdict, sanity_verdict, summarize_similarity
 from cnnlab.analysis.sanity.weights import Explain, explained
 from cnnlab.core.errors import RequestError
+from cnnlab.models.undisturbed import undisturbed
 
 AGAINST = "a network trained on random labels"
 
@@ -40,7 +40,7 @@ def compare_label_training(
         raise RequestError(f"{len(targets)} targets for {len(images)} pictures; expected one each, and a picture")
     size = (images.shape[2], images.shape[3])
     for name, explain in methods.items():
-        with evaluation_mode(model), evaluation_mode(random_label_model):
+        with undisturbed(model), undisturbed(random_label_model):
             ours = explained(name, explain, model, images, targets, max_batch=max_batch)
             theirs = explained(name, explain, random_label_model, images, targets, max_batch=max_batch)
         similarity = summarize_similarity(map_similarity(ours, theirs, size=size), seed=seed)

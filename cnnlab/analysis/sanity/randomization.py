@@ -1,18 +1,18 @@
 """A network that forgets, layer by layer: fresh weights of the same law, and batch statistics that fit them."""
 
-import copy
 import math
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from cnnlab.analysis.evaluation_mode import evaluation_mode
 from cnnlab.core.errors import RequestError
 from cnnlab.core.seeds import derive_seed
+from cnnlab.models.tensors import copied
+from cnnlab.models.undisturbed import generators_kept, undisturbed
 
 How = Literal["reset", "permuted"]
 
@@ -46,7 +46,7 @@ def execution_order(model: nn.Module, images: Float[Tensor, "n c h w"]) -> dict[
 
     handles = [module.register_forward_hook(end) for module in names]
     try:
-        with evaluation_mode(model), torch.no_grad():
+        with undisturbed(model), torch.no_grad():
             model(images)
     finally:
         for handle in handles:
@@ -79,10 +79,10 @@ def randomize_layer(model: nn.Module, layer: RandomizedLayer, *, seed: int) -> N
     is everything in a layer that has no such method: a permutation keeps every moment.
     """
     module = dict(model.named_modules())[layer.name]
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
+    with generators_kept(), torch.no_grad():
         # drawn on the CPU, so that the outcome does not depend on the device
         torch.manual_seed(derive_seed(seed, "randomize", layer.name))
-        twin = copy.deepcopy(module).cpu()
+        twin: Any = copied(module).cpu()
         if layer.how == "reset":
             twin.reset_parameters()
         fresh = dict(twin.named_parameters(recurse=False))
@@ -109,18 +109,18 @@ def recalibrate(model: nn.Module, images: Float[Tensor, "n c h w"], names: Colle
         raise RequestError("batch normalisation needs two or more pictures to take its statistics from; there is one")
     # a last batch of a single picture has no variance
     batches = min(math.ceil(len(images) / max_batch), len(images) // 2)
-    kept = [norm.momentum for norm in norms]
-    try:
-        with evaluation_mode(model), torch.no_grad():
-            for norm in norms:
-                norm.reset_running_stats()
-                norm.momentum = None
-                norm.train()
-            for part in images.tensor_split(batches):
-                model(part)
-    finally:
-        for norm, momentum in zip(norms, kept, strict=True):
-            norm.momentum = momentum
+    with undisturbed(model), torch.no_grad():
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None
+            norm.train()
+        for part in images.tensor_split(batches):
+            model(part)
+        taken = [[buffer.clone() for buffer in norm.buffers()] for norm in norms]
+    with torch.no_grad():
+        for norm, buffers in zip(norms, taken, strict=True):
+            for buffer, value in zip(norm.buffers(), buffers, strict=True):
+                buffer.copy_(value)
 
 
 def normalizations_after(model: nn.Module, order: dict[str, int], layer: str) -> tuple[str, ...]:

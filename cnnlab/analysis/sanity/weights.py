@@ -6,7 +6,6 @@ was learned. With the whole network randomised, cascading decides; single layers
 Intervals are over pictures; another seed is another network, and moves means by about as much.
 """
 
-import copy
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -26,6 +25,7 @@ from cnnlab.analysis.sanity.randomization import (
 from cnnlab.analysis.sanity.similarity import MapSimilarity, map_similarity
 from cnnlab.analysis.sanity.verdict import SanityVerdict, SimilaritySummary, sanity_verdict, summarize_similarity
 from cnnlab.core.errors import RequestError
+from cnnlab.models.tensors import copied
 
 Explain = Callable[[nn.Module, Tensor, Tensor], Tensor]
 """(model, images (n, c, h, w), targets (n,)) → raw maps (n, H, W), of picture size or lower."""
@@ -104,8 +104,8 @@ def randomize_weights(
     values that are NaN or infinite.
     """
     _check(images, targets, depths, max_batch)
-    copied = copy.deepcopy(model).eval()
-    layers, order = layers_from_output(copied, images), execution_order(copied, images[:1])
+    randomized = copied(model).eval()
+    layers, order = layers_from_output(randomized, images), execution_order(randomized, images[:1])
     wanted = _spread(len(layers), depths)
     total = len(methods) * (len(wanted) + 1)
     size = (images.shape[2], images.shape[3])
@@ -113,20 +113,20 @@ def randomize_weights(
     found: dict[str, list[DepthSimilarity]] = {name: [] for name in methods}
     done = 0
     for name, explain in methods.items():
-        originals[name] = explained(name, explain, copied, images, targets, max_batch=max_batch)
+        originals[name] = explained(name, explain, randomized, images, targets, max_batch=max_batch)
         done += 1
         yield LayerRandomized(name, 0, None, originals[name], None, done, total)
     for depth, layer in enumerate(layers, start=1):
         if mode == "independent":
             if depth not in wanted:
                 continue
-            copied = copy.deepcopy(model).eval()
-        randomize_layer(copied, layer, seed=seed)
+            randomized = copied(model).eval()
+        randomize_layer(randomized, layer, seed=seed)
         if depth not in wanted:
             continue
-        recalibrate(copied, images, normalizations_after(copied, order, layer.name), max_batch=max_batch)
+        recalibrate(randomized, images, normalizations_after(randomized, order, layer.name), max_batch=max_batch)
         for name, explain in methods.items():
-            maps = explained(name, explain, copied, images, targets, max_batch=max_batch)
+            maps = explained(name, explain, randomized, images, targets, max_batch=max_batch)
             similarity = map_similarity(originals[name], maps, size=size)
             found[name].append(DepthSimilarity(depth, layer, summarize_similarity(similarity, seed=seed)))
             done += 1

@@ -13,14 +13,16 @@ from typing import Any, final
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._pytree import tree_leaves
 
 from cnnlab.analysis.walk.facts import Failure, Output, Walk
 from cnnlab.analysis.walk.follower import FAILURES, BudgetError, Follower
 from cnnlab.analysis.walk.outputs import parts_of
 from cnnlab.analysis.walk.reach import Tag, source
-from cnnlab.analysis.walk.state import undisturbed
 from cnnlab.analysis.walk.values import Written, is_small
+from cnnlab.models.tensors import tensors_of, twins_of, without_values
+from cnnlab.models.undisturbed import undisturbed
 
 __all__ = ["FAILURES", "walk", "walked"]
 
@@ -50,14 +52,17 @@ def walk(
     failure, over_budget = None, False
     state, image = _state(model, follower), _image(model, tuple(shape), follower, bits=bits, follow=follow)
     with ExitStack() as stack:
-        stack.enter_context(undisturbed(model))
+        stack.enter_context(undisturbed(model, replaced=True))
+        # attention as its products, which the fast path and fused kernels would hide
+        torch.backends.mha.set_fastpath_enabled(False)
+        stack.enter_context(sdpa_kernel(SDPBackend.MATH))
         stack.enter_context(layers.hooked())
         stack.enter_context(torch.no_grad())
         if not on_values:
             stack.enter_context(Written())
         try:
             with follower:
-                functional_call(model, state, (image,))
+                functional_call(model, state, (image,), tie_weights=False)
         except (*FAILURES, BudgetError) as error:
             over_budget = isinstance(error, BudgetError)
             frame = layers.stack[-1] if layers.stack else _Frame("", model, 0, (), ())
@@ -90,18 +95,14 @@ def walked(model: nn.Module, shape: Sequence[int], **options: Any) -> Walk:
 
 def _state(model: nn.Module, follower: Follower) -> dict[str, Tensor]:
     """Parameters and buffers under every name, those that are shared as one tensor."""
-    twins: dict[int, Tensor] = {}
-    state = {}
-    parameters = list(model.named_parameters(remove_duplicate=False))
-    for name, tensor in [*parameters, *model.named_buffers(remove_duplicate=False)]:
-        if id(tensor) not in twins:
-            # on values a copy: what the network writes into its parameters must not reach the user's
-            twin = tensor.detach().clone() if follower.on_values else torch.empty_like(tensor.detach(), device="meta")
+    # on values copies: what the network writes into its parameters must not reach the user's
+    state = twins_of(model, (lambda tensor: tensor.detach().clone()) if follower.on_values else without_values)
+    for name, tensor in tensors_of(model):
+        twin = state[name]
+        if follower.store.parameter(twin) is None:
             value = tensor.detach().cpu().clone() if is_small(tensor) and not tensor.is_meta else None
             follower.store.place(twin, None, value, name if isinstance(tensor, nn.Parameter) else None)
             follower.memory.leave_out(twin)
-            twins[id(tensor)] = twin
-        state[name] = twins[id(tensor)]
     return state
 
 

@@ -1,0 +1,91 @@
+"""Looking at a network without a trace: whatever runs inside, the network and torch's settings are as before after it.
+
+A forward pass is the network's own code, which may do anything: count its calls, keep its outputs, renormalise its
+weights, draw random numbers, switch a mode. Every look at a network goes through `undisturbed`.
+"""
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from cnnlab.models.snapshot import Snapshot, WritesKept
+
+
+@contextmanager
+def undisturbed(model: nn.Module, *, training: bool | None = False, replaced: bool = False) -> Iterator[None]:
+    """Evaluation mode inside (training mode; with None each module's own); all is as before after it, also on an error.
+
+    That is each module's own mode, hooks and attributes, with what is in its lists, dictionaries, sets, arrays and
+    plain objects; every tensor's values, memory, `requires_grad` and `grad`; the generators of random numbers of torch,
+    NumPy and Python; torch's global settings. A network that counts its calls does not count these.
+
+    `replaced`: others stand in for the parameters and buffers inside, so that those need less care (see `Snapshot`).
+    """
+    settings = [read() for read, _ in SETTINGS]
+    snapshot = Snapshot(model, replaced=replaced)
+    ended = False
+    try:
+        with generators_kept(model), WritesKept(snapshot) if snapshot.unknown else nullcontext():
+            if training is not None:
+                _ = model.train() if training else model.eval()
+            yield
+        ended = True
+    finally:
+        snapshot.put_back(ended=ended)
+        for (read, change), before in zip(SETTINGS, settings, strict=True):
+            if read() != before:
+                change(before)
+
+
+@contextmanager
+def generators_kept(model: nn.Module | None = None) -> Iterator[None]:
+    """The global generators of torch (of the devices of `model` too), NumPy and Python stand where they stood."""
+    tensors = model.parameters() if model is not None else ()
+    devices = sorted({tensor.device.index for tensor in tensors if tensor.device.type == "cuda"})
+    python, numbers = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng(devices=devices):
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numbers)
+
+
+def _deterministic() -> tuple[bool, bool]:
+    return torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+
+
+def _set_deterministic(setting: tuple[bool, bool]) -> None:
+    torch.use_deterministic_algorithms(setting[0], warn_only=setting[1])
+
+
+Setting = tuple[Callable[[], Any], Callable[[Any], object]]
+"""How one of torch's global settings is read, and how it is changed."""
+
+
+def _attribute(owner: Any, name: str) -> Setting:
+    return (lambda: getattr(owner, name)), (lambda value: setattr(owner, name, value))
+
+
+SETTINGS: tuple[Setting, ...] = (
+    (torch.is_grad_enabled, torch.set_grad_enabled),
+    (torch.get_default_dtype, torch.set_default_dtype),
+    (torch.get_num_threads, torch.set_num_threads),
+    (_deterministic, _set_deterministic),
+    (torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
+    (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
+    (lambda: torch.is_autocast_enabled("cpu"), lambda on: torch.set_autocast_enabled("cpu", on)),
+    (torch.backends.mha.get_fastpath_enabled, torch.backends.mha.set_fastpath_enabled),
+    (torch.backends.cuda.math_sdp_enabled, torch.backends.cuda.enable_math_sdp),
+    (torch.backends.cuda.flash_sdp_enabled, torch.backends.cuda.enable_flash_sdp),
+    (torch.backends.cuda.mem_efficient_sdp_enabled, torch.backends.cuda.enable_mem_efficient_sdp),
+    (torch.backends.cuda.cudnn_sdp_enabled, torch.backends.cuda.enable_cudnn_sdp),
+    *(_attribute(torch.backends.cudnn, name) for name in ("enabled", "benchmark", "deterministic", "allow_tf32")),
+    _attribute(torch.backends.cuda.matmul, "allow_tf32"),
+    _attribute(torch.backends.mkldnn, "enabled"),
+)
