@@ -200,6 +200,12 @@ def _results(
         good = [piece for piece in pieces if isinstance(piece, Piece)]
         by_layer = [torch.cat(maps) for maps in zip(*(piece.maps for piece in good), strict=True)]
         maps = by_layer[0] if len(by_layer) == 1 else fused(by_layer)
+        if not bool(maps.isfinite().all()):
+            raise WorkError(
+                f"{method.label}: the map has NaN or infinite values where the network's answers have none: its "
+                "gradients or its answers to changed pictures are not finite (a square root or a division by 0); "
+                "leave this method out"
+            )
         notes = [note for piece in good for note in piece.notes]
         notes += [warning for head in whole.heads.values() if (warning := warning_for(method.name, head))]
         if note := without_evidence(method.name, maps):

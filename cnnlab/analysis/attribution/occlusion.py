@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from cnnlab.analysis.attribution.passes import logits_of
 from cnnlab.analysis.attribution.steps import Steps, row_chunks
 from cnnlab.analysis.attribution.target import Target, check_classes
+from cnnlab.core.errors import RequestError
 
 
 def occlusion(
@@ -25,6 +26,8 @@ def occlusion(
     Zeiler and Fergus 2013, arXiv:1311.2901, section 4.2. Windows of `window` pixels begin every `stride` pixels, and
     those at the right and the lower border end there; `baseline`, which broadcasts against the pictures, is what covers
     (None: 0). `scores` are those of the whole pictures.
+
+    Raises: RequestError where `stride` leaves pixels that nothing covers: they would have no value.
     """
     n, _, height, width = images.shape
     cover = torch.zeros_like(images) if baseline is None else baseline.to(images).expand_as(images)
@@ -47,11 +50,18 @@ def occlusion(
     covers = torch.zeros(height, width, dtype=scores.dtype, device=images.device)
     for y, x in boxes:
         covers[y, x] += 1
-    # strides longer than the window leave pixels that nothing covers
-    return total / covers.clamp(min=1)
+    return total / covers
 
 
 def window_starts(size: int, window: int, stride: int) -> list[int]:
-    """Where windows begin along an axis of `size` pixels: every `stride`, until one reaches the end."""
+    """Where windows begin along an axis of `size` pixels: every `stride`, until one reaches the end.
+
+    Raises: RequestError where pixels between two windows would be covered by none.
+    """
     count = 1 + max(0, -(-(size - window) // stride))
+    if count > 1 and stride > window:
+        raise RequestError(
+            f"stride: is {stride} with windows of {window} pixels, so that none would cover the pixels in between; "
+            f"expected at most {window}"
+        )
     return [stride * i for i in range(count)]

@@ -57,8 +57,10 @@ class Options:
                 raise RequestError(f"{name}: is {value}, expected 1 or more")
         if self.tolerance is not None and not self.tolerance > 0:
             raise RequestError(f"tolerance: is {self.tolerance}, expected more than 0")
-        if not 0 < self.keep <= 1:
-            raise RequestError(f"keep: is {self.keep}, expected more than 0 and at most 1")
+        if not 0 < self.keep < 1:
+            raise RequestError(f"keep: is {self.keep}, expected more than 0 and less than 1: masks hide some cells")
+        if self.centred and self.masks < 2:
+            raise RequestError("masks: is 1, expected 2 or more: less its own mean one mask has no value left")
         for name in ("noise", "gamma"):
             if getattr(self, name) < 0:
                 raise RequestError(f"{name}: is {getattr(self, name)}, expected 0 or more")

@@ -49,7 +49,7 @@ def score_cam(
     if weights == "probability":
         return found.where(live[..., None], 0).transpose(1, 2)
     # a picture whose channels are all constant has no score at all
-    return found.softmax(1).nan_to_num(0).transpose(1, 2)
+    return found.softmax(1).where(live.any(1)[:, None, None], 0).transpose(1, 2)
 
 
 def ablation_cam(

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from cnnlab.analysis.attribution.passes import logits_of
 from cnnlab.analysis.attribution.steps import Steps, add_to_pictures, row_chunks
 from cnnlab.analysis.attribution.target import Target, check_classes
+from cnnlab.core.errors import RequestError
 
 
 def rise(
@@ -29,6 +30,8 @@ def rise(
     `centred` takes each picture's mean probability off first: the sum's expectation is the same up to a constant, and
     the pattern of where the masks happened to be open, the same for every picture and network, goes.
     All pictures get the same masks.
+
+    Raises: RequestError where a pixel is hidden by every mask: it would have no value.
     """
     size = (images.shape[2], images.shape[3])
     grids, shifts = mask_draws(masks, cells, keep, size, seed)
@@ -45,6 +48,11 @@ def rise(
         add_to_pictures(probability, rows, p)
         opened += drawn[rows == 0].sum(0)
         yield 1
+    if hidden := int((opened == 0).sum()):
+        raise RequestError(
+            f"masks: with {masks} of them {hidden} of {opened.numel()} pixels are never seen and have no value; "
+            "expected more masks, or a larger keep"
+        )
     if centred:
         total -= (probability / masks)[:, :, None, None] * opened
     return total / (masks * keep)

@@ -6,11 +6,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 from analysis.attribution.subjects import flat, gap, pictures, resnet18
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from cnnlab.analysis.attribution.attribute import attribute
+from cnnlab.analysis.attribution.attribute import attribute, planned_passes
 from cnnlab.analysis.attribution.full_gradient import full_gradient
 from cnnlab.analysis.attribution.gradients import gradient
 from cnnlab.analysis.attribution.integrated_gradients import integrated_gradients, quadrature_points
@@ -19,7 +19,7 @@ from cnnlab.analysis.attribution.options import Options
 from cnnlab.analysis.attribution.rise import grown_masks, mask_draws, rise
 from cnnlab.analysis.attribution.steps import finished
 from cnnlab.analysis.attribution.target import target_of
-from cnnlab.core.errors import RequestError
+from cnnlab.core.errors import RequestError, WorkError
 
 CLASS = torch.tensor([0, 3, 1, 4])
 
@@ -128,6 +128,7 @@ def test_occlusion_by_brute_force(window: int, stride: int, max_batch: int) -> N
     with torch.no_grad():
         scores = target.scores(model(images), torch.arange(2))
     cover = torch.tensor([0.5, -1.0, 0.0])[:, None, None]
+    assume(stride <= window or window >= 8)
     steps = occlusion(model, images, target, scores, window=window, stride=stride, baseline=cover, max_batch=max_batch)
     found = finished(steps)[:, 0]
     total, count = torch.zeros(2, 8, 8), torch.zeros(8, 8)
@@ -139,9 +140,40 @@ def test_occlusion_by_brute_force(window: int, stride: int, max_batch: int) -> N
                 drop = scores - target.scores(model(covered), torch.arange(2))
             total[:, y : y + window, x : x + window] += drop[:, :, None]
             count[y : y + window, x : x + window] += 1
-    torch.testing.assert_close(found, total / count.clamp(min=1), rtol=1e-4, atol=1e-5)
-    if stride <= window:
-        assert float(count.min()) >= 1
+    assert float(count.min()) >= 1
+    torch.testing.assert_close(found, total / count, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("window", "stride"), [(2, 3), (1, 8), (7, 8)])
+def test_pixels_between_the_windows_of_occlusion_would_have_no_value(window: int, stride: int) -> None:
+    refusal = f"stride: is {stride} with windows of {window} pixels.*expected at most {window}"
+    for call in (attribute, planned_passes):
+        with pytest.raises(RequestError, match=refusal):
+            call(
+                gap(), pictures(1, 8), CLASS[:1], methods=["occlusion"], options=Options(window=window, stride=stride)
+            )  # fmt: skip
+
+
+def test_a_map_that_is_not_finite_is_no_map() -> None:
+    class Rooted(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return (x - x.detach()).sqrt().mean((2, 3)) + x.mean((2, 3))
+
+    with pytest.raises(WorkError, match=r"gradient: the map has NaN or infinite values.*leave this method out"):
+        attribute(Rooted(), pictures(1, 8), CLASS[:1], methods=["gradient"])
+
+
+@pytest.mark.parametrize(
+    ("options", "refusal"),
+    [
+        ({"keep": 1.0}, "keep: is 1.0, expected more than 0 and less than 1"),
+        ({"masks": 1}, "masks: is 1, expected 2 or more"),
+        ({"masks": 2, "keep": 0.001}, "masks: with 2 of them 64 of 64 pixels are never seen"),
+    ],
+)
+def test_masks_of_rise_that_say_nothing_of_a_pixel_are_refused(options: dict[str, float], refusal: str) -> None:
+    with pytest.raises(RequestError, match=refusal):
+        attribute(gap(), pictures(1, 8), CLASS[:1], methods=["rise"], options=Options(**options))  # type: ignore[arg-type]
 
 
 def test_rise_by_brute_force_and_centred() -> None:
