@@ -18,12 +18,11 @@ from cnnlab.core.errors import RequestError
 from cnnlab.core.seeds import derive_seed
 from cnnlab.reports.filter_facts import FilterFacts, NullBank
 from cnnlab.runs.folder import Run
-from cnnlab.training.state import load_weights
 from cnnlab.workflows.advance import Advance
 from cnnlab.workflows.model_source import NamedModel, named_model
 from cnnlab.workflows.network import new_network
 from cnnlab.workflows.preparation import OF_A_RUN
-from cnnlab.workflows.weights_file import read_weights
+from cnnlab.workflows.weights_file import load_weights_file
 
 BINS = 16
 """Of spatial frequency, 0 … ½ cycle per pixel."""
@@ -42,12 +41,7 @@ def filters_network(text: str, runs: Path, *, weights: str | None, allow_plugins
         raise RequestError(f"--weights is '{weights}', and the run {named.name} has best and last")
     if weights in OF_A_RUN:
         raise RequestError(f"--weights {weights} is of a run, and {named.name} is none; give a file of weights")
-    path = Path(weights).expanduser()
-    try:
-        load_weights(named.model, read_weights(path))
-    except RequestError as error:
-        message = str(error).removeprefix(f"{path}: ")
-        raise RequestError(f"{path}: {message}") from None
+    load_weights_file(named.model, Path(weights).expanduser())
     return replace(named, trained=True)
 
 

@@ -16,12 +16,11 @@ from cnnlab.data.dataset import DataPlace, Dataset
 from cnnlab.data.decoding import Fit
 from cnnlab.data.statistics import ChannelStatistics
 from cnnlab.models.build import LAYER_FAILURES
-from cnnlab.training.state import load_weights
 from cnnlab.workflows.model_source import NamedModel, named_model
 from cnnlab.workflows.network import new_network
 from cnnlab.workflows.pictures import evaluation_pictures, training_pictures
 from cnnlab.workflows.runnable import check_runs
-from cnnlab.workflows.weights_file import read_weights
+from cnnlab.workflows.weights_file import load_weights_file
 
 IMAGENET = ChannelStatistics((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 """Of the pictures that torchvision's and timm's weights are for, where a network names no others."""
@@ -190,11 +189,7 @@ def _with_weights(found: PreparedNetwork, weights: str | None) -> PreparedNetwor
     if weights is None:
         return found
     path = Path(weights).expanduser()
-    content = read_weights(path)
-    try:
-        load_weights(found.named.model, content)
-    except RequestError as error:
-        raise RequestError(f"{path}: {error}") from None
+    load_weights_file(found.named.model, path)
     return replace(found, named=replace(found.named, trained=True, fresh=None), weights=f"weights of {path}")
 
 
