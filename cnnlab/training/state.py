@@ -5,13 +5,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
-from pydantic import ConfigDict, TypeAdapter, ValidationError
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from cnnlab.core.errors import RequestError
-from cnnlab.core.problems import first_fault
 from cnnlab.training.ema import Ema
+from cnnlab.training.saved_state import EpochPlan, check_saved, check_weights
 
 FORMAT = 1
 
@@ -19,8 +18,6 @@ FORMAT = 1
 @dataclass
 class Progress:
     """How far a run has come. `epoch` counts whole epochs; `batch` the batches done of the next one."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     epoch: int = 0
     batch: int = 0
@@ -34,9 +31,6 @@ class Progress:
     best_epoch: int = 0
     stale_epochs: int = 0
     """Epochs since the best: what patience is held against."""
-
-
-PROGRESS = TypeAdapter(Progress)
 
 
 @dataclass
@@ -93,74 +87,50 @@ class TrainingState:
             },
         }
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """The inverse of `state_dict`.
+    def load_state_dict(self, state: Mapping[str, Any], plan: EpochPlan | None = None) -> None:
+        """The inverse of `state_dict`; `plan`: of the run's epochs, where it is known.
 
-        Raises: RequestError when the state is of another model or another kind of file.
+        Raises: RequestError, with nothing changed yet, when the state is of another model or another kind of file.
         """
         missing = sorted({"format", "model", "optimizer", "ema", "scaler", "progress", "sums", "random"} - set(state))
         if missing:
             raise RequestError(f"not a checkpoint of cnnlab: it lacks {', '.join(missing)}")
-        if state["format"] != FORMAT:
-            raise RequestError(f"a checkpoint of format {state['format']}; this version reads format {FORMAT}")
-        for part, own in (("ema", self.ema), ("scaler", self.scaler)):
-            if bool(state[part]) != bool(own):
-                has, has_not = ("the config", "the checkpoint") if own else ("the checkpoint", "the config")
-                raise RequestError(f"a checkpoint of another config: {has} has {part}, {has_not} has none")
+        if type(state["format"]) is not int or state["format"] != FORMAT:
+            found = state["format"] if isinstance(state["format"], int | str) else "another kind"
+            raise RequestError(f"a checkpoint of format {found}; this version reads format {FORMAT}")
+        check_saved(state, self, plan)
         try:
             self._restore(state)
-        except ValidationError as error:
-            raise RequestError(f"a damaged checkpoint: its progress: {first_fault(error)}") from error
         except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
             reason = str(error).strip().split("\n", 1)[0]
             raise RequestError(f"a checkpoint that does not fit this config, or a damaged one: {reason}") from error
 
     def _restore(self, state: Mapping[str, Any]) -> None:
-        load_weights(self.model, state["model"])
-        self._check_optimizer(state["optimizer"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        for parameter, kept in self.optimizer.state.items():
-            if any(isinstance(t, Tensor) and t.dim() and t.shape != parameter.shape for t in kept.values()):
-                raise ValueError("the optimizer's state has the shapes of another model")
+        self.model.load_state_dict(state["model"])
+        saved = state["optimizer"]
+        groups = [
+            {**own, "lr": float(group["lr"])}  # the config's options, which the saved ones agree with
+            for own, group in zip(self.optimizer.state_dict()["param_groups"], saved["param_groups"], strict=True)
+        ]
+        self.optimizer.load_state_dict({"state": saved["state"], "param_groups": groups})
         if self.ema:
             self.ema.load_state_dict(state["ema"])
         if self.scaler:
             self.scaler.load_state_dict(state["scaler"])
-        self.progress = PROGRESS.validate_python(state["progress"])
+        self.progress = Progress(**state["progress"])
         self.sums = Sums(**state["sums"])
         self.sums.loss = self.sums.loss.to(self.device)
         self.sums.correct = self.sums.correct.to(self.device)
         torch.set_rng_state(state["random"]["cpu"].cpu())
-        if self.device.type == "cuda" and state["random"]["cuda"]:
-            torch.cuda.set_rng_state_all([s.cpu() for s in state["random"]["cuda"]])
-
-    def _check_optimizer(self, saved: Mapping[str, Any]) -> None:
-        """torch takes the state of another kind of optimizer without a word, and fails at the next step."""
-        own = {name for group in self.optimizer.param_groups for name in group}
-        foreign = sorted({name for group in saved["param_groups"] for name in group} - own)
-        if foreign:
-            kind = type(self.optimizer).__name__
-            raise RequestError(f"a checkpoint of another optimizer: {kind} has no {', '.join(foreign)}")
+        if self.device.type == "cuda":
+            for number, kept in enumerate(state["random"]["cuda"][: torch.cuda.device_count()]):
+                torch.cuda.set_rng_state(kept.cpu(), number)
 
 
 def load_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
     """Copy `weights` into `model`.
 
-    Raises: RequestError when names or shapes differ, with the first of each kind.
+    Raises: RequestError when names, shapes or types differ, with the first of each kind.
     """
-    own = model.state_dict()
-    missing, foreign = sorted(set(own) - set(weights)), sorted(set(weights) - set(own))
-    other = [name for name in own if name in weights and own[name].shape != weights[name].shape]
-    if not (missing or foreign or other):
-        model.load_state_dict(dict(weights))
-        return
-    details = []
-    if missing:
-        details.append(f"{len(missing)} weights are missing (first {missing[0]})")
-    if foreign:
-        details.append(f"{len(foreign)} are unknown to this model (first {foreign[0]})")
-    if other:
-        name = other[0]
-        shapes = f"{list(weights[name].shape)} for {list(own[name].shape)}"
-        details.append(f"{len(other)} have another shape (first {name}: {shapes})")
-    raise RequestError(f"a checkpoint of another model: {'; '.join(details)}")
+    check_weights(weights, model.state_dict())
+    model.load_state_dict(dict(weights))

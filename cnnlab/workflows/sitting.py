@@ -170,8 +170,9 @@ def _event_log(session: TrainingSession, writer: RunWriter) -> EventLog:
     # Stopped between an epoch's last step and its end: the events of that end carry the number of the step.
     events = EventLog(writer.events, step=step - 1)
     for point in Run(writer.path).metrics():
-        if point["step"] == step and point["kind"] == "step":
-            events.scalars({name: point[name] for name in STEP_CURVES}, step)
+        if point.get("step") == step and point.get("kind") == "step":
+            values = {name: point.get(name) for name in STEP_CURVES}
+            events.scalars({name: value for name, value in values.items() if isinstance(value, int | float)}, step)
     return events
 
 

@@ -23,6 +23,7 @@ from cnnlab.workflows.interruption import StopWish
 from cnnlab.workflows.pictures import check_unchanged, fixed_sample, training_pictures
 from cnnlab.workflows.sitting import TrainOptions, sit
 from cnnlab.workflows.training_events import TrainingEvent
+from cnnlab.workflows.training_report import epoch_rows
 from cnnlab.workflows.training_session import TrainingSession, training_session
 
 CHANGEABLE = ("training.epochs", "training.evaluation_batch_size", "training.compile", "logging.", "early_stopping")
@@ -127,9 +128,10 @@ def _resume(run: Run, overrides: Sequence[str], options: TrainOptions, stop: Sto
     session = training_session(config, options.place, options.device)
     check_unchanged(run, session.pictures)
     try:
-        session.state.load_state_dict(saved)
+        session.state.load_state_dict(saved, session.plan)
     except RequestError as error:
         raise RequestError(f"{run.last_state}: {error}") from None
+    epoch_rows(run)  # as the report will read them
     progress = session.state.progress
     if progress.epoch >= config.training.epochs and run.record.outcome.status not in UNREPORTED:
         raise RequestError(
@@ -178,7 +180,7 @@ def dry_run(config: Config, options: TrainOptions, stop: StopWish) -> Iterator[T
             if not torch.equal(saved["model"][name], tensor):
                 raise WorkError(f"the checkpoint does not read back: {name} differs")
         try:
-            session.state.load_state_dict(saved)
+            session.state.load_state_dict(saved, session.plan)
         except RequestError as error:
             raise WorkError(f"the checkpoint does not read back: {error}") from error
 

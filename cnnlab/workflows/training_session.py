@@ -9,7 +9,7 @@ from torch import nn
 from cnnlab.config import Config
 from cnnlab.core.errors import RequestError
 from cnnlab.core.seeds import derive_seed
-from cnnlab.data.batches import Batch, TrainingBatches, evaluation_batches
+from cnnlab.data.batches import Batch, TrainingBatches, batch_bounds, evaluation_batches
 from cnnlab.data.dataset import DataPlace, Dataset
 from cnnlab.models.build import Model
 from cnnlab.training.clipping import Clipping
@@ -17,6 +17,7 @@ from cnnlab.training.ema import Ema
 from cnnlab.training.losses import Loss
 from cnnlab.training.parameter_groups import parameter_groups
 from cnnlab.training.predict import Predictions, predict
+from cnnlab.training.saved_state import EpochPlan
 from cnnlab.training.schedules import Schedule
 from cnnlab.training.state import TrainingState
 from cnnlab.workflows.network import new_network
@@ -39,6 +40,13 @@ class TrainingSession:
     clip: Clipping | None
     clean: Dataset
     """Training pictures, unaugmented: the near side of the overfitting gap."""
+
+    @property
+    def plan(self) -> EpochPlan:
+        """How its epochs are divided."""
+        training = self.config.training
+        bounds = batch_bounds(len(self.pictures.train), training.batch_size, drop_last=training.drop_last)
+        return EpochPlan([end for _, end in bounds], training.accumulate)
 
     def evaluate(self, dataset: Dataset, model: nn.Module | None = None) -> Predictions:
         """Predictions of `model`; by default of the weights that count: the averages, where there are some."""

@@ -1,5 +1,6 @@
 """Runs that are missing, half-written, foreign or hostile."""
 
+import functools
 import json
 import os
 import pickle
@@ -120,15 +121,16 @@ def facts_changed(folder: Path) -> None:
     save_weights(folder / BEST, weights, {"accuracy": facts["val_accuracy"]})
 
 
-def progress_changed(folder: Path) -> None:
-    state = torch.load(folder / LAST)
-    torch.save({**state, "progress": {"epoch": "x"}}, folder / LAST)
+def checkpoint(path: str, value: object) -> Make:
+    """Another value in the state that is resumed from; `path` are its keys."""
 
+    def make(folder: Path) -> None:
+        state = torch.load(folder / LAST)
+        keys = [int(key) if key.isdecimal() else key for key in path.split()]
+        functools.reduce(lambda part, key: part[key], keys[:-1], state)[keys[-1]] = value
+        torch.save(state, folder / LAST)
 
-def momentum_changed(folder: Path) -> None:
-    state = torch.load(folder / LAST)
-    state["optimizer"]["state"][0] = {"momentum_buffer": torch.zeros(3)}
-    torch.save(state, folder / LAST)
+    return make
 
 
 def own_pictures(folder: Path) -> None:
@@ -571,22 +573,58 @@ RUNS = (
         facts_changed,
         "error: runs/tiny/checkpoints/best.safetensors: damaged weights: the header lacks their epoch",
     ),
-    run(
-        "a checkpoint with a word for its epoch",
-        progress_changed,
-        (
-            "error: runs/tiny/checkpoints/last.pt: a damaged checkpoint: its progress: 'epoch' is 'x', "
-            "expected a whole number"
-        ),
-        command=RESUME,
+    *(
+        run(
+            f"a checkpoint with {wrong}",
+            checkpoint(path, value),
+            f"error: {LAST}: a damaged checkpoint: {message}",
+            command=RESUME,
+        )
+        for wrong, path, value, message in (
+            (
+                "a word for its epoch",
+                "progress epoch",
+                "x",
+                "'progress.epoch' is 'x', expected a whole number of at least 0",
+            ),
+            ("an epoch of -5", "progress epoch", -5, "'progress.epoch' is '-5', expected a whole number of at least 0"),
+            (
+                "a step that does not fit its epoch",
+                "progress step",
+                0,
+                "'progress.step' is '0', expected 1 to 3 after 1 epochs and 0 batches",
+            ),
+            (
+                "an accuracy of 500 %",
+                "progress best_metric",
+                5.0,
+                "'progress.best_metric' is '5.0', expected an accuracy from 0 to 1",
+            ),
+            (
+                "a number for the momentum",
+                "optimizer state 0 momentum_buffer",
+                0,
+                "'optimizer.state.0.momentum_buffer' is '0', expected a tensor of [4, 3, 3, 3] (float32)",
+            ),
+            (
+                "another model's momentum",
+                "optimizer state 0 momentum_buffer",
+                torch.zeros(3),
+                "'optimizer.state.0.momentum_buffer' is a tensor of [3] (float32), "
+                "expected a tensor of [4, 3, 3, 3] (float32)",
+            ),
+            (
+                "another weight decay than the config",
+                "optimizer param_groups 0 weight_decay",
+                0.5,
+                "'optimizer.param_groups.0.weight_decay' is '0.5', expected '0.0' as in the config",
+            ),
+        )
     ),
     run(
-        "a checkpoint with another model's momentum",
-        momentum_changed,
-        (
-            "error: runs/tiny/checkpoints/last.pt: a checkpoint that does not fit this config, or a "
-            "damaged one: the optimizer's state has the shapes of another model"
-        ),
+        "a list of points with words for numbers",
+        file("runs/tiny/metrics.jsonl", '{"kind": "epoch", "step": 1, "epoch": 1, "lr": "fast"}\n'),
+        "error: runs/tiny/metrics.jsonl: damaged: the point of epoch 1: it lacks 'train_loss'",
         command=RESUME,
     ),
     run(
