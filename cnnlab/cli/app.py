@@ -1,13 +1,16 @@
 """`cnnlab`: the commands in their panels, and what happens to errors."""
 
+import os
 import sys
 import time
+import traceback
 
 BEGAN = time.perf_counter()
 
-from typing import Annotated  # noqa: E402
+from typing import Annotated, Any  # noqa: E402
 
 import typer  # noqa: E402  (the clock starts before the first import that costs something)
+from typer.core import TyperGroup  # noqa: E402
 
 from cnnlab import __version__  # noqa: E402
 from cnnlab.cli import (  # noqa: E402
@@ -33,11 +36,12 @@ from cnnlab.cli import (  # noqa: E402
     summary,
     train,
 )
+from cnnlab.cli.failures import EXPECTED, PIPE_CLOSED, StoppedError, failed  # noqa: E402
 from cnnlab.cli.options import with_values  # noqa: E402
 from cnnlab.cli.panels import EXPERIMENTS, INSIDE, PROJECT, TRAIN  # noqa: E402
+from cnnlab.cli.streams import safe_streams  # noqa: E402
 from cnnlab.cli.visualize.app import app as visualize  # noqa: E402
 from cnnlab.core.collector import leave_without_a_search  # noqa: E402
-from cnnlab.core.errors import CnnlabError  # noqa: E402
 
 
 def _print_version(wanted: bool) -> None:
@@ -46,8 +50,20 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+class Commands(TyperGroup):
+    """All of them; Ctrl-C in one is an error as any other, and not typer's exit without a word."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """The command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise StoppedError("interrupted") from error
+
+
 app = typer.Typer(
     name="cnnlab",
+    cls=Commands,
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
@@ -94,49 +110,26 @@ app.command("schema", rich_help_panel=PROJECT)(schema.schema)
 def main() -> None:
     """The entry point: an expected error is one message and an exit code, never a traceback."""
     leave_without_a_search()
+    with safe_streams():
+        sys.exit(answer(with_values(sys.argv[1:])))
+
+
+def answer(arguments: list[str]) -> int:
+    """Do what the command line asks for; the exit code."""
+    if os.environ.get("NO_COLOR"):
+        from typer import rich_utils
+
+        rich_utils.COLOR_SYSTEM = None  # of --help; typer itself would leave it bold
     try:
-        app(with_values(sys.argv[1:]), prog_name="cnnlab")
-    except CnnlabError as error:
-        _complain(str(error))
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        _complain("interrupted")
-        sys.exit(130)
-    except BrokenPipeError:
-        # the reader of a pipe left, as `head` does
-        sys.stderr.close()
-        sys.exit(1)
-    except OSError as error:
-        _complain(f"{error.filename2 or error.filename or 'standard output'}: {_reason(error)}")
-        sys.exit(1)
-    except (RuntimeError, MemoryError) as error:
-        _complain(_advice(error))
-        sys.exit(1)
-
-
-def _reason(error: OSError) -> str:
-    if isinstance(error, FileExistsError | NotADirectoryError):
-        return "is a file, and a folder is needed there"
-    return error.strerror or str(error)
-
-
-def _advice(error: RuntimeError | MemoryError) -> str:
-    """What to do about an error of torch's or Python's that is no mistake of the program.
-
-    Raises: `error` itself when it is any other.
-    """
-    message = str(error)
-    if "torchvision::nms" in message:
-        return "torch and torchvision do not fit each other; `cnnlab doctor` says what to install"
-    if isinstance(error, MemoryError) or "out of memory" in message or "allocate memory" in message:
-        return "out of memory; a smaller training.batch_size, smaller pictures or a smaller network needs less"
-    raise error
-
-
-def _complain(message: str) -> None:
-    from rich.console import Console
-
-    console = Console(stderr=True, highlight=False)
-    for line in message.splitlines():
-        console.print("[bold red]error:[/]", end=" ")
-        console.print(line, markup=False, soft_wrap=True)
+        ended = app(arguments, prog_name="cnnlab", standalone_mode=False)
+        sys.stdout.flush()  # what cannot be written is told while there is somebody to tell
+    except EXPECTED as error:
+        # a bar that is drawn by a generator ends with it, and no frame may keep it until the interpreter's end
+        traceback.clear_frames(error.__traceback__)
+        return failed(error, as_json="--json" in arguments)
+    except SystemExit as end:
+        # so typer and rich answer a reader of a pipe that left, as `head` does
+        if isinstance(end.__context__, BrokenPipeError):
+            return PIPE_CLOSED
+        raise
+    return ended if isinstance(ended, int) else 0

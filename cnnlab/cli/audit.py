@@ -58,9 +58,8 @@ def audit(
 
     Example: [bold]cnnlab audit quickstart --split validation --max-border 0.3[/]
     """
-    from rich.markup import escape
-
     from cnnlab.render import console
+    from cnnlab.render.terminal import said
     from cnnlab.runs.folder import Run
     from cnnlab.training.device import choose_device
     from cnnlab.workflows.evidence_audit import AuditOptions
@@ -83,8 +82,8 @@ def audit(
         print_json(result.as_json())
     else:
         console.show(result.report, out_console(), folder=result.folder)
-        err_console().print(f"written to {result.folder}", style="dim", markup=False, soft_wrap=True)
+        err_console().print(f"written to {result.folder}", style="dim", soft_wrap=True)
     for reason in result.facts.reasons:
-        err_console().print(f"[bold red]broken:[/] {escape(reason)}", soft_wrap=True)
+        err_console().print(said("[bold red]broken:[/] {}", reason), soft_wrap=True)
     if result.facts.broken:
         raise typer.Exit(1)

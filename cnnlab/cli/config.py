@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from cnnlab.cli.failures import failed
 from cnnlab.cli.options import (
     ConfigArgument,
     JsonOption,
@@ -45,19 +46,17 @@ def check_config(
     except (ConfigError, RequestError) as error:
         if not as_json:
             raise
-        found = error.problems if isinstance(error, ConfigError) else ()
-        problems = [{"place": problem.place, "message": problem.message} for problem in found]
-        print_json({"fine": False, "problems": problems or [{"place": "", "message": str(error)}]})
-        raise typer.Exit(error.exit_code) from None
+        no_place = [{"place": "", "message": str(error)}]  # of what is no mistake in the file
+        raise typer.Exit(failed(error, as_json=True, fine=False, problems=no_place)) from None
     if as_json:
         facts = {"layers": checked.layers, "parameters": checked.parameters}
         pictures = {"shape": checked.shape, "classes": checked.classes, "parts": checked.origins}
         print_json({"fine": True, **facts, **pictures, "remarks": checked.remarks})
     else:
         console = out_console()
-        console.print(f"{config}: {checked.sentence}", markup=False, soft_wrap=True)
+        console.print(f"{config}: {checked.sentence}", soft_wrap=True)
         for label, sentence in (*checked.origins.items(), *(("note", remark) for remark in checked.remarks)):
-            console.print(f"{label}: {sentence}", markup=False, soft_wrap=True)
+            console.print(f"{label}: {sentence}", soft_wrap=True)
 
 
 @app.command("show")
@@ -77,4 +76,4 @@ def show_config(
     if as_json:
         print_json(settings.as_data())
     else:
-        out_console().print(settings.as_yaml(), end="", markup=False, soft_wrap=True)
+        out_console().print(settings.as_yaml(), end="", soft_wrap=True)

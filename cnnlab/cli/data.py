@@ -129,4 +129,4 @@ def preview(
         data_config(config, overrides or [], allow_plugins=allow_plugins), data_place(), count=count, epochs=epochs
     )
     for path in png.save(report, out):
-        err_console().print(f"written to {path}", markup=False, soft_wrap=True)
+        err_console().print(f"written to {path}", soft_wrap=True)

@@ -15,7 +15,9 @@ def doctor(runs: RunsOption = RUNS, as_json: JsonOption = False) -> None:
     from dataclasses import asdict
 
     from rich.table import Table
+    from rich.text import Text
 
+    from cnnlab.render.terminal import said
     from cnnlab.workflows.doctor import examine
 
     checks = examine(runs)
@@ -30,12 +32,12 @@ def doctor(runs: RunsOption = RUNS, as_json: JsonOption = False) -> None:
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for check in checks:
-        table.add_row(f"[{colours[check.state]}]{check.state}[/]", check.name, check.found)
+        table.add_row(Text(check.state, style=colours[check.state]), check.name, check.found)
     console.print(table)
     for check in checks:
         if check.state != "ok":
-            console.print(f"\n[{colours[check.state]}]{check.name}:[/] ", end="")
-            console.print(check.remedy, markup=False, soft_wrap=True)  # unbroken, so that a command can be copied
+            console.print(f"\n{check.name}: ", style=colours[check.state], end="")
+            console.print(check.remedy, soft_wrap=True)  # unbroken, so that a command can be copied
     if healthy:
-        console.print("\neverything that cnnlab needs is here; start with [bold]cnnlab train[/]")
+        console.print(said("\neverything that cnnlab needs is here; start with [bold]cnnlab train[/]"))
     raise typer.Exit(0 if healthy else 1)

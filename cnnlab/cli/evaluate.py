@@ -38,6 +38,7 @@ def evaluate(
     Example: [bold]cnnlab eval cifar --split test --tta flip[/]
     """
     from cnnlab.render import console
+    from cnnlab.render.terminal import said
     from cnnlab.runs.folder import Run
     from cnnlab.training.device import choose_device
     from cnnlab.workflows.evaluate import EvaluateOptions
@@ -58,10 +59,13 @@ def evaluate(
         print_json(result.as_json())
     else:
         console.show(result.report, out_console(), folder=result.folder)
-    err_console().print(f"written to {result.folder}", style="dim", markup=False, soft_wrap=True)
+    err_console().print(f"written to {result.folder}", style="dim", soft_wrap=True)
     if result.test_evaluations > 1:
         err_console().print(
-            f"[yellow]the test part of this run has now been evaluated {result.test_evaluations} times[/]: "
-            "choosing by it makes its accuracy too good to be true",
+            said(
+                "[yellow]the test part of this run has now been evaluated {} times[/]: "
+                "choosing by it makes its accuracy too good to be true",
+                result.test_evaluations,
+            ),
             soft_wrap=True,
         )

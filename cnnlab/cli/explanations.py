@@ -11,6 +11,7 @@ import typer
 
 from cnnlab.cli.choices import Split
 from cnnlab.cli.options import data_place, err_console, out_console, print_json, tracked
+from cnnlab.cli.unreadable import end_without_pictures, name_unreadable
 from cnnlab.core.errors import RequestError
 
 if TYPE_CHECKING:
@@ -92,9 +93,8 @@ def listed(text: str, option: str) -> list[str]:
 
 def explain_and_show(request: Request) -> None:
     """The whole command: exit code 1 where a picture could not be read, after the others are done."""
-    from rich.markup import escape
-
     from cnnlab.render import console
+    from cnnlab.render.terminal import said
     from cnnlab.training.device import choose_device
     from cnnlab.workflows.explain import Pictures
     from cnnlab.workflows.explained_pictures import masks_of, pixels_of
@@ -113,8 +113,7 @@ def explain_and_show(request: Request) -> None:
     )
     found, unreadable = _pictures(request, network)
     if not found:
-        _name(unreadable)
-        raise typer.Exit(1)
+        end_without_pictures(unreadable, as_json=request.as_json)
     ready = Pictures(
         network.preparation.inputs(pixels_of(found)),
         tuple(picture.name for picture in found),
@@ -141,12 +140,12 @@ def explain_and_show(request: Request) -> None:
     assert written is not None
     if request.as_json:
         for caution in explanation.plan.cautions:
-            err_console().print(f"[bold yellow]caution:[/] {escape(caution)}", soft_wrap=True)
+            err_console().print(said("[bold yellow]caution:[/] {}", caution), soft_wrap=True)
         print_json(written.document)
     else:
         console.show(written.report, out_console(), folder=folder)
-        err_console().print(f"written to {written.page}", style="dim", markup=False, soft_wrap=True)
-    _name(unreadable)
+        err_console().print(f"written to {written.page}", style="dim", soft_wrap=True)
+    name_unreadable(unreadable)
     if unreadable:
         raise typer.Exit(1)
 
@@ -204,7 +203,7 @@ def _explained(request: Request, network: "PreparedNetwork", pictures: "Pictures
             if isinstance(fact, Explanation):
                 return fact
             if isinstance(fact, Plan):
-                console.print(fact.announcement, style="dim", markup=False, soft_wrap=True)
+                console.print(fact.announcement, style="dim", soft_wrap=True)
                 continue
             bar = bars["measuring" if hasattr(fact, "name") else "passes"]
             speed = progress.tasks[bar].speed
@@ -212,10 +211,3 @@ def _explained(request: Request, network: "PreparedNetwork", pictures: "Pictures
                 bar, completed=fact.done, total=fact.total, visible=True, rate=f"{speed:,.1f}/s" if speed else ""
             )
     raise AssertionError("the steps end with the explanation")
-
-
-def _name(unreadable: "Sequence[Unreadable]") -> None:
-    from rich.markup import escape
-
-    for one in unreadable:
-        err_console().print(f"[bold red]unreadable:[/] {escape(f'{one.path}: {one.reason}')}", soft_wrap=True)

@@ -46,7 +46,7 @@ def list_entries(
             print_json([asdict(entry) for entry in entries])
         else:
             _print_all(entries, out_console())
-            out_console().print(f"\n[dim]cnnlab list {kind} NAME shows one in full[/]")
+            out_console().print(f"\ncnnlab list {kind} NAME shows one in full", style="dim")
         return
     entry = find(kind, name)
     if as_json:
@@ -59,6 +59,7 @@ def _list_names(as_json: bool) -> None:
     """Every kind with its names."""
     from rich.table import Table
 
+    from cnnlab.render.terminal import said
     from cnnlab.workflows.listing import KINDS, MODELS, listed, listed_configs
 
     names = {kind: [entry.name for entry in listed(kind)] for kind in KINDS}
@@ -68,7 +69,7 @@ def _list_names(as_json: bool) -> None:
         return
     table = Table(box=None, show_header=False, pad_edge=False)
     for word in WORDS:
-        table.add_row(f"[bold cyan]{word}[/]", ", ".join(names[word]))
+        table.add_row(said("[bold cyan]{}[/]", word), ", ".join(names[word]))
     out_console().print(table)
 
 
@@ -77,10 +78,12 @@ def _print_all(entries: "tuple[Listed, ...]", console: "Console") -> None:
     from rich.padding import Padding
     from rich.text import Text
 
+    from cnnlab.render.terminal import said
+
     width = max((len(entry.name) for entry in entries), default=0)
     for entry in entries:
-        console.print(f"[bold cyan]{entry.name:<{width}}[/]  ", end="")
-        console.print(entry.summary, markup=False, soft_wrap=True)
+        console.print(said("[bold cyan]{}[/]  ", f"{entry.name:<{width}}"), end="")
+        console.print(entry.summary, soft_wrap=True)
         words = [f"{o.name} ({o.type})" if o.default is None else f"{o.name}={o.default}" for o in entry.options]
         if words:
             console.print(Padding(Text(", ".join(words), style="dim"), (0, 0, 0, width + 2)))
@@ -89,8 +92,10 @@ def _print_all(entries: "tuple[Listed, ...]", console: "Console") -> None:
 def _print_one(entry: "Listed", console: "Console") -> None:
     from rich.table import Table
 
-    console.print(f"[bold cyan]{entry.name}[/]", end="  ")
-    console.print(entry.doc, markup=False, soft_wrap=True)
+    from cnnlab.render.terminal import said
+
+    console.print(said("[bold cyan]{}[/]", entry.name), end="  ")
+    console.print(entry.doc, soft_wrap=True)
     if entry.options:
         table = Table(box=None, pad_edge=False, header_style="bold")
         table.add_column("option", no_wrap=True)
@@ -100,16 +105,17 @@ def _print_one(entry: "Listed", console: "Console") -> None:
         if described:
             table.add_column("meaning")
         for option in entry.options:
-            default = "[bold]needed[/]" if option.default is None else _plain(option.default)
-            row = [option.name, _plain(option.type), default]
-            table.add_row(*row, *([_plain(option.description)] if described else []))
+            default = said("[bold]needed[/]") if option.default is None else option.default
+            row = [option.name, option.type, default]
+            table.add_row(*row, *([option.description] if described else []))
         console.print()
         console.print(table)
-    console.print("\n[bold]in a config[/]")
-    console.print(entry.example, markup=False, soft_wrap=True)
+    console.print("\nin a config", style="bold")
+    console.print(entry.example, soft_wrap=True)
 
 
 def _list_configs(name: str | None, as_json: bool) -> None:
+    from cnnlab.render.terminal import said
     from cnnlab.workflows.listing import find_config, listed_configs
 
     console = out_console()
@@ -118,8 +124,8 @@ def _list_configs(name: str | None, as_json: bool) -> None:
         if as_json:
             print_json({"name": config.name, "path": str(config.path), "summary": config.summary, "text": config.text})
         else:
-            console.print(f"[dim]{config.path}[/]")
-            console.print(config.text.rstrip("\n"), markup=False, soft_wrap=True)
+            console.print(str(config.path), style="dim")
+            console.print(config.text.rstrip("\n"), soft_wrap=True)
         return
     configs = listed_configs()
     if as_json:
@@ -127,16 +133,9 @@ def _list_configs(name: str | None, as_json: bool) -> None:
         return
     width = max(len(config.name) for config in configs)
     for config in configs:
-        console.print(f"[bold cyan]{config.name:<{width}}[/]  ", end="")
-        console.print(config.summary, markup=False, soft_wrap=True)
+        console.print(said("[bold cyan]{}[/]  ", f"{config.name:<{width}}"), end="")
+        console.print(config.summary, soft_wrap=True)
     folder = configs[0].path.parent
     console.print(
-        f"\n[dim]models are whole configs, in {folder}: cnnlab train CONFIG; their parts: cnnlab list layers[/]"
+        f"\nmodels are whole configs, in {folder}: cnnlab train CONFIG; their parts: cnnlab list layers", style="dim"
     )
-
-
-def _plain(text: str) -> str:
-    """Brackets as they are, not as markup."""
-    from rich.markup import escape
-
-    return escape(text)

@@ -50,23 +50,27 @@ def with_values(arguments: Sequence[str]) -> list[str]:
 
 def err_console() -> "Console":
     """Where progress and remarks go: stderr, so that stdout holds results only."""
-    from rich.console import Console
+    from cnnlab.render.terminal import Terminal
 
-    return Console(stderr=True, highlight=False)
+    return Terminal(stderr=True)
 
 
 def out_console() -> "Console":
     """Where results go."""
-    from rich.console import Console
+    from cnnlab.render.terminal import Terminal
 
-    return Console(highlight=False)
+    return Terminal()
 
 
 def print_json(document: Any) -> None:
-    """One JSON document on stdout; numbers that are not finite become null."""
+    """One JSON document on stdout; numbers that are not finite become null.
+
+    Where stdout cannot say a letter, JSON's own escapes can.
+    """
     from cnnlab.render import json
 
-    sys.stdout.write(json.text(document) + "\n")
+    unicode = (sys.stdout.encoding or "utf-8").lower().startswith("utf")
+    sys.stdout.write(json.text(document, ascii_only=not unicode) + "\n")
     sys.stdout.flush()
 
 

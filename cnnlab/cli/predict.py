@@ -1,9 +1,9 @@
 """`cnnlab predict`."""
 
-import csv
 import sys
 import time
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,10 +16,15 @@ from cnnlab.cli.options import (
     RunArgument,
     RunsOption,
     err_console,
+    out_console,
     print_json,
     tracked,
 )
+from cnnlab.cli.unreadable import name_unreadable
 from cnnlab.core.errors import RequestError
+
+if TYPE_CHECKING:
+    from cnnlab.workflows.predict import Prediction, Unreadable
 
 
 def predict(
@@ -34,18 +39,22 @@ def predict(
     allow_plugins: PluginsOption = False,
     runs: RunsOption = RUNS,
     as_json: JsonOption = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV: path, label, probability.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV: path, label, probability, error.")] = False,
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="With --json or --csv: those of all classes, too.")
+    ] = False,
 ) -> None:
     """Label pictures of any size and mode, prepared as the run's own were.
+
+    A picture that cannot be read has a row with the reason in JSON and CSV, and makes the exit code 1.
 
     Example: [bold]cnnlab predict cifar photos/ --top 3 --reject-below 0.5[/]
     """
     if as_json and as_csv:
         raise RequestError("--json and --csv exclude each other")
-    from rich.markup import escape
-    from rich.table import Table
-
-    from cnnlab.cli.options import out_console
+    if probabilities and not (as_json or as_csv):
+        raise RequestError("--probabilities goes with --json or --csv; for people there is --top")
+    from cnnlab.render import csv
     from cnnlab.runs.folder import Run
     from cnnlab.training.device import choose_device
     from cnnlab.workflows.network import trained_network
@@ -61,26 +70,50 @@ def predict(
     seconds = time.perf_counter() - began
     good = [result for result in results if isinstance(result, Prediction)]
     bad = [result for result in results if isinstance(result, Unreadable)]
+    classes = network.classes if probabilities else ()
     if as_json:
-        print_json([result.as_json() for result in good])
+        print_json([result.as_json() | _every(result, classes) for result in results])
     elif as_csv:
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(["path", "label", "probability"])
-        writer.writerows([r.path, r.label or "", f"{r.probability:.6f}"] for r in good)
+        heads = ["path", "label", "probability", "error", *(f"p({name})" for name in classes)]
+        sys.stdout.write(csv.text([heads, *(_row(result, classes) for result in results)]))
     elif good:
-        table = Table(box=None, pad_edge=False)
-        for column in ("picture", "label"):
-            table.add_column(column)
-        table.add_column("probability", justify="right")
-        table.add_column("then", overflow="fold")
-        for result in good:
-            rest = escape(", ".join(f"{label} {probability:.0%}" for label, probability in result.top[1:]))
-            label = "[dim]rejected[/]" if result.label is None else escape(result.label)
-            table.add_row(escape(result.path), label, f"{result.probability:.1%}", f"[dim]{rest}[/]")
-        out_console().print(table)
-    console = err_console()
-    console.print(f"{len(good)} pictures, {len(good) / seconds:,.0f} a second", style="dim")
-    for unreadable in bad:
-        console.print(f"[bold red]unreadable:[/] {escape(f'{unreadable.path}: {unreadable.reason}')}", soft_wrap=True)
+        _show(good)
+    err_console().print(f"{len(good)} pictures, {len(good) / seconds:,.0f} a second", style="dim")
+    name_unreadable(bad)
     if bad:
         raise typer.Exit(1)
+
+
+def _every(result: "Prediction | Unreadable", classes: Sequence[str]) -> dict[str, Any]:
+    """For JSON: the probability of each of `classes`."""
+    if not classes:
+        return {}
+    known = getattr(result, "probabilities", None)
+    return {"probabilities": None if known is None else dict(zip(classes, known, strict=True))}
+
+
+def _row(result: "Prediction | Unreadable", classes: Sequence[str]) -> list[str]:
+    """For CSV."""
+    facts = result.as_json()
+    values = (_every(result, classes).get("probabilities") or dict.fromkeys(classes)).values()
+    numbers = ["" if value is None else f"{value:.6f}" for value in (facts["probability"], *values)]
+    return [result.path, facts["label"] or "", numbers[0], facts["error"] or "", *numbers[1:]]
+
+
+def _show(results: "Sequence[Prediction]") -> None:
+    """The table for people."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from cnnlab.core.characters import printable
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("picture", overflow="fold")
+    table.add_column("label", overflow="fold")
+    table.add_column("probability", justify="right", no_wrap=True)
+    table.add_column("then", overflow="fold", style="dim", min_width=len("100%,"))
+    for result in results:
+        rest = ", ".join(f"{label} {probability:.0%}" for label, probability in result.top[1:])
+        label = Text("rejected", style="dim") if result.label is None else printable(result.label)
+        table.add_row(printable(result.path), label, f"{result.probability:.1%}", printable(rest))
+    out_console().print(table)

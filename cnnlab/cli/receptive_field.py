@@ -130,7 +130,7 @@ def receptive_field(
         print_json(_document(inspection, claims, trials, repaired, facts, proof, pictures))
     else:
         console.show(report, out_console(), folder=folder)
-        err_console().print(f"written to {folder}", style="dim", markup=False, soft_wrap=True)
+        err_console().print(f"written to {folder}", style="dim", soft_wrap=True)
     _end(claims, proof)
 
 
@@ -170,11 +170,15 @@ def _document(
 
 def _end(claims: "list[Claim]", proof: Any) -> None:
     """Exit code 1 where a claim fails or an interval is wrong."""
+    from cnnlab.render.terminal import said
+
     for claim in claims:
         if not claim.holds:
             values = " × ".join(f"{value:g}" for value in claim.value)
-            err_console().print(f"[bold red]does not hold:[/] {claim.text} (it is {values})", soft_wrap=True)
+            err_console().print(said("[bold red]does not hold:[/] {} (it is {})", claim.text, values), soft_wrap=True)
     if proof is not None and not proof.proven:
-        err_console().print(f"[bold red]not proven:[/] {proof.mismatched:,} intervals differ", soft_wrap=True)
+        err_console().print(
+            said("[bold red]not proven:[/] {} intervals differ", f"{proof.mismatched:,}"), soft_wrap=True
+        )
     if any(not claim.holds for claim in claims) or (proof is not None and not proof.proven):
         raise typer.Exit(1)

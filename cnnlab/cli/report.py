@@ -50,7 +50,7 @@ def report(
     if as_json:
         print_json({"page": written.page, "report": json.document(written.report)})
     else:
-        out_console().print(str(written.page), markup=False, soft_wrap=True)
+        out_console().print(str(written.page), soft_wrap=True)
 
 
 def write_report(

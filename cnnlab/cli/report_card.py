@@ -63,4 +63,4 @@ def report_card(
         print_json({"picture": picture, "run": card.run, "split": card.split, **facts, **lenses, **more})
     else:
         console.show(report, out_console(), folder=folder)
-        err_console().print(f"written to {picture}", style="dim", markup=False, soft_wrap=True)
+        err_console().print(f"written to {picture}", style="dim", soft_wrap=True)

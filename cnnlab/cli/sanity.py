@@ -77,4 +77,4 @@ def sanity(
         print_json(result.as_json())
     else:
         console.show(result.report, out_console(), folder=result.folder)
-        err_console().print(f"written to {result.folder}", style="dim", markup=False, soft_wrap=True)
+        err_console().print(f"written to {result.folder}", style="dim", soft_wrap=True)

@@ -29,4 +29,4 @@ def schema(
         return
     write_whole(out, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
     line = f"# yaml-language-server: $schema={out.name}"
-    err_console().print(f"wrote {out}; the first line of a config beside it: {line}", markup=False, soft_wrap=True)
+    err_console().print(f"wrote {out}; the first line of a config beside it: {line}", soft_wrap=True)

@@ -51,4 +51,4 @@ def summary(
     console.show(report, out_console())
     if out is not None:
         files.save(report, out)
-        err_console().print(f"written to {out}", style="dim", markup=False, soft_wrap=True)
+        err_console().print(f"written to {out}", style="dim", soft_wrap=True)

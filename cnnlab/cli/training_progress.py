@@ -7,10 +7,11 @@ from types import TracebackType
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
+from rich.text import Text
 
+from cnnlab.render.terminal import said
 from cnnlab.reports.training import EpochRow
 from cnnlab.training.fit import StepDone
 from cnnlab.workflows.repeat import Repeated
@@ -78,17 +79,23 @@ class TrainingProgress:
     def _start(self, event: Started) -> None:
         self.started = event
         self.console.print(
-            f"[bold]{escape(event.run)}[/]: {event.parameters:,} parameters, {event.train:,} training and "
-            f"{event.validation:,} validation pictures, {event.device}"
+            said(
+                "[bold]{}[/]: {} parameters, {} training and {} validation pictures, {}",
+                event.run,
+                f"{event.parameters:,}",
+                f"{event.train:,}",
+                f"{event.validation:,}",
+                event.device,
+            )
         )
         resumed = f", resumed after epoch {event.resumed_from}" if event.resumed_from else ""
-        self.console.print(f"in {escape(str(event.path))}{resumed}", soft_wrap=True)
+        self.console.print(said("in {}{}", event.path, resumed), soft_wrap=True)
         for part, place in event.origins.items():
-            self.console.print(f"{part}: {place}", markup=False, soft_wrap=True)
+            self.console.print(said("{}: {}", part, place), soft_wrap=True)
         for sentence in event.remarks:
-            self.console.print(f"[yellow]note:[/] {escape(sentence)}", soft_wrap=True)
+            self.console.print(said("[yellow]note:[/] {}", sentence), soft_wrap=True)
         for sentence in event.skipped:
-            self.console.print(f"[yellow]skipped:[/] {escape(sentence)}", soft_wrap=True)
+            self.console.print(said("[yellow]skipped:[/] {}", sentence), soft_wrap=True)
         self.console.print(HEADER, style="bold", soft_wrap=True)
         total = event.steps_per_epoch * event.epochs
         if self.task is not None:
@@ -123,7 +130,7 @@ class TrainingProgress:
                 console.print("dry run: stopped")
                 return
             console.print(
-                "[green]dry run: everything works[/]: two batches, validation, checkpoint written and read back"
+                said("[green]dry run: everything works[/]: two batches, validation, checkpoint written and read back")
             )
             for sentence in self.started.groups if self.started else ():
                 console.print(f"  parameters: {sentence}")
@@ -131,7 +138,7 @@ class TrainingProgress:
         for finished in self.finished:
             conclude_run(finished, console, in_full=in_full)
         if self.repeated:
-            console.print(f"[bold]{self.repeated.sentence}[/]")
+            console.print(said("[bold]{}[/]", self.repeated.sentence))
 
     def as_json(self, *, dry_run: bool) -> dict[str, Any]:
         """The document of `--json`; a dry run leaves no run and no report to name."""
@@ -143,7 +150,7 @@ class TrainingProgress:
 
 def conclude_run(finished: Finished, console: Console, *, in_full: bool) -> None:
     """The last lines of one run."""
-    rows: list[tuple[str, str]] = []
+    rows: list[tuple[str, str | Text]] = []
     if finished.status == "interrupted":
         rows.append(("stopped", f"in epoch {finished.epochs + 1}; to go on:"))
     elif finished.status == "paused":
@@ -151,25 +158,28 @@ def conclude_run(finished: Finished, console: Console, *, in_full: bool) -> None
     elif finished.status != "finished":
         rows.append((finished.status.replace("-", " "), f"after epoch {finished.epochs}"))
     if finished.status in ("interrupted", "paused"):
-        rows.append(("", f"[bold]{escape(finished.resume_command)}[/]"))
+        rows.append(("", said("[bold]{}[/]", finished.resume_command)))
     if finished.val_accuracy is not None:
         rows.append(
-            ("validation accuracy", f"[bold]{finished.val_accuracy:.2%}[/] (epoch {finished.best_epoch}, the best)")
+            (
+                "validation accuracy",
+                said("[bold]{}[/] (epoch {}, the best)", f"{finished.val_accuracy:.2%}", finished.best_epoch),
+            )
         )
     if finished.diagnosis:
-        rows.append(("verdict", escape(finished.diagnosis.sentence)))
+        rows.append(("verdict", finished.diagnosis.sentence))
     rows.append(("time", f"{finished.train_seconds:.1f} s training, {finished.wall_seconds:.1f} s in all"))
     if finished.report:
-        rows.append(("report", escape(str(finished.report))))
+        rows.append(("report", str(finished.report)))
     if not in_full and finished.status != "interrupted":
-        rows.append(("report in full", escape(f"cnnlab report {shlex.quote(str(finished.path))}")))
+        rows.append(("report in full", f"cnnlab report {shlex.quote(str(finished.path))}"))
     for name, text in rows:
         if name == "verdict":
             table = Table.grid(padding=(0, 2))
             table.add_row(f"{name:<{LABEL}}", text)
             console.print(table)
         else:  # lines are left to the terminal, so that commands and paths can be copied whole
-            console.print(f"{name:<{LABEL}}  {text}", soft_wrap=True)
+            console.print(Text(f"{name:<{LABEL}}  ").append(text), soft_wrap=True)
 
 
 def epoch_line(row: EpochRow, epochs: int) -> str:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text as RichText
 
-from cnnlab.render.characters import printable, shortened
+from cnnlab.core.characters import printable, shortened
 from cnnlab.render.sketches import MOST_CELLS, lattice_lines, span_lines
 from cnnlab.reports.blocks import Block, Links, Number, Numbers, Picture, Report, Section, Table, Text, shown
 from cnnlab.reports.drawings import Lattice, Matrix, Spans

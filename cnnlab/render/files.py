@@ -27,5 +27,5 @@ def save(report: Report, folder: Path) -> Saved:
         write_whole(path, content.light)
     csv.save(report, folder)
     page = folder / "index.html"
-    write_whole(page, html.page(report, drawn).encode())
+    write_whole(page, html.page(report, drawn))
     return Saved(page, paths, drawn)

@@ -2,12 +2,13 @@
 
 import base64
 import html
+import os
 from collections.abc import Mapping
 from importlib.resources import files
 from urllib.parse import quote
 
+from cnnlab.core.characters import printable
 from cnnlab.render import interactive, png
-from cnnlab.render.characters import printable
 from cnnlab.render.description import description
 from cnnlab.reports.blocks import Block, Column, Links, Numbers, Picture, Report, Section, Table, Text, shown
 from cnnlab.reports.interactive import Album, CellAlbum
@@ -74,7 +75,7 @@ def _block(block: Block, name: str, level: int, drawn: Mapping[str, png.Drawn]) 
             return _picture(block, drawn.get(block.name) or png.drawn(block))
         case Links():
             items = "".join(
-                f'<li><a href="{_escaped(quote(link.path))}">{_escaped(link.label)}</a>'
+                f'<li><a href="{_escaped(quote(os.fsencode(link.path)))}">{_escaped(link.label)}</a>'
                 f"{' – ' if link.detail else ''}{_escaped(link.detail)}</li>"
                 for link in block.links
             )

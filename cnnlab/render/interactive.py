@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from cnnlab.render.characters import printable
+from cnnlab.core.characters import printable
 from cnnlab.render.png.overlay import overlay
 from cnnlab.reports.interactive import Album, CellAlbum, Choice
 

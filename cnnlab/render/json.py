@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnlab.core.characters import json_escaped
 from cnnlab.core.files import write_whole
 from cnnlab.reports.blocks import Picture, Report
 from cnnlab.reports.drawings import Drawing, Gallery
@@ -51,9 +52,10 @@ def plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no form in JSON: {value!r}")
 
 
-def text(value: Any, *, indent: int | None = 2) -> str:
-    """One JSON document, without a line end; letters of other scripts stay readable."""
-    return json.dumps(plain(value), indent=indent, ensure_ascii=False, allow_nan=False)
+def text(value: Any, *, indent: int | None = 2, ascii_only: bool = False) -> str:
+    """One JSON document, without a line end; letters of other scripts stay readable, control characters are escaped."""
+    document = json.dumps(plain(value), indent=indent, ensure_ascii=False, allow_nan=False)
+    return json_escaped(document, ascii_only=ascii_only)
 
 
 def document(report: Report) -> dict[str, Any]:
@@ -63,7 +65,7 @@ def document(report: Report) -> dict[str, Any]:
 
 def save(report: Report, path: Path) -> None:
     """The report's document as a file, written whole."""
-    write_whole(path, (text(document(report)) + "\n").encode())
+    write_whole(path, text(document(report)) + "\n")
 
 
 def _block(block: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import math
 
-from cnnlab.render.characters import printable, shortened
+from cnnlab.core.characters import printable, shortened
 from cnnlab.reports.blocks import shown
 from cnnlab.reports.drawings import Lattice, Span, Spans
 

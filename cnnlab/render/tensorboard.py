@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Protocol
 
+from cnnlab.core.characters import markdown_escaped, printable
 from cnnlab.render import png
-from cnnlab.render.characters import printable
 from cnnlab.reports.blocks import Block, Links, Number, Numbers, Picture, Report, Section, Table, Text, shown
 from cnnlab.reports.interactive import Album, CellAlbum
 
@@ -35,14 +35,14 @@ def write(
             content = drawn[block.name].light if block.name in drawn else png.encode(block)
             writer.png(f"{prefix}/{block.name}", content, step)
         elif isinstance(block, Numbers):
-            values = {f"{prefix}/{number.name}": number.value for number in block.numbers}
+            values = {f"{prefix}/{printable(number.name)}": number.value for number in block.numbers}
             writer.scalars({tag: float(v) for tag, v in values.items() if isinstance(v, int | float)}, step)
     writer.text(prefix, markdown(report), step)
 
 
 def markdown(report: Report) -> str:
     """The report's words and tables in Markdown; of pictures their captions."""
-    parts = [f"# {_escaped(report.title)}"] + ([_escaped(report.lead)] if report.lead else [])
+    parts = [f"# {markdown_escaped(report.title)}"] + ([markdown_escaped(report.lead)] if report.lead else [])
     parts.extend(_markdown(block, 2) for block in report.blocks)
     return "\n\n".join(parts)
 
@@ -54,26 +54,28 @@ def _flat(blocks: tuple[Block, ...]) -> list[Block]:
 def _markdown(block: Block, level: int) -> str:
     match block:
         case Text():
-            label = f"**{_escaped(block.label)}**: " if block.label else ""
-            return label + _escaped(block.text)
+            label = f"**{markdown_escaped(block.label)}**: " if block.label else ""
+            return label + markdown_escaped(block.text)
         case Numbers():
             return "\n".join(f"- {_number(number)}" for number in block.numbers)
         case Table():
             return _table(block)
         case Picture():
-            return f"*{_escaped(block.title)}.* {_escaped(block.caption)}"
+            return f"*{markdown_escaped(block.title)}.* {markdown_escaped(block.caption)}"
         case Links():
-            return "\n".join(f"- {_escaped(link.label)}: {_escaped(link.path)}" for link in block.links)
+            return "\n".join(f"- {markdown_escaped(link.label)}: {markdown_escaped(link.path)}" for link in block.links)
         case Album() | CellAlbum():
-            return f"*{_escaped(block.title)}.* {_escaped(block.caption)}"
+            return f"*{markdown_escaped(block.title)}.* {markdown_escaped(block.caption)}"
         case Section():
             inner = (_markdown(one, level + 1) for one in block.blocks)
-            return "\n\n".join([f"{'#' * level} {_escaped(block.title)}", *inner])
+            return "\n\n".join([f"{'#' * level} {markdown_escaped(block.title)}", *inner])
 
 
 def _number(number: Number) -> str:
     value = " ".join(part for part in (shown(number.value, number.form), number.unit) if part)
-    return f"{_escaped(number.name)}: **{_escaped(value)}**" + (f", {_escaped(number.detail)}" if number.detail else "")
+    return f"{markdown_escaped(number.name)}: **{markdown_escaped(value)}**" + (
+        f", {markdown_escaped(number.detail)}" if number.detail else ""
+    )
 
 
 def _table(table: Table) -> str:
@@ -81,14 +83,16 @@ def _table(table: Table) -> str:
         return "| " + " | ".join(cells) + " |"
 
     rows = [
-        line([_escaped(shown(cell, column.form)) for cell, column in zip(row, table.columns, strict=True)])
+        line([markdown_escaped(shown(cell, column.form)) for cell, column in zip(row, table.columns, strict=True)])
         for row in table.rows
     ]
     ruler = line(["---:" if column.align == "right" else "---" for column in table.columns])
-    lines = [line([_escaped(column.heading) for column in table.columns]), ruler, *rows]
-    return "\n".join([f"**{_escaped(table.title)}**", "", *lines, *(["", _escaped(table.note)] if table.note else [])])
-
-
-def _escaped(text: str) -> str:
-    """No letter of a name is taken for Markdown or HTML."""
-    return "".join("\\" + c if c in "\\`*_{}[]<>#|!~$" else c for c in printable(text))
+    lines = [line([markdown_escaped(column.heading) for column in table.columns]), ruler, *rows]
+    return "\n".join(
+        [
+            f"**{markdown_escaped(table.title)}**",
+            "",
+            *lines,
+            *(["", markdown_escaped(table.note)] if table.note else []),
+        ]
+    )

@@ -22,6 +22,7 @@ from torch.jit._trace import TracingCheckError
 from torch.utils.tensorboard.summary import hparams
 from torch.utils.tensorboard.writer import FileWriter, SummaryWriter
 
+from cnnlab.core.characters import markdown_escaped, printable
 from cnnlab.core.errors import WriteError
 from cnnlab.core.files import failures_named, make_folder
 from cnnlab.models.undisturbed import undisturbed
@@ -87,13 +88,15 @@ class EventLog:
             try:
                 self.writer.add_graph(model, images)
             except TRACING_FAILURES as error:
-                self.writer.add_text("graph", f"the network cannot be traced: {error}")
+                self.writer.add_text("graph", f"the network cannot be traced: {markdown_escaped(str(error))}")
 
     def hyperparameters(
         self, values: Mapping[str, str | float | bool], metrics: Mapping[str, float], *, step: int | None = None
     ) -> None:
         """The hparams table with the final metrics, in this same run (`add_hparams` would make a second one)."""
-        for summary in hparams(dict(values), dict(metrics)):
+        # a protocol buffer takes no half of a pair, which a path that is no UTF-8 has
+        shown = {name: printable(value) if isinstance(value, str) else value for name, value in values.items()}
+        for summary in hparams(shown, dict(metrics)):
             self.writer._get_file_writer().add_summary(summary)
         for name, value in metrics.items():
             self.writer.add_scalar(name, value, step)

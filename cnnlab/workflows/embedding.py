@@ -13,10 +13,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cnnlab.analysis.embedding import Features, joined, nearest_neighbours, penultimate_features, principal_components
+from cnnlab.core.characters import printable
 from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.core.files import failures_named, remove_folder
 from cnnlab.data.dataset import Dataset
-from cnnlab.render.characters import printable
 from cnnlab.reports.embedding import EmbeddingFacts, Query
 from cnnlab.reports.tiles import tile, tiles
 from cnnlab.workflows.advance import Advance

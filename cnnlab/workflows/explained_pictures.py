@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import torch
 from jaxtyping import Bool, UInt8
@@ -11,7 +10,7 @@ from torch import Tensor
 
 from cnnlab.core.errors import RequestError
 from cnnlab.data.dataset import Dataset
-from cnnlab.data.decoding import fit_picture, read_picture
+from cnnlab.data.decoding import fit_picture
 from cnnlab.data.parallel import in_parallel
 from cnnlab.workflows.pictures import fixed_sample
 from cnnlab.workflows.placement import WHOLE, Placement, placement_of
@@ -40,7 +39,7 @@ class ExplainedPicture:
 
         Raises: RequestError where it can no longer be read.
         """
-        return self.pixels if self.source is None else _read(self.source, 1 if len(self.pixels) == 1 else 3)
+        return self.pixels if self.source is None else self.source.read(1 if len(self.pixels) == 1 else 3)
 
 
 def pictures_of_files(
@@ -54,7 +53,7 @@ def pictures_of_files(
 
     def prepared(source: Source) -> ExplainedPicture | Unreadable:
         try:
-            picture = _read(source, 1 if preparation.shape[0] == 1 else 3)
+            picture = source.read(1 if preparation.shape[0] == 1 else 3)
         except RequestError as error:
             return Unreadable(source.name, str(error).removeprefix(f"{source.name}: "))
         size = preparation.shape[1]
@@ -97,7 +96,7 @@ def pictures_of_part(
         placement, source = WHOLE, None
         if chosen.groups is not None:
             name, source = chosen.groups[place], Source(chosen.groups[place])
-            _, height, width = _read(source, 1 if len(image) == 1 else 3).shape
+            _, height, width = source.read(1 if len(image) == 1 else 3).shape
             placement = placement_of(height, width, size, preparation.fit)
         made.append(ExplainedPicture(name, pixels, placement, label, mask, source))
     return made
@@ -112,7 +111,3 @@ def masks_of(pictures: Sequence[ExplainedPicture]) -> Bool[Tensor, "n size size"
     """The objects; None unless each picture has one that is seen."""
     masks = [picture.mask for picture in pictures if picture.mask is not None and bool(picture.mask.any())]
     return torch.stack(masks) if len(masks) == len(pictures) else None
-
-
-def _read(source: Source, channels: Literal[1, 3]) -> UInt8[Tensor, "_ _ _"]:
-    return read_picture(source.content or Path(source.name), channels=channels, name=source.name)

@@ -1,10 +1,12 @@
 """`cnnlab predict`: labels for pictures of any size and mode, prepared exactly as in training."""
 
 import glob
+import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from jaxtyping import UInt8
@@ -34,11 +36,13 @@ class Prediction:
     probability: float
     top: tuple[tuple[str, float], ...]
     """The likeliest classes with their probabilities, likeliest first."""
+    probabilities: tuple[float, ...]
+    """Of every class, in the classes' order."""
 
     def as_json(self) -> dict[str, Any]:
-        """An element of the list that `--json` prints."""
+        """An element of the list that `--json` prints; its keys are those of an unreadable picture."""
         top = [{"label": label, "probability": probability} for label, probability in self.top]
-        return {"path": self.path, "label": self.label, "probability": self.probability, "top": top}
+        return {"path": self.path, "label": self.label, "probability": self.probability, "top": top, "error": None}
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,10 @@ class Unreadable:
     path: str
     reason: str
 
+    def as_json(self) -> dict[str, Any]:
+        """An element of the list that `cnnlab predict --json` prints."""
+        return {"path": self.path, "label": None, "probability": None, "top": [], "error": self.reason}
+
 
 @dataclass(frozen=True)
 class Source:
@@ -55,14 +63,26 @@ class Source:
 
     name: str
     content: bytes | None = None
+    fault: str = ""
+    """Why there is none, where the name leads to nothing."""
+
+    def read(self, channels: Literal[1, 3]) -> UInt8[Tensor, "channels h w"]:
+        """The picture at its own size.
+
+        Raises: RequestError where there is none or it cannot be read; the message begins with the name.
+        """
+        if self.fault:
+            raise RequestError(f"{self.name}: {self.fault}")
+        return read_picture(self.content or Path(self.name), channels=channels, name=self.name)
 
 
 def find_pictures(paths: Sequence[str], standard_input: Iterable[bytes]) -> list[Source]:
     """The pictures that `paths` name: files, folders (searched through), globs, and `-` for standard input.
 
-    Standard input holds one picture, or a list of paths, one a line.
+    Standard input holds one picture, or a list of paths, one a line. A path that leads to nothing is a source with a
+    fault, so that the others are done.
 
-    Raises: RequestError for a path that leads to nothing.
+    Raises: RequestError where none of them leads to a picture.
     """
     found: list[Source] = []
     for path in paths:
@@ -71,25 +91,39 @@ def find_pictures(paths: Sequence[str], standard_input: Iterable[bytes]) -> list
             if content.startswith(MAGIC):
                 found.append(Source("<stdin>", content))
             else:
-                lines = content.decode("utf-8", "replace").splitlines()
-                found += find_pictures([line.strip() for line in lines if line.strip()], ())
-            continue
-        place = Path(path)
-        if place.is_dir():
-            inside = sorted(files_below(place)[0])
-            if not inside:
-                raise RequestError(f"{path}: no pictures in this folder ({', '.join(SUFFIXES)})")
-            found += [Source(str(p)) for p in inside]
-        elif place.exists():
-            found.append(Source(path))
+                for line in content.split(b"\n"):
+                    name = os.fsdecode(line)  # a name need not be UTF-8
+                    if name.strip():
+                        found += _sources(name if os.path.lexists(name) else name.strip())
         else:
-            matches = sorted(glob.glob(path, recursive=True))
-            if not matches:
-                raise RequestError(f"{path}: no such picture, folder or pattern")
-            found += [Source(match) for match in matches if Path(match).is_file()]
+            found += _sources(path)
     if not found:
         raise RequestError("no pictures to predict: standard input named none")
+    if all(source.fault for source in found):
+        raise RequestError("\n".join(f"{source.name}: {source.fault}" for source in found))
     return found
+
+
+def _sources(path: str) -> list[Source]:
+    """What one path names."""
+    place = Path(path)
+    if place.is_dir():
+        inside = sorted(files_below(place)[0])
+        fault = f"no pictures in this folder ({', '.join(SUFFIXES)})"
+        return [Source(str(p)) for p in inside] or [Source(path, fault=fault)]
+    if place.exists():
+        return [Source(path)]
+    files = [Source(match) for match in _matches(path) if Path(match).is_file()]
+    return files or [Source(path, fault="no such picture, folder or pattern")]
+
+
+def _matches(pattern: str) -> list[str]:
+    """What a pattern finds, in order. Brackets are a set of letters and, where something is called so, themselves."""
+    found = [""]
+    for part in re.split(r"(?<=/)", pattern):
+        forms = dict.fromkeys((part, part.replace("[", "[[]")))
+        found = [one for base in found for form in forms for one in glob.glob(glob.escape(base) + form, recursive=True)]
+    return sorted(set(found))
 
 
 def predict_pictures(
@@ -113,9 +147,7 @@ def predict_pictures(
 def _prepare(source: Source, shape: tuple[int, ...], fit: Fit) -> tuple[str, UInt8[Tensor, "c h w"] | str]:
     """The picture in the network's geometry, or the reason why it cannot be read."""
     try:
-        picture = read_picture(
-            source.content or Path(source.name), channels=1 if shape[0] == 1 else 3, name=source.name
-        )
+        picture = source.read(1 if shape[0] == 1 else 3)
     except RequestError as error:
         return source.name, str(error).removeprefix(f"{source.name}: ")
     return source.name, fit_picture(picture, shape[1], fit)
@@ -133,4 +165,5 @@ def _prediction(
     values, indices = probabilities.topk(min(top, len(classes)))
     ranked = tuple((classes[i], float(p)) for i, p in zip(indices.tolist(), values.tolist(), strict=True))
     label, probability = ranked[0]
-    return Prediction(name, label if probability >= reject_below else None, probability, ranked)
+    kept = label if probability >= reject_below else None
+    return Prediction(name, kept, probability, ranked, tuple(probabilities.tolist()))

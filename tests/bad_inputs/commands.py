@@ -187,4 +187,33 @@ COMMANDS = (
         "error: --start is 1e-05 and --end 1e+39; expected 0 < start < end, and 1e6 at most",
         make=SOUND,
     ),
+    Case(
+        "an option that is none, for a program",
+        "cnnlab summary tiny --depht 2 --json",
+        (
+            "Usage: cnnlab summary [OPTIONS] {MODEL}\n"
+            "Try 'cnnlab summary -h' for help.\n"
+            "Error\n"
+            "No such option: --depht (Possible options: --depth)"
+        ),
+    ),
+    Case(
+        "two mistakes in a config, for a program",
+        "cnnlab lr-find tiny.yaml training.epochs=x seed=y --json",
+        (
+            "error: override 'seed=y': 'seed' is 'y', expected a whole number\n"
+            "error: override 'training.epochs=x': 'epochs' is 'x', expected a whole number"
+        ),
+        make=SOUND,
+    ),
+    Case(
+        "a command that would clear the terminal",
+        "cnnlab '\x1b[2J'",
+        ("Usage: cnnlab [OPTIONS] COMMAND [ARGS]...\nTry 'cnnlab -h' for help.\nError\nNo such command '\\x1b[2J'."),
+    ),
+    Case(
+        "all probabilities for people",
+        "cnnlab predict tiny a.png --probabilities",
+        "error: --probabilities goes with --json or --csv; for people there is --top",
+    ),
 )

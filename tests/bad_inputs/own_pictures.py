@@ -6,6 +6,8 @@ from pathlib import Path
 from bad_inputs.case import MODEL, Case, Make, both, config, file
 from bad_inputs.pictures import bomb, class_folders, float_tiff, png
 
+from cnnlab.render import csv
+
 STATS = "cnnlab data stats bad.yaml"
 FOLDER = "data: {dataset: {folder: {path: pictures, size: 8}}}"
 CSV = "data: {dataset: {folder: {path: pictures.csv, size: 8}}}"
@@ -339,6 +341,7 @@ PREDICT = "cnnlab predict tiny --csv"
 
 def picture(wrong: str, name: str, content: bytes | str, message: str) -> Case:
     """A picture to predict that cannot be read."""
+    reason = message.partition(f"unreadable: {name}: ")[2]
     return Case(
         wrong,
         f"{PREDICT} {name}",
@@ -346,7 +349,7 @@ def picture(wrong: str, name: str, content: bytes | str, message: str) -> Case:
         exit_code=1,
         make=file(name, content),
         run=True,
-        stdout="path,label,probability",
+        stdout=f"path,label,probability,error\n{csv.text([[name, '', '', reason]])}".rstrip(),
     )
 
 
@@ -409,7 +412,13 @@ OWN_PICTURES += (
         exit_code=1,
         make=both(file("a.png", png(1)), file("b.png", b"no picture"), file("c.png", png(2))),
         run=True,
-        stdout="path,label,probability\na.png,,P\nc.png,,P",
+        stdout=(
+            "path,label,probability,error\n"
+            "a.png,,P,\n"
+            'b.png,,,"is no picture of a known format (JPEG, PNG, GIF, BMP, TIFF, WEBP, AVIF, PPM, '
+            'JPEG2000, TGA, ICO)"\n'
+            "c.png,,P,"
+        ),
     ),
     Case("no such picture", f"{PREDICT} absent.png", "error: absent.png: no such picture, folder or pattern", run=True),
     Case(

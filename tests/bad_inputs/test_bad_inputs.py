@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import io
+import json
 import os
 import re
 import shlex
@@ -140,7 +141,12 @@ def check(case: Case, place: Path, before: dict[str, str], code: int, out: str, 
     assert said == case.message
     assert code == case.exit_code
     assert code in (1, 2)
-    assert in_words(out, place) == case.stdout
+    if " --json" in case.command:
+        document = json.loads(out)
+        assert document["code"] == code
+        assert all(line in said for line in document["error"].splitlines())
+    else:
+        assert in_words(out, place) == case.stdout
     assert "Traceback" not in out + err
     after = snapshot(place)
     kept = {name: state for name, state in after.items() if not name.startswith(case.leaves or ("\0",))}

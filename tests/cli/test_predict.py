@@ -60,7 +60,7 @@ def test_the_accuracy_is_that_of_eval(predict, trained, pictures, test_part) -> 
 def test_json(predict) -> None:
     result = predict("pictures", "--top", 3, "--json")
     for picture in result.json():
-        assert list(picture) == ["path", "label", "probability", "top"]
+        assert list(picture) == ["path", "label", "probability", "top", "error"]
         assert len(picture["top"]) == 3
         assert picture["top"][0] == {"label": picture["label"], "probability": picture["probability"]}
         probabilities = [one["probability"] for one in picture["top"]]
@@ -124,9 +124,38 @@ def test_a_corrupt_picture_is_named_and_the_others_are_done(predict, trained, pi
         (folder / name).write_bytes(content)
     result = predict("mixed", "--json")
     assert result.code == 1
-    assert [picture["path"] for picture in result.json()] == ["mixed/a.png", "mixed/c.png"]
+    assert [picture["path"] for picture in result.json()] == ["mixed/a.png", "mixed/b[bold].png", "mixed/c.png"]
+    _, broken, _ = result.json()
+    assert broken.pop("error").startswith("is ")
+    assert broken == {"path": "mixed/b[bold].png", "label": None, "probability": None, "top": []}
     assert "unreadable: mixed/b[bold].png: is " in result.err
     assert "2 pictures, " in result.err
+
+
+def test_a_path_that_leads_nowhere_is_a_row_too(predict) -> None:
+    result = predict("pictures/disc/00.png", "none.png", "--csv")
+    assert result.code == 1
+    rows = list(csv.DictReader(io.StringIO(result.out)))
+    assert [(row["path"], row["error"]) for row in rows] == [
+        ("pictures/disc/00.png", ""),
+        ("none.png", "no such picture, folder or pattern"),
+    ]
+    assert rows[1]["probability"] == ""
+
+
+def test_all_probabilities_on_request(predict, test_part) -> None:
+    words = ("pictures/disc/00.png", "none.png", "--probabilities")
+    whole, missing = predict(*words, "--json").json()
+    assert list(whole["probabilities"]) == list(test_part.classes)
+    assert sum(whole["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+    assert whole["probabilities"][whole["label"]] == whole["probability"]
+    assert missing["probabilities"] is None
+    row, empty = csv.DictReader(io.StringIO(predict(*words, "--csv").out))
+    for name, probability in whole["probabilities"].items():
+        assert float(row[f"p({name})"]) == pytest.approx(probability, abs=1e-6)
+        assert empty[f"p({name})"] == ""
+    refused = predict(*words)
+    assert (refused.code, refused.out) == (2, "")
 
 
 def test_a_table_for_people(predict, pictures, trained) -> None:

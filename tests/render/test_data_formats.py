@@ -112,7 +112,7 @@ def test_tensorboard_has_pictures_numbers_and_words(report: Report) -> None:
     assert writer.numbers == {"evaluation/accuracy": 0.8453, "evaluation/loss": 0.5}
     text = writer.texts["evaluation"]
     assert "| class | F1 | time (s) |\n| --- | ---: | ---: |" in text
-    assert "\\<script\\>" in text
+    assert "&#60;script&#62;" in text
     assert "**good**: It holds." in text
 
 

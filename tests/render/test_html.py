@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import pytest
 
+from cnnlab.core.characters import printable, shortened
 from cnnlab.render import html
-from cnnlab.render.characters import printable, shortened
 from cnnlab.reports.blocks import Report, Section, Text
 
 VOID = {"meta", "img", "source", "link", "br", "hr"}
@@ -96,7 +96,7 @@ def test_three_sections_have_contents() -> None:
 
 
 def test_printable_takes_the_power_from_characters() -> None:
-    assert printable("a\x1b[2J\u202eb\nc\ud800") == "a�[2J�b�c�"
+    assert printable("a\x1b[2J\u202eb\nc\ud800") == r"a\x1b[2J\u202eb\nc\ud800"
     assert printable("a\nb", keep="\n") == "a\nb"
     assert printable("naïve 猫 👍🏽") == "naïve 猫 👍🏽"
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from cnnlab.cli.options import RUNS, DeviceOption, JsonOption, ModelArgument, PluginsOption, RunsOption
+from cnnlab.cli.unreadable import end_without_pictures
 from cnnlab.cli.visualize.output import (
     ChannelsOption,
     LayerOption,
@@ -13,7 +14,6 @@ from cnnlab.cli.visualize.output import (
     SizeOption,
     WeightsOption,
     folder_of,
-    name_unreadable,
     opened,
     write_and_show,
 )
@@ -50,8 +50,7 @@ def features(
     sources = find_pictures(images, sys.stdin.buffer)
     found, unreadable = pictures_of_files(sources, network.preparation, network.named.classes)
     if not found:
-        name_unreadable(unreadable)
-        raise typer.Exit(1)
+        end_without_pictures(unreadable, as_json=as_json)
     facts = followed(watched_features(network, found, layer=layer, channels=wanted, place=place))
     folder = folder_of(network.named, "features", out, runs)
     write_and_show(features_report(facts), features_json(facts), folder, as_json=as_json, unreadable=unreadable)

@@ -9,6 +9,7 @@ import typer
 
 from cnnlab.cli.choices import Split
 from cnnlab.cli.options import data_place, err_console, out_console, print_json
+from cnnlab.cli.unreadable import name_unreadable, unreadable_json
 from cnnlab.core.errors import RequestError
 
 if TYPE_CHECKING:
@@ -98,24 +99,15 @@ def write_and_show(
 
     saved = files.save(report, folder)
     pictures = [*saved.pictures, *more]
-    named = [{"path": one.path, "reason": one.reason} for one in unreadable]
-    whole = {**document, "unreadable": named, "pictures": pictures, "page": saved.page}
+    whole = {**document, "unreadable": unreadable_json(unreadable), "pictures": pictures, "page": saved.page}
     write_whole(folder / "facts.json", json.text(whole) + "\n")
     if as_json:
         print_json(whole)
     else:
         console.show(report, out_console(), folder=folder)
         for path in more:
-            err_console().print(f"written to {path}", style="dim", markup=False, soft_wrap=True)
-        err_console().print(f"written to {saved.page}", style="dim", markup=False, soft_wrap=True)
+            err_console().print(f"written to {path}", style="dim", soft_wrap=True)
+        err_console().print(f"written to {saved.page}", style="dim", soft_wrap=True)
     name_unreadable(unreadable)
     if unreadable:
         raise typer.Exit(1)
-
-
-def name_unreadable(unreadable: "Sequence[Unreadable]") -> None:
-    """A line on stderr for each picture that could not be read."""
-    from rich.markup import escape
-
-    for one in unreadable:
-        err_console().print(f"[bold red]unreadable:[/] {escape(f'{one.path}: {one.reason}')}", soft_wrap=True)

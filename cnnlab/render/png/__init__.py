@@ -14,8 +14,8 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 from PIL import Image
 
+from cnnlab.core.characters import printable
 from cnnlab.core.files import write_whole
-from cnnlab.render.characters import printable
 from cnnlab.render.png.grids import gallery, lattice, matrix
 from cnnlab.render.png.plots import bars, curves, panels, reliability
 from cnnlab.render.png.scatter import scatter

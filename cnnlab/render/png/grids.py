@@ -10,7 +10,7 @@ from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 from PIL import Image
 
-from cnnlab.render.characters import printable, shortened
+from cnnlab.core.characters import printable, shortened
 from cnnlab.render.png.lettering import fitted, width
 from cnnlab.render.png.theme import DIVERGING, DPI, SEQUENTIAL, Theme
 from cnnlab.reports.blocks import shown

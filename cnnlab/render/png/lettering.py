@@ -8,7 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 
-from cnnlab.render.characters import shortened
+from cnnlab.core.characters import shortened
 from cnnlab.render.png.theme import DPI
 
 

@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import Normal, Stroke
 from matplotlib.ticker import MaxNLocator
 
-from cnnlab.render.characters import printable
+from cnnlab.core.characters import printable
 from cnnlab.render.png import heat
 from cnnlab.render.png.lettering import wrapped
 from cnnlab.render.png.plots import power

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from cnnlab.render.characters import printable, shortened
+from cnnlab.core.characters import printable, shortened
 from cnnlab.render.png.theme import Theme
 from cnnlab.reports.blocks import shown
 from cnnlab.reports.drawings import Bars, Curves, Mark, Panels, Reliability

@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from cnnlab.render.characters import printable, shortened
+from cnnlab.core.characters import printable, shortened
 from cnnlab.render.png.plots import WIDTH
 from cnnlab.render.png.theme import Theme
 from cnnlab.reports.scatter import Scatter

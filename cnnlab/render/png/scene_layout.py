@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from matplotlib.colors import Normalize
 
-from cnnlab.render.characters import printable, shortened
+from cnnlab.core.characters import printable, shortened
 from cnnlab.render.png.lettering import width, wrapped
 from cnnlab.render.png.panel import bar_label, bar_letters, bar_numbers, extent
 from cnnlab.reports.scenes import Scene, Scenes

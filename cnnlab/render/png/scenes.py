@@ -7,7 +7,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from cnnlab.render.characters import printable, shortened
+from cnnlab.core.characters import printable, shortened
 from cnnlab.render.png import heat
 from cnnlab.render.png.lettering import width, wrapped
 from cnnlab.render.png.panel import bar, extent, handles, panel

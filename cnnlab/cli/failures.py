@@ -1,0 +1,101 @@
+"""What a command that fails says: words on stderr, a JSON document on stdout where JSON was asked for, an exit code."""
+
+import sys
+from contextlib import suppress
+from functools import partial
+from typing import Any, ClassVar, cast
+
+import typer
+
+from cnnlab.core.errors import CnnlabError, ConfigError
+
+UsageError = cast(type[Exception], typer.BadParameter.__base__)
+"""What typer raises for a command line that is wrong; its own name for it is private."""
+
+EXPECTED = (CnnlabError, UsageError, OSError, UnicodeEncodeError, RuntimeError, MemoryError)
+
+PIPE_CLOSED = 141
+"""What shells tell of a program whose reader left: 128 and the number of SIGPIPE."""
+
+
+class StoppedError(CnnlabError):
+    """Ctrl-C."""
+
+    exit_code: ClassVar[int] = 130
+
+
+def failed(error: Exception, *, as_json: bool, **more: Any) -> int:
+    """Say what went wrong, in JSON with what the command has to say besides; the exit code.
+
+    Raises: `error` itself where it is a mistake of the program.
+    """
+    if isinstance(error, BrokenPipeError):
+        return PIPE_CLOSED
+    message, code = _told(error)
+    with suppress(OSError):  # of a stream that takes nothing more
+        if isinstance(error, UsageError):
+            _show_usage(error)
+        else:
+            _complain(message)
+        if as_json:
+            from cnnlab.cli.options import print_json
+
+            print_json(more | _document(error, message, code))
+    return code
+
+
+def _document(error: Exception, message: str, code: int) -> dict[str, Any]:
+    """For `--json`: the words, the exit code, and of a config every mistake with its place."""
+    document: dict[str, Any] = {"error": message, "code": code}
+    if isinstance(error, ConfigError):
+        document["problems"] = [{"place": one.place, "message": one.message} for one in error.problems]
+    return document
+
+
+def _told(error: Exception) -> tuple[str, int]:
+    if isinstance(error, CnnlabError):
+        return str(error), error.exit_code
+    if isinstance(error, UsageError):
+        return cast(Any, error).format_message(), 2
+    if isinstance(error, OSError):
+        return f"{error.filename2 or error.filename or 'standard output'}: {_reason(error)}", 1
+    return _advice(error), 1
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return "is a file, and a folder is needed there"
+    return error.strerror or str(error)
+
+
+def _advice(error: Exception) -> str:
+    """What to do about an error of torch's or Python's that is no mistake of the program.
+
+    Raises: `error` itself when it is any other.
+    """
+    message = str(error)
+    if isinstance(error, UnicodeEncodeError) and error.encoding == sys.getfilesystemencoding():
+        return f"'{error.object}': no name of a file in this locale ({error.encoding}); PYTHONUTF8=1 makes it one"
+    if "torchvision::nms" in message:
+        return "torch and torchvision do not fit each other; `cnnlab doctor` says what to install"
+    if isinstance(error, MemoryError) or "out of memory" in message or "allocate memory" in message:
+        return "out of memory; a smaller training.batch_size, smaller pictures or a smaller network needs less"
+    raise error
+
+
+def _show_usage(error: Exception) -> None:
+    """As typer does it, through our own console."""
+    from typer import rich_utils
+
+    from cnnlab.render.terminal import Terminal
+
+    vars(rich_utils)["Console"] = partial(Terminal, markup=True)
+    rich_utils.rich_format_error(cast(Any, error))
+
+
+def _complain(message: str) -> None:
+    from cnnlab.cli.options import err_console
+    from cnnlab.render.terminal import said
+
+    for line in message.split("\n"):
+        err_console().print(said("[bold red]error:[/] {}", line), soft_wrap=True)

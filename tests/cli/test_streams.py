@@ -1,0 +1,122 @@
+"""What terminals, pipes, files and devices can do to the output: no command ends in a traceback for it."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+import typer
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cnnlab.cli.app import app, main
+from cnnlab.core.characters import SUBSTITUTES, json_escaped, printable
+
+FULL = Path("/dev/full")
+
+
+def words_of_commands() -> list[list[str]]:
+    """Every command and group, as it is typed."""
+
+    def inside(group: typer.main.TyperGroup, words: list[str]) -> list[list[str]]:
+        found = [words]
+        for name, command in group.commands.items():
+            found += inside(command, [*words, name]) if hasattr(command, "commands") else [[*words, name]]
+        return found
+
+    return inside(typer.main.get_command(app), [])
+
+
+def called(words: list[str], encoding: str = "ascii", stdin: bytes = b"") -> tuple[int, str, str]:
+    """Exit code, stdout and stderr of `cnnlab WORDS` with streams that refuse what their encoding has not."""
+    streams = [io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="strict") for _ in range(2)]
+    source = io.TextIOWrapper(io.BytesIO(stdin))
+    with (
+        patch.object(sys, "argv", ["cnnlab", *words]),
+        patch.multiple(sys, stdin=source, stdout=streams[0], stderr=streams[1]),
+        pytest.raises(SystemExit) as end,
+    ):
+        main()
+    said = [stream.buffer.getvalue().decode(encoding) for stream in streams]  # type: ignore[attr-defined]
+    return int(end.value.code or 0), said[0], said[1]
+
+
+def test_every_help_can_be_said() -> None:
+    commands = words_of_commands()
+    assert len(commands) > 30
+    for words in commands:
+        code, out, err = called([*words, "--help"])
+        assert (code, err) == (0, "")
+        assert "Usage: cnnlab" in out
+        assert "+- Options -" in out
+
+
+def test_errors_can_be_said() -> None:
+    code, _, err = called(["caf\u00e9\u2026\udce9\x1b[2J"])
+    assert code == 2
+    assert "No such command 'caf\\xe9...\\udce9\\x1b[2J'" in err
+    code, out, err = called(["summary", "\u732b\udce9\x1b]0;x\x07", "--json"])
+    assert code == 2
+    assert r"\u732b\xe9\x1b]0;x\x07" in err
+    assert json.loads(out)["error"].startswith("no run '\u732b\udce9\x1b]0;x\x07'")
+
+
+@given(st.text(), st.sampled_from(["ascii", "cp1252", "latin-1", "cp437", "utf-8", "utf-16-le"]))
+def test_any_text_can_be_said(text: str, encoding: str) -> None:
+    said = text.encode(encoding, SUBSTITUTES).decode(encoding)
+    kept = all(character in said for character in text if character.isascii())
+    assert kept
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        assert printable(said) == said or printable(text) != text
+    else:
+        assert said == text
+
+
+def test_substitutes_are_readable() -> None:
+    text = "2 × 3 – 4 − 5·x₀² ≥ 10⁻¹² ┌──┐│…│└──┘ ±∞ 猫 caf\udce9"
+    assert text.encode("ascii", SUBSTITUTES) == (rb"2 x 3 - 4 - 5.x0^2 >= 10^-12 +--+|...|+--+ +/-inf \u732b caf\xe9")
+    assert "− × ² “x” é".encode("cp1252", SUBSTITUTES).decode("cp1252") == "- × ² “x” é"
+
+
+@given(st.text())
+def test_json_says_exactly_what_it_was_given(text: str) -> None:
+    for ascii_only in (True, False):
+        document = json_escaped(json.dumps({text: text}, ensure_ascii=False), ascii_only=ascii_only)
+        assert printable(document) == document
+        assert document.isascii() or not ascii_only
+        assert json.loads(document) == json.loads(json.dumps({text: text}))
+
+
+def process(command: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    """`command` in a shell, where $cnnlab is the program."""
+    program = f"{sys.executable} -m cnnlab"
+    return subprocess.run(
+        ["sh", "-c", command], capture_output=True, check=False, env={**os.environ, "cnnlab": program, **environment}
+    )
+
+
+def test_pipes_disks_and_locales(tmp_path: Path) -> None:
+    """In one process after the other: a reader that leaves, a full disk, closed streams, a locale of 1980."""
+    full = (
+        "$cnnlab --version > /dev/full; echo $?"
+        if FULL.exists()
+        else "echo error: standard output: No space >&2; echo 1"
+    )
+    done = process(
+        f"{{ $cnnlab --help; echo $? >&2; }} | true; {full}; $cnnlab --version >&- 2>&- <&-; echo $?; "
+        "$cnnlab runs --runs 'ru\udce9'; echo $?",
+        LC_ALL="C",
+        PYTHONUTF8="0",
+        PYTHONCOERCECLOCALE="0",
+    )
+    left, space, none = done.stderr.splitlines()
+    assert left == b"141"
+    assert space.startswith(b"error: standard output: No space")
+    assert none.startswith(rb"no runs under ru\xe9 yet")
+    assert done.stdout.split() == [b"1", b"0", b"0"]
