@@ -34,7 +34,9 @@ ImagesArgument = Annotated[
     list[str] | None, typer.Argument(metavar="[IMAGE]…", help="Files, folders, patterns; - for stdin.")
 ]
 LayerOption = Annotated[str, typer.Option(metavar="auto|NAME,…", help="Where to look; several layers are fused.")]
-TargetOption = Annotated[str, typer.Option(metavar="CLASS", help="predicted, true, a class, or the k likeliest: top3.")]
+TargetOption = Annotated[
+    str, typer.Option(metavar="CLASS", help="predicted, true, a class by name or else number, or the likeliest: top3.")
+]
 MetricsOption = Annotated[
     bool, typer.Option("--metrics", help="Measure how far to trust each map, beside three controls.")
 ]

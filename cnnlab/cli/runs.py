@@ -24,11 +24,11 @@ def runs(runs: RunsOption = RUNS, as_json: JsonOption = False) -> None:
     else:
         table = Table(box=None, pad_edge=False, header_style="bold")
         table.add_column("run", overflow="fold")
-        for name in ("started", "data"):
-            table.add_column(name)
+        table.add_column("started", no_wrap=True)
+        table.add_column("data", overflow="fold")
         for name in ("epochs", "val %", "train s"):
-            table.add_column(name, justify="right")
-        table.add_column("outcome")
+            table.add_column(name, justify="right", no_wrap=True)
+        table.add_column("outcome", overflow="fold")
         for run in found:
             record, outcome = run.record, run.record.outcome
             # what finished is told by its verdict; for all the rest there is --json and `cnnlab compare`

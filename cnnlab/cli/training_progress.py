@@ -22,8 +22,14 @@ REFRESH_SECONDS = 0.25
 
 LABEL = len("validation accuracy")
 
-HEADER = "  epoch    loss  train %  clean %  val loss    val %        lr       s    img/s"
-"""79 columns, so that nothing wraps in a terminal of 80; `epoch_line` has the same ones."""
+COLUMNS = {
+    "epoch": 7, "loss": 6, "train %": 7, "clean %": 7, "val loss": 8, "val %": 7, "lr": 8, "s": 6, "img/s": 7,
+}  # fmt: skip
+"""Of the epochs' table, and how wide they are: 79 letters in all, so that nothing wraps in a terminal of 80."""
+
+LEAST_FIRST = ("img/s", "s", "lr", "clean %", "train %", "val loss")
+
+HEADER = "  ".join(f"{name:>{width}}" for name, width in COLUMNS.items())
 
 
 class TrainingProgress:
@@ -64,7 +70,7 @@ class TrainingProgress:
             self._step(event)
         elif isinstance(event, EpochRow):
             epochs = self.started.epochs if self.started else event.epoch
-            self.console.print(epoch_line(event, epochs), soft_wrap=True)
+            self.console.print(epoch_line(event, epochs, self.console.width), soft_wrap=True)
             self._since, self._images = time.perf_counter(), 0  # validation is no training speed
             if self.task is not None and event.epoch == epochs:
                 total = next(task.total for task in self.bar.tasks if task.id == self.task)
@@ -96,7 +102,7 @@ class TrainingProgress:
             self.console.print(said("[yellow]note:[/] {}", sentence), soft_wrap=True)
         for sentence in event.skipped:
             self.console.print(said("[yellow]skipped:[/] {}", sentence), soft_wrap=True)
-        self.console.print(HEADER, style="bold", soft_wrap=True)
+        self.console.print(header(self.console.width), style="bold", soft_wrap=True)
         total = event.steps_per_epoch * event.epochs
         if self.task is not None:
             self.bar.remove_task(self.task)
@@ -182,15 +188,35 @@ def conclude_run(finished: Finished, console: Console, *, in_full: bool) -> None
             console.print(Text(f"{name:<{LABEL}}  ").append(text), soft_wrap=True)
 
 
-def epoch_line(row: EpochRow, epochs: int) -> str:
-    """One line of the epoch table; a dash where there is no number."""
+def epoch_line(row: EpochRow, epochs: int, width: int = len(HEADER)) -> str:
+    """One line of the epoch table, under `header(width)`; a dash where there is no number."""
 
     def percent(value: float | None) -> str:
         return "–" if value is None else f"{100 * value:.2f}"
 
-    val_loss = "–" if row.val_loss is None else f"{row.val_loss:.4f}"
-    return (
-        f"{f'{row.epoch}/{epochs}':>7}  {row.train_loss:>6.4f}  {percent(row.train_accuracy):>7}  "
-        f"{percent(row.clean_train_accuracy):>7}  {val_loss:>8}  {percent(row.val_accuracy):>7}  {row.lr:>8.3g}  "
-        f"{row.seconds:>6.1f}  {row.images_per_second:>7,.0f}"
-    )
+    cells = {
+        "epoch": f"{row.epoch}/{epochs}",
+        "loss": f"{row.train_loss:.4f}",
+        "train %": percent(row.train_accuracy),
+        "clean %": percent(row.clean_train_accuracy),
+        "val loss": "–" if row.val_loss is None else f"{row.val_loss:.4f}",
+        "val %": percent(row.val_accuracy),
+        "lr": f"{row.lr:.3g}",
+        "s": f"{row.seconds:.1f}",
+        "img/s": f"{row.images_per_second:,.0f}",
+    }
+    return "  ".join(f"{cells[name]:>{COLUMNS[name]}}" for name in _columns(width))
+
+
+def header(width: int) -> str:
+    """The names above the epochs' numbers."""
+    return "  ".join(f"{name:>{COLUMNS[name]}}" for name in _columns(width))
+
+
+def _columns(width: int) -> list[str]:
+    """Those that fit, so that no terminal breaks a number: the first to go are what matters least."""
+    kept = list(COLUMNS)
+    for name in LEAST_FIRST:
+        if sum(COLUMNS[one] + 2 for one in kept) - 2 > width:
+            kept.remove(name)
+    return kept

@@ -28,9 +28,10 @@ class ComparedRun:
     """(path in the config, value) where the runs' configs differ."""
 
 
-def comparison_report(runs: Sequence[ComparedRun]) -> Report:
+def comparison_report(runs: Sequence[ComparedRun], *, same: int | None = None) -> Report:
     """A table, what sets the configs apart, whether the difference may be chance, and overlaid curves.
 
+    same: how many options all configs have alike, where that is known.
     Raises: ValueError without a run.
     """
     if not runs:
@@ -43,8 +44,11 @@ def comparison_report(runs: Sequence[ComparedRun]) -> Report:
                 "What sets their configs apart",
                 (Column("option"), *(Column(run.name) for run in runs)),
                 tuple((path, *(dict(run.differences).get(path) for run in runs)) for path in paths),
+                "" if same is None else f"{same} other options are the same in all of them.",
             )
         )
+    elif same is not None and len(runs) > 1:
+        blocks.append(Text(f"their configs are the same: {same} options.", label="configs"))
     chance = _chance(runs)
     if chance is not None:
         blocks.append(chance)

@@ -18,6 +18,8 @@ class Comparison:
     runs: tuple[Run, ...]
     differences: dict[str, list[Any]]
     """Dotted option → its value in each run; None where a run does not have it."""
+    same: int
+    """Options that all configs have alike."""
     report: Report
 
     def as_json(self) -> dict[str, Any]:
@@ -36,18 +38,16 @@ class Comparison:
                     "train_seconds": outcome.train_seconds,
                 }
             )
-        return {"runs": rows, "differences": self.differences}
+        return {"runs": rows, "differences": self.differences, "same": self.same}
 
 
 def compare(runs: Sequence[Run], *, allow_plugins: bool = False) -> Comparison:
     """Read the runs' records, configs and curves."""
     configs = [_flat(run.config(allow_plugins=allow_plugins).as_data()) for run in runs]
     keys = list(dict.fromkeys(key for config in configs for key in config))
-    differences = {}
-    for key in keys:
-        values = [config.get(key) for config in configs]
-        if key != "name" and any(value != values[0] for value in values):
-            differences[key] = values
+    values_of = {key: [config.get(key) for config in configs] for key in keys if key != "name"}
+    differences = {key: values for key, values in values_of.items() if any(value != values[0] for value in values)}
+    same = len(values_of) - len(differences)
     compared = [
         ComparedRun(
             name=run.name,
@@ -62,7 +62,7 @@ def compare(runs: Sequence[Run], *, allow_plugins: bool = False) -> Comparison:
         )
         for number, run in enumerate(runs)
     ]
-    return Comparison(tuple(runs), differences, comparison_report(compared))
+    return Comparison(tuple(runs), differences, same, comparison_report(compared, same=same))
 
 
 def accuracy_interval(run: Run) -> Interval | None:

@@ -52,10 +52,15 @@ class Evaluation:
     folder: Path
     test_evaluations: int
     """How often the test part of this run has been opened, this time included; 0 for other parts."""
+    epoch: int
+    """Of the weights, from 1."""
+    averaged: bool
+    """Whether they are the mean over the training's steps (`ema`)."""
 
     def as_json(self) -> dict[str, Any]:
         """What `--json` prints; shares are 0 … 1, the confusion matrix has the truth in rows."""
-        document = evaluation_document(self.facts, split=self.split) | {"report": str(self.folder)}
+        document = evaluation_document(self.facts, split=self.split)
+        document |= {"epoch": self.epoch, "averaged": self.averaged, "report": str(self.folder)}
         if self.groups:
             document["groups"] = {
                 g.name: {"accuracy": g.accuracy, "ci95": [g.interval.low, g.interval.high], "n": g.n}
@@ -81,7 +86,6 @@ def evaluate(run: Run, options: EvaluateOptions) -> Evaluation:
     temperature = _temperature(run, network, options)
     facts = classify(predictions.logits, predictions.labels, classes=network.classes, temperature=temperature)
     groups = by_group(predictions.logits, predictions.labels, names) if names else ()
-    note = f"Weights of epoch {network.epoch}." + (" Averaged with the mirror image." if options.tta == "flip" else "")
     report = evaluation_report(
         facts,
         name=run.name,
@@ -89,12 +93,22 @@ def evaluate(run: Run, options: EvaluateOptions) -> Evaluation:
         images=pictures.images,
         paths=pictures.paths,
         groups=groups,
-        note=note,
+        note=_note(network, options.tta),
     )
     count = _log(run, options, facts) if options.split == "test" else 0  # first: the test part has been opened
     png.save(report, folder)
     csv.save(report, folder)
-    return Evaluation(options.split, facts, groups, report, folder, count)
+    return Evaluation(
+        options.split, facts, groups, report, folder, count, network.epoch, network.config.ema is not None
+    )
+
+
+def _note(network: TrainedNetwork, tta: TestTimeAugmentation) -> str:
+    """How the answers were made: of which weights, and from how many views."""
+    weights = f"Weights of epoch {network.epoch}" + (
+        ", averaged over the training's steps (ema)" * bool(network.config.ema)
+    )
+    return f"{weights}." + (" Answers averaged with the mirror image's." if tta == "flip" else "")
 
 
 def _folder_name(options: EvaluateOptions) -> str:

@@ -1,7 +1,7 @@
 """Pictures explained: what a network's answers rest on by several methods, and how far to trust the maps."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -20,7 +20,7 @@ from cnnlab.analysis.faithfulness.controls import CONTROLS
 from cnnlab.analysis.faithfulness.curves import STEPS
 from cnnlab.analysis.faithfulness.road import PERCENTILES
 from cnnlab.core.errors import WorkError
-from cnnlab.workflows.explained_targets import class_names, class_probabilities, explained_targets
+from cnnlab.workflows.explained_targets import class_names, class_probabilities, explained_targets, target_caution
 from cnnlab.workflows.model_source import NamedModel
 
 GAP_HEADS: tuple[HeadKind, ...] = ("gap_linear", "gap_dense")
@@ -116,6 +116,8 @@ def explain(
     classes, probabilities = class_names(logits, named.classes), class_probabilities(logits.float())
     targets = explained_targets(target, probabilities, classes, pictures.truths, pictures.names)
     plan = _plan(named, pictures, targets, methods, layers, smooth, max_batch, metrics=metrics, road=road)
+    caution = target_caution(target, classes)
+    plan = replace(plan, cautions=(*plan.cautions, *([caution] if caution else [])))
     yield plan
     steps = attribution_steps(
         named.model,

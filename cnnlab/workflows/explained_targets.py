@@ -25,6 +25,21 @@ def class_probabilities(logits: Float[Tensor, "n k"]) -> Float[Tensor, "n classe
     return torch.cat([(-logits).sigmoid(), logits.sigmoid()], dim=1)
 
 
+def target_caution(text: str, classes: Sequence[str]) -> str | None:
+    """Which of two meanings `text` has, where a class is called like a word or like another class's number."""
+    if text not in classes:
+        return None
+    number = list(classes).index(text)
+    if text in ("predicted", "true"):
+        return f"--target {text} is the word; the class that is called '{text}' has the number {number}"
+    if re.fullmatch(r"top\d{1,9}", text):
+        return f"--target {text} is the class of that name (number {number}), not the {text[3:]} likeliest"
+    if re.fullmatch(r"\d{1,9}", text) and int(text) < len(classes) and int(text) != number:
+        other = classes[int(text)]
+        return f"--target {text} is the class of that name (number {number}); class number {text} is '{other}'"
+    return None
+
+
 def explained_targets(
     text: str,
     probabilities: Float[Tensor, "n classes"],

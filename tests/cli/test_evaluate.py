@@ -108,3 +108,15 @@ def test_no_way_of_evaluating_replaces_the_report_of_another(run, cnnlab) -> Non
         assert cnnlab("eval", "tiny", *options).code == 0
     names = {path.name for path in (run / "reports").iterdir() if path.is_dir()}
     assert {"eval-validation", "eval-validation-flip", "eval-validation-last"} <= names
+
+
+def test_averaged_weights_are_told() -> None:
+    from types import SimpleNamespace
+
+    from cnnlab.workflows.evaluate import _note
+
+    plain, averaged = (SimpleNamespace(epoch=3, config=SimpleNamespace(ema=ema)) for ema in (None, object()))
+    assert _note(plain, "none") == "Weights of epoch 3."
+    assert _note(averaged, "flip") == (
+        "Weights of epoch 3, averaged over the training's steps (ema). Answers averaged with the mirror image's."
+    )

@@ -32,6 +32,9 @@ def test_compare(two_runs) -> None:
     document = two_runs("compare", "small", "other", "--json").json()
     assert [run["run"] for run in document["runs"]] == ["runs/small", "runs/other"]
     assert document["differences"] == {"optimizer.sgd.lr": [0.1, 0.05]}
+    assert document["same"] > 20
+    assert f"{document['same']} other options are the same in all of them." in result.out
+    assert f"their configs are the same: {document['same'] + 1} options." in two_runs("compare", "small", "small").out
     low, high = document["runs"][0]["ci95"]
     assert low <= document["runs"][0]["val_accuracy"] <= high
 
@@ -125,7 +128,9 @@ def test_schema_list_and_doctor(cnnlab) -> None:
 
 def test_a_config_is_checked_before_anything_is_written(cnnlab) -> None:
     result = cnnlab("train", "tiny.yaml", "optimizer.learning_rate=1", "training.epochs=many", "--json")
-    assert (result.code, result.out) == (2, "")
+    assert result.code == 2
+    places = [problem["place"] for problem in result.json()["problems"]]
+    assert places == ["override 'optimizer.learning_rate=1'", "override 'training.epochs=many'"]
     assert len(result.err.splitlines()) == 2
     assert all(line.startswith("error: override '") for line in result.err.splitlines())
     assert not cnnlab.runs.exists()

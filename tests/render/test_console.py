@@ -2,10 +2,13 @@ import io
 from pathlib import Path
 
 import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
 from rich.console import Console
 
 from cnnlab.render.console import show
-from cnnlab.reports.blocks import Column, Number, Numbers, Picture, Report, Section, Table, Text
+from cnnlab.reports.blocks import Column, Number, Numbers, Picture, Report, Section, Table, Text, shown
 from cnnlab.reports.drawings import Lattice, Matrix, Span, Spans
 
 
@@ -92,3 +95,50 @@ def test_a_path_is_never_broken() -> None:
 
 def test_without_a_folder_no_file_is_promised(report: Report) -> None:
     assert ".png" not in printed(report)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.data(), st.integers(36, 100))
+def test_no_width_breaks_a_number(data: st.DataObject, width: int) -> None:
+    count = data.draw(st.integers(1, 9))
+    kinds = [data.draw(st.sampled_from(["words", "shape", "number"])) for _ in range(count)]
+    columns = [Column(f"heading {i}", align="left" if kind != "number" else "right", form=",.2f" * (kind == "number"))
+               for i, kind in enumerate(kinds)]  # fmt: skip
+    cells = {"words": st.sampled_from(["BatchNorm2d", "a layer of many words", "features.0.conv.1", "猫"]),
+             "shape": st.sampled_from(["64×112×112", "1,024×7×7", "16x4x4"]),
+             "number": st.floats(-1e9, 1e9)}  # fmt: skip
+    rows = tuple(tuple(data.draw(cells[kind]) for kind in kinds) for _ in range(3))
+    lines = printed(Report("r", (Table("t", tuple(columns), rows),)), width=width).splitlines()
+    assert max(map(cell_len, lines)) <= width
+    for row in rows:
+        for cell, column, kind in zip(row, columns, kinds, strict=True):
+            assert kind == "words" or any(shown(cell, column.form) in line for line in lines)
+
+
+def test_columns_without_room_stand_below_the_others() -> None:
+    columns = (Column("layer"), *(Column(name, align="right", form=",d") for name in ("parameters", "MACs", "memory")))
+    table = Table("Layers", columns, (("conv1", 123_456_789, 1_234_567, 10**9), ("fc", 1, 2, 3)))
+    assert (
+        printed(Report("r", (table,)), width=32)
+        == """\
+r
+
+Layers
+layer    parameters        MACs
+───────────────────────────────
+conv1   123,456,789   1,234,567
+fc                1           2
+
+layer          memory
+─────────────────────
+conv1   1,000,000,000
+fc                  3
+"""
+    )
+
+
+def test_a_matrix_without_room_for_its_numbers_is_left_to_its_file() -> None:
+    matrix = Matrix(np.full((12, 12), 1234), ("a",) * 12, ("a",) * 12, "r", "c", "n")
+    report = Report("r", (Picture("m", "M", matrix),))
+    assert "1234  1234" in printed(report, width=100)
+    assert "12" not in printed(report, width=60)

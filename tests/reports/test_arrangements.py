@@ -134,6 +134,13 @@ def test_one_run_compares_with_nothing() -> None:
         comparison_report([])
 
 
+def test_what_is_the_same_is_counted() -> None:
+    a, b = (ComparedRun(name, rows(), 0.8, 100, differences=(("lr", name),)) for name in "ab")
+    assert tables(comparison_report([a, b], same=7))[1].note == "7 other options are the same in all of them."
+    alike = [ComparedRun(name, rows(), 0.8, 100) for name in "ab"]
+    assert "their configs are the same: 8 options." in [text.text for text in texts(comparison_report(alike, same=8))]
+
+
 def test_columns_nobody_has_are_left_out() -> None:
     table = tables(comparison_report([ComparedRun("a", rows(), 0.8, 100)]))[0]
     assert [column.title for column in table.columns] == ["run", "epochs", "validation accuracy"]

@@ -11,7 +11,7 @@ from cnnlab.analysis.attribution.result import Progress
 from cnnlab.analysis.faithfulness.comparison import Scoring
 from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.workflows.explain import Explanation, Pictures, Plan, explain
-from cnnlab.workflows.explained_targets import class_probabilities, explained_targets
+from cnnlab.workflows.explained_targets import class_probabilities, explained_targets, target_caution
 from cnnlab.workflows.model_source import NamedModel
 
 CLASSES = ("cat", "dog", "<b>emu</b>", "7")
@@ -184,3 +184,16 @@ def test_a_network_without_gradients() -> None:
         explained(named(Deaf().eval()), methods=("gradcam",), layers=["inner.1"])
     found, _ = explained(named(Deaf().eval()), methods=("eigencam", "occlusion"))
     assert len(found.attributions) == 2
+
+
+def test_of_two_meanings_of_a_target_one_is_said_to_win() -> None:
+    classes = ("cat", "0", "predicted", "top2", "4")
+    assert target_caution("0", classes) == "--target 0 is the class of that name (number 1); class number 0 is 'cat'"
+    assert target_caution("predicted", classes) == (
+        "--target predicted is the word; the class that is called 'predicted' has the number 2"
+    )
+    assert target_caution("top2", classes) == "--target top2 is the class of that name (number 3), not the 2 likeliest"
+    assert [target_caution(text, classes) for text in ("cat", "1", "true", "top3", "4", "nix")] == [None] * 6
+    probabilities = torch.eye(5)[:1]
+    for text, number in (("0", 1), ("predicted", 0), ("top2", 3)):
+        assert explained_targets(text, probabilities, classes, (None,), ("a",)).tolist() == [[number]]
