@@ -1,7 +1,6 @@
 """`folder`: the user's own pictures, as class folders or as a CSV, of any size and kind."""
 
 import os
-import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from pydantic import AfterValidator, Field
 from torch import Tensor
 
 from cnnlab.core.errors import RequestError
+from cnnlab.core.patterns import checked_pattern
 from cnnlab.core.spread import evenly
 from cnnlab.data import cache as decoded_cache
 from cnnlab.data.cache import Decoded, Wanted, digest
@@ -34,19 +34,9 @@ ROUNDED = 4
 """Steps of 255 that another processor's resizing may lie apart."""
 
 
-def _one_capture(pattern: str) -> str:
-    try:
-        captures = re.compile(pattern).groups
-    except re.error as error:
-        raise ValueError(f"{pattern} is not a regular expression: {error}") from None
-    if captures != 1:
-        raise ValueError(f"{pattern} captures {captures} parts, expected one, such as (patient\\d+)")
-    return pattern
-
-
 Location = Annotated[str, Field(min_length=1)]
 Side = Annotated[int, Field(ge=1, le=1024)]
-GroupPattern = Annotated[str, AfterValidator(_one_capture)]
+GroupPattern = Annotated[str, AfterValidator(checked_pattern)]
 
 
 @DATASETS.register("folder")
@@ -177,7 +167,7 @@ def _listing(parts: Parts, part: str, groups: str | None) -> Listing:
         return listing
     if listing.groups is not None:
         raise RequestError(f"{path}: has a column 'group', so the option 'groups' cannot be given as well")
-    return replace(listing, groups=group_by_pattern(listing, re.compile(groups)))
+    return replace(listing, groups=group_by_pattern(listing, groups))
 
 
 def _no_test_part(parts: Parts) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from cnnlab.core.errors import RequestError, did_you_mean
 from cnnlab.core.files import open_file
+from cnnlab.core.patterns import captured
 from cnnlab.data.decoding import SUFFIXES
 
 SHOWN = 10
@@ -112,18 +113,17 @@ def compare(training: Listing, other: Listing, path: Path, part: str) -> list[st
     return remarks
 
 
-def group_by_pattern(listing: Listing, pattern: re.Pattern[str]) -> tuple[str, ...]:
+def group_by_pattern(listing: Listing, pattern: str) -> tuple[str, ...]:
     """What the pattern's only capture finds in each name.
 
-    Raises: RequestError when a name does not match.
+    Raises: RequestError when a name does not match, or when searching does not end.
     """
-    found = [pattern.search(name) for name in listing.names]
-    wrong = [name for name, match in zip(listing.names, found, strict=True) if match is None or match[1] is None]
-    if wrong:
+    found = captured(pattern, listing.names)
+    if wrong := [name for name, group in zip(listing.names, found, strict=True) if group is None]:
         raise RequestError(
-            f"'groups': {pattern.pattern} does not match {len(wrong):,} of {len(found):,} paths, such as {wrong[0]}"
+            f"'groups': {pattern} does not match {len(wrong):,} of {len(found):,} paths, such as {wrong[0]}"
         )
-    return tuple(match[1] for match in found if match)
+    return tuple(group for group in found if group is not None)
 
 
 def _list_folder(root: Path, without: set[Path]) -> Listing:

@@ -10,6 +10,7 @@ import traceback
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import partial
+from math import prod
 from pathlib import Path
 from typing import Any, final
 
@@ -22,6 +23,7 @@ from cnnlab.core.arithmetic import Shape
 from cnnlab.core.errors import Problem, RequestError, ShapeError
 from cnnlab.core.located import Mark
 from cnnlab.core.registry import Component
+from cnnlab.models.limits import Tally, TooLargeError, parameters_counted
 from cnnlab.models.tensors import tensors_of, twins_of, without_values
 from cnnlab.models.undisturbed import undisturbed
 
@@ -41,11 +43,16 @@ class Model(nn.Sequential):
 
     input_shape: Shape
     classes: int
+    largest_layer: int
+    """Values of the input and the output of one picture, of the layer where they are most: there at the same time."""
 
-    def __init__(self, layers: "OrderedDict[str, nn.Module]", *, input_shape: Shape, classes: int) -> None:
+    def __init__(
+        self, layers: "OrderedDict[str, nn.Module]", *, input_shape: Shape, classes: int, largest_layer: int = 0
+    ) -> None:
         super().__init__(layers)
         self.input_shape = input_shape
         self.classes = classes
+        self.largest_layer = largest_layer
 
     def forward(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n classes"]:
         """(n, channels, height, width), normalised → (n, classes): a score (logit) per class."""
@@ -70,29 +77,51 @@ def build(layers: Sequence[Component], shape: Shape, *, classes: int) -> Model:
     """
     if not layers:
         raise RequestError("the model has no layers; the least is global_avg_pool and linear")
-    network, output = sequence(layers, shape, classes=classes)
+    tally = Tally()
+    network, output = sequence(layers, shape, classes=classes, tally=tally)
     if output != (classes,):
         raise _located(layers[-1].mark, _wrong_end(layers[-1], output, classes))
     # not named_children(), which leaves out a layer that stands there a second time (a user's shared one)
-    return Model(OrderedDict(network._modules.items()), input_shape=shape, classes=classes)
+    built = OrderedDict(network._modules.items())
+    return Model(built, input_shape=shape, classes=classes, largest_layer=tally.largest)
 
 
 def sequence(
-    layers: Sequence[Component], shape: Shape, *, classes: int, owner: str | None = None, place: Mark | None = None
+    layers: Sequence[Component],
+    shape: Shape,
+    *,
+    classes: int,
+    owner: str | None = None,
+    tally: Tally | None = None,
 ) -> tuple[nn.Sequential, Shape]:
     """Any list of layers for inputs of `shape`, whatever it ends with: (module, output shape).
 
-    `owner` and `place` tell errors which layer the list stands in, and where that is, if it is not the model's own.
+    `owner` tells errors which layer the list stands in, if it is not the model's own; `tally` is added to.
 
     Raises: RequestError as `build` does.
     """
+    tally = tally or Tally()
+    with parameters_counted(tally):
+        return _sequence(layers, shape, classes=classes, owner=owner, place=None, tally=tally)
+
+
+def _sequence(
+    layers: Sequence[Component], shape: Shape, *, classes: int, owner: str | None, place: Mark | None, tally: Tally
+) -> tuple[nn.Sequential, Shape]:
+    """`place`: where the layer stands that the list is of, for layers which were not read from a file."""
+    try:
+        tally.add_layers(len(layers))
+    except TooLargeError as error:
+        raise _located(place or layers[-1].mark, str(error)) from None
     built: OrderedDict[str, nn.Module] = OrderedDict()
     counts: dict[str, int] = {}
     for index, layer in enumerate(layers):
         mark = layer.mark or place
-        inner = partial(sequence, classes=classes, owner=layer.name, place=mark)
+        inner = partial(_sequence, classes=classes, owner=layer.name, place=mark, tally=tally)
         which = f"layer '{layer.name}' ({_position(index, len(layers), owner)})"
+        before = shape
         module, shape = _one(layer, shape, classes, inner, which, mark)
+        tally.largest = max(tally.largest, prod(before) + prod(shape))
         counts[layer.name] = counts.get(layer.name, 0) + 1
         name = f"{layer.name.replace('.', '_')}{counts[layer.name]}"
         while name in built:  # a user's layers 'mix' and 'mix1' may meet
@@ -143,6 +172,8 @@ def _one(
         if not isinstance(module, nn.Module):
             raise TypeError(f"it made {type(module).__name__}, expected a torch.nn.Module")
         return module, output_shape(module, shape)
+    except TooLargeError as error:
+        raise _located(mark, f"{which} is too large: {error}") from None
     except ShapeError as error:
         raise _located(mark, f"{which} does not fit: {error}") from error
     except LAYER_FAILURES as error:

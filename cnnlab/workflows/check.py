@@ -15,12 +15,14 @@ from cnnlab.core.registry import Component
 from cnnlab.data.batches import TrainingBatches
 from cnnlab.data.dataset import DataPlace
 from cnnlab.data.decoding import picture_header
-from cnnlab.data.folder import list_contents
+from cnnlab.data.folder import Contents, list_contents
 from cnnlab.data.listing import SHOWN, Listing
+from cnnlab.data.memory import check_memory
 from cnnlab.data.shapes import CLASSES as SHAPES
 from cnnlab.data.statistics import ChannelStatistics
 from cnnlab.models.build import parameter_count
 from cnnlab.training.parameter_groups import parameter_groups
+from cnnlab.workflows.least_memory import LeastMemory, check_memory_suffices, least_memory
 from cnnlab.workflows.network import new_network
 from cnnlab.workflows.pictures import origins
 
@@ -33,6 +35,9 @@ KNOWN: dict[str, tuple[Shape, int]] = {
     "stl10": ((3, 96, 96), 10),
 }
 """(channels, height, width) in pixels and the number of classes of the data sets that are always the same."""
+
+MOST_PICTURES = 73_257
+"""In a part of a public data set: the training part of SVHN."""
 
 LOOKED_AT = 20
 """Pictures of each class of which the beginning is read."""
@@ -96,15 +101,40 @@ def check(
     config.optimizer.build(groups=groups)
     if config.clipping:
         config.clipping.build(model=network)
-    facts = Checked(len(config.model), shape, classes, parameters)
+    counts = _counts(config.data.dataset, contents)
+    remarks = _memory_remarks(least_memory(network, config, train=counts, evaluated=counts))
+    facts = Checked(len(config.model), shape, classes, parameters, remarks=remarks)
     if contents is None:
         return facts
     places = {part: str(path) for part, path in contents.parts.named.items()}
     return replace(
         facts,
         origins=origins(places, config.data.validation),
-        remarks=(*contents.remarks, *_first_faults(contents.opened("train").values(), config)),
+        remarks=(*remarks, *contents.remarks, *_first_faults(contents.opened("train").values(), config)),
     )
+
+
+def _counts(dataset: Component, contents: Contents | None) -> int:
+    """How many pictures there are in a part, at most.
+
+    Raises: RequestError where so many `shapes` do not fit into memory.
+    """
+    if contents is not None:
+        return max(len(listing.paths) for listing in contents.listings.values())
+    if dataset.name == "shapes":
+        count = max(dataset.options["train_count"], dataset.options["test_count"])
+        check_memory(count, dataset.options["channels"] + 1, dataset.options["size"])
+        return int(count)
+    return MOST_PICTURES
+
+
+def _memory_remarks(least: LeastMemory) -> tuple[str, ...]:
+    """A config may be meant for another machine, so it is no error here."""
+    try:
+        check_memory_suffices(least, torch.device("cpu"))
+    except RequestError as error:
+        return (f"it cannot be trained here: {error}",)
+    return ()
 
 
 def _first_faults(listings: Iterable[Listing], config: Config) -> list[str]:

@@ -2,7 +2,6 @@
 
 import json
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from cnnlab.analysis.calibration import Temperature, fit_temperature
 from cnnlab.analysis.classification import Classification, GroupAccuracy, by_group, classify
 from cnnlab.core.errors import RequestError
 from cnnlab.core.files import append_line, refuse_links
+from cnnlab.core.patterns import captured, checked_pattern
 from cnnlab.data.batches import evaluation_batches
 from cnnlab.data.dataset import DataPlace, Dataset
 from cnnlab.render import csv, png
@@ -132,13 +132,10 @@ def group_names(pictures: Dataset, by: str) -> Sequence[str]:
     if pictures.paths is None:
         raise RequestError(f"--by is '{by}', expected class or group: the pictures of {pictures.name} have no paths")
     try:
-        pattern = re.compile(by)
-    except re.error as error:
-        raise RequestError(f"--by is '{by}', expected class, group or a regular expression: {error}") from None
-    if pattern.groups != 1:
-        raise RequestError(f"--by is '{by}', a regular expression with {pattern.groups} captures, expected one")
-    matches = [pattern.search(path) for path in pictures.paths]
-    return [match[1] if match else "(no match)" for match in matches]
+        checked_pattern(by)
+    except ValueError as error:
+        raise RequestError(f"--by is neither class nor group: {error}") from None
+    return ["(no match)" if group is None else group for group in captured(by, pictures.paths)]
 
 
 def predictions_of(network: TrainedNetwork, pictures: Dataset, options: EvaluateOptions) -> Predictions:

@@ -20,6 +20,7 @@ from cnnlab.training.predict import Predictions, predict
 from cnnlab.training.saved_state import EpochPlan
 from cnnlab.training.schedules import Schedule
 from cnnlab.training.state import TrainingState
+from cnnlab.workflows.least_memory import check_memory_suffices, least_memory
 from cnnlab.workflows.network import new_network
 from cnnlab.workflows.pictures import TrainingPictures, fixed_sample, training_pictures
 
@@ -81,6 +82,8 @@ def training_session(
     if training.precision == "fp16" and device.type == "cpu":
         raise RequestError("training.precision is fp16, which trains on a GPU only; use bf16 or fp32 on the cpu")
     network = new_network(config, train.shape, len(train.classes))
+    evaluated = max(min(training.clean_train_pictures, len(train)), len(pictures.validation or ()))
+    check_memory_suffices(least_memory(network, config, train=len(train), evaluated=evaluated), device)
     memory = torch.channels_last if training.channels_last else torch.contiguous_format
     network = network.to(device=device, memory_format=memory)  # type: ignore[call-overload]
     options = config.optimizer.options

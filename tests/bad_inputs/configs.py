@@ -1,5 +1,6 @@
 """Configs that are no YAML, or no config."""
 
+import os
 from pathlib import Path
 
 from bad_inputs.case import MODEL, TINY, Case, config, file
@@ -14,7 +15,22 @@ def make_folder(folder: Path) -> None:
     (folder / "bad.yaml").mkdir()
 
 
+def make_pipe(folder: Path) -> None:
+    os.mkfifo(folder / "bad.yaml")
+
+
 CONFIGS = (
+    Case(
+        "a pipe in place of a file",
+        "cnnlab train bad.yaml",
+        "error: bad.yaml: cannot be read: it is a pipe (FIFO), and no file",
+        make=make_pipe,
+    ),
+    Case(
+        "a device in place of a file",
+        "cnnlab config check /dev/zero",
+        "error: /dev/zero: cannot be read: it is a device, and no file",
+    ),
     Case("no such file", "cnnlab train absent.yaml", "error: absent.yaml: no such file"),
     Case(
         "a folder instead of a file",

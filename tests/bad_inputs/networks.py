@@ -24,6 +24,23 @@ def layers(*lines: str) -> str:
 
 
 NETWORKS = (
+    config(
+        "a model of more layers than anybody waits for",
+        f"model: [{'relu, ' * 5000}global_avg_pool, linear]",
+        "error: bad.yaml:1:30026: the model has more than 5,000 layers; expected fewer",
+        rest="",
+        command="cnnlab config check bad.yaml",
+    ),
+    config(
+        "a crop that may miss the picture",
+        "data: {dataset: {shapes: {size: 16}}, augment: [{crop: {padding: 16}}]}",
+        (
+            "error: crop: with a padding of 16 some windows have nothing of a picture of 16×16 pixels; "
+            "padding is at most 15 here"
+        ),
+        rest=MODEL,
+        command="cnnlab config check bad.yaml",
+    ),
     config("no model", "seed: 1", "error: bad.yaml:1:1: the config needs 'model' (the network, layer after layer)"),
     config("an empty model", "model: []", "error: bad.yaml:1:1: 'model' is a list of 0, expected at least 1 of them"),
     config("a model that is one word", "model: resnet", "error: bad.yaml:1:1: 'model' is 'resnet', expected a list"),

@@ -139,8 +139,9 @@ def own_pictures(folder: Path) -> None:
     classes = record["data"]["classes"] = sorted(record["data"]["classes"])
     (folder / "runs/tiny/run.json").write_text(json.dumps(record))
     class_folders(folder / "pictures", classes=tuple(classes), count=6)
+    class_folders(folder / "others", classes=tuple(classes), count=1)
     path = folder / "runs/tiny/config.yaml"
-    dataset = "dataset:\n    folder: {path: pictures, test: pictures, size: 16}\n  validation"
+    dataset = "dataset:\n    folder: {path: pictures, test: others, size: 16}\n  validation"
     path.write_text(re.sub(r"dataset:\n    shapes:\n(      .*\n)+  validation", dataset, path.read_text()))
 
 
@@ -631,7 +632,7 @@ RUNS = (
         "--by with no regular expression",
         own_pictures,
         (
-            "error: --by is '(cat', expected class, group or a regular expression: missing ), "
+            "error: --by is neither class nor group: (cat is not a regular expression: missing ), "
             "unterminated subpattern at position 0"
         ),
         command=f"{EVAL} --split test --by '(cat'",
@@ -639,7 +640,7 @@ RUNS = (
     run(
         "--by with two captures",
         own_pictures,
-        "error: --by is '(c)(a)t', a regular expression with 2 captures, expected one",
+        "error: --by is neither class nor group: (c)(a)t captures 2 parts, expected one, such as (patient\\d+)",
         command=f"{EVAL} --split test --by '(c)(a)t'",
     ),
     run(

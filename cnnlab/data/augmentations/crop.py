@@ -35,6 +35,12 @@ class Crop:
 
     def __call__(self, images: Images, targets: Targets, draw: Draw) -> tuple[Images, Targets]:
         """Every offset of the window is as likely as any other."""
+        side = min(images.shape[2:])
+        if self.padding >= side and self.mode == "zero":
+            raise RequestError(
+                f"crop: with a padding of {self.padding} some windows have nothing of a picture of {images.shape[2]}×"
+                f"{images.shape[3]} pixels; padding is at most {side - 1} here"
+            )
         offsets = 2 * self.padding + 1
         tops, lefts = draw.integers(offsets), draw.integers(offsets)
         return windows(
