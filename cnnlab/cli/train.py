@@ -39,6 +39,17 @@ def train(
     repeats: Annotated[int, typer.Option(min=1, help="Train this often with seed, seed + 1, …")] = 1,
     time_budget: Annotated[str | None, typer.Option(help="Let the schedule end after 90s, 10m or 1.5h.")] = None,
     stop_after: Annotated[int | None, typer.Option(min=1, help="Pause after this many epochs; see --resume.")] = None,
+    stretch_schedule: Annotated[
+        bool,
+        typer.Option(
+            "--stretch-schedule",
+            help="With --resume and another length: let the learning rate jump from its old curve to the new one.",
+        ),
+    ] = False,
+    threads: Annotated[
+        int | None,
+        typer.Option(min=1, max=1024, help="Threads that share an operation; others give other last bits."),
+    ] = None,
     full_report: Annotated[
         bool, typer.Option("--full-report", help="Then write what `cnnlab report` writes: the network's inside, too.")
     ] = False,
@@ -59,7 +70,8 @@ def train(
     with collector.spared():
         from collections.abc import Iterator
 
-        import torch._dynamo  # noqa: F401  (an optimizer of torch imports it with its first call)
+        import torch
+        import torch._dynamo
 
         from cnnlab.cli.app import BEGAN
         from cnnlab.cli.training_progress import TrainingProgress
@@ -81,6 +93,10 @@ def train(
         raise RequestError("--resume goes on with one run and its own config: no CONFIG, --repeats, --dry-run, --name")
     if full_report and no_report:
         raise RequestError("--full-report writes a report and --no-report none; choose one of them")
+    if stretch_schedule and not resume:
+        raise RequestError("--stretch-schedule is about the curve of a run that goes on: it needs --resume RUN")
+    if threads is not None:
+        torch.set_num_threads(threads)
     path = QUICKSTART if config is None else Path(config)
     options = TrainOptions(
         runs=runs,
@@ -92,6 +108,8 @@ def train(
         command=["cnnlab", *sys.argv[1:]],
         config_folder=path.parent,
         allow_plugins=allow_plugins,
+        threads=threads,
+        stretch_schedule=stretch_schedule,
         report=not no_report,
         began=BEGAN,
     )

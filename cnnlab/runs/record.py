@@ -13,13 +13,15 @@ from math import prod
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import torch
 from pydantic import Field, TypeAdapter, ValidationError
 
 from cnnlab import __version__
 from cnnlab.core.errors import RequestError
 from cnnlab.core.files import read_file, write_whole
 from cnnlab.core.problems import first_fault
-from cnnlab.core.quantities import Probability
+from cnnlab.core.quantities import PositiveNumber, Probability
+from cnnlab.training.arithmetic import Arithmetic, arithmetic
 
 FORMAT = 1
 MOST_BYTES = 64_000_000
@@ -90,6 +92,10 @@ class RunRecord:
     data: DataFacts
     commit: str | None
     versions: Mapping[str, str]
+    arithmetic: tuple[Arithmetic, ...] = ()
+    """How its numbers were computed: at first, and after each resumption that changed it."""
+    time_budget: PositiveNumber | None = None
+    """In seconds; of the last sitting."""
     outcome: Outcome = field(default_factory=Outcome)
     format: int = FORMAT
 
@@ -132,7 +138,14 @@ class RunRecord:
 
 
 def new_record(
-    *, name: str, command: Sequence[str], seed: int, device: str, parameters: int, data: DataFacts
+    *,
+    name: str,
+    command: Sequence[str],
+    seed: int,
+    device: str,
+    parameters: int,
+    data: DataFacts,
+    time_budget: float | None = None,
 ) -> RunRecord:
     """A record of now: time, commit and versions are looked up."""
     versions = {package: version(package) for package in ("torch", "torchvision")}
@@ -147,6 +160,8 @@ def new_record(
         data=data,
         commit=_git_commit(),
         versions=versions,
+        arithmetic=(arithmetic(torch.device(device)),),
+        time_budget=time_budget,
     )
 
 

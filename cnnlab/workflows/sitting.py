@@ -49,6 +49,10 @@ class TrainOptions:
     allow_plugins: bool = False
     remarks: tuple[str, ...] = ()
     """What is to be said when it starts."""
+    threads: int | None = None
+    """That were asked for; torch's choice without."""
+    stretch_schedule: bool = False
+    """Whether a resumed run may leave the curve of its learning rate, because its length has changed."""
     report: bool = True
     """Whether the page with its figures is written."""
     began: float = field(default_factory=time.perf_counter)
@@ -181,6 +185,7 @@ def _resume_command(path: Path, config: Config, options: TrainOptions) -> str:
     words += ["--allow-plugins"] if config.plugins else []
     words += [] if options.device == choose_device("auto") else ["--device", str(options.device)]
     words += [f"--time-budget={options.time_budget:g}s"] if options.time_budget else []
+    words += [f"--threads={options.threads}"] if options.threads else []
     words += [] if options.report else ["--no-report"]
     return shlex.join(words)
 

@@ -19,6 +19,11 @@ from cnnlab.runs.lock import training_lock
 from cnnlab.runs.record import RunRecord, new_record
 from cnnlab.runs.writer import RunWriter, free_name, taken
 from cnnlab.training.checkpoints import load_state
+from cnnlab.workflows.continuation import (
+    arithmetic_remark,
+    continued_record,
+    curve_remark,
+)
 from cnnlab.workflows.interruption import StopWish
 from cnnlab.workflows.pictures import check_unchanged, fixed_sample, training_pictures
 from cnnlab.workflows.sitting import TrainOptions, sit
@@ -121,6 +126,7 @@ def resume(run: Run, overrides: Sequence[str], options: TrainOptions, stop: Stop
 
 
 def _resume(run: Run, overrides: Sequence[str], options: TrainOptions, stop: StopWish) -> Iterator[TrainingEvent]:
+    before = run.config(allow_plugins=options.allow_plugins)
     config = resumed_config(run, overrides, allow_plugins=options.allow_plugins)
     if not run.last_state.exists():
         raise RequestError(f"the run {run.name} stopped before its first checkpoint; train it anew")
@@ -134,10 +140,18 @@ def _resume(run: Run, overrides: Sequence[str], options: TrainOptions, stop: Sto
     epoch_rows(run)  # as the report will read them
     progress = session.state.progress
     if progress.epoch >= config.training.epochs and run.record.outcome.status not in UNREPORTED:
+        if progress.epoch > config.training.epochs:
+            raise RequestError(
+                f"the run {run.name} has done {progress.epoch} epochs already, "
+                f"more than training.epochs={config.training.epochs}"
+            )
         raise RequestError(
             f"the run {run.name} has done its {progress.epoch} epochs; training.epochs={progress.epoch * 2} extends it"
         )
+    changes = (curve_remark(run, before, session, options), arithmetic_remark(run, options))
+    options = replace(options, remarks=(*options.remarks, *(change for change in changes if change)))
     writer = RunWriter.resume(run, step=progress.step, epoch=progress.epoch, config_yaml=config.as_yaml())
+    writer.record = continued_record(writer.record, options)
     yield from sit(session, writer, options, stop)
 
 
@@ -193,4 +207,5 @@ def _record(name: str, session: TrainingSession, options: TrainOptions) -> RunRe
         device=str(options.device),
         parameters=parameter_count(session.network),
         data=session.pictures.facts(),
+        time_budget=options.time_budget,
     )

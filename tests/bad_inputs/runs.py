@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 
 TINY_RUN = Path("runs/tiny")
 EVAL = "cnnlab eval tiny"
-RESUME = "cnnlab train --resume tiny training.epochs=2"
+RESUME = "cnnlab train --resume tiny training.epochs=2 --stretch-schedule"
 BEST = "runs/tiny/checkpoints/best.safetensors"
 LAST = "runs/tiny/checkpoints/last.pt"
 
@@ -460,6 +460,22 @@ RUNS = (
             "training.epochs, training.evaluation_batch_size, training.compile, logging., early_stopping"
         ),
         command="cnnlab train --resume tiny optimizer.sgd.lr=0.5",
+    ),
+    run(
+        "a longer schedule, to which the learning rate would jump",
+        same,
+        (
+            "error: the learning rate would jump from 0 to 0.05 after epoch 1: so far it followed cosine over 1 epoch "
+            "(0.1 at first, 0 at last), and now cosine over 2 epochs (0.1 at first, 0 at last); --stretch-schedule "
+            "takes the new one, the old one is at its end"
+        ),
+        command="cnnlab train --resume tiny training.epochs=2",
+    ),
+    run(
+        "a new run that is to leave the curve of an old one",
+        file("tiny.yaml", TINY),
+        "error: --stretch-schedule is about the curve of a run that goes on: it needs --resume RUN",
+        command="cnnlab train tiny.yaml --stretch-schedule",
     ),
     run(
         "resuming with a config",

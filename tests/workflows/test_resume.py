@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -233,9 +234,33 @@ def test_a_finished_run_is_extended_by_epochs_only(config_file: Path, tmp_path: 
         list(resume(run, [], options(tmp_path), StopWish()))
     with pytest.raises(RequestError, match=r"'optimizer.lr=1' would make it another run"):
         list(resume(run, ["optimizer.lr=1"], options(tmp_path), StopWish()))
-    events = list(resume(run, ["training.epochs=7"], options(tmp_path), StopWish()))
+    with pytest.raises(RequestError, match=r"would jump from 2e-07 to .* after epoch 6: .* --stretch-schedule takes"):
+        list(resume(run, ["training.epochs=7"], options(tmp_path), StopWish()))
+    assert Run.open("tiny", tmp_path).config().training.epochs == 6  # refused before anything is written
+    events = list(resume(run, ["training.epochs=7"], options(tmp_path, stretch_schedule=True), StopWish()))
+    assert isinstance(events[0], Started)
+    assert any("would jump from 2e-07" in remark for remark in events[0].remarks)
     assert isinstance(events[-1], Finished)
     assert events[-1].epochs == 7
+
+
+def test_a_resumption_says_what_computes_otherwise_and_the_record_keeps_both(config_file: Path, tmp_path: Path) -> None:
+    run = train_whole(config_file, tmp_path, stop_after=1)
+    (arithmetic,) = run.record.arithmetic
+    more = arithmetic.threads + 1
+    replace(run.record, arithmetic=(replace(arithmetic, threads=more),)).write(run.path / "run.json")
+    command = ("cnnlab", "train", "--resume", "tiny", "--threads", "7")
+    changed = options(tmp_path, stop_after=2, command=command)
+    events = list(resume(Run.open("tiny", tmp_path), [], changed, StopWish()))
+    assert isinstance(events[0], Started)
+    (remark,) = events[0].remarks
+    assert f"computed with {arithmetic.threads} thread" in remark
+    assert f"instead of {more}: not to the bit" in remark
+    assert remark.endswith(f"to repeat it to the bit: cnnlab train --resume tiny --threads {more}")
+    assert [one.threads for one in Run.open("tiny", tmp_path).record.arithmetic] == [more, arithmetic.threads]
+    events = list(resume(Run.open("tiny", tmp_path), [], options(tmp_path, stop_after=3), StopWish()))
+    assert isinstance(events[0], Started)
+    assert events[0].remarks == ()
 
 
 def files_of(folder: Path) -> dict[str, bytes]:

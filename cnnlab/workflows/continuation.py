@@ -1,0 +1,77 @@
+"""Whether a resumed run goes on as it began: its learning rate along the same curve, its numbers computed alike."""
+
+import math
+import shlex
+from collections.abc import Sequence
+from dataclasses import replace
+
+from cnnlab.config import Config
+from cnnlab.core.errors import RequestError
+from cnnlab.runs.folder import Run
+from cnnlab.runs.record import RunRecord
+from cnnlab.training.arithmetic import arithmetic, command_as, differences
+from cnnlab.training.learning_rate_curve import LearningRateCurve, departure
+from cnnlab.workflows.sitting import TrainOptions
+from cnnlab.workflows.training_session import TrainingSession
+
+
+def curve_remark(run: Run, before: Config, session: TrainingSession, options: TrainOptions) -> str | None:
+    """What is to be said where the learning rate leaves the curve that it has followed so far; None where it does not.
+
+    before: the config that the run has been trained with.
+
+    Raises: RequestError where it does, and the options do not ask for it.
+    """
+    config = session.config
+    lr = float(session.state.optimizer.param_groups[0]["lr_base"])
+    steps = math.ceil(session.batches.steps / config.training.accumulate)
+    now = LearningRateCurve(
+        session.schedule, config.schedule.name, lr, config.training.epochs, steps, options.time_budget
+    )
+    then = replace(
+        now,
+        schedule=before.schedule.build(epochs=before.training.epochs),
+        epochs=before.training.epochs,
+        time_budget=run.record.time_budget,
+    )
+    found = departure(then, now, session.state.progress)
+    if found is None or options.stretch_schedule:
+        return found
+    kept = [] if then.epochs == now.epochs else [f"training.epochs={then.epochs}"]
+    if then.time_budget != now.time_budget:
+        kept.append(f"--time-budget {then.time_budget:g}s" if then.time_budget else "no --time-budget")
+    over = then.done(session.state.progress) == 1
+    old = "the old one is at its end" if over else f"{' and '.join(kept)} keeps to the old one"
+    raise RequestError(f"{found}; --stretch-schedule takes the new one, {old}")
+
+
+def arithmetic_remark(run: Run, options: TrainOptions) -> str | None:
+    """What is to be said where this process computes otherwise than the one that trained the run; None where not."""
+    if not run.record.arithmetic:
+        return None
+    before, now = run.record.arithmetic[-1], arithmetic(options.device)
+    found = differences(before, now)
+    if not found:
+        return None
+    command = shlex.join(_without_threads(options.command))
+    again = command_as(before, now, command)
+    way = f"; to repeat it to the bit: {again}" if again != command else ""
+    return f"computed with {', '.join(found)}: not to the bit what the run would have become without the stop{way}"
+
+
+def continued_record(record: RunRecord, options: TrainOptions) -> RunRecord:
+    """The record with how this process computes, where that is new, and its time budget."""
+    now = arithmetic(options.device)
+    computed = record.arithmetic if record.arithmetic[-1:] == (now,) else (*record.arithmetic, now)
+    return replace(record, arithmetic=computed, time_budget=options.time_budget)
+
+
+def _without_threads(command: Sequence[str]) -> list[str]:
+    words = iter(command)
+    kept = []
+    for word in words:
+        if word == "--threads":
+            next(words, None)
+        elif not word.startswith("--threads="):
+            kept.append(word)
+    return kept
