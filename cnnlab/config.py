@@ -1,12 +1,13 @@
 """The shape of a config file: what may stand in it, and what holds where it is silent."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
 
 from cnnlab.core.errors import ConfigError, Problem
 from cnnlab.core.located import Table, Text
@@ -17,6 +18,7 @@ from cnnlab.core.registry import as_data
 from cnnlab.core.yaml import load
 from cnnlab.data import catalog as _data_catalog  # noqa: F401  (each catalog fills its registries)
 from cnnlab.data.registry import AugmentationChoice, DatasetChoice
+from cnnlab.data.whereabouts import PLACES, beside
 from cnnlab.models import catalog as _models_catalog  # noqa: F401
 from cnnlab.models.plugins import load_plugins
 from cnnlab.models.registry import InitializationChoice, Layer
@@ -155,10 +157,21 @@ class Config(Section):
     ema: Ema | None = None
     early_stopping: EarlyStopping | None = None
     logging: Logging = Logging()
+    _written: dict[str, str] = PrivateAttr(default_factory=dict)
 
     def group_rules(self) -> list[GroupRule]:
         """`parameter_groups` as the training package takes them."""
         return [GroupRule(tuple(g.match), g.lr_scale, g.weight_decay, g.frozen) for g in self.parameter_groups]
+
+    @property
+    def written_paths(self) -> Mapping[str, str]:
+        """The paths of the user's own pictures as they stand in the file, by their options."""
+        return self._written
+
+    def with_data(self, options: Mapping[str, Any]) -> "Config":
+        """The same config with other options of its data set."""
+        dataset = replace(self.data.dataset, options=dict(options))
+        return self.model_copy(update={"data": self.data.model_copy(update={"dataset": dataset})})
 
     def as_data(self) -> dict[str, Any]:
         """Every value spelled out, in plain lists, mappings and scalars."""
@@ -184,7 +197,7 @@ def read_config(path: Path, overrides: Sequence[str] = (), *, allow_plugins: boo
 def check_config(
     tree: Table, overrides: Sequence[str], *, default_name: str, base: Path, allow_plugins: bool = False
 ) -> Config:
-    """The config that a YAML tree means; `base` is where relative paths of plugins start."""
+    """The config that a YAML tree means; `base` is where relative paths of plugins start, and those of data may."""
     # before the overrides: one of them may set an option of a plugin's layer, and one may name a plugin
     _load_plugins(tree, base, allow_plugins)
     problems: list[Problem] = apply_overrides(tree, overrides, Config)
@@ -197,6 +210,10 @@ def check_config(
         problems += problems_of(error, tree, tree.mark, Config, "the config")
     if problems:
         raise ConfigError(sorted(dict.fromkeys(problems), key=_place_in_file))
+    dataset = config.data.dataset
+    if dataset.name == "folder":
+        config = config.with_data(beside(dataset.options, base))
+        config._written = {name: dataset.options[name] for name in PLACES if dataset.options.get(name)}
     return config
 
 

@@ -7,6 +7,7 @@ import typer
 from cnnlab.cli.choices import Split, TestTime, Weights
 from cnnlab.cli.options import (
     RUNS,
+    DataOption,
     DeviceOption,
     JsonOption,
     PluginsOption,
@@ -28,6 +29,7 @@ def evaluate(
         typer.Option(metavar="GROUP", help="Accuracy per group, class, or per match of a regex on the path."),
     ] = None,
     weights: Annotated[Weights, typer.Option(help="Of the best epoch, or of the last.")] = Weights.best,
+    data: DataOption = None,
     device: DeviceOption = "auto",
     allow_plugins: PluginsOption = False,
     runs: RunsOption = RUNS,
@@ -51,7 +53,7 @@ def evaluate(
         by=by,
         weights=weights.value,
         device=choose_device(device),
-        place=data_place(),
+        place=data_place(data),
         allow_plugins=allow_plugins,
     )
     result = evaluate_run(opened, options)
@@ -59,6 +61,8 @@ def evaluate(
         print_json(result.as_json())
     else:
         console.show(result.report, out_console(), folder=result.folder)
+    for part, path in result.places.items():
+        err_console().print(f"{part} pictures: {path}", style="dim", soft_wrap=True)
     err_console().print(f"written to {result.folder}", style="dim", soft_wrap=True)
     if result.test_evaluations > 1:
         err_console().print(

@@ -27,6 +27,10 @@ OverridesArgument = Annotated[
 ]
 RunsOption = Annotated[Path, typer.Option("--runs", help="The folder that holds the runs.")]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
+DataOption = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="PATH", help="Where the run's pictures lie now, if they have moved."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, and nothing else.")]
 PluginsOption = Annotated[bool, typer.Option("--allow-plugins", help="Run the Python files that the config names.")]
 ThreadsOption = Annotated[int, typer.Option("--threads", help="Processor threads; 0 for all.", min=0)]
@@ -74,11 +78,11 @@ def print_json(document: Any) -> None:
     sys.stdout.flush()
 
 
-def data_place() -> "DataPlace":
-    """The data folder of this machine, with a bar on stderr for long reading."""
+def data_place(moved: Path | None = None) -> "DataPlace":
+    """The data folder of this machine, with a bar on stderr for long reading; `moved`: what `--data` names."""
     from cnnlab.data.dataset import DataPlace
 
-    return DataPlace.default(track=tracked)
+    return DataPlace.default(track=tracked, moved=moved)
 
 
 def tracked(items: Iterable[T], what: str, total: int) -> Iterator[T]:

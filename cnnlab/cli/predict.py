@@ -10,11 +10,13 @@ import typer
 from cnnlab.cli.choices import Weights
 from cnnlab.cli.options import (
     RUNS,
+    DataOption,
     DeviceOption,
     JsonOption,
     PluginsOption,
     RunArgument,
     RunsOption,
+    data_place,
     err_console,
     out_console,
     print_json,
@@ -35,6 +37,7 @@ def predict(
         float, typer.Option(min=0.0, max=1.0, help="No label where the probability is below this.")
     ] = 0.0,
     weights: Annotated[Weights, typer.Option(help="Of the best epoch, or of the last.")] = Weights.best,
+    data: DataOption = None,
     device: DeviceOption = "auto",
     allow_plugins: PluginsOption = False,
     runs: RunsOption = RUNS,
@@ -58,10 +61,12 @@ def predict(
     from cnnlab.runs.folder import Run
     from cnnlab.training.device import choose_device
     from cnnlab.workflows.network import trained_network
+    from cnnlab.workflows.pictures import relocated
     from cnnlab.workflows.predict import Prediction, Unreadable, find_pictures, predict_pictures
 
     opened = Run.open(run, runs)
     network = trained_network(opened, choose_device(device), which=weights.value, allow_plugins=allow_plugins)
+    relocated(network.config, data_place(data))  # a prediction needs nothing of it, but a wrong path is said
     sources = find_pictures(paths, sys.stdin.buffer)
     began = time.perf_counter()
     results = list(

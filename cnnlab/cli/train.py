@@ -8,6 +8,7 @@ import typer
 
 from cnnlab.cli.options import (
     RUNS,
+    DataOption,
     DeviceOption,
     JsonOption,
     PluginsOption,
@@ -36,6 +37,7 @@ def train(
     resume: Annotated[
         str | None, typer.Option(metavar="RUN", help="Go on with this run; its own config holds.")
     ] = None,
+    data: DataOption = None,
     repeats: Annotated[int, typer.Option(min=1, help="Train this often with seed, seed + 1, …")] = 1,
     time_budget: Annotated[str | None, typer.Option(help="Let the schedule end after 90s, 10m or 1.5h.")] = None,
     stop_after: Annotated[int | None, typer.Option(min=1, help="Pause after this many epochs; see --resume.")] = None,
@@ -91,6 +93,8 @@ def train(
     config = overrides.pop(0) if overrides and "=" not in overrides[0] else None
     if resume and (config is not None or repeats > 1 or dry_run or name):
         raise RequestError("--resume goes on with one run and its own config: no CONFIG, --repeats, --dry-run, --name")
+    if data and not resume:
+        raise RequestError("--data is for --resume; a new run's pictures are named by the config")
     if full_report and no_report:
         raise RequestError("--full-report writes a report and --no-report none; choose one of them")
     if stretch_schedule and not resume:
@@ -101,7 +105,7 @@ def train(
     options = TrainOptions(
         runs=runs,
         device=choose_device(device),
-        place=data_place(),
+        place=data_place(data),
         name=name,
         time_budget=seconds_of(time_budget) if time_budget else None,
         stop_after=stop_after,

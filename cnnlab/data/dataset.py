@@ -33,12 +33,14 @@ class DataPlace:
     """What relative paths of the `folder` data set start from."""
     download: bool = True
     track: Track = _untracked
+    moved: Path | None = None
+    """Where a run's data lies now, if it is no longer where the run had it."""
 
     @staticmethod
-    def default(*, download: bool = True, track: Track = _untracked) -> "DataPlace":
+    def default(*, download: bool = True, track: Track = _untracked, moved: Path | None = None) -> "DataPlace":
         """`$CNNLAB_DATA` where it is set, otherwise the user's cache folder."""
         root = os.environ.get("CNNLAB_DATA") or platformdirs.user_cache_dir("cnnlab")
-        return DataPlace(Path(root).expanduser(), download=download, track=track)
+        return DataPlace(Path(root).expanduser(), download=download, track=track, moved=moved)
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,12 @@ class Run:
         if not path.exists():
             raise RequestError(f"{path}: is missing, and without it the run's network cannot be built")
         tree = load(path)
-        return check_config(tree, [], default_name=self.name, base=self.path, allow_plugins=allow_plugins)
+        config = check_config(tree, [], default_name=self.name, base=self.path, allow_plugins=allow_plugins)
+        place, written = config.written_paths.get("path"), self.record.data.written
+        if place and not Path(place).expanduser().exists() and Path(written.get("path", place)).exists():
+            # the working folder has moved with all that is in it
+            return config.with_data({**config.data.dataset.options, **written})
+        return config
 
     def weights(self, which: WhichWeights = "best") -> tuple[dict[str, Tensor], Mapping[str, Any]]:
         """Weights to evaluate, and the facts stored with them (epoch, val_accuracy).

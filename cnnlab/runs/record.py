@@ -50,6 +50,8 @@ class DataFacts:
     skipped: tuple[str, ...] = ()
     places: Mapping[str, str] = field(default_factory=dict)
     """The folder or file of each part, where it is the user's own; no `validation` where that is cut from `train`."""
+    written: Mapping[str, str] = field(default_factory=dict)
+    """The paths as they stood in the config that was trained from, by their options."""
 
     def __post_init__(self) -> None:
         if len(self.shape) != 3 or min(self.shape) < 1:

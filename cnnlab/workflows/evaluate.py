@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,6 +50,8 @@ class Evaluation:
     groups: tuple[GroupAccuracy, ...]
     report: Report
     folder: Path
+    places: Mapping[str, str]
+    """The folder or file that the pictures are from, by its part, where it is the user's own."""
     test_evaluations: int
     """How often the test part of this run has been opened, this time included; 0 for other parts."""
     epoch: int
@@ -98,8 +100,10 @@ def evaluate(run: Run, options: EvaluateOptions) -> Evaluation:
     count = _log(run, options, facts) if options.split == "test" else 0  # first: the test part has been opened
     png.save(report, folder)
     csv.save(report, folder)
+    source: str = options.split if options.split in pictures.places else "train"
+    places = {source: pictures.places[source]} if pictures.places else {}
     return Evaluation(
-        options.split, facts, groups, report, folder, count, network.epoch, network.config.ema is not None
+        options.split, facts, groups, report, folder, places, count, network.epoch, network.config.ema is not None
     )
 
 

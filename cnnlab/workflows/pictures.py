@@ -1,16 +1,18 @@
 """The pictures of a config or of a run, in the parts that training and evaluation use."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 
 from cnnlab.config import Config
 from cnnlab.core.errors import RequestError
 from cnnlab.core.seeds import derive_seed
-from cnnlab.data.dataset import DataPlace, Dataset
+from cnnlab.data.dataset import DataPlace, Dataset, Part
 from cnnlab.data.splits import split
 from cnnlab.data.statistics import ChannelStatistics, channel_statistics
+from cnnlab.data.whereabouts import moved
 from cnnlab.runs.folder import Run
 from cnnlab.runs.record import DataFacts
 
@@ -38,7 +40,7 @@ class TrainingPictures:
             train=len(self.train),
             validation=len(self.validation) if self.validation else 0,
             skipped=self.train.skipped,
-            places=self.train.places,
+            places={part: str(Path(place).absolute()) for part, place in self.train.places.items()},
         )
 
     @property
@@ -74,10 +76,35 @@ def origins(places: Mapping[str, str], share: float) -> dict[str, str]:
     return {"train": places["train"], "validation": validation, "test": places.get("test", "none")}
 
 
+def relocated(config: Config, place: DataPlace) -> Config:
+    """The config with its own pictures where `place` says that they have moved to.
+
+    Raises: RequestError where there is nothing, or the data set is none that lies anywhere.
+    """
+    dataset = config.data.dataset
+    if place.moved is None:
+        return config
+    if dataset.name == "shapes":
+        raise RequestError("--data has nothing to name: the pictures of the data set shapes are made, not read")
+    if dataset.name == "folder":
+        return config.with_data(moved(dataset.options, place.moved))
+    if not place.moved.is_dir():
+        raise RequestError(f"--data is '{place.moved}': no such folder")
+    return config
+
+
+def _built(config: Config, place: DataPlace, part: Part) -> Dataset:
+    config = relocated(config, place)
+    if place.moved is not None and config.data.dataset.name != "folder":
+        place = replace(place, root=place.moved)
+    pictures: Dataset = config.data.dataset.build(place=place, part=part)
+    return pictures
+
+
 def training_pictures(config: Config, place: DataPlace, *, whole: Dataset | None = None) -> TrainingPictures:
     """Load the training part (or take `whole` for it) and split it: as it came, or else as the config says."""
     if whole is None:
-        whole = config.data.dataset.build(place=place, part="train")
+        whole = _built(config, place, "train")
     parts = split(whole, fraction=config.data.validation, seed=config.seed)
     train = whole.take(parts.train)
     validation = whole.take(parts.validation) if len(parts.validation) else None
@@ -90,7 +117,7 @@ def evaluation_pictures(run: Run, config: Config, part: str, place: DataPlace) -
     Raises: RequestError when the run has no such part, or the data is no longer what the run was trained on.
     """
     if part == "test":
-        pictures: Dataset = config.data.dataset.build(place=place, part="test")
+        pictures = _built(config, place, "test")
     else:
         halves = training_pictures(config, place)
         if part == "validation" and halves.validation is None:

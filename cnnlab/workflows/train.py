@@ -13,6 +13,7 @@ import torch
 from cnnlab.config import Config, check_config, checked_name
 from cnnlab.core.errors import RequestError, WorkError, WriteError
 from cnnlab.core.yaml import parse
+from cnnlab.data.whereabouts import absolute, elsewhere_too
 from cnnlab.models.build import parameter_count
 from cnnlab.runs.folder import Run, can_start_over
 from cnnlab.runs.lock import training_lock
@@ -25,7 +26,7 @@ from cnnlab.workflows.continuation import (
     curve_remark,
 )
 from cnnlab.workflows.interruption import StopWish
-from cnnlab.workflows.pictures import check_unchanged, fixed_sample, training_pictures
+from cnnlab.workflows.pictures import check_unchanged, fixed_sample, relocated, training_pictures
 from cnnlab.workflows.sitting import TrainOptions, sit
 from cnnlab.workflows.training_events import TrainingEvent
 from cnnlab.workflows.training_report import epoch_rows
@@ -53,9 +54,19 @@ def train(config: Config, options: TrainOptions, stop: StopWish) -> Iterator[Tra
     plugins = [(options.config_folder / plugin).resolve() for plugin in config.plugins]
     with _claimed(options.runs, name, config.name) as (path, remarks):
         kept = config.model_copy(update={"name": path.name, "plugins": [f"plugins/{file.name}" for file in plugins]})
+        if config.data.dataset.name == "folder":
+            said = elsewhere_too(config.written_paths["path"], config.data.dataset.options["path"])
+            remarks += (said,) if said else ()
         with _safe(path):
-            writer = RunWriter.create(path, _record(path.name, session, options), kept.as_yaml(), plugins)
+            record = _record(path.name, session, options)
+            writer = RunWriter.create(path, record, _from_anywhere(kept).as_yaml(), plugins)
             yield from sit(session, writer, replace(options, remarks=remarks), stop)
+
+
+def _from_anywhere(config: Config) -> Config:
+    """The config with paths that lead to the same pictures from any working folder."""
+    dataset = config.data.dataset
+    return config.with_data(absolute(dataset.options)) if dataset.name == "folder" else config
 
 
 def check_free(path: Path) -> None:
@@ -130,6 +141,7 @@ def _resume(run: Run, overrides: Sequence[str], options: TrainOptions, stop: Sto
     config = resumed_config(run, overrides, allow_plugins=options.allow_plugins)
     if not run.last_state.exists():
         raise RequestError(f"the run {run.name} stopped before its first checkpoint; train it anew")
+    config = relocated(config, options.place)
     saved = load_state(run.last_state, options.device)
     session = training_session(config, options.place, options.device)
     check_unchanged(run, session.pictures)
@@ -150,8 +162,11 @@ def _resume(run: Run, overrides: Sequence[str], options: TrainOptions, stop: Sto
         )
     changes = (curve_remark(run, before, session, options), arithmetic_remark(run, options))
     options = replace(options, remarks=(*options.remarks, *(change for change in changes if change)))
-    writer = RunWriter.resume(run, step=progress.step, epoch=progress.epoch, config_yaml=config.as_yaml())
-    writer.record = continued_record(writer.record, options)
+    kept = _from_anywhere(config).as_yaml()
+    writer = RunWriter.resume(run, step=progress.step, epoch=progress.epoch, config_yaml=kept)
+    record = continued_record(writer.record, options)
+    places = session.pictures.facts().places  # which may have moved
+    writer.record = replace(record, data=replace(record.data, places=places))
     yield from sit(session, writer, options, stop)
 
 
@@ -206,6 +221,6 @@ def _record(name: str, session: TrainingSession, options: TrainOptions) -> RunRe
         seed=session.config.seed,
         device=str(options.device),
         parameters=parameter_count(session.network),
-        data=session.pictures.facts(),
+        data=replace(session.pictures.facts(), written=session.config.written_paths),
         time_budget=options.time_budget,
     )
