@@ -15,21 +15,21 @@ from cnnlab.models.tensors import twins_of, without_values
 from cnnlab.models.undisturbed import undisturbed
 
 
-def training_memory(model: nn.Module, shape: Sequence[int], *, pictures: int = 2) -> dict[str, int] | None:
-    """Bytes that each layer keeps for one picture of `shape` (channels, *spatial) in training; views count once.
+def training_memory(model: nn.Module, shape: Sequence[int], *, pictures: int = 2) -> dict[tuple[str, int], int] | None:
+    """Bytes that each call (from 1) of a layer keeps for one picture of `shape` (channels, *spatial); views count once.
 
     Parameters are left out: they exist anyway. None for a network that cannot be run without values in training mode.
     """
     state = twins_of(model, lambda tensor: without_values(tensor).requires_grad_(tensor.requires_grad))
     known = {tensor.untyped_storage()._cdata for tensor in state.values()}
-    kept: dict[int, tuple[str, int]] = {}
-    stack: list[str] = []
+    kept: dict[int, tuple[tuple[str, int], int]] = {}
+    stack: list[tuple[str, int]] = [("", 1)]
     alive: list[Tensor] = []  # a storage that went could have its number given to another
 
     def pack(tensor: Tensor) -> Tensor:
         key = tensor.untyped_storage()._cdata
         if key not in known and key not in kept:
-            kept[key] = (stack[-1] if stack else "", tensor.untyped_storage().nbytes())
+            kept[key] = (stack[-1], tensor.untyped_storage().nbytes())
             alive.append(tensor)
         return tensor
 
@@ -43,17 +43,21 @@ def training_memory(model: nn.Module, shape: Sequence[int], *, pictures: int = 2
                 functional_call(model, state, (batch,), tie_weights=False)
     except FAILURES:
         return None
-    found: dict[str, int] = {}
+    found: dict[tuple[str, int], int] = {}
     for layer, count in kept.values():
         found[layer] = found.get(layer, 0) + count // pictures
     return found
 
 
-def _watch(name: str, module: nn.Module, stack: list[str]) -> None:
+def _watch(name: str, module: nn.Module, stack: list[tuple[str, int]]) -> None:
     """Hooks that keep `stack` at the innermost module that runs."""
 
+    calls = 0
+
     def enter(*_: Any) -> None:
-        stack.append(name)
+        nonlocal calls
+        calls += 1
+        stack.append((name, calls))
 
     def leave(*_: Any) -> None:
         stack.pop()

@@ -4,12 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from cnnlab.analysis.costs import Costs, LayerCost
+from cnnlab.analysis.costs import ITSELF, Costs, LayerCost
 from cnnlab.analysis.receptive_field.fields import Field, Fields
-from cnnlab.reports.blocks import Block, Cell, Column, Number, Numbers, Report, Table, Text
+from cnnlab.reports.blocks import NOTHING, Block, Cell, Column, Number, Numbers, Report, Table, Text
 from cnnlab.reports.layers import at_depth, pair_text, size_text
 
 MIB = 2**20
+
+MARKS = {
+    "(shared)": " (shared): weights that an earlier layer has too, counted there.",
+    "unused)": " (unused): parameters that no operation of this pass, in evaluation mode, reads.",
+    "at least)": " (MACs: at least): an operation does more that cannot be counted.",
+}
+"""What stands behind the kind of a layer, and what the note says of it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +53,7 @@ def _totals(costs: Costs) -> Numbers:
     trained = costs.training_bytes
     numbers = [
         Number("parameters", costs.parameters, ",d", detail=_trainable(costs)),
-        Number("multiply-accumulates", costs.macs / 1e6, ",.1f", "M", "for one picture; a FLOP count is twice that"),
+        Number("multiply-accumulates", costs.macs / 1e6, ",.1f", "M", _counted(costs)),
         Number("parameter memory", costs.parameters * 4 / MIB, ",.2f", "MiB", "in float32"),
         Number("activations, inference", costs.inference_bytes / MIB, ",.2f", "MiB", "the most alive at once"),
         Number(
@@ -57,9 +64,17 @@ def _totals(costs: Costs) -> Numbers:
     return Numbers(tuple(numbers))
 
 
+def _counted(costs: Costs) -> str:
+    if not costs.uncounted:
+        return "for one picture; a FLOP count is twice that"
+    names = ", ".join(dict.fromkeys(name for name, _ in costs.uncounted))
+    return f"at least, for one picture: those of {names} cannot be counted; a FLOP count is twice that"
+
+
 def _trainable(costs: Costs) -> str:
     frozen = costs.parameters - costs.trainable
     parts = [f"{frozen:,} of them frozen"] if frozen else []
+    parts += [f"{costs.unused:,} unused"] if costs.unused else []
     parts += [f"and {costs.buffers:,} numbers that are kept and not learned"] if costs.buffers else []
     return " ".join(parts)
 
@@ -74,9 +89,11 @@ def _table(rows: Sequence[LayerCost], fields: dict[str, Field]) -> Table:
     for _, run in groupby(rows, key=_alike):
         group = list(run)
         made.append(_row(group, fields))
-    shared = any(row.shared for row in rows)
     note = "r: the receptive field, S: pixels from one unit's field to the next."
-    note += " (shared): weights that an earlier layer has too, counted there." if shared else ""
+    marks = " ".join(row[1] for row in made if isinstance(row[1], str))
+    note += "".join(text for mark, text in MARKS.items() if mark in marks)
+    if any(row.name.endswith(ITSELF) for row in rows):
+        note += f" {ITSELF}: the code of a layer made of layers."
     return Table("Layers", columns, tuple(made), note, "layers")
 
 
@@ -84,7 +101,8 @@ def _alike(row: LayerCost) -> tuple[object, ...]:
     """Blocks are collapsed that hold layers, cost the same and put out the same; leaves never."""
     if row.leaf:
         return (row.name,)
-    return (row.kind, row.inputs, row.output, row.parameters, row.macs, row.name.rpartition(".")[0])
+    above = row.name.rpartition(".")[0]
+    return (row.kind, row.inputs, row.output, row.parameters, row.unused, row.macs, row.at_least, above)
 
 
 def _row(group: Sequence[LayerCost], fields: dict[str, Field]) -> tuple[Cell, ...]:
@@ -92,14 +110,17 @@ def _row(group: Sequence[LayerCost], fields: dict[str, Field]) -> tuple[Cell, ..
     name = first.name if count == 1 else f"{first.name} … {last.name.rpartition('.')[2]} ({count}×)"
     field = fields.get(last.name)
     saved = [row.saved_bytes for row in group]
-    shared = " (shared)" if first.shared and not first.parameters else ""
+    marks = ["(shared)"] if first.shared and not first.parameters else []
+    marks += ["(unused)"] if first.unused and first.unused == first.parameters else []
+    marks += ["(partly unused)"] if 0 < first.unused < first.parameters else []
+    marks += ["(MACs: at least)"] if first.at_least else []
     return (
         name,
-        first.kind + shared,
-        size_text(first.output, "×"),
+        " ".join([first.kind, *marks]),
+        size_text(first.output, "×") or NOTHING,
         sum(row.parameters for row in group) or None,
         (sum(row.macs for row in group) / 1e6) or None,
-        last.activation_bytes / 1024,
+        last.activation_bytes / 1024 or None,
         None if None in saved else sum(value or 0 for value in saved) / 1024,
         "–" if field is None else "all" if field.is_global else pair_text(field.size),
         "–" if field is None else pair_text(field.stride),
@@ -149,7 +170,9 @@ def summary_json(found: Summary, name: str) -> dict[str, object]:
                 "output": row.output,
                 "parameters": row.parameters,
                 "shared": row.shared,
+                "unused": row.unused,
                 "macs": row.macs,
+                "macs_at_least": row.at_least,
                 "activation_bytes": row.activation_bytes,
                 "saved_bytes": row.saved_bytes,
                 "formula": row.formula,
@@ -166,7 +189,10 @@ def summary_json(found: Summary, name: str) -> dict[str, object]:
         "parameters": costs.parameters,
         "trainable": costs.trainable,
         "buffers": costs.buffers,
+        "unused": costs.unused,
         "macs": costs.macs,
+        "macs_at_least": bool(costs.uncounted),
+        "uncounted": [{"operation": name, "layer": layer} for name, layer in costs.uncounted],
         "inference_bytes": costs.inference_bytes,
         "training_bytes": costs.training_bytes,
         "layers": layers,

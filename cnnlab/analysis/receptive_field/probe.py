@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from cnnlab.analysis.walk.attention import attention_as_products
 from cnnlab.analysis.walk.facts import Output, Walk
 from cnnlab.analysis.walk.outputs import parts_of
 from cnnlab.models.undisturbed import undisturbed
@@ -165,7 +166,7 @@ class _Tally:
 
             return hook
 
-        with undisturbed(model), torch.no_grad(), ExitStack() as handles:
+        with undisturbed(model), attention_as_products(), torch.no_grad(), ExitStack() as handles:
             for name, module in model.named_modules():
                 handles.callback(module.register_forward_hook(hook_of(name)).remove)
             model(batch)

@@ -23,6 +23,8 @@ class Operation:
     tag: Tag | None
     misaligned: tuple[float, ...] | None = None
     """Where it joins several planes: how far their fields' centres lie apart along each axis, in input pixels."""
+    counted: bool = True
+    """Whether `macs` are all of it; otherwise it does some that nobody can count."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +95,18 @@ class Walk:
     failure: Failure | None = None
     over_budget: bool = False
     """It stopped for want of memory."""
+    used: tuple[str, ...] = ()
+    """The parameters that an operation got, as they are or through a view; only where costs were asked for."""
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of all operations."""
+        return sum(operation.macs for operation in self.operations)
+
+    @property
+    def uncounted(self) -> tuple[tuple[str, str], ...]:
+        """(operation, layer) of those that are not counted, or not wholly: `macs` are a lower bound then."""
+        return tuple(dict.fromkeys((op.name, op.layer) for op in self.operations if not op.counted))
 
     def output(self, name: str) -> Output | None:
         """The output of that name."""

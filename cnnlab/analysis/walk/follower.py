@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import flop_registry
 
 from cnnlab.analysis.walk.call import Call, UnknownOptionError
 from cnnlab.analysis.walk.facts import Operation
 from cnnlab.analysis.walk.indexing import blind, knows_its_mask
 from cnnlab.analysis.walk.joins import misalignment
+from cnnlab.analysis.walk.macs import macs_of
 from cnnlab.analysis.walk.memory import Memory
 from cnnlab.analysis.walk.moving import moves_of
 from cnnlab.analysis.walk.reach import Move, Tag, TooLargeError, aligned, joined, single, union
@@ -49,6 +49,7 @@ class Follower(TorchDispatchMode):
         self.operations: list[Operation] = []
         self.unknown: dict[tuple[str, str], None] = {}
         self.swallowed: dict[tuple[str, str], None] = {}
+        self.used: dict[str, None] = {}
         self.layer = ""
         """The innermost module that runs now."""
         self.leaf = False
@@ -86,9 +87,11 @@ class Follower(TorchDispatchMode):
         call = Call(kind.name, given, results, self.store.tag, self.store.value, self.ignore_gates)
         if not call.tags and not self.on_values and all(map(is_small, results)):
             known = self.values.of(func, args, kwargs)
-        macs = 0
+        macs: int | None = 0
         if self.count:
-            macs = _macs(func, args, kwargs, result)
+            macs = macs_of(func, args, kwargs, result, call, known=kind.pointwise or kind.rule is not None)
+            if kind.name not in FREE:
+                self.used.update(dict.fromkeys(filter(None, map(self.store.parameter, call.tensors))))
             for tensor in results:
                 self.memory.add(tensor)
         try:
@@ -107,7 +110,7 @@ class Follower(TorchDispatchMode):
         images: Tensor = bound["input"]
         return torch.empty_like(images), images.new_empty(0), images.new_empty(0)
 
-    def _follow(self, func: Any, kind: Kind, call: Call, written: Sequence[Any], known: Any, macs: int) -> None:
+    def _follow(self, func: Any, kind: Kind, call: Call, written: Sequence[Any], known: Any, macs: int | None) -> None:
         """Notes what the results of `call` depend on, and what is written into."""
         moves = moves_of(call) if call.results and not written else None
         if moves is not None or (func.is_view and call.results):
@@ -204,13 +207,15 @@ class Follower(TorchDispatchMode):
             for tensor, value in zip(call.results, values, strict=True):
                 self.store.entry(tensor).value = value
 
-    def _record(self, kind: Kind, call: Call, tag: Tag | None, macs: int) -> None:
+    def _record(self, kind: Kind, call: Call, tag: Tag | None, macs: int | None) -> None:
         if kind.name in FREE or not call.results:
             return
         used = dict.fromkeys(filter(None, (self.store.parameter(tensor) for tensor in call.tensors)))
         apart = misalignment(call.tensors, self.store.tag) if kind.name in _JOINS else None
         self.operations.append(
-            Operation(kind.name, self.layer, tuple(call.output.shape), macs, tuple(used), tag, apart)
+            Operation(
+                kind.name, self.layer, tuple(call.output.shape), macs or 0, tuple(used), tag, apart, macs is not None
+            )
         )
 
 
@@ -237,11 +242,6 @@ def _swallows(kind: Kind, call: Call) -> bool:
         return not knows_its_mask(call)
     made, given = call.output.dtype, (tensor.dtype for tensor in call.tensors)
     return not (made.is_floating_point or made.is_complex) and any(t.is_floating_point or t.is_complex for t in given)
-
-
-def _macs(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], result: Any) -> int:
-    formula = flop_registry.get(func._overloadpacket)
-    return 0 if formula is None else int(formula(*args, **kwargs, out_val=result)) // 2
 
 
 def _bound(kind: Kind, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:

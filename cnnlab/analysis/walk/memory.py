@@ -3,6 +3,7 @@
 import weakref
 from typing import final
 
+import torch
 from torch import Tensor
 
 
@@ -21,6 +22,8 @@ class Memory:
 
     def add(self, tensor: Tensor) -> None:
         """A tensor came to life."""
+        if tensor.layout is not torch.strided:
+            return  # sparse: of no one storage
         storage = tensor.untyped_storage()
         key = storage._cdata
         if key in self._left_out:

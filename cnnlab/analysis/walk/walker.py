@@ -13,9 +13,9 @@ from typing import Any, final
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._pytree import tree_leaves
 
+from cnnlab.analysis.walk.attention import attention_as_products
 from cnnlab.analysis.walk.facts import Failure, Output, Walk
 from cnnlab.analysis.walk.follower import FAILURES, BudgetError, Follower
 from cnnlab.analysis.walk.outputs import parts_of
@@ -53,9 +53,7 @@ def walk(
     state, image = _state(model, follower), _image(model, tuple(shape), follower, bits=bits, follow=follow)
     with ExitStack() as stack:
         stack.enter_context(undisturbed(model, replaced=True))
-        # attention as its products, which the fast path and fused kernels would hide
-        torch.backends.mha.set_fastpath_enabled(False)
-        stack.enter_context(sdpa_kernel(SDPBackend.MATH))
+        stack.enter_context(attention_as_products())
         stack.enter_context(layers.hooked())
         stack.enter_context(torch.no_grad())
         if not on_values:
@@ -78,6 +76,7 @@ def walk(
         follower.memory.peak,
         failure,
         over_budget,
+        tuple(follower.used),
     )
 
 

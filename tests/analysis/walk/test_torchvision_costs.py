@@ -1,13 +1,15 @@
-"""Multiply-accumulates and parameters of every classification network of torchvision, against its published numbers."""
+"""Every classification network of torchvision: costs against its published numbers, and rows against totals."""
 
 import warnings
 from unittest.mock import patch
 
 import pytest
 import torch
+from analysis.test_costs import check_sums
 from torch import nn
 from torchvision import models
 
+from cnnlab.analysis.costs import layer_costs
 from cnnlab.analysis.walk.walker import walk
 
 PARAMETERS_DIFFER = {"googlenet": "its published 6,624,904 leave out the auxiliary classifiers, which it is built with"}
@@ -36,6 +38,7 @@ def test_published_operations_and_parameters(name: str) -> None:
     model = built(name, size)
     found = walk(model, (3, size, size), count=True, follow=False)
     assert found.failure is None
+    check_sums(layer_costs(model, found))
     assert sum(operation.macs for operation in found.operations) / 1e9 == pytest.approx(weights.meta["_ops"], abs=6e-4)
     if name not in PARAMETERS_DIFFER:
         assert sum(parameter.numel() for parameter in model.parameters()) == weights.meta["num_params"]
