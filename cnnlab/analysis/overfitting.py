@@ -3,9 +3,10 @@
 Under-fitted: accuracy on training and on validation pictures both low and close. Over-fitted: training accuracy goes on
 rising while validation accuracy has passed its peak, or the gap between them is wide. Good: both high, small gap.
 
-Curves are noisy, so a difference counts only above the noise: the larger of the binomial standard error of the
-validation accuracy, √(v(1−v)/n), and the wobble from epoch to epoch that a large learning rate makes. A median over
-three epochs removes single spikes before a peak is sought.
+Curves are noisy, so a difference counts only above the noise: the larger of what Wilson's interval leaves open about
+the validation accuracy (all of 20 pictures right is 84 % to 100 %), and the wobble from epoch to epoch that a large
+learning rate makes. A median over three epochs removes single spikes before a peak is sought. Unclear: there are so few
+validation pictures that even a gap called over-fitted would lie within the interval.
 """
 
 import math
@@ -13,9 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from cnnlab.analysis.confidence import Interval, wilson_interval
 from cnnlab.analysis.smoothing import peak, smooth, wobble
 
-Verdict = Literal["under-fitted", "good", "over-fitted"]
+Verdict = Literal["under-fitted", "good", "over-fitted", "unclear"]
 
 FALL = 0.01
 """Validation accuracy lost since its peak that counts, if above the noise: less changes no choice of a model."""
@@ -82,15 +84,18 @@ class Diagnosis:
     fall: float
     """Validation accuracy lost since that epoch."""
     noise: float
-    """One standard error of the validation accuracy."""
+    """One standard error of the validation accuracy: half of what 95 % leave open on the wider side."""
+    interval: Interval
+    """Of the validation accuracy at the end, 95 %."""
     still_rising: bool
-    """Validation accuracy was still going up when training ended."""
+    """Validation accuracy was still going up when training ended, by more than the noise, and has room to go on."""
     sentence: str
     """The verdict, a colon, the reason and the numbers."""
     remedies: tuple[Remedy, ...]
 
 
 _MORE_DATA = Remedy("data", "more pictures, or stronger augmentation: crop, flip, cutout, mixup", "narrows the gap")
+_MORE_VALIDATION = Remedy("data", "more validation pictures: a larger data.validation", "narrows the interval")
 _DECAY = Remedy("optimiser", "more weight decay, or label smoothing", "narrows the gap")
 _SMALLER = Remedy("architecture", "dropout before the head, or fewer channels", "narrows the gap")
 _FITTING = (
@@ -112,11 +117,14 @@ def diagnose(curves: LearningCurves, *, enough: float = ENOUGH) -> Diagnosis:
     epochs, validation = [e for e, _ in measured], [v for _, v in measured if v is not None]
     smoothed = smooth(validation)
     end = smoothed[-1]
-    noise = max(math.sqrt(end * (1 - end) / curves.validation_pictures), wobble(validation))
+    interval = _interval(end, curves.validation_pictures, wobble(validation))
+    margin = max(interval.high - end, end - interval.low)
+    noise = margin / NOISES
     best = peak(validation, smoothed)
     fall = max(0.0, smoothed[best] - end)
     reference = smoothed[max(0, len(smoothed) - 1 - max(2, len(smoothed) // 5))]
-    still_rising = len(smoothed) > 2 and end - reference >= max(RISING, noise)
+    # what is left to gain must be more than the noise, too: at 100 % there is nothing that more epochs could raise
+    still_rising = len(smoothed) > 2 and end - reference >= max(RISING, margin) and 1 - end > margin
 
     gaps = [
         (e, t - v)
@@ -130,11 +138,17 @@ def diagnose(curves: LearningCurves, *, enough: float = ENOUGH) -> Diagnosis:
 
     if since is not None:
         verdict: Verdict = "over-fitted"
-        duration = Remedy("duration", f"stop at epoch {since}, or use the best checkpoint", "keeps that epoch's gap")
-        remedies: tuple[Remedy, ...] = (_MORE_DATA, _DECAY, _SMALLER, duration)
+        remedies: tuple[Remedy, ...] = (_MORE_DATA, _DECAY, _SMALLER)
+        if smoothed[epochs.index(since) if since in epochs else best] >= end:  # otherwise to stop there would cost some
+            advice = f"stop at epoch {since}, or use the best checkpoint"
+            remedies += (Remedy("duration", advice, "keeps that epoch's gap"),)
         opening = f"over-fitted since epoch {since}: {reason}"
+    elif margin >= WIDE_GAP and (train is None or train >= enough):
+        verdict, remedies = "unclear", (_MORE_VALIDATION,)
+        count = curves.validation_pictures
+        opening = f"unclear: {count} validation picture{'s are' if count > 1 else ' is'} too few to tell"
     elif fit < enough:
-        verdict, remedies = "under-fitted", _FITTING
+        verdict, remedies = "under-fitted", _FITTING if still_rising or len(smoothed) < 3 else _FITTING[1:]
         part = "training" if train is not None else "validation"
         opening = f"under-fitted: {_percent(fit)} of the {part} pictures are right, under {_percent(enough)}"
     else:
@@ -146,14 +160,21 @@ def diagnose(curves: LearningCurves, *, enough: float = ENOUGH) -> Diagnosis:
             opening = "good: both accuracies are high and close"
         else:
             opening = f"good: validation accuracy holds, with a gap of {_points(gap)}"
-    figures = f"validation {_percent(end)} ± {_points(NOISES * noise)}"
+    figures = f"validation {_percent(end)}, 95 % interval {100 * interval.low:.1f} to {_percent(interval.high)}"
     if train is not None:
         figures = f"clean training {_percent(train)}, " + figures
     else:
         figures += ", clean training accuracy not measured"
     rising = "; validation accuracy was still rising, so more epochs may help" if still_rising and since is None else ""
     sentence = f"{opening} ({figures}){rising}."
-    return Diagnosis(verdict, since, gap, epochs[best], fall, noise, still_rising, sentence, remedies)
+    return Diagnosis(verdict, since, gap, epochs[best], fall, noise, interval, still_rising, sentence, remedies)
+
+
+def _interval(accuracy: float, pictures: int, wobble: float) -> Interval:
+    """Of a share of so many pictures, and at least as wide as the wobble from epoch to epoch makes it."""
+    found = wilson_interval(min(pictures, round(accuracy * pictures)), pictures)
+    low, high = accuracy - NOISES * wobble, accuracy + NOISES * wobble
+    return Interval(max(0.0, min(found.low, low)), min(1.0, max(found.high, high)))
 
 
 def _overfitting(

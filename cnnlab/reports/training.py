@@ -29,7 +29,7 @@ class EpochRow:
     images_per_second: float
 
 
-_TONES: dict[str, Tone] = {"good": "good", "under-fitted": "caution", "over-fitted": "bad"}
+_TONES: dict[str, Tone] = {"good": "good", "under-fitted": "caution", "over-fitted": "bad", "unclear": "caution"}
 
 
 def learning_curves(rows: Sequence[EpochRow], *, validation_pictures: int) -> LearningCurves:

@@ -7,6 +7,7 @@ rises the rate is too large.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 
 from torch import nn
@@ -21,6 +22,8 @@ SMOOTHING = 0.95
 """Weight of the past in the running mean of the loss; corrected for its start at 0."""
 LEAST_FALL = 0.01
 """The share of its start that the loss must lose somewhere for a rate to be suggested."""
+FALL_NOISES = 6.0
+"""… and in standard errors of the smoothed loss: the least of many lies low by chance already, at an end most."""
 BLOW_UP = 4.0
 """The test ends when the smoothed loss is this many times its least value."""
 
@@ -89,7 +92,7 @@ def smoothed_losses(points: Sequence[RatePoint]) -> list[float]:
     """
     ceiling = 2 * median(point.loss for point in points[: max(1, len(points) // 5)])
     losses = [min(point.loss, ceiling) for point in points]
-    width = max(1.5, 0.03 * len(points))
+    width = _width(points)
     reach = math.ceil(3 * width)
     smooth = []
     for i in range(len(losses)):
@@ -99,18 +102,27 @@ def smoothed_losses(points: Sequence[RatePoint]) -> list[float]:
     return smooth
 
 
+def _width(points: Sequence[RatePoint]) -> float:
+    """The standard deviation of the window, in batches."""
+    return max(1.5, 0.03 * len(points))
+
+
 def suggest_rate(points: Sequence[RatePoint]) -> float | None:
     """The rate of the steepest fall of the smoothed loss, at most a third of the rate where the loss is least.
 
-    the loss fell by less than 1 % of
-    its start: then no rate of the range learned anything.
+    None for fewer than 20 batches, and where the loss fell by less than 1 % of its start or by no more than the noise
+    from batch to batch explains: then no rate of the range was seen to learn anything.
     """
     if len(points) < 20:
         return None
     smooth = smoothed_losses(points)
     least = min(range(len(smooth)), key=smooth.__getitem__)
     start = median(smooth[: max(1, len(smooth) // 5)])
-    if smooth[least] > (1 - LEAST_FALL) * start:
+    # half the test, before the losses move apart; neighbours differ by √2 deviations, of which 1.4826 medians make one
+    steps = [abs(b.loss - a.loss) for a, b in pairwise(points[: len(points) // 2])]
+    noise = 1.4826 * median(steps) / math.sqrt(2)
+    error = noise / math.sqrt(2 * math.sqrt(math.pi) * _width(points))  # the window averages about so many batches
+    if start - smooth[least] < max(LEAST_FALL * start, FALL_NOISES * error):
         return None
     step = max(1, len(points) // 40)
     falls = {i: smooth[i + step] - smooth[i - step] for i in range(len(points) // 10 + step, least - step)}

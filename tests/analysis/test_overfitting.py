@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnnlab.analysis.overfitting import LearningCurves, diagnose
+from cnnlab.analysis.confidence import wilson_interval
+from cnnlab.analysis.overfitting import FALL, WIDE_GAP, LearningCurves, diagnose
 from cnnlab.analysis.smoothing import smooth, wobble
 
 
@@ -32,7 +33,7 @@ def test_exercise_19_5_1() -> None:
     assert found.gap == pytest.approx(0.99 - 0.78, abs=0.005)
     assert found.sentence == (
         "over-fitted since epoch 20: validation accuracy has lost 5.7 points since then, 21.0 points under training "
-        "(clean training 99.0 %, validation 78.0 % ± 1.2 points)."
+        "(clean training 99.0 %, validation 78.0 %, 95 % interval 76.8 to 79.1 %)."
     )
     assert {r.area for r in found.remedies} == {"data", "optimiser", "architecture", "duration"}
 
@@ -82,6 +83,62 @@ def test_still_rising_is_said() -> None:
     assert (found.verdict, found.still_rising) == ("good", True)
     assert "still rising" in found.sentence
     assert "validation 90.0 %" in found.sentence
+
+
+def test_all_right_cannot_rise_and_no_advice_says_so() -> None:
+    found = diagnose(curves([0.8, 0.9, 1.0], [0.7, 0.9, 1.0]))
+    assert (found.verdict, found.still_rising, found.remedies) == ("good", False, ())
+    assert "rising" not in found.sentence
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.integers(1, 3000), st.lists(st.floats(0, 1), min_size=1, max_size=12), st.floats(0, 1))
+def test_no_advice_lies_inside_the_interval(n: int, validation: list[float], train: float) -> None:
+    """Whatever the curve: what is said to rise has risen out of the interval, and has room above it."""
+    found = diagnose(curves([train] * len(validation), validation, n=n))
+    end, interval = smooth(validation)[-1], found.interval
+    wilson = wilson_interval(min(n, round(end * n)), n)
+    assert interval.low <= wilson.low <= wilson.high <= interval.high
+    if found.still_rising:
+        assert interval.high < 1
+        assert min(smooth(validation)) < interval.low
+    assert ("more epochs may help" in found.sentence) <= found.still_rising
+    if found.verdict == "over-fitted" and found.fall < FALL:
+        assert train > interval.high
+    if found.verdict == "good":
+        assert max(interval.high - end, end - interval.low) < WIDE_GAP
+
+
+@pytest.mark.parametrize(
+    ("train", "validation", "n", "verdict"),
+    [
+        ([0.189], [0.0], 10, "under-fitted"),  # none of 10 right is 0 to 28 %: 18.9 % is no wide gap
+        ([1.0], [1.0], 10, "unclear"),
+        ([0.95], [0.80], 20, "unclear"),
+        ([1.0], [0.55], 20, "over-fitted"),
+        ([None], [0.7], 20, "unclear"),
+        ([None], [0.7], 2000, "under-fitted"),
+    ],
+)
+def test_few_validation_pictures_carry_few_verdicts(train: list, validation: list, n: int, verdict: str) -> None:
+    found = diagnose(curves(train, validation, n=n))
+    assert found.verdict == verdict, found.sentence
+    if verdict == "unclear":
+        assert found.sentence.startswith(f"unclear: {n} validation pictures are too few to tell (")
+
+
+def test_more_epochs_are_no_remedy_where_nothing_moves() -> None:
+    flat = diagnose(curves([0.31] * 12, [0.3] * 12))
+    rising = diagnose(curves(saturating(10, 0.45), saturating(10, 0.44)))
+    assert (flat.verdict, rising.verdict) == ("under-fitted", "under-fitted")
+    assert [any(remedy.change == "more epochs" for remedy in one.remedies) for one in (flat, rising)] == [False, True]
+
+
+def test_to_stop_earlier_is_no_remedy_where_validation_went_on_rising() -> None:
+    wide = diagnose(curves([0.8, 0.9, 0.97, 1.0], [0.6, 0.68, 0.74, 0.78]))
+    assert (wide.verdict, wide.since_epoch) == ("over-fitted", 1)
+    assert not any(remedy.area == "duration" for remedy in wide.remedies)
+    assert any(remedy.area == "duration" for remedy in diagnose(exercise()).remedies)
 
 
 def test_a_wide_gap_is_over_fitted_though_validation_holds() -> None:

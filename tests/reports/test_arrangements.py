@@ -127,6 +127,13 @@ def test_a_large_difference_is_not() -> None:
     assert texts(comparison_report([a, b]))[0].label == "ahead"
 
 
+def test_ten_of_ten_are_not_ahead_of_seven_of_ten() -> None:
+    a, b = ComparedRun("a", rows(), 1.0, 10), ComparedRun("b", rows(), 0.7, 10)
+    said = texts(comparison_report([a, b]))[0]
+    assert said.label == "close"
+    assert "up to 33." in said.text  # √(27.8² + 19.2²), of Wilson's intervals
+
+
 def test_one_run_compares_with_nothing() -> None:
     report = comparison_report([ComparedRun("a", rows(), 0.8, 100)])
     assert (report.title, texts(report)) == ("Comparison of a", [])

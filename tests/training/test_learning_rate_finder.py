@@ -82,6 +82,17 @@ def test_ranges_that_do_not_grow(start: float, end: float) -> None:
         list(learning_rate_range(model, optimizer, data, loss=nn.CrossEntropyLoss(), start=start, end=end, steps=5))
 
 
+@pytest.mark.parametrize("noise", [0.02, 0.3])
+def test_noise_alone_suggests_nothing(noise: float) -> None:
+    """Losses of a network that learns nothing: at most 3 of 200 tests see a fall in them."""
+    found = 0
+    for seed in range(200):
+        losses = torch.randn(100, generator=torch.Generator().manual_seed(seed)).mul(noise).add(2.3).tolist()
+        points = [RatePoint(i + 1, 1e-5 * 1e6 ** (i / 99), loss, math.nan) for i, loss in enumerate(losses)]
+        found += suggest_rate(points) is not None
+    assert found <= 3
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_the_suggestion_is_on_the_fall_whatever_the_noise(seed: int) -> None:
     """A curve as networks with batch normalisation draw it: flat and noisy, a fall, a blow-up."""
