@@ -115,7 +115,8 @@ def _check_like(value: Any, own: Any, path: str) -> None:
 
 def _check_progress(saved: Any, own: Mapping[str, Any]) -> None:
     progress = _mapping(saved, "progress")
-    _check_like({**progress, "best_metric": None} if "best_metric" in progress else progress, own, "progress")
+    without_best = {**progress, "best_metric": None} if "best_metric" in progress else progress
+    _check_like(without_best, {**own, "best_metric": None}, "progress")
     best = progress["best_metric"]
     if best is not None:
         _check_like(best, 1.0, "progress.best_metric")
