@@ -47,7 +47,7 @@ def parameters_counted(tally: Tally) -> Iterator[None]:
     A new tensor takes memory when it is filled only, and a layer fills its parameters after it has got them: so the
     error comes first.
 
-    Raises: TooLargeError as soon as they do not fit into this machine's memory.
+    Raises: TooLargeError as soon as they and their gradients do not fit into this machine's memory.
     """
     limit = machine_memory()
 
@@ -56,10 +56,10 @@ def parameters_counted(tally: Tally) -> Iterator[None]:
             return
         tally.parameters += parameter.numel()
         tally.bytes += parameter.numel() * parameter.element_size()
-        if limit is not None and tally.bytes > limit:
+        if limit is not None and 2 * tally.bytes > limit:  # half of it would be filled for nothing
             raise TooLargeError(
-                f"with it the network has {tally.parameters:,} parameters, which take {gigabytes(tally.bytes)}, and "
-                f"this machine has {gigabytes(limit)} of memory"
+                f"with it the network has {tally.parameters:,} parameters, which take {gigabytes(2 * tally.bytes)} "
+                f"with their gradients, and this machine has {gigabytes(limit)} of memory"
             )
 
     handle = register_module_parameter_registration_hook(count)

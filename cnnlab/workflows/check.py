@@ -115,16 +115,16 @@ def check(
 
 
 def _counts(dataset: Component, contents: Contents | None) -> int:
-    """How many pictures there are in a part, at most.
+    """How many pictures there are to learn from and to choose by, at most.
 
     Raises: RequestError where so many `shapes` do not fit into memory.
     """
     if contents is not None:
-        return max(len(listing.paths) for listing in contents.listings.values())
+        return sum(len(listing.paths) for listing in contents.opened("train").values())
     if dataset.name == "shapes":
-        count = max(dataset.options["train_count"], dataset.options["test_count"])
-        check_memory(count, dataset.options["channels"] + 1, dataset.options["size"])
-        return int(count)
+        options = dataset.options
+        check_memory(max(options["train_count"], options["test_count"]), options["channels"] + 1, options["size"])
+        return int(options["train_count"])
     return MOST_PICTURES
 
 

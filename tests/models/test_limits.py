@@ -54,7 +54,7 @@ def test_the_error_names_the_layer_and_both_numbers(monkeypatch: pytest.MonkeyPa
         )
     assert str(caught.value) == (
         "x:1:34: layer 'conv' (2nd of the model) is too large: with it the network has 296,704 parameters, which take "
-        "0.0 GB, and this machine has 0.0 GB of memory"
+        "0.0 GB with their gradients, and this machine has 0.0 GB of memory"
     )
 
 
