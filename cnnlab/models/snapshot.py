@@ -75,7 +75,7 @@ class Snapshot:
             case tuple() | frozenset():
                 self._follow_all(value, depth)
             case np.ndarray():
-                if value.flags.writeable and value.dtype != object:
+                if value.flags.writeable and value.dtype != object and value.nbytes <= CHEAP:
                     self._states.append((value, value.copy()))
             case bytearray():
                 self._states.append((value, bytes(value)))

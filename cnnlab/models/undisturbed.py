@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.utils import _device
 
 from cnnlab.models.snapshot import Snapshot, WritesKept
 
@@ -75,6 +76,7 @@ def _attribute(owner: Any, name: str) -> Setting:
 SETTINGS: tuple[Setting, ...] = (
     (torch.is_grad_enabled, torch.set_grad_enabled),
     (torch.get_default_dtype, torch.set_default_dtype),
+    (lambda: _device.CURRENT_DEVICE, torch.set_default_device),
     (torch.get_num_threads, torch.set_num_threads),
     (_deterministic, _set_deterministic),
     (torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
@@ -88,4 +90,5 @@ SETTINGS: tuple[Setting, ...] = (
     *(_attribute(torch.backends.cudnn, name) for name in ("enabled", "benchmark", "deterministic", "allow_tf32")),
     _attribute(torch.backends.cuda.matmul, "allow_tf32"),
     _attribute(torch.backends.mkldnn, "enabled"),
+    (np.geterr, lambda errors: np.seterr(**errors)),
 )

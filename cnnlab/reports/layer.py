@@ -76,6 +76,8 @@ def _numbers(facts: Arithmetic) -> list[Number]:
 
 
 def _per_pixel(facts: Arithmetic) -> str:
+    if facts.uncounted:
+        return f"at least: those of {', '.join(facts.uncounted)} cannot be counted"
     if not facts.macs:
         return "comparisons, means and sums count as none"
     if facts.macs_per_pixel is None:

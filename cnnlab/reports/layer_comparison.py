@@ -87,7 +87,7 @@ def _table(stacks: Sequence[ComparedStack], letters: Sequence[str]) -> Table:
         row("weights", [f"{f.weights:,}" for f in facts], "weights"),
         row("biases", [f"{f.biases:,}" for f in facts]),
         row("parameters", [f"{f.weights + f.biases:,}" for f in facts], "parameters"),
-        row("multiply-accumulates", [f"{f.macs:,}" for f in facts], "macs"),
+        row("multiply-accumulates", [f"{'at least ' * bool(f.uncounted)}{f.macs:,}" for f in facts], "macs"),
         row("… per output pixel", [None if f.macs_per_pixel is None else count_text(f.macs_per_pixel) for f in facts],
             "macs_per_pixel"),
         row("activation memory", [memory_text(f.activation_bytes) for f in facts], "activation_bytes"),

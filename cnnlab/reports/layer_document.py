@@ -50,6 +50,7 @@ def arithmetic_document(facts: Arithmetic) -> dict[str, Any]:
         "biases": facts.biases,
         "parameters": facts.weights + facts.biases,
         "macs": facts.macs,
+        "macs_at_least": bool(facts.uncounted),
         "macs_per_pixel": facts.macs_per_pixel,
         "activation_bytes": facts.activation_bytes,
         "peak_bytes": facts.peak_bytes,

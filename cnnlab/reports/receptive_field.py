@@ -240,7 +240,7 @@ def variants_table(variants: Sequence[Variant], title: str, name: str) -> Table:
                 None if one.failure or not first.macs else one.macs / first.macs,
                 one.parameters,
                 None if one.unproductive is None else str(one.unproductive),
-                gone or "runs",
+                gone or "runs" + "; MACs: at least" * one.at_least,
             )
         )
     return Table(title, columns, tuple(rows), name=name)

@@ -197,6 +197,7 @@ def variant_json(one: Variant) -> dict[str, object]:
         "stride": field and field.stride,
         "coverage": field and field.coverage,
         "macs": None if one.failure else one.macs,
+        "macs_at_least": one.at_least,
         "parameters": one.parameters,
         "unproductive": one.unproductive,
         "failure": one.failure,

@@ -133,9 +133,11 @@ def test_generators_and_settings_come_back() -> None:
         torch.set_num_threads(states[2] + 1)
         torch.set_default_dtype(torch.float64)
         torch.set_grad_enabled(False)
+        torch.set_default_device("meta")
     assert torch.equal(torch.get_rng_state(), states[0])
     assert (random.getstate(), torch.get_num_threads(), torch.get_default_dtype()) == states[1:]
     assert torch.is_grad_enabled()
+    assert torch.empty(0).device.type == "cpu"
 
 
 def test_scripted_and_inference_networks() -> None:

@@ -68,6 +68,8 @@ class Arithmetic:
     parameters: tuple[ParameterTensor, ...]
     macs: int
     """Multiply-accumulates for one picture."""
+    uncounted: tuple[str, ...]
+    """Operations whose multiply-accumulates cannot be counted: there are more than `macs`."""
     activation_values: int
     """Numbers in the outputs of all layers, for one picture; what only reshapes counts as none."""
     peak_bytes: int
@@ -135,7 +137,8 @@ def arithmetic(model: nn.Module, shape: Shape) -> Arithmetic:
         output=tuple(whole.shape[1:]),
         parts=parts,
         parameters=tensors,
-        macs=sum(operation.macs for operation in run.operations),
+        macs=run.macs,
+        uncounted=tuple(dict.fromkeys(name for name, _ in run.uncounted)),
         activation_values=sum(output.values for output in run.outputs if _computes(output, run)),
         peak_bytes=run.peak_bytes,
         unit=seen.get(whole.name),

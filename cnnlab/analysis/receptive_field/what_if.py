@@ -21,6 +21,8 @@ class Variant:
     field: Field | None
     """Of the layer that is watched; None where the network no longer runs or has no such layer any more."""
     macs: int
+    at_least: bool
+    """It does multiply-accumulates that cannot be counted beside these."""
     parameters: int
     unproductive: int | None
     """How many of its layers can add nothing (see `audit`)."""
@@ -42,10 +44,14 @@ def variant(
     parameters = sum(parameter.numel() for parameter in changed.parameters())
     failure = fields.walk.failure
     if failure is not None:
-        return Variant(tuple(edits), None, 0, parameters, None, f"{failure.layer or 'the network'}: {failure.message}")
+        return Variant(
+            tuple(edits), None, 0, False, parameters, None, f"{failure.layer or 'the network'}: {failure.message}"
+        )
     found = next((field for field in fields.layers if field.name == layer), None)
-    macs = sum(operation.macs for operation in fields.walk.operations)
-    return Variant(tuple(edits), found, macs, parameters, len(audit(fields, changed).unproductive), None)
+    run = fields.walk
+    return Variant(
+        tuple(edits), found, run.macs, bool(run.uncounted), parameters, len(audit(fields, changed).unproductive), None
+    )
 
 
 def strides(fields: Fields, model: nn.Module) -> list[tuple[Edit, ...]]:

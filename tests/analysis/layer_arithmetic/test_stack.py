@@ -189,3 +189,12 @@ def test_on_the_meta_device_a_terabyte_costs_nothing() -> None:
     with torch.device("meta"):
         model = nn.Sequential(nn.Linear(2**20, 2**20))
     assert arithmetic(model, (2**20,)).weights == 2**40
+
+
+def test_products_that_nobody_can_count_are_said() -> None:
+    class Spectrum(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.fft.rfft2(x).abs()
+
+    found = arithmetic(nn.Sequential(nn.Conv2d(3, 2, 1), Spectrum()), (3, 4, 4))
+    assert (found.macs, found.uncounted) == (96, ("_fft_r2c",))
