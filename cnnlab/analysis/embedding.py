@@ -14,6 +14,7 @@ from jaxtyping import Float, Float64, Int64
 from torch import Tensor, nn
 
 from cnnlab.core.errors import RequestError, unknown
+from cnnlab.models.failure import watched
 from cnnlab.models.undisturbed import undisturbed
 
 
@@ -167,7 +168,7 @@ def _head(model: nn.Module, images: Float[Tensor, "n c h w"]) -> str:
         if isinstance(inputs[0], Tensor) and weight.dim() == inputs[0].dim() and len(weight) == output.shape[1]:
             ran.append((name, weight.dim(), tuple(output.shape)))
 
-    handles = [module.register_forward_hook(partial(note, name)) for name, module in model.named_modules()]
+    handles = [module.register_forward_hook(partial(note, name)) for name, module in watched(model)]
     try:
         with undisturbed(model), torch.no_grad():
             scores = model(images)

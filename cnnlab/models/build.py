@@ -18,20 +18,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn.parameter import is_lazy
 
 from cnnlab.core.arithmetic import Shape
 from cnnlab.core.errors import Problem, RequestError, ShapeError
 from cnnlab.core.located import Mark
 from cnnlab.core.registry import Component
+from cnnlab.models.failure import LAYER_FAILURES
 from cnnlab.models.limits import Tally, TooLargeError, parameters_counted
 from cnnlab.models.tensors import tensors_of, twins_of, without_values
 from cnnlab.models.undisturbed import undisturbed
-
-LAYER_FAILURES = (
-    ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, NameError, RuntimeError, TypeError,
-    ValueError,
-)  # fmt: skip
-"""What a layer's own code may raise while it is built: torch's errors, and the mistakes of a user's layer."""
 
 
 @final
@@ -171,6 +167,10 @@ def _one(
         module = layer.build(shape=shape, classes=classes, build=inner)
         if not isinstance(module, nn.Module):
             raise TypeError(f"it made {type(module).__name__}, expected a torch.nn.Module")
+        if any(is_lazy(parameter) for parameter in module.parameters()):
+            with torch.no_grad():
+                module.eval()(torch.zeros(PROBES, *shape))  # from which lazy layers take their shapes
+            module.train()
         return module, output_shape(module, shape)
     except TooLargeError as error:
         raise _located(mark, f"{which} is too large: {error}") from None

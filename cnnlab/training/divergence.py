@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnlab.core.errors import WorkError
+from cnnlab.models.failure import watched
 from cnnlab.models.undisturbed import undisturbed
 from cnnlab.training.device import Precision, autocast
 
@@ -45,7 +46,7 @@ def _first_layer(model: nn.Module, images: Tensor, precision: Precision) -> str 
         found.append(f"layer {name} ({cause})" if name else f"the model itself ({cause})")
 
     with undisturbed(model, training=None), torch.no_grad(), autocast(images.device, precision):
-        for name, module in model.named_modules():
+        for name, module in watched(model):
             module.register_forward_hook(partial(look, name))
         model(images)
     return found[0] if found else None

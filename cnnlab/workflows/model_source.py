@@ -13,7 +13,7 @@ from torch import nn
 from cnnlab.config import read_config
 from cnnlab.core.arithmetic import Shape
 from cnnlab.core.errors import RequestError, unknown
-from cnnlab.models.build import LAYER_FAILURES
+from cnnlab.models.failure import LAYER_FAILURES
 from cnnlab.runs.folder import Run, WhichWeights
 from cnnlab.workflows.check import picture_of
 from cnnlab.workflows.network import new_network, trained_network

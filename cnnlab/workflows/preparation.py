@@ -15,7 +15,7 @@ from cnnlab.data.batches import normalise
 from cnnlab.data.dataset import DataPlace, Dataset
 from cnnlab.data.decoding import Fit
 from cnnlab.data.statistics import ChannelStatistics
-from cnnlab.models.build import LAYER_FAILURES
+from cnnlab.models.failure import LAYER_FAILURES
 from cnnlab.workflows.model_source import NamedModel, named_model
 from cnnlab.workflows.network import new_network
 from cnnlab.workflows.pictures import evaluation_pictures, training_pictures

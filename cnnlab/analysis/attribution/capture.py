@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from cnnlab.analysis.attribution.passes import (
     checked_logits,
@@ -24,6 +25,7 @@ from cnnlab.analysis.attribution.passes import (
 from cnnlab.analysis.attribution.target import Target, against_nearest, residual_softmax
 from cnnlab.analysis.forward import forward
 from cnnlab.core.errors import RequestError, unknown
+from cnnlab.models.failure import takes_hooks
 
 Want: TypeAlias = Literal["score", "finer", "shapley"]
 """What is differentiated: the target's score, the score against its nearest classes, or ReST with its curvature."""
@@ -93,7 +95,13 @@ def capture(
         for name in layers:
             if name not in modules:
                 raise RequestError(unknown("layer", name, [n for n in modules if n]))
+            if not takes_hooks(modules[name]):
+                raise RequestError(f"layer '{name}' is compiled by torch.jit.script and cannot be watched")
             hooks.callback(modules[name].register_forward_hook(hook(name)).remove)
+        if "shapley" in wants:
+            # fused attention has no second derivative; as its products it has
+            torch.backends.mha.set_fastpath_enabled(False)
+            hooks.enter_context(sdpa_kernel(SDPBackend.MATH))
         with torch.set_grad_enabled(bool(wants)):
             logits = checked_logits(forward(model, fitted(model, images), again=restart), target)
         for name in layers:

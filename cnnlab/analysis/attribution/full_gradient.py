@@ -13,6 +13,8 @@ from cnnlab.analysis.attribution.maps import upsampled
 from cnnlab.analysis.attribution.passes import checked_logits, fitted, score_gradients, single_precision, undisturbed
 from cnnlab.analysis.attribution.steps import Steps
 from cnnlab.analysis.attribution.target import Target
+from cnnlab.core.errors import RequestError
+from cnnlab.models.failure import takes_hooks
 
 Scaling: TypeAlias = Literal["layer", "channel"]
 
@@ -51,7 +53,10 @@ def full_gradient(
         return output.clone()
 
     with ExitStack() as hooks, undisturbed(model):
-        for module in model.modules():
+        for name, module in model.named_modules():
+            if not takes_hooks(module):
+                what = f"layer '{name}'" if name else "the network"
+                raise RequestError(f"{what} is compiled by torch.jit.script, so that its biases cannot be told apart")
             if next(module.children(), None) is None and next(iter(module.parameters()), None) is not None:
                 hooks.callback(module.register_forward_hook(hook).remove)
         pixels = fitted(model, images).detach().clone().requires_grad_()

@@ -12,6 +12,7 @@ from cnnlab.analysis.attribution.tail import Tail, tail_logits, tail_of
 from cnnlab.analysis.attribution.trace import FeatureMap, Trace, trace
 from cnnlab.core.arithmetic import Shape
 from cnnlab.core.errors import RequestError, unknown
+from cnnlab.models.failure import takes_hooks
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,8 @@ def _index_of(run: Trace, name: str, model: nn.Module) -> int:
     known = [n for n, _ in model.named_modules() if n]
     if name not in known:
         raise RequestError(unknown("layer", name, known))
+    if not takes_hooks(model.get_submodule(name)):
+        raise RequestError(f"layer '{name}' is compiled by torch.jit.script and cannot be watched; {_near(run, None)}")
     if name not in run.shapes:
         raise RequestError(f"layer '{name}' does not run when the network does; {_near(run, None)}")
     for index, found in enumerate(run.maps):

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from cnnlab.analysis.attribution.target import Target, check_classes
 from cnnlab.analysis.forward import forward
 from cnnlab.core.errors import RequestError
+from cnnlab.models.failure import check_parameters, told
 from cnnlab.models.undisturbed import undisturbed as observed
 
 
@@ -19,8 +20,11 @@ def undisturbed(model: nn.Module) -> Iterator[None]:
 
     Parameters without `requires_grad` keep the part of the network in front of a cut free of autograd, and no gradient
     of theirs is worked out; nobody's `.grad` is touched.
+
+    Raises: RequestError for what the network raises inside.
     """
-    with observed(model), torch.inference_mode(False), torch.enable_grad():
+    check_parameters(model)
+    with told(), observed(model), torch.inference_mode(False), torch.enable_grad():
         for parameter in model.parameters():
             parameter.requires_grad_(False)
         yield

@@ -11,6 +11,7 @@ from torch.overrides import TorchFunctionMode
 
 from cnnlab.analysis.attribution.activation_functions import ACTIVATIONS
 from cnnlab.analysis.attribution.passes import checked_logits, fitted, undisturbed
+from cnnlab.models.failure import watched
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,9 @@ def trace(model: nn.Module, images: Float[Tensor, "n c h w"]) -> Trace:
     """
     watch = _Watch()
     handles = [
-        module.register_forward_hook(watch.hook(name)) for name, module in model.named_modules() if name
+        module.register_forward_hook(watch.hook(name))
+        for name, module in watched(model)
+        if name
     ]  # fmt: skip
     try:
         with undisturbed(model), torch.no_grad(), _Activations(watch):

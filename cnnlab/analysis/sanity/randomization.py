@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from cnnlab.core.errors import RequestError
 from cnnlab.core.seeds import derive_seed
+from cnnlab.models.failure import watched
 from cnnlab.models.tensors import copied
 from cnnlab.models.undisturbed import generators_kept, undisturbed
 
@@ -44,7 +45,7 @@ def execution_order(model: nn.Module, images: Float[Tensor, "n c h w"]) -> dict[
         ended[names[module]] = count
         count += 1
 
-    handles = [module.register_forward_hook(end) for module in names]
+    handles = [module.register_forward_hook(end) for _, module in watched(model)]
     try:
         with undisturbed(model), torch.no_grad():
             model(images)

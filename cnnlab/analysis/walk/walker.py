@@ -21,6 +21,7 @@ from cnnlab.analysis.walk.follower import FAILURES, BudgetError, Follower
 from cnnlab.analysis.walk.outputs import parts_of
 from cnnlab.analysis.walk.reach import Tag, source
 from cnnlab.analysis.walk.values import Written, is_small
+from cnnlab.models.failure import check_watched
 from cnnlab.models.tensors import tensors_of, twins_of, without_values
 from cnnlab.models.undisturbed import undisturbed
 
@@ -46,7 +47,10 @@ def walk(
     this (attention between all windows of a large canvas does).
 
     The model is as it was afterwards, also after an exception. Where it fails, the walk ends there and says so.
+
+    Raises: RequestError where a layer cannot be watched, or has no parameters yet.
     """
+    check_watched(model)
     follower = Follower(on_values=on_values, ignore_gates=ignore_gates, count=count, budget=budget)
     layers = _Layers(model, follower)
     failure, over_budget = None, False
