@@ -36,7 +36,7 @@ from cnnlab.cli import (  # noqa: E402
     summary,
     train,
 )
-from cnnlab.cli.failures import EXPECTED, PIPE_CLOSED, StoppedError, failed  # noqa: E402
+from cnnlab.cli.failures import EXPECTED, PIPE_CLOSED, StoppedError, blamed, failed  # noqa: E402
 from cnnlab.cli.options import with_values  # noqa: E402
 from cnnlab.cli.panels import EXPERIMENTS, INSIDE, PROJECT, TRAIN  # noqa: E402
 from cnnlab.cli.streams import safe_streams  # noqa: E402
@@ -123,9 +123,10 @@ def answer(arguments: list[str]) -> int:
     try:
         ended = app(arguments, prog_name="cnnlab", standalone_mode=False)
         sys.stdout.flush()  # what cannot be written is told while there is somebody to tell
-    except EXPECTED as error:
+    except EXPECTED as raised:
+        error = blamed(raised)
         # a bar that is drawn by a generator ends with it, and no frame may keep it until the interpreter's end
-        traceback.clear_frames(error.__traceback__)
+        traceback.clear_frames(raised.__traceback__)
         return failed(error, as_json="--json" in arguments)
     except SystemExit as end:
         # so typer and rich answer a reader of a pipe that left, as `head` does

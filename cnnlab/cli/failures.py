@@ -12,7 +12,11 @@ from cnnlab.core.errors import CnnlabError, ConfigError
 UsageError = cast(type[Exception], typer.BadParameter.__base__)
 """What typer raises for a command line that is wrong; its own name for it is private."""
 
-EXPECTED = (CnnlabError, UsageError, OSError, UnicodeEncodeError, RuntimeError, MemoryError)
+EXPECTED = (
+    CnnlabError, UsageError, OSError, UnicodeEncodeError, MemoryError,
+    ArithmeticError, AssertionError, AttributeError, LookupError, NameError, RuntimeError, TypeError, ValueError,
+)  # fmt: skip
+"""What a command may end with; of the second row what a network's own code raised, the rest is raised again."""
 
 PIPE_CLOSED = 141
 """What shells tell of a program whose reader left: 128 and the number of SIGPIPE."""
@@ -22,6 +26,15 @@ class StoppedError(CnnlabError):
     """Ctrl-C."""
 
     exit_code: ClassVar[int] = 130
+
+
+def blamed(error: Exception) -> Exception:
+    """`error`, as a request that cannot be met where a network's own code raised it; as long as frames have locals."""
+    if "torch" not in sys.modules:
+        return error
+    from cnnlab.models.failure import failure_of
+
+    return failure_of(error) or error
 
 
 def failed(error: Exception, *, as_json: bool, **more: Any) -> int:

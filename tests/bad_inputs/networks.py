@@ -18,6 +18,34 @@ def words() -> nn.Module:
 """
 
 
+REFUSES_NAN = """\
+from torch import nn
+from cnnlab.models.registry import LAYERS
+
+
+class Strict(nn.Module):
+    def forward(self, images):
+        if not images.is_meta and images.isnan().any():
+            raise ValueError("no NaN")
+        return images
+
+
+@LAYERS.register("strict")
+def strict() -> nn.Module:
+    return Strict()
+"""
+SCRIPTED = """\
+import torch
+from torch import nn
+from cnnlab.models.registry import LAYERS
+
+
+@LAYERS.register("scripted")
+def scripted() -> nn.Module:
+    return torch.jit.script(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()))
+"""
+
+
 def layers(*lines: str) -> str:
     """A model, one layer a line."""
     return "\n".join(["model:", *(f"  - {line}" for line in lines)])
@@ -204,6 +232,28 @@ NETWORKS = (
         rest=SMALL + layers("words", "global_avg_pool", "linear"),
         make=file("mine.py", NO_TENSOR),
         command="cnnlab train bad.yaml --allow-plugins",
+    ),
+    config(
+        "a proof by NaN of a network that refuses NaN",
+        "plugins: [mine.py]",
+        (
+            "error: layer 'strict1' (Strict) raises ValueError: no NaN (mine.py:8); it was given an image with NaN, "
+            "by which --verify sees what depends on what: leave --verify out"
+        ),
+        rest=SMALL + layers("strict", "global_avg_pool", "linear"),
+        make=file("mine.py", REFUSES_NAN),
+        command="cnnlab receptive-field bad.yaml --verify --allow-plugins",
+    ),
+    config(
+        "a layer that is compiled, whose inside is asked for",
+        "plugins: [mine.py]",
+        (
+            "error: layer 'scripted1' is compiled by torch.jit.script, so that nothing inside it can be followed; "
+            "give it as it was before it was compiled"
+        ),
+        rest=SMALL + layers("scripted", "global_avg_pool", "linear"),
+        make=file("mine.py", SCRIPTED),
+        command="cnnlab summary bad.yaml --allow-plugins",
     ),
     config(
         "a network that no memory can hold",
