@@ -20,7 +20,7 @@ from cnnlab import __version__
 from cnnlab.core.errors import RequestError
 from cnnlab.core.files import read_file, write_whole
 from cnnlab.core.problems import first_fault
-from cnnlab.core.quantities import PositiveNumber, Probability
+from cnnlab.core.quantities import PositiveNumber
 from cnnlab.training.arithmetic import Arithmetic, arithmetic
 
 FORMAT = 1
@@ -29,7 +29,9 @@ MOST_BYTES = 64_000_000
 MOST_VALUES = 2**26
 """Of a picture: those of 8192 × 8192 pixels of one channel."""
 
-Count = Annotated[int, Field(ge=0, strict=True)]
+Seed = Annotated[int, Field(ge=0, strict=True)]
+Count = Annotated[int, Field(ge=0, lt=2**63, strict=True)]
+Share = Annotated[float, Field(ge=0, le=1, strict=True)]
 Finite = Annotated[float, Field(allow_inf_nan=False, strict=True)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
 Status = Literal["running", "finished", "interrupted", "paused", "stopped-early", "out-of-time", "diverged", "failed"]
@@ -71,7 +73,7 @@ class Outcome:
     status: Status = "running"
     epochs: Count = 0
     step: Count = 0
-    val_accuracy: Probability | None = None
+    val_accuracy: Share | None = None
     """Of the best epoch on the validation part."""
     best_epoch: Count = 0
     train_seconds: Amount = 0.0
@@ -88,7 +90,7 @@ class RunRecord:
     name: str
     command: str
     started: str
-    seed: Count
+    seed: Seed
     device: str
     parameters: Count
     data: DataFacts
@@ -129,14 +131,17 @@ class RunRecord:
             raise RequestError(f"{path}: damaged: not JSON: nested too deeply") from None
         except ValueError as error:  # a number of thousands of digits
             raise RequestError(f"{path}: damaged: {error}") from None
-        if not isinstance(content, dict) or "format" not in content:
+        if not isinstance(content, dict) or type(content.get("format")) is not int:
             raise RequestError(f"{path}: not a run of cnnlab: it names no format")
         if content["format"] != FORMAT:
             raise RequestError(f"{path}: of format {content['format']}; this version reads format {FORMAT}")
         try:
-            return TypeAdapter(RunRecord).validate_python(content)
+            return RECORD.validate_python(content)
         except ValidationError as error:
             raise RequestError(f"{path}: damaged: {first_fault(error)}") from None
+
+
+RECORD = TypeAdapter(RunRecord)
 
 
 def new_record(

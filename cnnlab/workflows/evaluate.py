@@ -13,7 +13,7 @@ import torch
 from cnnlab.analysis.calibration import Temperature, fit_temperature
 from cnnlab.analysis.classification import Classification, GroupAccuracy, by_group, classify
 from cnnlab.core.errors import RequestError
-from cnnlab.core.files import append_line, refuse_links
+from cnnlab.core.files import append_line, refuse_links, remove_parts
 from cnnlab.core.patterns import captured, checked_pattern
 from cnnlab.data.batches import evaluation_batches
 from cnnlab.data.dataset import DataPlace, Dataset
@@ -81,6 +81,7 @@ def evaluate(run: Run, options: EvaluateOptions) -> Evaluation:
     folder = run.path / "reports" / _folder_name(options)
     for path in (folder, run.path / TEST_EVALUATIONS):  # before the test part is opened, which is noted there
         refuse_links(path)
+    remove_parts(run.path)
     network = trained_network(run, options.device, which=options.weights, allow_plugins=options.allow_plugins)
     pictures = evaluation_pictures(run, network.config, options.split, options.place)
     names = group_names(pictures, options.by) if options.by else ()  # first: a wrong --by need not wait for the network

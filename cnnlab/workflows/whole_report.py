@@ -13,7 +13,7 @@ from cnnlab.analysis.classification import Classification, classify
 from cnnlab.analysis.faithfulness.comparison import Comparison, compare_maps
 from cnnlab.analysis.overfitting import diagnose
 from cnnlab.core.errors import RequestError
-from cnnlab.core.files import remove_folder
+from cnnlab.core.files import refuse_links, remove_folder, remove_parts
 from cnnlab.data.batches import normalise
 from cnnlab.data.dataset import Dataset
 from cnnlab.render import files
@@ -67,6 +67,8 @@ def whole_report(run: Run, options: EvaluateOptions, *, tensorboard: bool = Fals
 
     Raises: RequestError where the run has no weights, or its data is not what it was trained on.
     """
+    refuse_links(run.path / "reports")  # now, and not when the work is done
+    remove_parts(run.path)
     network = trained_network(run, options.device, which=options.weights, allow_plugins=options.allow_plugins)
     pictures = evaluation_pictures(run, network.config, options.split, options.place)
     predictions = predictions_of(network, pictures, options)

@@ -1,5 +1,8 @@
+import functools
 import json
+import math
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -84,3 +87,41 @@ def test_fields_of_the_wrong_kind_are_named(tmp_path: Path, changes: dict[str, A
     record().write(path)
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
     assert complaint(path).startswith(f"{path}: damaged: {fault}")
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Every place in a JSON document."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in inner:
+        yield (*path, key)
+        yield from places(part, (*path, key))
+
+
+MUTATIONS = (None, "x", "", True, -1, 0.5, 10**30, math.nan, math.inf, -math.inf, [], {}, [None], [[1]], {"x": 1})
+
+
+def test_whatever_is_changed_is_refused_or_does_no_harm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "run.json"
+    record().ended(status="finished", val_accuracy=0.9, epochs=3, train_seconds=1.0).write(path)
+    text, refused = path.read_text(), set()
+    content: Any = {}
+    monkeypatch.setattr("cnnlab.runs.record.read_file", lambda path, at_most: json.dumps(content).encode())
+    for place in list(places(json.loads(text))):
+        for new in (*MUTATIONS, "deleted"):
+            content = json.loads(text)
+            inside = functools.reduce(lambda part, key: part[key], place[:-1], content)
+            if new == "deleted":
+                del inside[place[-1]]
+            else:
+                inside[place[-1]] = new
+            try:
+                read = RunRecord.read(path)
+            except RequestError as error:
+                refused.add((place, "\n" in str(error)))
+                continue
+            outcome = read.outcome  # as `cnnlab runs` and `cnnlab eval` write them
+            assert f"{outcome.train_seconds:.0f} {outcome.epochs:,} {read.parameters:,} {', '.join(read.data.classes)}"
+            assert outcome.val_accuracy is None or 0 <= outcome.val_accuracy <= 1
+            assert all(math.isfinite(value) for value in (*read.data.mean, *read.data.std, outcome.wall_seconds))
+    assert not any(lines for _, lines in refused)
+    assert len(refused) > 30
