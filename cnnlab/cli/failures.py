@@ -7,6 +7,7 @@ from typing import Any, ClassVar, cast
 
 import typer
 
+from cnnlab.core.characters import shortened
 from cnnlab.core.errors import CnnlabError, ConfigError
 
 UsageError = cast(type[Exception], typer.BadParameter.__base__)
@@ -87,6 +88,8 @@ def _advice(error: Exception) -> str:
     Raises: `error` itself when it is any other.
     """
     message = str(error)
+    if isinstance(error, UnicodeEncodeError) and error.encoding == "utf-8":
+        return f"'{shortened(error.object, 200)}': is no UTF-8 text, which is needed here; rename it"
     if isinstance(error, UnicodeEncodeError) and error.encoding == sys.getfilesystemencoding():
         return f"'{error.object}': no name of a file in this locale ({error.encoding}); PYTHONUTF8=1 makes it one"
     if "torchvision::nms" in message:

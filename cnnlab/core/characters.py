@@ -37,7 +37,7 @@ def printable(text: str, *, keep: str = "") -> str:
     return re.sub(f"[{_UNSAFE}]", lambda found: found[0] if found[0] in keep else _escape(found[0]), text)
 
 
-def json_escaped(document: str, *, ascii_only: bool) -> str:
+def json_escaped(document: str, *, ascii_only: bool = False) -> str:
     r"""A JSON document with `\u009b` for what `printable` would replace, so that its readers get every text back."""
 
     def escape(found: re.Match[str]) -> str:

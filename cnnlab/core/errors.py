@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import ClassVar
 
+from cnnlab.core.characters import printable
+
 
 class CnnlabError(Exception):
     """Abstract: what the command line prints as one message, without a traceback."""
@@ -70,6 +72,6 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 def unknown(what: str, word: str, known: Iterable[str]) -> str:
     """`no layer 'cov'; known: conv, … Did you mean 'conv'?`: the sentence for a name that is not there."""
-    names = list(known)
+    names = [printable(name) for name in known]  # a line end in one would begin another error
     listed = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "") if names else "none"
-    return f"no {what} '{word}'; known: {listed}.{did_you_mean(word, names)}"
+    return f"no {what} '{printable(word)}'; known: {listed}.{did_you_mean(word, names)}"

@@ -262,3 +262,28 @@ def read_file(path: Path, *, at_most: int) -> bytes:
 def check_file(path: Path) -> None:
     """For libraries that open files by themselves. Raises: OSError as `open_file` does."""
     open_file(path).close()
+
+
+@contextmanager
+def named_in_utf8(path: Path) -> Iterator[Path]:
+    """`path` under a name that is UTF-8, while inside: some libraries take no other, and Linux has others.
+
+    Raises: OSError where its folder cannot be opened, or it, where its own name is the one that is no UTF-8.
+    """
+    if _is_utf8(path):
+        yield path
+        return
+    beside = _is_utf8(path.name)
+    handle = os.open(path.parent if beside else path, os.O_RDONLY)
+    try:
+        yield Path(f"/dev/fd/{handle}", *([path.name] if beside else []))
+    finally:
+        os.close(handle)
+
+
+def _is_utf8(path: Path | str) -> bool:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -24,6 +24,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from cnnlab.core.files import named_in_utf8
+
 OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 ABANDONED = 3600.0
 """Seconds after which a draft is taken for one whose writer was killed."""
@@ -101,7 +103,8 @@ def store(decoded: Decoded, wanted: Wanted, folders: Sequence[Path]) -> None:
         except (OSError, _RefusedError):
             continue
         try:
-            save_file(tensors, draft, metadata=facts)
+            with named_in_utf8(Path(draft)) as name:
+                save_file(tensors, name, metadata=facts)
             os.fsync(handle)
             os.replace(draft, folder / f"{wanted.name}.safetensors")
             return
@@ -117,7 +120,7 @@ def _read(path: Path, wanted: Wanted) -> Decoded | None:
 
     Shapes are compared before anything is read: a header may promise more than fits into memory.
     """
-    with safe_open(path, framework="pt") as file:
+    with named_in_utf8(path) as name, safe_open(name, framework="pt") as file:
         facts = file.metadata() or {}
         if facts.get("key") != wanted.key:
             return None

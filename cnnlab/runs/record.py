@@ -17,6 +17,7 @@ import torch
 from pydantic import Field, TypeAdapter, ValidationError
 
 from cnnlab import __version__
+from cnnlab.core.characters import json_escaped
 from cnnlab.core.errors import RequestError
 from cnnlab.core.files import read_file, write_whole
 from cnnlab.core.problems import first_fault
@@ -109,7 +110,7 @@ class RunRecord:
 
     def write(self, path: Path) -> None:
         """Write it as JSON, whole."""
-        write_whole(path, json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n")
+        write_whole(path, json_escaped(json.dumps(asdict(self), indent=2, ensure_ascii=False)) + "\n")
 
     @staticmethod
     def read(path: Path) -> "RunRecord":

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from cnnlab.core.errors import RequestError
-from cnnlab.core.files import check_file, write_whole
+from cnnlab.core.files import check_file, named_in_utf8, write_whole
 
 DAMAGES = (RuntimeError, EOFError, OSError, ValueError, TypeError, AttributeError, LookupError, AssertionError)
 """What reading a file of torch's that does not hold what it should may raise."""
@@ -69,9 +69,10 @@ def load_weights_file(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """
     _check_readable(path, "weights")
     try:
-        weights = load_file(path)
-        with safetensors.safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
+        with named_in_utf8(path) as name:
+            weights = load_file(name)
+            with safetensors.safe_open(name, framework="pt") as file:
+                metadata = file.metadata() or {}
     except (safetensors.SafetensorError, OSError) as error:
         raise RequestError(f"{path}: damaged weights ({_first_line(error)})") from None
     try:

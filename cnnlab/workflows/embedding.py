@@ -15,7 +15,7 @@ from torch import Tensor
 from cnnlab.analysis.embedding import Features, joined, nearest_neighbours, penultimate_features, principal_components
 from cnnlab.core.characters import printable
 from cnnlab.core.errors import RequestError, WorkError
-from cnnlab.core.files import failures_named, remove_folder
+from cnnlab.core.files import failures_named, make_folder, named_in_utf8, remove_folder
 from cnnlab.data.dataset import Dataset
 from cnnlab.reports.embedding import EmbeddingFacts, Query
 from cnnlab.reports.tiles import tile, tiles
@@ -159,10 +159,17 @@ def write_projector(facts: EmbeddingFacts, folder: Path) -> Path:
     if folder.exists() and any(folder.iterdir()) and not (folder / "projector_config.pbtxt").exists():
         raise RequestError(f"{folder}: holds other files, and the projector's would be put in their place")
     remove_folder(folder)
+    make_folder(folder)
     names = [printable(facts.classes[int(label)]) for label in facts.labels]
     rows = zip(names, facts.numbers, strict=True)
     # torch says on stdout which library it lacks, and stdout is for results
-    with redirect_stdout(StringIO()), warnings.catch_warnings(), failures_named(folder), EventLog(folder) as events:
+    with (
+        redirect_stdout(StringIO()),
+        warnings.catch_warnings(),
+        failures_named(folder),
+        named_in_utf8(folder) as name,
+        EventLog(name) as events,
+    ):
         warnings.simplefilter("ignore")
         events.writer.add_embedding(
             facts.features,

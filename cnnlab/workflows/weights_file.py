@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from cnnlab.core.errors import RequestError
-from cnnlab.core.files import check_file
+from cnnlab.core.files import check_file, named_in_utf8
 from cnnlab.training.checkpoints import DAMAGES
 from cnnlab.training.state import load_weights
 
@@ -51,7 +51,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     content: object
     try:
         if path.suffix == ".safetensors":
-            content = load_file(path)
+            with named_in_utf8(path) as name:
+                content = load_file(name)
         else:
             content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
