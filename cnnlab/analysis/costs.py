@@ -84,6 +84,11 @@ class Costs:
     training_bytes: int | None
     """What is kept for backward, for one picture; None where that was not asked for or the network does not train."""
 
+    @property
+    def rows(self) -> tuple[LayerCost, ...]:
+        """All that a table is made of: without the network as a whole, unless it is a single layer."""
+        return tuple(row for row in self.layers if row.name or row.leaf)
+
 
 def layer_costs(model: nn.Module, walk: Walk, saved: Saved | None = None) -> Costs:
     """The costs of a walk with `count=True`; `saved` are the bytes that each layer keeps (see `training_memory`)."""

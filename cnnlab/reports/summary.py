@@ -33,10 +33,10 @@ def summary_report(found: Summary, *, name: str, depth: int | None = None, expla
     explain: the output-size formula of each layer with a window, and the weights that it would have without sharing.
     """
     costs, fields = found.costs, found.fields
-    rows = at_depth([row for row in costs.layers if row.name], depth)
+    rows = at_depth(costs.rows, depth)
     blocks: list[Block] = [_totals(costs), _table(rows, {field.name: field for field in fields.layers})]
     if explain:
-        tables = (_formulas(rows if depth else [row for row in costs.layers if row.leaf and row.name]), _sharing(costs))
+        tables = (_formulas(rows if depth else [row for row in costs.rows if row.leaf]), _sharing(costs))
         blocks += [table for table in tables if table.rows]
     if fields.walk.on_values:
         blocks.append(Text("The network looks at its own values; this is one way through it.", "note"))
@@ -45,7 +45,7 @@ def summary_report(found: Summary, *, name: str, depth: int | None = None, expla
 
 def summary_blocks(found: Summary) -> tuple[Block, ...]:
     """Totals and table, for a report on more than this."""
-    rows = at_depth([row for row in found.costs.layers if row.name])
+    rows = at_depth(found.costs.rows)
     return _totals(found.costs), _table(rows, {field.name: field for field in found.fields.layers})
 
 
@@ -107,7 +107,7 @@ def _alike(row: LayerCost) -> tuple[object, ...]:
 
 def _row(group: Sequence[LayerCost], fields: dict[str, Field]) -> tuple[Cell, ...]:
     first, last, count = group[0], group[-1], len(group)
-    name = first.name if count == 1 else f"{first.name} … {last.name.rpartition('.')[2]} ({count}×)"
+    name = first.name or ITSELF if count == 1 else f"{first.name} … {last.name.rpartition('.')[2]} ({count}×)"
     field = fields.get(last.name)
     saved = [row.saved_bytes for row in group]
     marks = ["(shared)"] if first.shared and not first.parameters else []

@@ -26,7 +26,7 @@ def costs(model: nn.Module, *shape: int, **options: bool) -> Costs:
 
 def check_sums(found: Costs) -> None:
     """At whatever depth a table is cut, its rows sum to the totals."""
-    rows = [row for row in found.layers if row.name]
+    rows = found.rows
     tables = [at_depth(rows, depth) for depth in range(1, max((row.depth for row in rows), default=0) + 1)]
     for table in [*tables, at_depth(rows), [row for row in rows if row.leaf]]:
         assert sum(row.parameters for row in table) == found.parameters
@@ -178,6 +178,64 @@ def test_every_parameter_has_a_row(on_values: bool) -> None:
     assert rows["(itself)"].macs == 4
     assert rows["inner.out (2)"].macs > 0
     assert rows["inner.aside (2)"].macs == rows["inner.aside"].macs == 0
+
+
+class Recursive(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 1)
+
+    def forward(self, x: Tensor, times: int = 2) -> Tensor:
+        x = self.conv(x)
+        return self(x, times - 1) if times else x
+
+
+class Catching(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.bad, self.good = nn.Conv2d(5, 3, 1), nn.Conv2d(3, 3, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        try:
+            x = self.bad(x)
+        except RuntimeError:
+            x = self.good(x)
+        return x
+
+
+class Bypassing(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.row, self.conv = nn.Sequential(nn.Conv2d(3, 3, 1)), nn.Conv2d(3, 3, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        result: Tensor = self.conv.forward(self.row[0](x)) + self.row(x)
+        return result
+
+
+class Alone(nn.Module):
+    """A network without layers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(4, 3, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.conv2d(x, self.weight)
+
+
+@pytest.mark.parametrize(
+    ("model", "macs"),
+    [
+        (nn.Sequential(Recursive()), 3 * 9),
+        (Catching(), 9),
+        (Bypassing(), 3 * 9),
+        (Alone(), 12),
+        (nn.Conv2d(3, 4, 1), 12),
+    ],
+)
+def test_rows_sum_however_a_network_calls_its_layers(model: nn.Module, macs: int) -> None:
+    assert costs(model, 3, 4, 4).macs == macs * 16
 
 
 @pytest.mark.parametrize("name", ["googlenet", "swin_t", "convnext_tiny"])
