@@ -6,7 +6,7 @@ import os
 import socket
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 from types import TracebackType
@@ -22,7 +22,7 @@ from torch.jit._trace import TracingCheckError
 from torch.utils.tensorboard.summary import hparams
 from torch.utils.tensorboard.writer import FileWriter, SummaryWriter
 
-from cnnlab.core.characters import markdown_escaped, printable
+from cnnlab.core.characters import markdown_escaped
 from cnnlab.core.errors import WriteError
 from cnnlab.core.files import failures_named, make_folder
 from cnnlab.models.undisturbed import undisturbed
@@ -90,14 +90,26 @@ class EventLog:
             except TRACING_FAILURES as error:
                 self.writer.add_text("graph", f"the network cannot be traced: {markdown_escaped(str(error))}")
 
+    def layout(self, charts: Mapping[str, Mapping[str, Sequence[str]]]) -> None:
+        """Charts of several curves each, under Custom Scalars: by the name of a group, the chart's, and its curves'."""
+        self.writer.add_custom_scalars(
+            {
+                group: {name: ("Multiline", list(tags)) for name, tags in inside.items()}
+                for group, inside in charts.items()
+            }
+        )
+
     def hyperparameters(
         self, values: Mapping[str, str | float | bool], metrics: Mapping[str, float], *, step: int | None = None
     ) -> None:
-        """The hparams table with the final metrics, in this same run (`add_hparams` would make a second one)."""
-        # a protocol buffer takes no half of a pair, which a path that is no UTF-8 has
-        shown = {name: printable(value) if isinstance(value, str) else value for name, value in values.items()}
-        for summary in hparams(shown, dict(metrics)):
-            self.writer._get_file_writer().add_summary(summary)
+        """The hparams table with the final metrics, in this same run (`add_hparams` would make a second one).
+
+        Neither what options there are nor which differ is written: TensorBoard believes the first run that says so, and
+        finds it out from all of them where none does.
+        """
+        _, *of_this_run = hparams(dict(values), dict(metrics))
+        for part in of_this_run:
+            self.writer._get_file_writer().add_summary(part)
         for name, value in metrics.items():
             self.writer.add_scalar(name, value, step)
 

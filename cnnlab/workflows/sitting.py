@@ -1,5 +1,6 @@
 """One sitting of a training: from a session and a run's folder to its end, its report, or the wish to stop."""
 
+import math
 import shlex
 import time
 from collections.abc import Iterator, Sequence
@@ -105,7 +106,7 @@ def sit(session: TrainingSession, writer: RunWriter, options: TrainOptions, stop
                 forward=session.forward,
             ):
                 if isinstance(fact, StepDone):
-                    if fact.step % config.logging.every_steps == 0:
+                    if _is_recorded(fact, session):
                         _record_step(fact, writer, events)
                     yield fact
                     if stop:
@@ -210,6 +211,14 @@ def _started(session: TrainingSession, writer: RunWriter, options: TrainOptions)
         origins=origins(facts.places, session.config.data.validation),
         remarks=(*options.remarks, *session.pictures.remarks, *session.batches.remarks),
     )
+
+
+def _is_recorded(fact: StepDone, session: TrainingSession) -> bool:
+    """Every so many steps, and the last one of an epoch that would have no point otherwise."""
+    every = session.config.logging.every_steps
+    first = fact.step - math.ceil(fact.batch / session.config.training.accumulate)
+    last = fact.batch >= session.batches.steps
+    return fact.step % every == 0 or (last and fact.step // every == first // every)
 
 
 def _record_step(fact: StepDone, writer: RunWriter, events: EventLog) -> None:

@@ -12,6 +12,14 @@ from cnnlab.workflows.training_session import TrainingSession
 PICTURES = 32
 HISTOGRAM_PICTURES = 128
 FIELD_PICTURES = 32
+CHARTS: dict[str, dict[str, tuple[str, ...]]] = {
+    "training and validation": {
+        "loss": ("train/loss", "validation/loss"),
+        "accuracy": ("train/accuracy", "train/clean_accuracy", "validation/accuracy"),
+    },
+    "step by step": {name: (name,) for name in ("lr", "train/step_loss", "gradient_norm")},
+}
+"""What belongs together in one chart; TensorBoard's own page has a chart for each curve, by the alphabet."""
 
 
 class TrainingViews:
@@ -28,6 +36,7 @@ class TrainingViews:
         progress = self.session.state.progress
         if progress.step:
             return
+        self.events.layout(CHARTS)
         first = next(iter(self.session.batches.epoch(0)))
         if self.logging.pictures:
             self.writer.add_images("pictures/augmented", self._as_seen(first), 0)

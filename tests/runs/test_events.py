@@ -1,9 +1,11 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
 from tensorboard.summary.writer.record_writer import RecordWriter
 from torch import Tensor, nn
 
@@ -33,11 +35,41 @@ def test_scalars_and_resuming(tmp_path: Path) -> None:
     assert [(point.step, point.value) for point in events.Scalars("loss")] == [(1, 1), (2, 2), (3, 3), (4, 40)]
 
 
-def test_hyperparameters_lie_in_the_same_run(tmp_path: Path) -> None:
+def experiment_of(folder: Path) -> Any:
+    """What TensorBoard's table of runs is made from, by its own code."""
+    from tensorboard.backend.event_processing.data_provider import MultiplexerDataProvider
+    from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
+    from tensorboard.context import RequestContext
+    from tensorboard.plugins.base_plugin import TBContext
+    from tensorboard.plugins.hparams.backend_context import Context
+
+    multiplexer = EventMultiplexer().AddRunsFromDirectory(str(folder))
+    multiplexer.Reload()
+    context = Context(TBContext(data_provider=MultiplexerDataProvider(multiplexer, str(folder))))
+    found = context.hparams_metadata(RequestContext(), "")
+    return context.experiment_from_metadata(RequestContext(), "", True, found, [])
+
+
+def test_hyperparameters_lie_in_the_same_run_and_the_table_has_those_of_every_run(tmp_path: Path) -> None:
+    with EventLog(tmp_path / "one") as log:
+        log.hyperparameters({"lr": 0.1, "optimizer": "sgd", "nesterov": True}, {"final/accuracy": 0.5}, step=7)
+    with EventLog(tmp_path / "two") as log:
+        log.hyperparameters({"lr": 0.1, "optimizer": "adamw", "beta": 0.9}, {"final/accuracy": 0.5}, step=7)
+    assert [path.is_file() for path in (tmp_path / "one").iterdir()] == [True]
+    assert [(p.step, p.value) for p in read(tmp_path / "one").Scalars("final/accuracy")] == [(7, 0.5)]
+    experiment = experiment_of(tmp_path)
+    differs = {info.name: info.differs for info in experiment.hparam_infos}
+    assert differs == {"lr": False, "optimizer": True, "nesterov": False, "beta": False}
+    assert [info.name.tag for info in experiment.metric_infos] == ["final/accuracy"]
+
+
+def test_charts_of_several_curves(tmp_path: Path) -> None:
     with EventLog(tmp_path) as log:
-        log.hyperparameters({"lr": 0.1, "optimizer": "sgd", "ema": True}, {"hparam/accuracy": 0.5}, step=7)
-    assert [path.is_file() for path in tmp_path.iterdir()] == [True]
-    assert [(p.step, p.value) for p in read(tmp_path).Scalars("hparam/accuracy")] == [(7, 0.5)]
+        log.layout({"both": {"loss": ("train/loss", "validation/loss")}})
+    (event,) = read(tmp_path).Tensors("custom_scalars__config__")
+    (group,) = Layout.FromString(event.tensor_proto.string_val[0]).category
+    assert (group.title, [chart.title for chart in group.chart]) == ("both", ["loss"])
+    assert list(group.chart[0].multiline.tag) == ["train/loss", "validation/loss"]
 
 
 def test_graph(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
