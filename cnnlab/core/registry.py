@@ -81,10 +81,14 @@ class Component:
         try:
             return self.entry.factory(*(supplies[name] for name in self.entry.supplied), **self.options)
         except RequestError as error:
-            # what is wrong with a component inside this one has its own place already
-            if self.mark is None or str(error).startswith(f"{self.mark.source}:"):
-                raise
-            raise RequestError(f"{self.mark}: {self.entry.kind} '{self.name}': {error}") from error
+            raise self.located(error) from error
+
+    def located(self, error: RequestError) -> RequestError:
+        """`error` with the component's place in front, where that is known."""
+        # what is wrong with a component inside this one has its own place already
+        if self.mark is None or str(error).startswith(f"{self.mark.source}:"):
+            return error
+        return RequestError(f"{self.mark}: {self.entry.kind} '{self.name}': {error}")
 
     def as_data(self) -> str | dict[str, Any]:
         """The component as it would be written in YAML, every option spelled out."""

@@ -180,9 +180,13 @@ def _no_test_part(parts: Parts) -> str:
 
 def _fingerprint(listing: Listing) -> str:
     """Changes with any file, and with the libraries that decode."""
-    files = []
+    files: list[tuple[object, ...]] = []
     for path in listing.paths:
-        status = path.stat()
+        try:
+            status = path.stat()
+        except OSError as error:  # a link that leads nowhere: reading it will say so
+            files.append((os.path.abspath(path), error.errno))
+            continue
         # the time of the last change of status as well: a file that has become readable must be tried again
         files.append((os.path.abspath(path), status.st_size, status.st_mtime_ns, status.st_ctime_ns))
     return digest(2, *(version(package) for package in ("pillow", "torch", "torchvision")), files)

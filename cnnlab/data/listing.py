@@ -5,17 +5,20 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from io import TextIOWrapper
+from io import BytesIO, TextIOWrapper
 from itertools import chain
 from pathlib import Path
 
 from cnnlab.core.errors import RequestError, did_you_mean
-from cnnlab.core.files import open_file
+from cnnlab.core.files import read_file
 from cnnlab.core.patterns import captured
 from cnnlab.data.decoding import SUFFIXES
 
 SHOWN = 10
 """Mistakes that a message lists; it counts the others."""
+
+MAX_BYTES = 500_000_000
+"""Of a CSV: some millions of lines."""
 
 OF_SYSTEMS = {
     *("__macosx", "@eadir", "@recycle", "#recycle", "#snapshot", "$recycle.bin", "system volume information"),
@@ -182,7 +185,8 @@ def _is_picture(name: str) -> bool:
 
 def _list_csv(table: Path) -> Listing:
     try:
-        with open_file(table) as content, TextIOWrapper(content, encoding="utf-8-sig", newline="") as file:
+        content = BytesIO(read_file(table, at_most=MAX_BYTES))
+        with TextIOWrapper(content, encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file)
             header = [column.strip() for column in next(reader, [])]
             rows = [(reader.line_num, row) for row in reader if any(map(str.strip, row))]

@@ -86,7 +86,10 @@ def check(
     known_shape, known_classes = picture_of(config.data.dataset)
     contents = None
     if config.data.dataset.name == "folder" and place is not None and classes is None:
-        contents = list_contents(place, **config.data.dataset.options)
+        try:
+            contents = list_contents(place, **config.data.dataset.options)
+        except RequestError as error:
+            raise config.data.dataset.located(error) from error
         known_classes = len(contents.classes)
     shape, classes = shape or known_shape, classes or known_classes
     config.schedule.build(epochs=config.training.epochs)

@@ -164,7 +164,7 @@ OWN_PICTURES = (
     own(
         "config check of pictures that are not there",
         folders("cat", "dog"),
-        "error: picturs: no such folder or CSV file",
+        "error: bad.yaml:1:18: dataset 'folder': picturs: no such folder or CSV file",
         text="data: {dataset: {folder: {path: picturs}}}",
         command="cnnlab config check bad.yaml",
     ),

@@ -400,3 +400,22 @@ def test_a_cache_of_other_pictures_is_not_believed(tmp_path: Path) -> None:
     assert torch.equal(again.images, first.images)
     assert again.remarks == ("the cache of decoded pictures is not used: it has other pictures than the files",)
     assert load(root).remarks == ()
+
+
+def test_what_is_no_file_is_left_out_and_named(tmp_path: Path) -> None:
+    root = animals(tmp_path / "x")
+    os.mkfifo(root / "cat" / "pipe.png")
+    (root / "cat" / "zero.png").symlink_to("/dev/zero")
+    (root / "dog" / "gone.png").symlink_to("nowhere.png")
+    (root / "dog" / "loop.png").symlink_to("loop.png")
+    with (root / "owl" / "large.png").open("wb") as file:
+        file.truncate(20 * 10**9)
+    dataset = load(root)
+    assert len(dataset) == 9
+    assert [sentence.removeprefix(f"{root}/") for sentence in dataset.skipped] == [
+        "cat/pipe.png: cannot be read: it is a pipe (FIFO), and no file",
+        "cat/zero.png: cannot be read: it is a device, and no file",
+        "dog/gone.png: no such file",
+        "dog/loop.png: cannot be read: Too many levels of symbolic links",
+        "owl/large.png: cannot be read: it has more than 1,000,000,000 bytes",
+    ]
