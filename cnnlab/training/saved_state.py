@@ -57,7 +57,7 @@ def check_saved(saved: Mapping[str, Any], own: "TrainingState", plan: EpochPlan 
         averages = _mapping(saved["ema"], "ema")
         check_weights(averages.get("model"), fresh["ema"]["model"], "ema.model")
         _check_like(averages, fresh["ema"], "ema")
-    _check_like(saved["scaler"], fresh["scaler"], "scaler")
+    _check_scaler(saved["scaler"], fresh["scaler"])
     _check_progress(saved["progress"], fresh["progress"])
     _check_like(saved["sums"], fresh["sums"], "sums")
     _check_random(saved["random"], fresh["random"], own.device)
@@ -125,6 +125,17 @@ def _check_progress(saved: Any, own: Mapping[str, Any]) -> None:
     for name in ("best_epoch", "stale_epochs"):
         if progress[name] > progress["epoch"]:
             _damaged(f"progress.{name}", progress[name], f"at most the {progress['epoch']} epochs that are done")
+
+
+def _check_scaler(scaler: Any, own: Mapping[str, Any] | None) -> None:
+    """Its scale and what it has counted are the run's; how they change is the program's."""
+    _check_like(scaler, own, "scaler")
+    mine = own or {}
+    for name in mine:
+        if name == "scale" and not scaler[name] > 0:
+            _damaged("scaler.scale", scaler[name], "more than 0")
+        if name not in ("scale", "_growth_tracker") and not _same(scaler[name], mine[name]):
+            _damaged(f"scaler.{name}", scaler[name], _shown(mine[name]))
 
 
 def _check_amounts(saved: Mapping[str, Any], plan: EpochPlan | None) -> None:

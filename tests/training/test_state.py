@@ -248,3 +248,35 @@ def test_a_parameter_without_gradients_has_no_state_and_is_taken() -> None:
     second = make()
     second.load_state_dict(first.state_dict())
     assert equal(second.state_dict(), first.state_dict())
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("scale", -1.0, "'scaler.scale' is '-1.0', expected a number of at least 0"),
+        ("scale", 0.0, "'scaler.scale' is '0.0', expected more than 0"),
+        ("scale", math.inf, "'scaler.scale' is 'inf', expected a number of at least 0"),
+        ("growth_factor", 0.5, "'scaler.growth_factor' is '0.5', expected '2.0'"),
+        ("_growth_tracker", "x", "'scaler._growth_tracker' is 'x', expected a whole number of at least 0"),
+    ],
+)
+def test_the_scaler_of_half_precision(name: str, value: object, message: str) -> None:
+    """One for the processor stands in for a GPU's: the same class and the same state."""
+
+    def make() -> TrainingState:
+        training = state(ema=False)
+        training.scaler = torch.amp.GradScaler("cpu", init_scale=8.0)
+        return training
+
+    first = make()
+    assert first.scaler
+    first.scaler.scale(first.model(torch.randn(8, 2)).square().mean()).backward()
+    first.scaler.step(first.optimizer)
+    first.scaler.update()
+    first.progress.step = 1
+    saved, second = first.state_dict(), make()
+    with pytest.raises(RequestError) as caught:
+        second.load_state_dict(changed(saved, ("scaler", name), value))
+    assert str(caught.value) == f"a damaged checkpoint: {message}"
+    second.load_state_dict(saved)
+    assert equal(second.state_dict(), saved)
