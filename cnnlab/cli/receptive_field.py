@@ -20,6 +20,7 @@ from cnnlab.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from cnnlab.analysis.receptive_field.fields import Fields
     from cnnlab.analysis.receptive_field.what_if import Variant
     from cnnlab.reports.blocks import Block
     from cnnlab.reports.effective_field import EffectiveFacts
@@ -162,10 +163,26 @@ def _document(
         "effective": effective_json(facts) if facts else None,
         "claims": claims,
         "verification": proof,
+        "verified": _verified(fields) if proof is not None else None,
+        "differs": _differs(fields),
         "unknown_operations": [{"operation": name, "layer": place} for name, place in fields.walk.unknown],
         "on_values": fields.walk.on_values,
         "pictures": pictures,
     }
+
+
+def _verified(fields: "Fields") -> dict[str, object]:
+    """At which size the probe ran, and the layers whose r it cannot have seen whole."""
+    unseen = [field.name for field in fields.layers if field.name and not field.is_visible]
+    return {"at": fields.shape[1:], "r_not_covered": unseen}
+
+
+def _differs(fields: "Fields") -> dict[str, object] | None:
+    """From where on the network is another one on larger pictures."""
+    if fields.differs is None:
+        return None
+    difference, sides = fields.differs
+    return {"layer": difference.layer, "here": difference.here, "there": difference.there, "at": sides}
 
 
 def _end(claims: "list[Claim]", proof: Any) -> None:

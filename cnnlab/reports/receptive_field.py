@@ -44,7 +44,7 @@ def receptive_field_report(
         blocks.append(variants_table(trials, f"What if: the field of {watched}", "what_if"))
     blocks.append(Section("Does it fit the pictures?", (*_audit(found), *_repairs(repairs))))
     if proof is not None:
-        blocks.append(_proof(proof))
+        blocks.append(_proof(proof, fields))
     blocks += field_pictures(fields)
     size = size_text(fields.shape[1:])
     return Report(
@@ -90,7 +90,7 @@ def _table(rows: Sequence[Field]) -> Table:
             (
                 name,
                 size_text(field.output, "×"),
-                "all" if field.is_global else pair_text(field.size),
+                size_of(field),
                 pair_text(field.stride),
                 pair_text(field.padding),
                 pair_text(field.centre),
@@ -107,6 +107,11 @@ def _table(rows: Sequence[Field]) -> Table:
         "picture in that box; padded: the share of units that see padding."
     )
     return Table("Receptive fields", columns, tuple(made), note, "receptive_fields")
+
+
+def size_of(field: Field) -> str:
+    """r in words: of a field that the border clips everywhere only a lower bound is known."""
+    return "all" if field.is_global else ("" if field.exact else "≥ ") + pair_text(field.size)
 
 
 def _alike(field: Field) -> tuple[object, ...]:
@@ -151,6 +156,18 @@ def _remarks(fields: Fields) -> list[Text]:
     for reason, layers in reasons.items():
         told = f"{layers[0].name or 'the output'} on, every unit sees the whole picture because of {reason}."
         found.append(Text(f"From {told}", label="global"))
+    if fields.differs is not None:
+        difference, sides = fields.differs
+        place = f"layer '{difference.layer}'" if difference.layer else "the network's own code"
+        found.append(
+            Text(
+                f"At {size_text(sides)} pixels this network is another one: in {place} it goes on with "
+                f"{difference.there}, at its own size with {difference.here}. From there on r, S and P are those of "
+                f"{size_text(fields.shape[1:])} pixels; where the border clips them r is a lower bound (≥).",
+                "note",
+                "depends on the picture's size",
+            )
+        )
     if fields.walk.unknown:
         names = sorted({f"{name} (in {layer or 'the network'})" for name, layer in fields.walk.unknown})
         found.append(
@@ -233,7 +250,7 @@ def variants_table(variants: Sequence[Variant], title: str, name: str) -> Table:
         rows.append(
             (
                 one.name,
-                "–" if field is None else "all" if field.is_global else pair_text(field.size),
+                "–" if field is None else size_of(field),
                 "–" if field is None else pair_text(field.stride),
                 None if field is None else field.coverage,
                 None if one.failure else one.macs / 1e6,
@@ -246,7 +263,8 @@ def variants_table(variants: Sequence[Variant], title: str, name: str) -> Table:
     return Table(title, columns, tuple(rows), name=name)
 
 
-def _proof(proof: Verification) -> Section:
+def _proof(proof: Verification, fields: Fields) -> Section:
+    size = size_text(fields.shape[1:])
     said = f"{proof.compared:,} intervals of {proof.outputs} outputs compared with {proof.passes} passes of NaN"
     blocks: list[Block] = [
         Text(f"{said}: no mismatch.", "good", "proven")
@@ -260,6 +278,18 @@ def _proof(proof: Verification) -> Section:
                 f"{proof.wide:,} intervals behind an operation that NaN does not pass, or that has no rule, are wider "
                 "than the probe can show: they hold, and may be too wide.",
                 "note",
+            )
+        )
+    beyond = [field for field in fields.layers if field.name and not field.is_visible]
+    read_at = " and ".join(dict.fromkeys(size_text(f.read_at) for f in beyond if f.read_at != fields.shape[1:]))
+    if read_at:
+        blocks.append(
+            Text(
+                f"The passes were of {size} pixels: they prove the boxes, what is seen and what is padded. r of "
+                f"{len(beyond)} layers is larger than that shows. It was read at {read_at} pixels, where the network "
+                "runs the same operations and what is not clipped agrees with these intervals; NaN was not sent there.",
+                "note",
+                "not covered",
             )
         )
     return Section("Proof on this network", tuple(blocks))
@@ -278,6 +308,7 @@ def field_json(field: Field) -> dict[str, object]:
         "global": field.is_global,
         "because": field.because,
         "exact": field.exact,
+        "read_at": field.read_at,
         "centre": field.centre,
         "box": field.box,
         "coverage": field.coverage,

@@ -8,6 +8,7 @@ from cnnlab.analysis.costs import ITSELF, Costs, LayerCost
 from cnnlab.analysis.receptive_field.fields import Field, Fields
 from cnnlab.reports.blocks import NOTHING, Block, Cell, Column, Number, Numbers, Report, Table, Text
 from cnnlab.reports.layers import at_depth, pair_text, size_text
+from cnnlab.reports.receptive_field import size_of
 
 MIB = 2**20
 
@@ -94,6 +95,8 @@ def _table(rows: Sequence[LayerCost], fields: dict[str, Field]) -> Table:
     note += "".join(text for mark, text in MARKS.items() if mark in marks)
     if any(row.name.endswith(ITSELF) for row in rows):
         note += f" {ITSELF}: the code of a layer made of layers."
+    if any(field is not None and not field.exact for field in (fields.get(row.name) for row in rows)):
+        note += " ≥: the border clips it everywhere, so that this is a lower bound."
     return Table("Layers", columns, tuple(made), note, "layers")
 
 
@@ -122,7 +125,7 @@ def _row(group: Sequence[LayerCost], fields: dict[str, Field]) -> tuple[Cell, ..
         (sum(row.macs for row in group) / 1e6) or None,
         last.activation_bytes / 1024 or None,
         None if None in saved else sum(value or 0 for value in saved) / 1024,
-        "–" if field is None else "all" if field.is_global else pair_text(field.size),
+        "–" if field is None else size_of(field),
         "–" if field is None else pair_text(field.stride),
     )
 
@@ -179,6 +182,7 @@ def summary_json(found: Summary, name: str) -> dict[str, object]:
                 "dense_weights": row.dense_weights,
                 "local_weights": row.local_weights,
                 "r": field and field.size,
+                "exact": field and field.exact,
                 "stride": field and field.stride,
                 "global": field and field.is_global,
             }

@@ -131,10 +131,16 @@ def claim(inspection: Inspection, text: str) -> Claim:
     layer, _, measure = match[1].rpartition(".")
     if measure not in MEASURES:
         raise RequestError(f"--assert {text}: {unknown('measure', measure, MEASURES)}")
-    value: Any = getattr(inspection.field(layer), MEASURES[measure])
+    field = inspection.field(layer)
+    value: Any = getattr(field, MEASURES[measure])
     values = tuple(value) if isinstance(value, tuple) else (value,)
     if any(one is None for one in values):
         raise RequestError(f"--assert {text}: the layer is global, it has no {measure}")
+    if measure in ("size", "r", "r_min") and not field.exact and not match[2].startswith(">"):
+        raise RequestError(
+            f"--assert {text}: the border clips {layer} everywhere, so that its {measure} is known from below only, at "
+            f"least {' × '.join(map(str, values))}; assert > or >=, or give a larger --input"
+        )
     holds = all(COMPARISONS[match[2]](one, float(match[3])) for one in values)
     return Claim(text, tuple(float(one) for one in values), holds)
 

@@ -86,10 +86,10 @@ def unread(output: Output, run: Walk) -> tuple[int, int]:
 
 
 def _canvas(model: nn.Module, real: Walk, margin: int) -> Walk | None:
-    """The same walk on a larger input; None where the model does not run on it."""
+    """The same walk on a larger input; None where the model does not run on it, or runs something else there."""
     shape = (real.shape[0], *(side + margin for side in real.shape[1:]))
     try:
-        found = walk(model, shape, bits=True)
+        found = walk(model, shape, bits=True, like=real)
     except ShapeError:
         return None
     return found if len(found.outputs) == len(real.outputs) else None

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from cnnlab.analysis.receptive_field.fields import Field, Fields
+from cnnlab.analysis.receptive_field.fields import Field, Fields, Source
 from cnnlab.analysis.receptive_field.reading import read
 
 
@@ -115,14 +115,19 @@ def audit(fields: Fields, model: nn.Module) -> Audit:
 
 def _before_windows(fields: Fields, modules: dict[str, nn.Module]) -> list[tuple[int, ...]]:
     """The least r_min of what comes into each convolution and pooling, those of one pixel (1 × 1) too."""
-    run = fields.canvas or fields.walk
     local = {field.name for field in fields.layers if not field.is_global}
     found = []
-    for output in run.outputs:
-        if output.name in local and output.seen and hasattr(modules.get(output.layer), "kernel_size"):
-            inputs = [[axis.shortest for axis in read(tag, run.shape[1:])] for tag in output.seen]
-            found.append(tuple(min(sizes) for sizes in zip(*inputs, strict=True)))
+    for name, source in fields.sources.items():
+        output = source.output
+        if name in local and output.seen and hasattr(modules.get(output.layer), "kernel_size"):
+            found.append(_least(source))
     return found
+
+
+def _least(source: Source) -> tuple[int, ...]:
+    """The least r_min of what comes into a layer."""
+    inputs = [[axis.shortest for axis in read(tag, source.walk.shape[1:])] for tag in source.output.seen]
+    return tuple(min(sizes) for sizes in zip(*inputs, strict=True))
 
 
 def _plane(fields: Fields, field: Field) -> Sequence[int]:
@@ -133,17 +138,16 @@ def _plane(fields: Fields, field: Field) -> Sequence[int]:
 
 def _windowed(fields: Fields) -> list[tuple[Field, tuple[int, ...]]]:
     """Leaf layers whose shortest path grows, each with the least r_min of its inputs."""
-    run = fields.canvas or fields.walk
     found = []
     for field in fields.layers:
-        output = run.output(field.name) or fields.walk.output(field.name)
-        if output is None or not output.leaf or not output.seen or output.tag is None or len(field.output) < 2:
+        source = fields.sources[field.name]
+        output, sides = source.output, source.walk.shape[1:]
+        if not output.leaf or not output.seen or output.tag is None or len(field.output) < 2:
             continue
-        own = read(output.tag, run.shape[1:])
-        if any(axis.whole and axis.shortest >= side for axis, side in zip(own, run.shape[1:], strict=True)):
+        own = read(output.tag, sides)
+        if any(axis.whole and axis.shortest >= side for axis, side in zip(own, sides, strict=True)):
             continue  # a global pool
-        inputs = [[axis.shortest for axis in read(tag, run.shape[1:])] for tag in output.seen]
-        before = tuple(min(sizes) for sizes in zip(*inputs, strict=True))
+        before = _least(source)
         if any(axis.shortest > r for axis, r in zip(own, before, strict=True)):
             found.append((field, before))
     return found

@@ -1,10 +1,11 @@
 """The receptive field of every layer of a network: on a canvas that is large enough, and at the picture's own size.
 
 The canvas gives r, S and P, which no border disturbs; the walk at the real size gives what is clipped there: boxes,
-coverage, padding, gaps. On meta tensors a canvas of thousands of pixels costs no more than a small one.
+coverage, padding, gaps. On meta tensors a canvas of thousands of pixels costs no more than a small one. The network on
+the canvas has to be the network in hand: as far as its code does there what it does at the picture's size.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from math import prod
@@ -12,8 +13,9 @@ from typing import Literal
 
 from torch import nn
 
-from cnnlab.analysis.receptive_field.reading import Axis, read
+from cnnlab.analysis.receptive_field.reading import Axis, read, same_ends
 from cnnlab.analysis.walk.facts import Output, Walk
+from cnnlab.analysis.walk.program import Difference
 from cnnlab.analysis.walk.reach import Tag
 from cnnlab.analysis.walk.walker import walk, walked
 
@@ -22,12 +24,17 @@ Reading = Callable[[Tag, tuple[int, ...]], tuple[Axis, ...]]
 
 Flag = Literal["global", "gaps", "misaligned", "varies", "channels", "clipped", "unread"]
 
-_MARGINS, _SMALLER = (2048, 8192, 32768), (512, 128)
-"""Pixels by which the canvas exceeds the picture: multiples of every common stride, so that padding which depends on
-the picture's size is the same on both. Larger ones follow while fields are clipped, smaller ones for want of memory."""
+_LADDERS = (32768, 8192, 2048, 512, 128), (32256, 8064, 2016, 672, 224)
+"""Pixels by which a canvas exceeds the picture: multiples of every common stride, so that padding which depends on the
+picture's size is the same on both; those of the second ladder also of 3 and 7."""
+_FIRST = 2
 
-_BUDGET = 2**24
-"""Numbers that a tag on the canvas may need."""
+_AREA = 2.4
+"""How many times as long as the picture a canvas can be that is given up for want of memory on a longer one, unless the
+walk at the picture's size is small: what grows as the area then costs about four times that walk."""
+
+_SMALL = 2**20
+"""Numbers up to which a walk is small."""
 
 _VALUES_CANVAS = 768
 """The largest side of a canvas on which a network that looks at its values is run."""
@@ -46,7 +53,8 @@ class Field:
     size: tuple[int, ...]
     """r; the whole axis where the layer is global."""
     exact: bool
-    """False where every unit is clipped by the border of every canvas that the network runs on: r is a lower bound."""
+    """False where every unit is clipped by the border of every picture on which this network runs: r is a lower bound.
+    A picture at whose size it runs another program does not count."""
     sizes: tuple[tuple[int, int], ...]
     channels: tuple[tuple[int, int], ...]
     stride: tuple[float | None, ...]
@@ -72,6 +80,14 @@ class Field:
     """Rows and columns of the picture that no unit of this layer reads."""
     misaligned: tuple[float, ...] | None
     """Where paths meet in this layer's own code: how far their centres lie apart, in pixels."""
+    read_at: tuple[int, ...]
+    """The size of picture at which r, S, P, r_min, c₀ and their ranges were read: a larger one, on which the network
+    runs the same program, or the picture's own."""
+
+    @property
+    def is_visible(self) -> bool:
+        """Whether the picture shows all of r: the central unit's box is as large."""
+        return all(last - first + 1 == r for (first, last), r in zip(self.box, self.size, strict=True))
 
     @property
     def flags(self) -> tuple[Flag, ...]:
@@ -99,10 +115,27 @@ class Fields:
     layers: tuple[Field, ...]
     walk: Walk
     """At the picture's own size."""
-    canvas: Walk | None
+    canvases: tuple[Walk, ...]
+    """On larger pictures, as far as the network runs the same program there."""
+    sources: Mapping[str, "Source"]
+    """By layer: from which walk its r, S and P were read."""
 
     def __getitem__(self, name: str) -> Field:
         return next(field for field in self.layers if field.name == name)
+
+    @property
+    def differs(self) -> tuple[Difference, tuple[int, ...]] | None:
+        """Where the network runs something else on larger pictures, and how large they are; None where nowhere."""
+        furthest = max(self.canvases, key=lambda canvas: len(canvas.outputs), default=None)
+        return (furthest.differs, furthest.shape[1:]) if furthest and furthest.differs else None
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A layer's output in one of the walks."""
+
+    output: Output
+    walk: Walk
 
 
 def receptive_fields(model: nn.Module, shape: Sequence[int], *, ignore_gates: bool = False) -> Fields:
@@ -112,37 +145,88 @@ def receptive_fields(model: nn.Module, shape: Sequence[int], *, ignore_gates: bo
     """
     real = walked(model, shape, bits=True, count=True, ignore_gates=ignore_gates)
     read_once: Reading = cache(read)
-    canvas = _canvas(model, real, ignore_gates, read_once)
-    large = {output.name: output for output in canvas.outputs} if canvas else {}
-    layers = [
-        field_of(output, real, large.get(output.name), canvas, read_once)
-        for output in real.outputs
-        if output.tag is not None
-    ]
-    return Fields(tuple(shape), tuple(layers), real, canvas)
+    canvases = _canvases(model, real, ignore_gates, read_once)
+    layers, sources = [], {}
+    for output in real.outputs:
+        if output.tag is not None:
+            source = _source(output, real, canvases, read_once)
+            sources[output.name] = source
+            layers.append(field_of(output, real, source, read_once))
+    return Fields(tuple(shape), tuple(layers), real, tuple(canvases), sources)
 
 
-def _canvas(model: nn.Module, real: Walk, ignore_gates: bool, reading: Reading) -> Walk | None:
-    """A walk on which the central fields of all layers lie inside, or the largest that the network can run on."""
+def _canvases(model: nn.Module, real: Walk, ignore_gates: bool, reading: Reading) -> list[Walk]:
+    """Walks on which the central fields of the layers lie inside, as far as there are such.
+
+    Each runs the program of `real` and stops where it would run another one, or where it would cost too much. Then
+    others are tried, of 3 and 7 or smaller; larger ones while fields are clipped.
+    """
+    ladders: tuple[tuple[int, ...], ...] = _LADDERS
+    step = _FIRST
     if real.on_values:
         side = max(real.shape[1:])
-        margins = [margin for margin in (side, 3 * side) if side + margin <= _VALUES_CANVAS]
-    else:
-        margins = list(_MARGINS)
-    found, smaller = None, iter(_SMALLER)
-    while margins:
-        margin = margins.pop(0)
-        shape = (real.shape[0], *(side + margin for side in real.shape[1:]))
-        tried = walk(model, shape, on_values=real.on_values, ignore_gates=ignore_gates, budget=_BUDGET)
-        if tried.over_budget and found is None:
-            margins = [margin for margin in [next(smaller, 0)] if margin]
-            continue
-        if not tried.outputs or (found and len(tried.outputs) < len(found.outputs)):
+        ladders = (tuple(margin for margin in (3 * side, side) if side + margin <= _VALUES_CANVAS),)
+        step = len(ladders[0]) - 1
+    found: list[Walk] = []
+    wanted = {output.name for output in real.outputs if output.tag is not None}
+    told = {output.name for output in real.outputs if _is_told(output, real, reading)}
+    down = False
+    ladder = 0
+    while wanted and 0 <= step < len(ladders[ladder]):
+        shape = (real.shape[0], *(side + ladders[ladder][step] for side in real.shape[1:]))
+        tried = walk(model, shape, on_values=real.on_values, ignore_gates=ignore_gates, like=real)
+        found.append(tried)
+        wanted -= {output.name for output in tried.outputs if _is_inside(output, shape[1:], reading)}
+        if tried.differs and wanted <= told:
             break
-        found = tried
-        if all(_is_inside(output, shape[1:], reading) for output in tried.outputs):
+        if tried.differs and ladder + 1 < len(ladders):
+            ladder += 1
+        elif tried.differs or tried.over_budget:
+            down = True
+            if step < _FIRST and not real.on_values:
+                break  # it came up from smaller ones, which are there already
+            step += 1
+            if tried.over_budget and real.numbers > _SMALL:
+                short = (_AREA - 1) * min(real.shape[1:])
+                step = next((n for n in range(step, len(ladders[ladder])) if ladders[ladder][n] <= short), step)
+        elif down or not wanted.intersection(output.name for output in tried.outputs):
             break
+        else:
+            step -= 1
     return found
+
+
+def _is_told(output: Output, run: Walk, reading: Reading) -> bool:
+    """Whether this walk tells all of a layer's field: it lies inside, and so does a neighbour's."""
+    if output.tag is None or not _is_inside(output, run.shape[1:], reading):
+        return False
+    return all(axis.whole or axis.stride is not None for axis in reading(output.tag, run.shape[1:]))
+
+
+def _source(output: Output, real: Walk, canvases: Sequence[Walk], reading: Reading) -> Source:
+    """The walk that tells a layer's r, S and P: the first on which no border clips it, or the largest.
+
+    What is told of a canvas has to be what the walk at the picture's own size says where nothing is clipped there: an
+    adaptive pool, and indices that follow from the size, are another thing on a canvas though the program is the same.
+    """
+    best = Source(output, real)
+    for canvas in canvases:
+        large = canvas.output(output.name)
+        if large is None or large.tag is None or not _agrees(output, real, large, canvas, reading):
+            continue
+        if _is_inside(large, canvas.shape[1:], reading):
+            return Source(large, canvas)
+        if canvas.shape[1] > best.walk.shape[1]:
+            best = Source(large, canvas)
+    return best
+
+
+def _agrees(output: Output, real: Walk, large: Output, canvas: Walk, reading: Reading) -> bool:
+    assert output.tag is not None
+    assert large.tag is not None
+    there = reading(large.tag, canvas.shape[1:])
+    reaches = zip(output.tag.axes, large.tag.axes, there, real.shape[1:], canvas.shape[1:], strict=True)
+    return all(axis.dim < 0 or axis.whole or same_ends(a, b, axis.dim, (m, n)) for a, b, axis, m, n in reaches)
 
 
 def _is_inside(output: Output, sizes: tuple[int, ...], reading: Reading) -> bool:
@@ -152,14 +236,12 @@ def _is_inside(output: Output, sizes: tuple[int, ...], reading: Reading) -> bool
     return all(axis.inside or axis.whole or because for axis, because in axes)
 
 
-def field_of(output: Output, real: Walk, large: Output | None, canvas: Walk | None, reading: Reading = read) -> Field:
-    """One layer's, from its output at the picture's size and, where there is one, on the canvas."""
+def field_of(output: Output, real: Walk, source: Source, reading: Reading = read) -> Field:
+    """One layer's, from its output at the picture's size and in the walk that tells its field."""
     assert output.tag is not None
-    here = reading(output.tag, real.shape[1:])
-    there = reading(large.tag, canvas.shape[1:]) if canvas and large and large.tag else here
-    if canvas and large and not _grows(output, large, there, canvas.shape[1] - real.shape[1]):
-        there, large = here, None  # an adaptive pool: its windows depend on the picture's size
-    reasons = large.tag.because if large and large.tag else output.tag.because
+    assert source.output.tag is not None
+    here, there = reading(output.tag, real.shape[1:]), reading(source.output.tag, source.walk.shape[1:])
+    reasons = source.output.tag.because
     whole = [axis.whole for axis in there]
     sides = real.shape[1:]
     size = tuple(side if all_ else axis.size for axis, side, all_ in zip(there, sides, whole, strict=True))
@@ -172,8 +254,8 @@ def field_of(output: Output, real: Walk, large: Output | None, canvas: Walk | No
         output=output.shape[1:],
         size=size,
         exact=all(axis.inside or all_ for axis, all_ in zip(there, whole, strict=True)),
-        sizes=tuple(axis.sizes for axis in there),
-        channels=tuple(axis.channels for axis in there),
+        sizes=tuple((n, n) if all_ else axis.sizes for axis, n, all_ in zip(there, sides, whole, strict=True)),
+        channels=tuple((n, n) if all_ else axis.channels for axis, n, all_ in zip(there, sides, whole, strict=True)),
         stride=tuple(None if all_ else axis.stride for axis, all_ in zip(there, whole, strict=True)),
         padding=tuple(None if all_ else axis.padding for axis, all_ in zip(there, whole, strict=True)),
         centre=tuple(
@@ -188,20 +270,9 @@ def field_of(output: Output, real: Walk, large: Output | None, canvas: Walk | No
         padded=1 - prod(1 - axis.padded for axis in here),
         density=prod(1.0 if axis.density is None else axis.density for axis in here),
         unread=tuple(axis.unread or 0 for axis in here),
-        misaligned=_misaligned(large or output, canvas if large and canvas else real),
+        misaligned=_misaligned(source.output, source.walk),
+        read_at=source.walk.shape[1:],
     )
-
-
-def _grows(output: Output, large: Output, axes: Sequence[Axis], margin: int) -> bool:
-    """Whether the layer has as many units more on the canvas as its stride says."""
-    for axis in axes:
-        if axis.stride and len(output.shape) > axis.dim >= 0:
-            more = large.shape[axis.dim] - output.shape[axis.dim]
-            if abs(more * axis.stride - margin) > axis.stride:
-                return False
-        elif not axis.whole and len(output.shape) > axis.dim >= 0 and output.shape[axis.dim] == large.shape[axis.dim]:
-            return False
-    return True
 
 
 def _misaligned(output: Output, run: Walk) -> tuple[float, ...] | None:

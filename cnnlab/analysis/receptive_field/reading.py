@@ -119,6 +119,24 @@ def _flat(array: NDArray[Any], dim: int | None) -> NDArray[Any]:
     return made.reshape(len(array), -1)
 
 
+def same_ends(here: Reach, there: Reach, dim: int, sizes: tuple[int, int]) -> bool:
+    """Whether the units along `dim` that read no padding see the same at two sizes of the input, `here` the smaller.
+
+    They are counted from the front, and their intervals from the front or from the far end; what lies beyond the
+    smaller input is cut off.
+    """
+    if dim + 1 >= here.hull.ndim:
+        return True
+    one, two = (_flat(reach.hull, dim).astype(np.int64) for reach in (here, there))
+    count = min(one.shape[1], two.shape[1])
+    one, two = one[:, :count], two[:, :count]
+    free = (one[2] <= 0) & (one[1] > NOTHING) & (two[1] > NOTHING)
+    more = sizes[1] - sizes[0]
+    front = (one[0] == two[0]) & (one[1] == np.minimum(two[1], sizes[0] - 1))
+    back = (one[1] + more == two[1]) & (one[0] - more == np.minimum(two[0], -more))
+    return bool((front | back | ~free).all())
+
+
 def _read_axis(reach: Reach, size: int, dim: int | None, reason: bool) -> Axis:
     hull = _flat(reach.hull, dim).astype(np.int64)
     first, last = -hull[0], hull[1]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from math import prod
 
+from cnnlab.analysis.walk.program import Difference, Step
 from cnnlab.analysis.walk.reach import Tag
 
 
@@ -97,6 +98,12 @@ class Walk:
     """It stopped for want of memory."""
     used: tuple[str, ...] = ()
     """The parameters that an operation got, as they are or through a view; only where costs were asked for."""
+    program: tuple[Step, ...] = ()
+    """What ran on the way from the picture; empty where another walk's was followed."""
+    differs: Difference | None = None
+    """Where it stopped because the other walk's program runs something else there."""
+    numbers: int = 0
+    """In all that was noted of what depends on what: what the walk cost in memory and time."""
 
     @property
     def macs(self) -> int:

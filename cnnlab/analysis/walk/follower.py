@@ -15,10 +15,12 @@ from cnnlab.analysis.walk.joins import misalignment
 from cnnlab.analysis.walk.macs import macs_of
 from cnnlab.analysis.walk.memory import Memory
 from cnnlab.analysis.walk.moving import moves_of
-from cnnlab.analysis.walk.reach import Move, Tag, TooLargeError, aligned, joined, single, union
+from cnnlab.analysis.walk.program import Program, Step, StoppedError
+from cnnlab.analysis.walk.reach import Move, Room, Tag, TooLargeError, aligned, joined, single, union, within
 from cnnlab.analysis.walk.rules import FREE, SWALLOWING, Kind, kind_of, melted, pointwise
 from cnnlab.analysis.walk.store import Store
 from cnnlab.analysis.walk.values import Values, is_small
+from cnnlab.analysis.walk.windows import WINDOWS, covers
 from cnnlab.core.errors import CnnlabError
 
 FAILURES = (
@@ -28,8 +30,20 @@ FAILURES = (
 """What a network's own code may raise when its input does not suit it."""
 
 
-class BudgetError(Exception):
+@final
+class BudgetError(StoppedError):
     """The walk needs more memory than it may have."""
+
+
+_TIMES, _A_STEP, _FLOOR, _AT_ONCE = 2, 2**17, 2**22, 2**23
+"""A walk on a canvas may need for each step as many numbers as the walk at the picture's size, times what the canvas is
+longer, since a map of rows and columns needs no more, times two. Beyond that, together, as many as that walk, and as
+many for each step as take about the time that a step takes without any; and so many in one step. What a flattened map
+needs grows as the canvas' area: the canvas is given up before it costs more than the walk."""
+
+_MOST, _LEAST = 2**30, 2**16
+"""Numbers of four bytes that any other walk may write into its tags: 4 GiB. Beyond that a tag of more than the second
+is taken to depend on everything that came in, and said to be so."""
 
 
 class RuleError(Exception):
@@ -40,9 +54,20 @@ class RuleError(Exception):
 class Follower(TorchDispatchMode):
     """Follows the operations of one forward pass."""
 
-    def __init__(self, *, on_values: bool, ignore_gates: bool, count: bool, budget: int | None) -> None:
+    def __init__(
+        self, *, on_values: bool, ignore_gates: bool, count: bool, like: Sequence[Step] | None, longer: float
+    ) -> None:
         super().__init__()
-        self.on_values, self.ignore_gates, self.count, self.budget = on_values, ignore_gates, count, budget
+        self.on_values, self.ignore_gates, self.count = on_values, ignore_gates, count
+        self.program = Program(like)
+        self.bounded = like is not None
+        self.growth = _TIMES * longer
+        """How many numbers a step may need for each of the other walk's."""
+        self.numbers = 0
+        """In the tags that were made, those of single pixels not counted."""
+        self.spare = _MOST if like is None else _FLOOR + sum(step.numbers + _A_STEP for step in like)
+        """How many more may be needed beyond that."""
+        self.room = Room(self.spare)
         self.store = Store()
         self.values = Values(self.store)
         self.memory = Memory()
@@ -87,6 +112,7 @@ class Follower(TorchDispatchMode):
         call = Call(kind.name, given, results, self.store.tag, self.store.value, self.ignore_gates)
         if not call.tags and not self.on_values and all(map(is_small, results)):
             known = self.values.of(func, args, kwargs)
+        step = self.program.call(call, self.layer, self._parameters(call)) if call.tags else None
         macs: int | None = 0
         if self.count:
             macs = macs_of(func, args, kwargs, result, call, known=kind.pointwise or kind.rule is not None)
@@ -95,7 +121,13 @@ class Follower(TorchDispatchMode):
             for tensor in results:
                 self.memory.add(tensor)
         try:
-            self._follow(func, kind, call, [bound[name] for name in kind.written], known, macs)
+            self.room.left = max(self.spare, _LEAST)
+            if step is not None and self.bounded:
+                self.room.left = min(self.room.left, _AT_ONCE) + int(self.growth * step.numbers)
+            with within(self.room):
+                self._follow(func, kind, call, [bound[name] for name in kind.written], known, macs)
+            if step is not None:
+                self._take(call, step)
         except FAILURES as error:
             raise RuleError(f"{kind.name} in layer '{self.layer}'") from error
         return result
@@ -141,11 +173,19 @@ class Follower(TorchDispatchMode):
             self.swallowed[(kind.name, self.layer)] = None
         each: Sequence[Move | None] = moves if moves is not None else [None] * len(call.results)
         for tensor, move in zip(call.results, each, strict=True):
-            if func.is_view or tensor.untyped_storage()._cdata == base.untyped_storage()._cdata:
-                self.store.place_view(tensor, base, move)
-            elif move is not None:
-                tag = self.store.tag(base)
-                self.store.place(tensor, tag and tag.moved(move))
+            view = func.is_view or tensor.untyped_storage()._cdata == base.untyped_storage()._cdata
+            try:
+                if view:
+                    self.store.place_view(tensor, base, move)
+                elif move is not None:
+                    tag = self.store.tag(base)
+                    self.store.place(tensor, tag and tag.moved(move))
+            except TooLargeError as error:
+                self._too_large(kind, error)
+                if view:
+                    self.store.place_view(tensor, base, None)
+                else:
+                    self.store.place(tensor, self._unknown(call, tensor))
 
     def _tags(self, kind: Kind, call: Call) -> list[Tag | None]:
         """Of each result."""
@@ -156,8 +196,7 @@ class Follower(TorchDispatchMode):
             rule = None if kind.rule is melted else kind.rule
             made = rule(call) if rule else [self._unknown(call, tensor) for tensor in call.results]
         except TooLargeError as error:
-            if self.budget:
-                raise BudgetError(f"{kind.name} needs too much memory") from error
+            self._too_large(kind, error)
             made = [self._unknown(call, tensor) for tensor in call.results]
         except UnknownOptionError:
             made = [self._unknown(call, tensor) for tensor in call.results]
@@ -166,12 +205,29 @@ class Follower(TorchDispatchMode):
         if _swallows(kind, call):
             self.swallowed[(kind.name, self.layer)] = None
         tags = made if isinstance(made, list) else [made] * count
-        if self.budget and any(axis.hull.size > self.budget for tag in tags if tag for axis in tag.axes):
-            raise BudgetError(f"{kind.name} needs more than {self.budget:,} numbers")
         return [
             self._reasoned(_fitting(tag, tensor), call, kind.name)
             for tag, tensor in zip(tags, call.results, strict=True)
         ]
+
+    def _too_large(self, kind: Kind, error: TooLargeError) -> None:
+        """Ends a walk on a canvas; another goes on with less than could be known, and says so."""
+        if self.bounded:
+            raise BudgetError(f"{kind.name} needs too much memory") from error
+        self.unknown[(kind.name, self.layer)] = None
+
+    def _take(self, call: Call, step: Step) -> None:
+        """Counts what the tags of the results hold."""
+        axes = [axis for tag in map(self.store.tag, call.results) if tag is not None for axis in tag.axes]
+        numbers = sum(axis.hull.size + axis.short.size for axis in axes)
+        self.numbers += numbers
+        if not self.bounded:
+            step.numbers = numbers
+            self.spare -= numbers + sum(2 * axis.bits.size for axis in axes if axis.bits is not None)
+        elif numbers > self.growth * step.numbers:
+            self.spare -= int(numbers - self.growth * step.numbers)
+            if self.spare < 0:
+                raise BudgetError(f"a canvas needs {self.numbers:,} numbers up to here")
 
     def _unknown(self, call: Call, tensor: Tensor) -> Tag | None:
         """Sound for any operation: each result depends on everything that came in."""
@@ -179,8 +235,11 @@ class Follower(TorchDispatchMode):
         return joined(tag.melted(tensor.dim()) for tag in call.tags)
 
     def _reasoned(self, tag: Tag | None, call: Call, name: str) -> Tag | None:
-        """Names this operation where it is the first after which all elements depend on all that came in."""
-        if tag is None or all(tag.because):
+        """Names this operation where it is the first after which all elements depend on all that came in.
+
+        A window that is smaller than the map does so at one size only.
+        """
+        if tag is None or all(tag.because) or (name in WINDOWS and not covers(call)):
             return tag
         reasons = list(tag.because)
         for axis, reason in enumerate(reasons):
@@ -210,13 +269,22 @@ class Follower(TorchDispatchMode):
     def _record(self, kind: Kind, call: Call, tag: Tag | None, macs: int | None) -> None:
         if kind.name in FREE or not call.results:
             return
-        used = dict.fromkeys(filter(None, (self.store.parameter(tensor) for tensor in call.tensors)))
         apart = misalignment(call.tensors, self.store.tag) if kind.name in _JOINS else None
         self.operations.append(
             Operation(
-                kind.name, self.layer, tuple(call.output.shape), macs or 0, tuple(used), tag, apart, macs is not None
+                kind.name,
+                self.layer,
+                tuple(call.output.shape),
+                macs or 0,
+                self._parameters(call),
+                tag,
+                apart,
+                macs is not None,
             )
         )
+
+    def _parameters(self, call: Call) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(filter(None, map(self.store.parameter, call.tensors))))
 
 
 _JOINS = ("add", "sub", "rsub", "mul", "div", "maximum", "minimum", "cat")

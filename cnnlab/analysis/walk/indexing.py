@@ -1,6 +1,7 @@
 """Indexing with tensors and choosing by masks: exact where the indices do not depend on the input."""
 
 from collections.abc import Callable, Sequence
+from math import prod
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from cnnlab.analysis.walk.reach import (
     fill_of,
     join_ufunc,
     joined,
+    room_for,
     uniform,
 )
 
@@ -50,6 +52,8 @@ def _index(call: Call) -> Tag | None:
 
     def move(array: Array) -> Array:
         full = [shape[d] if d in wanted else array.shape[d + 1] for d in range(len(shape))]
+        picked = prod(np.broadcast_shapes(*(index.shape for index in indices if isinstance(index, np.ndarray))))
+        room_for(array, (picked, *(size for d, size in enumerate(full) if d not in wanted)))
         # the axis of components goes last: with indices that are apart numpy would move it elsewhere
         last = np.moveaxis(np.broadcast_to(array, (len(array), *full)), 0, -1)
         return np.moveaxis(last[(*indices, ...)], -1, 0)
@@ -133,6 +137,8 @@ _CONTENT = ("values", "src", "source", "value")
 
 
 def _put_array(old: Array, new: Array, shape: tuple[int, ...], where: NDArray[np.int64], added: bool) -> Array:
+    room_for(old, shape)
+    room_for(old, where.shape)
     flat = np.broadcast_to(old, (len(old), *shape)).reshape(len(old), -1).copy()
     places = where.reshape(-1)
     if not added:
@@ -208,6 +214,7 @@ def _chosen(mask: Tensor, one: Tag | None, other: Tag | None, rank: int) -> Tag 
     choice = aligned(mask.cpu().bool().numpy()[None], rank)
 
     def pick(a: Array, b: Array) -> Array:
+        room_for(a, np.broadcast_shapes(*(aligned(one, rank).shape[1:] for one in (a, b, choice))))
         return np.where(choice, aligned(a, rank), aligned(b, rank))
 
     axes = []

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnlab.analysis.walk.reach import Array, Move, fill_of, join_ufunc
+from cnnlab.analysis.walk.reach import Array, Move, fill_of, join_ufunc, room_for
 
 LARGEST = 2**26
 """Elements up to which an operation is replayed element by element."""
@@ -72,6 +72,7 @@ def repeated(shape: Sequence[int], times: Sequence[int]) -> Move:
         array = array.reshape(len(array), *[1] * (len(times) - array.ndim + 1), *array.shape[1:])
         for dim, (count, size) in enumerate(zip(times, full, strict=True), 1):
             if count > 1 and array.shape[dim] == size > 1:
+                room_for(array, (*array.shape[1:], count))
                 array = np.concatenate([array] * count, axis=dim)
         return array
 
@@ -92,11 +93,11 @@ def unfolded(dim: int, size: int, step: int) -> Move:
 
 def reshaped(shape: Sequence[int], target: Sequence[int]) -> Move:
     """`shape` read as `target`: only dimensions that are merged or split, and vary, are written out in full."""
-    groups = _groups(shape, target)
+    runs = groups(shape, target)
 
     def move(array: Array) -> Array:
         middle, final = [len(array)], [len(array)]
-        for old, new in groups:
+        for old, new in runs:
             have = [array.shape[dim + 1] for dim in old]
             if all(count == 1 for count in have):
                 middle += have
@@ -108,13 +109,14 @@ def reshaped(shape: Sequence[int], target: Sequence[int]) -> Move:
                 middle += [shape[dim] for dim in old]
                 final += [target[dim] for dim in new]
         if tuple(middle) != array.shape:
+            room_for(array, middle)
             array = np.broadcast_to(array, middle)
         return array.reshape(final)
 
     return move
 
 
-def _groups(shape: Sequence[int], target: Sequence[int]) -> list[tuple[list[int], list[int]]]:
+def groups(shape: Sequence[int], target: Sequence[int]) -> list[tuple[list[int], list[int]]]:
     """Runs of dimensions of both sides that hold the same elements, as short as can be."""
     found: list[tuple[list[int], list[int]]] = []
     i = j = 0
@@ -148,6 +150,7 @@ def diagonal(one: int, other: int, sizes: tuple[int, int], offset: int) -> Move:
         if array.shape[-2:] == (1, 1):
             return array[..., 0]
         if array.shape[-2:] != sizes:
+            room_for(array, (*array.shape[1:-2], *sizes))
             array = np.broadcast_to(array, (*array.shape[:-2], *sizes))
         square = array[..., top : top + length, left : left + length]
         return np.einsum("...ii->...i", square)  # type: ignore[no-any-return]
@@ -173,6 +176,8 @@ def gathered(shape: Sequence[int], index: NDArray[np.int64]) -> Move:
     def move(array: Array) -> Array:
         if not some and all(size == 1 for size in array.shape[1:]):
             return array.reshape(len(array), *[1] * index.ndim)
+        room_for(array, shape)
+        room_for(array, index.shape)
         flat = np.broadcast_to(array, (len(array), *shape)).reshape(len(array), -1)
         taken = flat[:, index.reshape(-1)]
         if some:
@@ -188,6 +193,7 @@ def concatenated(arrays: Sequence[Array], sizes: Sequence[int], dim: int) -> Arr
     if all(a.shape == first.shape and a.shape[dim + 1] == 1 and (a is first or (a == first).all()) for a in arrays):
         return first
     rest = np.broadcast_shapes(*((*a.shape[: dim + 1], 1, *a.shape[dim + 2 :]) for a in arrays))
+    room_for(first, (*rest[1 : dim + 1], sum(sizes), *rest[dim + 2 :]))
     parts = [
         np.broadcast_to(a, (*rest[: dim + 1], size, *rest[dim + 2 :])) for a, size in zip(arrays, sizes, strict=True)
     ]

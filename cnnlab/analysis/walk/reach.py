@@ -5,7 +5,9 @@ changes has size 1, whatever the tensor's size: in a convolutional network the r
 row alone, so that a canvas of 4,000 × 4,000 pixels costs arrays of 4,000 numbers.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import reduce as fold
 from math import prod
@@ -21,8 +23,8 @@ Move = Callable[[Array], Array]
 NOTHING = -(2**29)
 """Stands in `hull` and `short` for both ends of an empty interval."""
 
-LARGEST_JOIN = 2**25
-"""Elements; each takes some 20 bytes."""
+LARGEST = 2**27
+"""Numbers of four bytes in one array: half a gibibyte."""
 
 WORD = 64
 """Input indices in one word of `bits`."""
@@ -120,11 +122,38 @@ class TooLargeError(Exception):
     """A tag would need more memory than is reasonable."""
 
 
-def joined(tags: Iterable[Tag | None]) -> Tag | None:
-    """Elementwise: what depends on all of them (shapes broadcast).
+@dataclass
+class Room:
+    """How many numbers of four bytes the arrays of a walk may still take."""
 
-    Raises: TooLargeError before memory runs out: every token of a large picture beside every other.
+    left: int
+
+
+_ROOM: ContextVar[Room | None] = ContextVar("room", default=None)
+
+
+@contextmanager
+def within(room: Room) -> Iterator[None]:
+    """Arrays that do not fit into `room` are not made."""
+    token = _ROOM.set(room)
+    try:
+        yield
+    finally:
+        _ROOM.reset(token)
+
+
+def room_for(array: Array, sizes: Sequence[int]) -> None:
+    """Nothing, where there is room for an array like this one with dimensions of `sizes`.
+
+    Raises: TooLargeError before it is made: every token of a large picture beside every other.
     """
+    needed, room = len(array) * prod(sizes) * array.itemsize // 4, _ROOM.get()
+    if needed > (LARGEST if room is None else min(LARGEST, room.left)):
+        raise TooLargeError(f"{needed:,} numbers")
+
+
+def joined(tags: Iterable[Tag | None]) -> Tag | None:
+    """Elementwise: what depends on all of them (shapes broadcast)."""
     known = [tag for tag in tags if tag is not None]
     if len(known) < 2 or not known[0].axes:
         return known[0] if known else None
@@ -132,8 +161,8 @@ def joined(tags: Iterable[Tag | None]) -> Tag | None:
     axes = []
     for parts in zip(*(tag.axes for tag in known), strict=True):
         sizes = np.broadcast_shapes(*(aligned(part.hull, rank).shape[1:] for part in parts))
-        if prod(sizes) > LARGEST_JOIN:
-            raise TooLargeError(f"{sizes}")
+        for array in (parts[0].hull, *(part.bits for part in parts if part.bits is not None)):
+            room_for(array, sizes)
         hull = fold(np.maximum, [aligned(part.hull, rank) for part in parts])
         bits = [aligned(part.bits, rank) for part in parts if part.bits is not None]
         short = fold(_shorter, [aligned(part.short, rank) for part in parts])
@@ -158,7 +187,8 @@ def compact(tag: Tag) -> Tag:
     def compacted(reach: Reach) -> Reach:
         parts = [part for part in (reach.hull, reach.short, reach.bits) if part is not None]
         for axis in range(1, parts[0].ndim):
-            if parts[0].shape[axis] > 1:
+            size = parts[0].shape[axis]
+            if size > 1 and (parts[0].take(size // 2, axis) == parts[0].take(0, axis)).all():
                 ones = [part[(slice(None),) * axis + (slice(0, 1),)] for part in parts]
                 if all((part == one).all() for part, one in zip(parts, ones, strict=True)):
                     parts = ones
@@ -198,6 +228,8 @@ def chosen_channels(reach: Reach, dim: int, groups: int, outputs: int) -> Reach:
         return array.reshape(*shape[: dim + 1], groups, channels // groups, *shape[dim + 2 :])
 
     def spread(array: Array) -> Array:
+        if groups > 1:
+            room_for(array, (*array.shape[1:], outputs // groups))
         return array if groups == 1 else array.repeat(outputs // groups, axis=dim + 1)
 
     def join(array: Array) -> Array:
@@ -212,6 +244,7 @@ def chosen_channels(reach: Reach, dim: int, groups: int, outputs: int) -> Reach:
 def windowed(reach: Reach, dim: int, taps: NDArray[np.intp], size: int) -> Reach:
     """Along `dim` (of `size` elements) each output joins its taps: see `cnnlab.analysis.walk.taps`."""
     length = reach.hull.shape[dim + 1]
+    varies = length > 1
     if length == 1 and (size > 1 or len(taps) > 1):
         if (taps >= 0).any(axis=1).all():
             return reach  # each output reads something, and all there is to read is the same
@@ -222,10 +255,11 @@ def windowed(reach: Reach, dim: int, taps: NDArray[np.intp], size: int) -> Reach
         if array.shape[axis] != length:
             array = np.broadcast_to(array, (*array.shape[:axis], length, *array.shape[axis + 1 :]))
         if taps.min(initial=0) < 0:
-            # the two last places stand for padding (−2) and for nothing at all (−1)
-            rest = [fill_of(array, edge).reshape(-1, *[1] * (array.ndim - 1)) for edge in (True, False)]
+            # the two last places stand for padding (−2), which counts along its own axis, and for nothing at all (−1)
+            rest = [fill_of(array, edge).reshape(-1, *[1] * (array.ndim - 1)) for edge in (varies, False)]
             ends = [np.broadcast_to(r, (*array.shape[:axis], 1, *array.shape[axis + 1 :])) for r in rest]
             array = np.concatenate([array, *ends], axis=axis)
+        room_for(array, (*array.shape[1:axis], taps.size, *array.shape[axis + 1 :]))
         if taps.shape[1] == 1:
             return array.take(taps[:, 0], axis=axis)
         return join_ufunc(array).reduce(array.take(taps, axis=axis), axis=axis + 1)  # type: ignore[no-any-return]

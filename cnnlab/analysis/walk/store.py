@@ -14,7 +14,17 @@ from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from cnnlab.analysis.walk.movement import LARGEST, anywhere
-from cnnlab.analysis.walk.reach import Array, Move, Reach, Tag, compact, empty_like, joined
+from cnnlab.analysis.walk.reach import (
+    Array,
+    Move,
+    Reach,
+    Tag,
+    TooLargeError,
+    compact,
+    empty_like,
+    joined,
+    room_for,
+)
 
 
 @dataclass(eq=False)
@@ -54,7 +64,10 @@ class Store:
         if entry is None:
             return None
         if entry.root is not None and entry.root.version != entry.seen:
-            entry.tag = _through(entry.root.tag, entry.moves)
+            try:
+                entry.tag = _through(entry.root.tag, entry.moves)
+            except TooLargeError:
+                entry.tag = entry.root.tag and entry.root.tag.melted(len(entry.shape))
             entry.seen = entry.root.version
         return entry.tag
 
@@ -146,6 +159,7 @@ def _put(axis: Reach, new: Reach, moves: Sequence[Move], full: Sequence[int]) ->
         if old is None or content is None:
             parts.append(None)
             continue
+        room_for(old, full)
         fresh = np.broadcast_to(old, (len(old), *full)).copy()
         target = fresh
         for move in moves:

@@ -19,6 +19,7 @@ from cnnlab.analysis.walk.attention import attention_as_products
 from cnnlab.analysis.walk.facts import Failure, Output, Walk
 from cnnlab.analysis.walk.follower import FAILURES, BudgetError, Follower
 from cnnlab.analysis.walk.outputs import parts_of
+from cnnlab.analysis.walk.program import BEGIN, END, DifferentError, Step, StoppedError
 from cnnlab.analysis.walk.reach import Tag, source
 from cnnlab.analysis.walk.values import Written, is_small
 from cnnlab.models.failure import check_watched
@@ -37,23 +38,31 @@ def walk(
     bits: bool = False,
     ignore_gates: bool = False,
     count: bool = False,
-    budget: int | None = None,
+    like: Walk | None = None,
 ) -> Walk:
     """Run `model` in eval mode on one picture of `shape` (channels, *spatial) and follow every dependency.
 
     on_values: run on real tensors. follow: False for shapes and costs alone, in less time. bits: keep which pixels are
     read, not only their interval. ignore_gates: leave out factors of one number per channel, such as those of
-    squeeze-and-excitation. count: multiply-accumulates and memory. budget: stop where a tag needs more numbers than
-    this (attention between all windows of a large canvas does).
+    squeeze-and-excitation. count: multiply-accumulates and memory. like: a walk of the same network at a smaller size;
+    stop where this one runs anything else than that one, or before it needs much more memory than that one did for
+    each pixel of a side (attention between all windows of a large canvas does).
 
     The model is as it was afterwards, also after an exception. Where it fails, the walk ends there and says so.
 
     Raises: RequestError where a layer cannot be watched, or has no parameters yet.
     """
     check_watched(model)
-    follower = Follower(on_values=on_values, ignore_gates=ignore_gates, count=count, budget=budget)
+    sides = zip(shape[1:], like.shape[1:], strict=True) if like else ()
+    follower = Follower(
+        on_values=on_values,
+        ignore_gates=ignore_gates,
+        count=count,
+        like=like.program if like else None,
+        longer=max((large / small for large, small in sides), default=1.0),
+    )
     layers = _Layers(model, follower)
-    failure, over_budget = None, False
+    failure, over_budget, differs = None, False, None
     state, image = _state(model, follower), _image(model, tuple(shape), follower, bits=bits, follow=follow)
     with ExitStack() as stack:
         stack.enter_context(undisturbed(model, replaced=True))
@@ -65,8 +74,9 @@ def walk(
         try:
             with follower:
                 functional_call(model, state, (image,), tie_weights=False)
-        except (*FAILURES, BudgetError) as error:
+        except (*FAILURES, StoppedError) as error:
             over_budget = isinstance(error, BudgetError)
+            differs = error.difference if isinstance(error, DifferentError) else None
             frame = layers.stack[-1] if layers.stack else _Frame("", model, 0, (), ())
             message = str(error).strip().split("\n", 1)[0] or type(error).__name__
             failure = Failure(frame.layer, type(frame.module).__name__, message, frame.inputs)
@@ -81,6 +91,9 @@ def walk(
         failure,
         over_budget,
         tuple(follower.used),
+        tuple(follower.program.steps),
+        differs,
+        follower.numbers,
     )
 
 
@@ -160,6 +173,8 @@ class _Layers:
             shapes = tuple(tuple(tensor.shape) for tensor in tensors)
             self.stack.append(_Frame(name, module, len(self.follower.operations), shapes, tags))
             self._tell()
+            if tags:
+                self.follower.program.step(Step(BEGIN, name))
 
         return hook
 
@@ -170,7 +185,11 @@ class _Layers:
             frame = self.stack.pop()
             self._tell()
             self.calls[name] = self.calls.get(name, 0) + 1
-            for part, tensor in parts_of(output):
+            parts = parts_of(output)
+            followed = tuple(part for part, tensor in parts if self.follower.store.tag(tensor) is not None)
+            if followed:
+                self.follower.program.step(Step(END, name, options=followed))
+            for part, tensor in parts:
                 self.outputs.append(
                     Output(
                         layer=name,

@@ -5,11 +5,11 @@ from typing import Any
 from cnnlab.analysis.walk import taps
 from cnnlab.analysis.walk.call import Call, Transfer
 from cnnlab.analysis.walk.movement import permuted, reshaped
-from cnnlab.analysis.walk.reach import Array, Move, Tag, chosen_channels, joined, slid
+from cnnlab.analysis.walk.reach import Array, Move, Tag, chosen_channels, compact, joined, slid
 from cnnlab.core.arithmetic import output_size
 
 
-def _numbers(value: Any, count: int, default: int = 0) -> list[int]:
+def numbers_of(value: Any, count: int, default: int = 0) -> list[int]:
     """An option of a window for each of `count` dimensions; torch lets one number stand for all."""
     values = [value] if isinstance(value, int) else list(value or [default])
     return values * count if len(values) == 1 else values
@@ -23,7 +23,7 @@ def _convolution(call: Call) -> Tag | None:
         rank = call["input"].dim()
         first = rank - (weight.dim() - 2)
         spatial, outputs = range(first, rank), call.output.shape[first - 1]
-        options = [_numbers(call[name], len(spatial)) for name in ("stride", "padding", "dilation")]
+        options = [numbers_of(call[name], len(spatial)) for name in ("stride", "padding", "dilation")]
         table = taps.transposed if call["transposed"] else taps.window
         made = tag.each(lambda axis: chosen_channels(axis, first - 1, call["groups"], outputs))
         for place, dim in enumerate(spatial):
@@ -31,6 +31,7 @@ def _convolution(call: Call) -> Tag | None:
             stride, padding, dilation = (option[place] for option in options)
             rows = table(size, out, weight.shape[2 + place], stride, padding, dilation)
             made = slid(made, dim, rows, size)
+        made = flat(made)
     if others is not None:
         made = joined([made, others.melted(call.output.dim())])
     return made
@@ -41,15 +42,15 @@ def _pool(call: Call) -> Tag | None:
     if tag is None:
         return None
     count = 1 if "1d" in call.name else 2 if "2d" in call.name else 3
-    kernel = _numbers(call["kernel_size"], count)
-    stride = _numbers(call.get("stride") or kernel, count)
-    padding, dilation = _numbers(call["padding"], count), _numbers(call.get("dilation", 1), count)
+    kernel = numbers_of(call["kernel_size"], count)
+    stride = numbers_of(call.get("stride") or kernel, count)
+    padding, dilation = numbers_of(call["padding"], count), numbers_of(call.get("dilation", 1), count)
     for place in range(count):
         dim = tensor.dim() - count + place
         size, out = tensor.shape[dim], call.output.shape[dim]
         rows = taps.window(size, out, kernel[place], stride[place], padding[place], dilation[place])
         tag = slid(tag, dim, rows, size)
-    return tag
+    return flat(tag)
 
 
 def _adaptive_pool(call: Call) -> Tag | None:
@@ -62,6 +63,11 @@ def _adaptive_pool(call: Call) -> Tag | None:
         rows = taps.adaptive(size, out)
         tag = slid(tag, dim, rows, size)
     return tag
+
+
+def flat(tag: Tag) -> Tag:
+    """Without the repetition that padding around a plane leaves behind a window: rows depend on rows alone again."""
+    return compact(tag) if any(sum(size > 1 for size in axis.hull.shape[1:]) > 1 for axis in tag.axes) else tag
 
 
 _MODES = {"nearest_exact": "nearest-exact", "nearest": "nearest", "linear": "linear", "cubic": "cubic"}
@@ -92,7 +98,7 @@ def _im2col(call: Call) -> Tag | None:
     if tag is None:
         return None
     names = ("kernel_size", "stride", "padding", "dilation")
-    kernel, stride, padding, dilation = (_numbers(call[name], 2) for name in names)
+    kernel, stride, padding, dilation = (numbers_of(call[name], 2) for name in names)
     rank = tensor.dim() - 2
     shape: list[int] = list(tensor.shape[:-2])
     for place in (0, 1):
@@ -113,7 +119,7 @@ def _col2im(call: Call) -> Tag | None:
     if tag is None:
         return None
     names = ("kernel_size", "stride", "padding", "dilation", "output_size")
-    kernel, stride, padding, dilation, plane = (_numbers(call[name], 2) for name in names)
+    kernel, stride, padding, dilation, plane = (numbers_of(call[name], 2) for name in names)
     places = [
         output_size(plane[i], kernel[i], stride=stride[i], padding=padding[i], dilation=dilation[i]) for i in (0, 1)
     ]
@@ -138,6 +144,18 @@ def _parted(dim: int, taps_: int, places: int) -> Move:
         return array.reshape(*array.shape[: dim + 1], *parts, *array.shape[dim + 2 :])
 
     return move
+
+
+def covers(call: Call) -> bool:
+    """Whether each window of a pool holds all of the map along some axis: it pools whatever there is."""
+    if "pool" not in call.name:
+        return False
+    count = next(count for count in (1, 2, 3) if f"{count}d" in call.name)
+    sizes = zip(call["self"].shape[-count:], call.output.shape[-count:], strict=True)
+    if "adaptive" in call.name:
+        return any(out == 1 for _, out in sizes)
+    kernel, padding = numbers_of(call["kernel_size"], count), numbers_of(call["padding"], count)
+    return any(k >= n and not p for k, p, (n, _) in zip(kernel, padding, sizes, strict=True))
 
 
 WINDOWS: dict[str, Transfer] = {
