@@ -115,7 +115,7 @@ def audit(fields: Fields, model: nn.Module) -> Audit:
 
 def _before_windows(fields: Fields, modules: dict[str, nn.Module]) -> list[tuple[int, ...]]:
     """The least r_min of what comes into each convolution and pooling, those of one pixel (1 × 1) too."""
-    local = {field.name for field in fields.layers if not field.is_global}
+    local = {field.name for field in fields.layers if not field.is_global and field.exact}
     found = []
     for name, source in fields.sources.items():
         output = source.output
