@@ -180,6 +180,10 @@ class WritesKept(TorchDispatchMode):
         super().__init__()
         self._snapshot = snapshot
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # which would import the compiler, for half a second
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run `func` as it is."""
         if func._schema.is_mutable:
