@@ -5,13 +5,14 @@ from cnnlab.core.memory import machine_memory
 
 
 def check_memory(count: int, channels: int, size: int) -> None:
-    """Nothing where `count` square pictures of `size` pixels, a byte a value, fit into this machine's memory.
+    """Nothing where `count` square pictures of `size` pixels, a byte a value, fit into this machine's memory twice.
 
     Raises: RequestError where they do not, with both numbers.
     """
     needed, available = count * channels * size * size, machine_memory()
-    if available is not None and needed > available:
+    if available is not None and 2 * needed > available:
         raise RequestError(
-            f"{count:,} pictures of {size} × {size} pixels take {needed / 1e9:,.1f} GB, and this machine has "
-            f"{available / 1e9:,.1f} GB of memory; choose a smaller 'size' or fewer pictures"
+            f"{count:,} pictures of {size} × {size} pixels take {needed / 1e9:,.1f} GB, and as much again when the "
+            f"validation part is taken out of them; this machine has {available / 1e9:,.1f} GB of memory; choose a "
+            "smaller 'size' or fewer pictures"
         )

@@ -104,7 +104,10 @@ def check(
     config.optimizer.build(groups=groups)
     if config.clipping:
         config.clipping.build(model=network)
-    counts = _counts(config.data.dataset, contents)
+    try:
+        counts = _counts(config.data.dataset, contents)
+    except RequestError as error:
+        raise config.data.dataset.located(error) from error
     remarks = _memory_remarks(least_memory(network, config, train=counts, evaluated=counts))
     facts = Checked(len(config.model), shape, classes, parameters, remarks=remarks)
     if contents is None:

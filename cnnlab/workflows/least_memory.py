@@ -41,7 +41,8 @@ def least_memory(network: Model, config: Config, *, train: int, evaluated: int) 
     learning = min(training.batch_size, train)
     looking = min(training.evaluation_batch_size, evaluated)
     width = 2 if training.precision in ("bf16", "fp16") else BYTES
-    batch, what = max((learning, "training.batch_size"), (looking, "training.evaluation_batch_size"))
+    batches = ((learning, "training.batch_size"), (looking, "training.evaluation_batch_size"))
+    batch, what = max(batches, key=lambda pair: pair[0])
     parameters = sum(parameter.numel() for parameter in network.parameters())
     return LeastMemory(2 * BYTES * parameters, batch, batch * network.largest_layer * width, what)
 
@@ -57,7 +58,8 @@ def check_memory_suffices(least: LeastMemory, device: torch.device) -> None:
     """Raises: RequestError where the device has less memory than is needed at the very least."""
     available = memory_of(device)
     if available is not None and least.parameters + least.activations > available:
+        owner = "this machine" if device.type == "cpu" else str(device)
         raise RequestError(
-            f"{device} has {gigabytes(available)} of memory, and {least.sentence}; a smaller batch, smaller "
+            f"{owner} has {gigabytes(available)} of memory, and {least.sentence}; a smaller batch, smaller "
             "pictures or fewer channels need less"
         )

@@ -413,12 +413,22 @@ NETWORKS = (
         command="cnnlab config check bad.yaml",
     ),
     config(
+        "activations beyond the memory",
+        "model: [{conv: {channels: 4, padding: 100000}}, global_avg_pool, linear]",
+        (
+            "error: this machine has N GB of memory, and the weights and their gradients take 0.0 GB, and the input "
+            "and output of the largest layer 32,004 GB for a batch of 50 pictures (training.batch_size); a smaller "
+            "batch, smaller pictures or fewer channels need less"
+        ),
+        rest=SMALL,
+    ),
+    config(
         "more pictures than memory",
         "data: {dataset: {shapes: {train_count: 1000000000000}}}",
         (
             "error: bad.yaml:1:18: dataset 'shapes': 1,000,000,000,000 pictures of 32 × 32 pixels take "
-            "4,096,000.0 GB, and this machine has N GB of memory; choose a smaller 'size' or fewer "
-            "pictures"
+            "4,096,000.0 GB, and as much again when the validation part is taken out of them; this machine has "
+            "N GB of memory; choose a smaller 'size' or fewer pictures"
         ),
         rest=MODEL,
     ),

@@ -222,7 +222,8 @@ def test_more_than_the_memory_is_an_error(tmp_path: Path, monkeypatch: pytest.Mo
     root = animals(tmp_path / "x")
     monkeypatch.setattr(folder_module.os, "sysconf", lambda name: 2_000)
     assert message(root, size=1024) == (
-        "9 pictures of 1024 × 1024 pixels take 0.0 GB, and this machine has 0.0 GB of memory; choose a smaller 'size' "
+        "9 pictures of 1024 × 1024 pixels take 0.0 GB, and as much again when the validation part is taken out of "
+        "them; this machine has 0.0 GB of memory; choose a smaller 'size' "
         "or fewer pictures"
     )
 

@@ -1,6 +1,7 @@
 """Which folder is which part, and what is said of classes that a part lacks."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,8 +14,9 @@ from cnnlab.data.dataset import DataPlace, Dataset
 from cnnlab.data.folder import Contents, folder, list_contents
 from cnnlab.data.parts import Parts, find_parts
 from cnnlab.data.splits import split
+from cnnlab.runs.record import new_record
 from cnnlab.workflows.check import check
-from cnnlab.workflows.pictures import origins, training_pictures
+from cnnlab.workflows.pictures import check_unchanged, origins, training_pictures
 
 
 def fill(root: Path, classes: str = "cat dog", count: int = 1) -> None:
@@ -257,3 +259,22 @@ def test_config_check_looks_at_the_pictures(tmp_path: Path) -> None:
     assert check(gone, classes=2, place=DataPlace(tmp_path)).parameters == 8
     with pytest.raises(RequestError, match="gone: no such folder or CSV file"):
         check(gone, place=DataPlace(tmp_path))
+
+
+def test_a_run_whose_validation_part_was_another_is_told_so(tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        fill(tmp_path / part, count=4)
+    text = f"data: {{dataset: {{folder: {{path: '{tmp_path}', size: 8, cache: false}}}}, validation: 0.25}}\n"
+    config = check_config(parse(text + "model: [global_avg_pool, linear]", "x"), [], default_name="x", base=tmp_path)
+    place = DataPlace(tmp_path)
+    then = training_pictures(config, place)
+    record = new_record(name="x", command=[], seed=0, device="cpu", parameters=1, data=then.facts())
+    run = SimpleNamespace(name="x", record=record)
+    check_unchanged(run, then)  # type: ignore[arg-type]
+    fill(tmp_path / "val", count=2)
+    with pytest.raises(RequestError) as caught:
+        check_unchanged(run, training_pictures(config, place))  # type: ignore[arg-type]
+    assert str(caught.value) == (
+        "the data has changed since the run x was trained: 6 training and 2 validation pictures then, 8 and 4 now; "
+        f"the validation part was cut from the training part, and is now {tmp_path}/val"
+    )
