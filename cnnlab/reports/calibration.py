@@ -2,6 +2,7 @@
 
 from cnnlab.analysis.calibration import Calibration
 from cnnlab.analysis.classification import Classification
+from cnnlab.analysis.confidence import wilson_interval
 from cnnlab.reports.blocks import Block, Picture, Text, Tone, shown
 from cnnlab.reports.drawings import Reliability
 
@@ -49,8 +50,12 @@ def reliability_picture(name: str, title: str, calibration: Calibration, caption
 
 
 def sureness(calibration: Calibration) -> str:
-    """Whether the network is too sure, in a few words."""
+    """Whether the network is too sure, in a few words; only where the accuracy's interval leaves its confidence out."""
     difference = calibration.mean_confidence - calibration.accuracy
     if abs(difference) < 0.005:
         return "about as sure as it should be"
+    n = sum(one.n for one in calibration.bins)
+    interval = wilson_interval(round(calibration.accuracy * n), n)
+    if interval.low <= calibration.mean_confidence <= interval.high:
+        return f"as sure as it should be, as far as {n:,} picture{'s' * (n > 1)} can tell"
     return f"too {'sure' if difference > 0 else 'unsure'} by {100 * abs(difference):.1f} points"

@@ -77,12 +77,20 @@ def _lines(axes: Axes, drawing: Curves, theme: Theme, *, legend: bool = True) ->
     if drawing.x_scale == "log":
         axes.xaxis.set_major_formatter(FuncFormatter(power))
     elif all(float(x).is_integer() for series in drawing.series for x in series.x):
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=12, integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=12, integer=True, min_n_ticks=1))
     if drawing.percent:
         axes.yaxis.set_major_formatter(FuncFormatter(_percent))
     axes.margins(x=0.02)
     low, high = drawing.y_range
     axes.set_ylim(bottom=low, top=high)
+    if low is None and high is not None and drawing.y_scale != "log":
+        bottom, top = axes.get_ylim()  # which was raised: the lowest point keeps its distance from the axis
+        axes.set_ylim(bottom=bottom - 0.03 * (top - bottom))
+    places = {float(x) for series in drawing.series for x in series.x}
+    if len(places) == 1 and drawing.x_scale != "log":
+        # around a single epoch there are no 0.95 and 1.05
+        (only,) = places
+        axes.set_xlim(only - 0.5, only + 0.5)
     for mark in drawing.marks:
         _mark(axes, mark, theme)
     if legend and len(handles) > 1:
