@@ -52,6 +52,9 @@ WeightsOption = Annotated[
     typer.Option(metavar="best|last|FILE", help="Of a run best or last; a file for any other network."),
 ]
 OutOption = Annotated[Path | None, typer.Option(metavar="DIR", help="The folder for pictures, maps and the page.")]
+FullSizeOption = Annotated[
+    bool, typer.Option("--full-size", help="Overlays of up to 4,096 pixels; without it at most 1,600.")
+]
 SeedOption = Annotated[int, typer.Option(min=0, help="Of the choice of pictures, and of methods that draw.")]
 
 
@@ -76,6 +79,7 @@ class Request:
     weights: str | None
     seed: int
     out: Path | None
+    full_size: bool
     device: str
     allow_plugins: bool
     runs: Path
@@ -134,6 +138,7 @@ def explain_and_show(request: Request) -> None:
         target=request.target,
         unreadable=unreadable,
         asked=request.layer != AUTO,
+        full_size=request.full_size,
     )
     written: WrittenExplanation | None = None
     for step in tracked(writing, "drawing", len(found) + 1):

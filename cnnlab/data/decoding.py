@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
 from pathlib import Path
+from threading import Condition
 from typing import Literal
 
 import numpy as np
@@ -38,6 +39,9 @@ MAX_BYTES = 1_000_000_000
 
 MAX_PIXELS = 80_000_000
 """Larger pictures are refused: a file of some kilobytes can claim to have thousands of millions of pixels."""
+
+IN_FLIGHT = 100_000_000
+"""Pixels that all threads together decode at a time: while it is decoded a picture takes ten bytes a pixel."""
 
 Fit = Literal["crop", "pad", "stretch"]
 """How a picture becomes square: the middle is cut out, black bars are added, or it is stretched."""
@@ -73,9 +77,35 @@ def read_picture(
     Of an animation the first frame; transparent parts on white; 16 bits rounded to 8. `name` is what errors call it.
     Raises: RequestError when it cannot be read, with the reason.
     """
-    with _opened(source, name) as image:
+    with _opened(source, name) as image, _in_flight(image.width * image.height):
         image.load()
-        return _bytes(ImageOps.exif_transpose(image), channels)
+        ImageOps.exif_transpose(image, in_place=True)
+        return _bytes(image, channels)
+
+
+class _Room:
+    """How many pixels are decoded at the moment, and a wait for those who want more than there is room for."""
+
+    def __init__(self) -> None:
+        self.changed = Condition()
+        self.taken = 0
+
+
+_ROOM = _Room()
+
+
+@contextmanager
+def _in_flight(pixels: int) -> Iterator[None]:
+    """Waits until there is room for `pixels`; the first has room whatever its size."""
+    with _ROOM.changed:
+        _ROOM.changed.wait_for(lambda: _ROOM.taken == 0 or _ROOM.taken + pixels <= IN_FLIGHT)
+        _ROOM.taken += pixels
+    try:
+        yield
+    finally:
+        with _ROOM.changed:
+            _ROOM.taken -= pixels
+            _ROOM.changed.notify_all()
 
 
 @dataclass(frozen=True)
@@ -186,9 +216,10 @@ def _bytes(image: Image.Image, channels: int) -> UInt8[Tensor, "channels h w"]:
     if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    if image.mode != "L" or channels == 3:
+    # to the mode that it has already pillow would convert by a copy
+    if image.mode not in ("L", "RGB") or (image.mode == "L" and channels == 3):
         image = image.convert("RGB")
-    if channels == 1:
+    if channels == 1 and image.mode != "L":
         image = image.convert("L")
     pixels = torch.from_numpy(np.array(image))  # a copy: torch needs memory that it may write to
     return pixels[None] if channels == 1 else pixels.permute(2, 0, 1).contiguous()

@@ -204,7 +204,7 @@ def attribution_report(
     files = Links(
         (
             Link("explanations.json", "explanations.json", "every number of this page, and where each file lies"),
-            Link("maps", "maps", "each raw map (.npy), and each overlay at the picture's own size (.png)"),
+            Link("maps", "maps", "each raw map (.npy), and each overlay (.png)"),
         )
     )
     blocks.append(Section("Provenance", (made, files)))

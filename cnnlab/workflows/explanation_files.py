@@ -37,8 +37,12 @@ from cnnlab.workflows.placement import laid_over
 from cnnlab.workflows.predict import Unreadable
 from cnnlab.workflows.preparation import PreparedNetwork
 
-LARGEST = 4096
-"""Pixels of the longer side up to which an overlay is as large as its picture."""
+SCREEN = 1600
+"""Pixels of the longer side up to which an overlay is as large as its picture: a map has some hundred places at most,
+and a drawing of a photo of 12 million pixels takes 3 GB."""
+
+FULL = 4096
+"""The same where the full size is asked for."""
 
 SMALL = 448
 """Pixels of the longer side of a picture on the page."""
@@ -66,17 +70,20 @@ def write_explanation(
     target: str,
     unreadable: Sequence[Unreadable] = (),
     asked: bool = False,
+    full_size: bool = False,
 ) -> Iterator[ExplainedPicture | WrittenExplanation]:
     """Each picture when its files are written, and at last the page and `explanations.json`; all below `folder`.
 
-    title: of the page; target: what was asked to be explained; asked: whether the layers were.
+    title: of the page; target: what was asked to be explained; asked: whether the layers were; full_size: overlays of
+    up to `FULL` pixels and not `SCREEN`.
     """
     entries: list[MapEntry] = []
     drawn: list[ShownPicture] = []
     for index, picture in enumerate(pictures):
-        entries += _one_picture(picture, index, explanation, folder)
+        original = picture.original()
+        entries += _one_picture(picture, original, index, explanation, folder, FULL if full_size else SCREEN)
         if len(drawn) < MOST_DRAWN:
-            drawn.append(_shown(picture, index, explanation, SMALL))
+            drawn.append(_shown(picture, original, index, explanation, SMALL))
         yield picture
     trust = [
         faithfulness_section(comparison, **_rank(rank, explanation))
@@ -102,11 +109,12 @@ def write_explanation(
     yield WrittenExplanation(report, document, page)
 
 
-def _one_picture(picture: ExplainedPicture, index: int, explanation: Explanation, folder: Path) -> Iterator[MapEntry]:
-    """The files of each of its maps."""
-    shown = _shown(picture, index, explanation, LARGEST)
-    original = picture.original() if max(shown.image.shape) >= LARGEST else None
-    factor = 1.0 if original is None else max(original.shape[1:]) / max(shown.image.shape[:2])
+def _one_picture(
+    picture: ExplainedPicture, original: Tensor, index: int, explanation: Explanation, folder: Path, most: int
+) -> Iterator[MapEntry]:
+    """The files of each of its maps, with overlays of at most `most` pixels."""
+    shown = _shown(picture, original, index, explanation, most)
+    factor = max(original.shape[1:]) / max(shown.image.shape[:2])
     stem = f"{index:04}-{_slug(Path(picture.name).stem)}"
     places = [(one, rank) for one in explanation.attributions for rank in range(explanation.targets.shape[1])]
     for (one, rank), map_ in zip(places, shown.maps, strict=True):
@@ -140,16 +148,17 @@ def _one_picture(picture: ExplainedPicture, index: int, explanation: Explanation
 
 
 def _overlay_png(picture: ShownPicture, shown: ShownMap) -> bytes:
-    """The evidence on the picture at its own size, one pixel a pixel or a whole number of them, with a colour bar."""
+    """The evidence on the picture as it is shown, one pixel a pixel or a whole number of them, with a colour bar."""
     longest = max(picture.image.shape[:2])
     scene = overlay(picture, shown, caption=picture.answer)
     drawing = Scenes((scene,), columns=1, dpi=max(png.DPI, math.ceil(longest / PANEL)))
     return png.encode(Picture("overlay", map_title(shown), drawing))
 
 
-def _shown(picture: ExplainedPicture, index: int, explanation: Explanation, most: int) -> ShownPicture:
+def _shown(
+    picture: ExplainedPicture, original: Tensor, index: int, explanation: Explanation, most: int
+) -> ShownPicture:
     """The picture with its maps over it, its longer side of at most `most` pixels."""
-    original = picture.original()
     image = _as_image(original, most)
     classes, probabilities = explanation.classes, explanation.probabilities[index]
     answer = int(probabilities.argmax())

@@ -147,6 +147,22 @@ def test_an_overlay_keeps_the_picture_at_its_own_size(trained: Any) -> None:
     assert 0 <= row < 500
 
 
+def test_a_large_picture_s_overlay_is_as_large_as_a_screen_and_whole_on_request(trained: Any) -> None:
+    Image.fromarray(noise(40, 2000, 3)).save(trained.place.folder / "wide.png")
+    widths, peaks = [], []
+    for options in ((), ("--full-size",)):
+        result = trained.place(
+            "gradcam", "tiny", "wide.png", "--method", "gradcam", "--out", "wide", "--json", *options
+        )
+        (one,) = result.json()["images"]
+        widths.append(Image.open(trained.place.folder / one["overlay"]).width)
+        peaks.append(one["peak"])
+    assert widths[1] >= 2000
+    assert abs(widths[0] / widths[1] - 0.8) < 0.01
+    # places are the picture's own, whatever is drawn: in the middle square, which is all that the network sees
+    assert all(0 <= row < 40 and 979 <= column <= 1021 for row, column in peaks)
+
+
 def test_metrics_stand_beside_three_controls(trained: Any) -> None:
     result = trained.place(
         "gradcam", "tiny", "--split", "validation", "--count", "6", "--metrics", "--json", "--out", "m"

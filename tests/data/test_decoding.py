@@ -1,5 +1,7 @@
 import struct
+import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from cnnlab.core.errors import RequestError
+from cnnlab.data import decoding
 from cnnlab.data.decoding import MAX_PIXELS, fit_picture, read_picture
 
 # top row red, green; bottom row blue, white
@@ -238,3 +241,25 @@ def test_a_square_picture_of_the_right_size_is_not_touched() -> None:
     picture = torch.randint(0, 256, (3, 9, 9), dtype=torch.uint8)
     for fit in ("crop", "pad", "stretch"):
         assert torch.equal(fit_picture(picture, 9, fit), picture)  # type: ignore[arg-type]
+
+
+def test_all_threads_together_decode_a_bounded_number_of_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+    most = []
+
+    def decode(image: Image.Image, channels: int) -> torch.Tensor:
+        most.append(decoding._ROOM.taken)
+        time.sleep(0.002)
+        return torch.zeros(channels, image.height, image.width, dtype=torch.uint8)
+
+    monkeypatch.setattr(decoding, "IN_FLIGHT", 250)
+    monkeypatch.setattr(decoding, "_bytes", decode)
+    # the last one alone is more than there is room for, and is read all the same
+    files = [encoded(Image.new("RGB", size)) for size in [(10, 10)] * 12 + [(30, 10)]]
+    with ThreadPoolExecutor(6) as pool:
+        assert len(list(pool.map(read_picture, files))) == 13
+    assert max(taken for taken in most if taken != 300) <= 200
+    assert 300 in most
+    assert decoding._ROOM.taken == 0
+    monkeypatch.setattr(decoding, "_bytes", lambda image, channels: 1 // 0)
+    assert "is damaged" in message(files[0])
+    assert decoding._ROOM.taken == 0
