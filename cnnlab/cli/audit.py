@@ -8,6 +8,7 @@ from cnnlab.cli.bars import followed
 from cnnlab.cli.choices import Split, Weights
 from cnnlab.cli.options import (
     RUNS,
+    DataOption,
     DeviceOption,
     JsonOption,
     PluginsOption,
@@ -45,6 +46,7 @@ def audit(
     weights: Annotated[Weights, typer.Option(help="Of the best epoch, or of the last.")] = Weights.best,
     max_batch: Annotated[int, typer.Option(min=1, help="Pictures that pass through the network at a time.")] = 64,
     seed: Annotated[int, typer.Option(min=0, help="Of the choice of pictures, and of methods that draw.")] = 0,
+    data: DataOption = None,
     device: DeviceOption = "auto",
     allow_plugins: PluginsOption = False,
     runs: RunsOption = RUNS,
@@ -72,7 +74,7 @@ def audit(
         seed=seed,
         weights=weights.value,
         device=choose_device(device),
-        place=data_place(),
+        place=data_place(data),
         max_batch=max_batch,
         by=by,
         allow_plugins=allow_plugins,

@@ -7,6 +7,7 @@ import typer
 from cnnlab.cli.choices import Weights
 from cnnlab.cli.options import (
     RUNS,
+    DataOption,
     DeviceOption,
     JsonOption,
     PluginsOption,
@@ -18,6 +19,8 @@ from cnnlab.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import torch
 
     from cnnlab.runs.folder import Run
@@ -30,6 +33,7 @@ def report(
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Put pictures, numbers and words into the run's TensorBoard, too.")
     ] = False,
+    data: DataOption = None,
     device: DeviceOption = "auto",
     allow_plugins: PluginsOption = False,
     runs: RunsOption = RUNS,
@@ -45,7 +49,12 @@ def report(
 
     opened = Run.open(run, runs)
     written = write_report(
-        opened, choose_device(device), weights=weights, tensorboard=tensorboard, allow_plugins=allow_plugins
+        opened,
+        choose_device(device),
+        weights=weights,
+        tensorboard=tensorboard,
+        data=data,
+        allow_plugins=allow_plugins,
     )
     if as_json:
         print_json({"page": written.page, "report": json.document(written.report)})
@@ -59,9 +68,10 @@ def write_report(
     *,
     weights: Weights = Weights.best,
     tensorboard: bool = False,
+    data: "Path | None" = None,
     allow_plugins: bool = False,
 ) -> "WholeReport":
-    """The whole page of a run, with bars on stderr meanwhile.
+    """The whole page of a run, with bars on stderr meanwhile; `data`: where its pictures lie now.
 
     Raises: RequestError where the run has no weights, or its data is not what it was trained on.
     """
@@ -75,7 +85,7 @@ def write_report(
         by=None,
         weights=weights.value,
         device=device,
-        place=data_place(),
+        place=data_place(data),
         allow_plugins=allow_plugins,
     )
     return followed(whole_report(run, default_options(run, options), tensorboard=tensorboard))

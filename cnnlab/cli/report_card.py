@@ -8,6 +8,7 @@ import typer
 from cnnlab.cli.choices import Split, Weights
 from cnnlab.cli.options import (
     RUNS,
+    DataOption,
     DeviceOption,
     JsonOption,
     PluginsOption,
@@ -29,6 +30,7 @@ def report_card(
     random_weights: Annotated[bool, typer.Option(help="The same network before it learned anything.")] = False,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder for the card.")] = None,
     weights: Annotated[Weights, typer.Option(help="Of the best epoch, or of the last.")] = Weights.best,
+    data: DataOption = None,
     device: DeviceOption = "auto",
     allow_plugins: PluginsOption = False,
     runs: RunsOption = RUNS,
@@ -51,7 +53,7 @@ def report_card(
     if split is Split.test:
         raise RequestError("the test part is opened by `cnnlab eval --split test` alone; pick from validation or train")
     network = trained_network(opened, choose_device(device), which=weights.value, allow_plugins=allow_plugins)
-    pictures = evaluation_pictures(opened, network.config, split.value, data_place())
+    pictures = evaluation_pictures(opened, network.config, split.value, data_place(data))
     card = make_card(network, pictures, run=opened.name, split=split.value, pick=pick, random_weights=random_weights)
     report = report_card_report(card)
     folder = out or opened.path / "reports" / "report-card"

@@ -9,6 +9,7 @@ from cnnlab.cli.choices import Split, Weights
 from cnnlab.cli.explanations import AUTO, listed
 from cnnlab.cli.options import (
     RUNS,
+    DataOption,
     DeviceOption,
     JsonOption,
     PluginsOption,
@@ -40,6 +41,7 @@ def sanity(
     weights: Annotated[Weights, typer.Option(help="Of the best epoch, or of the last.")] = Weights.best,
     max_batch: Annotated[int, typer.Option(min=1, help="Pictures that pass through the network at a time.")] = 64,
     seed: Annotated[int, typer.Option(min=0, help="Of the pictures, of fresh weights and of random labels.")] = 0,
+    data: DataOption = None,
     device: DeviceOption = "auto",
     allow_plugins: PluginsOption = False,
     runs: RunsOption = RUNS,
@@ -66,7 +68,7 @@ def sanity(
         seed=seed,
         weights=weights.value,
         device=choose_device(device),
-        place=data_place(),
+        place=data_place(data),
         max_batch=max_batch,
         allow_plugins=allow_plugins,
     )

@@ -116,6 +116,7 @@ def evaluation_pictures(run: Run, config: Config, part: str, place: DataPlace) -
 
     Raises: RequestError when the run has no such part, or the data is no longer what the run was trained on.
     """
+    check_there(run, config, place)
     if part == "test":
         pictures = _built(config, place, "test")
     else:
@@ -126,6 +127,22 @@ def evaluation_pictures(run: Run, config: Config, part: str, place: DataPlace) -
         pictures = halves.train if part == "train" or halves.validation is None else halves.validation
     _check_kind(run, pictures.classes, pictures.shape)
     return pictures
+
+
+def check_there(run: Run, config: Config, place: DataPlace) -> None:
+    """Nothing, where the pictures of a run are where it had them, or where `place` says that they are now.
+
+    Raises: RequestError with the way out.
+    """
+    dataset = config.data.dataset
+    if dataset.name != "folder" or place.moved is not None:
+        return
+    root = place.base / Path(dataset.options["path"]).expanduser()
+    if not root.exists():
+        raise RequestError(
+            f"{root}: no such folder or CSV file, and the run {run.name} had its pictures there; "
+            "name where they are now with --data"
+        )
 
 
 def check_unchanged(run: Run, halves: TrainingPictures) -> None:

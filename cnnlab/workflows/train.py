@@ -26,7 +26,7 @@ from cnnlab.workflows.continuation import (
     curve_remark,
 )
 from cnnlab.workflows.interruption import StopWish
-from cnnlab.workflows.pictures import check_unchanged, fixed_sample, relocated, training_pictures
+from cnnlab.workflows.pictures import check_there, check_unchanged, fixed_sample, relocated, training_pictures
 from cnnlab.workflows.sitting import TrainOptions, sit
 from cnnlab.workflows.training_events import TrainingEvent
 from cnnlab.workflows.training_report import epoch_rows
@@ -141,6 +141,7 @@ def _resume(run: Run, overrides: Sequence[str], options: TrainOptions, stop: Sto
     config = resumed_config(run, overrides, allow_plugins=options.allow_plugins)
     if not run.last_state.exists():
         raise RequestError(f"the run {run.name} stopped before its first checkpoint; train it anew")
+    check_there(run, config, options.place)
     config = relocated(config, options.place)
     saved = load_state(run.last_state, options.device)
     session = training_session(config, options.place, options.device)

@@ -85,7 +85,10 @@ def test_a_working_folder_that_moved_with_all_that_is_in_it(paused: Path, study:
     assert "train pictures: pictures\n" in found.err
     lost = place_of(study.parent)("eval", "moved/runs/tiny")
     assert (lost.code, lost.err.count("\n")) == (2, 1)
-    assert "/gone/pictures: no such folder or CSV file" in lost.err
+    assert lost.err == (
+        "error: /gone/pictures: no such folder or CSV file, and the run tiny had its pictures there; name where they "
+        "are now with --data\n"
+    )
 
 
 def test_data_names_where_the_pictures_are_now(paused: Path, study: Path, place_of) -> None:
@@ -96,8 +99,9 @@ def test_data_names_where_the_pictures_are_now(paused: Path, study: Path, place_
     found = elsewhere("eval", "moved/runs/tiny", "--data", "moved/images", "--json")
     assert found.code == 0, found.err
     assert elsewhere("predict", "moved/runs/tiny", study / "images/cat", "--data", study / "images").code == 0
-    gone = elsewhere("eval", "moved/runs/tiny", "--data", "moved/nowhere")
-    assert (gone.code, gone.err) == (2, "error: --data is 'moved/nowhere': no such folder or CSV file\n")
+    for command in ("eval", "report", "report-card", "sanity", "audit"):
+        gone = elsewhere(command, "moved/runs/tiny", "--data", "moved/nowhere")
+        assert (gone.code, gone.err) == (2, "error: --data is 'moved/nowhere': no such folder or CSV file\n")
     resumed = elsewhere("train", "--resume", "moved/runs/tiny", "--data", "moved/images", "--no-report")
     assert resumed.code == 0, resumed.err
     record = json.loads((study / "runs/tiny/run.json").read_text())
