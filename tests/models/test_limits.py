@@ -107,9 +107,9 @@ def test_a_training_beyond_the_memory_is_refused(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(RequestError) as caught:
         check_memory_suffices(least, torch.device("cpu"))
     assert str(caught.value) == (
-        "this machine has 10.0 GB of memory, and the weights and their gradients take 0.0 GB, and the input and output of "
-        "the largest layer 512 GB for a batch of 128 pictures (training.batch_size); a smaller batch, smaller pictures or "
-        "fewer channels need less"
+        "this machine has 10.0 GB of memory, and the weights and their gradients take 0.0 GB, and the input and "
+        "output of the largest layer 512 GB for a batch of 128 pictures (training.batch_size); a smaller batch, "
+        "smaller pictures or fewer channels need less"
     )
 
 
