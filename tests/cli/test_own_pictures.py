@@ -88,7 +88,8 @@ def test_prediction(trained) -> None:
     broken = command_line("predict", "own", "pictures", "--json")
     assert broken.code == 1
     assert "pictures/red/patient0_broken.png" in broken.err
-    assert len(broken.json()) == 48
+    assert len(broken.json()) == 49  # every file has a row, the broken one with its reason
+    assert [row["path"] for row in broken.json() if row["probability"] is None] == ["pictures/red/patient0_broken.png"]
 
 
 def test_pictures_that_have_changed_since(trained) -> None:
