@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float, Float64, Int64
 from torch import Tensor, nn
 
+from cnnlab.analysis.layouts import Layouts, layouts_of
 from cnnlab.core.errors import RequestError, unknown
 from cnnlab.models.failure import watched
 from cnnlab.models.undisturbed import undisturbed
@@ -84,10 +85,21 @@ def penultimate_features(
 def _penultimate_features(
     model: nn.Module, batches: Iterable[tuple[Tensor, Tensor, int]], layer: str | None
 ) -> Iterator[Features]:
+    layouts: Layouts | None = None
     for images, labels, first in batches:
         layer = _head(model, images[:1]) if layer is None else layer
         indices = torch.arange(first, first + len(images))
-        yield Features(layer, _input_of(model, images, layer), labels.cpu().long(), indices)
+        entered = _input_of(model, images, layer)
+        if entered.dim() != 2:
+            layouts = layouts or layouts_of(model, images.shape[1:])
+            layout = layouts.entering(layer)
+            if layout is None:
+                raise RequestError(
+                    f"layer '{layer}' gets {tuple(entered.shape)}, neither features nor maps: name the last layer of "
+                    "the head"
+                )
+            entered = layout.maps(entered).mean((2, 3))
+        yield Features(layer, entered, labels.cpu().long(), indices)
 
 
 def joined(parts: Iterable[Features]) -> Features:
@@ -186,8 +198,8 @@ def _head(model: nn.Module, images: Float[Tensor, "n c h w"]) -> str:
     )
 
 
-def _input_of(model: nn.Module, images: Float[Tensor, "n c h w"], layer: str) -> Float[Tensor, "n d"]:
-    """What enters `layer`, averaged over space where it is a map; of its last run, if there are several."""
+def _input_of(model: nn.Module, images: Float[Tensor, "n c h w"], layer: str) -> Float[Tensor, "*s"]:
+    """What enters `layer`, of its last run, if there are several."""
     entered: list[Tensor] = []
 
     def keep(module: nn.Module, inputs: tuple[object, ...]) -> None:
@@ -201,9 +213,8 @@ def _input_of(model: nn.Module, images: Float[Tensor, "n c h w"], layer: str) ->
             model(images)
     finally:
         handle.remove()
-    if not entered or entered[0].dim() not in (2, 4):
+    if not entered or entered[0].dim() < 2:
         raise RequestError(
             f"layer '{layer}' does not run, or gets no features or maps: name the last layer of the head"
         )
-    features = entered[0].float().cpu()
-    return features.mean((2, 3)) if features.dim() == 4 else features
+    return entered[0].float().cpu()

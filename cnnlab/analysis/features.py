@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from cnnlab.analysis.activations import capture_outputs
-from cnnlab.core.errors import RequestError
+from cnnlab.analysis.layouts import Layouts, layouts_of
 from cnnlab.models.undisturbed import undisturbed
 
 SPARSE = 0.05
@@ -70,28 +70,27 @@ class LayerActivity:
     sparse: int
 
 
-def feature_maps(model: nn.Module, images: Float[Tensor, "n c h w"], layers: Sequence[str]) -> tuple[FeatureMaps, ...]:
+def feature_maps(
+    model: nn.Module,
+    images: Float[Tensor, "n c h w"],
+    layers: Sequence[str],
+    *,
+    layouts: Layouts | None = None,
+) -> tuple[FeatureMaps, ...]:
     """The outputs of the named layers with their channels' figures, in order of `layers`; the model stays as it was.
 
-    Raises: RequestError for a name that is no layer, a layer that did not run, and one whose output is not spatial.
+    `layouts` are the network's for images of this size, where the caller has them.
+
+    Raises: RequestError for a name that is no layer, a layer that did not run, and one whose output is no feature map.
     """
     captured = capture_outputs(model, images, layers)
-    made = []
-    for name in layers:
-        if name not in captured:
-            raise RequestError(f"layer '{name}' gave no tensor: it does not run in a forward pass of this network")
-        output = captured[name]
-        if output.dim() != 4:
-            raise RequestError(
-                f"the output of layer '{name}' has shape {tuple(output.shape)}: feature maps need "
-                "(pictures, channels, height, width); take a layer before the head"
-            )
-        made.append(_figures(name, output.float()))
-    return tuple(made)
+    layouts = layouts or layouts_of(model, images.shape[1:])
+    of_layers = [(name, layouts.of(name)) for name in layers]
+    return tuple(_figures(name, layout.maps(captured[name]).float()) for name, layout in of_layers)
 
 
 def activity(model: nn.Module, images: Float[Tensor, "n c h w"]) -> tuple[LayerActivity, ...]:
-    """Every spatial output (pictures, channels, height, width) in the order in which it is made, as figures only.
+    """Every output that is feature maps, in the order in which it is made, as figures only.
 
     A container that hands on what its last layer made is left out; a block that computes something of its own with it
     (a sum with a shortcut) is there under its own name.
@@ -99,22 +98,25 @@ def activity(model: nn.Module, images: Float[Tensor, "n c h w"]) -> tuple[LayerA
     found: list[LayerActivity] = []
     calls: dict[str, int] = {}
     last: list[object] = [None]
+    layouts = layouts_of(model, images.shape[1:])
 
     def note(name: str) -> torch.utils.hooks.RemovableHandle:
         def hook(module: nn.Module, inputs: object, output: object) -> None:
-            if not isinstance(output, Tensor) or output.dim() != 4 or (output is last[0] and any(module.children())):
+            calls[name] = calls.get(name, 0) + 1
+            layout = layouts.at(name, calls[name])
+            if not isinstance(output, Tensor) or layout is None or (output is last[0] and any(module.children())):
                 return
             last[0] = output
-            calls[name] = calls.get(name, 0) + 1
-            figures = _figures(name, output.detach().float())
+            maps = layout.maps(output.detach()).float()
+            figures = _figures(name, maps)
             found.append(
                 LayerActivity(
                     layer=name,
                     call=calls[name],
                     kind=type(module).__name__,
-                    channels=output.shape[1],
-                    height=output.shape[2],
-                    width=output.shape[3],
+                    channels=maps.shape[1],
+                    height=maps.shape[2],
+                    width=maps.shape[3],
                     mean=float(figures.mean.mean()),
                     zeros=float(figures.zeros.mean()),
                     active=float(figures.active.mean()),

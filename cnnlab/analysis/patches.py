@@ -12,6 +12,8 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from cnnlab.analysis.activations import capture_outputs
+from cnnlab.analysis.layouts import layouts_of
+from cnnlab.analysis.walk.layout import Layout
 from cnnlab.core.errors import RequestError, WorkError
 
 Batches = Iterable[tuple[Tensor, Tensor, int]]
@@ -54,8 +56,12 @@ class ChannelClasses:
     """… and which that is; the lowest among equals."""
 
 
-def top_units(model: nn.Module, batches: Batches, layer: str, *, k: int = 9) -> Iterator[TopUnits]:
+def top_units(
+    model: nn.Module, batches: Batches, layer: str, *, k: int = 9, layout: Layout | None = None
+) -> Iterator[TopUnits]:
     """After each batch, the best units so far; the last of them is the answer for the whole data set.
+
+    `layout` is the layer's for images of this size, where the caller has it.
 
     Nothing but the best is kept, so memory does not grow with the data set; neither the size nor the order of batches
     changes the answer. The model is in evaluation mode for each batch only, and stays as it was.
@@ -65,22 +71,22 @@ def top_units(model: nn.Module, batches: Batches, layer: str, *, k: int = 9) -> 
     """
     if k < 1:
         raise RequestError(f"the {k} highest activations were asked for: expected 1 or more")
-    return _top_units(model, batches, layer, k)
+    return _top_units(model, batches, layer, k, layout)
 
 
-def _top_units(model: nn.Module, batches: Batches, layer: str, k: int) -> Iterator[TopUnits]:
-    best: TopUnits | None = None
+def _top_units(model: nn.Module, batches: Batches, layer: str, k: int, layout: Layout | None) -> Iterator[TopUnits]:
+    best, places = None, _Places(model, layer, layout)
     for images, labels, first in batches:
-        output = _spatial_output(model, images, layer, best.size if best else None)
+        output = places.maps(images)
         n, channels, _, width = output.shape
         # torch.max names the first of equal values
-        values, places = output.flatten(2).max(2)
+        values, units = output.flatten(2).max(2)
         if bool(values.isnan().any()):
             picture = int(values.isnan().any(1).nonzero()[0, 0])
             raise WorkError(f"layer '{layer}' gives NaN for picture {first + picture}: the weights diverged")
         indices = torch.arange(first, first + n).expand(channels, n)
         of_labels = labels.cpu().long().expand(channels, n)
-        found: tuple[Tensor, ...] = (values.T, indices, places.T // width, places.T % width, of_labels)
+        found: tuple[Tensor, ...] = (values.T, indices, units.T // width, units.T % width, of_labels)
         if best is not None:
             before = (best.values, best.images, best.rows, best.columns, best.labels)
             found = tuple(torch.cat(pair, 1) for pair in zip(before, found, strict=True))
@@ -105,8 +111,10 @@ def activation_histogram(
     Raises: RequestError as `top_units`.
     """
     counts: Tensor | None = None
+    layout: Layout | None = None
     for images, _, _ in batches:
-        output = _spatial_output(model, images, layer, None)
+        layout = layout or layouts_of(model, images.shape[1:]).of(layer)
+        output = layout.maps(capture_outputs(model, images, [layer])[layer]).float().cpu()
         bins = len(edges) + 1
         place = torch.bucketize(output.transpose(0, 1).flatten(1).contiguous(), edges.to(output.dtype), right=True)
         offsets = torch.arange(len(place))[:, None] * bins
@@ -179,20 +187,24 @@ def _largest_entropy(pictures: int, classes: int) -> float:
     return -sum(share * math.log2(share) for share in shares if share > 0)
 
 
-def _spatial_output(model: nn.Module, images: Tensor, layer: str, size: tuple[int, int] | None) -> Tensor:
-    """(n, channels, height, width) in float32 on the CPU."""
-    captured = capture_outputs(model, images, [layer])
-    if layer not in captured:
-        raise RequestError(f"layer '{layer}' gave no tensor: it does not run in a forward pass of this network")
-    output = captured[layer].float().cpu()
-    if output.dim() != 4:
-        raise RequestError(
-            f"the output of layer '{layer}' has shape {tuple(output.shape)}: patches need units with a place, "
-            "(pictures, channels, height, width); take a layer before the head"
-        )
-    if size is not None and tuple(output.shape[2:]) != size:
-        raise RequestError(
-            f"layer '{layer}' gives {output.shape[2]}×{output.shape[3]} units for one batch and {size[0]}×{size[1]} "
-            "for another: all pictures of a search need one size"
-        )
-    return output
+class _Places:
+    """Reads a layer's feature maps batch after batch, all of one size."""
+
+    def __init__(self, model: nn.Module, layer: str, layout: Layout | None) -> None:
+        self.model, self.layer, self.layout = model, layer, layout
+        self.size: tuple[int, int] | None = None
+
+    def maps(self, images: Tensor) -> Float[Tensor, "n c h w"]:
+        """In float32 on the CPU."""
+        captured = capture_outputs(self.model, images, [self.layer])
+        if self.layout is None:
+            self.layout = layouts_of(self.model, images.shape[1:]).of(self.layer)
+        maps = self.layout.maps(captured[self.layer]).float().cpu()
+        size = (maps.shape[2], maps.shape[3])
+        if self.size is not None and size != self.size:
+            raise RequestError(
+                f"layer '{self.layer}' gives {size[0]}×{size[1]} units for one batch and {self.size[0]}×{self.size[1]} "
+                "for another: all pictures of a search need one size"
+            )
+        self.size = size
+        return maps

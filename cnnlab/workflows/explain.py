@@ -19,6 +19,7 @@ from cnnlab.analysis.faithfulness.comparison import Comparison, Scoring, compare
 from cnnlab.analysis.faithfulness.controls import CONTROLS
 from cnnlab.analysis.faithfulness.curves import STEPS
 from cnnlab.analysis.faithfulness.road import PERCENTILES
+from cnnlab.analysis.layouts import layouts_of
 from cnnlab.core.errors import WorkError
 from cnnlab.workflows.explained_targets import class_names, class_probabilities, explained_targets, target_caution
 from cnnlab.workflows.model_source import NamedModel
@@ -128,6 +129,7 @@ def explain(
         smooth=smooth,
         max_batch=max_batch,
         seed=seed,
+        layouts=plan.layers[0].layouts if plan.layers else None,
     )
     attributions: tuple[Attribution, ...] = ()
     for fact in steps:
@@ -191,6 +193,7 @@ def _plan(
         layers=choices[0] if len(choices) == 1 else [choice.name for choice in choices] or "auto",
         smooth=smooth,
         max_batch=max_batch,
+        layouts=choices[0].layouts if choices else None,
     )
     # two curves of pixels and of blocks each, the whole and the shown picture, and ROAD's two orders
     each = 4 * (STEPS + 1) + 2 + (2 * len(PERCENTILES) if road else 0)
@@ -203,9 +206,10 @@ def _choices(named: NamedModel, layers: Layers) -> tuple[LayerChoice, ...]:
     """The layers that are looked at, each with the head behind it."""
     if isinstance(layers, LayerChoice):
         return (layers,)
+    layouts = layouts_of(named.model, named.shape)
     if layers == "auto":
-        return (choose_layer(named.model, named.shape),)
-    return tuple(choose_layer(named.model, named.shape, layer=name) for name in dict.fromkeys(layers))
+        return (choose_layer(named.model, named.shape, layouts=layouts),)
+    return tuple(choose_layer(named.model, named.shape, layer=name, layouts=layouts) for name in dict.fromkeys(layers))
 
 
 def _layers(plan: Plan) -> Layers:

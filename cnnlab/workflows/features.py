@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from cnnlab.analysis.attribution.layers import choose_layer
 from cnnlab.analysis.features import FeatureMaps, feature_maps
+from cnnlab.analysis.layouts import Layouts
 from cnnlab.core.errors import RequestError, unknown
 from cnnlab.core.spread import evenly
 from cnnlab.data.dataset import DataPlace, Dataset
@@ -45,13 +46,13 @@ def watched_features(
     Raises: RequestError for a layer that is not there or has no maps, and a channel out of range.
     """
     model = network.named.model
-    names = _walk(model, network)
+    names, layouts = _walk(model, network)
     chosen = layer if layer is not None else names[0]
     if chosen not in dict(model.named_modules()) or not chosen:
         raise RequestError(unknown("layer", chosen, [name for name, _ in model.named_modules() if name]))
     device = next(model.parameters(), torch.empty(0)).device
     inputs = network.preparation.inputs(pixels_of(pictures).to(device))
-    (shown,) = feature_maps(model, inputs[:1], [chosen])
+    (shown,) = feature_maps(model, inputs[:1], [chosen], layouts=layouts)
     wanted = None if channels is None else checked_channels(channels, shown.maps.shape[1], chosen)
     layers = list(dict.fromkeys([*names, chosen]))
     sample, samples = _sample(network, inputs, place, own)
@@ -60,14 +61,13 @@ def watched_features(
     for first in range(0, len(sample), size):
         part = sample[first : first + size]
         batch = part if part.is_floating_point() else network.preparation.inputs(part.to(device))
-        for one in feature_maps(model, batch, layers):
+        for one in feature_maps(model, batch, layers, layouts=layouts):
             figures[one.layer] = _joined(figures.get(one.layer), one, len(batch))
         yield Advance("watching", min(first + size, len(sample)), len(sample))
     maps: list[PictureMaps] = []
     for number, picture in enumerate(pictures):
-        found = {
-            one.layer: one.maps[0].cpu().numpy() for one in feature_maps(model, inputs[number : number + 1], layers)
-        }
+        shown_layers = feature_maps(model, inputs[number : number + 1], layers, layouts=layouts)
+        found = {one.layer: one.maps[0].cpu().numpy() for one in shown_layers}
         walk = tuple((name, found[name], _strongest(found[name])) for name in evenly(names, MOST_LAYERS))
         maps.append(PictureMaps(picture.name, tile(picture.pixels), found[chosen], walk))
         yield Advance("drawing", number + 1, len(pictures))
@@ -83,11 +83,11 @@ def watched_features(
     )
 
 
-def _walk(model: nn.Module, network: PreparedNetwork) -> list[str]:
+def _walk(model: nn.Module, network: PreparedNetwork) -> tuple[list[str], Layouts]:
     """The layers whose maps go on to others: those behind an activation, or all where there is none."""
-    candidates = choose_layer(model, network.named.shape).candidates
-    active = [candidate.name for candidate in candidates if candidate.post_activation]
-    return active or [candidate.name for candidate in candidates]
+    choice = choose_layer(model, network.named.shape)
+    active = [candidate.name for candidate in choice.candidates if candidate.post_activation]
+    return active or [candidate.name for candidate in choice.candidates], choice.layouts
 
 
 def _strongest(maps: "torch.Tensor | object") -> tuple[int, ...]:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnlab.analysis.walk.layout import Layout
 from cnnlab.core.errors import RequestError
 from cnnlab.data.decoding import fit_picture, read_picture
 from cnnlab.render import gif
@@ -13,7 +14,7 @@ from cnnlab.reports.effective_field import EffectiveFacts, contours_of
 from cnnlab.reports.layers import at_depth, size_text
 from cnnlab.reports.scenes import Box, Scene
 from cnnlab.reports.tiles import tile
-from cnnlab.workflows.receptive_field import Inspection, unit_box
+from cnnlab.workflows.receptive_field import Inspection, plane_of, unit_box
 
 SECONDS = 0.8
 """Of a layer in the animation."""
@@ -34,12 +35,12 @@ def field_picture(
         boxes=(Box(f"field of unit {row},{column}", rows[0], rows[1], columns[0], columns[1]),),
         contours=contours_of(facts) if facts else (),
     )
-    field = inspection.field(layer)
+    field, maps = inspection.field(layer), plane_of(inspection, layer)
     return Picture(
         "box",
         f"What unit {row},{column} of {layer} sees",
         scene,
-        f"{layer} puts out {size_text(field.output)}; the field is {size_text(field.size)} pixels, clipped here to "
+        f"{layer} puts out {size_text(maps.size)}; the field is {size_text(field.size)} pixels, clipped here to "
         f"rows {rows[0]}–{rows[1]} and columns {columns[0]}–{columns[1]}.",
     )
 
@@ -48,7 +49,8 @@ def animation(inspection: Inspection, image: Path | None, path: Path) -> Path:
     """A GIF in which the central unit's box grows from layer to layer."""
     background = _background(inspection, image)
     frames: list[Picture] = []
-    layers = [field for field in inspection.fields.layers if field.name and len(field.output) == 3]
+    found = inspection.layouts.found
+    layers = [field for field in inspection.fields.layers if field.name and isinstance(found.get(field.name), Layout)]
     seen: set[tuple[int, ...]] = set()
     for field in at_depth(layers):
         if field.size in seen:

@@ -72,9 +72,7 @@ def filmed(
             except RequestError as error:
                 raise RequestError(f"{kept[epoch]}: {error}") from None
         filters.append((epoch, {f"{name}.weight": convolution_filters(model, name)[1]}))
-        (found,) = attribute(
-            model, inputs, torch.tensor([label], device=device), methods=(method,), layers=(choice.name,)
-        )
+        (found,) = attribute(model, inputs, torch.tensor([label], device=device), methods=(method,), layers=choice)
         with evaluating(model):
             probability = float(model(inputs)[0].float().softmax(0)[label])
         evidence.append(Evidence(epoch, found.maps[0].float().cpu().numpy(), float(found.scores[0]), probability))

@@ -9,6 +9,7 @@ from torch import Tensor
 from cnnlab.analysis.attribution.attribute import attribute
 from cnnlab.analysis.attribution.layers import choose_layer
 from cnnlab.analysis.attribution.methods import METHODS, uses_layer
+from cnnlab.analysis.layouts import Layouts
 from cnnlab.core.errors import RequestError
 from cnnlab.data.batches import normalise
 from cnnlab.data.dataset import Dataset
@@ -60,8 +61,9 @@ def gallery(
 
 
 def _maps(network: TrainedNetwork, inputs: Tensor, targets: Tensor) -> Iterator[Explained]:
-    for layer, wanted in _asked(network):
-        for found in attribute(network.model, inputs, targets, methods=wanted, layers=(layer,) if layer else "auto"):
+    for layer, wanted, layouts in _asked(network):
+        layers = (layer,) if layer else "auto"
+        for found in attribute(network.model, inputs, targets, methods=wanted, layers=layers, layouts=layouts):
             at = layer if uses_layer(METHODS[found.method]) else None
             for picture in range(len(inputs)):
                 for place, target in enumerate(TARGETS):
@@ -74,15 +76,16 @@ def of_pixels(methods: Sequence[str]) -> list[str]:
     return [name for name in methods if not uses_layer(METHODS[name])]
 
 
-def _asked(network: TrainedNetwork) -> Iterator[tuple[str | None, Sequence[str]]]:
-    """Layers and what is asked of each; methods that explain pixels are asked once."""
+def _asked(network: TrainedNetwork) -> Iterator[tuple[str | None, Sequence[str], Layouts | None]]:
+    """Layers and what is asked of each, with the layouts of all; methods that explain pixels are asked once."""
     try:
         choice = choose_layer(network.model, network.shape)
     except RequestError:
-        yield None, of_pixels(METHODS_SHOWN)
+        yield None, of_pixels(METHODS_SHOWN), None
         return
     for layer in _layers(choice.name, [candidate.name for candidate in choice.candidates if candidate.post_activation]):
-        yield layer, [name for name in METHODS_SHOWN if uses_layer(METHODS[name]) or layer == choice.name]
+        wanted = [name for name in METHODS_SHOWN if uses_layer(METHODS[name]) or layer == choice.name]
+        yield layer, wanted, choice.layouts
 
 
 def _layers(last: str, candidates: Sequence[str]) -> tuple[str, ...]:

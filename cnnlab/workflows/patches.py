@@ -10,6 +10,7 @@ from torch import Tensor
 
 from cnnlab.analysis.patches import channel_classes, crop, patch_boxes, top_units
 from cnnlab.analysis.receptive_field.reading import boxes
+from cnnlab.analysis.walk.layout import Layout
 from cnnlab.core.errors import RequestError
 from cnnlab.core.seeds import derive_seed
 from cnnlab.data.dataset import Dataset
@@ -19,7 +20,7 @@ from cnnlab.workflows.advance import Advance
 from cnnlab.workflows.channels import checked_channels
 from cnnlab.workflows.numbered_batches import batch_size, numbered_batches
 from cnnlab.workflows.preparation import PreparedNetwork
-from cnnlab.workflows.receptive_field import Inspection, inspect, unit_box
+from cnnlab.workflows.receptive_field import Inspection, inspect, plane_of
 
 DRAWS = 2000
 """Random choices of pictures, for how mixed chance is."""
@@ -48,13 +49,14 @@ def found_patches(
     inspection = inspect(network.named)
     chosen = layer if layer is not None else inspection.local.name
     field = inspection.field(chosen)
-    unit_box(inspection, chosen, None)  # refuses a layer without rows and columns
+    layout = plane_of(inspection, chosen)
     if channels is not None:
-        checked_channels(channels, field.output[0], chosen)
-    rows, columns = _field_boxes(inspection, chosen)
+        checked_channels(channels, layout.size[0], chosen)
+    rows, columns = _field_boxes(inspection, chosen, layout)
     total = -(-len(pictures) // batch_size(pictures))
     found = None
-    for done, units in enumerate(top_units(network.named.model, numbered_batches(network, pictures), chosen, k=top), 1):
+    batches = numbered_batches(network, pictures)
+    for done, units in enumerate(top_units(network.named.model, batches, chosen, k=top, layout=layout), 1):
         found = units
         yield Advance("searching", done, total)
     assert found is not None
@@ -83,7 +85,7 @@ def found_patches(
         split=split,
         classes=pictures.classes,
         seen=found.seen,
-        size=(field.output[1], field.output[2]),
+        size=layout.size[1:],
         field=None if field.is_global else (field.size[0], field.size[-1]),
         named=channels,
         channels=tuple(made),
@@ -92,12 +94,15 @@ def found_patches(
     )
 
 
-def _field_boxes(inspection: Inspection, layer: str) -> tuple[Int64[Tensor, "h 2"], Int64[Tensor, "w 2"]]:
+def _field_boxes(
+    inspection: Inspection, layer: str, layout: Layout
+) -> tuple[Int64[Tensor, "h 2"], Int64[Tensor, "w 2"]]:
     """First and last input row of each row of units, and the same of columns."""
     output = inspection.fields.walk.output(layer)
-    found = boxes(output.tag) if output is not None and output.tag is not None else None
-    assert found is not None, layer
-    _, height, width = inspection.field(layer).output
+    assert output is not None
+    assert output.tag is not None
+    found = boxes(output.tag, layout.rows, layout.columns)
+    _, height, width = layout.size
     ends = []
     for axis, count in ((found.rows, height), (found.columns, width)):
         whole = torch.as_tensor(axis).long()

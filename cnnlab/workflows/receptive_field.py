@@ -4,14 +4,17 @@ import operator
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 from typing import Any
 
+from cnnlab.analysis.layouts import Layouts, layouts_of
 from cnnlab.analysis.receptive_field.audit import Audit, audit
 from cnnlab.analysis.receptive_field.edits import Edit, parse_edit
 from cnnlab.analysis.receptive_field.fields import Field, Fields, receptive_fields
 from cnnlab.analysis.receptive_field.reading import boxes
 from cnnlab.analysis.receptive_field.what_if import Variant, growth, strides, variant, variants
+from cnnlab.analysis.walk.layout import Layout
 from cnnlab.core.errors import RequestError, unknown
 from cnnlab.workflows.model_source import NamedModel
 from cnnlab.workflows.runnable import check_runs
@@ -24,6 +27,11 @@ class Inspection:
     named: NamedModel
     fields: Fields
     audit: Audit
+
+    @cached_property
+    def layouts(self) -> Layouts:
+        """Which outputs are feature maps; a walk of its own."""
+        return layouts_of(self.named.model, self.named.shape)
 
     @property
     def local(self) -> Field:
@@ -145,6 +153,16 @@ def claim(inspection: Inspection, text: str) -> Claim:
     return Claim(text, tuple(float(one) for one in values), holds)
 
 
+def plane_of(inspection: Inspection, layer: str) -> Layout:
+    """Where a layer's output has its rows and columns of units.
+
+    Raises: RequestError for a layer without them, with the nearest that has.
+    """
+    # a name of the form `layer (2)` or `layer.part` is an output's own
+    found = inspection.layouts.found.get(layer)
+    return found if isinstance(found, Layout) else inspection.layouts.of(layer)
+
+
 def unit_box(
     inspection: Inspection, layer: str, unit: tuple[int, int] | None
 ) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
@@ -152,12 +170,12 @@ def unit_box(
 
     Raises: RequestError for a unit that is out of range, and for a layer without rows and columns.
     """
-    field = inspection.field(layer)
-    output = inspection.fields.walk.output(layer)
-    found = boxes(output.tag) if output and output.tag is not None else None
-    if found is None or len(field.output) != 3:
-        raise RequestError(f"layer '{layer}' puts out {field.output}, which has no rows and columns of units")
-    height, width = field.output[1:]
+    inspection.field(layer)
+    output, layout = inspection.fields.walk.output(layer), plane_of(inspection, layer)
+    assert output is not None
+    assert output.tag is not None
+    found = boxes(output.tag, layout.rows, layout.columns)
+    _, height, width = layout.size
     row, column = unit or (height // 2, width // 2)
     if not (0 <= row < height and 0 <= column < width):
         raise RequestError(

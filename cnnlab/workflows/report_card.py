@@ -12,6 +12,7 @@ from cnnlab.analysis.attribution.head import method_for_head
 from cnnlab.analysis.attribution.layers import choose_layer
 from cnnlab.analysis.evidence import locate
 from cnnlab.analysis.filters.layer import convolution_filters
+from cnnlab.analysis.layouts import Layouts
 from cnnlab.analysis.sanity.similarity import spearman
 from cnnlab.core.errors import RequestError, unknown
 from cnnlab.data.batches import normalise
@@ -91,18 +92,19 @@ def _views(model: nn.Module, network: TrainedNetwork, image: Tensor, target: int
     choice = choose_layer(model, network.shape)
     method = method_for_head(choice.head.kind)[0]
     classes = torch.tensor([target], device=image.device)
-    cam, gradient = attribute(model, inputs, classes, methods=(method, "gradient"), layers=(choice.name,))
-    middle = _middle(model)
-    feature = capture_outputs(model, inputs, [middle])[middle][0].float().mean(0).cpu()
+    cam, gradient = attribute(model, inputs, classes, methods=(method, "gradient"), layers=choice)
+    middle = _middle(model, choice.layouts)
+    maps = choice.layouts.of(middle).maps(capture_outputs(model, inputs, [middle])[middle])
+    feature = maps[0].float().mean(0).cpu()
     return _Views(feature, middle, gradient.maps[0].abs().cpu(), cam.maps[0].cpu(), method, choice.name)
 
 
-def _middle(model: nn.Module) -> str:
+def _middle(model: nn.Module, layouts: Layouts) -> str:
     """The convolution in the middle of the network: of six the fourth.
 
     Raises: RequestError for a network without convolutions.
     """
-    names = [name for name, module in model.named_modules() if isinstance(module, nn.Conv2d)]
+    names = [name for name, module in model.named_modules() if isinstance(module, nn.Conv2d) and layouts.at(name)]
     if not names:
         raise RequestError("the network has no convolution whose feature maps could be shown")
     middle: str = names[len(names) // 2]

@@ -91,8 +91,9 @@ def sanity_facts(
     if options.methods:
         methods_of(options.methods)
     probed = probed_run(run, options.probe, "sanity", loaded=loaded)
-    methods, at, notes = _methods(probed, options)
-    explains = {name: _explain(name, at, options.probe) for name in methods}
+    methods, choice, notes = _methods(probed, options)
+    at = () if choice is None else (choice.name,)
+    explains = {name: _explain(name, choice, options.probe) for name in methods}
     outcomes: dict[Mode, WeightRandomization] = {}
     stages: list[ShownStage] = []
     modes: tuple[Mode, ...] = ("cascading", "independent")
@@ -137,13 +138,12 @@ def sanity_facts(
     )
 
 
-def _methods(probed: ProbedRun, options: SanityOptions) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+def _methods(probed: ProbedRun, options: SanityOptions) -> tuple[tuple[str, ...], LayerChoice | None, tuple[str, ...]]:
     """Those that the network is made for, the layer that they look at, and what to know; tried on one picture.
 
     Raises: RequestError where none is left.
     """
     names = tuple(dict.fromkeys(options.methods))
-    at: tuple[str, ...] = ()
     choice: LayerChoice | None = None
     if not names or any(uses_layer(METHODS[name]) for name in names):
         try:
@@ -153,26 +153,34 @@ def _methods(probed: ProbedRun, options: SanityOptions) -> tuple[tuple[str, ...]
                 raise
             names = BESIDE  # such as a network of dense layers
         else:
-            at = (choice.name,)
             names = names or (method_for_head(choice.head.kind)[0], *BESIDE)
     found = attribute(
         probed.network.model,
         probed.inputs[:1],
         probed.answers[:1],
         methods=names,
-        layers=at or "auto",
+        layers=(choice.name,) if choice else "auto",
         seed=options.probe.seed,
+        layouts=choice.layouts if choice else None,
     )
     # of the other notes on this one map, most are about it alone
     notes = [note for one in found for note in one.notes if "was left out" in note]
     warnings = [] if choice is None else [warning_for(one.method, choice.head) for one in found]
-    return tuple(one.method for one in found), at, tuple(dict.fromkeys([*notes, *filter(None, warnings)]))
+    return tuple(one.method for one in found), choice, tuple(dict.fromkeys([*notes, *filter(None, warnings)]))
 
 
-def _explain(name: str, at: tuple[str, ...], options: ProbeOptions) -> Explain:
+def _explain(name: str, choice: LayerChoice | None, options: ProbeOptions) -> Explain:
     def explain(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
         (found,) = attribute(
-            model, images, targets, methods=(name,), layers=at or "auto", max_batch=options.max_batch, seed=options.seed
+            model,
+            images,
+            targets,
+            methods=(name,),
+            # by its name: the head of a network that forgets is another than the one that was looked at
+            layers=(choice.name,) if choice else "auto",
+            max_batch=options.max_batch,
+            seed=options.seed,
+            layouts=choice.layouts if choice else None,
         )
         return found.maps
 

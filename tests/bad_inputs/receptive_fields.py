@@ -99,7 +99,10 @@ RECEPTIVE_FIELDS = (
     Case(
         "a unit of a layer without a map",
         f"{FIELD} --layer linear1 --unit 0,0",
-        "error: layer 'linear1' puts out (10,), which has no rows and columns of units",
+        (
+            "error: layer 'linear1' puts out (10,) for a picture, without height and width; the nearest layer with "
+            "feature maps is 'conv_bn_act1' (4 x 8 x 8)"
+        ),
         make=SOUND,
     ),
     Case(

@@ -30,8 +30,8 @@ VISUALIZE = (
         "feature maps of a layer without a map",
         "features tiny p.png --layer linear1",
         (
-            "error: the output of layer 'linear1' has shape (1, 10): feature maps need (pictures, channels, "
-            "height, width); take a layer before the head"
+            "error: layer 'linear1' puts out (10,) for a picture, without height and width; the nearest layer with "
+            "feature maps is 'conv_bn_act1' (4 x 8 x 8)"
         ),
         make=file("p.png", png()),
     ),
@@ -66,7 +66,10 @@ VISUALIZE = (
     seen(
         "patches of a layer without a map",
         "patches tiny --layer linear1",
-        "error: layer 'linear1' puts out (10,), which has no rows and columns of units",
+        (
+            "error: layer 'linear1' puts out (10,) for a picture, without height and width; the nearest layer with "
+            "feature maps is 'conv_bn_act1' (4 x 8 x 8)"
+        ),
     ),
     seen(
         "patches of a channel that is not there",

@@ -8,9 +8,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from cnnlab.analysis.attribution.batch import batch_steps
-from cnnlab.analysis.attribution.capture import Capture, capture_maps
+from cnnlab.analysis.attribution.capture import Capture
 from cnnlab.analysis.attribution.head import warning_for
-from cnnlab.analysis.attribution.layers import check_layer
 from cnnlab.analysis.attribution.maps import fused
 from cnnlab.analysis.attribution.methods import METHODS, Method, methods_of, uses_layer
 from cnnlab.analysis.attribution.options import Options
@@ -19,6 +18,7 @@ from cnnlab.analysis.attribution.plan import MapSize, batch_passes
 from cnnlab.analysis.attribution.request import Layers, Smooth, Targets, batches, request
 from cnnlab.analysis.attribution.result import Attribution, Progress, without_evidence
 from cnnlab.analysis.attribution.target import Target
+from cnnlab.analysis.layouts import Layouts
 from cnnlab.core.errors import RequestError, WorkError
 
 VIEWS = tuple((turned, factor) for turned in (False, True) for factor in (1.0, 0.9, 1.1))
@@ -36,6 +36,7 @@ def attribute(
     options: Options | None = None,
     max_batch: int = 64,
     seed: int = 0,
+    layouts: Layouts | None = None,
 ) -> tuple[Attribution, ...]:
     """What the answers of `model` to `images` rest on, by each of `methods`, in their order.
 
@@ -45,7 +46,8 @@ def attribute(
     Finer-CAM and ShapleyCAM, which differentiate other scores, add their own. `smooth` touches CAMs only: "aug"
     averages the maps of mirrored and dimmed pictures (six times the passes), "eigen" takes the first principal
     component of the weighted feature maps. Nothing holds more than `max_batch` pictures at a time.
-    Random methods draw from `seed`. The network is left as it was, also after an exception.
+    Random methods draw from `seed`. `layouts` are the network's for images of this size, where the caller has them
+    (as of a `LayerChoice`); finding them takes a walk. The network is left as it was, also after an exception.
 
     A method that the network is not made for is left out, with a note on the others.
 
@@ -62,6 +64,7 @@ def attribute(
         options=options,
         max_batch=max_batch,
         seed=seed,
+        layouts=layouts,
     )
     for fact in steps:
         if not isinstance(fact, Progress):
@@ -80,10 +83,11 @@ def attribution_steps(
     options: Options | None = None,
     max_batch: int = 64,
     seed: int = 0,
+    layouts: Layouts | None = None,
 ) -> Iterator[Progress | tuple[Attribution, ...]]:
     """`attribute` step by step: how far it is, and at the end the result."""
     chosen = methods_of(methods)
-    whole = request(model, images, targets, chosen, layers, smooth, options, max_batch, seed)
+    whole = request(model, images, targets, chosen, layers, smooth, options, max_batch, seed, layouts)
     total = sum(_planned(whole, chosen, smooth))
     done = 0
     yield Progress(done, total)
@@ -104,10 +108,6 @@ def attribution_steps(
                 except StopIteration as end:
                     found, pieces = end.value
                     break
-                except RequestError:
-                    for name in whole.layers:
-                        check_layer(model, whole.images, name)  # which names the nearest that would do
-                    raise
                 yield Progress(min(done, total), total)
             if first:
                 captured = _finite(found)
@@ -128,13 +128,14 @@ def planned_passes(
     smooth: Smooth = None,
     options: Options | None = None,
     max_batch: int = 64,
+    layouts: Layouts | None = None,
 ) -> dict[str, int]:
     """How many passes of at most `max_batch` pictures each method takes by itself, at most; little is run to find out.
 
     Raises: RequestError as `attribute` does.
     """
     chosen = methods_of(methods)
-    whole = request(model, images, targets, chosen, layers, smooth, options, max_batch, 0)
+    whole = request(model, images, targets, chosen, layers, smooth, options, max_batch, 0, layouts)
     return {method.name: sum(_planned(whole, (method,), smooth)) for method in chosen}
 
 
@@ -142,8 +143,8 @@ def _planned(whole: Batch, methods: Sequence[Method], smooth: Smooth) -> Iterato
     sizes: dict[str, MapSize] = {}
     if any(method.name in ("scorecam", "ablationcam", "reciprocam") for method in methods):
         for name in whole.layers:
-            maps = capture_maps(whole.model, whole.images[:1], name)[0]
-            sizes[name] = (maps.shape[1], maps.shape[2], maps.shape[3])
+            assert whole.layouts is not None
+            sizes[name] = whole.layouts.of(name, several=True).size
     cams = [method for method in methods if method.kind == "cam"]
     for part in batches(whole):
         yield batch_passes(part, methods, sizes)

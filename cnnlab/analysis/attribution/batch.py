@@ -29,6 +29,7 @@ def batch_steps(batch: Batch, methods: Sequence[Method]) -> Steps[tuple[Capture,
         wants=wants,
         gamma=options.gamma,
         nearest=options.nearest,
+        layouts=batch.layouts,
     )
     yield found.passes
     names = {method.name for method in methods}

@@ -79,4 +79,6 @@ def _layer_map(batch: Batch, method: Method, layer: LayerCapture, found: Capture
 
 def _tail(batch: Batch, layer: LayerCapture) -> Tail:
     closed = batch.heads[layer.name].closed
-    return Tail(batch.model, layer.name, layer.calls, batch.images, noise_for(batch.images) if closed else None)
+    stem = noise_for(batch.images) if closed else None
+    assert batch.layouts is not None
+    return Tail(batch.model, layer.name, batch.layouts.of(layer.name), layer.calls, batch.images, stem)

@@ -24,7 +24,8 @@ from cnnlab.analysis.attribution.passes import (
 )
 from cnnlab.analysis.attribution.target import Target, against_nearest, residual_softmax
 from cnnlab.analysis.forward import forward
-from cnnlab.core.errors import RequestError, unknown
+from cnnlab.analysis.layouts import Layouts, layouts_of
+from cnnlab.core.errors import RequestError
 from cnnlab.models.failure import takes_hooks
 
 Want: TypeAlias = Literal["score", "finer", "shapley"]
@@ -63,26 +64,29 @@ def capture(
     wants: Sequence[Want] = (),
     gamma: float = 0.6,
     nearest: int = 3,
+    layouts: Layouts | None = None,
 ) -> Capture:
     """Run `model` once on `images` and differentiate what `wants` says at each of `layers`.
 
-    Of several layers the graph is cut at the first that runs. `gamma` and `nearest` are Finer-CAM's.
+    Of several layers the graph is cut at the first that runs. `gamma` and `nearest` are Finer-CAM's; `layouts` are the
+    network's for images of this size, where the caller has them.
 
     Raises: RequestError for a layer that is unknown, does not run, has no feature maps or does not lead to the score,
     for targets that the network has not, and for an output without gradient.
     """
+    if layers and layouts is None:
+        layouts = layouts_of(model, images.shape[1:])
+    of_layers = {name: layouts.of(name, several=True) for name in layers} if layouts else {}
     kept: dict[str, list[Tensor]] = {name: [] for name in layers}
-    bad: dict[str, str] = {}
 
     def hook(name: str) -> object:
         def cut(module: nn.Module, inputs: object, output: object) -> Tensor | None:
-            mapped = isinstance(output, Tensor) and output.dim() == 4 and output.shape[2] * output.shape[3] > 1
-            if not isinstance(output, Tensor) or not mapped:
-                bad[name] = f"{tuple(output.shape)}" if isinstance(output, Tensor) else type(output).__name__
+            if not isinstance(output, Tensor):
                 return None
-            here = output if output.requires_grad else output.detach().clone().requires_grad_(bool(wants))
+            maps = of_layers[name].maps(output)
+            here = maps if maps.requires_grad else maps.detach().clone().requires_grad_(bool(wants))
             kept[name].append(here)
-            return here.clone()
+            return of_layers[name].output(here).clone()
 
         return cut
 
@@ -93,8 +97,6 @@ def capture(
     modules = dict(model.named_modules())
     with ExitStack() as hooks, undisturbed(model):
         for name in layers:
-            if name not in modules:
-                raise RequestError(unknown("layer", name, [n for n in modules if n]))
             if not takes_hooks(modules[name]):
                 raise RequestError(f"layer '{name}' is compiled by torch.jit.script and cannot be watched")
             hooks.callback(modules[name].register_forward_hook(hook(name)).remove)
@@ -105,8 +107,6 @@ def capture(
         with torch.set_grad_enabled(bool(wants)):
             logits = checked_logits(forward(model, fitted(model, images), again=restart), target)
         for name in layers:
-            if name in bad:
-                raise RequestError(f"layer '{name}' puts out {bad[name]}; expected (n, channels, h, w), h·w > 1")
             if not kept[name]:
                 raise RequestError(f"layer '{name}' does not run when the network does")
         outputs = [kept[name][-1] for name in layers]
@@ -144,11 +144,11 @@ def passes_of(wants: Sequence[Want], count: int, layers: int) -> int:
 
 
 def capture_maps(
-    model: nn.Module, images: Float[Tensor, "n c h w"], layer: str
+    model: nn.Module, images: Float[Tensor, "n c h w"], layer: str, layouts: Layouts
 ) -> tuple[Float[Tensor, "n k h2 w2"], int, Float[Tensor, "n classes"]]:
     """The layer's last output, how often it ran, and the logits: one forward pass without gradients."""
     nothing = Target(len(images), None, lambda logits: logits.sum(1), True)
-    found = capture(model, images, nothing, layers=[layer])
+    found = capture(model, images, nothing, layers=[layer], layouts=layouts)
     return found.layers[0].activations, found.layers[0].calls, found.logits
 
 

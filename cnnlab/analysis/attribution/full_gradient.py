@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, TypeAlias
 
 import torch
@@ -13,6 +14,7 @@ from cnnlab.analysis.attribution.maps import upsampled
 from cnnlab.analysis.attribution.passes import checked_logits, fitted, score_gradients, single_precision, undisturbed
 from cnnlab.analysis.attribution.steps import Steps
 from cnnlab.analysis.attribution.target import Target
+from cnnlab.analysis.layouts import layouts_of
 from cnnlab.core.errors import RequestError
 from cnnlab.models.failure import takes_hooks
 
@@ -37,20 +39,27 @@ def full_gradient(
 
     z_l is a layer's output and b_l what the layer gives for zeros: the bias of a convolution, β − μγ/√(σ² + ε) of a
     batch normalisation. ψ is the absolute value, brought to 0 … 1 over a picture's whole layer (`channel`: over each
-    channel by itself, as pytorch-grad-cam does), and grown to the picture's size. Biases behind the feature maps have
-    no place and count in `delta` alone.
+    channel by itself, as pytorch-grad-cam does), and grown to the picture's size. Biases of what is no feature map
+    have no place and count in `delta` alone.
     """
-    layers: list[tuple[Tensor, Tensor]] = []
+    layers: list[tuple[Tensor, Tensor, bool]] = []
+    layouts, calls = layouts_of(model, images.shape[1:]), dict[str, int]()
 
-    def hook(module: nn.Module, inputs: tuple[object, ...], output: object) -> Tensor | None:
+    def hook(name: str, module: nn.Module, inputs: tuple[object, ...], output: object) -> Tensor | None:
+        calls[name] = calls.get(name, 0) + 1
         if not isinstance(output, Tensor) or not output.requires_grad or not isinstance(inputs[0], Tensor):
             return None
         with torch.no_grad():
             bias: object = module.forward(torch.zeros_like(inputs[0][:1]))
         if not isinstance(bias, Tensor) or bias.shape[1:] != output.shape[1:] or not bool(bias.any()):
             return None
-        layers.append((output, bias))
-        return output.clone()
+        layout = layouts.at(name, calls[name])
+        if layout is None:
+            layers.append((output, bias, False))
+            return output.clone()
+        maps = layout.maps(output)
+        layers.append((maps, layout.maps(bias), True))
+        return layout.output(maps).clone()
 
     with ExitStack() as hooks, undisturbed(model):
         for name, module in model.named_modules():
@@ -58,20 +67,20 @@ def full_gradient(
                 what = f"layer '{name}'" if name else "the network"
                 raise RequestError(f"{what} is compiled by torch.jit.script, so that its biases cannot be told apart")
             if next(module.children(), None) is None and next(iter(module.parameters()), None) is not None:
-                hooks.callback(module.register_forward_hook(hook).remove)
+                hooks.callback(module.register_forward_hook(partial(hook, name)).remove)
         pixels = fitted(model, images).detach().clone().requires_grad_()
         logits = checked_logits(model(pixels.clone()), target)
         scores = target.scores(logits, torch.arange(len(images)))
         # a bias of a branch that does not lead to the score adds nothing
-        found = score_gradients(scores, [pixels, *(output for output, _ in layers)], "the pictures", needed=1)
+        found = score_gradients(scores, [pixels, *(output for output, _, _ in layers)], "the pictures", needed=1)
     yield 1 + target.count
     size = (images.shape[2], images.shape[3])
     values = [found[0] * single_precision(pixels.detach())[:, None]]
-    values += [slope * single_precision(bias)[:, None] for slope, (_, bias) in zip(found[1:], layers, strict=True)]
+    values += [slope * single_precision(bias)[:, None] for slope, (_, bias, _) in zip(found[1:], layers, strict=True)]
     parts = sum((value.flatten(2).sum(2) for value in values), torch.zeros_like(scores))
     maps = torch.zeros(*scores.shape, *size, dtype=values[0].dtype, device=values[0].device)
-    for value in values:
-        if value.dim() == 5:
+    for value, mapped in zip(values, [True, *(mapped for _, _, mapped in layers)], strict=True):
+        if mapped:
             maps = maps + upsampled(_SCALINGS[scaling](value.abs()), size).sum(2)
     return FullGradient(maps, (parts - scores).detach(), len(layers))
 

@@ -9,6 +9,7 @@ from cnnlab.analysis.attribution.head import Head
 from cnnlab.analysis.attribution.options import Options
 from cnnlab.analysis.attribution.steps import Steps
 from cnnlab.analysis.attribution.target import Target
+from cnnlab.analysis.layouts import Layouts
 from cnnlab.core.errors import RequestError
 
 
@@ -22,6 +23,8 @@ class Batch:
     layers: tuple[str, ...]
     heads: dict[str, Head]
     """By layer, for the methods that depend on it."""
+    layouts: Layouts | None
+    """Of the network's outputs, where the methods look at layers."""
     eigen: bool
     """First principal component of the weighted feature maps in place of their sum."""
     options: Options

@@ -12,6 +12,7 @@ from cnnlab.analysis.attribution.methods import Method, uses_layer
 from cnnlab.analysis.attribution.options import Options
 from cnnlab.analysis.attribution.piece import Batch
 from cnnlab.analysis.attribution.target import ScoreFunction, target_of
+from cnnlab.analysis.layouts import Layouts, layouts_of
 from cnnlab.core.errors import RequestError
 
 Layers: TypeAlias = Literal["auto"] | Sequence[str] | LayerChoice
@@ -29,6 +30,7 @@ def request(
     options: Options | None,
     max_batch: int,
     seed: int,
+    layouts: Layouts | None = None,
 ) -> Batch:
     """The whole request as one batch, checked, with its layers found."""
     if not images.is_floating_point():
@@ -45,22 +47,22 @@ def request(
     if any(uses_layer(method) for method in methods):
         needs_head = any(method.name in ("cam", "ablationcam", "reciprocam") for method in methods)
         if isinstance(layers, LayerChoice):
-            choices = [layers]
-        elif isinstance(layers, str):
-            # a name by itself would be read as a list of letters
-            choices = [choose_layer(model, shape, layer=None if layers == "auto" else layers)]
-        elif needs_head:
-            choices = [choose_layer(model, shape, layer=name) for name in layers]
+            choices, layouts = [layers], layers.layouts
         else:
+            layouts = layouts or layouts_of(model, shape)
             choices = []
+            if isinstance(layers, str):
+                # a name by itself would be read as a list of letters
+                choices = [choose_layer(model, shape, layer=None if layers == "auto" else layers, layouts=layouts)]
+            elif needs_head:
+                choices = [choose_layer(model, shape, layer=name, layouts=layouts) for name in layers]
         names = tuple(choice.name for choice in choices) or tuple(dict.fromkeys(layers))  # type: ignore[arg-type]
         heads = {choice.name: choice.head for choice in choices}
         if not names:
             raise RequestError("layers: there are none; expected names of layers, or 'auto'")
     target = target_of(targets, len(images))
-    return Batch(
-        model, images, target, names, heads, smooth == "eigen", options or Options(), max_batch, seed
-    )  # fmt: skip
+    eigen = smooth == "eigen"
+    return Batch(model, images, target, names, heads, layouts, eigen, options or Options(), max_batch, seed)
 
 
 def batches(whole: Batch) -> Iterator[Batch]:

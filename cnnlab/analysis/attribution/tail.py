@@ -10,6 +10,7 @@ from torch.func import functional_call
 
 from cnnlab.analysis.attribution.passes import checked_logits, fitted, undisturbed
 from cnnlab.analysis.forward import forward
+from cnnlab.analysis.walk.layout import Layout
 from cnnlab.core.errors import RequestError
 from cnnlab.models.tensors import tensors_of, twins_of
 
@@ -23,6 +24,8 @@ class Tail:
 
     model: nn.Module
     layer: str
+    layout: Layout
+    """Of the layer's output: maps are given as (n, channels, height, width)."""
     calls: int
     """How often the layer runs in one pass; the last output is the one that is replaced."""
     images: Float[Tensor, "n c h w"]
@@ -58,13 +61,15 @@ def tail_logits(tail: Tail, maps: Float[Tensor, "b k h w"], rows: Int64[Tensor, 
     if rest is not None:
         with undisturbed(tail.model), torch.no_grad():
             # a copy: an in-place layer must not change the caller's maps
-            return checked_logits(_forward(rest)(maps.clone()))
+            return checked_logits(_forward(rest)(tail.layout.output(maps).clone()))
     calls = 0
 
     def put_in(module: nn.Module, inputs: object, output: Tensor) -> Tensor | None:
         nonlocal calls
         calls += 1
-        return maps.to(output.device, output.dtype, copy=True) if calls == tail.calls else None
+        if calls != tail.calls:
+            return None
+        return tail.layout.output(maps).to(output.device, output.dtype, copy=True)
 
     pictures = tail.images[rows.to(tail.images.device)] if tail.stem is None else tail.stem
 
@@ -88,12 +93,13 @@ def tail_of(
     calls: int,
     maps: Float[Tensor, "n k h2 w2"],
     logits: Float[Tensor, "n classes"],
+    layout: Layout,
 ) -> Tail:
     """The tail after `layer`, whose output for `images` is `maps`, found closed or not by one pass.
 
     Closed means: with noise for a picture and the layer's own output put in, the logits are those of the pictures.
     """
-    tail = Tail(model, layer, calls, images, None)
+    tail = Tail(model, layer, layout, calls, images, None)
     closed = replace(tail, stem=noise_for(images))
     try:
         found = tail_logits(closed, maps, torch.arange(len(images)))

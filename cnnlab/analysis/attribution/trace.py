@@ -11,12 +11,14 @@ from torch.overrides import TorchFunctionMode
 
 from cnnlab.analysis.attribution.activation_functions import ACTIVATIONS
 from cnnlab.analysis.attribution.passes import checked_logits, fitted, undisturbed
+from cnnlab.analysis.layouts import Layouts
+from cnnlab.analysis.walk.layout import Layout
 from cnnlab.models.failure import watched
 
 
 @dataclass(frozen=True)
 class FeatureMap:
-    """A tensor (n, channels, height, width) of the run, and the modules that put it out."""
+    """A tensor of the run that is feature maps, in whatever order, and the modules that put it out."""
 
     names: tuple[str, ...]
     """Innermost first: an activation, the block that ends with it, the stage that ends with the block."""
@@ -45,20 +47,18 @@ class FeatureMap:
 
 @dataclass(frozen=True)
 class Trace:
-    """The feature maps of one run in the order in which they were made, and every module that ran."""
+    """The feature maps of one run in the order in which they were made."""
 
     maps: tuple[FeatureMap, ...]
-    shapes: dict[str, tuple[int, ...] | None]
-    """Shape of each module's last output, in the order of the first; None where that is no tensor."""
     classes: int
 
 
-def trace(model: nn.Module, images: Float[Tensor, "n c h w"]) -> Trace:
+def trace(model: nn.Module, images: Float[Tensor, "n c h w"], layouts: Layouts) -> Trace:
     """Run `model` once in evaluation mode, without gradients, and note what its modules put out.
 
     Raises: RequestError where the output is no logits.
     """
-    watch = _Watch()
+    watch = _Watch(layouts)
     handles = [
         module.register_forward_hook(watch.hook(name))
         for name, module in watched(model)
@@ -70,7 +70,7 @@ def trace(model: nn.Module, images: Float[Tensor, "n c h w"]) -> Trace:
     finally:
         for handle in handles:
             handle.remove()
-    return Trace(watch.maps(), watch.shapes, classes)
+    return Trace(watch.maps(), classes)
 
 
 Key = tuple[int, int]
@@ -84,7 +84,7 @@ def _key(tensor: Tensor) -> Key:
 @dataclass
 class _Found:
     names: list[str]
-    shape: tuple[int, ...]
+    layout: Layout
     learned: bool
     source: Key | None
 
@@ -92,19 +92,20 @@ class _Found:
 class _Watch:
     """What the hooks of one run write down."""
 
-    def __init__(self) -> None:
+    def __init__(self, layouts: Layouts) -> None:
+        self.layouts = layouts
         self.found: dict[Key, _Found] = {}
         self.activated: set[Key] = set()
-        self.shapes: dict[str, tuple[int, ...] | None] = {}
+        self.calls: dict[str, int] = {}
         self.last: dict[str, Key] = {}
-        self.inputs: dict[str, Key] = {}
         self.alive: list[Tensor] = []
         """So that no tensor's id is given to another during the run."""
 
     def hook(self, name: str) -> Callable[[nn.Module, tuple[object, ...], object], None]:
         def note(module: nn.Module, inputs: tuple[object, ...], output: object) -> None:
-            self.shapes[name] = tuple(output.shape) if isinstance(output, Tensor) else None
-            if not isinstance(output, Tensor) or output.dim() != 4:
+            self.calls[name] = self.calls.get(name, 0) + 1
+            layout = self.layouts.at(name, self.calls[name])
+            if layout is None or not isinstance(output, Tensor):
                 return
             self.alive.append(output)
             key = _key(output)
@@ -114,8 +115,10 @@ class _Watch:
                 self.found[key].names.append(name)
                 return
             learned = next(iter(module.parameters()), None) is not None
-            self.found[key] = _Found([name], tuple(output.shape), learned, None if taken is None else _key(taken))
-            if taken is not None and taken is not output and not learned and _is_own_activation(module, taken, output):
+            self.found[key] = _Found([name], layout, learned, None if taken is None else _key(taken))
+            if taken is None or taken is output or learned:
+                return
+            if _is_own_activation(module, taken, output, layout):
                 self.activated.add(key)
 
         return note
@@ -125,9 +128,9 @@ class _Watch:
         return tuple(
             FeatureMap(
                 names=tuple(found.names),
-                channels=found.shape[1],
-                height=found.shape[2],
-                width=found.shape[3],
+                channels=found.layout.size[0],
+                height=found.layout.size[1],
+                width=found.layout.size[2],
                 activated=key in self.activated,
                 learned=found.learned,
                 source=None if found.source is None else places.get(found.source),
@@ -137,15 +140,17 @@ class _Watch:
         )
 
 
-def _is_own_activation(module: nn.Module, taken: Tensor, output: Tensor) -> bool:
+def _is_own_activation(module: nn.Module, taken: Tensor, output: Tensor, layout: Layout) -> bool:
     """Whether a module without parameters works element by element, as an activation that a user wrote does.
 
     Tried on the same values in another order of places: a pool or a padding gives something else.
     """
     if next(iter(module.children()), None) is not None or taken.shape != output.shape or bool((taken == output).all()):
         return False
-    turned: object = module.forward(taken.flip((2, 3)))
-    return isinstance(turned, Tensor) and torch.equal(turned.flip((2, 3)), output) and not _is_scaling(taken, output)
+    places = (layout.rows, layout.columns)
+    turned: object = module.forward(taken.flip(places))
+    same = isinstance(turned, Tensor) and torch.equal(turned.flip(places), output)
+    return same and not _is_scaling(layout.maps(taken), layout.maps(output))
 
 
 def _is_scaling(taken: Tensor, output: Tensor) -> bool:

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from cnnlab.analysis.dream.colour import IMAGENET_COLOURS, decorrelated
 from cnnlab.analysis.dream.fourier import default_octaves, fresh_spectrum, highest_frequency, pixels
-from cnnlab.analysis.dream.objective import Objective, check_objective, score
+from cnnlab.analysis.dream.objective import Channel, Objective, check_objective, score
 from cnnlab.analysis.dream.views import UNMOVED, Views, drawn_views
+from cnnlab.analysis.layouts import Layouts, layouts_of
 from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.core.seeds import derive_seed
 from cnnlab.models.undisturbed import undisturbed
@@ -115,6 +116,7 @@ def maximise(
         mean=shift.to(first.device)[:, None, None],
         std=scale.to(first.device)[:, None, None],
         dtype=first.dtype,
+        layouts=layouts_of(model, shape) if isinstance(objective, Channel) else None,
     )
     generator = torch.Generator().manual_seed(derive_seed(seed, "dream"))
     spectrum = fresh_spectrum(channels, height, width, generator).to(first.device)
@@ -134,6 +136,7 @@ class _Canvas:
     mean: Tensor
     std: Tensor
     dtype: torch.dtype
+    layouts: Layouts | None
 
     def image(self, spectrum: Tensor, highest: float = torch.inf) -> Tensor:
         """Pixels in 0 … 1."""
@@ -145,7 +148,7 @@ class _Canvas:
     def score(self, spectrum: Tensor, views: Views, generator: torch.Generator, highest: float = torch.inf) -> Tensor:
         """The mean over views."""
         moved = drawn_views(self.normalised(self.image(spectrum, highest)), views, generator)
-        return score(self.model, moved.to(self.dtype), self.objective).mean()
+        return score(self.model, moved.to(self.dtype), self.objective, layouts=self.layouts).mean()
 
 
 def _ascent(

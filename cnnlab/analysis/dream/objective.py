@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from cnnlab.analysis.layouts import Layouts, layouts_of
 from cnnlab.core.errors import RequestError, unknown
 
 
@@ -43,8 +44,12 @@ def check_objective(model: nn.Module, objective: Objective) -> None:
             raise RequestError(unknown("layer", objective.layer, names))
 
 
-def score(model: nn.Module, images: Float[Tensor, "n c h w"], objective: Objective) -> Float[Tensor, "n"]:
+def score(
+    model: nn.Module, images: Float[Tensor, "n c h w"], objective: Objective, *, layouts: Layouts | None = None
+) -> Float[Tensor, "n"]:
     """The objective for each image, differentiable; of a layer that runs several times, its last output.
+
+    `layouts` are the network's for images of this size, where the caller has them.
 
     Raises: RequestError for a class or channel that is not there, and for a layer without channels.
     """
@@ -68,8 +73,11 @@ def score(model: nn.Module, images: Float[Tensor, "n c h w"], objective: Objecti
         handle.remove()
     if not found or found[0].dim() < 2:
         raise RequestError(f"layer '{objective.layer}' gives no channels, or does not run in a forward pass")
-    _check_index(f"channel of layer '{objective.layer}'", objective.channel, found[0].shape[1])
-    channel = found[0][:, objective.channel].float()
+    output = found[0]
+    if output.dim() > 2:
+        output = (layouts or layouts_of(model, images.shape[1:])).of(objective.layer).maps(output)
+    _check_index(f"channel of layer '{objective.layer}'", objective.channel, output.shape[1])
+    channel = output[:, objective.channel].float()
     return channel.flatten(1).mean(1) if channel.dim() > 1 else channel
 
 

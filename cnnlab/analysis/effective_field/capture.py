@@ -12,6 +12,8 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor, nn
 
+from cnnlab.analysis.layouts import Layouts, layouts_of
+from cnnlab.analysis.walk.layout import Layout
 from cnnlab.core.errors import RequestError, WorkError, unknown
 from cnnlab.models.undisturbed import undisturbed
 
@@ -32,6 +34,8 @@ class Unit:
     """The layer's output without the batch: (channels, height, width) or (features,)."""
     run: int
     """Which run of the layer gives the output, from 1: its last one, where a layer runs several times."""
+    layout: Layout | None = None
+    """Of the output, where it is a map."""
 
     def __str__(self) -> str:
         place = "" if self.channel is None else f", channel {self.channel}"
@@ -45,10 +49,12 @@ def locate(
     layer: str | None,
     unit: tuple[int, int] | int | None = None,
     channel: int | None = None,
+    layouts: Layouts | None = None,
 ) -> Unit:
     """The unit that is asked for, found by one forward pass of the first image, in evaluation mode.
 
     `unit` is (row, column) of a map, its central one (height // 2, width // 2) if None, or the index of a feature.
+    `layouts` are the network's for images of this size, where the caller has them.
 
     Raises: RequestError where there is no image, no such layer, or no such unit or channel in it.
     """
@@ -60,13 +66,11 @@ def locate(
         raise RequestError(f"{_named(layer)} does not run when the model is given a picture: name another layer")
     if not isinstance(output, Tensor):
         raise RequestError(f"{_named(layer)} puts out a {type(output).__name__}, not a tensor: name a layer before it")
-    shape = tuple(output.shape[1:])
-    if len(shape) not in (1, 3):
-        raise RequestError(
-            f"{_named(layer)} puts out {_sizes(('n', *shape))}: a unit needs a map (n, channels, height, width) or "
-            "features (n, features); name another layer"
-        )
-    return Unit(layer, _position(layer, shape, unit), _channel(layer, shape, channel), shape, runs)
+    layout, shape = None, tuple(output.shape[1:])
+    if len(shape) != 1:
+        layout = (layouts or layouts_of(model, images.shape[1:])).of(layer or "")
+        shape = layout.size
+    return Unit(layer, _position(layer, shape, unit), _channel(layer, shape, channel), shape, runs, layout)
 
 
 def summed_influence(
@@ -87,6 +91,7 @@ def summed_influence(
         # Another copy: a model may begin in place, which autograd forbids on a leaf.
         output, _ = _output(model, pixels.clone(), unit.layer, last=unit.run)
         assert isinstance(output, Tensor)
+        output = output if unit.layout is None else unit.layout.maps(output)
         if tuple(output.shape[1:]) != unit.shape:
             raise RequestError(
                 f"{_named(unit.layer)} put out {_sizes(unit.shape)} for the first picture and "

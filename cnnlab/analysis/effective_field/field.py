@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from cnnlab.analysis.effective_field.capture import Part, Unit, locate, summed_influence
 from cnnlab.analysis.effective_field.influence import Place
+from cnnlab.analysis.layouts import Layouts, layouts_of
 from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.core.seeds import derive_seed
 
@@ -125,13 +126,15 @@ def _over_weights(
 ) -> Iterator[EffectiveField]:
     layer, position, channel = wanted
     channels, height, width = shape
+    layouts: Layouts | None = None
     summed = torch.zeros(height, width, dtype=torch.float64)
     for index in range(count):
         model = make_model(derive_seed(seed, "weights", index))
         like = next((p for p in model.parameters() if p.is_floating_point()), torch.empty(0))
         generator = torch.Generator().manual_seed(derive_seed(seed, "inputs", index))
         inputs = torch.randn(images, *shape, generator=generator).to(like)
-        unit = locate(model, inputs, layer=layer, unit=position, channel=channel)
+        layouts = layouts or layouts_of(model, shape)
+        unit = locate(model, inputs, layer=layer, unit=position, channel=channel, layouts=layouts)
         for batch in inputs.split(max_batch):
             summed = summed + summed_influence(model, batch, unit, part=part) / images
         if index + 1 == count:

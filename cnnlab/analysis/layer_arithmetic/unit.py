@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from torch import nn
 
-from cnnlab.analysis.receptive_field.reading import Axis, moving_dim, read
+from cnnlab.analysis.receptive_field.reading import Axis, read
 from cnnlab.analysis.walk.facts import Output, Walk
-from cnnlab.analysis.walk.reach import Reach
+from cnnlab.analysis.walk.reach import Reach, moving_dims
 from cnnlab.analysis.walk.walker import walk
 from cnnlab.core.errors import ShapeError
 
@@ -117,7 +117,7 @@ def _unit(output: Output, run: Walk, sides: Sequence[int]) -> Unit:
     )
     strides, paddings = [axis.stride for axis in axes], [axis.padding for axis in axes]
     assert output.tag is not None
-    dims = [moving_dim(reach) for reach in output.tag.axes]
+    dims = moving_dims([reach.hull for reach in output.tag.axes])
     flat = dims[0] is not None and dims[0] == dims[1]  # rows and columns share a dimension: they do not cross
     drawn = not any(whole) and not flat and max(height, width) <= LARGEST_PATTERN
     rows, columns = (

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnlab.analysis.walk.reach import NOTHING, Reach, Tag, single
+from cnnlab.analysis.walk.reach import NOTHING, Reach, Tag, moving_dims, single
 
 _WINDOW = 32
 """Units on each side of the central one that are looked at."""
@@ -68,7 +68,7 @@ class Boxes:
 
 def read(tag: Tag, sizes: Sequence[int]) -> tuple[Axis, ...]:
     """What `tag` says of the central unit, for each axis of an input of `sizes` pixels."""
-    dims = [moving_dim(reach) for reach in tag.axes]
+    dims = moving_dims([reach.hull for reach in tag.axes])
     shared = [dim for dim in set(dims) if dim is not None and dims.count(dim) > 1]
     if shared:
         return _read_tokens(tag, sizes, shared[0])
@@ -76,34 +76,12 @@ def read(tag: Tag, sizes: Sequence[int]) -> tuple[Axis, ...]:
     return tuple(_read_axis(reach, size, dim, because is not None) for reach, size, dim, because in rows)
 
 
-def moving_dim(reach: Reach) -> int | None:
-    """The dimension of the tensor along which the field moves over this axis the most; None where it does not move.
-
-    Channels of a concatenation move too, by the few pixels that their branches lie apart.
-    """
-    best, most = None, 0
-    centre = np.where(reach.hull[1] > NOTHING, reach.hull[1].astype(np.int64) - reach.hull[0], np.int64(2**40))
-    for dim, count in enumerate(centre.shape):
-        if count > 1:
-            known = centre < 2**40
-            low = np.where(known, centre, 2**41).min(axis=dim)
-            high = np.where(known, centre, -(2**41)).max(axis=dim)
-            span = int((high - low)[high >= low].max(initial=0))
-            if span > most:
-                best, most = dim, span
-    return best
+def boxes(tag: Tag, rows: int, columns: int) -> Boxes:
+    """The field of every unit of a plane whose rows and columns lie along these dimensions (see `walk.layout`)."""
+    return Boxes(_ends(tag.axes[0], rows), _ends(tag.axes[1], columns))
 
 
-def boxes(tag: Tag) -> Boxes | None:
-    """The field of every unit of a plane; None where rows and columns are no dimensions of their own (tokens)."""
-    dims = [moving_dim(reach) for reach in tag.axes]
-    if len(dims) != 2 or (dims[0] is not None and dims[0] == dims[1]):
-        return None
-    rows, columns = (_ends(reach, dim) for reach, dim in zip(tag.axes, dims, strict=True))
-    return Boxes(rows, columns)
-
-
-def _ends(reach: Reach, dim: int | None) -> Ends:
+def _ends(reach: Reach, dim: int) -> Ends:
     """(units, 2): first and last index along `dim`, all other dimensions joined."""
     hull = _flat(reach.hull, dim).astype(np.int64)
     ends = np.stack([-hull[0], hull[1]], axis=1)

@@ -7,7 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
-from cnnlab.analysis.walk.reach import Tag
+from cnnlab.analysis.walk.reach import Tag, slid
+from cnnlab.analysis.walk.taps import Taps, middle
 
 
 class UnknownOptionError(Exception):
@@ -27,6 +28,8 @@ class Call:
     value_of: Callable[[Tensor], Tensor | None]
     """The values of a small tensor that does not depend on the input, where they are known."""
     ignore_gates: bool = False
+    narrow: bool = False
+    """Of each window only the middle counts."""
 
     def __getitem__(self, name: str) -> Any:
         if name not in self.arguments:
@@ -41,6 +44,10 @@ class Call:
         """The tag of a tensor argument; None where it is absent or depends on nothing."""
         tensor = self.arguments.get(name)
         return self.tag_of(tensor) if isinstance(tensor, Tensor) else None
+
+    def slid(self, tag: Tag, dim: int, taps: Taps, size: int) -> Tag:
+        """Along `dim` (of `size` elements) each output joins its taps, or takes the middle one."""
+        return slid(tag, dim, middle(taps) if self.narrow else taps, size)
 
     @cached_property
     def tensors(self) -> list[Tensor]:

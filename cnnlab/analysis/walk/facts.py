@@ -52,6 +52,8 @@ class Output:
     began: int
     ended: int
     """Its operations are `operations[began:ended]`."""
+    planar: bool = False
+    """In a narrow walk: an operation on planes, such as a convolution, made it (n, channels, rows, columns)."""
 
     @property
     def name(self) -> str:

@@ -14,10 +14,11 @@ from cnnlab.analysis.walk.indexing import blind, knows_its_mask
 from cnnlab.analysis.walk.joins import misalignment
 from cnnlab.analysis.walk.macs import macs_of
 from cnnlab.analysis.walk.memory import Memory
+from cnnlab.analysis.walk.mixing import NARROW
 from cnnlab.analysis.walk.moving import moves_of
 from cnnlab.analysis.walk.program import Program, Step, StoppedError
 from cnnlab.analysis.walk.reach import Move, Room, Tag, TooLargeError, aligned, joined, single, union, within
-from cnnlab.analysis.walk.rules import FREE, SWALLOWING, Kind, kind_of, melted, pointwise
+from cnnlab.analysis.walk.rules import FREE, KEPT, SWALLOWING, Kind, is_of_planes, kind_of, melted, pointwise
 from cnnlab.analysis.walk.store import Store
 from cnnlab.analysis.walk.values import Values, is_small
 from cnnlab.analysis.walk.windows import WINDOWS, covers
@@ -55,9 +56,17 @@ class Follower(TorchDispatchMode):
     """Follows the operations of one forward pass."""
 
     def __init__(
-        self, *, on_values: bool, ignore_gates: bool, count: bool, like: Sequence[Step] | None, longer: float
+        self,
+        *,
+        on_values: bool,
+        ignore_gates: bool,
+        count: bool,
+        like: Sequence[Step] | None,
+        longer: float,
+        narrow: bool = False,
     ) -> None:
         super().__init__()
+        self.narrow = narrow
         self.on_values, self.ignore_gates, self.count = on_values, ignore_gates, count
         self.program = Program(like)
         self.bounded = like is not None
@@ -109,7 +118,7 @@ class Follower(TorchDispatchMode):
                 return self.values.twin(known)
         result = self._batch_norm(kind, bound) or func(*args, **kwargs)
         results = [result] if isinstance(result, Tensor) else [r for r in tree_leaves(result) if isinstance(r, Tensor)]
-        call = Call(kind.name, given, results, self.store.tag, self.store.value, self.ignore_gates)
+        call = Call(kind.name, given, results, self.store.tag, self.store.value, self.ignore_gates, self.narrow)
         if not call.tags and not self.on_values and all(map(is_small, results)):
             known = self.values.of(func, args, kwargs)
         step = self.program.call(call, self.layer, self._parameters(call)) if call.tags else None
@@ -161,6 +170,8 @@ class Follower(TorchDispatchMode):
                 keeps = known is not None or (self.on_values and not call.tags)
                 if not self.store.write(tensor, tag, keep_values=keeps):
                     self.unknown[(f"{kind.name}_ through a view", self.layer)] = None
+            if self.narrow and tags and tags[0] is not None:
+                self.store.entry(call.output).planar |= self._is_planar(kind, call)
             self._record(kind, call, tags[0] if tags else None, macs)
         if not written:
             self._remember(call, known)
@@ -193,7 +204,8 @@ class Follower(TorchDispatchMode):
         if not call.tags or not count:
             return [None] * count
         try:
-            rule = None if kind.rule is melted else kind.rule
+            rule = NARROW.get(kind.name, kind.rule) if self.narrow else kind.rule
+            rule = None if rule is melted else rule
             made = rule(call) if rule else [self._unknown(call, tensor) for tensor in call.results]
         except TooLargeError as error:
             self._too_large(kind, error)
@@ -206,7 +218,7 @@ class Follower(TorchDispatchMode):
             self.swallowed[(kind.name, self.layer)] = None
         tags = made if isinstance(made, list) else [made] * count
         return [
-            self._reasoned(_fitting(tag, tensor), call, kind.name)
+            _fitting(tag, tensor) if self.narrow else self._reasoned(_fitting(tag, tensor), call, kind.name)
             for tag, tensor in zip(tags, call.results, strict=True)
         ]
 
@@ -228,6 +240,16 @@ class Follower(TorchDispatchMode):
             self.spare -= int(numbers - self.growth * step.numbers)
             if self.spare < 0:
                 raise BudgetError(f"a canvas needs {self.numbers:,} numbers up to here")
+
+    def _is_planar(self, kind: Kind, call: Call) -> bool:
+        """Whether the result has rows and columns last because of what the operation is, or of what came in."""
+        if call.output.dim() != 4:
+            return False
+        planes = [tensor for tensor in call.tensors if tensor.dim() == 4 and self.store.tag(tensor) is not None]
+        if is_of_planes(kind.name) and planes:
+            return True
+        same = kind.pointwise or kind.name in KEPT or kind.name == "cat"
+        return same and bool(planes) and all(self.store.entry(plane).planar for plane in planes)
 
     def _unknown(self, call: Call, tensor: Tensor) -> Tag | None:
         """Sound for any operation: each result depends on everything that came in."""
@@ -269,7 +291,7 @@ class Follower(TorchDispatchMode):
     def _record(self, kind: Kind, call: Call, tag: Tag | None, macs: int | None) -> None:
         if kind.name in FREE or not call.results:
             return
-        apart = misalignment(call.tensors, self.store.tag) if kind.name in _JOINS else None
+        apart = misalignment(call.tensors, self.store.tag) if kind.name in _JOINS and not self.narrow else None
         self.operations.append(
             Operation(
                 kind.name,

@@ -207,4 +207,19 @@ MIXING: dict[str, Transfer] = {
                      "_scaled_dot_product_fused_attention_overrideable", "scaled_dot_product_attention"), _attention),
 }  # fmt: skip
 
+
+def _in_its_place(call: Call) -> Tag | list[Tag | None] | None:
+    """What else comes in, all along some dimension, moves no element."""
+    tag = call.tag_of(call.tensors[0])
+    return tag if len(call.results) == 1 or tag is None else _first_of(call, tag)
+
+
+NARROW: dict[str, Transfer] = dict.fromkeys(
+    ("native_layer_norm", "_fused_rms_norm", "rms_norm", "native_group_norm", "native_batch_norm", "cudnn_batch_norm",
+     "_native_batch_norm_legit", "_batch_norm_with_update", "_softmax", "_log_softmax", "_safe_softmax", "softmax",
+     "log_softmax", "_fft_c2c"),
+    _in_its_place,
+)  # fmt: skip
+"""In place of the above in a narrow walk, which asks where an element stands."""
+
 GATES: dict[str, Transfer] = {"mul": _multiply}

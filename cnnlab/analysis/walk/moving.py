@@ -8,7 +8,7 @@ from torch import Tensor
 
 from cnnlab.analysis.walk import movement
 from cnnlab.analysis.walk.call import Call, Transfer, whole
-from cnnlab.analysis.walk.reach import Move, Tag, empty_like, join_ufunc, slid, uniform
+from cnnlab.analysis.walk.reach import Move, Tag, empty_like, join_ufunc, uniform
 from cnnlab.analysis.walk.taps import padded
 
 
@@ -244,7 +244,7 @@ def _pad(call: Call) -> Tag | None:
         size = call["self"].shape[dim]
         if left or right:
             table = padded(size, left, right, mode)
-            tag = slid(tag, dim, table, size)
+            tag = call.slid(tag, dim, table, size)
     return tag
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from functools import reduce as fold
 from math import prod
 from typing import Any
@@ -73,12 +74,16 @@ class Tag:
         return one.moved(lambda array: array.reshape(len(array), *[1] * rank))
 
 
-def source(shape: Sequence[int], *, bits: bool) -> Tag:
-    """The tag of the input itself, (1, channels, *spatial): element i along an axis depends on i alone."""
+def source(shape: Sequence[int], *, bits: bool, images: bool = False) -> Tag:
+    """The tag of the input itself, (n, channels, *spatial): element i along an axis depends on i alone.
+
+    images: the images of the batch are a last axis, so that a batch can be followed too.
+    """
     axes = []
-    for axis, size in enumerate(shape[2:]):
+    for dim in (*range(2, len(shape)), *([0] if images else [])):
+        size = shape[dim]
         place = [1] * (len(shape) + 1)
-        place[axis + 3] = size
+        place[dim + 1] = size
         index = np.arange(size, dtype=np.int32)
         ends = np.stack([-index, index])
         hull = np.concatenate([ends, np.zeros((1, size), np.int32)]).reshape(3, *place[1:])
@@ -284,6 +289,40 @@ def single(reach: Reach) -> tuple[int, int] | None:
     first, last = -hull[0], hull[1]
     one = int(first[some].min()), int(last[some].max())
     return one if (first[some] == one[0]).all() and (last[some] == one[1]).all() else None
+
+
+def spans(ends: Array) -> tuple[int, ...]:
+    """Of `hull` or `short`: how far the middle of an interval moves along each dimension at most, in half indices."""
+    middle, known = ends[1].astype(np.int64) - ends[0], ends[1] > NOTHING
+    found = []
+    for dim, size in enumerate(middle.shape):
+        low = np.where(known, middle, 2**41).min(axis=dim) if size > 1 else np.zeros(1)
+        high = np.where(known, middle, -(2**41)).max(axis=dim) if size > 1 else np.zeros(1)
+        found.append(int((high - low)[high >= low].max(initial=0)))
+    return tuple(found)
+
+
+def steps(ends: Array, dim: int) -> int:
+    """At how many places along `dim` the interval changes at most."""
+    middle = np.moveaxis(ends[1].astype(np.int64) - ends[0], dim, 0)
+    return int((middle[1:] != middle[:-1]).sum(axis=0).max(initial=0))
+
+
+def moving_dims(ends: Sequence[Array]) -> list[int | None]:
+    """For each axis of the input, of which `hull` or `short` is given, the dimension along which it moves the most.
+
+    None where it does not move. Places in a row have the same dimension for several axes. Channels move too, by the
+    pixels that branches lie apart, or hold what lay side by side: where another axis moves along a dimension as well,
+    it is taken only if it is that axis's own.
+    """
+    far = [spans(one) for one in ends]
+    shared = [sum(one[dim] > 0 for one in far) > 1 for dim in range(len(far[0]))]
+    found: list[int | None] = []
+    for one, span in zip(ends, far, strict=True):
+        widest = [dim for dim, moved in enumerate(span) if moved == max(span) > 0]
+        some = [dim for dim in widest if not shared[dim]] or widest
+        found.append(max(some, key=partial(steps, one)) if len(some) > 1 else next(iter(some), None))
+    return [None if dim is not None and shared[dim] and found.count(dim) < 2 else dim for dim in found]
 
 
 def union(reaches: Iterable[Reach]) -> tuple[int, int]:

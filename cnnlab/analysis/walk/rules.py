@@ -47,6 +47,14 @@ SWALLOWING = frozenset(
 """Through these a NaN may not pass, so that a probe with NaN cannot see what they depend on."""
 
 
+def is_of_planes(name: str) -> bool:
+    """Whether an operation of that name works on rows and columns, which torch has last: (n, channels, rows, columns).
+
+    Of a convolution that says the number of dimensions, of a normalisation likewise.
+    """
+    return "2d" in name or "convolution" in name or "batch_norm" in name or "group_norm" in name
+
+
 @dataclass(frozen=True)
 class Kind:
     """What is known of an operation whatever its arguments are."""

@@ -37,6 +37,8 @@ class Entry:
     """The values of a small tensor that does not depend on the input."""
     parameter: str | None = None
     """The name of the parameter that it is."""
+    planar: bool = False
+    """Whether an operation on planes made it (n, channels, rows, columns), wherever its elements come from."""
     root: "Entry | None" = None
     moves: tuple[Move, ...] = ()
     version: int = 0

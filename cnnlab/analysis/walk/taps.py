@@ -51,6 +51,16 @@ def adaptive(size: int, outputs: int) -> Taps:
     return spans(begin, end)
 
 
+def middle(table: Taps) -> Taps:
+    """Of each output's taps the one in the middle; where nothing is there to read, the nearest to it that reads."""
+    outputs, taps = table.shape
+    if taps < 2:
+        return table
+    far = np.abs(np.arange(taps) - (taps - 1) // 2)
+    nearest: Taps = table[np.arange(outputs), np.where(table >= 0, far, far + taps).argmin(axis=1)]
+    return nearest[:, None]
+
+
 def spans(begin: NDArray[np.intp], end: NDArray[np.intp]) -> Taps:
     """Output o reads begin[o] … end[o] − 1."""
     index = begin[:, None] + np.arange(int((end - begin).max()))[None]

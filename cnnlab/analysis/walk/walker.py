@@ -22,7 +22,7 @@ from cnnlab.analysis.walk.outputs import parts_of
 from cnnlab.analysis.walk.program import BEGIN, END, DifferentError, Step, StoppedError
 from cnnlab.analysis.walk.reach import Tag, source
 from cnnlab.analysis.walk.values import Written, is_small
-from cnnlab.models.failure import check_watched
+from cnnlab.models.failure import check_parameters, check_watched, watched
 from cnnlab.models.tensors import tensors_of, twins_of, without_values
 from cnnlab.models.undisturbed import undisturbed
 
@@ -39,6 +39,7 @@ def walk(
     ignore_gates: bool = False,
     count: bool = False,
     like: Walk | None = None,
+    narrow: bool = False,
 ) -> Walk:
     """Run `model` in eval mode on one picture of `shape` (channels, *spatial) and follow every dependency.
 
@@ -46,19 +47,25 @@ def walk(
     read, not only their interval. ignore_gates: leave out factors of one number per channel, such as those of
     squeeze-and-excitation. count: multiply-accumulates and memory. like: a walk of the same network at a smaller size;
     stop where this one runs anything else than that one, or before it needs much more memory than that one did for
-    each pixel of a side (attention between all windows of a large canvas does).
+    each pixel of a side (attention between all windows of a large canvas does). narrow: ask where each element stands,
+    and not what it sees: of two pictures, which are an axis of their own behind the spatial ones, through the middle of
+    each window. The shortest path then leads to one pixel, and no border clips it.
 
     The model is as it was afterwards, also after an exception. Where it fails, the walk ends there and says so.
 
     Raises: RequestError where a layer cannot be watched, or has no parameters yet.
     """
-    check_watched(model)
+    if narrow:
+        check_parameters(model)  # what stands inside a layer that cannot be watched nobody asks
+    else:
+        check_watched(model)
     sides = zip(shape[1:], like.shape[1:], strict=True) if like else ()
     follower = Follower(
         on_values=on_values,
         ignore_gates=ignore_gates,
         count=count,
         like=like.program if like else None,
+        narrow=narrow,
         longer=max((large / small for large, small in sides), default=1.0),
     )
     layers = _Layers(model, follower)
@@ -124,12 +131,13 @@ def _state(model: nn.Module, follower: Follower) -> dict[str, Tensor]:
 
 def _image(model: nn.Module, shape: tuple[int, ...], follower: Follower, *, bits: bool, follow: bool) -> Tensor:
     like = next((p for p in model.parameters() if p.is_floating_point()), torch.empty(0))
+    count = 2 if follower.narrow else 1
     if follower.on_values:
         generator = torch.Generator().manual_seed(0)
-        image = torch.randn(1, *shape, generator=generator).to(like)
+        image = torch.randn(count, *shape, generator=generator).to(like)
     else:
-        image = torch.empty(1, *shape, dtype=like.dtype, device="meta")
-    follower.store.place(image, source(image.shape, bits=bits) if follow else None)
+        image = torch.empty(count, *shape, dtype=like.dtype, device="meta")
+    follower.store.place(image, source(image.shape, bits=bits, images=follower.narrow) if follow else None)
     follower.memory.add(image)
     return image
 
@@ -151,7 +159,7 @@ class _Layers:
 
     def __init__(self, model: nn.Module, follower: Follower) -> None:
         self.follower = follower
-        self.modules = dict(model.named_modules())
+        self.modules = dict(watched(model))
         self.leaves = {name for name, module in self.modules.items() if not any(True for _ in module.children())}
         self.outputs: list[Output] = []
         self.stack: list[_Frame] = []
@@ -204,6 +212,7 @@ class _Layers:
                         tag=self.follower.store.tag(tensor),
                         began=frame.began,
                         ended=len(self.follower.operations),
+                        planar=self.follower.store.entry(tensor).planar,
                     )
                 )
 

@@ -5,7 +5,7 @@ from typing import Any
 from cnnlab.analysis.walk import taps
 from cnnlab.analysis.walk.call import Call, Transfer
 from cnnlab.analysis.walk.movement import permuted, reshaped
-from cnnlab.analysis.walk.reach import Array, Move, Tag, chosen_channels, compact, joined, slid
+from cnnlab.analysis.walk.reach import Array, Move, Tag, chosen_channels, compact, joined
 from cnnlab.core.arithmetic import output_size
 
 
@@ -30,7 +30,7 @@ def _convolution(call: Call) -> Tag | None:
             size, out = call["input"].shape[dim], call.output.shape[dim]
             stride, padding, dilation = (option[place] for option in options)
             rows = table(size, out, weight.shape[2 + place], stride, padding, dilation)
-            made = slid(made, dim, rows, size)
+            made = call.slid(made, dim, rows, size)
         made = flat(made)
     if others is not None:
         made = joined([made, others.melted(call.output.dim())])
@@ -49,7 +49,7 @@ def _pool(call: Call) -> Tag | None:
         dim = tensor.dim() - count + place
         size, out = tensor.shape[dim], call.output.shape[dim]
         rows = taps.window(size, out, kernel[place], stride[place], padding[place], dilation[place])
-        tag = slid(tag, dim, rows, size)
+        tag = call.slid(tag, dim, rows, size)
     return flat(tag)
 
 
@@ -61,7 +61,7 @@ def _adaptive_pool(call: Call) -> Tag | None:
     for dim in range(tensor.dim() - count, tensor.dim()):
         size, out = tensor.shape[dim], call.output.shape[dim]
         rows = taps.adaptive(size, out)
-        tag = slid(tag, dim, rows, size)
+        tag = call.slid(tag, dim, rows, size)
     return tag
 
 
@@ -88,7 +88,7 @@ def _interpolate(call: Call) -> Tag | None:
         size, out = tensor.shape[dim], call.output.shape[dim]
         corners = bool(call.get("align_corners", False))
         rows = taps.interpolated(size, out, mode, corners, factors[place], call.name.endswith("_aa"))
-        tag = slid(tag, dim, rows, size)
+        tag = call.slid(tag, dim, rows, size)
     return tag
 
 
@@ -105,7 +105,7 @@ def _im2col(call: Call) -> Tag | None:
         size, dim = tensor.shape[rank + place], rank + 2 * place  # the first of the two is two dimensions by then
         out = output_size(size, kernel[place], stride=stride[place], padding=padding[place], dilation=dilation[place])
         table = taps.window(size, out, kernel[place], stride[place], padding[place], dilation[place])
-        tag = slid(tag, dim, table.T.reshape(-1, 1), size)
+        tag = call.slid(tag, dim, table.T.reshape(-1, 1), size)
         tag = tag.moved(_parted(dim, kernel[place], out))
         shape += [kernel[place], out]
     order = (*range(rank), rank, rank + 2, rank + 1, rank + 3)
@@ -132,7 +132,7 @@ def _col2im(call: Call) -> Tag | None:
     tag = tag.moved(reshaped([shape[place] for place in order], merged))
     for axis in (0, 1):
         table = taps.folded(plane[axis], kernel[axis], places[axis], stride[axis], padding[axis], dilation[axis])
-        tag = slid(tag, rank + 1 + axis, table, merged[rank + 1 + axis])
+        tag = call.slid(tag, rank + 1 + axis, table, merged[rank + 1 + axis])
     return tag
 
 

@@ -29,7 +29,7 @@ class Counted(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
-        Counted.forwards += 1
+        Counted.forwards += not x.is_meta  # a walk through the network runs without values
         return x.view_as(x)
 
     @staticmethod

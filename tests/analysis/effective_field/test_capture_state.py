@@ -99,7 +99,7 @@ class Odd(nn.Module):
         ("unused", None, None, "layer 'unused' does not run when the model is given a picture"),
         ("pair", None, None, "layer 'pair' puts out a tuple, not a tensor"),
         (None, None, None, "the model puts out a dict, not a tensor"),
-        ("tokens", None, None, r"layer 'tokens' puts out \(n, 2, 16\): a unit needs a map"),
+        ("tokens", None, None, r"'tokens' puts out \(2, 16\) for a picture, tokens in a row.* is 'conv' \(2 x 4 x 4\)"),
         ("conv", (4, 0), None, r"unit \(4, 0\): layer 'conv' puts out a map of 4×4; a unit is .* \(3, 3\)"),
         ("conv", (0, -1), None, r"unit \(0, -1\)"),
         ("conv", 1, None, "unit 1: layer 'conv' puts out a map"),

@@ -74,8 +74,7 @@ def test_chains_follow_the_recurrences(chain: list[nn.Module], height: int, widt
             assert field.padded == pytest.approx(1 - clear[0] * clear[1])
         tag = fields.walk.outputs[number].tag
         assert tag is not None
-        placed = boxes(tag)
-        assert placed is not None
+        placed = boxes(tag, 2, 3)
         for a, found in enumerate((placed.rows, placed.columns)):
             if len(found) == len(units[a]):
                 assert all(list(u) == f for u, f in zip(units[a], found.tolist(), strict=True) if clear_of(u, sides[a]))
@@ -218,8 +217,7 @@ def test_signals_and_volumes() -> None:
 def test_a_unit_that_sees_nothing() -> None:
     found = walk(nn.Conv2d(1, 1, 1, padding=1), (1, 5, 5)).outputs[-1]
     assert found.tag is not None
-    placed = boxes(found.tag)
-    assert placed is not None
+    placed = boxes(found.tag, 2, 3)
     assert placed.rows.tolist() == [[0, -1], *[[i, i] for i in range(5)], [0, -1]]
 
 
@@ -227,8 +225,7 @@ def test_adaptive_windows_depend_on_the_picture() -> None:
     """From 7 to 3 the windows are 0–2, 2–4, 4–6."""
     found = walk(nn.AdaptiveAvgPool2d(3), (1, 7, 7)).outputs[-1]
     assert found.tag is not None
-    placed = boxes(found.tag)
-    assert placed is not None
+    placed = boxes(found.tag, 2, 3)
     assert placed.rows.tolist() == [[0, 2], [2, 4], [4, 6]]
     assert field(nn.Sequential(nn.AdaptiveAvgPool2d(3)), (1, 7, 7)).size == (3, 3)
 
