@@ -3,6 +3,7 @@
 import ctypes
 import operator
 import random
+import weakref
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -264,7 +265,21 @@ def _read(storage: torch.UntypedStorage) -> bytes:
 
 
 _UNCHANGING = frozenset(
-    (int, float, complex, bool, str, bytes, type(None), torch.dtype, torch.device, torch.Size, FunctionType, MethodType)
+    (
+        *weakref.ProxyTypes,
+        int,
+        float,
+        complex,
+        bool,
+        str,
+        bytes,
+        type(None),
+        torch.dtype,
+        torch.device,
+        torch.Size,
+        FunctionType,
+        MethodType,
+    )
 )
 _HOOKS = frozenset(name for name in vars(nn.Module()) if name.endswith(("_hooks", "_with_kwargs", "_always_called")))
 _FOREIGN = frozenset(

@@ -1,6 +1,7 @@
 """What a look at a network puts back, one kind of harm at a time; all analyses are in `tests/analysis`."""
 
 import random
+import weakref
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -25,6 +26,7 @@ class Writer(nn.Module):
         self.register_buffer("codes", torch.tensor([1, -2], dtype=torch.int8))
         self.register_buffer("complex", torch.tensor([complex(1, float("nan"))]))
         self.box = SimpleNamespace(inner=SimpleNamespace(values=[1, {2: [torch.zeros(2)]}]))
+        self.gone = [weakref.proxy(nn.Identity())]
         self.act = [act]
 
     def forward(self, x: Tensor) -> Tensor:
