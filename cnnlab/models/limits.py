@@ -52,7 +52,7 @@ def parameters_counted(tally: Tally) -> Iterator[None]:
     limit = machine_memory()
 
     def count(module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
-        if parameter is None or is_lazy(parameter):
+        if parameter is None or is_lazy(parameter) or parameter.is_meta:  # the last ones take no memory
             return
         tally.parameters += parameter.numel()
         tally.bytes += parameter.numel() * parameter.element_size()

@@ -64,6 +64,8 @@ def test_the_count_is_that_of_the_network_and_the_hook_goes() -> None:
         network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.LazyLinear(3))
     network_alone = sum(p.numel() for p in network[:2].parameters())
     assert (tally.parameters, tally.bytes) == (network_alone, 4 * network_alone)
+    with parameters_counted(tally), torch.device("meta"):
+        nn.Linear(10**6, 10**6)
     nn.Linear(5, 5)
     assert tally.parameters == network_alone
 
