@@ -6,6 +6,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from cnnlab.core.characters import printable
 from cnnlab.core.errors import Problem, did_you_mean
 from cnnlab.core.located import Mark, mark_at
 
@@ -153,7 +154,7 @@ def _shown(value: object) -> str:
         return "a mapping"
     if isinstance(value, list | tuple):
         return f"a list of {len(value)}"
-    text = str(value)
+    text = printable(str(value))
     return f"'{text}'" if len(text) <= 40 else f"'{text[:37]}…'"
 
 

@@ -65,6 +65,25 @@ def test_errors_can_be_said() -> None:
     assert json.loads(out)["error"].startswith("no run '\u732b\udce9\x1b]0;x\x07'")
 
 
+def test_every_command_with_json_has_its_errors_as_one_document(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    tried = 0
+    # what is wrong with a command line for all, what is wrong with a request for one: both go the same way
+    for words in (*([*words, "--no-such-option"] for words in words_of_commands()), ["config", "show", "nix\udce9"]):
+        code, out, err = called([*words, "--json"])
+        if "No such option: --json" in err or code == 0:
+            continue
+        document = json.loads(out)
+        assert code == document["code"] == 2, words
+        first = " ".join(printable(document["error"].split("\n")[0]).split()[:3])
+        assert first.encode("ascii", SUBSTITUTES).decode() in " ".join(err.split())
+        tried += 1
+    assert tried > 25
+    assert list(tmp_path.iterdir()) == []
+
+
 @given(st.text(), st.sampled_from(["ascii", "cp1252", "latin-1", "cp437", "utf-8", "utf-16-le"]))
 def test_any_text_can_be_said(text: str, encoding: str) -> None:
     said = text.encode(encoding, SUBSTITUTES).decode(encoding)
