@@ -276,6 +276,15 @@ def _indices(call: Call) -> tuple[object, ...]:
     return tuple(found)
 
 
+def _mask(call: Call) -> tuple[object, ...]:
+    """A mask that does not depend on the picture, so that what it lets through can follow from the size alone."""
+    mask = call["condition"] if call.name == "where" else call["mask"]
+    values = call.value_of(mask)
+    if call.tag_of(mask) is not None:
+        return ("of the picture",)
+    return (None if values is None or values.numel() > _KEPT_INDICES else Places(values.numpy().copy(), 0),)
+
+
 def _named(*names: str) -> Callable[[Call], tuple[object, ...]]:
     """The arguments of these names, as they are."""
     return lambda call: tuple(str(call.get(name)) for name in names)
@@ -313,6 +322,7 @@ _OPTIONS: dict[str, Callable[[Call], tuple[object, ...]]] = {
     **dict.fromkeys(("view", "_unsafe_view", "reshape", "_reshape_alias"), _regrouped),
     **dict.fromkeys(("index", "_unsafe_index", "index_select", "gather", "index_put", "_index_put_impl", "index_add",
                      "_unsafe_index_put", "index_copy", "scatter", "scatter_add"), _indices),
+    **dict.fromkeys(("where", "masked_fill"), _mask),
     "permute": _dims("dims"), "transpose": _dims("dim0", "dim1"), "flip": _dims("dims"),
     "rot90": _named("k", "dims"), "diagonal": _named("offset", "dim1", "dim2"),
     "pixel_shuffle": _named("upscale_factor"), "pixel_unshuffle": _named("downscale_factor"),

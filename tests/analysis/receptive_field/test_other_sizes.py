@@ -95,6 +95,8 @@ CLIPPED: dict[str, Callable[[Tensor], Tensor]] = {
     "one size": lambda x: conv(F.interpolate(deep(x), size=(16, 16)), 3),
     "adaptive pool": lambda x: conv(F.adaptive_avg_pool2d(deep(x), 8), 3),
     "channels": lambda x: F.conv2d(deep(x), numbers(9, 3, 3, 3)[: x.shape[-1] // 4], padding=1),
+    "mask": lambda x: conv(deep(x).masked_fill(torch.arange(x.shape[-1]) < x.shape[-1] // 2, 0), 3),
+    "values": lambda x: conv(deep(x), 3) if x.isnan().any() or x.shape[-1] < 40 else deep(deep(x)),
     "another end": lambda x: deep(x) if x.shape[-1] > 100 else conv(deep(x), 3),
 }
 
