@@ -54,7 +54,7 @@ def test_cam_on_resnet18_sums_to_the_logit() -> None:
     model, layer, images, classes = subject("resnet18")
     found = attribute(model, images, classes, methods=["cam"])[0]
     assert found.layers == (layer,)
-    total = found.maps.mean((1, 2)) + model.fc.bias[classes].detach()
+    total = found.maps.mean((1, 2)) + model.fc.bias[classes].detach().float()
     torch.testing.assert_close(total, found.scores)
 
 
