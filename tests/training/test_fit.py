@@ -222,7 +222,7 @@ def test_divergence_in_one_of_several_accumulated_batches() -> None:
     with torch.no_grad():
         training.model[0].weight.fill_(10.0)
     with pytest.raises(WorkError, match=r"at step 1 .* first in layer 0 \(its output; its weights are finite\)"):
-        list(fit.__wrapped__(training, Spoiled(), loss=LOSS, schedule=cosine(1), epochs=1, accumulate=4))
+        list(fit(training, Spoiled(), loss=LOSS, schedule=cosine(1), epochs=1, accumulate=4))
 
 
 def test_learning_rates_of_groups_keep_their_proportion() -> None:
@@ -253,7 +253,7 @@ def test_mixed_targets_have_no_accuracy() -> None:
         def epoch(self, epoch: int, start: int = 0) -> Any:
             yield Batch(torch.ones(2, 1, 4, 4), torch.full((2, 3), 1 / 3), torch.tensor([0, 1]))
 
-    events = list(fit.__wrapped__(state(network()), Mixed(), loss=LOSS, schedule=cosine(1), epochs=1))
+    events = list(fit(state(network()), Mixed(), loss=LOSS, schedule=cosine(1), epochs=1))
     assert events[-1].accuracy is None
 
 
@@ -271,4 +271,4 @@ def test_bf16_losses_are_kept_in_full_precision() -> None:
 def test_an_epoch_without_batches() -> None:
     empty = SimpleNamespace(steps=0)
     with pytest.raises(RequestError, match="an epoch has no batch"):
-        next(fit.__wrapped__(state(network()), empty, loss=LOSS, schedule=cosine(1), epochs=1))
+        next(fit(state(network()), empty, loss=LOSS, schedule=cosine(1), epochs=1))
