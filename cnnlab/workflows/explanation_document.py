@@ -80,8 +80,8 @@ def explanation_document(
         "target": target,
         "images": [entry.as_json() for entry in entries],
         "unreadable": [{"path": one.path, "reason": one.reason} for one in unreadable],
-        "layers": [vars(choice) | {"head": vars(choice.head) | {"sentence": choice.head.sentence}}
-                   for choice in plan.layers],
+        "layers": [{name: fact for name, fact in vars(choice).items() if name != "layouts"}
+                   | {"head": vars(choice.head) | {"sentence": choice.head.sentence}} for choice in plan.layers],
         "methods": methods,
         "reason": plan.reason,
         "faithfulness": [faithfulness_document(one) for one in explanation.comparisons],
