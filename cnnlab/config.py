@@ -180,7 +180,25 @@ class Config(Section):
 
     def as_yaml(self) -> str:
         """The resolved config as a file that reads back to an equal one."""
-        return yaml.safe_dump(self.as_data(), sort_keys=False, allow_unicode=True, width=110)
+        return _dumped(self.as_data())
+
+
+def _dumped(data: Any) -> str:
+    text: str = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=110)
+    return text
+
+
+def is_resolved(text: str) -> bool:
+    """Whether `text` is what `as_yaml` writes, of some version: spelled out, without a remark of anybody's."""
+    if not text.startswith("name: "):
+        return False
+    try:
+        data = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return False
+    return (
+        isinstance(data, dict) and {"name", "seed", "data", "model", "training"} <= set(data) and _dumped(data) == text
+    )
 
 
 def read_config(path: Path, overrides: Sequence[str] = (), *, allow_plugins: bool = False) -> Config:

@@ -20,9 +20,9 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from cnnlab.config import Config, check_config
+from cnnlab.config import Config, check_config, is_resolved
 from cnnlab.core.errors import RequestError, did_you_mean
-from cnnlab.core.files import PART, open_file
+from cnnlab.core.files import PART, open_file, read_file
 from cnnlab.core.yaml import load
 from cnnlab.runs.lock import LOCK
 from cnnlab.runs.record import RunRecord
@@ -33,7 +33,12 @@ WhichWeights = Literal["best", "last"]
 OUTPUTS = ("compare", "gradcam", "leaks", "lr-find", "preview", "saliency", "visualize")
 """Folders beside the runs in which commands put their pictures by default."""
 
-OF_A_BEGINNING = {"config.yaml", "run.json", "metrics.jsonl", "tensorboard", "plugins", "checkpoints", LOCK}
+BEFORE_THE_RECORD = {"config.yaml", "plugins", LOCK}
+"""All that a run writes before its run.json."""
+
+MOST_BYTES_OF_A_CONFIG = 1_000_000
+
+OF_A_BEGINNING = BEFORE_THE_RECORD | {"run.json", "metrics.jsonl", "tensorboard", "checkpoints"}
 """All that a run writes before its first checkpoint."""
 
 UNFINISHED = ("running", "interrupted", "failed", "diverged")
@@ -171,24 +176,35 @@ def _json_lines(path: Path) -> list[dict[str, Any]]:
 def can_start_over(folder: Path, *, diverged: bool = True) -> bool:
     """Whether nothing is lost when a new training takes the folder: no checkpoint, and only what a run begins with.
 
-    A training that was killed, that failed or that was stopped before its first checkpoint leaves such a folder.
+    A training that was killed, that failed or that was stopped before its first checkpoint leaves such a folder. One
+    without a record may as well be a person's own, which is known by its config.
     diverged: whether that goes for a training that diverged before it, too: its curves say why.
     """
     if folder.is_symlink() or not folder.is_dir():
         return False
-    others = {path.name for path in folder.iterdir()} - OF_A_BEGINNING
-    if any(not (name.startswith(".") and PART in name) for name in others):
+    inside = {path.name for path in folder.iterdir() if not (path.name.startswith(".") and PART in path.name)}
+    if inside - OF_A_BEGINNING:
         return False
+    if "run.json" not in inside:  # killed before there was one
+        config = folder / "config.yaml"
+        return inside <= {LOCK} or (inside <= BEFORE_THE_RECORD and _is_written_by_a_run(config))
     checkpoints = folder / "checkpoints"
     if checkpoints.is_symlink() or os.path.lexists(checkpoints / "last.pt"):
         return False
     try:
         outcome = RunRecord.read(folder / "run.json").outcome
-    except RequestError:  # killed before there was one, or it is another program's
-        return not os.path.lexists(folder / "run.json") and not checkpoints.exists()
+    except RequestError:  # another program's
+        return False
     # the first epoch's weights are written just before its checkpoint; from a later one somebody took it away
     began = outcome.epochs <= 1 and outcome.status in UNFINISHED
     return began and (diverged or outcome.status != "diverged")
+
+
+def _is_written_by_a_run(config: Path) -> bool:
+    try:
+        return is_resolved(read_file(config, at_most=MOST_BYTES_OF_A_CONFIG).decode("utf-8"))
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def all_runs(root: Path) -> tuple[list[Run], list[str]]:

@@ -56,9 +56,9 @@ class RunWriter:
             raise RequestError(taken(path))
         try:
             _clear(path)
+            write_whole(path / "config.yaml", config_yaml)  # first: it tells a beginning from a person's own folder
             for name, content in copies.items():
                 write_whole(path / "plugins" / name, content)
-            write_whole(path / "config.yaml", config_yaml)
             record.write(path / "run.json")
         except BaseException:
             shutil.rmtree(path, ignore_errors=True)  # the first error is the one to tell
@@ -119,7 +119,9 @@ class RunWriter:
 
 
 def taken(path: Path) -> str:
-    """The sentence for a name that a run has."""
+    """The sentence for a name that a run has, or something else."""
+    if path.is_dir() and not os.path.lexists(path / "run.json"):
+        return f"{path} has something in it already and is no run; choose another --name, or move that away"
     return f"the run {path} exists; choose another --name, or --resume it"
 
 

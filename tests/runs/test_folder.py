@@ -150,6 +150,24 @@ def killed_before_the_checkpoint(folder: Path) -> None:
     writer.outcome(status="failed", epochs=1)
 
 
+def killed_before_the_record(folder: Path) -> None:
+    (folder / "run.json").unlink()
+    (folder / "config.yaml").write_text(read_config(folder / "config.yaml").as_yaml())
+
+
+def written_by_hand(folder: Path) -> None:
+    """`cnnlab train runs/first/config.yaml --name first`: what is trained from must not be removed."""
+    killed_before_the_record(folder)
+    (folder / "config.yaml").write_text((folder / "config.yaml").read_text() + "# my notes\n")
+
+
+def of_another_program(folder: Path) -> None:
+    for path in folder.iterdir():
+        path.unlink()
+    (folder / "tensorboard").mkdir()
+    (folder / "metrics.jsonl").write_text("{}")
+
+
 def moved_away(folder: Path) -> None:
     folder.rename(folder.parent / "elsewhere")
     folder.symlink_to("elsewhere")
@@ -158,7 +176,9 @@ def moved_away(folder: Path) -> None:
 LEFT: tuple[tuple[str, Callable[[Path], object], bool, bool], ...] = (
     ("a begun training", lambda folder: None, True, True),
     ("an empty folder", lambda folder: [path.unlink() for path in folder.iterdir()], True, True),
-    ("a config alone", lambda folder: (folder / "run.json").unlink(), True, True),
+    ("a config alone", killed_before_the_record, True, True),
+    ("a person's own config", written_by_hand, False, False),
+    ("another program's curves", of_another_program, False, False),
     ("a part of a file", lambda folder: (folder / ".run.99.part.json").touch(), True, True),
     ("weights before the first checkpoint", killed_before_the_checkpoint, True, True),
     ("a divergence", lambda folder: RunWriter(folder, Run(folder).record).outcome(status="diverged"), True, False),
@@ -184,7 +204,7 @@ def test_what_a_new_training_may_replace(
         assert sorted(path.name for path in (tmp_path / "first").iterdir()) == ["config.yaml", "run.json"]
         assert Run.open("first", tmp_path).config().seed == 1
     else:
-        with pytest.raises(RequestError, match="first exists"):
+        with pytest.raises(RequestError, match=r"first (exists|has something in it)"):
             make(tmp_path)
         assert names(tmp_path) == before
 
