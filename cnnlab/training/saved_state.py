@@ -63,6 +63,9 @@ def check_saved(saved: Mapping[str, Any], own: "TrainingState", plan: EpochPlan 
     _check_random(saved["random"], fresh["random"], own.device)
     _check_optimizer(saved, own, fresh)
     _check_amounts(saved, plan)
+    for part in ("model", "ema"):
+        _check_finite(saved[part], fresh[part], part)
+    _check_finite(saved["optimizer"]["state"], {}, "optimizer.state")
 
 
 def check_weights(weights: Any, own: Mapping[str, Tensor], path: str = "") -> None:
@@ -111,6 +114,19 @@ def _check_like(value: Any, own: Any, path: str) -> None:
             _damaged(path, value, {bool: "true or false", str: "a text"}.get(type(own), "nothing"))
     elif type(value) is not type(own) or not 0 <= value < LARGEST:
         _damaged(path, value, f"a {'whole number' if isinstance(own, int) else 'number'} of at least 0")
+
+
+def _check_finite(value: Any, own: Any, path: str) -> None:
+    """No NaN and no infinity where `own` has none: the next step would spread it, and blame the learning rate."""
+    if isinstance(value, Mapping):
+        for name, part in value.items():
+            _check_finite(part, own.get(name, {}), f"{path}.{name}")
+    elif isinstance(value, Tensor) and not _is_finite(value) and not (isinstance(own, Tensor) and not _is_finite(own)):
+        raise RequestError(f"a damaged checkpoint: '{path}' holds numbers that are not finite, so no step can follow")
+
+
+def _is_finite(tensor: Tensor) -> bool:
+    return bool(tensor.isfinite().all())
 
 
 def _check_progress(saved: Any, own: Mapping[str, Any]) -> None:

@@ -151,7 +151,8 @@ def changed(value: Any, path: tuple[Any, ...], new: Any) -> Any:
 def mutations(value: Any) -> list[Any]:
     found = [DELETED, None, "x", -1]
     if isinstance(value, torch.Tensor):
-        found += [value.double(), value.new_zeros(7), value.to_sparse() if value.dim() else value - 1e6]
+        found += [value.double(), value * math.nan, value.new_zeros(7)]
+        found += [value.to_sparse() if value.dim() else value - 1e6]
     elif isinstance(value, int | float):
         found += [True, value - 1000, 10**30, math.nan, math.inf, [value], torch.tensor(value), str(value)]
     else:
