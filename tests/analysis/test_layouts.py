@@ -174,6 +174,10 @@ KINDS: dict[str, tuple[Callable[[Tensor], Tensor], tuple[int, ...] | str]] = {
     "tokens": (lambda x: x.flatten(2).transpose(1, 2), "(48, 3) for a picture, tokens in a row"),
     "tokens as an image": (lambda x: x.flatten(2)[:, None], "(1, 3, 48) for a picture, tokens in a row"),
     "windows in the batch": (windows, "which has windows of the picture in its batch"),
+    "channels in the batch": (
+        lambda x: F.conv2d(x.flatten(0, 1)[:, None], torch.ones(2, 1, 3, 3)), "channels or copies of the picture"
+    ),
+    "twice in the batch": (lambda x: torch.cat([x, -x]), "channels or copies of the picture"),
     "windows as a dimension": (lambda x: windows(x).unflatten(0, (-1, 12)).flatten(2, 3), "tokens in a row"),
     "windows as channels": (
         lambda x: windows(x).unflatten(0, (-1, 12))[..., 0], "without height and width"

@@ -11,7 +11,7 @@ from math import prod
 from torch import Tensor
 
 from cnnlab.analysis.walk.facts import Output
-from cnnlab.analysis.walk.reach import moving_dims, spans
+from cnnlab.analysis.walk.reach import IMAGES, moving_dims, spans
 from cnnlab.core.errors import RequestError
 
 
@@ -85,6 +85,8 @@ def layout_of(output: Output) -> Layout | str:
         return "in which the pictures of a batch are mixed"
     if far[0][batch[0]] or far[1][batch[0]]:
         return "which has windows of the picture in its batch"
+    if output.shape[batch[0]] != IMAGES:
+        return "which has channels or copies of the picture in its batch"
     found = moving_dims([rows, columns])
     if found[0] is not None and found[0] == found[1]:
         return "tokens in a row, without height and width"

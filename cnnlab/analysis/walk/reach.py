@@ -30,6 +30,9 @@ LARGEST = 2**27
 WORD = 64
 """Input indices in one word of `bits`."""
 
+IMAGES = 2
+"""Images in the batch of a narrow walk."""
+
 
 @dataclass(frozen=True, eq=False)
 class Reach:

@@ -20,7 +20,7 @@ from cnnlab.analysis.walk.facts import Failure, Output, Walk
 from cnnlab.analysis.walk.follower import FAILURES, BudgetError, Follower
 from cnnlab.analysis.walk.outputs import parts_of
 from cnnlab.analysis.walk.program import BEGIN, END, DifferentError, Step, StoppedError
-from cnnlab.analysis.walk.reach import Tag, source
+from cnnlab.analysis.walk.reach import IMAGES, Tag, source
 from cnnlab.analysis.walk.values import Written, is_small
 from cnnlab.models.failure import check_parameters, check_watched, watched
 from cnnlab.models.tensors import tensors_of, twins_of, without_values
@@ -131,7 +131,7 @@ def _state(model: nn.Module, follower: Follower) -> dict[str, Tensor]:
 
 def _image(model: nn.Module, shape: tuple[int, ...], follower: Follower, *, bits: bool, follow: bool) -> Tensor:
     like = next((p for p in model.parameters() if p.is_floating_point()), torch.empty(0))
-    count = 2 if follower.narrow else 1
+    count = IMAGES if follower.narrow else 1
     if follower.on_values:
         generator = torch.Generator().manual_seed(0)
         image = torch.randn(count, *shape, generator=generator).to(like)
