@@ -8,6 +8,7 @@ import torch
 import torchinfo
 import torchvision
 from torch import Tensor, nn
+from torch.ao.nn.quantized.dynamic import Linear as DynamicLinear
 from torch.nn import functional
 from torch.nn.utils import parametrizations
 from torch.utils.flop_counter import FlopCounterMode
@@ -338,6 +339,13 @@ def test_an_operation_of_an_unknown_kind_with_weights_is_a_lower_bound() -> None
         without = costs(Uses(nn.Identity(), lambda m, x: own(x, x)), 8, 4, 4)
     assert weighted.uncounted == worked_out.uncounted == (("product", ""),)
     assert not without.uncounted
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_packed_weights_are_weights_too() -> None:
+    quantized = DynamicLinear(8, 4)
+    found = layer_costs(quantized, walk(quantized, (8,), count=True, on_values=True))
+    assert found.uncounted == (("linear_dynamic", ""),)
 
 
 @pytest.mark.parametrize("size", [7, 8, 31])

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from math import prod
 from typing import Any
 
-from torch import Tensor
+from torch import ScriptObject, Tensor
 from torch.utils.flop_counter import flop_registry
 
 from cnnlab.analysis.walk.call import Call
@@ -18,7 +18,7 @@ def macs_of(func: Any, args: tuple[Any, ...], kwargs: Any, result: Any, call: Ca
     """For one picture; None where they cannot be counted: the number of the network is then a lower bound.
 
     known: what kind of operation it is. One of unknown kind may multiply where it gets a tensor that does not come from
-    the picture, which is what weights are, as they are or worked out.
+    the picture, which is what weights are, as they are or worked out; those of quantized layers are packed objects.
     """
     formula = flop_registry.get(func._overloadpacket)
     if formula is not None:
@@ -31,6 +31,7 @@ def macs_of(func: Any, args: tuple[Any, ...], kwargs: Any, result: Any, call: Ca
     if known or call.name in WITHOUT:
         return 0
     weights = any(t.is_floating_point() and t.numel() > 1 and call.tag_of(t) is None for t in call.tensors)
+    weights = weights or any(isinstance(one, ScriptObject) for one in call.arguments.values())
     return None if weights and any(result.is_floating_point() for result in call.results) else 0
 
 
