@@ -6,6 +6,7 @@ import typer
 
 from cnnlab.cli.failures import failed
 from cnnlab.cli.options import (
+    MOST,
     ConfigArgument,
     JsonOption,
     OverridesArgument,
@@ -25,7 +26,9 @@ def check_config(
     shape: Annotated[
         str | None, typer.Option(metavar="C,H,W", help="Of a picture, where the data set does not tell.")
     ] = None,
-    classes: Annotated[int | None, typer.Option(min=1, metavar="N", help="How many there are, likewise.")] = None,
+    classes: Annotated[
+        int | None, typer.Option(min=1, max=MOST, metavar="N", help="How many there are, likewise.")
+    ] = None,
     allow_plugins: PluginsOption = False,
     as_json: JsonOption = False,
 ) -> None:

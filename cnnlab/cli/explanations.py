@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from cnnlab.cli.choices import Split
-from cnnlab.cli.options import data_place, err_console, out_console, print_json, tracked
+from cnnlab.cli.options import MOST, data_place, err_console, out_console, print_json, tracked
 from cnnlab.cli.unreadable import end_without_pictures, name_unreadable
 from cnnlab.core.errors import RequestError
 
@@ -44,8 +44,7 @@ RoadOption = Annotated[bool, typer.Option("--road/--no-road", help="With --metri
 SplitOption = Annotated[
     Split | None, typer.Option(help="Pictures of the network's own data, in place of files.", show_default=False)
 ]
-CountOption = Annotated[int, typer.Option(min=1, help="With --split: how many.")]
-BatchOption = Annotated[int, typer.Option(min=1, help="Pictures that pass through the network at a time.")]
+CountOption = Annotated[int, typer.Option(min=1, max=MOST, help="With --split: how many.")]
 SizeOption = Annotated[str | None, typer.Option("--input", metavar="SIZE", help="The side of the pictures, in pixels.")]
 WeightsOption = Annotated[
     str | None,
@@ -55,7 +54,6 @@ OutOption = Annotated[Path | None, typer.Option(metavar="DIR", help="The folder 
 FullSizeOption = Annotated[
     bool, typer.Option("--full-size", help="Overlays of up to 4,096 pixels; without it at most 1,600.")
 ]
-SeedOption = Annotated[int, typer.Option(min=0, help="Of the choice of pictures, and of methods that draw.")]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ import typer
 
 from cnnlab.cli.explanations import (
     AUTO,
-    BatchOption,
     CountOption,
     FullSizeOption,
     ImagesArgument,
@@ -15,7 +14,6 @@ from cnnlab.cli.explanations import (
     OutOption,
     Request,
     RoadOption,
-    SeedOption,
     SizeOption,
     Smoothing,
     SplitOption,
@@ -24,7 +22,16 @@ from cnnlab.cli.explanations import (
     explain_and_show,
     listed,
 )
-from cnnlab.cli.options import RUNS, DeviceOption, JsonOption, ModelArgument, PluginsOption, RunsOption
+from cnnlab.cli.options import (
+    RUNS,
+    BatchOption,
+    DeviceOption,
+    JsonOption,
+    ModelArgument,
+    PluginsOption,
+    RunsOption,
+    SeedOption,
+)
 
 
 def gradcam(

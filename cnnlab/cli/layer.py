@@ -5,13 +5,15 @@ from typing import Annotated
 
 import typer
 
-from cnnlab.cli.options import JsonOption, out_console, print_json
+from cnnlab.cli.options import MOST, JsonOption, out_console, print_json
 from cnnlab.core.errors import RequestError
 
 InputOption = Annotated[
     str | None, typer.Option("--input", metavar="C,H,W", help="Channels, height and width of the picture.")
 ]
-ClassesOption = Annotated[int, typer.Option("--classes", min=1, metavar="N", help="What `features: classes` means.")]
+ClassesOption = Annotated[
+    int, typer.Option("--classes", min=1, max=MOST, metavar="N", help="What `features: classes` means.")
+]
 
 
 def layer(

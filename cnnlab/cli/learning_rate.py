@@ -24,7 +24,7 @@ def lr_find(
     overrides: OverridesArgument = None,
     start: Annotated[float, typer.Option(help="The first learning rate.")] = 1e-5,
     end: Annotated[float, typer.Option(help="The last learning rate.")] = 10.0,
-    steps: Annotated[int, typer.Option(min=20, help="Batches of the test.")] = 200,
+    steps: Annotated[int, typer.Option(min=20, max=100_000, help="Batches of the test.")] = 200,
     out: Annotated[Path, typer.Option(help="The folder for the curve.")] = Path("runs/lr-find"),
     device: DeviceOption = "auto",
     allow_plugins: PluginsOption = False,

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+MOST = 1_000_000
+"""Of pictures, layers, epochs and whatever else is counted: more is a slip of the keyboard, and would not end."""
+
+LAST_SEED = 2**63 - 1
+"""torch takes no larger one."""
+
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's name, or its folder.", show_default=False)]
 ModelArgument = Annotated[
     str, typer.Argument(metavar="MODEL", help="A run, a config, torchvision:NAME or timm:NAME.", show_default=False)
@@ -33,7 +39,13 @@ DataOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, and nothing else.")]
 PluginsOption = Annotated[bool, typer.Option("--allow-plugins", help="Run the Python files that the config names.")]
-ThreadsOption = Annotated[int, typer.Option("--threads", help="Processor threads; 0 for all.", min=0)]
+BatchOption = Annotated[int, typer.Option(min=1, max=MOST, help="Pictures that pass through the network at a time.")]
+SeedOption = Annotated[
+    int, typer.Option(min=0, max=LAST_SEED, help="Of the choice of pictures, and of methods that draw.")
+]
+DepthOption = Annotated[
+    int | None, typer.Option(min=1, max=MOST, help="How deep the table goes into layers of layers.")
+]
 
 RUNS = Path("runs")
 

@@ -9,6 +9,7 @@ import typer
 
 from cnnlab.cli.choices import Weights
 from cnnlab.cli.options import (
+    MOST,
     RUNS,
     DataOption,
     DeviceOption,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 def predict(
     run: RunArgument,
     paths: Annotated[list[str], typer.Argument(metavar="PATH…", help="Pictures, folders, patterns; - for stdin.")],
-    top: Annotated[int, typer.Option(min=1, help="How many classes to name.")] = 5,
+    top: Annotated[int, typer.Option(min=1, max=MOST, help="How many classes to name.")] = 5,
     reject_below: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="No label where the probability is below this.")
     ] = 0.0,
@@ -83,7 +84,9 @@ def predict(
         sys.stdout.write(csv.text([heads, *(_row(result, classes) for result in results)]))
     elif good:
         _show(good)
-    err_console().print(f"{len(good)} pictures, {len(good) / seconds:,.0f} a second", style="dim")
+    err_console().print(
+        f"{len(good)} picture{'' if len(good) == 1 else 's'}, {len(good) / seconds:,.0f} a second", style="dim"
+    )
     name_unreadable(bad)
     if bad:
         raise typer.Exit(1)

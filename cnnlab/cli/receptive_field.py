@@ -7,6 +7,7 @@ import typer
 
 from cnnlab.cli.options import (
     RUNS,
+    DepthOption,
     DeviceOption,
     JsonOption,
     ModelArgument,
@@ -39,7 +40,10 @@ def receptive_field(
     unit: Annotated[str | None, typer.Option(metavar="Y,X", help="Its unit, from 0; the central one.")] = None,
     image: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the box on this picture.")] = None,
     effective: Annotated[
-        int, typer.Option("--effective", metavar="[N]", help="Measure the effective field over N pictures.", min=0)
+        int,
+        typer.Option(
+            "--effective", metavar="[N]", help="Measure the effective field over N pictures.", min=0, max=100_000
+        ),
     ] = 0,
     what_if: Annotated[
         list[str] | None,
@@ -51,7 +55,7 @@ def receptive_field(
     ] = None,
     ignore_gates: Annotated[bool, typer.Option(help="Leave out factors of one number per channel.")] = False,
     verify: Annotated[bool, typer.Option(help="Prove every interval on this network, by NaN.")] = False,
-    depth: Annotated[int | None, typer.Option(min=1, help="How deep the table goes into layers of layers.")] = None,
+    depth: DepthOption = None,
     repairs: Annotated[bool, typer.Option("--repairs/--no-repairs", help="Look for changes that mend it.")] = True,
     animate: Annotated[bool, typer.Option(help="A GIF of the box, layer by layer.")] = False,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder for pictures and tables.")] = None,

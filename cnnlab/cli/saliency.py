@@ -6,7 +6,6 @@ import typer
 
 from cnnlab.cli.explanations import (
     AUTO,
-    BatchOption,
     CountOption,
     FullSizeOption,
     ImagesArgument,
@@ -15,7 +14,6 @@ from cnnlab.cli.explanations import (
     OutOption,
     Request,
     RoadOption,
-    SeedOption,
     SizeOption,
     SplitOption,
     TargetOption,
@@ -23,7 +21,16 @@ from cnnlab.cli.explanations import (
     explain_and_show,
     listed,
 )
-from cnnlab.cli.options import RUNS, DeviceOption, JsonOption, ModelArgument, PluginsOption, RunsOption
+from cnnlab.cli.options import (
+    RUNS,
+    BatchOption,
+    DeviceOption,
+    JsonOption,
+    ModelArgument,
+    PluginsOption,
+    RunsOption,
+    SeedOption,
+)
 
 DEFAULT = "gradient,smoothgrad,integrated_gradients"
 

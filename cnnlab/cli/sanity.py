@@ -8,7 +8,10 @@ from cnnlab.cli.bars import followed
 from cnnlab.cli.choices import Split, Weights
 from cnnlab.cli.explanations import AUTO, listed
 from cnnlab.cli.options import (
+    LAST_SEED,
+    MOST,
     RUNS,
+    BatchOption,
     DataOption,
     DeviceOption,
     JsonOption,
@@ -28,19 +31,21 @@ def sanity(
     method: Annotated[
         str, typer.Option(metavar="auto|NAME,…", help="As in gradcam and saliency; auto by head, and three of pixels.")
     ] = AUTO,
-    count: Annotated[int, typer.Option(min=1, help="Pictures that are explained.")] = 32,
-    depths: Annotated[int, typer.Option(min=1, help="At how many layers, at most.")] = 16,
+    count: Annotated[int, typer.Option(min=1, max=MOST, help="Pictures that are explained.")] = 32,
+    depths: Annotated[int, typer.Option(min=1, max=MOST, help="At how many layers, at most.")] = 16,
     labels: Annotated[bool, typer.Option("--labels", help="Train a small copy on random labels, too.")] = False,
     epochs: Annotated[
         int | None,
-        typer.Option(min=1, help="With --labels.", show_default="those of the run's steps, 100 at most"),
+        typer.Option(min=1, max=MOST, help="With --labels.", show_default="those of the run's steps, 100 at most"),
     ] = None,
     split: Annotated[
         Split | None, typer.Option(help="Validation, or train where none was kept.", show_default=False)
     ] = None,
     weights: Annotated[Weights, typer.Option(help="Of the best epoch, or of the last.")] = Weights.best,
-    max_batch: Annotated[int, typer.Option(min=1, help="Pictures that pass through the network at a time.")] = 64,
-    seed: Annotated[int, typer.Option(min=0, help="Of the pictures, of fresh weights and of random labels.")] = 0,
+    max_batch: BatchOption = 64,
+    seed: Annotated[
+        int, typer.Option(min=0, max=LAST_SEED, help="Of the pictures, of fresh weights and of random labels.")
+    ] = 0,
     data: DataOption = None,
     device: DeviceOption = "auto",
     allow_plugins: PluginsOption = False,

@@ -7,6 +7,7 @@ import typer
 
 from cnnlab.cli.options import (
     RUNS,
+    DepthOption,
     JsonOption,
     ModelArgument,
     PluginsOption,
@@ -22,7 +23,7 @@ def summary(
     size: Annotated[
         str | None, typer.Option("--input", metavar="SIZE", help="Of the pictures: 224, 224,160 or C,H,W.")
     ] = None,
-    depth: Annotated[int | None, typer.Option(min=1, help="How deep the table goes into layers of layers.")] = None,
+    depth: DepthOption = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="The output-size formula with its numbers; weights without sharing.")
     ] = False,

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from cnnlab.cli.options import (
+    MOST,
     RUNS,
     DataOption,
     DeviceOption,
@@ -38,9 +39,11 @@ def train(
         str | None, typer.Option(metavar="RUN", help="Go on with this run; its own config holds.")
     ] = None,
     data: DataOption = None,
-    repeats: Annotated[int, typer.Option(min=1, help="Train this often with seed, seed + 1, …")] = 1,
+    repeats: Annotated[int, typer.Option(min=1, max=1000, help="Train this often with seed, seed + 1, …")] = 1,
     time_budget: Annotated[str | None, typer.Option(help="Let the schedule end after 90s, 10m or 1.5h.")] = None,
-    stop_after: Annotated[int | None, typer.Option(min=1, help="Pause after this many epochs; see --resume.")] = None,
+    stop_after: Annotated[
+        int | None, typer.Option(min=1, max=MOST, help="Pause after this many epochs; see --resume.")
+    ] = None,
     stretch_schedule: Annotated[
         bool,
         typer.Option(

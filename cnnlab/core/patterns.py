@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+import warnings
 from collections.abc import Sequence
 
 from cnnlab.core.errors import RequestError
@@ -33,7 +34,9 @@ def checked_pattern(text: str) -> str:
     if len(text) > LONGEST:
         raise ValueError(f"a regular expression of {len(text):,} characters, expected at most {LONGEST:,}")
     try:
-        captures = re.compile(text).groups
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what a later Python may read in another way
+            captures = re.compile(text).groups
     except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"{text} is not a regular expression: {error}") from None
     if captures != 1:

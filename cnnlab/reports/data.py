@@ -104,7 +104,10 @@ def leak_blocks(leaks: Sequence[LeakCount]) -> tuple[Block, ...]:
             "If doubles come from one session or object, split by group."
         )
         return table, Text(warning, "caution", "leaks")
-    return table, Text("No picture of one part has a double in another.", "good", "no leaks")
+    sentence = "No picture of one part has a double in another."
+    if not any("test" in (leak.first, leak.second) for leak in leaks):
+        sentence += " The test part was not compared: that takes --with-test."
+    return table, Text(sentence, "good", "no doubles")
 
 
 def preview_report(

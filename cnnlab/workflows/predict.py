@@ -119,11 +119,12 @@ def _sources(path: str) -> list[Source]:
 
 def _matches(pattern: str) -> list[str]:
     """What a pattern finds, in order. Brackets are a set of letters and, where something is called so, themselves."""
-    found = [""]
+    found = {""}
     for part in re.split(r"(?<=/)", pattern):
         forms = dict.fromkeys((part, part.replace("[", "[[]")))
-        found = [one for base in found for form in forms for one in glob.glob(glob.escape(base) + form, recursive=True)]
-    return sorted(set(found))
+        # once each: by several '**' the same is found in more ways than there are files
+        found = {one for base in found for form in forms for one in glob.glob(glob.escape(base) + form, recursive=True)}
+    return sorted(found)
 
 
 def predict_pictures(

@@ -133,10 +133,10 @@ def claim(inspection: Inspection, text: str) -> Claim:
 
     Raises: RequestError for anything else, and for a layer or a measure that is not there.
     """
-    match = re.fullmatch(r"\s*(.+?)\s*(>=|<=|==|!=|>|<)\s*(-?\d+(?:\.\d+)?)\s*", text)
-    if not match:
+    match = re.search(r"(>=|<=|==|!=|>|<)\s*(-?\d+(?:\.\d+)?)$", text.strip())
+    if not match or not match.start():
         raise RequestError(f"--assert is '{text}', expected LAYER.MEASURE, a comparison and a number: layer4.size>=224")
-    layer, _, measure = match[1].rpartition(".")
+    layer, _, measure = text.strip()[: match.start()].rstrip().rpartition(".")
     if measure not in MEASURES:
         raise RequestError(f"--assert {text}: {unknown('measure', measure, MEASURES)}")
     field = inspection.field(layer)
@@ -144,12 +144,12 @@ def claim(inspection: Inspection, text: str) -> Claim:
     values = tuple(value) if isinstance(value, tuple) else (value,)
     if any(one is None for one in values):
         raise RequestError(f"--assert {text}: the layer is global, it has no {measure}")
-    if measure in ("size", "r", "r_min") and not field.exact and not match[2].startswith(">"):
+    if measure in ("size", "r", "r_min") and not field.exact and not match[1].startswith(">"):
         raise RequestError(
             f"--assert {text}: the border clips {layer} everywhere, so that its {measure} is known from below only, at "
             f"least {' × '.join(map(str, values))}; assert > or >=, or give a larger --input"
         )
-    holds = all(COMPARISONS[match[2]](one, float(match[3])) for one in values)
+    holds = all(COMPARISONS[match[1]](one, float(match[2])) for one in values)
     return Claim(text, tuple(float(one) for one in values), holds)
 
 

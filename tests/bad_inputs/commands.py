@@ -57,6 +57,16 @@ COMMANDS = (
         ),
     ),
     Case(
+        "more repeats than anybody waits for",
+        "cnnlab train --repeats 1000000000",
+        (
+            "Usage: cnnlab train [OPTIONS] [[CONFIG] [KEY=VALUE]…]...\n"
+            "Try 'cnnlab train -h' for help.\n"
+            "Error\n"
+            "Invalid value for '--repeats': Input should be less than or equal to 1000"
+        ),
+    ),
+    Case(
         "a full report and none",
         "cnnlab train tiny.yaml --full-report --no-report",
         "error: --full-report writes a report and --no-report none; choose one of them",

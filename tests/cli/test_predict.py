@@ -11,6 +11,7 @@ from PIL import Image
 
 from cnnlab.config import read_config
 from cnnlab.data.dataset import DataPlace
+from cnnlab.workflows.predict import find_pictures
 
 COUNT = 60
 
@@ -76,6 +77,15 @@ def test_files_folders_patterns_and_lists_are_the_same(predict, pictures, traine
     assert predict("pictures/disc/*.png", "--json").json() == folder
     assert predict("pictures/**/disc/*.png", "--json").json() == folder
     assert predict("-", "--json", stdin="\n".join(files).encode()).json() == folder
+
+
+def test_a_pattern_of_many_stars_ends(tmp_path) -> None:
+    """Sixteen folders deep, twelve "**" can lead to the same picture in 30 million ways."""
+    deep = tmp_path.joinpath(*"abcdefghijklmnop")
+    deep.mkdir(parents=True)
+    (deep / "a.png").touch()
+    pattern = f"{tmp_path}/{'**/' * 12}*.png"
+    assert [source.name for source in find_pictures([pattern], io.BytesIO())] == [str(deep / "a.png")]
 
 
 def test_a_picture_on_standard_input(predict, pictures) -> None:

@@ -31,6 +31,25 @@ def words_of_commands() -> list[list[str]]:
     return inside(typer.main.get_command(app), [])
 
 
+def test_every_number_on_a_command_line_has_limits() -> None:
+    """A slip of the keyboard is told, and neither fills the memory nor goes on for ever."""
+
+    def inside(group: typer.main.TyperGroup) -> list[tuple[str, object, object]]:
+        found = []
+        for name, command in group.commands.items():
+            if hasattr(command, "commands"):
+                found += inside(command)
+                continue
+            for option in command.params:
+                if option.min is not None or (isinstance(option.default, int) and not isinstance(option.default, bool)):
+                    found.append((f"{name} {option.name}", option.min, option.max))
+        return found
+
+    limits = inside(typer.main.get_command(app))
+    assert len(limits) > 25
+    assert [one for one in limits if None in one] == []
+
+
 def called(words: list[str], encoding: str = "ascii", stdin: bytes = b"") -> tuple[int, str, str]:
     """Exit code, stdout and stderr of `cnnlab WORDS` with streams that refuse what their encoding has not."""
     streams = [io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="strict") for _ in range(2)]

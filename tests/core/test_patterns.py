@@ -21,6 +21,11 @@ def test_a_search_without_end_is_ended(monkeypatch: pytest.MonkeyPatch, pattern:
         captured(pattern, [name])
 
 
+@pytest.mark.filterwarnings("error")
+def test_what_a_later_python_may_read_in_another_way_is_taken() -> None:
+    assert checked_pattern("[[a](b)") == "[[a](b)"
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

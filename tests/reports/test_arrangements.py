@@ -164,6 +164,16 @@ def test_data_sums_up_and_warns_of_leaks() -> None:
     assert report.lead.startswith("21 pictures of 3 × 32 × 32")
 
 
+@pytest.mark.parametrize(("second", "said"), [("test", False), ("validation", True)])
+def test_what_was_not_compared_is_said(second: str, said: bool) -> None:
+    report = data_report(
+        name="d", classes=NAMES, shape=(3, 32, 32), counts={}, mean=(0.1,) * 3, std=(0.1,) * 3,
+        leaks=[LeakCount("train", second, 0, 0)],
+    )  # fmt: skip
+    assert texts(report)[0].tone == "good"
+    assert ("The test part was not compared" in texts(report)[0].text) == said
+
+
 def test_a_preview_has_a_row_per_picture() -> None:
     originals = torch.zeros(2, 1, 4, 4, dtype=torch.uint8)
     report = preview_report(originals, [originals + 1, originals + 2], [0, 2], classes=NAMES, name="c.yaml")

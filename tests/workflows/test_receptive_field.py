@@ -38,10 +38,12 @@ def test_a_network_bound_to_one_size_is_read_at_that_size() -> None:
 
 def test_claims_hold_on_every_axis_or_not_at_all() -> None:
     inspection = inspect(named(BOUND))
-    assert claim(inspection, "conv1.size >= 9").holds
+    assert claim(inspection, "  conv1.size >= 9 ").holds
     assert not claim(inspection, "conv1.stride > 2").holds
     with pytest.raises(RequestError, match="the layer is global, it has no stride"):
         claim(inspection, "linear1.stride>1")
+    with pytest.raises(RequestError, match="expected LAYER"):
+        claim(inspection, " " * 100_000 + "x")  # at once
 
 
 def test_boxes_of_corner_units_are_clipped() -> None:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cnnlab.cli.options import RUNS, DeviceOption, JsonOption, ModelArgument, PluginsOption, RunsOption
+from cnnlab.cli.options import LAST_SEED, RUNS, DeviceOption, JsonOption, ModelArgument, PluginsOption, RunsOption
 from cnnlab.cli.visualize.output import (
     LayerOption,
     OutOption,
@@ -27,7 +27,7 @@ def dream(
     ] = None,
     steps: Annotated[int, typer.Option(min=1, max=100_000, help="Of ascent.")] = 256,
     rate: Annotated[float, typer.Option("--lr", help="The size of a step.")] = 0.1,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same picture.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=LAST_SEED, help="The same seed gives the same picture.")] = 0,
     size: SizeOption = None,
     weights: WeightsOption = None,
     out: OutOption = None,

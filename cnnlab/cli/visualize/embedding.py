@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from cnnlab.cli.choices import Split
-from cnnlab.cli.options import RUNS, DeviceOption, JsonOption, PluginsOption, RunArgument, RunsOption
+from cnnlab.cli.options import MOST, RUNS, DeviceOption, JsonOption, PluginsOption, RunArgument, RunsOption
 from cnnlab.cli.visualize.output import (
     OutOption,
     SplitOption,
@@ -25,7 +25,7 @@ def embedding(
         typer.Option(metavar="N|FILE", show_default=False, help="Whose neighbours to show; may be repeated."),
     ] = None,
     split: SplitOption = Split.validation,
-    count: Annotated[int, typer.Option(min=3, help="At most so many pictures.")] = 2000,
+    count: Annotated[int, typer.Option(min=3, max=MOST, help="At most so many pictures.")] = 2000,
     neighbours: Annotated[int, typer.Option(min=1, max=32, help="Of each picture.")] = 8,
     layer: Annotated[
         str | None, typer.Option(metavar="NAME", show_default=False, help="Whose input to take; the head.")

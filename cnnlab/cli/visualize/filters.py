@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cnnlab.cli.options import RUNS, JsonOption, ModelArgument, PluginsOption, RunsOption
+from cnnlab.cli.options import LAST_SEED, RUNS, JsonOption, ModelArgument, PluginsOption, RunsOption
 from cnnlab.cli.visualize.output import OutOption, WeightsOption, folder_of, write_and_show
 
 
@@ -13,9 +13,9 @@ def filters(
     layer: Annotated[
         str | None, typer.Option(metavar="NAME", show_default=False, help="A convolution; the first one.")
     ] = None,
-    random: Annotated[int, typer.Option(min=2, help="Random filters to compare with.")] = 64,
+    random: Annotated[int, typer.Option(min=2, max=10_000, help="Random filters to compare with.")] = 64,
     weights: WeightsOption = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the random filters and the intervals.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=LAST_SEED, help="Of the random filters and the intervals.")] = 0,
     out: OutOption = None,
     allow_plugins: PluginsOption = False,
     runs: RunsOption = RUNS,

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cnnlab.cli.options import RUNS, DeviceOption, JsonOption, PluginsOption, RunArgument, RunsOption, data_place
+from cnnlab.cli.options import MOST, RUNS, DeviceOption, JsonOption, PluginsOption, RunArgument, RunsOption, data_place
 from cnnlab.cli.visualize.output import OutOption, write_and_show
 
 
@@ -13,7 +13,7 @@ def training(
     layer: Annotated[
         str | None, typer.Option(metavar="NAME", show_default=False, help="A convolution; the first one.")
     ] = None,
-    picture: Annotated[int, typer.Option(min=0, help="A validation picture, by its number.")] = 0,
+    picture: Annotated[int, typer.Option(min=0, max=MOST, help="A validation picture, by its number.")] = 0,
     out: OutOption = None,
     device: DeviceOption = "auto",
     allow_plugins: PluginsOption = False,
