@@ -214,11 +214,13 @@ def failures_named(path: Path) -> Iterator[None]:
     try:
         yield
     except (FileExistsError, NotADirectoryError) as error:
-        raise WriteError(error.filename or path, "is a file, and a folder is needed there", "") from error
+        at = Path(error.filename or path)
+        # the system names what was to be made, which may lie below the file that is in the way
+        at = next((one for one in (*reversed(at.parents), at) if os.path.lexists(one) and not one.is_dir()), at)
+        raise WriteError(at, "is a file, and a folder is needed there", "move it away") from error
     except IsADirectoryError as error:
-        raise WriteError(
-            error.filename2 or error.filename or path, "is a folder, and a file is needed there", ""
-        ) from error
+        at = Path(error.filename2 or error.filename or path)
+        raise WriteError(at, "is a folder, and a file is needed there", "move it away") from error
     except OSError as error:
         way_out = f"{WAYS_OUT.get(error.errno or 0, 'put that right')} and repeat the command"
         raise WriteError(path, f"cannot be written: {error.strerror or error}", way_out) from error

@@ -11,6 +11,7 @@ from cnnlab.runs.folder import Run
 from cnnlab.runs.record import RunRecord
 from cnnlab.training.arithmetic import arithmetic, command_as, differences
 from cnnlab.training.learning_rate_curve import LearningRateCurve, departure
+from cnnlab.training.registry import ScheduleChoice
 from cnnlab.workflows.sitting import TrainOptions
 from cnnlab.workflows.training_session import TrainingSession
 
@@ -22,18 +23,8 @@ def curve_remark(run: Run, before: Config, session: TrainingSession, options: Tr
 
     Raises: RequestError where it does, and the options do not ask for it.
     """
-    config = session.config
-    lr = float(session.state.optimizer.param_groups[0]["lr_base"])
-    steps = math.ceil(session.batches.steps / config.training.accumulate)
-    now = LearningRateCurve(
-        session.schedule, config.schedule.name, lr, config.training.epochs, steps, options.time_budget
-    )
-    then = replace(
-        now,
-        schedule=before.schedule.build(epochs=before.training.epochs),
-        epochs=before.training.epochs,
-        time_budget=run.record.time_budget,
-    )
+    then = _curve(session, before.schedule, before.training.epochs, run.record.time_budget)
+    now = _curve(session, session.config.schedule, session.config.training.epochs, options.time_budget)
     found = departure(then, now, session.state.progress)
     if found is None or options.stretch_schedule:
         return found
@@ -43,6 +34,22 @@ def curve_remark(run: Run, before: Config, session: TrainingSession, options: Tr
     over = then.done(session.state.progress) == 1
     old = "the old one is at its end" if over else f"{' and '.join(kept)} keeps to the old one"
     raise RequestError(f"{found}; --stretch-schedule takes the new one, {old}")
+
+
+def extension(run: Run, before: Config, session: TrainingSession) -> str:
+    """What makes a run that has done all its epochs go on for as many again."""
+    epochs = 2 * session.state.progress.epoch
+    then = _curve(session, before.schedule, before.training.epochs, run.record.time_budget)
+    leaves = departure(then, _curve(session, before.schedule, epochs, None), session.state.progress)
+    return f"training.epochs={epochs}" + " --stretch-schedule" * bool(leaves)
+
+
+def _curve(
+    session: TrainingSession, schedule: ScheduleChoice, epochs: int, time_budget: float | None
+) -> LearningRateCurve:
+    lr = float(session.state.optimizer.param_groups[0]["lr_base"])
+    steps = math.ceil(session.batches.steps / session.config.training.accumulate)
+    return LearningRateCurve(schedule.build(epochs=epochs), schedule.name, lr, epochs, steps, time_budget)
 
 
 def arithmetic_remark(run: Run, options: TrainOptions) -> str | None:

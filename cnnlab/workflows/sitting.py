@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 
-from cnnlab.config import Config
 from cnnlab.core.errors import WorkError, WriteError
 from cnnlab.data.dataset import DataPlace
 from cnnlab.reports.training import EpochRow
@@ -163,7 +162,7 @@ def sit(session: TrainingSession, writer: RunWriter, options: TrainOptions, stop
         wall_seconds=wall(),
         diagnosis=diagnosis,
         report=report,
-        resume_command=_resume_command(writer.path, config, options),
+        resume_command=resume_command(writer.path, options),
     )
 
 
@@ -181,9 +180,11 @@ def _event_log(session: TrainingSession, writer: RunWriter) -> EventLog:
     return events
 
 
-def _resume_command(path: Path, config: Config, options: TrainOptions) -> str:
+def resume_command(path: Path, options: TrainOptions) -> str:
+    """What goes on with the run in `path` as it began."""
     words = ["cnnlab", "train", "--resume", str(path)]
-    words += ["--allow-plugins"] if config.plugins else []
+    words += ["--allow-plugins"] if options.allow_plugins else []
+    words += [] if options.place.moved is None else ["--data", str(options.place.moved)]
     words += [] if options.device == choose_device("auto") else ["--device", str(options.device)]
     words += [f"--time-budget={options.time_budget:g}s"] if options.time_budget else []
     words += [f"--threads={options.threads}"] if options.threads else []

@@ -12,6 +12,7 @@ import torch
 
 from cnnlab.config import Config, check_config, checked_name
 from cnnlab.core.errors import RequestError, WorkError, WriteError
+from cnnlab.core.files import refuse_links
 from cnnlab.core.yaml import parse
 from cnnlab.data.whereabouts import absolute, elsewhere_too
 from cnnlab.models.build import parameter_count
@@ -24,10 +25,11 @@ from cnnlab.workflows.continuation import (
     arithmetic_remark,
     continued_record,
     curve_remark,
+    extension,
 )
 from cnnlab.workflows.interruption import StopWish
 from cnnlab.workflows.pictures import check_there, check_unchanged, fixed_sample, relocated, training_pictures
-from cnnlab.workflows.sitting import TrainOptions, sit
+from cnnlab.workflows.sitting import TrainOptions, resume_command, sit
 from cnnlab.workflows.training_events import TrainingEvent
 from cnnlab.workflows.training_report import epoch_rows
 from cnnlab.workflows.training_session import TrainingSession, training_session
@@ -57,7 +59,7 @@ def train(config: Config, options: TrainOptions, stop: StopWish) -> Iterator[Tra
         if config.data.dataset.name == "folder":
             said = elsewhere_too(config.written_paths["path"], config.data.dataset.options["path"])
             remarks += (said,) if said else ()
-        with _safe(path):
+        with _safe(path, options):
             record = _record(path.name, session, options)
             writer = RunWriter.create(path, record, _from_anywhere(kept).as_yaml(), plugins)
             yield from sit(session, writer, replace(options, remarks=remarks), stop)
@@ -111,15 +113,14 @@ def _claimed(runs: Path, name: str | None, wish: str) -> Iterator[tuple[Path, tu
 
 
 @contextmanager
-def _safe(path: Path) -> Iterator[None]:
+def _safe(path: Path, options: TrainOptions) -> Iterator[None]:
     """What the disk refuses is said with what is safe in the run and how to go on."""
     try:
         yield
     except WriteError as error:
         cause = error.way_out.removesuffix(" and repeat the command")
         if Run(path).last_state.exists():
-            command = shlex.join(["cnnlab", "train", "--resume", str(path)])
-            go_on = f"then go on from the last checkpoint, which is whole: {command}"
+            go_on = f"then go on from the last checkpoint, which is whole: {resume_command(path, options)}"
         else:
             go_on = "then repeat the command: there is no checkpoint yet, so the run starts over"
         raise WriteError(error.place, error.reason, f"{cause}, {go_on}") from error
@@ -130,7 +131,7 @@ def resume(run: Run, overrides: Sequence[str], options: TrainOptions, stop: Stop
 
     Raises: RequestError when there is nothing to resume, or `overrides` would make it another run.
     """
-    with training_lock(run.path) as remark, _safe(run.path):
+    with training_lock(run.path) as remark, _safe(run.path, options):
         # its record may have changed since it was opened: by the process that had the lock before
         options = replace(options, remarks=(remark,) if remark else ())
         yield from _resume(Run(run.path), overrides, options, stop)
@@ -140,7 +141,13 @@ def _resume(run: Run, overrides: Sequence[str], options: TrainOptions, stop: Sto
     before = run.config(allow_plugins=options.allow_plugins)
     config = resumed_config(run, overrides, allow_plugins=options.allow_plugins)
     if not run.last_state.exists():
-        raise RequestError(f"the run {run.name} stopped before its first checkpoint; train it anew")
+        refuse_links(run.last_state.parent)
+        if can_start_over(run.path):
+            raise RequestError(f"the run {run.name} stopped before its first checkpoint; train it anew")
+        again = shlex.join(["cnnlab", "train", str(run.path / "config.yaml"), "--name", f"{run.name}-again"])
+        raise RequestError(
+            f"{run.last_state}: is missing, and the run {run.name} cannot go on without it; anew: {again}"
+        )
     check_there(run, config, options.place)
     config = relocated(config, options.place)
     saved = load_state(run.last_state, options.device)
@@ -159,7 +166,7 @@ def _resume(run: Run, overrides: Sequence[str], options: TrainOptions, stop: Sto
                 f"more than training.epochs={config.training.epochs}"
             )
         raise RequestError(
-            f"the run {run.name} has done its {progress.epoch} epochs; training.epochs={progress.epoch * 2} extends it"
+            f"the run {run.name} has done its {progress.epoch} epochs; {extension(run, before, session)} extends it"
         )
     changes = (curve_remark(run, before, session, options), arithmetic_remark(run, options))
     options = replace(options, remarks=(*options.remarks, *(change for change in changes if change)))

@@ -163,7 +163,7 @@ COMMANDS = (
     Case(
         "a folder to write to that is a file",
         "cnnlab schema --out file/schema.json",
-        "error: file: is a file, and a folder is needed there",
+        "error: file: is a file, and a folder is needed there; move it away",
         exit_code=1,
         make=file("file", ""),
     ),
@@ -187,7 +187,7 @@ COMMANDS = (
     Case(
         "a file to write that is a folder",
         "cnnlab schema --out folder",
-        "error: folder: is a folder, and a file is needed there",
+        "error: folder: is a folder, and a file is needed there; move it away",
         exit_code=1,
         make=file("folder/a", ""),
     ),

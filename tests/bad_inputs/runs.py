@@ -383,7 +383,10 @@ RUNS = (
     run(
         "the checkpoint missing",
         removed(LAST),
-        "error: the run tiny stopped before its first checkpoint; train it anew",
+        (
+            "error: runs/tiny/checkpoints/last.pt: is missing, and the run tiny cannot go on without it; "
+            "anew: cnnlab train runs/tiny/config.yaml --name tiny-again"
+        ),
         command=RESUME,
     ),
     run(
@@ -449,7 +452,7 @@ RUNS = (
     run(
         "resuming a run that is done",
         same,
-        "error: the run tiny has done its 1 epochs; training.epochs=2 extends it",
+        "error: the run tiny has done its 1 epochs; training.epochs=2 --stretch-schedule extends it",
         command="cnnlab train --resume tiny",
     ),
     run(

@@ -102,9 +102,11 @@ except WriteError as error:
 
 def test_a_file_where_a_folder_is_needed(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    for write in (lambda: write_whole(tmp_path / "file" / "a", ""), lambda: make_folder(tmp_path / "file")):
-        with pytest.raises(WriteError, match="file: is a file, and a folder is needed there"):
-            write()
+    for path in ("file", "file/a", "file/a/b"):
+        for write in (lambda path: write_whole(path / "x", ""), make_folder):
+            with pytest.raises(WriteError) as caught:
+                write(tmp_path / path)
+            assert str(caught.value) == f"{tmp_path}/file: is a file, and a folder is needed there; move it away"
 
 
 def test_what_killed_processes_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -230,7 +230,7 @@ main()
 
 def test_a_finished_run_is_extended_by_epochs_only(config_file: Path, tmp_path: Path) -> None:
     run = train_whole(config_file, tmp_path)
-    with pytest.raises(RequestError, match=r"has done its 6 epochs; training.epochs=12 extends it"):
+    with pytest.raises(RequestError, match=r"has done its 6 epochs; training.epochs=12 --stretch-schedule extends it"):
         list(resume(run, [], options(tmp_path), StopWish()))
     with pytest.raises(RequestError, match=r"'optimizer.lr=1' would make it another run"):
         list(resume(run, ["optimizer.lr=1"], options(tmp_path), StopWish()))
