@@ -15,7 +15,7 @@ from cnnlab.training.clipping import Clipping
 from cnnlab.training.device import Precision, autocast
 from cnnlab.training.divergence import ADVICE, DivergenceError, first_non_finite
 from cnnlab.training.losses import Loss
-from cnnlab.training.pointwise import PointwiseRoute
+from cnnlab.training.pointwise import pointwise_route
 from cnnlab.training.schedules import Schedule
 from cnnlab.training.state import Sums, TrainingState
 
@@ -158,7 +158,7 @@ def _backward(
     state.optimizer.zero_grad(set_to_none=True)
     mean = torch.zeros((), device=state.device)
     for batch in group:
-        with autocast(state.device, precision), PointwiseRoute():
+        with autocast(state.device, precision), pointwise_route(state.device):
             logits = forward(batch.images)
         value = loss(logits.float(), batch.targets)  # a loss in bf16 would have 8 bits
         share = len(batch.images) / images

@@ -16,7 +16,7 @@ from torch.optim import Optimizer
 from cnnlab.core.errors import RequestError
 from cnnlab.data.batches import TrainingBatches
 from cnnlab.training.losses import Loss
-from cnnlab.training.pointwise import PointwiseRoute
+from cnnlab.training.pointwise import pointwise_route
 
 SMOOTHING = 0.95
 """Weight of the past in the running mean of the loss; corrected for its start at 0."""
@@ -66,7 +66,7 @@ def learning_rate_range(
             for group, scale in zip(optimizer.param_groups, scales, strict=True):
                 group["lr"] = lr * scale
             optimizer.zero_grad(set_to_none=True)
-            with PointwiseRoute():
+            with pointwise_route(batch.images.device):
                 logits = model(batch.images)
             value = loss(logits, batch.targets)
             number = float(value.detach())

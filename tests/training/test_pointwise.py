@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from cnnlab.training.pointwise import PointwiseRoute
+from cnnlab.training import pointwise
+from cnnlab.training.pointwise import PointwiseRoute, pointwise_route
 
 
 class Strides(TorchFunctionMode):
@@ -83,17 +84,41 @@ def test_every_other_convolution_is_left_as_it_is(name: str) -> None:
     assert _stride_of(KEPT[name], torch.randn(2, channels, 8, 8)) == (2, 2)
 
 
+@pytest.mark.parametrize(
+    ("machine", "capability", "limit", "met"),
+    [
+        ("x86_64", "AVX2", None, True),
+        ("AMD64", "DEFAULT", None, True),
+        ("x86_64", "AVX512", None, False),
+        ("x86_64", "AVX512", "AVX512_CORE", False),
+        ("x86_64", "AVX512", "avx2", True),
+        ("arm64", "DEFAULT", None, False),
+    ],
+)
+def test_only_where_the_kernel_may_be_met_a_mode_is_entered(
+    monkeypatch: pytest.MonkeyPatch, machine: str, capability: str, limit: str | None, met: bool
+) -> None:
+    monkeypatch.setattr(pointwise.platform, "machine", lambda: machine)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    for name in ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"):
+        monkeypatch.delenv(name, raising=False)
+    if limit is not None:
+        monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", limit)
+    assert isinstance(pointwise_route(torch.device("cpu")), PointwiseRoute) == met
+    assert not isinstance(pointwise_route(torch.device("cuda")), PointwiseRoute)
+
+
 TRAINS = """
 import torch
 from torch import nn
-from cnnlab.training.pointwise import PointwiseRoute
+from cnnlab.training.pointwise import pointwise_route
 for cin, cout, side in [(3, 16, 16), (4, 8, 32), (1, 64, 32), (7, 4, 8)] * 3:
     rows, last = (nn.Conv2d(cin, cout, 1, stride=2) for _ in range(2))
     last.load_state_dict(rows.state_dict())
     last = last.to(memory_format=torch.channels_last)
     images = torch.randn(8, cin, side, side)
     rows(images.clone()).square().sum().backward()
-    with PointwiseRoute():
+    with pointwise_route(images.device):
         found = last(images.to(memory_format=torch.channels_last))
     found.square().sum().backward()
     torch.testing.assert_close(last.weight.grad, rows.weight.grad, rtol=1e-4, atol=1e-3)
