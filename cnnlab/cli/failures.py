@@ -7,7 +7,7 @@ from typing import Any, ClassVar, cast
 
 import typer
 
-from cnnlab.core.characters import shortened
+from cnnlab.core.characters import printable, shortened
 from cnnlab.core.errors import CnnlabError, ConfigError
 
 UsageError = cast(type[Exception], typer.BadParameter.__base__)
@@ -72,7 +72,7 @@ def _told(error: Exception) -> tuple[str, int]:
     if isinstance(error, UsageError):
         return cast(Any, error).format_message(), 2
     if isinstance(error, OSError):
-        return f"{error.filename2 or error.filename or 'standard output'}: {_reason(error)}", 1
+        return f"{printable(str(error.filename2 or error.filename or 'standard output'))}: {_reason(error)}", 1
     return _advice(error), 1
 
 
@@ -88,10 +88,12 @@ def _advice(error: Exception) -> str:
     Raises: `error` itself when it is any other.
     """
     message = str(error)
-    if isinstance(error, UnicodeEncodeError) and error.encoding == "utf-8":
-        return f"'{shortened(error.object, 200)}': is no UTF-8 text, which is needed here; rename it"
-    if isinstance(error, UnicodeEncodeError) and error.encoding == sys.getfilesystemencoding():
-        return f"'{error.object}': no name of a file in this locale ({error.encoding}); PYTHONUTF8=1 makes it one"
+    if isinstance(error, UnicodeEncodeError):
+        name = printable(shortened(error.object, 200))
+        if error.encoding == "utf-8":
+            return f"'{name}': is no UTF-8 text, which is needed here; rename it"
+        if error.encoding == sys.getfilesystemencoding():
+            return f"'{name}': no name of a file in this locale ({error.encoding}); PYTHONUTF8=1 makes it one"
     if "torchvision::nms" in message:
         return "torch and torchvision do not fit each other; `cnnlab doctor` says what to install"
     if isinstance(error, MemoryError) or "out of memory" in message or "allocate memory" in message:

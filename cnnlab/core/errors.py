@@ -12,9 +12,20 @@ from cnnlab.core.characters import printable
 
 
 class CnnlabError(Exception):
-    """Abstract: what the command line prints as one message, without a traceback."""
+    """Abstract: what the command line prints without a traceback, a line for each argument.
+
+    A line end inside of an argument, such as one in the name of a file, begins no other line.
+    """
 
     exit_code: ClassVar[int]
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The message, line by line."""
+        return tuple(str(line).replace("\n", r"\n") for line in self.args)
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines)
 
 
 class WorkError(CnnlabError):
@@ -61,7 +72,7 @@ class ConfigError(CnnlabError):
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
-        super().__init__("\n".join(map(str, self.problems)))
+        super().__init__(*self.problems)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

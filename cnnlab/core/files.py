@@ -232,6 +232,8 @@ def open_file(path: Path) -> BinaryIO:
     Raises: IsADirectoryError for a folder, OSError for a pipe, a device or a socket, each saying what it is; and what
     `open` raises.
     """
+    if "\0" in str(path):  # Python has a ValueError for it
+        raise OSError(errno.EINVAL, "it has a character that no name of a file can have", str(path))
     # without O_NONBLOCK, opening a pipe waits for a writer
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     try:

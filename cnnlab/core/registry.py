@@ -88,7 +88,8 @@ class Component:
         # what is wrong with a component inside this one has its own place already
         if self.mark is None or str(error).startswith(f"{self.mark.source}:"):
             return error
-        return RequestError(f"{self.mark}: {self.entry.kind} '{self.name}': {error}")
+        first, *more = error.lines
+        return RequestError(f"{self.mark}: {self.entry.kind} '{self.name}': {first}", *more)
 
     def as_data(self) -> str | dict[str, Any]:
         """The component as it would be written in YAML, every option spelled out."""

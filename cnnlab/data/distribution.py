@@ -81,14 +81,14 @@ class Distribution:
         """Whether all that is handed out lies there, ready to be unpacked without a network."""
         return all((root / d.path).is_file() and _md5(root / d.path) == d.md5 for d in self.downloads)
 
-    def way_out(self, root: Path) -> str:
-        """What to put where."""
-        listed = "".join(f"\n  {d.url} (md5 {d.md5})" for d in self.downloads)
+    def way_out(self, root: Path) -> tuple[str, ...]:
+        """What to put where, line by line."""
+        listed = (f"  {d.url} (md5 {d.md5})" for d in self.downloads)
         folder, content = ((root / files[0].path).parent for files in (self.downloads, self.members))
         inside = ", ".join(sorted(Path(m.path).name for m in self.members))
         packed = {d.path for d in self.downloads} != {m.path for m in self.members}
         unpacked = f"or what is inside ({inside}) into {content}, " if packed else ""
-        return f"Put into {folder}{listed}\n{unpacked}or set CNNLAB_DATA to the folder that holds it."
+        return f"Put into {folder}", *listed, f"{unpacked}or set CNNLAB_DATA to the folder that holds it."
 
 
 def open_distribution(distribution: Distribution, place: DataPlace, open_with: Callable[[bool], Opened]) -> Opened:
@@ -114,15 +114,17 @@ def open_distribution(distribution: Distribution, place: DataPlace, open_with: C
     state = f"is not in {root}" if missing else f"in {root} is damaged: {details}"
     if not place.download and not distribution.is_packed_in(root):
         kind = RequestError if missing else WorkError
-        raise kind(f"{distribution.name} {state}; downloads are off. {distribution.way_out(root)}")
+        first, *more = distribution.way_out(root)
+        raise kind(f"{distribution.name} {state}; downloads are off. {first}", *more)
     # what torchvision compares, it also replaces; anything else it takes for good as long as it is there
     damaged = () if distribution.checked else [root / path for path in faults if (root / path).is_file()]
     try:
         with _set_aside(damaged), _patience():
             return open_with(True)
     except _FETCH_FAILURES as error:
-        message = f"{distribution.name} {state}; the download failed: {_reason(error)}. {distribution.way_out(root)}"
-        raise WorkError(message) from None
+        first, *more = distribution.way_out(root)
+        message = f"{distribution.name} {state}; the download failed: {_reason(error)}. {first}"
+        raise WorkError(message, *more) from None
 
 
 @contextmanager

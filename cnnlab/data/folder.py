@@ -237,12 +237,12 @@ def _check_skipped(decoded: Decoded, listing: Listing, origins: Sequence[str], o
     if not decoded.skipped:
         return
     more = len(decoded.skipped) - SHOWN
-    listed = "".join(f"\n  {line}" for line in decoded.skipped[:SHOWN]) + (f"\n  and {more:,} more" if more > 0 else "")
+    listed = [f"  {line}" for line in decoded.skipped[:SHOWN]] + ([f"  and {more:,} more"] if more > 0 else [])
     counted = f"{len(decoded.skipped):,} of {len(listing.paths):,} pictures in {root} cannot be read"
     if on_error == "fatal":
-        raise RequestError(f"{counted} ('on_error: skip' would leave them out):{listed}")
+        raise RequestError(f"{counted} ('on_error: skip' would leave them out):", *listed)
     remaining = {(origins[i], listing.labels[i]) for i in decoded.kept.tolist()}
     if lost := [pair for pair in zip(origins, listing.labels, strict=True) if pair not in remaining]:
         part, label = lost[0]
         where = " in the validation part" if part == "validation" else ""
-        raise RequestError(f"{counted}, so the class {label} has none left{where}:{listed}")
+        raise RequestError(f"{counted}, so the class {label} has none left{where}:", *listed)

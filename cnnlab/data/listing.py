@@ -220,7 +220,7 @@ def _list_csv(table: Path) -> Listing:
             groups.append(cells.get("group", ""))
     if problems:
         more = [f"and {len(problems) - SHOWN:,} lines more"] if len(problems) > SHOWN else []
-        raise RequestError("\n".join(problems[:SHOWN] + more))
+        raise RequestError(*problems[:SHOWN], *more)
     return Listing(tuple(first_lines), tuple(names), tuple(labels), tuple(groups) if "group" in header else None)
 
 

@@ -164,7 +164,7 @@ def _first_faults(listings: Iterable[Listing], config: Config) -> list[str]:
     if not faults:
         return []
     if config.data.dataset.options["on_error"] == "fatal":
-        raise RequestError("\n".join(faults[:SHOWN]))
+        raise RequestError(*faults[:SHOWN])
     more = [f"and {len(faults) - SHOWN:,} more"] if len(faults) > SHOWN else []
     return [f"{len(faults):,} of the {len(first):,} pictures looked at cannot be read:", *faults[:SHOWN], *more]
 

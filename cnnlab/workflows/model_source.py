@@ -89,8 +89,8 @@ def _from_run(text: str, runs: Path, which: WhichWeights, device: torch.device, 
     try:
         run = Run.open(text, runs)
     except RequestError as error:
-        others = "MODEL is a run, a config (.yaml), torchvision:NAME or timm:NAME"
-        raise RequestError(f"{error} {others}.") from None
+        others = "MODEL is a run, a config (.yaml), torchvision:NAME or timm:NAME."
+        raise RequestError(f"{str(error).removesuffix('.')}. {others}") from None
     network = trained_network(run, device, which=which, allow_plugins=allow_plugins)
     return NamedModel(run.name, "run", network.model, network.shape, True, network.classes, run)
 

@@ -100,12 +100,14 @@ def find_pictures(paths: Sequence[str], standard_input: Iterable[bytes]) -> list
     if not found:
         raise RequestError("no pictures to predict: standard input named none")
     if all(source.fault for source in found):
-        raise RequestError("\n".join(f"{source.name}: {source.fault}" for source in found))
+        raise RequestError(*(f"{source.name}: {source.fault}" for source in found))
     return found
 
 
 def _sources(path: str) -> list[Source]:
     """What one path names."""
+    if not path:  # of an empty variable in a script; to Python it is the folder that one is in
+        return [Source("''", fault="names no picture; the folder here is .")]
     place = Path(path)
     if place.is_dir():
         inside = sorted(files_below(place)[0])

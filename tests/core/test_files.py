@@ -264,3 +264,8 @@ def test_a_name_that_is_no_utf_8_holds_weights_and_a_cache(tmp_path: Path) -> No
     cache.store(decoded, wanted, [path.parent])
     found, refused = cache.load(wanted, [path.parent])
     assert (found is not None and found.images.equal(images), refused) == (True, ())
+
+
+def test_a_name_with_a_nul_is_no_mistake_of_the_program() -> None:
+    with pytest.raises(OSError, match="a character that no name of a file can have"):
+        open_file(Path("a\0b"))

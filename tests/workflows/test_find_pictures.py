@@ -48,3 +48,8 @@ def test_a_path_that_leads_nowhere_is_told_with_the_others(place: Path) -> None:
         missing.read(3)
     with pytest.raises(RequestError, match="nowhere: no such picture, folder or pattern\nneither: "):
         find_pictures(["nowhere", "neither"], ())
+
+
+def test_an_empty_name_is_not_the_folder_one_is_in() -> None:
+    with pytest.raises(RequestError, match="'': names no picture"):
+        find_pictures([""], [])
