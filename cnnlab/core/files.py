@@ -57,6 +57,7 @@ def write_whole(path: Path, content: bytes | str | memoryview) -> None:
     """
     data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
     make_folder(path.parent)
+    _refuse_devices(path)
     stem = path.stem[:LONGEST_STEM]
     temporary = path.with_name(f".{stem}.{os.getpid()}.{secrets.token_hex(4)}{PART}{path.suffix}")
     with failures_named(path):
@@ -74,6 +75,17 @@ def write_whole(path: Path, content: bytes | str | memoryview) -> None:
                 os.fsync(folder)
             finally:
                 os.close(folder)
+
+
+def _refuse_devices(path: Path) -> None:
+    """Nothing, unless `path` leads to a pipe, a device or a socket: a file put in its place would take it from all.
+
+    Raises: WriteError.
+    """
+    with failures_named(path):
+        kind = KINDS.get(stat.S_IFMT(path.stat().st_mode)) if path.exists() else None
+    if kind is not None:
+        raise WriteError(path, f"is {kind}, and a file is needed there", "")
 
 
 def append_line(path: Path, line: str) -> None:

@@ -20,6 +20,9 @@ SHOWN = 10
 MAX_BYTES = 500_000_000
 """Of a CSV: some millions of lines."""
 
+COLUMNS = ("path", "label", "group")
+"""Of a CSV; the last need not be there."""
+
 OF_SYSTEMS = {
     *("__macosx", "@eadir", "@recycle", "#recycle", "#snapshot", "$recycle.bin", "system volume information"),
     *("lost+found", "__pycache__", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"),
@@ -107,13 +110,22 @@ def compare(training: Listing, other: Listing, path: Path, part: str) -> list[st
     if absent := [label for label in training.classes if label not in other.classes]:
         kind = "class" if len(absent) == 1 else "classes"
         remarks.append(f"{path}: the {part} part has no pictures of the {kind} {_some(absent)}")
-    files = set(map(os.path.abspath, training.paths))
-    if doubles := [name for name, file in zip(other.names, other.paths, strict=True) if os.path.abspath(file) in files]:
+    files = set(map(_identity, training.paths))
+    if doubles := [name for name, file in zip(other.names, other.paths, strict=True) if _identity(file) in files]:
         remarks.append(f"{path}: {len(doubles):,} files of the {part} part are trained on as well: {_some(doubles)}")
     if shared := sorted(set(training.groups or ()) & set(other.groups or ())):
         kind = "group is" if len(shared) == 1 else "groups are"
         remarks.append(f"{path}: {len(shared):,} {kind} in the training part and in the {part} part: {_some(shared)}")
     return remarks
+
+
+def _identity(path: Path) -> object:
+    """The same for a file, a link to it, and another name of it."""
+    try:
+        status = path.stat()
+    except OSError:  # a link that leads nowhere
+        return os.path.abspath(path)
+    return status.st_dev, status.st_ino
 
 
 def group_by_pattern(listing: Listing, pattern: str) -> tuple[str, ...]:
@@ -132,7 +144,11 @@ def group_by_pattern(listing: Listing, pattern: str) -> tuple[str, ...]:
 def _list_folder(root: Path, without: set[Path]) -> Listing:
     folders = [folder for folder in subfolders(root) if folder.resolve() not in without]
     if not folders:
-        raise RequestError(f"{root}: has no class folders; expected one folder per class, with its pictures inside")
+        tables = sorted(child.name for child in root.iterdir() if child.suffix.lower() == ".csv")
+        hint = f". To use a CSV, name it itself: {_some(tables)}" if tables else ""
+        raise RequestError(
+            f"{root}: has no class folders; expected one folder per class, with its pictures inside{hint}"
+        )
     for folder in folders:
         try:
             folder.name.encode()
@@ -142,11 +158,13 @@ def _list_folder(root: Path, without: set[Path]) -> Listing:
     paths: list[Path] = []
     labels: list[str] = []
     others: list[str] = []
+    links: list[str] = []
     for folder in folders:
         pictures, rest = files_below(folder)
         paths += pictures
         labels += [folder.name] * len(pictures)
-        others += [file.relative_to(root).as_posix() for file in rest]
+        for file in rest:
+            (links if file.is_dir() else others).append(file.relative_to(root).as_posix())
     if not paths:
         raise RequestError(f"{root}: no pictures in its class folders; their names should end in {', '.join(SUFFIXES)}")
     if empty := [folder.name for folder in folders if folder.name not in set(labels)]:
@@ -154,7 +172,11 @@ def _list_folder(root: Path, without: set[Path]) -> Listing:
     loose = sorted(child.name for child in root.iterdir() if _is_picture(child.name) and child.is_file())
     left_out = [
         f"{len(names)} left out, {reason}: {_some(names)}"
-        for names, reason in ((others, "no pictures by their names"), (loose, "in no class folder"))
+        for names, reason in (
+            (others, "no pictures by their names"),
+            (links, "links to folders inside a class"),
+            (loose, "in no class folder"),
+        )
         if names
     ]
     names = tuple(path.relative_to(root).as_posix() for path in paths)
@@ -162,7 +184,7 @@ def _list_folder(root: Path, without: set[Path]) -> Listing:
 
 
 def files_below(folder: Path) -> tuple[list[Path], list[Path]]:
-    """(Pictures, other files) at any depth, sorted; links to folders, hidden files and those of systems are left out.
+    """(Pictures, other files and links to folders) at any depth, sorted; what is hidden or a system's is left out.
 
     Raises: RequestError for a folder that cannot be opened.
     """
@@ -174,6 +196,7 @@ def files_below(folder: Path) -> tuple[list[Path], list[Path]]:
 
     for parent, folders, files in os.walk(folder, onerror=refuse):
         folders[:] = sorted(filter(is_own, folders))
+        others += [Path(parent, name) for name in folders if os.path.islink(Path(parent, name))]
         for name in sorted(filter(is_own, files)):
             (pictures if _is_picture(name) else others).append(Path(parent, name))
     return pictures, others
@@ -205,7 +228,7 @@ def _list_csv(table: Path) -> Listing:
     names, labels, groups = [], [], []
     for line, row in rows:
         cells = dict(zip(header, map(str.strip, row), strict=False))
-        missing = [column for column in ("path", "label", "group") if column in header and not cells.get(column)]
+        missing = [column for column in COLUMNS if column in header and not cells.get(column)]
         path = table.parent / cells.get("path", "")
         if missing:
             problems.append(f"{table}:{line}: no {' and no '.join(missing)}")
@@ -221,7 +244,11 @@ def _list_csv(table: Path) -> Listing:
     if problems:
         more = [f"and {len(problems) - SHOWN:,} lines more"] if len(problems) > SHOWN else []
         raise RequestError(*problems[:SHOWN], *more)
-    return Listing(tuple(first_lines), tuple(names), tuple(labels), tuple(groups) if "group" in header else None)
+    more = [column for column in header if column and column not in COLUMNS]
+    left_out = (f"{table}: of its columns only path, label and group are used, not {_some(more)}",) if more else ()
+    return Listing(
+        tuple(first_lines), tuple(names), tuple(labels), tuple(groups) if "group" in header else None, left_out
+    )
 
 
 def _check_header(table: Path, header: Sequence[str]) -> None:
@@ -233,7 +260,7 @@ def _check_header(table: Path, header: Sequence[str]) -> None:
                 f"{table}:1: no column '{column}'; the first line has {found}, expected path,label[,group]."
                 f"{hint or did_you_mean(column, header)}"
             )
-    if twice := [column for column in ("path", "label", "group") if header.count(column) > 1]:
+    if twice := [column for column in COLUMNS if header.count(column) > 1]:
         raise RequestError(f"{table}:1: the column '{twice[0]}' is given twice")
 
 

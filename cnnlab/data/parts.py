@@ -68,6 +68,8 @@ def find_parts(root: Path, base: Path, given: Mapping[str, str | None]) -> Parts
             raise _unclear(root, f"{_listed(named)}, called like parts, and {_listed(others)}, called like classes")
         if not called["train"]:
             raise _unclear(root, f"{_listed(named)}, called like parts, and no training part")
+    if "train" not in found and not subfolders(called["train"][0]):
+        raise _unclear(root, f"{_listed(called['train'][:1])}, called like the training part, with no class folders")
     for part, listed in called.items():
         if part not in found and len(listed) > 1:
             raise RequestError(
@@ -84,7 +86,7 @@ def find_parts(root: Path, base: Path, given: Mapping[str, str | None]) -> Parts
             f"{lone} is the test part, as there is no other; to choose by it instead, write validation: {lone.name}"
         )
     unused = [folder for folder in folders if folder not in found.values()]
-    if unused:
+    if unused and found["train"].is_dir():  # the pictures of a CSV may lie in any folder
         remarks.append(f"{_listed(unused)} in {root}: not used, as the config names the parts")
     return Parts(root, found["train"], found.get("validation"), found.get("test"), tuple(remarks))
 
@@ -92,6 +94,8 @@ def find_parts(root: Path, base: Path, given: Mapping[str, str | None]) -> Parts
 def _place_of(part: str, text: str, inside: Path, base: Path) -> Path:
     """What the option `part` names: below the data set's folder, or from `base`."""
     below, beside = inside / Path(text).expanduser(), base / Path(text).expanduser()
+    if below == inside:  # '.': the working folder, which is always there, is not meant
+        return inside
     places = [path for path in (below, beside) if path.exists()]
     if not places and part == "test":
         return beside  # training needs none: it is told that this one is missing

@@ -3,10 +3,10 @@
 import glob
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import torch
 from jaxtyping import UInt8
@@ -14,13 +14,15 @@ from torch import Tensor
 
 from cnnlab.core.errors import RequestError
 from cnnlab.data.batches import normalise
-from cnnlab.data.decoding import SUFFIXES, Fit, fit_picture, read_picture
+from cnnlab.data.decoding import MAX_BYTES, SUFFIXES, Fit, fit_picture, read_picture
 from cnnlab.data.listing import files_below
 from cnnlab.data.parallel import in_parallel
 from cnnlab.training.device import autocast, evaluating
 from cnnlab.workflows.network import TrainedNetwork
 
 BATCH = 256
+LONGEST_LIST = 100_000_000
+"""Bytes of a list of paths on standard input: about a million of them."""
 STANDARD_INPUT = "-"
 MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*")
 """How files of the common picture formats begin: PNG, JPEG, GIF, BMP, WebP, TIFF (both byte orders)."""
@@ -76,7 +78,7 @@ class Source:
         return read_picture(self.content or Path(self.name), channels=channels, name=self.name)
 
 
-def find_pictures(paths: Sequence[str], standard_input: Iterable[bytes]) -> list[Source]:
+def find_pictures(paths: Sequence[str], standard_input: BinaryIO) -> list[Source]:
     """The pictures that `paths` name: files, folders (searched through), globs, and `-` for standard input.
 
     Standard input holds one picture, or a list of paths, one a line. A path that leads to nothing is a source with a
@@ -87,9 +89,15 @@ def find_pictures(paths: Sequence[str], standard_input: Iterable[bytes]) -> list
     found: list[Source] = []
     for path in paths:
         if path == STANDARD_INPUT:
-            content = b"".join(standard_input)
+            content = standard_input.read(LONGEST_LIST + 1)
             if content.startswith(MAGIC):
-                found.append(Source("<stdin>", content))
+                content += standard_input.read(MAX_BYTES + 1 - len(content))
+                much = len(content) > MAX_BYTES
+                found.append(Source("<stdin>", content, f"it has more than {MAX_BYTES:,} bytes" if much else ""))
+            elif len(content) > LONGEST_LIST:
+                raise RequestError(
+                    f"standard input is no picture, and as a list of paths longer than {LONGEST_LIST:,} bytes"
+                )
             else:
                 for line in content.split(b"\n"):
                     name = os.fsdecode(line)  # a name need not be UTF-8
@@ -108,14 +116,13 @@ def _sources(path: str) -> list[Source]:
     """What one path names."""
     if not path:  # of an empty variable in a script; to Python it is the folder that one is in
         return [Source("''", fault="names no picture; the folder here is .")]
-    place = Path(path)
-    if place.is_dir():
-        inside = sorted(files_below(place)[0])
+    if os.path.isdir(path):  # the functions of pathlib raise where a name is too long
+        inside = sorted(files_below(Path(path))[0])
         fault = f"no pictures in this folder ({', '.join(SUFFIXES)})"
         return [Source(str(p)) for p in inside] or [Source(path, fault=fault)]
-    if place.exists():
+    if os.path.exists(path):
         return [Source(path)]
-    files = [Source(match) for match in _matches(path) if Path(match).is_file()]
+    files = [Source(match) for match in _matches(path) if os.path.isfile(match)]
     return files or [Source(path, fault="no such picture, folder or pattern")]
 
 

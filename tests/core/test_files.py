@@ -240,6 +240,19 @@ def test_what_may_never_end_is_not_read_and_not_written_to(tmp_path: Path, name:
         append_line(path, "x")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="no pipes with names")
+def test_no_file_takes_the_place_of_a_pipe_or_a_device(tmp_path: Path) -> None:
+    """What is written to /dev/stdout, or by root to /dev/null, must leave them as they are."""
+    pipe, link = tmp_path / "pipe", tmp_path / "out.json"
+    os.mkfifo(pipe)
+    link.symlink_to("/dev/null")  # a link, as /dev/stdout is one: a mistake of the code harms the link only
+    for path, kind in ((pipe, "a pipe"), (link, "a device")):
+        with pytest.raises(WriteError, match=f"{path}: is {kind}.*, and a file is needed there"):
+            write_whole(path, "x")
+    assert pipe.is_fifo()
+    assert link.is_symlink()
+
+
 def test_no_more_is_read_than_asked_for(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"x" * 100)
     assert len(read_file(tmp_path / "a", at_most=100)) == 100

@@ -168,6 +168,42 @@ def test_the_part_that_is_kept_shut_is_said(tmp_path: Path) -> None:
     assert origins(whole.places, 0.25)["validation"] == "0.25 of the training part (data.validation)"
 
 
+def test_the_way_out_that_errors_name_is_one(tmp_path: Path) -> None:
+    """'.' is the data set's folder, though there is a working folder as well."""
+    for name in ("train", "val", "test"):
+        (tmp_path / name).mkdir()
+        Image.new("L", (4, 4)).save(tmp_path / name / "0.png")
+    with pytest.raises(RequestError, match=r"called like the training part, with no class folders; .*train: [.]"):
+        parts(tmp_path)
+    assert load(tmp_path, train=".").classes == ("test", "train", "val")
+
+
+def test_one_file_under_three_names_is_one(tmp_path: Path) -> None:
+    for part in ("train", "val", "test"):
+        fill(tmp_path / part, count=3)
+    link, other = tmp_path / "val" / "cat" / "0.png", tmp_path / "val" / "dog" / "0.png"
+    link.unlink()
+    link.symlink_to(tmp_path / "train" / "cat" / "2.png")
+    other.unlink()
+    other.hardlink_to(tmp_path / "train" / "dog" / "1.png")
+    (remark,) = contents(tmp_path).remarks
+    assert remark == f"{tmp_path}/val: 2 files of the validation part are trained on as well: cat/0.png, dog/0.png"
+
+
+def test_what_lies_there_and_is_not_used_is_told(tmp_path: Path) -> None:
+    fill(tmp_path / "own", count=2)
+    (tmp_path / "own" / "cat" / "more").symlink_to(tmp_path / "own" / "dog")
+    assert load(tmp_path / "own").skipped == ("1 left out, links to folders inside a class: cat/more",)
+    table = tmp_path / "own" / "train.csv"
+    table.write_text(",path,label,split\n0,cat/0.png,cat,train\n1,dog/0.png,dog,val\n")
+    (told,) = load(table).skipped
+    assert told == f"{table}: of its columns only path, label and group are used, not split"
+    (tmp_path / "tables").mkdir()
+    table.rename(tmp_path / "tables" / "train.csv")
+    with pytest.raises(RequestError, match=r"To use a CSV, name it itself: train[.]csv"):
+        contents(tmp_path / "tables")
+
+
 @pytest.mark.parametrize("part", ["val", "test"])
 def test_a_class_that_a_part_lacks_is_told_with_the_folder(tmp_path: Path, part: str) -> None:
     for other in ("train", "val", "test"):
