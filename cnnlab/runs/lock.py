@@ -19,6 +19,9 @@ LOCK = "training.lock"
 HELD = {errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK, errno.EDEADLK}
 """What the systems say when another one has the lock; whatever else they say, they have no locks there."""
 
+ROOM = 16_384
+"""Bytes that the lock file holds besides: where the disk becomes full, they are room to record how a run ended."""
+
 PATIENCE = 1.0
 """Seconds that a process which has just taken the lock needs at most to write its number into it."""
 
@@ -46,6 +49,16 @@ def training_lock(folder: Path) -> Iterator[str | None]:
             with suppress(OSError):  # the folder may have become read only, or have moved; the lock ends all the same
                 path.unlink()
             os.close(handle)
+
+
+def give_room(folder: Path) -> None:
+    """Give the lock file's room back to the disk; called by the process that trains the run in `folder`."""
+    with suppress(OSError):
+        os.truncate(folder / LOCK, len(_own_line()))
+
+
+def _own_line() -> bytes:
+    return f"{os.getpid()} {socket.gethostname()}\n".encode()
 
 
 def is_held(folder: Path) -> bool:
@@ -80,7 +93,9 @@ def _take(path: Path, folder: Path) -> tuple[int, bool]:
                 os.close(handle)
                 continue
             os.ftruncate(handle, 0)
-            os.write(handle, f"{os.getpid()} {socket.gethostname()}\n".encode())
+            os.write(handle, _own_line())
+            with suppress(OSError):
+                os.write(handle, b" " * ROOM)
             return handle, locked
         except BaseException:
             os.close(handle)

@@ -16,6 +16,7 @@ from cnnlab.data.dataset import DataPlace
 from cnnlab.reports.training import EpochRow
 from cnnlab.runs.events import EventLog
 from cnnlab.runs.folder import Run
+from cnnlab.runs.lock import give_room
 from cnnlab.runs.record import Status
 from cnnlab.runs.writer import RunWriter
 from cnnlab.training.device import choose_device, deterministic
@@ -136,7 +137,8 @@ def sit(session: TrainingSession, writer: RunWriter, options: TrainOptions, stop
                 diagnosis, report = write_report(session, writer, events, rows, wall(), page=options.report)
         ended = True
     except WorkError as error:
-        with suppress(WriteError):  # on a full disk there may be no room for the record either
+        give_room(writer.path)
+        with suppress(WriteError):  # on a full disk there may be too little all the same
             note("diverged" if isinstance(error, DivergenceError) else "failed", message=str(error))
         raise
     except torch.OutOfMemoryError as error:

@@ -1,6 +1,7 @@
 import errno
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -39,6 +40,13 @@ def test_the_second_is_refused_with_the_firsts_number_until_it_ends(tmp_path: Pa
         with pytest.raises(RequestError, match=f"by process {os.getpid()}$"), training_lock(tmp_path):
             pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_lock_holds_room_for_the_record_of_a_full_disk(tmp_path: Path) -> None:
+    with training_lock(tmp_path):
+        assert (tmp_path / LOCK).stat().st_size > lock.ROOM
+        lock.give_room(tmp_path)
+        assert (tmp_path / LOCK).read_text() == f"{os.getpid()} {socket.gethostname()}\n"
 
 
 def test_the_lock_ends_with_an_error(tmp_path: Path) -> None:
