@@ -11,11 +11,9 @@ T = TypeVar("T")
 
 def followed(steps: Iterable[Advance | T]) -> T:
     """The result, which comes last; until then a bar for each kind of step, where stderr is a terminal."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from cnnlab.render.bars import Bars
 
-    console = err_console()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Bars(err_console()) as progress:
         bars = {}
         for step in steps:
             if not isinstance(step, Advance):

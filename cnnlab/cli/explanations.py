@@ -183,8 +183,9 @@ def _pictures(request: Request, network: "PreparedNetwork") -> "tuple[list[Expla
 
 def _explained(request: Request, network: "PreparedNetwork", pictures: "Pictures") -> "Explanation":
     """The explanation, with its work announced and followed by bars."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
+    from cnnlab.render.bars import Bars
     from cnnlab.workflows.explain import Explanation, Plan, explain
 
     steps = explain(
@@ -202,7 +203,7 @@ def _explained(request: Request, network: "PreparedNetwork", pictures: "Pictures
     console = err_console()
     rate = TextColumn("{task.fields[rate]}")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Bars(console, *columns) as progress:
         bars = {what: progress.add_task(what, visible=False, rate="") for what in ("passes", "measuring")}
         for fact in steps:
             if isinstance(fact, Explanation):

@@ -99,11 +99,9 @@ def data_place(moved: Path | None = None) -> "DataPlace":
 
 def tracked(items: Iterable[T], what: str, total: int) -> Iterator[T]:
     """`items`, with a bar that shows rate and time left where stderr is a terminal."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from cnnlab.render.bars import Bars
 
-    console = err_console()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Bars(err_console()) as progress:
         yield from progress.track(items, total=total, description=what)
 
 

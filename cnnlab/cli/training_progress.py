@@ -7,10 +7,11 @@ from types import TracebackType
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.progress import BarColumn, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from cnnlab.render.bars import Bars
 from cnnlab.render.terminal import said
 from cnnlab.reports.training import EpochRow
 from cnnlab.training.fit import StepDone
@@ -39,13 +40,11 @@ class TrainingProgress:
         """With `time_budget` (seconds) the time left is what is left of it, where that is less."""
         self.console = console
         self.time_budget = time_budget
-        self.bar = Progress(
+        self.bar = Bars(
+            console,
             BarColumn(bar_width=None),  # what the words leave of the terminal's width
             TextColumn("{task.completed}/{task.total}  {task.fields[facts]}"),
-            console=console,
-            transient=True,
             expand=True,
-            disable=not console.is_terminal,
         )
         self.task: TaskID | None = None
         self.started: Started | None = None

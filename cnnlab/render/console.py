@@ -78,9 +78,9 @@ def _show(block: Block, console: Console, folder: Path | None) -> None:
 
 def _numbers(numbers: tuple[Number, ...]) -> RichTable:
     grid = RichTable.grid(padding=(0, 2))
-    grid.add_column()
+    grid.add_column(overflow="fold")
     grid.add_column(justify="right", no_wrap=True)
-    grid.add_column()
+    grid.add_column(overflow="fold")
     for number in numbers:
         value = " ".join(part for part in (shown(number.value, number.form), number.unit) if part)
         grid.add_row(

@@ -30,7 +30,7 @@ from cnnlab.training.checkpoints import load_weights_file
 
 WhichWeights = Literal["best", "last"]
 
-OUTPUTS = ("compare", "gradcam", "leaks", "lr-find", "preview", "saliency", "visualize")
+OUTPUTS = ("compare", "gradcam", "leaks", "lr-find", "preview", "receptive-field", "saliency", "visualize")
 """Folders beside the runs in which commands put their pictures by default."""
 
 BEFORE_THE_RECORD = {"config.yaml", "plugins", LOCK}

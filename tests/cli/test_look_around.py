@@ -1,7 +1,9 @@
 """The commands that compare, list, check and measure: each once, with a look at what it says."""
 
 import json
+import os
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from PIL import Image
@@ -46,6 +48,10 @@ def test_runs(two_runs) -> None:
     assert header == ["run", "started", "data", "epochs", "val", "%", "train", "s", "outcome"]
     assert sorted(row[0] for row in rows) == ["other", "small"]
     assert {row[-1] for row in rows} == {"finished"}
+    with patch.dict(os.environ, COLUMNS="40"):
+        narrow = [line.split() for line in two_runs("runs").out.splitlines()]
+    assert narrow[0] == ["run", "epochs", "val", "%", "outcome"]
+    assert [row[0] for row in narrow[1:]] == [row[0] for row in rows]
     assert result.err == ""  # the folder of the comparison is none of ours
     document = two_runs("runs", "--json").json()
     assert sorted(run["path"] for run in document) == ["runs/other", "runs/small"]

@@ -7,10 +7,13 @@ from unittest.mock import patch
 import pytest
 import typer
 from rich.cells import cell_len
+from rich.text import Text
 
 from cnnlab.cli import app as commands
 from cnnlab.cli.options import tracked
-from cnnlab.cli.training_progress import HEADER, epoch_line, header
+from cnnlab.cli.training_progress import HEADER, TrainingProgress, epoch_line, header
+from cnnlab.render.bars import Bars
+from cnnlab.render.terminal import Terminal
 from cnnlab.reports.training import EpochRow
 
 ROW = EpochRow(
@@ -64,3 +67,14 @@ def test_ctrl_c_leaves_a_clean_line(monkeypatch: pytest.MonkeyPatch) -> None:
     *_, rest = err.getvalue().split("\x1b[2K")
     assert rest.replace("\x1b[1;31m", "").replace("\x1b[0m", "") == "error: interrupted\n"
     assert out.getvalue() == ""
+
+
+@pytest.mark.parametrize("width", [20, 60, 80])
+def test_a_bar_leaves_room_for_what_the_terminal_shows_of_ctrl_c(width: int) -> None:
+    console = Terminal(file=io.StringIO(), force_terminal=True, width=width)
+    for bars in (Bars(console), TrainingProgress(console).bar):
+        bars.add_task("a training whose name is long, " * 4, total=2, facts="loss 2.3  0:00:01 left")
+        with console.capture() as drawn:
+            console.print(*bars.get_renderables())
+        lines = Text.from_ansi(drawn.get()).plain.splitlines()
+        assert 0 < max(map(cell_len, lines)) <= width - len("^C^C")
