@@ -97,6 +97,9 @@ def test_provenance_goes_along(several: Any, trained: Any) -> None:
     assert "align_corners=False" in made["conventions"]["enlarging"]
     assert [one["name"] for one in document["layers"]] == ["conv_bn_act2"]
     assert document["layers"][0]["head"]["kind"] == "gap_linear"
+    assert set(document["layers"][0]) == {
+        "name", "channels", "height", "width", "post_activation", "reason", "head", "candidates"
+    }  # fmt: skip
     assert document["methods"][0]["paper"] == "arXiv:1610.02391"
     assert several.err.startswith("passes through the network, of at most 64 pictures each: Grad-CAM 3, LayerCAM 3")
     assert json.loads((trained.place.folder / "several" / "explanations.json").read_text()) == document
@@ -216,7 +219,9 @@ def test_a_corrupt_picture_is_named_and_the_others_are_done(trained: Any, photos
     assert [one["path"] for one in result.json()["unreadable"]] == ["mixed/b[bold].png"]
     assert "unreadable: mixed/b[bold].png: is " in result.err
     nothing = trained.place("gradcam", "tiny", "mixed/b*.png", "--out", "nothing", "--json")
-    assert (nothing.code, nothing.out) == (1, "")
+    assert nothing.code == 1
+    assert nothing.json()["error"] == "none of the 1 pictures could be read"
+    assert [one["path"] for one in nothing.json()["unreadable"]] == ["mixed/b[bold].png"]
     assert not (trained.place.folder / "nothing").exists()
 
 
