@@ -23,7 +23,9 @@ def curve_remark(run: Run, before: Config, session: TrainingSession, options: Tr
 
     Raises: RequestError where it does, and the options do not ask for it.
     """
-    then = _curve(session, before.schedule, before.training.epochs, run.record.time_budget)
+    # a record that says nothing of the arithmetic is older than the one that says what budget there was
+    budget = run.record.time_budget if run.record.arithmetic else options.time_budget
+    then = _curve(session, before.schedule, before.training.epochs, budget)
     now = _curve(session, session.config.schedule, session.config.training.epochs, options.time_budget)
     found = departure(then, now, session.state.progress)
     if found is None or options.stretch_schedule:

@@ -8,6 +8,8 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -24,6 +26,8 @@ from cnnlab.runs.lock import training_lock
 from cnnlab.runs.writer import RunWriter, free_name
 from cnnlab.training.checkpoints import load_state, load_weights_file
 from cnnlab.training.fit import StepDone
+from cnnlab.training.state import Progress
+from cnnlab.workflows.continuation import curve_remark
 from cnnlab.workflows.interruption import StopWish
 from cnnlab.workflows.sitting import TrainOptions
 from cnnlab.workflows.train import resume, train
@@ -346,3 +350,18 @@ def test_a_training_without_a_checkpoint_is_started_over(
     assert Run(run).record.outcome.status == "paused"
     assert not (run / "training.lock").exists()
     assert len(Run(run).epochs()) == 1
+
+
+def test_the_time_budget_of_a_record_that_has_none_is_the_one_that_is_given(config_file: Path) -> None:
+    """Records had none before they had the arithmetic: a run that is resumed as it began follows one curve."""
+    progress = Progress(epoch=2, step=2, elapsed=30.0)
+    optimizer = SimpleNamespace(param_groups=[{"lr_base": 0.1}])
+    config = read_config(config_file, ["schedule=cosine"])
+    session: Any = SimpleNamespace(
+        config=config, batches=SimpleNamespace(steps=2), state=SimpleNamespace(optimizer=optimizer, progress=progress)
+    )
+    old: Any = SimpleNamespace(record=SimpleNamespace(arithmetic=(), time_budget=None))
+    assert curve_remark(old, config, session, options(Path(), time_budget=60.0)) is None
+    new: Any = SimpleNamespace(record=SimpleNamespace(arithmetic=("known",), time_budget=None))
+    with pytest.raises(RequestError, match="no --time-budget keeps to the old one"):
+        curve_remark(new, config, session, options(Path(), time_budget=60.0))
