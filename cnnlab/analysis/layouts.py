@@ -54,11 +54,7 @@ class Layouts:
             )
         if layer not in self.last:
             if self.walk.failure is not None:
-                why = self.walk.failure
-                raise RequestError(
-                    f"layer '{layer}' lies behind '{why.layer or 'the network itself'}', where the network could not "
-                    f"be followed: {why.message}"
-                )
+                raise RequestError(f"layer '{layer}' has no feature maps that are known{self.unseen}")
             raise RequestError(f"layer '{layer}' does not run when the network does; {self._near(None)}")
         last = self.last[layer]
         named = f"layer '{layer}'" if layer else "the network"
@@ -79,6 +75,20 @@ class Layouts:
         planar = last.kind == "Conv2d"
         found = layout_of(replace(last, shape=last.inputs[0], tag=last.seen[0], planar=planar))
         return found if isinstance(found, Layout) else None
+
+    @property
+    def unseen(self) -> str:
+        """`; and why`, where layers may have feature maps that could not be told; empty where all were."""
+        if self.closed:
+            first = min(self.closed, key=len)
+            which = f"layer '{first}'" if first else "the network"
+            return f"; {which} is compiled by torch.jit.script, so that nothing inside it can be watched"
+        if self.walk.failure is not None:
+            place = f"layer '{self.walk.failure.layer}'" if self.walk.failure.layer else "the network itself"
+            return f"; it could be followed only up to {place}, where torch says: {self.walk.failure.message}"
+        refused = [(name, self.found.get(one.name)) for name, one in self.last.items() if name and len(one.shape) == 4]
+        name, why = next(((name, why) for name, why in reversed(refused) if isinstance(why, str)), ("", ""))
+        return f"; layer '{name}' puts out {why}" if name else ""
 
     def _near(self, layer: str | None) -> str:
         """`the nearest layer with feature maps is 'conv2' (64 x 8 x 8)`: the last one that ends before `layer`."""

@@ -8,10 +8,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from cnnlab.analysis.walk.walker import FAILURES
-from cnnlab.models.tensors import twins_of, without_values
+from cnnlab.models.tensors import run_on, twins_of, without_values
 from cnnlab.models.undisturbed import undisturbed
 
 
@@ -40,7 +39,7 @@ def training_memory(model: nn.Module, shape: Sequence[int], *, pictures: int = 2
             for name, module in model.named_modules():
                 _watch(name, module, stack)
             with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-                functional_call(model, state, (batch,), tie_weights=False)
+                run_on(model, state, batch)
     except FAILURES:
         return None
     found: dict[tuple[str, int], int] = {}

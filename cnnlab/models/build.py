@@ -17,7 +17,6 @@ from typing import Any, final
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.nn.parameter import is_lazy
 
 from cnnlab.core.arithmetic import Shape
@@ -26,7 +25,7 @@ from cnnlab.core.located import Mark
 from cnnlab.core.registry import Component
 from cnnlab.models.failure import LAYER_FAILURES
 from cnnlab.models.limits import Tally, TooLargeError, parameters_counted
-from cnnlab.models.tensors import tensors_of, twins_of, without_values
+from cnnlab.models.tensors import run_on, tensors_of, twins_of, without_values
 from cnnlab.models.undisturbed import undisturbed
 
 
@@ -152,7 +151,7 @@ def _probe(module: nn.Module, shape: Shape) -> Any:
     try:
         with undisturbed(module, replaced=True), torch.no_grad():
             state = twins_of(module, without_values)
-            return functional_call(module, state, (torch.empty(PROBES, *shape, device="meta"),), tie_weights=False)
+            return run_on(module, state, torch.empty(PROBES, *shape, device="meta"))
     except RuntimeError:
         # A user's layer may look at values, or hold a tensor that is no buffer: such a one is tried for real.
         device = next((tensor.device for _, tensor in tensors_of(module)), torch.device("cpu"))

@@ -41,7 +41,8 @@ class Snapshot:
 
     def __init__(self, model: nn.Module, *, replaced: bool = False) -> None:
         self._model = model
-        self._modes = [(module, type(module), module.training) for module in model.modules()]
+        # a frozen scripted module has no mode
+        self._modes = [(module, type(module), getattr(module, "training", None)) for module in model.modules()]
         self._contents: list[tuple[Any, Any]] = []
         self._classes: dict[type, dict[str, Any]] = {}
         self._states: list[tuple[Any, Any]] = []
@@ -151,7 +152,7 @@ class Snapshot:
         for module, kind, training in self._modes:
             if type(module) is not kind:
                 module.__class__ = kind
-            if module.training != training:
+            if training is not None and module.training != training:
                 module.training = training  # of a scripted module the mode is no attribute
         for value, state in self._states:
             _restore(value, state)
@@ -223,7 +224,7 @@ class _Held:
             or tensor.stride() != data.stride()
         ):
             tensor.data = data
-        if tensor.requires_grad != self.requires_grad and tensor.is_leaf:
+        if tensor.requires_grad != self.requires_grad and tensor.is_leaf and not tensor.is_inference():
             tensor.requires_grad_(self.requires_grad)
         if tensor.is_leaf and tensor.grad is not self.grad:
             tensor.grad = self.grad

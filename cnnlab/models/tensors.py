@@ -1,14 +1,16 @@
 """The tensors that a network holds, by name, and others to run it on in their place."""
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 
 def tensors_of(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """Every parameter and buffer, under one name for each module that holds it: what `functional_call` has to exchange.
+    """Every parameter and buffer, under one name for each module that holds it: what `run_on` has to exchange.
 
     One that several modules share comes once for each of them. A module that is registered under several names comes
     once: exchanged a second time, its first substitute would be put back as the original.
@@ -21,7 +23,7 @@ def tensors_of(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
 def twins_of(model: nn.Module, make: Callable[[Tensor], Tensor]) -> dict[str, Tensor]:
     """What `make` makes of each tensor, under the names of `tensors_of`; a shared one is made once.
 
-    For `torch.func.functional_call` with `tie_weights=False`, since all names are there.
+    For `run_on`.
     """
     made: dict[int, Tensor] = {}
     found = {}
@@ -30,6 +32,17 @@ def twins_of(model: nn.Module, make: Callable[[Tensor], Tensor]) -> dict[str, Te
             made[id(tensor)] = make(tensor)
         found[name] = made[id(tensor)]
     return found
+
+
+def run_on(model: nn.Module, twins: Mapping[str, Tensor], images: Tensor) -> Any:
+    """What `model` puts out for `images` with `twins` (see `twins_of`) in the place of all its tensors.
+
+    Of a DataParallel, too, which torch refuses where it is not inside another module.
+    """
+    if isinstance(model, nn.DataParallel):
+        model, twins = nn.Sequential(model), {f"0.{name}": twin for name, twin in twins.items()}
+    # not tied once more: every name is there
+    return functional_call(model, dict(twins), (images,), tie_weights=False)
 
 
 def copied(model: nn.Module, twins: dict[int, Tensor] | None = None) -> nn.Module:

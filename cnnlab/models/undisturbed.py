@@ -31,7 +31,7 @@ def undisturbed(model: nn.Module, *, training: bool | None = False, replaced: bo
     snapshot = Snapshot(model, replaced=replaced)
     ended = False
     try:
-        with generators_kept(model), WritesKept(snapshot) if snapshot.unknown else nullcontext():
+        with generators_kept(model), WritesKept(snapshot) if snapshot.unknown else nullcontext(), _plain(model):
             if training is not None:
                 _ = model.train() if training else model.eval()
             yield
@@ -41,6 +41,22 @@ def undisturbed(model: nn.Module, *, training: bool | None = False, replaced: bo
         for (read, change), before in zip(SETTINGS, settings, strict=True):
             if read() != before:
                 change(before)
+
+
+@contextmanager
+def _plain(model: nn.Module) -> Iterator[None]:
+    """Inside, the network runs on one device, and none of it as torch.compile's programs.
+
+    Copies on several devices would call hooks once each; what is compiled would be so anew for every hook and mode, and
+    again afterwards.
+    """
+    compiled = False
+    for module in model.modules():
+        compiled |= "_orig_mod" in module._modules or getattr(module, "_compiled_call_impl", None) is not None
+        if isinstance(module, nn.DataParallel):
+            module.device_ids = []  # an attribute, put back with all others
+    with torch.compiler.set_stance("force_eager") if compiled else nullcontext():
+        yield
 
 
 @contextmanager

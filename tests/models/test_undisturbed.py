@@ -155,6 +155,17 @@ def test_scripted_and_inference_networks() -> None:
         assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
 
 
+def test_inference_tensors_whose_flags_change_and_frozen_scripts() -> None:
+    with torch.inference_mode():
+        inference = nn.Linear(2, 2)
+    frozen = torch.jit.freeze(torch.jit.script(nn.Linear(2, 2).eval()))
+    for model in (inference, frozen):
+        with undisturbed(model), torch.no_grad():
+            for parameter in model.parameters():
+                parameter.requires_grad_(False)
+            model(torch.ones(1, 2))
+
+
 def test_a_graph_that_somebody_holds_can_still_be_walked_back() -> None:
     model = Writer(halved)
     loss = model.linear(torch.ones(1, 4, requires_grad=True)).sum()

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import torch
 from jaxtyping import Float
@@ -45,16 +45,25 @@ def full_gradient(
     layers: list[tuple[Tensor, Tensor, bool]] = []
     layouts, calls = layouts_of(model, images.shape[1:]), dict[str, int]()
 
-    def hook(name: str, module: nn.Module, inputs: tuple[object, ...], output: object) -> Tensor | None:
+    def hook(name: str, module: nn.Module, args: Any, named: Any, output: object) -> Tensor | None:
         calls[name] = calls.get(name, 0) + 1
-        if not isinstance(output, Tensor) or not output.requires_grad or not isinstance(inputs[0], Tensor):
+        given = [*args, *named.values()]
+        if not isinstance(output, Tensor) or not output.requires_grad or not isinstance(given[0], Tensor):
             return None
+        # of one image, in which the first input is zeros; offsets, masks and the like stay
+        rows = [one[:1] if isinstance(one, Tensor) and one.shape[:1] == given[0].shape[:1] else one for one in given]
+        rows[0] = torch.zeros_like(rows[0])
         with torch.no_grad():
-            bias: object = module.forward(torch.zeros_like(inputs[0][:1]))
+            bias: object = module.forward(*rows[: len(args)], **dict(zip(named, rows[len(args) :], strict=True)))
         if not isinstance(bias, Tensor) or bias.shape[1:] != output.shape[1:] or not bool(bias.any()):
             return None
         layout = layouts.at(name, calls[name])
         if layout is None:
+            if len(output) != len(images) > 1:
+                raise RequestError(
+                    f"layer '{name}' takes {len(output)} rows for {len(images)} images, so that what its bias adds "
+                    "to each image cannot be told apart; explain one image at a time (--max-batch 1)"
+                )
             layers.append((output, bias, False))
             return output.clone()
         maps = layout.maps(output)
@@ -67,22 +76,26 @@ def full_gradient(
                 what = f"layer '{name}'" if name else "the network"
                 raise RequestError(f"{what} is compiled by torch.jit.script, so that its biases cannot be told apart")
             if next(module.children(), None) is None and next(iter(module.parameters()), None) is not None:
-                hooks.callback(module.register_forward_hook(partial(hook, name)).remove)
+                hooks.callback(module.register_forward_hook(partial(hook, name), with_kwargs=True).remove)
         pixels = fitted(model, images).detach().clone().requires_grad_()
         logits = checked_logits(model(pixels.clone()), target)
         scores = target.scores(logits, torch.arange(len(images)))
+        seen = tuple(layers)
+        calls.clear()  # a checkpointed layer runs once more on the way back, and must put out the same
         # a bias of a branch that does not lead to the score adds nothing
-        found = score_gradients(scores, [pixels, *(output for output, _, _ in layers)], "the pictures", needed=1)
+        found = score_gradients(scores, [pixels, *(output for output, _, _ in seen)], "the pictures", needed=1)
     yield 1 + target.count
     size = (images.shape[2], images.shape[3])
     values = [found[0] * single_precision(pixels.detach())[:, None]]
-    values += [slope * single_precision(bias)[:, None] for slope, (_, bias, _) in zip(found[1:], layers, strict=True)]
-    parts = sum((value.flatten(2).sum(2) for value in values), torch.zeros_like(scores))
+    values += [slope * single_precision(bias)[:, None] for slope, (_, bias, _) in zip(found[1:], seen, strict=True)]
+    # one image may run in several parts, as its windows do
+    sums = [value.flatten(2).sum(2).reshape(len(images), -1, target.count).sum(1) for value in values]
+    parts = sum(sums, torch.zeros_like(scores))
     maps = torch.zeros(*scores.shape, *size, dtype=values[0].dtype, device=values[0].device)
-    for value, mapped in zip(values, [True, *(mapped for _, _, mapped in layers)], strict=True):
+    for value, mapped in zip(values, [True, *(mapped for _, _, mapped in seen)], strict=True):
         if mapped:
             maps = maps + upsampled(_SCALINGS[scaling](value.abs()), size).sum(2)
-    return FullGradient(maps, (parts - scores).detach(), len(layers))
+    return FullGradient(maps, (parts - scores).detach(), len(seen))
 
 
 def _by_layer(values: Tensor) -> Tensor:

@@ -86,8 +86,9 @@ def choose_layer(
         return _better(run, index, model, noise, tail, maps, candidates, layouts)
     if fallback is None:
         raise RequestError(
-            f"no layer of the network has feature maps with more than one place for pictures of {_size(shape)}; "
-            "class activation maps need one: use a pixel method (gradient, integrated_gradients, occlusion)"
+            f"no layer of the network has feature maps with more than one place for pictures of {_size(shape)}"
+            f"{layouts.unseen}; class activation maps need one: use a pixel method (gradient, integrated_gradients, "
+            "occlusion)"
         )
     name = _name(run.maps[fallback])
     tail, maps = _tail(model, name, noise, layouts)

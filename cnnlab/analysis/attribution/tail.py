@@ -6,13 +6,12 @@ from functools import partial
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from cnnlab.analysis.attribution.passes import checked_logits, fitted, undisturbed
 from cnnlab.analysis.forward import forward
 from cnnlab.analysis.walk.layout import Layout
 from cnnlab.core.errors import RequestError
-from cnnlab.models.tensors import tensors_of, twins_of
+from cnnlab.models.tensors import run_on, tensors_of, twins_of
 
 CLOSED_TOLERANCE = 1e-4
 """Of the largest logit: how far the tail's answer may be from the network's for the two to be called equal."""
@@ -127,4 +126,4 @@ def _forward(model: nn.Module) -> "partial[object] | nn.Module":
 
 
 def _in_single(model: nn.Module, state: dict[str, Tensor], images: Tensor) -> object:
-    return functional_call(model, state, (images.float(),), tie_weights=False)
+    return run_on(model, state, images.float())

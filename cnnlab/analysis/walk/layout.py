@@ -73,7 +73,7 @@ def layout_of(output: Output) -> Layout | str:
     output says what is what, if that is one on planes.
     """
     if output.tag is None:
-        return "which does not depend on the picture"
+        return "which does not depend on the picture by any of torch's operations"
     if len(output.tag.axes) != 3:
         return "of pictures without rows and columns"
     rows, columns, images = (axis.short for axis in output.tag.axes)

@@ -12,7 +12,6 @@ from typing import Any, final
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.utils._pytree import tree_leaves
 
 from cnnlab.analysis.walk.attention import attention_as_products
@@ -23,7 +22,7 @@ from cnnlab.analysis.walk.program import BEGIN, END, DifferentError, Step, Stopp
 from cnnlab.analysis.walk.reach import IMAGES, Tag, source
 from cnnlab.analysis.walk.values import Written, is_small
 from cnnlab.models.failure import check_parameters, check_watched, watched
-from cnnlab.models.tensors import tensors_of, twins_of, without_values
+from cnnlab.models.tensors import run_on, tensors_of, twins_of, without_values
 from cnnlab.models.undisturbed import undisturbed
 
 __all__ = ["FAILURES", "walk", "walked"]
@@ -80,7 +79,7 @@ def walk(
             stack.enter_context(Written())
         try:
             with follower:
-                functional_call(model, state, (image,), tie_weights=False)
+                run_on(model, state, image)
         except (*FAILURES, StoppedError) as error:
             over_budget = isinstance(error, BudgetError)
             differs = error.difference if isinstance(error, DifferentError) else None

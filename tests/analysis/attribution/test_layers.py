@@ -18,6 +18,17 @@ from cnnlab.models.build import Model
 ROOT = Path(__file__).parents[3]
 
 
+class OneByOne(nn.Module):
+    """Takes its images apart."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = gap()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([self.inner(image[None]) for image in x])
+
+
 @pytest.mark.parametrize(
     ("name", "side", "layer", "channels", "activated", "head"),
     [
@@ -217,3 +228,33 @@ def test_a_network_without_feature_maps_is_refused() -> None:
     unused.forward = lambda x: unused[0](x)  # type: ignore[method-assign]
     with pytest.raises(RequestError, match="layer 'spare' does not run"):
         attribute(unused, pictures(2), [0, 1], methods=["gradcam"], layers=["spare"])
+
+
+def test_a_network_on_several_devices_and_one_that_is_compiled_are_explained_as_what_they_hold() -> None:
+    compiled: list[object] = []
+
+    def backend(graph: torch.fx.GraphModule, _: object) -> object:
+        compiled.append(graph)
+        return graph.forward
+
+    plain = gap()
+    expected = attribute(plain, pictures(2), [0, 1], methods=["gradcam", "ablationcam"])
+    for model in (nn.DataParallel(plain), torch.compile(plain, backend=backend)):
+        found = attribute(model, pictures(2), [0, 1], methods=["gradcam", "ablationcam"])  # type: ignore[arg-type]
+        for one, other in zip(found, expected, strict=True):
+            assert one.layers[0].endswith(".relu2")
+            torch.testing.assert_close(one.maps, other.maps)
+    assert not compiled
+
+
+@pytest.mark.parametrize(
+    ("model", "why"),
+    [
+        (torch.jit.script(gap()), "the network is compiled by torch.jit.script"),
+        (nn.Sequential(torch.jit.script(gap())), "layer '0' is compiled by torch.jit.script"),
+        (OneByOne(), "layer 'inner.pool2' puts out .* in which the pictures of a batch are mixed"),
+    ],
+)
+def test_where_no_layer_is_seen_the_reason_is_told(model: nn.Module, why: str) -> None:
+    with pytest.raises(RequestError, match=rf"no layer of the network.*; {why}.*use a pixel method"):
+        choose_layer(model, (3, 16, 16))

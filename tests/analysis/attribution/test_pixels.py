@@ -5,10 +5,12 @@ from collections.abc import Callable
 import pytest
 import torch
 import torch.nn.functional as F
-from analysis.attribution.subjects import flat, gap, pictures, resnet18
+from analysis.attribution.subjects import CLASSES, flat, gap, pictures, resnet18
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+from torchvision.ops import DeformConv2d
 
 from cnnlab.analysis.attribution.attribute import attribute, planned_passes
 from cnnlab.analysis.attribution.full_gradient import full_gradient
@@ -108,6 +110,34 @@ def test_full_gradient_adds_up_to_the_score(make: Callable[[], nn.Module], side:
     assert float(found.delta.abs().max()) < 1e-9
     # convolutions and normalisations with a bias, and the linear layers
     assert found.biases == {"gap": 4, "flat": 5}.get(make.__name__, 21)
+
+
+class Windows(nn.Module):
+    """A dense layer over windows in the batch, one that is given its input by name, and one that runs twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.offset = DeformConv2d(3, 4, 3, padding=1), nn.Conv2d(3, 18, 3, padding=1)
+        self.token, self.last = nn.Linear(4, 4), nn.Linear(4, CLASSES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = checkpoint(self.first, x, torch.zeros_like(self.offset(x)), use_reentrant=False)
+        y = y.reshape(len(x), 4, 2, 8, 2, 8).permute(0, 2, 4, 3, 5, 1).reshape(-1, 64, 4)
+        y = self.token(input=y).relu().reshape(len(x), -1, 4)
+        return self.last(y.mean(1))
+
+
+def test_full_gradient_of_windows_in_the_batch_of_inputs_by_name_and_of_layers_that_run_twice() -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = Windows().double()
+    images = pictures(2).double()
+    for image in images:
+        found = finished(full_gradient(model, image[None], target_of(CLASS[:1], 1)))
+        assert float(found.delta.abs().max()) < 1e-9
+        assert found.biases == 3
+    with pytest.raises(RequestError, match=r"layer 'token' takes 8 rows for 2 images.*--max-batch 1"):
+        finished(full_gradient(model, images, target_of(CLASS[:2], 2)))
 
 
 def test_full_gradient_says_when_it_does_not_add_up() -> None:
