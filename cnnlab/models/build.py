@@ -184,13 +184,16 @@ def _reason(error: BaseException, layer: Component) -> str:
     message = str(error).strip().split("\n", 1)[0]
     if too_large := re.search(r"allocate memory: you tried to allocate (\d+) bytes", message):
         return f"its {int(too_large[1]) / 1e9:,.0f} GB do not fit into this machine's memory"
-    if "Overflow when unpacking" in message:
+    if any(words in message for words in _TOO_LARGE):
         return "one of its numbers is too large"
     file = getattr(sys.modules.get(layer.entry.factory.__module__), "__file__", None) or ""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
     theirs = lines and not file.startswith(_OURS)
     return f"{type(error).__name__}: {message}" + (f" ({file}:{lines[-1]})" if theirs else "")
 
+
+_TOO_LARGE = ("Overflow when unpacking", "Storage size calculation overflowed", "construct a memory descriptor")
+"""What torch says of numbers that it cannot count with; of the last, oneDNN, of sides beyond 31 bits."""
 
 _OURS = str(Path(__file__).parent)
 

@@ -34,6 +34,9 @@ SECONDS_UNSEEN = 30.0
 
 _numbers = itertools.count()
 
+BINS_END = 1e20
+"""Beyond it TensorBoard has no bin for a value, whatever its sign."""
+
 TRACING_FAILURES = (RuntimeError, TypeError, ValueError, AttributeError, TracingCheckError)
 """What a user's layer may make of being traced; the network itself has been built and tried before."""
 
@@ -74,6 +77,13 @@ class EventLog:
         for name, value in values.items():
             if value is not None:
                 self.writer.add_scalar(name, value, step)
+
+    def histogram(self, name: str, values: Tensor, step: int | None) -> None:
+        """Of the values that TensorBoard has bins for; where it has some for none of them, its writer would fail."""
+        shown = values.cpu().float()
+        inside = shown.abs() < BINS_END
+        if bool(inside.any()):
+            self.writer.add_histogram(name, shown if bool(inside.all()) else shown[inside], step)
 
     def flush(self) -> None:
         """Everything so far on the disk: what a checkpoint has behind it must not be lost with the process."""

@@ -199,12 +199,13 @@ def _pairs_picture(check: LeakCheck, pairs: Tensor) -> Picture:
 
 
 def preview_report(config: Config, place: DataPlace, *, count: int, epochs: int) -> Report:
-    """The first `count` pictures of the training part, and what they become in the first `epochs` epochs.
+    """`count` pictures of the training part, evenly out of it, and what they become in the first `epochs` epochs.
 
     Mixed pictures (mixup, cutmix) are mixed with one another.
     """
     halves = training_pictures(config, place)
-    few = halves.train.take(torch.arange(min(count, len(halves.train))))
+    # evenly: pictures that lie in folders come class by class
+    few = halves.train.take(torch.tensor(evenly(range(len(halves.train)), max(2, count))[:count]))
     batches = TrainingBatches(
         few.images,
         few.labels,

@@ -77,12 +77,12 @@ class TrainingViews:
 
     def _histograms(self, fact: EpochDone) -> None:
         for name, parameter in self.session.network.named_parameters():
-            self.writer.add_histogram(f"weights/{printable(name)}", parameter.detach().cpu().float(), fact.step)
+            self.events.histogram(f"weights/{printable(name)}", parameter.detach(), fact.step)
         images = self.session.clean.images[:HISTOGRAM_PICTURES].to(self.session.state.device)
         # a list, since an empty Sequential is a child like any other, but false
         names = [name for name, module in self.session.network.named_modules() if name and not list(module.children())]
         for name, output in self._activations(images, names).items():
-            self.writer.add_histogram(f"activations/{printable(name)}", output.cpu().float(), fact.step)
+            self.events.histogram(f"activations/{printable(name)}", output, fact.step)
 
     def _activations(self, images: Tensor, names: list[str]) -> dict[str, Tensor]:
         model: nn.Module = self.session.state.evaluated_model

@@ -417,6 +417,7 @@ def test_shares_of_mixup_follow_the_beta_distribution() -> None:
         ("rotate", {"degrees": 181}, "degrees"),
         ("mixup", {"alpha": 0}, "alpha"),
         ("cutout", {"size": 0}, "size"),
+        ("cutout", {"size": 2**64}, "size"),
     ],
 )
 def test_options_out_of_range(name: str, options: dict[str, object], message: str) -> None:

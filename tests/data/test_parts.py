@@ -14,8 +14,10 @@ from cnnlab.data.dataset import DataPlace, Dataset
 from cnnlab.data.folder import Contents, folder, list_contents
 from cnnlab.data.parts import Parts, find_parts
 from cnnlab.data.splits import split
+from cnnlab.reports.blocks import pictures
 from cnnlab.runs.record import new_record
 from cnnlab.workflows.check import check
+from cnnlab.workflows.data import preview_report
 from cnnlab.workflows.pictures import check_unchanged, origins, training_pictures
 
 
@@ -202,6 +204,16 @@ def test_what_lies_there_and_is_not_used_is_told(tmp_path: Path) -> None:
     table.rename(tmp_path / "tables" / "train.csv")
     with pytest.raises(RequestError, match=r"To use a CSV, name it itself: train[.]csv"):
         contents(tmp_path / "tables")
+
+
+@pytest.mark.parametrize(("count", "labels"), [(1, ["cat"]), (3, ["cat", "dog", "owl"])])
+def test_a_preview_shows_every_class(tmp_path: Path, count: int, labels: list[str]) -> None:
+    """In folders, all of one class come before the next."""
+    fill(tmp_path, "cat dog owl", count=4)
+    tree = f"data: {{dataset: {{folder: {{path: {tmp_path}, size: 4, cache: false}}}}, validation: 0}}\nmodel: [linear]"
+    config = check_config(parse(tree, "own.yaml"), [], default_name="own", base=tmp_path)
+    report = preview_report(config, DataPlace(tmp_path), count=count, epochs=1)
+    assert list(pictures(report)[0].drawing.row_labels) == labels  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("part", ["val", "test"])

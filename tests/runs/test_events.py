@@ -35,6 +35,18 @@ def test_scalars_and_resuming(tmp_path: Path) -> None:
     assert [(point.step, point.value) for point in events.Scalars("loss")] == [(1, 1), (2, 2), (3, 3), (4, 40)]
 
 
+def test_histograms_of_what_has_bins(tmp_path: Path) -> None:
+    """A training that diverges goes through values that are finite, and beyond TensorBoard's last bin."""
+    with EventLog(tmp_path) as log:
+        log.histogram("some", torch.tensor([1.0, 2.0, 3e20, float("nan")]), 1)
+        log.histogram("none", torch.tensor([3e20, -float("inf")]), 1)
+        log.histogram("empty", torch.zeros(0), 1)
+    events = read(tmp_path)
+    assert events.Tags()["histograms"] == ["some"]
+    (point,) = events.Histograms("some")
+    assert (point.histogram_value.num, point.histogram_value.max) == (2, 2)
+
+
 def experiment_of(folder: Path) -> Any:
     """What TensorBoard's table of runs is made from, by its own code."""
     from tensorboard.backend.event_processing.data_provider import MultiplexerDataProvider

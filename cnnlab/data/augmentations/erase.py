@@ -2,18 +2,21 @@
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from jaxtyping import Bool, Float
+from pydantic import Field
 from torch import Tensor
 
-from cnnlab.core.quantities import Positive, Probability
+from cnnlab.core.quantities import Probability
 from cnnlab.data.augment import Augmentation, Draw, Images, Targets
 from cnnlab.data.augmentations.ranges import PositiveRange, Share, checked
 from cnnlab.data.registry import AUGMENTATIONS
 
 Fill = Probability | Literal["noise"]
+CutSide = Annotated[int, Field(gt=0, le=2048)]
+"""Pixels: the largest picture has 1024 on a side."""
 """A brightness from 0 (black) to 1 (white), or random bytes. 0.5 is close to the mean of most data sets: the papers
 erase with 0 after the normalisation, which is the mean."""
 
@@ -35,7 +38,7 @@ def erase(
 
 
 @AUGMENTATIONS.register("cutout")
-def cutout(*, size: Positive = 8, value: Fill = 0.5) -> Augmentation:
+def cutout(*, size: CutSide = 8, value: Fill = 0.5) -> Augmentation:
     """Erase a square of `size` pixels centred on any pixel, so it may hang over the edge.
 
     DeVries & Taylor 2017, "Improved regularization of convolutional neural networks with cutout", arXiv:1708.04552.
