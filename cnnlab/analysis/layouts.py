@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from torch import nn
 
 from cnnlab.analysis.walk.facts import Output, Walk
-from cnnlab.analysis.walk.layout import Layout, layout_of
+from cnnlab.analysis.walk.layout import Layout, batch_of, layout_of
 from cnnlab.analysis.walk.walker import walked
 from cnnlab.core.errors import RequestError, unknown
 from cnnlab.models.failure import watched
@@ -38,6 +38,12 @@ class Layouts:
         call = self.last[layer].call if call is None and layer in self.last else call
         found = self.found.get(f"{layer} ({call})" if call is not None and call > 1 else layer)
         return found if isinstance(found, Layout) else None
+
+    def is_batched(self, layer: str, call: int) -> bool:
+        """Whether what a layer puts out, feature maps or not, has the images of a batch along its first dimension."""
+        layer = self.known.get(layer, layer)
+        output = self.walk.output(f"{layer} ({call})" if call > 1 else layer)
+        return output is not None and output.tag is not None and batch_of(output) == 0
 
     def of(self, layer: str, *, several: bool = False) -> Layout:
         """The layout of a layer's last output; with `several`, one that has more than one place.

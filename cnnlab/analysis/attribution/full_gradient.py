@@ -1,6 +1,6 @@
 """FullGrad: the score taken apart into what the pixels and what every bias of the network adds to it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -43,6 +43,7 @@ def full_gradient(
     have no place and count in `delta` alone.
     """
     layers: list[tuple[Tensor, Tensor, bool]] = []
+    folded: list[tuple[Tensor, Tensor]] = []
     layouts, calls = layouts_of(model, images.shape[1:]), dict[str, int]()
 
     def hook(name: str, module: nn.Module, args: Any, named: Any, output: object) -> Tensor | None:
@@ -59,12 +60,10 @@ def full_gradient(
             return None
         layout = layouts.at(name, calls[name])
         if layout is None:
-            if len(output) != len(images) > 1:
-                raise RequestError(
-                    f"layer '{name}' takes {len(output)} rows for {len(images)} images, so that what its bias adds "
-                    "to each image cannot be told apart; explain one image at a time (--max-batch 1)"
-                )
-            layers.append((output, bias, False))
+            if layouts.is_batched(name, calls[name]):
+                layers.append((output, bias, False))
+            else:
+                folded.append((output, bias))
             return output.clone()
         maps = layout.maps(output)
         layers.append((maps, layout.maps(bias), True))
@@ -80,22 +79,29 @@ def full_gradient(
         pixels = fitted(model, images).detach().clone().requires_grad_()
         logits = checked_logits(model(pixels.clone()), target)
         scores = target.scores(logits, torch.arange(len(images)))
-        seen = tuple(layers)
+        seen, apart = tuple(layers), tuple(folded)
         calls.clear()  # a checkpointed layer runs once more on the way back, and must put out the same
+        # which part of windows in the batch, or of tokens before it, is which image's is told by one score at a time
+        lone = torch.stack([_sums(row[None], apart) for row in scores]) if apart else torch.zeros_like(scores)
         # a bias of a branch that does not lead to the score adds nothing
         found = score_gradients(scores, [pixels, *(output for output, _, _ in seen)], "the pictures", needed=1)
-    yield 1 + target.count
+    yield 1 + target.count * (1 + len(images) * bool(apart))
     size = (images.shape[2], images.shape[3])
     values = [found[0] * single_precision(pixels.detach())[:, None]]
     values += [slope * single_precision(bias)[:, None] for slope, (_, bias, _) in zip(found[1:], seen, strict=True)]
-    # one image may run in several parts, as its windows do
-    sums = [value.flatten(2).sum(2).reshape(len(images), -1, target.count).sum(1) for value in values]
-    parts = sum(sums, torch.zeros_like(scores))
+    parts = sum((value.flatten(2).sum(2) for value in values), lone)
     maps = torch.zeros(*scores.shape, *size, dtype=values[0].dtype, device=values[0].device)
     for value, mapped in zip(values, [True, *(mapped for _, _, mapped in seen)], strict=True):
         if mapped:
             maps = maps + upsampled(_SCALINGS[scaling](value.abs()), size).sum(2)
-    return FullGradient(maps, (parts - scores).detach(), len(seen))
+    return FullGradient(maps, (parts - scores).detach(), len(seen) + len(apart))
+
+
+def _sums(scores: Float[Tensor, "1 t"], layers: Sequence[tuple[Tensor, Tensor]]) -> Float[Tensor, "t"]:
+    """What the biases of all these layers add to the scores of one image."""
+    slopes = score_gradients(scores, [output for output, _ in layers], "the pictures", keep=True, needed=0)
+    products = (slope * single_precision(bias)[:, None] for slope, (_, bias) in zip(slopes, layers, strict=True))
+    return sum((each.transpose(0, 1).flatten(1).sum(1) for each in products), torch.zeros_like(scores[0]))
 
 
 def _by_layer(values: Tensor) -> Tensor:

@@ -65,6 +65,18 @@ class Layout:
         return (self.images, *self.channels, self.rows, self.columns)
 
 
+def batch_of(output: Output) -> int | None:
+    """The dimension of an output of a narrow walk along which the images lie, and nothing else; None without one."""
+    if output.tag is None:
+        return None
+    batch = _over_images(output, spans(output.tag.axes[-1].short))
+    return batch[0] if len(batch) == 1 and output.shape[batch[0]] == IMAGES else None
+
+
+def _over_images(output: Output, far: Sequence[int]) -> list[int]:
+    return [dim for dim, span in enumerate(far) if span] or [0] * output.planar
+
+
 def layout_of(output: Output) -> Layout | str:
     """The layout of an output of a narrow walk, or in words why it has none.
 
@@ -80,7 +92,7 @@ def layout_of(output: Output) -> Layout | str:
     far = [spans(ends) for ends in (rows, columns, images)]
     if len(output.shape) < 3:
         return "without height and width"
-    batch = [dim for dim, span in enumerate(far[2]) if span] or [0] * output.planar
+    batch = _over_images(output, far[2])
     if len(batch) != 1:
         return "in which the pictures of a batch are mixed"
     if far[0][batch[0]] or far[1][batch[0]]:

@@ -136,8 +136,32 @@ def test_full_gradient_of_windows_in_the_batch_of_inputs_by_name_and_of_layers_t
         found = finished(full_gradient(model, image[None], target_of(CLASS[:1], 1)))
         assert float(found.delta.abs().max()) < 1e-9
         assert found.biases == 3
-    with pytest.raises(RequestError, match=r"layer 'token' takes 8 rows for 2 images.*--max-batch 1"):
-        finished(full_gradient(model, images, target_of(CLASS[:2], 2)))
+    together = finished(full_gradient(model, images, target_of(CLASS[:2], 2)))
+    assert float(together.delta.abs().max()) < 1e-9
+    torch.testing.assert_close(together.maps[1], found.maps[0])
+
+
+def test_full_gradient_of_tokens_before_the_images() -> None:
+    """With as many tokens as images sizes would not tell which is which."""
+
+    class Tokens(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.stem, self.mix, self.head = nn.Conv2d(3, 4, 4, stride=4), nn.Linear(4, 4), nn.Linear(4, 5)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.head(self.mix(self.stem(x).flatten(2).permute(2, 0, 1)).relu().mean(0))
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = Tokens().eval().double()
+    images = torch.randn(2, 3, 4, 8, generator=torch.Generator().manual_seed(0)).double()
+    both = finished(full_gradient(model, images, target_of(CLASS[:2], 2)))
+    first = finished(full_gradient(model, images[:1], target_of(CLASS[:1], 1)))
+    assert float(both.delta.abs().max()) < 1e-12
+    assert both.biases == 3
+    assert first.delta.shape == (1, 1)
+    torch.testing.assert_close(both.maps[:1], first.maps)
 
 
 def test_full_gradient_says_when_it_does_not_add_up() -> None:
