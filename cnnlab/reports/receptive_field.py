@@ -42,7 +42,7 @@ def receptive_field_report(
     blocks += _remarks(fields)
     if trials:
         blocks.append(variants_table(trials, f"What if: the field of {watched}", "what_if"))
-    blocks.append(Section("Does it fit the pictures?", (*_audit(found), *_repairs(repairs))))
+    blocks.append(Section("Does it fit the pictures?", (*_audit(found, fields), *_repairs(repairs))))
     if proof is not None:
         blocks.append(_proof(proof, fields))
     blocks += field_pictures(fields)
@@ -59,14 +59,19 @@ def field_blocks(fields: Fields, found: Audit) -> tuple[Block, ...]:
     """The table, what the audit says and the two pictures, for a report on more than this."""
     rows = at_depth([field for field in fields.layers if field.name])
     last = next(field for field in fields.layers if field.name == found.trunk)
-    blocks = [_headline(last, fields), _table(rows), *_remarks(fields), *_audit(found), *field_pictures(fields)]
+    blocks = [_headline(last, fields), _table(rows), *_remarks(fields), *_audit(found, fields), *field_pictures(fields)]
     return tuple(blocks)
 
 
 def _headline(last: Field, fields: Fields) -> Numbers:
     whole = next((field for field in fields.layers if field.is_global), None)
     numbers = [
-        Number("largest field", pair_text(last.size), unit="px", detail=f"of {last.name}, {size_text(last.output)}"),
+        Number(
+            "largest field",
+            _bounded(last.size, last.exact),
+            unit="px",
+            detail=f"of {last.name}, {size_text(last.output)}",
+        ),
         Number("of the picture", last.coverage, ".0%", detail="seen by its central unit"),
         Number("step to the next unit", pair_text(last.stride), unit="px"),
     ]
@@ -111,7 +116,11 @@ def _table(rows: Sequence[Field]) -> Table:
 
 def size_of(field: Field) -> str:
     """r in words: of a field that the border clips everywhere only a lower bound is known."""
-    return "all" if field.is_global else ("" if field.exact else "≥ ") + pair_text(field.size)
+    return "all" if field.is_global else _bounded(field.size, field.exact)
+
+
+def _bounded(size: tuple[int, ...], exact: bool) -> str:
+    return ("" if exact else "≥ ") + pair_text(size)
 
 
 def _alike(field: Field) -> tuple[object, ...]:
@@ -183,8 +192,8 @@ def _remarks(fields: Fields) -> list[Text]:
     return found
 
 
-def _audit(found: Audit) -> list[Block]:
-    size, smallest = size_text(found.picture), pair_text(found.smallest)
+def _audit(found: Audit, fields: Fields) -> list[Block]:
+    size, smallest, largest = size_text(found.picture), pair_text(found.smallest), _bounded(found.largest, found.exact)
     blocks: list[Block] = []
     if found.unproductive:
         names = found.unproductive
@@ -219,9 +228,9 @@ def _audit(found: Audit) -> list[Block]:
         blocks.append(Text(f"Every layer can add something at {size}, and every pixel is read.", "good", "fits"))
     blocks.append(
         Text(
-            f"Pictures from {smallest} px (every layer can still add something) to {pair_text(found.largest)} px (a "
-            f"unit sees the whole picture) suit this network. Layers that look beyond the picture: "
-            f"{len(found.critical)}.",
+            f"Pictures from {smallest} px (every layer can still add something) to {largest} px (a unit sees the whole "
+            f"picture) suit this network{'' if fields.differs is None else ', where it is the same one at that size'}. "
+            f"Layers that look beyond the picture: {len(found.critical)}.",
             "note",
             "feasible sizes",
         )

@@ -204,7 +204,7 @@ def audit_json(found: Audit) -> dict[str, object]:
         "unproductive": found.unproductive,
         "critical": found.critical,
         "border": found.border,
-        "feasible": {"smallest": found.smallest, "largest": found.largest},
+        "feasible": {"smallest": found.smallest, "largest": found.largest, "exact": found.exact},
         "trunk": found.trunk,
         "covers": found.covers,
         "unread": found.unread,

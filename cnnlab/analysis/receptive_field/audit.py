@@ -47,6 +47,8 @@ class Audit:
     """The least picture at which every layer can add something: the largest r_min that comes into any layer."""
     largest: tuple[int, ...]
     """The largest picture whose whole some unit sees before the global pool: the largest r of the trunk."""
+    exact: bool
+    """False where the border clips that field on every picture on which this network runs: it is a lower bound."""
     trunk: str
     """The layer with that field."""
     covers: bool
@@ -107,6 +109,7 @@ def audit(fields: Fields, model: nn.Module) -> Audit:
         border=next(late_ones, None),
         smallest=tuple(max((sizes[axis] for sizes in _before_windows(fields, modules)), default=1) for axis in axes),
         largest=trunk.size,
+        exact=trunk.exact,
         trunk=trunk.name,
         covers=all(r >= i for r, i in zip(trunk.size, picture, strict=True)),
         unread=fields.layers[-1].unread,

@@ -17,7 +17,7 @@ from cnnlab.analysis.receptive_field.fields import Field, Fields, receptive_fiel
 from cnnlab.analysis.receptive_field.probe import Verification, verification
 from cnnlab.analysis.walk.walker import walk
 from cnnlab.core.errors import RequestError
-from cnnlab.reports.blocks import Table, Text
+from cnnlab.reports.blocks import Numbers, Section, Table, Text
 from cnnlab.reports.receptive_field import receptive_field_report
 from cnnlab.workflows.model_source import NamedModel
 from cnnlab.workflows.receptive_field import Inspection, claim
@@ -104,13 +104,17 @@ CLIPPED: dict[str, Callable[[Tensor], Tensor]] = {
 @pytest.mark.parametrize("name", CLIPPED)
 def test_a_field_beyond_the_picture_is_not_taken_from_another_network(name: str) -> None:
     """On a larger picture the code is another network, whose field is another one: here it is known from below."""
-    fields = receptive_fields(Function(CLIPPED[name]), (3, SIDE, SIDE))
+    model = Function(CLIPPED[name])
+    fields = receptive_fields(model, (3, SIDE, SIDE))
     found = fields[""]
     assert not found.exact
     assert found.size == (SIDE, SIDE)
     assert found.read_at == (SIDE, SIDE)
     assert "clipped" in found.flags
     assert fields.differs is not None
+    (headline, *_) = receptive_field_report(fields, audit(fields, model), name="clipped").blocks
+    assert isinstance(headline, Numbers)
+    assert headline.numbers[0].value == f"≥ {SIDE}"
 
 
 def same(x: Tensor, stride: int, kernel: int = 3) -> Tensor:
@@ -176,6 +180,8 @@ def said(model: nn.Module, fields: Fields, proof: Verification) -> None:
     assert rows["last"] == "≥ 32"
     texts = [block for block in report.blocks if isinstance(block, Text)]
     assert any("this network is another one: in layer 'last'" in text.text for text in texts)
+    texts = [each for block in report.blocks if isinstance(block, Section) for each in block.blocks]
+    assert any("suit this network, where it is the same one at that size" in getattr(each, "text", "") for each in texts)
     with pytest.raises(RequestError, match="the border clips last everywhere, so that its r is known from below only"):
         claim(Inspection(NamedModel("halves", "config", model, (3, SIDE, SIDE), False), fields, found), "last.r<=40")
 
