@@ -135,7 +135,7 @@ def test_full_gradient_of_windows_in_the_batch_of_inputs_by_name_and_of_layers_t
     for image in images:
         found = finished(full_gradient(model, image[None], target_of(CLASS[:1], 1)))
         assert float(found.delta.abs().max()) < 1e-9
-        assert found.biases == 3
+        assert found.biases == 4
     together = finished(full_gradient(model, images, target_of(CLASS[:2], 2)))
     assert float(together.delta.abs().max()) < 1e-9
     torch.testing.assert_close(together.maps[1], found.maps[0])

@@ -180,8 +180,9 @@ def said(model: nn.Module, fields: Fields, proof: Verification) -> None:
     assert rows["last"] == "≥ 32"
     texts = [block for block in report.blocks if isinstance(block, Text)]
     assert any("this network is another one: in layer 'last'" in text.text for text in texts)
-    texts = [each for block in report.blocks if isinstance(block, Section) for each in block.blocks]
-    assert any("suit this network, where it is the same one at that size" in getattr(each, "text", "") for each in texts)
+    inner = [each for block in report.blocks if isinstance(block, Section) for each in block.blocks]
+    told = [each.text for each in inner if isinstance(each, Text)]
+    assert any("suit this network, where it is the same one at that size" in text for text in told)
     with pytest.raises(RequestError, match="the border clips last everywhere, so that its r is known from below only"):
         claim(Inspection(NamedModel("halves", "config", model, (3, SIDE, SIDE), False), fields, found), "last.r<=40")
 
