@@ -132,8 +132,8 @@ def test_full_gradient_of_windows_in_the_batch_of_inputs_by_name_and_of_layers_t
         torch.manual_seed(0)
         model = Windows().double()
     images = pictures(2).double()
-    for image in images:
-        found = finished(full_gradient(model, image[None], target_of(CLASS[:1], 1)))
+    for image, label in zip(images, CLASS[:2], strict=True):
+        found = finished(full_gradient(model, image[None], target_of(label[None], 1)))
         assert float(found.delta.abs().max()) < 1e-9
         assert found.biases == 4
     together = finished(full_gradient(model, images, target_of(CLASS[:2], 2)))
