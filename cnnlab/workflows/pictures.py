@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 
 import torch
@@ -15,6 +16,10 @@ from cnnlab.data.statistics import ChannelStatistics, channel_statistics
 from cnnlab.data.whereabouts import moved
 from cnnlab.runs.folder import Run
 from cnnlab.runs.record import DataFacts
+
+CLASSES_SHOWN = 12
+LETTERS_SHOWN = 60
+"""Of a class's name, in a message."""
 
 DECODERS_DIFFER = 1e-4
 """Of a pixel in 0..1: so far may the mean of the same pictures lie apart when another library has decoded them."""
@@ -180,11 +185,24 @@ def _check_kind(run: Run, classes: tuple[str, ...], shape: tuple[int, ...]) -> N
     facts = run.record.data
     if classes != facts.classes:
         raise RequestError(
-            f"the data set has the classes {', '.join(classes)}; the run {run.name} was trained on "
-            f"{', '.join(facts.classes)}"
+            f"the data set has the classes {_shortened(classes)}; the run {run.name} was trained on "
+            f"{_shortened(facts.classes)}{_first_other(classes, facts.classes)}"
         )
     if shape != facts.shape:
         raise RequestError(f"the pictures are {shape}; the run {run.name} was trained on {facts.shape}")
+
+
+def _shortened(names: tuple[str, ...]) -> str:
+    more = f" and {len(names) - CLASSES_SHOWN} more" if len(names) > CLASSES_SHOWN else ""
+    return ", ".join(name[:LETTERS_SHOWN] for name in names[:CLASSES_SHOWN]) + more
+
+
+def _first_other(now: tuple[str, ...], then: tuple[str, ...]) -> str:
+    """Where two lists that are too long to be shown begin to differ; nothing for short ones."""
+    if max(len(now), len(then)) <= CLASSES_SHOWN:
+        return ""
+    here, there = next(pair for pair in zip_longest(now, then, fillvalue="none") if pair[0] != pair[1])
+    return f"; the first that differ are '{here[:LETTERS_SHOWN]}' and '{there[:LETTERS_SHOWN]}'"
 
 
 def _listed(values: tuple[float, ...]) -> str:

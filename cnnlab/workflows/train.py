@@ -168,6 +168,11 @@ def _resume(run: Run, overrides: Sequence[str], options: TrainOptions, stop: Sto
         raise RequestError(
             f"the run {run.name} has done its {progress.epoch} epochs; {extension(run, before, session)} extends it"
         )
+    if options.stop_after and options.stop_after <= progress.epoch < config.training.epochs:
+        raise RequestError(
+            f"--stop-after is {options.stop_after}, and the run {run.name} has done {progress.epoch} epochs already; "
+            "all of its epochs count"
+        )
     changes = (curve_remark(run, before, session, options), arithmetic_remark(run, options))
     options = replace(options, remarks=(*options.remarks, *(change for change in changes if change)))
     kept = _from_anywhere(config).as_yaml()

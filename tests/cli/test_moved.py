@@ -3,6 +3,8 @@
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from cnnlab.config import check_config
 from cnnlab.core.errors import RequestError
 from cnnlab.core.yaml import parse
 from cnnlab.data.dataset import DataPlace
-from cnnlab.workflows.pictures import training_pictures
+from cnnlab.workflows.pictures import _check_kind, training_pictures
 
 CONFIG = """
 data: {dataset: {folder: {path: pictures, test: more, size: 8, cache: false}}, validation: 0.25}
@@ -129,3 +131,12 @@ def test_data_is_the_folder_of_the_archives(tmp_path: Path) -> None:
         training_pictures(config, DataPlace(tmp_path / "then", download=False, moved=tmp_path / "now"))
     with pytest.raises(RequestError, match=r"--data is '.*gone': no such folder"):
         training_pictures(config, DataPlace(tmp_path / "then", download=False, moved=tmp_path / "gone"))
+
+
+def test_long_lists_of_classes_are_told_by_where_they_differ() -> None:
+    names = tuple(f"class {number}" for number in range(1000))
+    run: Any = SimpleNamespace(name="r", record=SimpleNamespace(data=SimpleNamespace(classes=names, shape=(3, 8, 8))))
+    with pytest.raises(RequestError) as caught:
+        _check_kind(run, (*names[:500], "x" * 5000, *names[501:]), (3, 8, 8))
+    assert len(str(caught.value)) < 500
+    assert str(caught.value).endswith(f"; the first that differ are '{'x' * 60}' and 'class 500'")

@@ -107,6 +107,8 @@ def test_three_epochs_and_three_more_are_six(config_file: Path, tmp_path: Path) 
     whole = train_whole(config_file, tmp_path / "whole")
     half = train_whole(config_file, tmp_path / "parts", stop_after=3)
     assert half.record.outcome.status == "paused"
+    with pytest.raises(RequestError, match="--stop-after is 3, and the run tiny has done 3 epochs already"):
+        list(resume(half, [], options(tmp_path / "parts", stop_after=3), StopWish()))
     events = list(resume(half, [], options(tmp_path / "parts"), StopWish()))
     assert isinstance(events[-1], Finished)
     assert events[-1].status == "finished"
