@@ -14,7 +14,7 @@ from cnnlab.analysis.attribution.maps import upsampled
 from cnnlab.analysis.attribution.passes import checked_logits, fitted, score_gradients, single_precision, undisturbed
 from cnnlab.analysis.attribution.steps import Steps
 from cnnlab.analysis.attribution.target import Target
-from cnnlab.analysis.layouts import layouts_of
+from cnnlab.analysis.layouts import Layouts, layouts_of
 from cnnlab.core.errors import RequestError
 from cnnlab.models.failure import takes_hooks
 
@@ -33,18 +33,24 @@ class FullGradient:
 
 
 def full_gradient(
-    model: nn.Module, images: Float[Tensor, "n c h w"], target: Target, *, scaling: Scaling = "layer"
+    model: nn.Module,
+    images: Float[Tensor, "n c h w"],
+    target: Target,
+    *,
+    scaling: Scaling = "layer",
+    layouts: Layouts | None = None,
 ) -> Steps[FullGradient]:
     """ψ(x · ∂S/∂x) + Σ_l Σ_c ψ(b_l,c · ∂S/∂z_l,c). Srinivas and Fleuret 2019, arXiv:1905.00780, equations 3 and 8.
 
     z_l is a layer's output and b_l what the layer gives for zeros: the bias of a convolution, β − μγ/√(σ² + ε) of a
     batch normalisation. ψ is the absolute value, brought to 0 … 1 over a picture's whole layer (`channel`: over each
     channel by itself, as pytorch-grad-cam does), and grown to the picture's size. Biases of what is no feature map
-    have no place and count in `delta` alone.
+    have no place and count in `delta` alone. `layouts` are the network's, where the caller has them.
     """
     layers: list[tuple[Tensor, Tensor, bool]] = []
     folded: list[tuple[Tensor, Tensor]] = []
-    layouts, calls = layouts_of(model, images.shape[1:]), dict[str, int]()
+    calls: dict[str, int] = {}
+    known = layouts or layouts_of(model, images.shape[1:])
 
     def hook(name: str, module: nn.Module, args: Any, named: Any, output: object) -> Tensor | None:
         calls[name] = calls.get(name, 0) + 1
@@ -58,9 +64,9 @@ def full_gradient(
             bias: object = module.forward(*rows[: len(args)], **dict(zip(named, rows[len(args) :], strict=True)))
         if not isinstance(bias, Tensor) or bias.shape[1:] != output.shape[1:] or not bool(bias.any()):
             return None
-        layout = layouts.at(name, calls[name])
+        layout = known.at(name, calls[name])
         if layout is None:
-            if layouts.is_batched(name, calls[name]):
+            if known.is_batched(name, calls[name]):
                 layers.append((output, bias, False))
             else:
                 folded.append((output, bias))

@@ -70,7 +70,7 @@ def pixel_piece(batch: Batch, method: Method, found: Capture) -> Steps[Piece | R
         )
         return Piece((maps,))
     assert method.name == "fullgrad"
-    full = yield from full_gradient(model, images, target)
+    full = yield from full_gradient(model, images, target, layouts=batch.layouts)
     return Piece((full.maps,), delta=full.delta, notes=_incomplete(full.delta, found.scores))
 
 

@@ -60,6 +60,8 @@ def request(
         heads = {choice.name: choice.head for choice in choices}
         if not names:
             raise RequestError("layers: there are none; expected names of layers, or 'auto'")
+    elif layouts is None and any(method.name == "fullgrad" for method in methods):
+        layouts = layouts_of(model, shape)  # once for all batches
     target = target_of(targets, len(images))
     eigen = smooth == "eigen"
     return Batch(model, images, target, names, heads, layouts, eigen, options or Options(), max_batch, seed)

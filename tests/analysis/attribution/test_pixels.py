@@ -1,6 +1,6 @@
 """Attributions to pixels against finite differences, closed forms and brute force."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 import torch
@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 from torchvision.ops import DeformConv2d
 
+from cnnlab.analysis.attribution import full_gradient as full_gradient_module
+from cnnlab.analysis.attribution import request as request_module
 from cnnlab.analysis.attribution.attribute import attribute, planned_passes
 from cnnlab.analysis.attribution.full_gradient import full_gradient
 from cnnlab.analysis.attribution.gradients import gradient
@@ -21,6 +23,7 @@ from cnnlab.analysis.attribution.options import Options
 from cnnlab.analysis.attribution.rise import grown_masks, mask_draws, rise
 from cnnlab.analysis.attribution.steps import finished
 from cnnlab.analysis.attribution.target import target_of
+from cnnlab.analysis.layouts import Layouts, layouts_of
 from cnnlab.core.errors import RequestError, WorkError
 
 CLASS = torch.tensor([0, 3, 1, 4])
@@ -347,3 +350,16 @@ def test_other_activations_beside_rectifiers_are_told() -> None:
     layers = [nn.Conv2d(3, 4, 3), nn.GELU(), nn.Conv2d(4, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 144, 5)]
     found = attribute(nn.Sequential(*layers), pictures(), CLASS, methods=["guided_backprop"])[0]
     assert found.notes[0] == "gelu kept its own gradient: the rule is one for ReLU"
+
+
+def test_full_gradient_of_many_batches_follows_the_network_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[object] = []
+
+    def counted(model: nn.Module, shape: Sequence[int]) -> Layouts:
+        looks.append(shape)
+        return layouts_of(model, shape)
+
+    for module in (full_gradient_module, request_module):
+        monkeypatch.setattr(module, "layouts_of", counted)
+    attribute(gap(), pictures(4), CLASS, methods=["fullgrad"], max_batch=1)
+    assert len(looks) == 1
