@@ -46,6 +46,14 @@ class Terminal(Console):
             safe = segment.text if segment.control else printable(segment.text, keep=_KEPT)
             yield segment if safe == segment.text else Segment(safe, segment.style)
 
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print; a remark that stderr does not take, on a full disk say, fails no work that is done."""
+        try:
+            super().print(*objects, **options)
+        except OSError as error:
+            if not self.stderr or isinstance(error, BrokenPipeError):
+                raise
+
     def on_broken_pipe(self) -> None:
         """The reader left, as `head` does: the program ends as with any other stream."""
         raise  # rich calls this while it handles the error

@@ -1,6 +1,7 @@
 """Text from files on its way to a terminal, to TensorBoard's panels and to a spreadsheet."""
 
 import csv as csv_reader
+import errno
 import io
 import re
 from html.parser import HTMLParser
@@ -87,6 +88,21 @@ def test_no_color_means_no_bold_either(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "\x1b[1" in drawn()
     monkeypatch.setenv("NO_COLOR", "1")
     assert drawn() == "error: x\n"
+
+
+class Full(io.StringIO):
+    """A stream on a full disk."""
+
+    def flush(self) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_remark_that_cannot_be_written_fails_nothing_and_a_result_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stderr", Full())
+    monkeypatch.setattr("sys.stdout", Full())
+    Terminal(stderr=True).print("1 picture, 9 a second")
+    with pytest.raises(OSError, match="No space left"):
+        Terminal().print("a result")
 
 
 def test_a_bar_still_moves_its_cursor() -> None:
