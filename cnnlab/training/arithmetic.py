@@ -1,6 +1,7 @@
 """What the last bits of a result depend on beside the config and the seed: sums in another order round differently."""
 
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -76,7 +77,8 @@ def command_as(before: Arithmetic, now: Arithmetic, command: str) -> str:
     was, is_now = ({name: value for name, value in one.settings.items() if name in VARIABLES} for one in (before, now))
     if before.cpu_capability != now.cpu_capability:
         was.setdefault("ATEN_CPU_CAPABILITY", before.cpu_capability.lower())
-    words = [f"{name}={value}" for name, value in sorted(was.items()) if is_now.get(name) != value]
+    # quoted: the values are a record's, which may be a stranger's, and the command is made to be copied
+    words = [f"{name}={shlex.quote(value)}" for name, value in sorted(was.items()) if is_now.get(name) != value]
     unset = [f"-u {name}" for name in sorted(set(is_now) - set(was))]
     prefix = f"env {' '.join([*unset, *words])} " if unset else "".join(f"{word} " for word in words)
     return prefix + command + (f" --threads {before.threads}" if before.threads != now.threads else "")

@@ -1,6 +1,7 @@
 """What is measured after each epoch, and the report at the end of a training."""
 
 import math
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -143,7 +144,7 @@ def _lead(session: TrainingSession, writer: RunWriter) -> str:
     data, record = session.pictures.facts(), writer.record
     return (
         f"{data.train:,} training and {data.validation:,} validation pictures of {data.name}, on {record.device}. "
-        f"To repeat it: cnnlab train {writer.path / 'config.yaml'}"
+        f"To repeat it: cnnlab train {shlex.quote(str(writer.path / 'config.yaml'))}"
     )
 
 

@@ -1,5 +1,6 @@
 """`cnnlab report`: everything about a run on one page that needs nothing else."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -108,7 +109,7 @@ def _lead(run: Run, options: EvaluateOptions) -> str:
     return (
         f"{record.data.train:,} training and {record.data.validation:,} validation pictures of {record.data.name}, "
         f"{len(record.data.classes)} classes, on {record.device}, seed {record.seed}. Everything below is of the "
-        f"{options.weights} weights. To repeat it: cnnlab train {run.path / 'config.yaml'}"
+        f"{options.weights} weights. To repeat it: cnnlab train {shlex.quote(str(run.path / 'config.yaml'))}"
     )
 
 

@@ -43,3 +43,8 @@ def test_what_differs_and_the_way_back(changes: dict, said: list[str], again: st
     other = replace(ONE, **changes)
     assert differences(ONE, other) == said
     assert command_as(ONE, other, RESUME) == again
+
+
+def test_a_record_of_a_stranger_puts_no_command_into_the_one_that_is_shown() -> None:
+    theirs = replace(ONE, cpu_capability="avx2; rm -rf ~", settings={"MKL_CBWR": "a$(rm b)"})
+    assert command_as(theirs, ONE, RESUME) == (f"ATEN_CPU_CAPABILITY='avx2; rm -rf ~' MKL_CBWR='a$(rm b)' {RESUME}")
