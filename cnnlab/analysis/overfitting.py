@@ -95,7 +95,9 @@ class Diagnosis:
 
 
 _MORE_DATA = Remedy("data", "more pictures, or stronger augmentation: crop, flip, cutout, mixup", "narrows the gap")
-_MORE_VALIDATION = Remedy("data", "more validation pictures: a larger data.validation", "narrows the interval")
+_MORE_VALIDATION = Remedy(
+    "data", "more validation pictures: a larger data.validation, or more in a folder of its own", "narrows the interval"
+)
 _DECAY = Remedy("optimiser", "more weight decay, or label smoothing", "narrows the gap")
 _SMALLER = Remedy("architecture", "dropout before the head, or fewer channels", "narrows the gap")
 _FITTING = (

@@ -177,8 +177,12 @@ def _other_parts(then: DataFacts, now: DataFacts) -> str:
     came, comes = then.places.get("validation"), now.places.get("validation")
     if (came is None) == (comes is None):
         return ""
-    was = came or "cut from the training part"
-    return f"; the validation part was {was}, and is now {comes or 'cut from the training part'}"
+    if came is None:  # of a run from before such folders were taken, or to which one was added
+        return (
+            f"; the validation part was cut from the training part, and is now {comes}; "
+            f"--data {now.places['train']} divides the training part as then"
+        )
+    return f"; the validation part was {came}, and is now cut from the training part"
 
 
 def _check_kind(run: Run, classes: tuple[str, ...], shape: tuple[int, ...]) -> None:

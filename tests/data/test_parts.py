@@ -324,5 +324,6 @@ def test_a_run_whose_validation_part_was_another_is_told_so(tmp_path: Path) -> N
         check_unchanged(run, training_pictures(config, place))  # type: ignore[arg-type]
     assert str(caught.value) == (
         "the data has changed since the run x was trained: 6 training and 2 validation pictures then, 8 and 4 now; "
-        f"the validation part was cut from the training part, and is now {tmp_path}/val"
+        f"the validation part was cut from the training part, and is now {tmp_path}/val; "
+        f"--data {tmp_path}/train divides the training part as then"
     )
