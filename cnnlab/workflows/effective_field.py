@@ -84,7 +84,8 @@ def _pictures(named: NamedModel, count: int, place: DataPlace, seed: int) -> tup
     assert named.run is not None
     record = named.run.record.data
     if named.shape == record.shape and record.validation:
-        pictures = evaluation_pictures(named.run, named.run.config(), "validation", place)
+        # who has its network in hand has allowed its plugins
+        pictures = evaluation_pictures(named.run, named.run.config(allow_plugins=True), "validation", place)
         sample = fixed_sample(pictures, count, seed, "effective field")
         return normalise(
             sample.images, ChannelStatistics(record.mean, record.std)

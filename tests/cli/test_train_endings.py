@@ -150,6 +150,7 @@ def test_plugins_from_training_to_evaluation(plugin, no_report) -> None:
     evaluated = plugin("eval", "tiny", "--allow-plugins", "--json")
     assert evaluated.json()["accuracy"] == outcome(run)["val_accuracy"]
     assert plugin("compare", "tiny", "tiny", "--allow-plugins", "--json").code == 0
+    assert plugin("receptive-field", "tiny", "--effective", 1, "--allow-plugins", "--json").code == 0
     assert plugin("runs", "--json").json()[0]["name"] == "tiny"
 
 
