@@ -1,5 +1,6 @@
 """The pictures of a config or of a run, in the parts that training and evaluation use."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import zip_longest
@@ -180,7 +181,7 @@ def _other_parts(then: DataFacts, now: DataFacts) -> str:
     if came is None:  # of a run from before such folders were taken, or to which one was added
         return (
             f"; the validation part was cut from the training part, and is now {comes}; "
-            f"--data {now.places['train']} divides the training part as then"
+            f"--data {shlex.quote(now.places['train'])} divides the training part as then"
         )
     return f"; the validation part was {came}, and is now cut from the training part"
 
