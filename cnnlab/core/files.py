@@ -6,6 +6,7 @@ larger disk say: whoever named it chose that.
 """
 
 import errno
+import json
 import os
 import re
 import secrets
@@ -29,6 +30,9 @@ SECONDS_OF_A_PART = 60.0
 """A temporary file that is older belongs to nobody, even where a process has the number in its name again."""
 
 LONGEST_STEM = 100
+
+LONGEST_LINE = 1_000_000
+"""Bytes at the end of a file among which its last line's end is looked for."""
 
 WAYS_OUT = {
     errno.ENOSPC: "make room on that disk",
@@ -89,9 +93,10 @@ def _refuse_devices(path: Path) -> None:
 
 
 def append_line(path: Path, line: str) -> None:
-    """Add a line to a file, on the disk before this returns; a line that does not fit is taken back.
+    """Add a line of JSON to a file, on the disk before this returns; a line that does not fit is taken back.
 
-    A hard link to the file keeps what it had: it may be a backup, or a file elsewhere.
+    What a killed process left of its last line gives way, as readers leave it out. A hard link to the file keeps what
+    it had: it may be a backup, or a file elsewhere.
 
     Raises: as `write_whole`.
     """
@@ -99,19 +104,40 @@ def append_line(path: Path, line: str) -> None:
     data = (line + "\n").encode("utf-8", "backslashreplace")
     with failures_named(path):
         make_folder(path.parent)
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
         handle = os.open(path, flags | getattr(os, "O_BINARY", 0), 0o666)
         try:
             before = os.fstat(handle)
             if not stat.S_ISREG(before.st_mode):
                 raise RequestError(f"{path}: is no regular file; move it away")
             shared = before.st_nlink > 1
+            begun = _begun_line(handle, before.st_size)
+            kept = before.st_size - (0 if _is_json(begun) else len(begun))
+            data = (b"\n" if begun and _is_json(begun) else b"") + data
             if not shared:
-                _append(handle, data, before.st_size)
+                if kept < before.st_size:
+                    os.ftruncate(handle, kept)
+                _append(handle, data, kept)
         finally:
             os.close(handle)
     if shared:
-        write_whole(path, path.read_bytes() + data)
+        write_whole(path, path.read_bytes()[:kept] + data)
+
+
+def _begun_line(handle: int, size: int) -> bytes:
+    """What stands after the last line's end."""
+    if not hasattr(os, "pread"):  # Windows
+        return b""
+    tail = os.pread(handle, LONGEST_LINE, max(0, size - LONGEST_LINE))
+    return tail[tail.rfind(b"\n") + 1 :]
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _append(handle: int, data: bytes, size: int) -> None:

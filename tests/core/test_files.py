@@ -100,6 +100,24 @@ except WriteError as error:
     assert path.read_bytes() == b"first\n"
 
 
+@pytest.mark.parametrize("linked", [False, True])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("", ""), ('{"a": 1}\n', '{"a": 1}\n'), ('{"a": 1}\n{"a', '{"a": 1}\n'), ('{"a": 1}', '{"a": 1}\n'), ('{"a', "")],
+)
+def test_a_line_that_was_cut_off_does_not_run_into_the_next(
+    tmp_path: Path, before: str, after: str, linked: bool
+) -> None:
+    path = tmp_path / "lines.jsonl"
+    path.write_text(before)
+    if linked:
+        os.link(path, tmp_path / "other")
+    append_line(path, '{"b": 2}')
+    append_line(path, '{"c": 3}')
+    assert path.read_text() == after + '{"b": 2}\n{"c": 3}\n'
+    assert not linked or (tmp_path / "other").read_text() == before
+
+
 def test_a_file_where_a_folder_is_needed(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for path in ("file", "file/a", "file/a/b"):
