@@ -222,9 +222,10 @@ def _read_tokens(tag: Tag, sizes: Sequence[int], dim: int) -> tuple[Axis, ...]:
         places = np.unique(first[(first > 0) & (last < size - 1) & (last > NOTHING)])
         steps = np.diff(places)
         stride = float(np.median(steps)) if len(steps) and not whole else None
-        everywhere = np.unique(first[last > NOTHING])
-        number = int(np.searchsorted(everywhere, first[unit]))
         width = int(last[unit] - first[unit] + 1)
+        # by both ends, as the border cuts off the first one; wider ones, as a class token is, stand at no place
+        everywhere = np.unique((first + last)[(last > NOTHING) & (last - first < width)])
+        number = int(np.searchsorted(everywhere, first[unit] + last[unit])) if width < size else 0
         along = dim if reach.hull.shape[dim + 1] > 1 else None
         made.append(
             Axis(

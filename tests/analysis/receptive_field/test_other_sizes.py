@@ -285,3 +285,9 @@ def test_a_walk_ends_before_it_makes_what_is_too_large(monkeypatch: pytest.Monke
     tag = found.outputs[-1].tag
     assert tag is not None
     assert [(-int(axis.hull[0].max()), int(axis.hull[1].max())) for axis in tag.axes] == [(0, 39), (0, 39)]
+
+
+def test_the_padding_of_places_in_a_row_is_that_of_the_map() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 5, padding=2), nn.Flatten(2), Function(lambda x: x.transpose(1, 2)))
+    found = receptive_fields(model, (3, 12, 16))
+    assert [(found[name].stride, found[name].padding) for name in ("0", "1", "2")] == [((1, 1), (2, 2))] * 3
