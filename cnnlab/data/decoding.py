@@ -162,12 +162,16 @@ def fit_picture(picture: UInt8[Tensor, "c h w"], size: int, fit: Fit) -> UInt8[T
 
 
 def _resized(picture: UInt8[Tensor, "c h w"], height: int, width: int) -> UInt8[Tensor, "c height width"]:
+    """A picture of one or three channels in another size, by an anti-aliased bilinear filter."""
     from torchvision.transforms.v2 import functional
 
-    # to one pixel torch 2.14 resizes single channels of bytes, but fails on three together (and floats come out wrong)
-    batch = picture[:, None] if width == 1 else picture
-    resized: Tensor = functional.resize(batch, [height, width], antialias=True)
-    return resized.reshape(-1, height, width)
+    if width == 1:
+        # torch 2.14 fails on a single column, or gives its first pixel everywhere: another fault on each kind of CPU
+        pixels = Image.fromarray(picture.permute(1, 2, 0).squeeze(2).numpy())
+        column = np.array(pixels.resize((width, height), Image.Resampling.BILINEAR))
+        return torch.from_numpy(column.reshape(height, width, -1)).permute(2, 0, 1).contiguous()
+    made: Tensor = functional.resize(picture, [height, width], antialias=True)
+    return made
 
 
 @cache

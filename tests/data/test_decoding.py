@@ -237,6 +237,20 @@ def test_a_tall_picture_padded_to_a_width_of_one_pixel_keeps_its_brightness() ->
     assert (column - (torch.arange(10) * 25 + 12))[:, 1:-1].abs().max() <= 1  # at the ends the filter is one-sided
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("width", [1, 2, 3, 7])
+def test_any_size_is_resized_as_pillow_does(width: int, channels: int) -> None:
+    """Also to one row or column, where torch's own resizing is wrong in another way on each kind of processor."""
+    generator = torch.Generator().manual_seed(width)
+    for height in (1, 2, 5, 60):
+        picture = torch.randint(0, 256, (channels, height, width), dtype=torch.uint8, generator=generator)
+        image = Image.fromarray(picture.permute(1, 2, 0).squeeze(2).numpy())
+        for size in ((1, 1), (1, 4), (4, 1), (3, 2), (9, 10)):
+            expected = np.asarray(image.resize(size[::-1], Image.Resampling.BILINEAR)).reshape(*size, channels)
+            found = decoding._resized(picture, *size).permute(1, 2, 0).numpy()
+            assert abs(found.astype(int) - expected).max() <= 1, size
+
+
 def test_a_square_picture_of_the_right_size_is_not_touched() -> None:
     picture = torch.randint(0, 256, (3, 9, 9), dtype=torch.uint8)
     for fit in ("crop", "pad", "stretch"):
