@@ -54,7 +54,7 @@ def _totals(costs: Costs) -> Numbers:
     trained = costs.training_bytes
     numbers = [
         Number("parameters", costs.parameters, ",d", detail=_trainable(costs)),
-        Number("multiply-accumulates", costs.macs / 1e6, ",.1f", "M", _counted(costs)),
+        Number("multiply-accumulates", costs.macs / 1e6, ",.1f" if costs.macs >= 1e7 else ",.3f", "M", _counted(costs)),
         Number("parameter memory", costs.parameters * 4 / MIB, ",.2f", "MiB", "in float32"),
         Number("activations, inference", costs.inference_bytes / MIB, ",.2f", "MiB", "the most alive at once"),
         Number(

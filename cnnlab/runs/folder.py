@@ -208,7 +208,12 @@ def _is_written_by_a_run(config: Path) -> bool:
 
 
 def all_runs(root: Path) -> tuple[list[Run], list[str]]:
-    """Every run under `root`, oldest first, and a sentence for each folder that is not a readable run."""
+    """Every run under `root`, oldest first, and a sentence for each folder that is not a readable run.
+
+    Raises: RequestError where `root` is no folder.
+    """
+    if root.exists() and not root.is_dir():
+        raise RequestError(f"{root}: is no folder, and runs lie in one")
     runs, others = [], []
     for path in sorted(root.iterdir()) if root.is_dir() else []:
         if not path.is_dir() or path.name.startswith("."):

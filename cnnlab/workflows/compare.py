@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cnnlab.analysis.confidence import Interval, wilson_interval
+from cnnlab.core.errors import RequestError
 from cnnlab.reports.blocks import Report
 from cnnlab.reports.comparison import ComparedRun, comparison_report
 from cnnlab.runs.folder import Run
@@ -42,7 +43,12 @@ class Comparison:
 
 
 def compare(runs: Sequence[Run], *, allow_plugins: bool = False) -> Comparison:
-    """Read the runs' records, configs and curves."""
+    """Read the runs' records, configs and curves.
+
+    Raises: RequestError for a single run.
+    """
+    if len(runs) < 2:
+        raise RequestError(f"one run, {runs[0].name}, compares with nothing: name two or more")
     configs = [_flat(run.config(allow_plugins=allow_plugins).as_data()) for run in runs]
     keys = list(dict.fromkeys(key for config in configs for key in config))
     values_of = {key: [config.get(key) for config in configs] for key in keys if key != "name"}

@@ -28,8 +28,10 @@ def curve_remark(run: Run, before: Config, session: TrainingSession, options: Tr
     then = _curve(session, before.schedule, before.training.epochs, budget)
     now = _curve(session, session.config.schedule, session.config.training.epochs, options.time_budget)
     found = departure(then, now, session.state.progress)
-    if found is None or options.stretch_schedule:
-        return found
+    if found is None:
+        return None
+    if options.stretch_schedule:
+        return f"{found}; it does, as --stretch-schedule asks"
     kept = [] if then.epochs == now.epochs else [f"training.epochs={then.epochs}"]
     if then.time_budget != now.time_budget:
         kept.append(f"--time-budget {then.time_budget:g}s" if then.time_budget else "no --time-budget")

@@ -683,4 +683,16 @@ RUNS = (
         "error: runs/other/run.json: not a run of cnnlab: it names no format",
         command="cnnlab compare tiny other",
     ),
+    Case(
+        "a single run to compare",
+        "cnnlab compare tiny",
+        "error: one run, tiny, compares with nothing: name two or more",
+        run=True,
+    ),
+    Case(
+        "a file as the folder of runs",
+        "cnnlab runs --runs runs/tiny/run.json",
+        "error: runs/tiny/run.json: is no folder, and runs lie in one",
+        run=True,
+    ),
 )
