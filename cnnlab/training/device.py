@@ -35,6 +35,22 @@ def choose_device(wish: str) -> torch.device:
     return device
 
 
+def check_compiler(device: torch.device) -> None:
+    """Nothing, where what torch.compile builds for `device` computes right.
+
+    Tried with torch 2.14 on a processor with AVX-512: under ATEN_CPU_CAPABILITY=avx2 gradients of a compiled network
+    are garbage, under `default` it does not compile.
+
+    Raises: RequestError on a CPU whose instructions the environment limits.
+    """
+    limit = os.environ.get("ATEN_CPU_CAPABILITY")
+    if limit and device.type == "cpu":
+        raise RequestError(
+            f"training.compile: torch's compiler computes wrong gradients under ATEN_CPU_CAPABILITY={limit}; unset "
+            "that variable, or train without training.compile"
+        )
+
+
 def autocast(device: torch.device, precision: Precision) -> torch.autocast:
     """The context in which a forward pass runs: convolutions and matrix products in `precision`."""
     dtype = torch.float16 if precision == "fp16" else torch.bfloat16

@@ -13,6 +13,7 @@ from cnnlab.data.batches import Batch, TrainingBatches, batch_bounds, evaluation
 from cnnlab.data.dataset import DataPlace, Dataset
 from cnnlab.models.build import Model
 from cnnlab.training.clipping import Clipping
+from cnnlab.training.device import check_compiler
 from cnnlab.training.ema import Ema
 from cnnlab.training.losses import Loss
 from cnnlab.training.parameter_groups import parameter_groups
@@ -84,6 +85,8 @@ def training_session(
     network = new_network(config, train.shape, len(train.classes))
     evaluated = max(min(training.clean_train_pictures, len(train)), len(pictures.validation or ()))
     check_memory_suffices(least_memory(network, config, train=len(train), evaluated=evaluated), device)
+    if training.compile:
+        check_compiler(device)
     memory = torch.channels_last if training.channels_last else torch.contiguous_format
     network = network.to(device=device, memory_format=memory)  # type: ignore[call-overload]
     options = config.optimizer.options

@@ -1,5 +1,6 @@
 """Every way of training that a config can ask for: it trains, and goes on where it stopped."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -106,6 +107,14 @@ def test_warmup_starts_small_but_not_at_zero(cnnlab, no_report) -> None:
 def test_compiled(cnnlab, no_report) -> None:
     # in a process of its own: the checks of shapes in this one would be compiled, too
     command = [sys.executable, "-m", "cnnlab", "train", "tiny.yaml", *FEW, "training.compile=true"]
-    result = subprocess.run(command, cwd=cnnlab.folder, capture_output=True, text=True, check=False)
+    own = {name: value for name, value in os.environ.items() if name != "ATEN_CPU_CAPABILITY"}
+    result = subprocess.run(command, cwd=cnnlab.folder, env=own, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     assert cnnlab("eval", "tiny").code == 0
+
+
+def test_nothing_is_compiled_for_other_instructions(cnnlab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ATEN_CPU_CAPABILITY", "avx2")
+    result = cnnlab("train", "tiny.yaml", *FEW, "training.compile=true")
+    assert result.code == 2
+    assert "computes wrong gradients under ATEN_CPU_CAPABILITY=avx2; unset that variable" in result.err

@@ -206,9 +206,9 @@ def test_a_run_that_was_killed_before_its_report_gets_it(
 def test_killed_in_the_middle_of_an_epoch(config_file: Path, tmp_path: Path) -> None:
     whole = train_whole(config_file, tmp_path / "whole")
     # each step sleeps, so that the kill lands inside an epoch
-    code = """
+    code = f"""
 import time, torch
-torch.set_num_threads(1)
+torch.set_num_threads({torch.get_num_threads()})
 import cnnlab.training.fit as fit
 from cnnlab.cli.app import main
 step = fit._step
