@@ -329,3 +329,13 @@ def _is_utf8(path: Path | str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def check_readable(path: Path, what: str) -> None:
+    """`check_file` in words. Raises: RequestError where there is no `what`, or it cannot be read."""
+    try:
+        check_file(path)
+    except FileNotFoundError:
+        raise RequestError(f"{path}: no such {what}") from None
+    except OSError as error:
+        raise RequestError(f"{path}: cannot be read: {error.strerror}") from None

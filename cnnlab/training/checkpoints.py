@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from cnnlab.core.errors import RequestError
-from cnnlab.core.files import check_file, named_in_utf8, write_whole
+from cnnlab.core.files import check_readable, named_in_utf8, write_whole
 
 DAMAGES = (RuntimeError, EOFError, OSError, ValueError, TypeError, AttributeError, LookupError, AssertionError)
 """What reading a file of torch's that does not hold what it should may raise."""
@@ -35,7 +35,7 @@ def load_state(path: Path, device: torch.device) -> dict[str, Any]:
 
     Raises: RequestError for a file that is missing, damaged, or no plain checkpoint.
     """
-    _check_readable(path, "checkpoint")
+    check_readable(path, "checkpoint")
     try:
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()  # torch writes checksums, and does not look at them when it reads
@@ -67,7 +67,7 @@ def load_weights_file(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
     Raises: RequestError for a file that is missing, damaged or not written by cnnlab.
     """
-    _check_readable(path, "weights")
+    check_readable(path, "weights")
     try:
         with named_in_utf8(path) as name:
             weights = load_file(name)
@@ -82,15 +82,6 @@ def load_weights_file(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if not isinstance(facts, dict):
         raise RequestError(f"{path}: weights that cnnlab did not write: the header lacks its facts")
     return weights, facts
-
-
-def _check_readable(path: Path, what: str) -> None:
-    try:
-        check_file(path)
-    except FileNotFoundError:
-        raise RequestError(f"{path}: no such {what}") from None
-    except OSError as error:
-        raise RequestError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def _first_line(error: BaseException) -> str:

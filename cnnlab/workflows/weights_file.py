@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from cnnlab.core.errors import RequestError
-from cnnlab.core.files import check_file, named_in_utf8
+from cnnlab.core.files import check_readable, named_in_utf8
 from cnnlab.training.checkpoints import DAMAGES
 from cnnlab.training.state import load_weights
 
@@ -42,12 +42,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
     Raises: RequestError for a file that is missing, damaged, holds no weights, or could run code.
     """
-    try:
-        check_file(path)
-    except FileNotFoundError:
-        raise RequestError(f"{path}: no such file of weights") from None
-    except OSError as error:
-        raise RequestError(f"{path}: cannot be read: {error.strerror}") from None
+    check_readable(path, "file of weights")
     content: object
     try:
         if path.suffix == ".safetensors":
