@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import TypeVar
 
 from cnnlab.cli.options import err_console
-from cnnlab.workflows.advance import Advance
+from cnnlab.core.advance import Advance
 
 T = TypeVar("T")
 

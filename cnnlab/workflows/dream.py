@@ -7,11 +7,11 @@ from torch import Tensor
 
 from cnnlab.analysis.dream.maximise import Dream, DreamStep, maximise
 from cnnlab.analysis.dream.objective import Channel, ClassScore, Objective, check_objective, score
+from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError, unknown
 from cnnlab.data.dataset import DataPlace
 from cnnlab.models.undisturbed import undisturbed
 from cnnlab.reports.dream import DreamFacts, Dreamt
-from cnnlab.workflows.advance import Advance
 from cnnlab.workflows.channels import channels_of
 from cnnlab.workflows.numbered_batches import numbered_batches
 from cnnlab.workflows.pictures import fixed_sample

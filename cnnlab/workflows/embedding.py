@@ -13,13 +13,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cnnlab.analysis.embedding import Features, joined, nearest_neighbours, penultimate_features, principal_components
+from cnnlab.core.advance import Advance
 from cnnlab.core.characters import printable
 from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.core.files import failures_named, make_folder, named_in_utf8, remove_folder
 from cnnlab.data.dataset import Dataset
 from cnnlab.reports.embedding import EmbeddingFacts, Query
 from cnnlab.reports.tiles import tile, tiles
-from cnnlab.workflows.advance import Advance
 from cnnlab.workflows.explained_pictures import pictures_of_files
 from cnnlab.workflows.numbered_batches import batch_size, numbered_batches
 from cnnlab.workflows.pictures import fixed_sample

@@ -18,6 +18,7 @@ from cnnlab.analysis.evidence import PictureEvidence, evidence_by_group, locate,
 from cnnlab.analysis.evidence_limits import judge_limits
 from cnnlab.analysis.faithfulness.location import border_region, corner_region
 from cnnlab.analysis.faithfulness.maps import at_picture_size, normalized_evidence
+from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.core.files import write_whole
 from cnnlab.render import files, json
@@ -27,7 +28,6 @@ from cnnlab.reports.evidence_facts import AuditedPicture, EvidenceFacts, MeanEvi
 from cnnlab.reports.evidence_pictures import MOST_GROUPS, MOST_SUSPECTS
 from cnnlab.reports.tiles import tile
 from cnnlab.runs.folder import Run
-from cnnlab.workflows.advance import Advance
 from cnnlab.workflows.explain import Explanation, Pictures, explain
 from cnnlab.workflows.probed_run import ProbedRun, ProbeOptions, probed_run
 

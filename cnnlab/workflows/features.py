@@ -8,12 +8,12 @@ from torch import Tensor, nn
 from cnnlab.analysis.attribution.layers import choose_layer
 from cnnlab.analysis.features import FeatureMaps, feature_maps
 from cnnlab.analysis.layouts import Layouts
+from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError, unknown
 from cnnlab.core.spread import evenly
 from cnnlab.data.dataset import DataPlace, Dataset
 from cnnlab.reports.features import FeatureFacts, LayerFigures, PictureMaps
 from cnnlab.reports.tiles import tile
-from cnnlab.workflows.advance import Advance
 from cnnlab.workflows.channels import checked_channels
 from cnnlab.workflows.explained_pictures import ExplainedPicture, pixels_of
 from cnnlab.workflows.pictures import fixed_sample

@@ -11,6 +11,7 @@ from cnnlab.analysis.attribution.layers import choose_layer
 from cnnlab.analysis.film import film
 from cnnlab.analysis.filters.colour import colour_patterns
 from cnnlab.analysis.filters.layer import convolution_filters
+from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError
 from cnnlab.core.spread import evenly
 from cnnlab.data.batches import normalise
@@ -23,7 +24,6 @@ from cnnlab.runs.folder import Run
 from cnnlab.training.checkpoints import load_weights_file
 from cnnlab.training.device import evaluating
 from cnnlab.training.state import load_weights
-from cnnlab.workflows.advance import Advance
 from cnnlab.workflows.network import new_network
 from cnnlab.workflows.pictures import evaluation_pictures
 

@@ -14,11 +14,11 @@ from cnnlab.analysis.filters.evidence import fit_evidence
 from cnnlab.analysis.filters.frequency import SIZE, frequencies, frequency_response
 from cnnlab.analysis.filters.layer import convolution_filters, random_filters
 from cnnlab.analysis.filters.measure import MeasuredFilter, measure
+from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError
 from cnnlab.core.seeds import derive_seed
 from cnnlab.reports.filter_facts import FilterFacts, NullBank
 from cnnlab.runs.folder import Run
-from cnnlab.workflows.advance import Advance
 from cnnlab.workflows.model_source import NamedModel, named_model
 from cnnlab.workflows.network import new_network
 from cnnlab.workflows.preparation import OF_A_RUN

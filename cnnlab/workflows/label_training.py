@@ -8,12 +8,12 @@ from typing import Any
 import torch
 from torch import nn
 
+from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError
 from cnnlab.core.seeds import derive_seed
 from cnnlab.data.statistics import ChannelStatistics
 from cnnlab.runs.folder import Run
 from cnnlab.training.fit import StepDone, fit
-from cnnlab.workflows.advance import Advance
 from cnnlab.workflows.pictures import TrainingPictures, fixed_sample, training_pictures
 from cnnlab.workflows.probed_run import ProbedRun, ProbeOptions
 from cnnlab.workflows.training_session import training_session

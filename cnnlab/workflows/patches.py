@@ -11,12 +11,12 @@ from torch import Tensor
 from cnnlab.analysis.patches import channel_classes, crop, patch_boxes, top_units
 from cnnlab.analysis.receptive_field.reading import boxes
 from cnnlab.analysis.walk.layout import Layout
+from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError
 from cnnlab.core.seeds import derive_seed
 from cnnlab.data.dataset import Dataset
 from cnnlab.reports.patches import ChannelPatches, Patch, PatchFacts
 from cnnlab.reports.tiles import tile
-from cnnlab.workflows.advance import Advance
 from cnnlab.workflows.channels import checked_channels
 from cnnlab.workflows.numbered_batches import batch_size, numbered_batches
 from cnnlab.workflows.preparation import PreparedNetwork

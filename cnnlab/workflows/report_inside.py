@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
+from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError
 from cnnlab.data.dataset import Dataset
 from cnnlab.reports.blocks import Block, Report, Section, Text
@@ -11,7 +12,6 @@ from cnnlab.reports.filters import filters_report
 from cnnlab.reports.patches import patches_report
 from cnnlab.reports.sanity import sanity_report
 from cnnlab.runs.folder import Run
-from cnnlab.workflows.advance import Advance
 from cnnlab.workflows.evaluate import EvaluateOptions
 from cnnlab.workflows.explained_pictures import ExplainedPicture
 from cnnlab.workflows.features import watched_features

@@ -14,6 +14,7 @@ from cnnlab.analysis.attribution.layers import LayerChoice, choose_layer
 from cnnlab.analysis.attribution.methods import METHODS, methods_of, uses_layer
 from cnnlab.analysis.sanity.labels import compare_label_training
 from cnnlab.analysis.sanity.weights import Explain, LayerRandomized, Mode, WeightRandomization, randomize_weights
+from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError
 from cnnlab.core.files import write_whole
 from cnnlab.data.dataset import Dataset
@@ -23,7 +24,6 @@ from cnnlab.reports.sanity import sanity_report
 from cnnlab.reports.sanity_facts import LabelTest, SanityFacts, ShownStage, sanity_document
 from cnnlab.reports.tiles import tile
 from cnnlab.runs.folder import Run
-from cnnlab.workflows.advance import Advance
 from cnnlab.workflows.label_training import RandomLabelNetwork, train_on_random_labels
 from cnnlab.workflows.network import TrainedNetwork
 from cnnlab.workflows.probed_run import ProbedRun, ProbeOptions, probed_run

@@ -13,6 +13,7 @@ from cnnlab.analysis.attribution.attribute import attribute
 from cnnlab.analysis.classification import Classification, classify
 from cnnlab.analysis.faithfulness.comparison import Comparison, compare_maps
 from cnnlab.analysis.overfitting import diagnose
+from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError
 from cnnlab.core.files import refuse_links, remove_folder, remove_parts
 from cnnlab.data.batches import normalise
@@ -32,7 +33,6 @@ from cnnlab.reports.training import learning_curves, training_report
 from cnnlab.runs.events import EventLog
 from cnnlab.runs.folder import Run
 from cnnlab.training.predict import Predictions
-from cnnlab.workflows.advance import Advance
 from cnnlab.workflows.evaluate import EvaluateOptions, predictions_of
 from cnnlab.workflows.gallery import chosen_pictures, gallery, of_pixels
 from cnnlab.workflows.model_source import NamedModel
