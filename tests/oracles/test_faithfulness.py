@@ -53,7 +53,7 @@ def test_road_at_one_percentile(percentile: float) -> None:
     """Theirs gives the change of the probability, and its percentile is that of the pixels kept."""
     model, maps = small().eval(), distinct(1, 4)
     whole = model(IMAGES).softmax(1).detach()[range(4), TARGETS].double()
-    ranking = rank_pixels(maps, size=(SIDE, SIDE), seed=0)
+    ranking = rank_pixels(maps, seed=0)
     ours = road(model, IMAGES, TARGETS, ranking, noise=torch.zeros_like(IMAGES), percentiles=[percentile])
     for remove, values in ((RemoveMostRelevantFirst, ours.morf), (RemoveLeastRelevantFirst, ours.lerf)):
         metric = PerturbationConfidenceMetric(remove(100 - percentile, NoisyLinearImputer(noise=0)))
@@ -71,7 +71,7 @@ def test_road_combined() -> None:
         return np.mean([metric(IMAGES, maps.numpy(), THEIR_TARGETS, model) for metric in metrics], axis=0)
 
     theirs = (mean(RemoveLeastRelevantFirst) - mean(RemoveMostRelevantFirst)) / 2
-    ranking = rank_pixels(maps, size=(SIDE, SIDE), seed=0)
+    ranking = rank_pixels(maps, seed=0)
     ours = road(model, IMAGES, TARGETS, ranking, noise=torch.zeros_like(IMAGES))
     torch.testing.assert_close(ours.combined, torch.from_numpy(theirs).double(), rtol=0, atol=1e-6)
 
@@ -86,7 +86,7 @@ def test_under_ties_they_remove_another_number_and_we_the_number_asked_for() -> 
 
     assert 1 - RemoveMostRelevantFirst(50, kept)(IMAGES[0], maps[0]) == 1
     assert 1 - RemoveLeastRelevantFirst(50, kept)(IMAGES[0], maps[0]) == pytest.approx(0.75)
-    ranking = rank_pixels(maps, size=(SIDE, SIDE), seed=0)
+    ranking = rank_pixels(maps, seed=0)
     assert (int(ranking.first(50).sum()), int(ranking.last(50).sum())) == (50, 50)
 
 

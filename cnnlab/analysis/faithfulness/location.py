@@ -53,8 +53,8 @@ def energy_inside(
 
 def peaks(maps: Float[Tensor, "n h w"], *, seed: int) -> Int64[Tensor, "n 2"]:
     """Row and column of each map's largest value; among equal ones a random one, by `seed`."""
-    height, width = maps.shape[1:]
-    first = rank_pixels(maps, size=(height, width), seed=seed).ranks.flatten(1).argmin(1)
+    width = maps.shape[2]
+    first = rank_pixels(maps, seed=seed).ranks.flatten(1).argmin(1)
     return torch.stack([first // width, first % width], 1)
 
 

@@ -88,7 +88,7 @@ def score_pictures(
     size = (images.shape[2], images.shape[3])
     maps = at_picture_size(maps, size)
     block = block_side(*size)
-    fine, coarse = (rank_pixels(maps, size=size, seed=seed, block=side) for side in (1, block))
+    fine, coarse = (rank_pixels(maps, seed=seed, block=side) for side in (1, block))
     pixels: list[Curves] = []
     blocks: list[Curves] = []
     drops: list[Drop] = []

@@ -10,7 +10,6 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from cnnlab.analysis.faithfulness.maps import at_picture_size
 from cnnlab.core.seeds import derive_seed
 
 
@@ -43,19 +42,19 @@ def block_side(height: int, width: int) -> int:
     return max(2, round(min(height, width) / 8))
 
 
-def rank_pixels(maps: Float[Tensor, "n h w"], *, size: tuple[int, int], seed: int, block: int = 1) -> Ranking:
-    """Order the pixels (or, with `block`, squares of that side) of pictures of `size` by `maps`, the largest first.
+def rank_pixels(maps: Float[Tensor, "n h w"], *, seed: int, block: int = 1) -> Ranking:
+    """Order the pixels (or, with `block`, squares of that side) of pictures by `maps` of their size, largest first.
 
-    A square counts by its mean; those at the right and lower border may be cut off. Ties are in random order, by `seed`
-    and the picture's place alone: the same for each map of a picture.
+    Values are finite: ranks of NaN mean nothing. A square counts by its mean; those at the right and lower border may
+    be cut off. Ties are in random order, by `seed` and the picture's place alone: the same for each map of a picture.
 
-    Raises: ValueError unless 1 ≤ block; what `at_picture_size` raises.
+    Raises: ValueError unless 1 ≤ block.
     """
     if block < 1:
         raise ValueError(f"block is {block}, expected at least 1 pixel")
     # on the CPU, where the order of ties does not depend on the device
-    maps = at_picture_size(maps.cpu(), size)
-    n, (height, width) = len(maps), size
+    maps = maps.detach().cpu().float()
+    n, height, width = maps.shape
     rows, columns = -(-height // block), -(-width // block)
     places = _places(height, width, block)
     values = maps.flatten(1)

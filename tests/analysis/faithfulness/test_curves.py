@@ -40,7 +40,7 @@ def order_of(places: list[int], height: int, width: int) -> Ranking:
 def test_a_linear_models_curves_are_known() -> None:
     """Each of 16 pixels adds 0.5: deletion is sigmoid(8 − k/2), whatever the order, and its area the trapezoid."""
     model, image = Additive(torch.full((1, 4, 4), 0.5)), torch.ones(1, 1, 4, 4)
-    ranking = rank_pixels(drawn(0, 1, 4, 4), size=(4, 4), seed=0)
+    ranking = rank_pixels(drawn(0, 1, 4, 4), seed=0)
     found = curves(model, image, torch.tensor([0]), ranking, steps=16)
     expected = torch.sigmoid(8 - torch.arange(17).double() / 2)
     torch.testing.assert_close(found.deletion[0], expected, rtol=0, atol=1e-6)
@@ -54,7 +54,7 @@ def test_a_linear_models_curves_are_known() -> None:
 
 def test_both_ends_are_the_picture_and_its_fill() -> None:
     model, images, targets = small().eval(), drawn(1, 3, 3, 12, 12), torch.tensor([2, 0, 1])
-    ranking = rank_pixels(drawn(2, 3, 12, 12), size=(12, 12), seed=0)
+    ranking = rank_pixels(drawn(2, 3, 12, 12), seed=0)
     found = curves(model, images, targets, ranking, steps=5)
 
     def probability(pictures: Tensor) -> Tensor:
@@ -72,11 +72,11 @@ def test_no_order_deletes_better_than_the_true_contributions(seed: int, other: l
     weights, image = drawn(seed, 2, 3, 4), drawn(seed + 1, 1, 2, 3, 4)
     model, target = Additive(weights), torch.tensor([0])
     contributions = (weights * image).sum(1)
-    best = curves(model, image, target, rank_pixels(contributions, size=(3, 4), seed=0), steps=12)
+    best = curves(model, image, target, rank_pixels(contributions, seed=0), steps=12)
     another = curves(model, image, target, order_of(other, 3, 4), steps=12)
     assert bool((best.deletion <= another.deletion + 1e-9).all())
     gained = (weights * (image - blurred(image))).sum(1)
-    best = curves(model, image, target, rank_pixels(gained, size=(3, 4), seed=0), steps=12)
+    best = curves(model, image, target, rank_pixels(gained, seed=0), steps=12)
     assert bool((best.insertion >= another.insertion - 1e-9).all())
 
 
@@ -85,11 +85,9 @@ def test_the_best_of_all_720_orders() -> None:
     model, orders = Additive(weights), list(permutations(range(6)))
     ranks = torch.cat([order_of(list(order), 2, 3).ranks for order in orders])
     every = curves(model, image.expand(720, 1, 2, 3), torch.zeros(720).long(), Ranking(ranks, 6, 1), steps=6)
-    ours = curves(model, image, torch.tensor([0]), rank_pixels((weights * image)[:, 0], size=(2, 3), seed=0), steps=6)
+    ours = curves(model, image, torch.tensor([0]), rank_pixels((weights * image)[:, 0], seed=0), steps=6)
     assert float(ours.deletion_area[0]) == pytest.approx(float(every.deletion_area.min()), abs=1e-9)
-    reverse = curves(
-        model, image, torch.tensor([0]), rank_pixels(-(weights * image)[:, 0], size=(2, 3), seed=0), steps=6
-    )
+    reverse = curves(model, image, torch.tensor([0]), rank_pixels(-(weights * image)[:, 0], seed=0), steps=6)
     assert float(reverse.deletion_area[0]) == pytest.approx(float(every.deletion_area.max()), abs=1e-9)
 
 
@@ -97,7 +95,7 @@ def test_one_picture_at_a_time_by_hand() -> None:
     """The definition in a loop over pictures and steps, on blocks that do not divide the picture."""
     model, images, targets = small().eval(), drawn(3, 2, 3, 10, 11), torch.tensor([1, 3])
     maps = drawn(4, 2, 10, 11)
-    ranking = rank_pixels(maps, size=(10, 11), seed=0, block=4)
+    ranking = rank_pixels(maps, seed=0, block=4)
     found = curves(model, images, targets, ranking, steps=7)
     start = blurred(images)
     for i in range(2):
@@ -115,7 +113,7 @@ def test_one_picture_at_a_time_by_hand() -> None:
 @pytest.mark.parametrize("max_batch", [1, 3, 7, 1000])
 def test_memory_is_bounded_and_changes_nothing(max_batch: int) -> None:
     model, images, targets = small(), drawn(7, 3, 3, 9, 9), torch.tensor([0, 1, 2])
-    ranking = rank_pixels(drawn(8, 3, 9, 9), size=(9, 9), seed=0)
+    ranking = rank_pixels(drawn(8, 3, 9, 9), seed=0)
     sizes: list[int] = []
     handle = model.register_forward_pre_hook(lambda module, args: sizes.append(len(args[0])))
     found = curves(model, images, targets, ranking, steps=6, max_batch=max_batch)
@@ -154,7 +152,7 @@ class Refusing(nn.Module):
 
 def test_the_model_is_left_as_it_was_also_after_a_failure() -> None:
     images, targets = drawn(9, 2, 3, 8, 8), torch.tensor([0, 1])
-    ranking = rank_pixels(drawn(8, 2, 8, 8), size=(8, 8), seed=0)
+    ranking = rank_pixels(drawn(8, 2, 8, 8), seed=0)
     model = small()
     with unchanged(model):
         curves(model, images, targets, ranking, steps=4)
@@ -164,7 +162,7 @@ def test_the_model_is_left_as_it_was_also_after_a_failure() -> None:
 
 
 def test_wrong_requests_are_told() -> None:
-    images, ranking = drawn(9, 1, 3, 8, 8), rank_pixels(torch.zeros(1, 8, 8), size=(8, 8), seed=0)
+    images, ranking = drawn(9, 1, 3, 8, 8), rank_pixels(torch.zeros(1, 8, 8), seed=0)
     with pytest.raises(RequestError, match="no target class 4: the model has classes 0 to 3"):
         curves(small(), images, torch.tensor([4]), ranking)
     with pytest.raises(RequestError, match="probability of a single one is always 1"):

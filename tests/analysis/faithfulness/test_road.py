@@ -15,7 +15,7 @@ def drawn(seed: int, *shape: int) -> Tensor:
 def test_one_picture_at_a_time_by_hand() -> None:
     model, images, targets = small().eval(), drawn(1, 3, 3, 8, 8), torch.tensor([0, 1, 2])
     maps = drawn(2, 3, 8, 8).clamp(min=0)
-    ranking, noise = rank_pixels(maps, size=(8, 8), seed=0), road_noise(images, seed=0)
+    ranking, noise = rank_pixels(maps, seed=0), road_noise(images, seed=0)
     found = road(model, images, targets, ranking, noise=noise, percentiles=[25.0, 50.0, 90.0])
     for i in range(3):
         for j, count in enumerate([16, 32, 58]):
@@ -41,7 +41,7 @@ def test_exactly_the_asked_number_of_pixels_goes_under_ties(zeros: float) -> Non
     for one in maps:
         one.view(-1)[torch.randperm(36, generator=torch.Generator().manual_seed(1))[: round(zeros * 36)]] = 0
     images, targets = torch.full((2, 1, 6, 6), 5.0), torch.zeros(2).long()
-    ranking = rank_pixels(maps, size=(6, 6), seed=0)
+    ranking = rank_pixels(maps, seed=0)
     found = road(Counting(), images, targets, ranking, noise=torch.ones(2, 1, 6, 6), max_batch=5)
     expected = torch.tensor([round(p / 100 * 36) for p in PERCENTILES]).double().expand(2, -1)
     torch.testing.assert_close(found.morf.logit(), expected, rtol=0, atol=1e-3)
@@ -56,8 +56,8 @@ def test_the_combination() -> None:
 def test_a_map_upside_down_has_the_opposite_score() -> None:
     model, images, targets = small().eval(), drawn(3, 2, 3, 8, 8), torch.tensor([0, 3])
     maps, noise = drawn(4, 2, 8, 8), road_noise(images, seed=0)
-    up = road(model, images, targets, rank_pixels(maps, size=(8, 8), seed=0), noise=noise)
-    down = road(model, images, targets, rank_pixels(-maps, size=(8, 8), seed=0), noise=noise)
+    up = road(model, images, targets, rank_pixels(maps, seed=0), noise=noise)
+    down = road(model, images, targets, rank_pixels(-maps, seed=0), noise=noise)
     torch.testing.assert_close(up.combined, -down.combined, rtol=0, atol=1e-6)
 
 
@@ -71,13 +71,13 @@ def test_noise_is_seeded_and_of_its_deviation() -> None:
 
 def test_the_model_is_left_as_it_was() -> None:
     model, images = small(), drawn(5, 2, 3, 8, 8)
-    ranking = rank_pixels(drawn(6, 2, 8, 8), size=(8, 8), seed=0)
+    ranking = rank_pixels(drawn(6, 2, 8, 8), seed=0)
     with unchanged(model):
         road(model, images, torch.tensor([0, 1]), ranking, noise=torch.zeros_like(images))
 
 
 @pytest.mark.parametrize("percentiles", [[], [0.0], [100.0], [50.0, 120.0]])
 def test_percentiles_in_range(percentiles: list[float]) -> None:
-    images, ranking = drawn(5, 1, 3, 8, 8), rank_pixels(drawn(6, 1, 8, 8), size=(8, 8), seed=0)
+    images, ranking = drawn(5, 1, 3, 8, 8), rank_pixels(drawn(6, 1, 8, 8), seed=0)
     with pytest.raises(ValueError, match="numbers between 0 and 100"):
         road(small(), images, torch.tensor([0]), ranking, noise=torch.zeros_like(images), percentiles=percentiles)
