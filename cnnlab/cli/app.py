@@ -37,6 +37,7 @@ from cnnlab.cli import (  # noqa: E402
     train,
 )
 from cnnlab.cli.failures import EXPECTED, PIPE_CLOSED, StoppedError, blamed, failed  # noqa: E402
+from cnnlab.cli.invocation import Invocation  # noqa: E402
 from cnnlab.cli.options import with_values  # noqa: E402
 from cnnlab.cli.panels import EXPERIMENTS, INSIDE, PROJECT, TRAIN  # noqa: E402
 from cnnlab.cli.streams import safe_streams  # noqa: E402
@@ -73,11 +74,13 @@ app = typer.Typer(
 
 @app.callback()
 def cnnlab(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and stop.")
     ] = False,
 ) -> None:
     """Train a convolutional network and understand it, from one YAML file."""
+    context.obj = Invocation(began=BEGAN)
 
 
 app.command("train", rich_help_panel=TRAIN)(train.train)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from cnnlab.cli.invocation import Invocation
 from cnnlab.cli.options import (
     MOST,
     RUNS,
@@ -25,6 +26,7 @@ from cnnlab.core.errors import RequestError
 
 
 def train(
+    context: typer.Context,
     arguments: Annotated[
         list[str] | None,
         typer.Argument(
@@ -78,7 +80,6 @@ def train(
         import torch
         import torch._dynamo
 
-        from cnnlab.cli.app import BEGAN
         from cnnlab.cli.training_progress import TrainingProgress
         from cnnlab.config import read_config
         from cnnlab.runs.folder import Run
@@ -92,6 +93,7 @@ def train(
         from cnnlab.workflows.train import train as train_run
         from cnnlab.workflows.training_events import TrainingEvent
 
+    invocation: Invocation = context.obj
     overrides = list(arguments or [])
     config = overrides.pop(0) if overrides and "=" not in overrides[0] else None
     if resume and (config is not None or repeats > 1 or dry_run or name):
@@ -118,7 +120,7 @@ def train(
         threads=threads,
         stretch_schedule=stretch_schedule,
         report=not no_report,
-        began=BEGAN,
+        began=invocation.began,
     )
     events: Iterator[TrainingEvent | Repeated]
     with stop_wish() as stop:
