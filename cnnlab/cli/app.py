@@ -80,7 +80,7 @@ def cnnlab(
     ] = False,
 ) -> None:
     """Train a convolutional network and understand it, from one YAML file."""
-    context.obj = Invocation(began=BEGAN)
+    context.obj = Invocation(began=BEGAN, write_whole_report=report.write_whole_report)
 
 
 app.command("train", rich_help_panel=TRAIN)(train.train)

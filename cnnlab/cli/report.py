@@ -48,7 +48,7 @@ def report(
     from cnnlab.training.device import choose_device
 
     opened = Run.open(run, runs)
-    written = write_report(
+    written = write_whole_report(
         opened,
         choose_device(device),
         weights=weights,
@@ -62,7 +62,7 @@ def report(
         out_console().print(str(written.page), soft_wrap=True)
 
 
-def write_report(
+def write_whole_report(
     run: "Run",
     device: "torch.device",
     *,

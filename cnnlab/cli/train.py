@@ -21,7 +21,6 @@ from cnnlab.cli.options import (
     print_json,
     seconds_of,
 )
-from cnnlab.cli.report import write_report
 from cnnlab.core.errors import RequestError
 
 
@@ -140,7 +139,8 @@ def train(
     full_report = full_report and not dry_run and not stop
     if full_report:
         for finished in progress.finished:
-            write_report(Run(finished.path), options.device, data=data, allow_plugins=allow_plugins)
+            run = Run(finished.path)
+            invocation.write_whole_report(run, options.device, data=data, allow_plugins=allow_plugins)
     progress.conclude(err_console() if as_json else out_console(), dry_run=dry_run, in_full=full_report)
     if as_json:
         print_json(progress.as_json(dry_run=dry_run))

@@ -25,7 +25,7 @@ from cnnlab.training.fit import EpochDone, StepDone, fit
 from cnnlab.workflows.interruption import StopWish
 from cnnlab.workflows.pictures import origins
 from cnnlab.workflows.training_events import Finished, Started, TrainingEvent
-from cnnlab.workflows.training_report import epoch_row, epoch_rows, point_of, write_report
+from cnnlab.workflows.training_report import epoch_row, epoch_rows, point_of, write_training_report
 from cnnlab.workflows.training_session import TrainingSession
 from cnnlab.workflows.training_views import TrainingViews
 
@@ -134,7 +134,7 @@ def sit(session: TrainingSession, writer: RunWriter, options: TrainOptions, stop
             else:
                 status = "finished" if progress.epoch >= config.training.epochs else "out-of-time"
             if rows and status != "interrupted":
-                diagnosis, report = write_report(session, writer, events, rows, wall(), page=options.report)
+                diagnosis, report = write_training_report(session, writer, events, rows, wall(), page=options.report)
         ended = True
     except WorkError as error:
         give_room(writer.path)

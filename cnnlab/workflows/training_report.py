@@ -102,7 +102,7 @@ def epoch_rows(run: Run) -> list[EpochRow]:
     return rows
 
 
-def write_report(
+def write_training_report(
     session: TrainingSession,
     writer: RunWriter,
     events: EventLog,

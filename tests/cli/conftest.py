@@ -121,4 +121,4 @@ def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
     """The report takes most of the time of a tiny training."""
     import cnnlab.workflows.sitting
 
-    monkeypatch.setattr(cnnlab.workflows.sitting, "write_report", lambda *arguments, **options: (None, None))
+    monkeypatch.setattr(cnnlab.workflows.sitting, "write_training_report", lambda *arguments, **options: (None, None))

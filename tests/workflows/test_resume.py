@@ -58,7 +58,7 @@ logging: {every_steps: 1, histograms_every_epochs: 0, snapshots_every_epochs: 2,
 @pytest.fixture(autouse=True)
 def _no_report(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing it takes most of the time of a tiny training, and no weight depends on it."""
-    monkeypatch.setattr(workflow, "write_report", lambda *arguments, **options: (None, None))
+    monkeypatch.setattr(workflow, "write_training_report", lambda *arguments, **options: (None, None))
 
 
 @pytest.fixture
@@ -189,12 +189,12 @@ def test_a_run_that_was_killed_before_its_report_gets_it(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(workflow, "write_report", killed)
+        patch.setattr(workflow, "write_training_report", killed)
         with pytest.raises(KeyboardInterrupt):
             list(train(read_config(config_file), options(tmp_path), StopWish()))
     made: list[int] = []
     monkeypatch.setattr(
-        workflow, "write_report", lambda *arguments, **options: made.append(len(arguments[3])) or (None, None)
+        workflow, "write_training_report", lambda *arguments, **options: made.append(len(arguments[3])) or (None, None)
     )
     run = Run.open("tiny", tmp_path)
     assert run.record.outcome.status == "failed"
