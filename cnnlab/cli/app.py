@@ -37,11 +37,11 @@ from cnnlab.cli import (  # noqa: E402
     train,
 )
 from cnnlab.cli.failures import EXPECTED, PIPE_CLOSED, StoppedError, blamed, failed  # noqa: E402
-from cnnlab.cli.invocation import Invocation  # noqa: E402
 from cnnlab.cli.options import with_values  # noqa: E402
 from cnnlab.cli.panels import EXPERIMENTS, INSIDE, PROJECT, TRAIN  # noqa: E402
 from cnnlab.cli.streams import safe_streams  # noqa: E402
 from cnnlab.cli.visualize.app import app as visualize  # noqa: E402
+from cnnlab.cli.wiring import invocation  # noqa: E402
 from cnnlab.core.collector import leave_without_a_search  # noqa: E402
 
 
@@ -80,7 +80,7 @@ def cnnlab(
     ] = False,
 ) -> None:
     """Train a convolutional network and understand it, from one YAML file."""
-    context.obj = Invocation(began=BEGAN, write_whole_report=report.write_whole_report)
+    context.obj = invocation(BEGAN)
 
 
 app.command("train", rich_help_panel=TRAIN)(train.train)

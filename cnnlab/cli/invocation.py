@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import torch
 
     from cnnlab.runs.folder import Run
+    from cnnlab.workflows.observer import MakesObserver
 
 
 class WritesReport(Protocol):
@@ -27,3 +28,5 @@ class Invocation:
     began: float
     """When the process started, by `time.perf_counter`."""
     write_whole_report: WritesReport
+    training_observers: "tuple[MakesObserver, ...]"
+    """Who watches a training besides itself."""

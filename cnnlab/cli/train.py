@@ -91,6 +91,7 @@ def train(
         from cnnlab.workflows.train import resume as resume_run
         from cnnlab.workflows.train import train as train_run
         from cnnlab.workflows.training_events import TrainingEvent
+        from cnnlab.workflows.training_views import TrainingViews
 
     invocation: Invocation = context.obj
     overrides = list(arguments or [])
@@ -119,6 +120,7 @@ def train(
         threads=threads,
         stretch_schedule=stretch_schedule,
         report=not no_report,
+        observers=(TrainingViews, *invocation.training_observers),
         began=invocation.began,
     )
     events: Iterator[TrainingEvent | Repeated]

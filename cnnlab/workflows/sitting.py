@@ -23,11 +23,11 @@ from cnnlab.training.device import choose_device, deterministic
 from cnnlab.training.divergence import DivergenceError
 from cnnlab.training.fit import EpochDone, StepDone, fit
 from cnnlab.workflows.interruption import StopWish
+from cnnlab.workflows.observer import MakesObserver, Observer
 from cnnlab.workflows.pictures import origins
 from cnnlab.workflows.training_events import Finished, Started, TrainingEvent
 from cnnlab.workflows.training_report import epoch_row, epoch_rows, point_of, write_training_report
 from cnnlab.workflows.training_session import TrainingSession
-from cnnlab.workflows.training_views import TrainingViews
 
 STEP_CURVES = ("train/step_loss", "lr", "gradient_norm")
 
@@ -56,6 +56,8 @@ class TrainOptions:
     """Whether a resumed run may leave the curve of its learning rate, because its length has changed."""
     report: bool = True
     """Whether the page with its figures is written."""
+    observers: Sequence[MakesObserver] = ()
+    """Who watches it, and draws in TensorBoard, beside the curves, what `logging` in the config asks for."""
     began: float = field(default_factory=time.perf_counter)
     """When the process started, by `time.perf_counter`."""
 
@@ -91,8 +93,9 @@ def sit(session: TrainingSession, writer: RunWriter, options: TrainOptions, stop
     diagnosis, report = None, None
     try:
         with _event_log(session, writer) as events, deterministic(config.training.deterministic):
-            views = TrainingViews(session, events)
-            views.at_start()
+            observers = [make(session, events) for make in options.observers]
+            for observer in observers:
+                observer.at_start()
             for fact in fit(
                 session.state,
                 session.batches,
@@ -115,7 +118,7 @@ def sit(session: TrainingSession, writer: RunWriter, options: TrainOptions, stop
                         writer.save_state(session.state.state_dict())
                         break
                     continue
-                row = _close_epoch(fact, session, writer, events, views)
+                row = _close_epoch(fact, session, writer, events, observers)
                 rows.append(row)
                 note("running")
                 yield row
@@ -231,7 +234,7 @@ def _record_step(fact: StepDone, writer: RunWriter, events: EventLog) -> None:
 
 
 def _close_epoch(
-    fact: EpochDone, session: TrainingSession, writer: RunWriter, events: EventLog, views: TrainingViews
+    fact: EpochDone, session: TrainingSession, writer: RunWriter, events: EventLog, observers: Sequence[Observer]
 ) -> EpochRow:
     """Validate, remember the best, write point, events and checkpoints; in this order, so that a kill loses nothing."""
     progress, pictures = session.state.progress, session.pictures
@@ -248,7 +251,8 @@ def _close_epoch(
         {"kind": "epoch", "step": fact.step, "epoch": fact.epoch, "lr": fact.lr, "seconds": fact.seconds, **point}
     )
     events.scalars({**point, "epoch": float(fact.epoch)}, fact.step)
-    views.after_epoch(fact)
+    for observer in observers:
+        observer.after_epoch(fact)
     events.flush()
     weights, facts = session.state.evaluated_model.state_dict(), {"epoch": fact.epoch, "val_accuracy": metric}
     if best or pictures.validation is None:

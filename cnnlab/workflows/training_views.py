@@ -7,11 +7,11 @@ from cnnlab.core.characters import printable
 from cnnlab.data.batches import Batch, denormalise, normalise
 from cnnlab.runs.events import EventLog
 from cnnlab.training.fit import EpochDone
+from cnnlab.workflows.observer import is_due
 from cnnlab.workflows.training_session import TrainingSession
 
 PICTURES = 32
 HISTOGRAM_PICTURES = 128
-FIELD_PICTURES = 32
 CHARTS: dict[str, dict[str, tuple[str, ...]]] = {
     "training and validation": {
         "loss": ("train/loss", "validation/loss"),
@@ -44,36 +44,9 @@ class TrainingViews:
             self.events.graph(self.session.network, first.images[:1])
 
     def after_epoch(self, fact: EpochDone) -> None:
-        """Histograms of weights and activations, and the effective field: every so many epochs and after the last."""
-        if self._is_due(fact, self.logging.histograms_every_epochs):
+        """Histograms of weights and activations: every so many epochs and after the last."""
+        if is_due(fact, self.session, every=self.logging.histograms_every_epochs):
             self._histograms(fact)
-        if self._is_due(fact, self.logging.effective_field_every_epochs):
-            self._effective_field(fact)
-
-    def _is_due(self, fact: EpochDone, every: int) -> bool:
-        return bool(every) and (fact.epoch % every == 0 or fact.epoch == self.session.config.training.epochs)
-
-    def _effective_field(self, fact: EpochDone) -> None:
-        """`erf/side` in pixels and `erf/ratio` to the theoretical size, of the last layer that is not global."""
-        # imported here: trainings that do not ask for it need none of this
-        from cnnlab.render import png
-        from cnnlab.reports.blocks import pictures
-        from cnnlab.reports.effective_field import effective_section
-        from cnnlab.workflows.effective_field import fields_over
-        from cnnlab.workflows.model_source import NamedModel
-        from cnnlab.workflows.receptive_field import inspect
-
-        session = self.session
-        model: nn.Module = session.state.evaluated_model
-        named = NamedModel(session.config.name, "config", model, session.pictures.train.shape, True)
-        images = normalise(session.clean.images[:FIELD_PICTURES].to(session.state.device), session.pictures.statistics)
-        inspection = inspect(named)
-        found = list(fields_over(inspection, images, layer=inspection.local.name, what="training pictures"))[-1]
-        extent = found.measures.extent
-        self.events.scalars({"erf/side": extent.side if extent else None, "erf/ratio": found.measures.ratio}, fact.step)
-        for picture in pictures(effective_section(found)):
-            if picture.name == "effective_field":
-                self.events.png("erf/field", png.encode(picture), fact.step)
 
     def _histograms(self, fact: EpochDone) -> None:
         for name, parameter in self.session.network.named_parameters():

@@ -1,0 +1,22 @@
+"""What one subject does for another: put together here, so that neither imports the other; loaded when it is used."""
+
+from typing import TYPE_CHECKING
+
+from cnnlab.cli.invocation import Invocation
+from cnnlab.cli.report import write_whole_report
+
+if TYPE_CHECKING:
+    from cnnlab.runs.events import EventLog
+    from cnnlab.workflows.observer import Observer
+    from cnnlab.workflows.training_session import TrainingSession
+
+
+def invocation(began: float) -> Invocation:
+    """What commands find in `context.obj`; `began`: when the process started, by `time.perf_counter`."""
+    return Invocation(began, write_whole_report=write_whole_report, training_observers=(_field_views,))
+
+
+def _field_views(session: "TrainingSession", events: "EventLog") -> "Observer":
+    from cnnlab.workflows.field_views import FieldViews
+
+    return FieldViews(session, events)
