@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from cnnlab.runs.folder import Run
     from cnnlab.workflows.observer import MakesObserver
+    from cnnlab.workflows.training_report import MakesSection
 
 
 class WritesReport(Protocol):
@@ -30,3 +31,5 @@ class Invocation:
     write_whole_report: WritesReport
     training_observers: "tuple[MakesObserver, ...]"
     """Who watches a training besides itself."""
+    validation_section: "MakesSection"
+    """Makes what a training's report says of the validation part."""

@@ -120,6 +120,7 @@ def train(
         threads=threads,
         stretch_schedule=stretch_schedule,
         report=not no_report,
+        validation_section=invocation.validation_section,
         observers=(TrainingViews, *invocation.training_observers),
         began=invocation.began,
     )

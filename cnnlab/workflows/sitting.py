@@ -26,7 +26,7 @@ from cnnlab.workflows.interruption import StopWish
 from cnnlab.workflows.observer import MakesObserver, Observer
 from cnnlab.workflows.pictures import origins
 from cnnlab.workflows.training_events import Finished, Started, TrainingEvent
-from cnnlab.workflows.training_report import epoch_row, epoch_rows, point_of, write_training_report
+from cnnlab.workflows.training_report import MakesSection, epoch_row, epoch_rows, point_of, write_training_report
 from cnnlab.workflows.training_session import TrainingSession
 
 STEP_CURVES = ("train/step_loss", "lr", "gradient_norm")
@@ -56,6 +56,8 @@ class TrainOptions:
     """Whether a resumed run may leave the curve of its learning rate, because its length has changed."""
     report: bool = True
     """Whether the page with its figures is written."""
+    validation_section: MakesSection | None = None
+    """Makes what the page says of the validation part beside the curves."""
     observers: Sequence[MakesObserver] = ()
     """Who watches it, and draws in TensorBoard, beside the curves, what `logging` in the config asks for."""
     began: float = field(default_factory=time.perf_counter)
@@ -137,7 +139,15 @@ def sit(session: TrainingSession, writer: RunWriter, options: TrainOptions, stop
             else:
                 status = "finished" if progress.epoch >= config.training.epochs else "out-of-time"
             if rows and status != "interrupted":
-                diagnosis, report = write_training_report(session, writer, events, rows, wall(), page=options.report)
+                diagnosis, report = write_training_report(
+                    session,
+                    writer,
+                    events,
+                    rows,
+                    wall(),
+                    page=options.report,
+                    validation_section=options.validation_section,
+                )
         ended = True
     except WorkError as error:
         give_room(writer.path)

@@ -2,33 +2,32 @@
 
 import math
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
 from pydantic import TypeAdapter, ValidationError
 
-from cnnlab.analysis.classification import classify
 from cnnlab.analysis.overfitting import Diagnosis, diagnose
 from cnnlab.core import collector
 from cnnlab.core.errors import RequestError
 from cnnlab.core.problems import first_fault
 from cnnlab.data.dataset import Dataset
-from cnnlab.models.build import build
 from cnnlab.models.undisturbed import undisturbed
-from cnnlab.reports.blocks import Report, Section
-from cnnlab.reports.evaluation import evaluation_report
+from cnnlab.reports.blocks import Section
 from cnnlab.reports.training import EpochRow, learning_curves, training_report
 from cnnlab.runs.events import EventLog
 from cnnlab.runs.folder import Run
 from cnnlab.runs.writer import RunWriter
 from cnnlab.training.divergence import ADVICE, DivergenceError, first_non_finite
 from cnnlab.training.fit import EpochDone
-from cnnlab.training.state import load_weights
 from cnnlab.workflows.training_session import TrainingSession
 
 ROW = TypeAdapter(EpochRow)
+
+MakesSection = Callable[[TrainingSession, Run], Section]
+"""Adds to the report of a run that has been trained with a validation part."""
 
 
 def epoch_row(fact: EpochDone, session: TrainingSession) -> EpochRow:
@@ -110,8 +109,11 @@ def write_training_report(
     wall_seconds: float,
     *,
     page: bool = True,
+    validation_section: MakesSection | None = None,
 ) -> tuple[Diagnosis | None, Path | None]:
-    """Diagnose, fill in TensorBoard's table of runs; with `page`, draw the curves and evaluate the best weights, too.
+    """Diagnose, fill in TensorBoard's table of runs; with `page`, draw the curves, too.
+
+    validation_section: makes what the page says of the validation part, where there is one.
 
     Returns the diagnosis (None without validation) and the page's path.
     """
@@ -133,8 +135,8 @@ def write_training_report(
         parameters=writer.record.parameters,
         lead=_lead(session, writer),
     )
-    if validation:
-        report = replace(report, blocks=(*report.blocks, _evaluation(session, writer)))
+    if validation and validation_section:
+        report = replace(report, blocks=(*report.blocks, validation_section(session, Run(writer.path))))
     saved = files.save(report, writer.reports)
     events_of.write(report, events, session.state.progress.step, prefix="report", drawn=saved.drawn)
     return diagnosis, saved.page
@@ -146,25 +148,6 @@ def _lead(session: TrainingSession, writer: RunWriter) -> str:
         f"{data.train:,} training and {data.validation:,} validation pictures of {data.name}, on {record.device}. "
         f"To repeat it: cnnlab train {shlex.quote(str(writer.path / 'config.yaml'))}"
     )
-
-
-def _evaluation(session: TrainingSession, writer: RunWriter) -> Section:
-    """What the best weights are worth on the validation part."""
-    validation = session.pictures.validation
-    assert validation is not None
-    weights, facts = Run(writer.path).weights("best")
-    classes = validation.classes
-    model = build(session.config.model, validation.shape, classes=len(classes)).to(session.state.device)
-    load_weights(model, weights)
-    predictions = session.evaluate(validation, model=model)
-    report: Report = evaluation_report(
-        classify(predictions.logits, predictions.labels, classes=classes),
-        name=writer.path.name,
-        split="validation",
-        images=validation.images,
-        paths=validation.paths,
-    )
-    return Section(f"Validation, weights of epoch {facts['epoch']}", report.blocks)
 
 
 def _hyperparameters(session: TrainingSession, events: EventLog, rows: Sequence[EpochRow]) -> None:
