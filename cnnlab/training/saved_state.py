@@ -8,16 +8,13 @@ tensors without values, so this knows no optimizer by name.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from cnnlab.core.errors import RequestError
-
-if TYPE_CHECKING:
-    from cnnlab.training.state import TrainingState
 
 LARGEST = 2.0**63
 """Whole numbers beyond it do not fit into a tensor, and no number of a training comes near."""
@@ -38,14 +35,21 @@ class EpochPlan:
         return math.ceil(batches / self.accumulate)
 
 
-def check_saved(saved: Mapping[str, Any], own: "TrainingState", plan: EpochPlan | None = None) -> None:
-    """Nothing, where `saved` is a state that `own`, fresh from its config, can go on from.
+def check_saved(
+    saved: Mapping[str, Any],
+    fresh: Mapping[str, Any],
+    model: nn.Module,
+    optimizer: Optimizer,
+    device: torch.device,
+    plan: EpochPlan | None = None,
+) -> None:
+    """Nothing, where a training with the state `fresh` of its config can go on from `saved`.
 
-    plan: of the run's epochs, where it is known; how far `saved` has come must fit it.
+    model, optimizer: those of the config. plan: of the run's epochs, where it is known; how far `saved` has come must
+    fit it.
 
     Raises: RequestError with the first key that is wrong, its value, and what was expected.
     """
-    fresh = own.state_dict()
     if foreign := sorted(set(map(str, saved)) - set(fresh)):
         raise RequestError(f"a damaged checkpoint: it has an unknown '{foreign[0]}'")
     for part in ("ema", "scaler"):
@@ -60,8 +64,8 @@ def check_saved(saved: Mapping[str, Any], own: "TrainingState", plan: EpochPlan 
     _check_scaler(saved["scaler"], fresh["scaler"])
     _check_progress(saved["progress"], fresh["progress"])
     _check_like(saved["sums"], fresh["sums"], "sums")
-    _check_random(saved["random"], fresh["random"], own.device)
-    _check_optimizer(saved, own, fresh)
+    _check_random(saved["random"], fresh["random"], device)
+    _check_optimizer(saved, fresh, model, optimizer)
     _check_amounts(saved, plan)
     for part in ("model", "ema"):
         _check_finite(saved[part], fresh[part], part)
@@ -205,16 +209,18 @@ def _check_generator(state: Tensor, generator: torch.Generator, path: str) -> No
         _damaged(path, state, "the state of a generator")
 
 
-def _check_optimizer(saved: Mapping[str, Any], own: "TrainingState", fresh: Mapping[str, Any]) -> None:
-    optimizer = _mapping(saved["optimizer"], "optimizer")
+def _check_optimizer(
+    saved: Mapping[str, Any], fresh: Mapping[str, Any], model: nn.Module, optimizer: Optimizer
+) -> None:
+    kept = _mapping(saved["optimizer"], "optimizer")
     for name in ("state", "param_groups"):
-        if name not in optimizer:
+        if name not in kept:
             raise RequestError(f"a damaged checkpoint: it lacks 'optimizer.{name}'")
-    _check_groups(optimizer["param_groups"], fresh["optimizer"]["param_groups"], own.optimizer)
-    states = _mapping(optimizer["state"], "optimizer.state")
-    expected = stepped(own.optimizer)
-    parameters = [p for group in own.optimizer.param_groups for p in group["params"]]
-    names = {id(parameter): name for name, parameter in own.model.named_parameters()}
+    _check_groups(kept["param_groups"], fresh["optimizer"]["param_groups"], optimizer)
+    states = _mapping(kept["state"], "optimizer.state")
+    expected = stepped(optimizer)
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
     for number in states:
         if number not in range(len(parameters)):
             raise RequestError(f"a damaged checkpoint: it has an unknown 'optimizer.state.{number}'")

@@ -98,7 +98,7 @@ class TrainingState:
         if type(state["format"]) is not int or state["format"] != FORMAT:
             found = state["format"] if isinstance(state["format"], int | str) else "another kind"
             raise RequestError(f"a checkpoint of format {found}; this version reads format {FORMAT}")
-        check_saved(state, self, plan)
+        check_saved(state, self.state_dict(), self.model, self.optimizer, self.device, plan)
         try:
             self._restore(state)
         except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
