@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cnnlab.core.characters import json_escaped
 from cnnlab.core.files import write_whole
-from cnnlab.reports.blocks import Picture, Report
+from cnnlab.reports.blocks import Picture, Report, Section
 from cnnlab.reports.drawings import Drawing, Gallery
 from cnnlab.reports.interactive import Album, CellAlbum
 from cnnlab.reports.scenes import Scene, Scenes
@@ -60,7 +60,10 @@ def text(value: Any, *, indent: int | None = 2, ascii_only: bool = False) -> str
 
 def document(report: Report) -> dict[str, Any]:
     """The report with every number that its pictures show; of pictures the shapes, of large maps the extent."""
-    return {"title": report.title, "lead": report.lead, "blocks": [_block(block) for block in report.blocks]}
+    made: dict[str, Any] = {"title": report.title, "lead": report.lead}
+    if report.summary:
+        made["summary"] = plain(report.summary)
+    return made | {"blocks": [_block(block) for block in report.blocks]}
 
 
 def save(report: Report, path: Path) -> None:
@@ -80,6 +83,8 @@ def _block(block: Any) -> dict[str, Any]:
         value = getattr(block, field.name)
         if field.name == "blocks":
             made["blocks"] = [_block(inner) for inner in value]
+        elif isinstance(block, Section) and field.name == "key":
+            made |= {"key": value} if value else {}
         elif isinstance(block, Picture) and field.name == "drawing":
             made["drawing"] = {"kind": type(value).__name__.lower(), **_drawing(value)}
         else:

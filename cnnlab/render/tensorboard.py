@@ -5,7 +5,19 @@ from typing import Protocol
 
 from cnnlab.core.characters import markdown_escaped, printable
 from cnnlab.render import png
-from cnnlab.reports.blocks import Block, Links, Number, Numbers, Picture, Report, Section, Table, Text, shown
+from cnnlab.reports.blocks import (
+    Block,
+    Links,
+    Number,
+    Numbers,
+    Picture,
+    Report,
+    Section,
+    SummaryLine,
+    Table,
+    Text,
+    shown,
+)
 from cnnlab.reports.interactive import Album, CellAlbum
 
 
@@ -43,6 +55,8 @@ def write(
 def markdown(report: Report) -> str:
     """The report's words and tables in Markdown; of pictures their captions."""
     parts = [f"# {markdown_escaped(report.title)}"] + ([markdown_escaped(report.lead)] if report.lead else [])
+    if report.summary:
+        parts.append("\n".join(map(_line, report.summary)))
     parts.extend(_markdown(block, 2) for block in report.blocks)
     return "\n\n".join(parts)
 
@@ -69,6 +83,12 @@ def _markdown(block: Block, level: int) -> str:
         case Section():
             inner = (_markdown(one, level + 1) for one in block.blocks)
             return "\n\n".join([f"{'#' * level} {markdown_escaped(block.title)}", *inner])
+
+
+def _line(line: SummaryLine) -> str:
+    figure = f"**{markdown_escaped(line.figure)}** " if line.figure else ""
+    command = f" {markdown_escaped(line.command)}" if line.command else ""
+    return f"- {markdown_escaped(line.question)} {figure}{markdown_escaped(line.text)}{command}"
 
 
 def _number(number: Number) -> str:

@@ -1,6 +1,7 @@
 """What a report is made of. Plain data in real units: nothing here knows how it will be drawn.
 
-A report is a title and blocks; a block is a text, a few headline numbers, a table, a picture or a section of blocks.
+A report is a title, a summary and blocks; a block is a text, a few headline numbers, a table, a picture or a section of
+blocks. A line of the summary leads to a section by its key.
 What a picture shows is one of the drawings of `cnnlab.reports.drawings`.
 """
 
@@ -104,10 +105,19 @@ class Picture:
 
 @dataclass(frozen=True)
 class Section:
-    """Blocks under a heading."""
+    """Blocks under a heading.
+
+    Raises: ValueError for a key that is no plain file stem.
+    """
 
     title: str
     blocks: "tuple[Block, ...]"
+    key: str = ""
+    """By which a line of the summary finds it; the same in every report, whatever the title says."""
+
+    def __post_init__(self) -> None:
+        if self.key:
+            _check_stem(self.key)
 
 
 @dataclass(frozen=True)
@@ -130,21 +140,60 @@ Block = Text | Numbers | Table | Picture | Album | CellAlbum | Links | Section
 
 
 @dataclass(frozen=True)
-class Report:
-    """A whole report; `lead` says in a sentence what it is about.
+class SummaryLine:
+    """The answer to a question that a reader has in the first minute: a sentence that begins with its figure.
 
-    Raises: ValueError where two pictures or two tables would be written to the same file.
+    Without a section that it leads to, it says why there is none, and `command` how to get one.
+
+    Raises: ValueError for a line that leads to a section without giving its figure.
+    """
+
+    question: str
+    """Such as "How good is it?"."""
+    text: str
+    """The sentence; where there is a figure, what follows it."""
+    figure: str = ""
+    """What the sentence begins with, such as `84.5 %`."""
+    section: str = ""
+    """The key of a section of the same report."""
+    command: str = ""
+    tone: Tone = "plain"
+
+    def __post_init__(self) -> None:
+        if self.section and not self.figure:
+            raise ValueError(f"the line {self.question!r} of a summary leads to a section, but has no figure")
+
+
+@dataclass(frozen=True)
+class Report:
+    """A whole report; `lead` says in a sentence what it is about, `summary` what came out.
+
+    Raises: ValueError where two pictures or two tables would be written to the same file, where two sections have the
+        same key, and where a line of the summary leads to none of them.
     """
 
     title: str
     blocks: tuple[Block, ...]
     lead: str = ""
+    summary: tuple[SummaryLine, ...] = ()
 
     def __post_init__(self) -> None:
-        for names in ([p.name for p in pictures(self)], [t.name for t in tables(self) if t.name]):
+        keys = [section.key for section in sections(self) if section.key]
+        for names in ([p.name for p in pictures(self)], [t.name for t in tables(self) if t.name], keys):
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
                 raise ValueError(f"report {self.title!r}: more than one block is called {', '.join(twice)}")
+        astray = [line.question for line in self.summary if line.section and line.section not in keys]
+        if astray:
+            raise ValueError(f"report {self.title!r}: no section for {', '.join(astray)}")
+
+
+def sections(part: Report | Section) -> tuple[Section, ...]:
+    """Every section, in order, those of sections included."""
+    found: list[Section] = []
+    for block in part.blocks:
+        found.extend((block, *sections(block)) if isinstance(block, Section) else ())
+    return tuple(found)
 
 
 def pictures(part: Report | Section) -> tuple[Picture, ...]:

@@ -7,9 +7,9 @@ import pytest
 
 from cnnlab.core.characters import printable, shortened
 from cnnlab.render import html
-from cnnlab.reports.blocks import Report, Section, Text
+from cnnlab.reports.blocks import Column, Report, Section, SummaryLine, Table, Text
 
-VOID = {"meta", "img", "source", "link", "br", "hr"}
+VOID = {"meta", "img", "input", "source", "link", "br", "hr"}
 
 
 class Reader(HTMLParser):
@@ -93,6 +93,58 @@ def test_three_sections_have_contents() -> None:
     sections = tuple(Section(name, (Text("x"),)) for name in "abc")
     assert "<nav" in html.page(Report("r", sections))
     assert "<nav" not in html.page(Report("r", sections[:2]))
+
+
+@pytest.fixture(scope="module")
+def summarised() -> Report:
+    evaluation = Section(
+        "Evaluation <b>", (Text("x"), Section("Calibration", (Text("y"),), "calibration")), "evaluation"
+    )
+    wide = Table("Wide", tuple(Column(f"column {n}") for n in range(9)), (tuple(range(9)),))
+    lines = (
+        SummaryLine("How good is it?", "of 3 <i>images</i> are right.", "84.5 %", "evaluation"),
+        SummaryLine("How sure is it?", "calibration error.", "2.0 %", "calibration", tone="good"),
+        SummaryLine("Can that be trusted?", "Not on this page; it comes with", command="cnnlab report '<u>'"),
+    )
+    return Report("r", (evaluation, Section("Epochs", (wide,)), Section("Raw data", ())), summary=lines)
+
+
+def test_each_line_of_a_summary_leads_into_its_section_or_says_how_to_get_one(summarised: Report) -> None:
+    page = html.page(summarised)
+    reader = Reader(page)
+    summary = page[page.index('<section class="summary"') : page.index("<nav")]
+    links = re.findall('href="#([^"]*)"', summary)
+    ids = [attributes["id"] for _, attributes in reader.tags if "id" in attributes]
+    assert links == [html.anchor("evaluation"), html.anchor("calibration")]
+    assert set(links) <= set(ids)
+    assert '<strong class="good">2.0 %</strong> calibration error.' in summary
+    assert "<code>cnnlab report &#39;&lt;u&gt;&#39;</code>" in summary
+    assert "<i>" not in page
+
+
+def test_sections_are_folded_below_a_summary_and_open_without_one(summarised: Report) -> None:
+    folds = Reader(html.page(summarised)).all("details")
+    assert folds == [{}] * 3
+    bare = Report(summarised.title, summarised.blocks)
+    assert Reader(html.page(bare)).all("details") == [{"open": ""}] * 3
+
+
+def test_what_a_link_leads_to_lies_within_what_it_opens(summarised: Report) -> None:
+    """A browser opens the folds around the place that a link leads to, and never one that is that place itself."""
+    page = html.page(summarised)
+    for target in re.findall('href="#(part-[^"]*)"', page):
+        before = page[: page.index(f'id="{target}"')]
+        assert before.count("<details") - before.count("</details") == 1
+        assert before.rindex("</summary>") > before.rindex("<details"), target
+
+
+def test_every_section_is_in_the_contents(summarised: Report) -> None:
+    page = html.page(summarised)
+    contents = page[page.index("<nav") : page.index("</nav>")]
+    titles = re.findall(">([^<>]+)</a>", contents)
+    assert titles == ["Evaluation &lt;b&gt;", "Calibration", "Epochs", "Raw data"]
+    ids = [attributes["id"] for _, attributes in Reader(page).tags if "id" in attributes]
+    assert set(re.findall('href="#([^"]*)"', contents)) <= set(ids)
 
 
 def test_printable_takes_the_power_from_characters() -> None:

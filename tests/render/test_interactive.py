@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from cnnlab.render import html, json, tensorboard
-from cnnlab.render.interactive import album, cells
 from cnnlab.render.png.overlay import overlay
 from cnnlab.reports.blocks import Report
 from cnnlab.reports.interactive import Album, CellAlbum, Choice, Shot
@@ -22,9 +21,13 @@ def example() -> Album:
     return Album("maps", "Where it looks", choices, shots)
 
 
+def page_of(*blocks: Album | CellAlbum) -> str:
+    return html.page(Report("Report", blocks))
+
+
 def test_one_picture_is_left_for_each_choice() -> None:
     """The rules hide all others: applied by hand as a browser does."""
-    page = album(example())
+    page = page_of(example())
     hidden_by = re.findall(r":has\(#maps-(\d)-(\d):checked\) \.shot:not\(\.o(\d)-(\d)\)", page)
     shots = re.findall(r'class="shot ([^"]*)"', page)
     for method in range(2):
@@ -38,7 +41,7 @@ def test_one_picture_is_left_for_each_choice() -> None:
 
 
 def test_buttons_are_grouped_named_and_one_is_chosen() -> None:
-    page = album(example())
+    page = page_of(example())
     assert page.count("<fieldset>") == page.count("<legend>") == 2
     assert page.count(" checked>") == 2
     assert len(set(re.findall(r'id="(maps-\d-\d)"', page))) == 5
@@ -61,7 +64,7 @@ def cell_example() -> CellAlbum:
 
 
 def test_each_cell_with_pictures_leads_to_its_own() -> None:
-    page = cells(cell_example())
+    page = page_of(cell_example())
     links = re.findall(r'<a href="#(confusion-\d-\d)">', page)
     assert links == re.findall(r'<section class="cell" id="([^"]*)"', page) == ["confusion-0-1", "confusion-1-1"]
     assert "taken for dog: 1<" in page

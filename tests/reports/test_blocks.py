@@ -3,7 +3,19 @@ import math
 import numpy as np
 import pytest
 
-from cnnlab.reports.blocks import Column, Picture, Report, Section, Table, Text, pictures, shown, tables
+from cnnlab.reports.blocks import (
+    Column,
+    Picture,
+    Report,
+    Section,
+    SummaryLine,
+    Table,
+    Text,
+    pictures,
+    sections,
+    shown,
+    tables,
+)
 from cnnlab.reports.drawings import Bars, Curves, Gallery, Matrix, Series
 
 BARS = Bars(("a",), (1.0,), "x")
@@ -69,3 +81,16 @@ def test_drawings_refuse_what_does_not_fit() -> None:
 
 def test_blocks_are_equal_by_content() -> None:
     assert Text("a", "good") == Text("a", "good")
+
+
+def test_a_line_of_a_summary_leads_to_a_section_by_its_key() -> None:
+    inner = Section("b", (), "inner")
+    blocks = (Section("a", (inner,), "outer"),)
+    assert sections(Report("r", blocks)) == (*blocks, inner)
+    Report("r", blocks, summary=(SummaryLine("How?", "of it", "1 %", "inner"),))
+    with pytest.raises(ValueError, match=r"no section for How\?"):
+        Report("r", blocks, summary=(SummaryLine("How?", "of it", "1 %", "other"),))
+    with pytest.raises(ValueError, match="has no figure"):
+        SummaryLine("How?", "of it", section="inner")
+    with pytest.raises(ValueError, match="more than one block is called inner"):
+        Report("r", (inner, inner))
