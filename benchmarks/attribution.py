@@ -27,15 +27,15 @@ from pytorch_grad_cam.ablation_layer import AblationLayer
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import Tensor, nn
 
-from cnnlab.analysis.attribution.attribute import attribute
-from cnnlab.analysis.attribution.capture import capture
-from cnnlab.analysis.attribution.gradient_cams import grad_cam_plus_plus, weighted_map
-from cnnlab.analysis.attribution.layers import choose_layer
-from cnnlab.analysis.attribution.perturbation_cams import score_cam
-from cnnlab.analysis.attribution.principal import principal_map
-from cnnlab.analysis.attribution.steps import finished
-from cnnlab.analysis.attribution.target import target_of
-from cnnlab.analysis.layouts import layouts_of
+from cnnlab.attribution.attribute import attribute
+from cnnlab.attribution.capture import capture
+from cnnlab.attribution.gradient_cams import grad_cam_plus_plus, weighted_map
+from cnnlab.attribution.layers import choose_layer
+from cnnlab.attribution.perturbation_cams import score_cam
+from cnnlab.attribution.principal import principal_map
+from cnnlab.attribution.steps import finished
+from cnnlab.attribution.target import target_of
+from cnnlab.walk.layouts import layouts_of
 
 Side = Callable[[], object]
 EIGHT = {

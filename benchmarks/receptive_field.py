@@ -19,8 +19,8 @@ import torch
 import torchvision
 from torch import nn
 
-from cnnlab.analysis.receptive_field.fields import receptive_fields
-from cnnlab.analysis.walk.walker import walk
+from cnnlab.receptive_field.fields import receptive_fields
+from cnnlab.walk.walker import walk
 
 
 def main() -> None:

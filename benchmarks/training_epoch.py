@@ -16,14 +16,14 @@ from statistics import median
 import torch
 from torch import nn
 
-from cnnlab.config import check_config
+from cnnlab.config.config import check_config
 from cnnlab.core.yaml import parse
 from cnnlab.data.batches import TrainingBatches
 from cnnlab.data.statistics import channel_statistics
-from cnnlab.training.fit import StepDone, fit
-from cnnlab.training.parameter_groups import parameter_groups
-from cnnlab.training.state import TrainingState
-from cnnlab.workflows.network import new_network
+from cnnlab.fit.fit import StepDone, fit
+from cnnlab.fit.parameter_groups import parameter_groups
+from cnnlab.fit.state import TrainingState
+from cnnlab.network.trained import new_network
 
 BATCH = 128
 

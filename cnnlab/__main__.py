@@ -1,6 +1,6 @@
 """`python -m cnnlab`."""
 
-from cnnlab.cli.app import main
+from cnnlab.main import main
 
 if __name__ == "__main__":
     main()

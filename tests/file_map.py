@@ -8,18 +8,11 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 BEGIN, END = "<!-- file map: python tests/file_map.py -->", "<!-- end of the file map -->"
 
-FOLDERS = {
-    "cli": "one file per command; imports torch only inside commands",
-    "workflows": "what a command does, from config objects to facts and reports",
-    "render": "draws a report: terminal, PNG, HTML, TensorBoard, JSON, CSV",
-    "runs": "a run's folder",
-    "reports": "facts arranged as text, numbers, tables and pictures",
-    "training": "the loop, and what a config can name about it",
-    "analysis": "pure functions from tensors to facts",
-    "models": "layers by name, built from a list",
-    "data": "pictures and labels",
-    "core": "errors, located YAML, the registry, arithmetic; knows no torch",
-}
+FOLDERS = (
+    *("core", "stats", "data", "models", "walk", "fit", "config", "runs", "network", "view", "cli"),
+    *("training", "evaluation", "receptive_field", "layers_lab", "attribution", "trust", "inside", "report", "project"),
+)
+"""The foundation in the order of its dependences, then the subjects."""
 
 
 def file_map() -> str:
@@ -34,7 +27,8 @@ def file_map() -> str:
     rows = [f"| [`{name}`]({name}) | {sentence} |" for name, sentence in others]
     parts = ["\n".join(["| folder | what it is |", "| --- | --- |", *rows])]
     parts.append(_folded("cnnlab/", "the package", (ROOT / "cnnlab").glob("*.py")))
-    for folder, sentence in FOLDERS.items():
+    for folder in FOLDERS:
+        sentence = sentence_of(ROOT / "cnnlab" / folder / "__init__.py")
         parts.append(_folded(f"cnnlab/{folder}/", sentence, (ROOT / "cnnlab" / folder).rglob("*.py")))
     return "\n\n".join(parts)
 

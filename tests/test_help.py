@@ -7,12 +7,12 @@ from typer.testing import CliRunner
 
 
 def test_help_imports_no_torch() -> None:
-    code = "import sys, cnnlab.cli.app; sys.exit(any(m in sys.modules for m in ('torch', 'matplotlib', 'pydantic')))"
+    code = "import sys, cnnlab.main; sys.exit(any(m in sys.modules for m in ('torch', 'matplotlib', 'pydantic')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_every_command_ends_with_an_example() -> None:
-    from cnnlab.cli.app import app
+    from cnnlab.main import app
 
     def commands(group: object) -> list[object]:
         own = list(group.registered_commands)  # type: ignore[attr-defined]
@@ -24,7 +24,7 @@ def test_every_command_ends_with_an_example() -> None:
 
 
 def test_a_newcomer_finds_five_commands_first() -> None:
-    from cnnlab.cli.app import app
+    from cnnlab.main import app
 
     text = CliRunner().invoke(app, ["--help"]).output
     order = [text.index(f" {name} ") for name in ("train", "eval", "predict", "runs", "doctor", "compare", "schema")]

@@ -24,7 +24,7 @@ def test_links_and_pictures_lead_somewhere() -> None:
 
 
 def test_the_commands_it_names_exist() -> None:
-    from cnnlab.cli.app import app
+    from cnnlab.main import app
 
     known = {command.name for command in app.registered_commands} | {group.name for group in app.registered_groups}
     known |= {"list", "train"}

@@ -1,1 +1,1 @@
-"""The command line: one file per command. Nothing here imports torch before a command runs."""
+"""What the commands share: options, progress, failures, streams."""

@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 def followed(steps: Iterable[Advance | T]) -> T:
     """The result, which comes last; until then a bar for each kind of step, where stderr is a terminal."""
-    from cnnlab.render.bars import Bars
+    from cnnlab.view.bars import Bars
 
     with Bars(err_console()) as progress:
         bars = {}

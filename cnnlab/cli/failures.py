@@ -105,7 +105,7 @@ def _show_usage(error: Exception) -> None:
     """As typer does it, through our own console."""
     from typer import rich_utils
 
-    from cnnlab.render.terminal import Terminal
+    from cnnlab.view.terminal import Terminal
 
     vars(rich_utils)["Console"] = partial(Terminal, markup=True)
     rich_utils.rich_format_error(cast(Any, error))
@@ -113,7 +113,7 @@ def _show_usage(error: Exception) -> None:
 
 def _complain(message: str) -> None:
     from cnnlab.cli.options import err_console
-    from cnnlab.render.terminal import said
+    from cnnlab.view.terminal import said
 
     for line in message.split("\n"):
         err_console().print(said("[bold red]error:[/] {}", line), soft_wrap=True)

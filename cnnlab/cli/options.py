@@ -66,14 +66,14 @@ def with_values(arguments: Sequence[str]) -> list[str]:
 
 def err_console() -> "Console":
     """Where progress and remarks go: stderr, so that stdout holds results only."""
-    from cnnlab.render.terminal import Terminal
+    from cnnlab.view.terminal import Terminal
 
     return Terminal(stderr=True)
 
 
 def out_console() -> "Console":
     """Where results go."""
-    from cnnlab.render.terminal import Terminal
+    from cnnlab.view.terminal import Terminal
 
     return Terminal()
 
@@ -83,7 +83,7 @@ def print_json(document: Any) -> None:
 
     Where stdout cannot say a letter, JSON's own escapes can.
     """
-    from cnnlab.render import json
+    from cnnlab.view import json
 
     unicode = (sys.stdout.encoding or "utf-8").lower().startswith("utf")
     sys.stdout.write(json.text(document, ascii_only=not unicode) + "\n")
@@ -99,7 +99,7 @@ def data_place(moved: Path | None = None) -> "DataPlace":
 
 def tracked(items: Iterable[T], what: str, total: int) -> Iterator[T]:
     """`items`, with a bar that shows rate and time left where stderr is a terminal."""
-    from cnnlab.render.bars import Bars
+    from cnnlab.view.bars import Bars
 
     with Bars(err_console()) as progress:
         yield from progress.track(items, total=total, description=what)

@@ -8,12 +8,12 @@ import typer
 from cnnlab.cli.options import err_console, print_json
 
 if TYPE_CHECKING:
-    from cnnlab.workflows.predict import Unreadable
+    from cnnlab.network.image_files import Unreadable
 
 
 def name_unreadable(unreadable: "Sequence[Unreadable]") -> None:
     """A line on stderr for each."""
-    from cnnlab.render.terminal import said
+    from cnnlab.view.terminal import said
 
     for one in unreadable:
         err_console().print(said("[bold red]unreadable:[/] {}: {}", one.path, one.reason), soft_wrap=True)

@@ -1,1 +1,1 @@
-"""What everything stands on: errors, located YAML, the registry, shape arithmetic. Imports no torch."""
+"""What every part stands on: errors, files, located YAML, the registry, quantities, seeds."""

@@ -1,1 +1,1 @@
-"""Pictures and labels: data sets, splits, augmentation, batches."""
+"""Data sets in memory: reading, splits, augmentations, batches."""

@@ -1,1 +1,1 @@
-"""Networks: layers by name, built from a list with shapes flowing through."""
+"""Networks built from a config: layers, initialisation, plugins, and a context that leaves a network as it was."""

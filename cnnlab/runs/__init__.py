@@ -1,1 +1,1 @@
-"""A run's folder: written by one, read by many."""
+"""A run's folder: written by one, read by all."""

@@ -20,13 +20,13 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from cnnlab.config import Config, check_config, is_resolved
+from cnnlab.config.config import Config, check_config, is_resolved
 from cnnlab.core.errors import RequestError, did_you_mean
 from cnnlab.core.files import PART, open_file, read_file
 from cnnlab.core.yaml import load
+from cnnlab.fit.checkpoints import load_weights_file
 from cnnlab.runs.lock import LOCK
 from cnnlab.runs.record import RunRecord
-from cnnlab.training.checkpoints import load_weights_file
 
 WhichWeights = Literal["best", "last"]
 

@@ -22,7 +22,7 @@ from cnnlab.core.errors import RequestError
 from cnnlab.core.files import read_file, write_whole
 from cnnlab.core.problems import first_fault
 from cnnlab.core.quantities import PositiveNumber
-from cnnlab.training.arithmetic import Arithmetic, arithmetic
+from cnnlab.fit.arithmetic import Arithmetic, arithmetic
 
 FORMAT = 1
 MOST_BYTES = 64_000_000

@@ -18,10 +18,10 @@ from cnnlab.core.files import (
     remove_parts,
     write_whole,
 )
+from cnnlab.fit.checkpoints import save_state, save_weights
 from cnnlab.runs.folder import Run, can_start_over
 from cnnlab.runs.lock import LOCK, is_held
 from cnnlab.runs.record import RunRecord
-from cnnlab.training.checkpoints import save_state, save_weights
 
 FOLDERS = ("checkpoints", "reports", "tensorboard")
 """What a training writes into, below the run's own folder."""

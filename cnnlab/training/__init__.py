@@ -1,1 +1,1 @@
-"""Training as a stream of facts: a loop, and the parts that a config can name."""
+"""Training a network: `train` and `lr-find`."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from bad_inputs.case import MODEL, Case, Make, both, config, file
 from bad_inputs.pictures import bomb, class_folders, float_tiff, png
 
-from cnnlab.render import csv
+from cnnlab.view import csv
 
 STATS = "cnnlab data stats bad.yaml"
 FOLDER = "data: {dataset: {folder: {path: pictures, size: 8}}}"

@@ -107,7 +107,7 @@ def foreign_weights(folder: Path) -> None:
 
 
 def infinite_weights(folder: Path) -> None:
-    from cnnlab.training.checkpoints import load_weights_file, save_weights
+    from cnnlab.fit.checkpoints import load_weights_file, save_weights
 
     weights, facts = load_weights_file(folder / BEST)
     infinite = {name: torch.full_like(w, torch.inf) if w.is_floating_point() else w for name, w in weights.items()}
@@ -115,7 +115,7 @@ def infinite_weights(folder: Path) -> None:
 
 
 def facts_changed(folder: Path) -> None:
-    from cnnlab.training.checkpoints import load_weights_file, save_weights
+    from cnnlab.fit.checkpoints import load_weights_file, save_weights
 
     weights, facts = load_weights_file(folder / BEST)
     save_weights(folder / BEST, weights, {"accuracy": facts["val_accuracy"]})

@@ -23,7 +23,7 @@ from bad_inputs.case import TINY, Case
 from bad_inputs.page import PAGE, page
 from bad_inputs.table import CASES
 
-from cnnlab.cli.app import main
+from cnnlab.main import main
 from cnnlab.models import plugins
 from cnnlab.models.registry import LAYERS
 

@@ -13,8 +13,8 @@ import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnnlab.cli.app import app, main
 from cnnlab.core.characters import SUBSTITUTES, json_escaped, printable
+from cnnlab.main import app, main
 
 FULL = Path("/dev/full")
 

@@ -281,8 +281,8 @@ def test_no_more_is_read_than_asked_for(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="names that are no UTF-8 are Linux's")
 def test_a_name_that_is_no_utf_8_holds_weights_and_a_cache(tmp_path: Path) -> None:
     from cnnlab.data import cache
-    from cnnlab.training.checkpoints import load_weights_file, save_weights
-    from cnnlab.workflows.weights_file import read_weights
+    from cnnlab.fit.checkpoints import load_weights_file, save_weights
+    from cnnlab.network.weights_file import read_weights
 
     path = tmp_path / "ru\udce9" / "caf\udce9.safetensors"
     save_weights(path, {"a": torch.ones(2)}, {"epoch": 1})

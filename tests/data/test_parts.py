@@ -7,18 +7,18 @@ import pytest
 import torch
 from PIL import Image
 
-from cnnlab.config import check_config
+from cnnlab.config.config import check_config
 from cnnlab.core.errors import RequestError
 from cnnlab.core.yaml import parse
 from cnnlab.data.dataset import DataPlace, Dataset
 from cnnlab.data.folder import Contents, folder, list_contents
 from cnnlab.data.parts import Parts, find_parts
 from cnnlab.data.splits import split
-from cnnlab.reports.blocks import pictures
+from cnnlab.project.config.check import check
+from cnnlab.project.data.run import preview_report
+from cnnlab.runs.images import check_unchanged, origins, training_pictures
 from cnnlab.runs.record import new_record
-from cnnlab.workflows.check import check
-from cnnlab.workflows.data import preview_report
-from cnnlab.workflows.pictures import check_unchanged, origins, training_pictures
+from cnnlab.view.blocks import pictures
 
 
 def fill(root: Path, classes: str = "cat dog", count: int = 1) -> None:

@@ -8,13 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cnnlab.analysis.attribution.attribute import attribute
-from cnnlab.analysis.attribution.capture import capture
-from cnnlab.analysis.attribution.target import target_of
-from cnnlab.analysis.receptive_field.probe import verification
-from cnnlab.analysis.walk.walker import walk
+from cnnlab.attribution.attribute import attribute
+from cnnlab.attribution.capture import capture
+from cnnlab.attribution.target import target_of
 from cnnlab.core.errors import CnnlabError, RequestError
 from cnnlab.models.failure import failure_of, told
+from cnnlab.receptive_field.probe import verification
+from cnnlab.walk.walker import walk
 
 IMAGES = torch.linspace(-1, 1, 2 * 3 * 8 * 8).reshape(2, 3, 8, 8)
 

@@ -8,14 +8,14 @@ import pytest
 import torch
 from torch import nn
 
-from cnnlab.config import Config, check_config
+from cnnlab.config.config import Config, check_config
+from cnnlab.config.least_memory import check_memory_suffices, least_memory
 from cnnlab.core import memory
 from cnnlab.core.errors import RequestError
 from cnnlab.core.yaml import parse
 from cnnlab.models import limits
 from cnnlab.models.build import build, parameter_count
 from cnnlab.models.limits import Tally, TooLargeError, parameters_counted
-from cnnlab.workflows.least_memory import check_memory_suffices, least_memory
 
 
 def config_of(model: str, rest: str = "") -> Config:

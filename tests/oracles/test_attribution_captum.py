@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from analysis.attribution.subjects import SUBJECTS, subject
+from attribution.subjects import SUBJECTS, subject
 from captum.attr import (
     Deconvolution,
     GuidedBackprop,
@@ -16,9 +16,9 @@ from captum.attr import (
 )
 from torch import Tensor, nn
 
-from cnnlab.analysis.attribution.attribute import attribute
-from cnnlab.analysis.attribution.gradients import noise_draws
-from cnnlab.analysis.attribution.options import Options
+from cnnlab.attribution.attribute import attribute
+from cnnlab.attribution.gradients import noise_draws
+from cnnlab.attribution.options import Options
 
 ALL = pytest.mark.parametrize("name", list(SUBJECTS))
 pytestmark = pytest.mark.filterwarnings("ignore:Setting backward hooks", "ignore:Setting forward")

@@ -12,19 +12,19 @@ import pytest
 import pytorch_grad_cam as theirs
 import torch
 import torch.nn.functional as F
-from analysis.attribution.subjects import SUBJECTS, subject
+from attribution.subjects import SUBJECTS, subject
 from pytorch_grad_cam.ablation_layer import AblationLayer
 from pytorch_grad_cam.guided_backprop import GuidedBackpropReLUModel
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputReST, ClassifierOutputTarget
 
-from cnnlab.analysis.attribution.attribute import VIEWS, attribute
-from cnnlab.analysis.attribution.capture import capture
-from cnnlab.analysis.attribution.full_gradient import full_gradient
-from cnnlab.analysis.attribution.gradient_cams import grad_cam_plus_plus, weighted_map, xgrad_cam
-from cnnlab.analysis.attribution.perturbation_cams import score_cam
-from cnnlab.analysis.attribution.principal import principal_map
-from cnnlab.analysis.attribution.steps import finished
-from cnnlab.analysis.attribution.target import target_of
+from cnnlab.attribution.attribute import VIEWS, attribute
+from cnnlab.attribution.capture import capture
+from cnnlab.attribution.full_gradient import full_gradient
+from cnnlab.attribution.gradient_cams import grad_cam_plus_plus, weighted_map, xgrad_cam
+from cnnlab.attribution.perturbation_cams import score_cam
+from cnnlab.attribution.principal import principal_map
+from cnnlab.attribution.steps import finished
+from cnnlab.attribution.target import target_of
 
 TOLERANCE = 1e-5
 ALL = pytest.mark.parametrize("name", list(SUBJECTS))

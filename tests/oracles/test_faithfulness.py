@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from analysis.networks import small
+from networks import small
 from pytorch_grad_cam.metrics.cam_mult_image import DropInConfidence, IncreaseInConfidence
 from pytorch_grad_cam.metrics.perturbation_confidence import (
     PerturbationConfidenceMetric,
@@ -14,10 +14,10 @@ from pytorch_grad_cam.metrics.road import NoisyLinearImputer
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputSoftmaxTarget
 from torch import Tensor
 
-from cnnlab.analysis.faithfulness.drop import confidence_drop
-from cnnlab.analysis.faithfulness.imputation import impute
-from cnnlab.analysis.faithfulness.ranking import rank_pixels
-from cnnlab.analysis.faithfulness.road import road
+from cnnlab.attribution.measures.drop import confidence_drop
+from cnnlab.attribution.measures.imputation import impute
+from cnnlab.attribution.measures.ranking import rank_pixels
+from cnnlab.attribution.measures.road import road
 
 SIDE = 10
 """Of 100 distinct values, just p are below the p-th percentile as numpy interpolates it."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from cnnlab.config import read_config
+from cnnlab.config.config import read_config
 from cnnlab.core.errors import RequestError
 from cnnlab.runs.folder import Run, all_runs, can_start_over
 from cnnlab.runs.record import DataFacts, RunRecord, new_record

@@ -1,1 +1,0 @@
-"""What can be measured of a network and its answers: pure functions from tensors to facts."""

@@ -1,1 +1,0 @@
-"""Pictures made so that a channel or a class answers as strongly as it can."""

@@ -1,1 +1,0 @@
-"""One forward pass of any network without values, each tensor carrying what it depends on."""

@@ -1,0 +1,1 @@
+"""Where in an image an answer comes from: `gradcam` and `saliency`."""

@@ -1,0 +1,241 @@
+"""Attribution of a network's answers to places of the picture: every method, through one function."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from cnnlab.attribution.batch import batch_steps
+from cnnlab.attribution.capture import Capture
+from cnnlab.attribution.head import warning_for
+from cnnlab.attribution.maps import fused
+from cnnlab.attribution.methods import METHODS, Method, methods_of, uses_layer
+from cnnlab.attribution.options import Options
+from cnnlab.attribution.piece import Batch, Piece
+from cnnlab.attribution.plan import MapSize, batch_passes
+from cnnlab.attribution.request import Layers, Smooth, Targets, batches, request
+from cnnlab.attribution.result import Attribution, Progress, without_evidence
+from cnnlab.attribution.target import Target
+from cnnlab.core.errors import RequestError, WorkError
+from cnnlab.walk.layouts import Layouts
+
+VIEWS = tuple((turned, factor) for turned in (False, True) for factor in (1.0, 0.9, 1.1))
+"""Of `smooth="aug"`: mirrored or not, times a factor of the normalised values; the picture itself comes first."""
+
+
+def attribute(
+    model: nn.Module,
+    images: Float[Tensor, "n c h w"],
+    targets: Targets,
+    *,
+    methods: Sequence[str],
+    layers: Layers = "auto",
+    smooth: Smooth = None,
+    options: Options | None = None,
+    max_batch: int = 64,
+    seed: int = 0,
+    layouts: Layouts | None = None,
+) -> tuple[Attribution, ...]:
+    """What the answers of `model` to `images` rest on, by each of `methods`, in their order.
+
+    `targets` are classes (n,), several for each picture (n, t), or a function from logits (b, classes) to scores (b,).
+    `layers` are names, or "auto": the last feature map before the head (`layers.choose_layer`); of several, the maps
+    are scaled and averaged. All gradient CAMs share one forward pass, and one backward pass that ends at the layer;
+    Finer-CAM and ShapleyCAM, which differentiate other scores, add their own. `smooth` touches CAMs only: "aug"
+    averages the maps of mirrored and dimmed pictures (six times the passes), "eigen" takes the first principal
+    component of the weighted feature maps. Nothing holds more than `max_batch` pictures at a time.
+    Random methods draw from `seed`. `layouts` are the network's for images of this size, where the caller has them
+    (as of a `LayerChoice`); finding them takes a walk. The network is left as it was, also after an exception.
+
+    A method that the network is not made for is left out, with a note on the others.
+
+    Raises: RequestError for what cannot be asked (a name, a layer, a class, a shape), and for a method left out when
+    none remains; WorkError where the network's answers are NaN or infinite.
+    """
+    steps = attribution_steps(
+        model,
+        images,
+        targets,
+        methods=methods,
+        layers=layers,
+        smooth=smooth,
+        options=options,
+        max_batch=max_batch,
+        seed=seed,
+        layouts=layouts,
+    )
+    for fact in steps:
+        if not isinstance(fact, Progress):
+            return fact
+    raise AssertionError("the steps end with the result")
+
+
+def attribution_steps(
+    model: nn.Module,
+    images: Float[Tensor, "n c h w"],
+    targets: Targets,
+    *,
+    methods: Sequence[str],
+    layers: Layers = "auto",
+    smooth: Smooth = None,
+    options: Options | None = None,
+    max_batch: int = 64,
+    seed: int = 0,
+    layouts: Layouts | None = None,
+) -> Iterator[Progress | tuple[Attribution, ...]]:
+    """`attribute` step by step: how far it is, and at the end the result."""
+    chosen = methods_of(methods)
+    whole = request(model, images, targets, chosen, layers, smooth, options, max_batch, seed, layouts)
+    total = sum(_planned(whole, chosen, smooth))
+    done = 0
+    yield Progress(done, total)
+    parts: list[tuple[Capture, dict[str, Piece | RequestError]]] = []
+    for part in batches(whole):
+        merged: dict[str, list[Piece | RequestError]] = {}
+        captured: Capture | None = None
+        for turned, factor in VIEWS if smooth == "aug" else VIEWS[:1]:
+            first = captured is None
+            some = chosen if first else tuple(method for method in chosen if method.kind == "cam")
+            if not some:
+                continue
+            viewed = part.images.flip(-1) if turned else part.images
+            steps = batch_steps(replace(part, images=viewed * factor if factor != 1 else viewed), some)
+            while True:
+                try:
+                    done += next(steps)
+                except StopIteration as end:
+                    found, pieces = end.value
+                    break
+                yield Progress(min(done, total), total)
+            if first:
+                captured = _finite(found)
+            for name, piece in pieces.items():
+                merged.setdefault(name, []).append(_turned(piece) if turned else piece)
+        assert captured is not None
+        parts.append((captured, {name: _mean(pieces) for name, pieces in merged.items()}))
+    yield _results(whole, chosen, parts)
+
+
+def planned_passes(
+    model: nn.Module,
+    images: Float[Tensor, "n c h w"],
+    targets: Targets,
+    *,
+    methods: Sequence[str],
+    layers: Layers = "auto",
+    smooth: Smooth = None,
+    options: Options | None = None,
+    max_batch: int = 64,
+    layouts: Layouts | None = None,
+) -> dict[str, int]:
+    """How many passes of at most `max_batch` pictures each method takes by itself, at most; little is run to find out.
+
+    Raises: RequestError as `attribute` does.
+    """
+    chosen = methods_of(methods)
+    whole = request(model, images, targets, chosen, layers, smooth, options, max_batch, 0, layouts)
+    return {method.name: sum(_planned(whole, (method,), smooth)) for method in chosen}
+
+
+def _planned(whole: Batch, methods: Sequence[Method], smooth: Smooth) -> Iterator[int]:
+    sizes: dict[str, MapSize] = {}
+    if any(method.name in ("scorecam", "ablationcam", "reciprocam") for method in methods):
+        for name in whole.layers:
+            assert whole.layouts is not None
+            sizes[name] = whole.layouts.of(name, several=True).size
+    cams = [method for method in methods if method.kind == "cam"]
+    for part in batches(whole):
+        yield batch_passes(part, methods, sizes)
+        if smooth == "aug" and cams:
+            yield (len(VIEWS) - 1) * batch_passes(part, cams, sizes)
+
+
+def _finite(found: Capture) -> Capture:
+    if not bool(found.logits.isfinite().all()):
+        raise WorkError(
+            "the network's answers are NaN or infinite; its weights diverged, or the pictures were not normalised as "
+            "in training"
+        )
+    return found
+
+
+def _turned(piece: Piece | RequestError) -> Piece | RequestError:
+    if isinstance(piece, RequestError):
+        return piece
+    return replace(piece, maps=tuple(maps.flip(-1) for maps in piece.maps))
+
+
+def _mean(pieces: list[Piece | RequestError]) -> Piece | RequestError:
+    """One piece from those of several views."""
+    first = pieces[0]
+    good = [piece for piece in pieces if isinstance(piece, Piece)]
+    if isinstance(first, RequestError) or len(good) == 1:
+        return first
+    maps = tuple(torch.stack(views).mean(0) for views in zip(*(piece.maps for piece in good), strict=True))
+    return replace(first, maps=maps, passes=sum(piece.passes for piece in good))
+
+
+def _results(
+    whole: Batch, methods: Sequence[Method], parts: list[tuple[Capture, dict[str, Piece | RequestError]]]
+) -> tuple[Attribution, ...]:
+    refused = {
+        name: error for _, pieces in parts[:1] for name, error in pieces.items() if isinstance(error, RequestError)
+    }
+    if len(refused) == len(methods):
+        raise RequestError("; ".join(f"{METHODS[name].label}: {error}" for name, error in refused.items()))
+    left_out = tuple(f"{METHODS[name].label} was left out: {error}" for name, error in refused.items())
+    target = whole.target
+    logits = torch.cat([captured.logits for captured, _ in parts])
+    rows = torch.arange(target.n)
+    scores = _squeezed(target.scores(logits, rows), target)
+    probabilities = _squeezed(target.probabilities(logits, rows), target)
+    assert scores is not None
+    assert probabilities is not None
+    made = []
+    for method in methods:
+        if method.name in refused:
+            continue
+        pieces = [part[method.name] for _, part in parts]
+        good = [piece for piece in pieces if isinstance(piece, Piece)]
+        by_layer = [torch.cat(maps) for maps in zip(*(piece.maps for piece in good), strict=True)]
+        maps = by_layer[0] if len(by_layer) == 1 else fused(by_layer)
+        if not bool(maps.isfinite().all()):
+            raise WorkError(
+                f"{method.label}: the map has NaN or infinite values where the network's answers have none: its "
+                "gradients or its answers to changed pictures are not finite (a square root or a division by 0); "
+                "leave this method out"
+            )
+        notes = [note for piece in good for note in piece.notes]
+        notes += [warning for head in whole.heads.values() if (warning := warning_for(method.name, head))]
+        if note := without_evidence(method.name, maps):
+            notes.append(note)
+        made.append(
+            Attribution(
+                method=method.name,
+                layers=whole.layers if uses_layer(method) else (),
+                targets=None if target.classes is None else _squeezed(target.classes, target),
+                maps=_single(maps, target),
+                per_channel=_joined([piece.per_channel for piece in good], target),
+                scores=scores.float(),
+                probabilities=probabilities.float(),
+                passes=sum(piece.passes for piece in good),
+                notes=(*dict.fromkeys(notes), *left_out),
+                delta=_joined([piece.delta for piece in good], target),
+            )
+        )
+    return tuple(made)
+
+
+def _squeezed(values: Tensor, target: Target) -> Tensor:
+    return values[:, 0] if target.single else values
+
+
+def _single(values: Tensor, target: Target) -> Tensor:
+    return _squeezed(values, target).float()
+
+
+def _joined(parts: list[Tensor | None], target: Target) -> Tensor | None:
+    there = [part for part in parts if part is not None]
+    return _single(torch.cat(there), target) if there else None

@@ -1,0 +1,170 @@
+"""Feature maps and their gradients: one forward pass, and backward passes that end at the layer.
+
+The layer's output becomes a fresh leaf of autograd's graph, by a forward hook that returns it: what lies in front runs
+without autograd, and no gradient goes there or to a parameter. What the network gets back is a copy, so that a layer
+that works in place (`ReLU(inplace=True)`) cannot change what was kept.
+"""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from cnnlab.attribution.passes import checked_logits, fitted, score_gradients, single_precision, undisturbed
+from cnnlab.attribution.target import Target, against_nearest, residual_softmax
+from cnnlab.core.errors import RequestError
+from cnnlab.models.failure import takes_hooks
+from cnnlab.network.forward import forward
+from cnnlab.walk.layouts import Layouts, layouts_of
+
+Want: TypeAlias = Literal["score", "finer", "shapley"]
+"""What is differentiated: the target's score, the score against its nearest classes, or ReST with its curvature."""
+
+
+@dataclass(frozen=True, eq=False)
+class LayerCapture:
+    """What one layer put out, and the gradients there; at least single precision."""
+
+    name: str
+    activations: Float[Tensor, "n k h w"]
+    gradients: dict[Want, Float[Tensor, "n t k h w"]]
+    """For "shapley": gradient − ½ · Hessian · activations, of ReST."""
+    calls: int
+    """How often the layer ran; its last output is the one that is kept."""
+
+
+@dataclass(frozen=True, eq=False)
+class Capture:
+    """One forward pass and all that was asked of it."""
+
+    logits: Float[Tensor, "n classes"]
+    scores: Float[Tensor, "n t"]
+    layers: tuple[LayerCapture, ...]
+    passes: int
+    """Forward and backward passes that it took."""
+
+
+def capture(
+    model: nn.Module,
+    images: Float[Tensor, "n c h w"],
+    target: Target,
+    *,
+    layers: Sequence[str] = (),
+    wants: Sequence[Want] = (),
+    gamma: float = 0.6,
+    nearest: int = 3,
+    layouts: Layouts | None = None,
+) -> Capture:
+    """Run `model` once on `images` and differentiate what `wants` says at each of `layers`.
+
+    Of several layers the graph is cut at the first that runs. `gamma` and `nearest` are Finer-CAM's; `layouts` are the
+    network's for images of this size, where the caller has them.
+
+    Raises: RequestError for a layer that is unknown, does not run, has no feature maps or does not lead to the score,
+    for targets that the network has not, and for an output without gradient.
+    """
+    if layers and layouts is None:
+        layouts = layouts_of(model, images.shape[1:])
+    of_layers = {name: layouts.of(name, several=True) for name in layers} if layouts else {}
+    kept: dict[str, list[Tensor]] = {name: [] for name in layers}
+
+    def hook(name: str) -> object:
+        def cut(module: nn.Module, inputs: object, output: object) -> Tensor | None:
+            if not isinstance(output, Tensor):
+                return None
+            maps = of_layers[name].maps(output)
+            here = maps if maps.requires_grad else maps.detach().clone().requires_grad_(bool(wants))
+            kept[name].append(here)
+            return of_layers[name].output(here).clone()
+
+        return cut
+
+    def restart() -> None:
+        for outputs in kept.values():
+            outputs.clear()
+
+    modules = dict(model.named_modules())
+    with ExitStack() as hooks, undisturbed(model):
+        for name in layers:
+            if not takes_hooks(modules[name]):
+                raise RequestError(f"layer '{name}' is compiled by torch.jit.script and cannot be watched")
+            hooks.callback(modules[name].register_forward_hook(hook(name)).remove)
+        if "shapley" in wants:
+            # fused attention has no second derivative; as its products it has
+            torch.backends.mha.set_fastpath_enabled(False)
+            hooks.enter_context(sdpa_kernel(SDPBackend.MATH))
+        with torch.set_grad_enabled(bool(wants)):
+            logits = checked_logits(forward(model, fitted(model, images), again=restart), target)
+        for name in layers:
+            if not kept[name]:
+                raise RequestError(f"layer '{name}' does not run when the network does")
+        outputs = [kept[name][-1] for name in layers]
+        rows = torch.arange(len(images))
+        gradients: dict[Want, list[Tensor]] = {}
+        place = " and ".join(f"layer '{name}'" for name in layers)
+        for want in wants:
+            last = want == wants[-1]
+            if want == "shapley":
+                score = residual_softmax(target, logits, rows)
+                gradients[want] = _curved(score, outputs, place)
+                continue
+            score = (
+                target.scores(logits, rows)
+                if want == "score"
+                else against_nearest(target, logits, rows, gamma=gamma, nearest=nearest)
+            )
+            gradients[want] = score_gradients(score, outputs, place, keep=not last)
+        scores = target.scores(logits, rows).detach()
+    captures = tuple(
+        LayerCapture(
+            name,
+            single_precision(outputs[i].detach()),
+            {want: found[i] for want, found in gradients.items()},
+            len(kept[name]),
+        )
+        for i, name in enumerate(layers)
+    )
+    return Capture(logits.detach(), scores, captures, 1 + passes_of(wants, target.count, len(layers)))
+
+
+def passes_of(wants: Sequence[Want], count: int, layers: int) -> int:
+    """Backward passes for `count` scores a picture."""
+    return count * sum(1 + layers if want == "shapley" else 1 for want in wants)
+
+
+def capture_maps(
+    model: nn.Module, images: Float[Tensor, "n c h w"], layer: str, layouts: Layouts
+) -> tuple[Float[Tensor, "n k h2 w2"], int, Float[Tensor, "n classes"]]:
+    """The layer's last output, how often it ran, and the logits: one forward pass without gradients."""
+    nothing = Target(len(images), None, lambda logits: logits.sum(1), True)
+    found = capture(model, images, nothing, layers=[layer], layouts=layouts)
+    return found.layers[0].activations, found.layers[0].calls, found.logits
+
+
+def _curved(scores: Tensor, outputs: list[Tensor], place: str) -> list[Tensor]:
+    """gradient − ½ · Hessian · activations at each output, for each score; the graph is kept.
+
+    Source: Cai 2025 (ShapleyCAM), arXiv:2501.06261, equation 12.
+    """
+    if not scores.requires_grad:
+        score_gradients(scores, outputs, place)  # which refuses, with the reason
+    columns: list[list[Tensor]] = []
+    for column in range(scores.shape[1]):
+        slopes = torch.autograd.grad(scores[:, column].sum(), outputs, create_graph=True, allow_unused=True)
+        bent = []
+        for slope, output in zip(slopes, outputs, strict=True):
+            if slope is None:
+                raise RequestError(f"the score does not depend on {place}; choose a layer that leads to the logits")
+            curvature = None
+            if slope.requires_grad:
+                along = (slope * output.detach()).sum()
+                (curvature,) = torch.autograd.grad(along, output, retain_graph=True, allow_unused=True)
+            straight = single_precision(slope.detach())
+            bent.append(straight if curvature is None else straight - 0.5 * single_precision(curvature))
+        columns.append(bent)
+    return [torch.stack([column[i] for column in columns], 1) for i in range(len(outputs))]

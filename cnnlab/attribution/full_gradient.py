@@ -1,0 +1,123 @@
+"""FullGrad: the score taken apart into what the pixels and what every bias of the network adds to it."""
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal, TypeAlias
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from cnnlab.attribution.maps import upsampled
+from cnnlab.attribution.passes import checked_logits, fitted, score_gradients, single_precision, undisturbed
+from cnnlab.attribution.steps import Steps
+from cnnlab.attribution.target import Target
+from cnnlab.core.errors import RequestError
+from cnnlab.models.failure import takes_hooks
+from cnnlab.walk.layouts import Layouts, layouts_of
+
+Scaling: TypeAlias = Literal["layer", "channel"]
+
+
+@dataclass(frozen=True, eq=False)
+class FullGradient:
+    """The map, and whether the parts add up to the score."""
+
+    maps: Float[Tensor, "n t h w"]
+    delta: Float[Tensor, "n t"]
+    """Sum of all parts less the score: 0 for a network that is linear between its ReLUs."""
+    biases: int
+    """Modules with a bias, explicit or of a normalisation."""
+
+
+def full_gradient(
+    model: nn.Module,
+    images: Float[Tensor, "n c h w"],
+    target: Target,
+    *,
+    scaling: Scaling = "layer",
+    layouts: Layouts | None = None,
+) -> Steps[FullGradient]:
+    """ψ(x · ∂S/∂x) + Σ_l Σ_c ψ(b_l,c · ∂S/∂z_l,c). Srinivas and Fleuret 2019, arXiv:1905.00780, equations 3 and 8.
+
+    z_l is a layer's output and b_l what the layer gives for zeros: the bias of a convolution, β − μγ/√(σ² + ε) of a
+    batch normalisation. ψ is the absolute value, brought to 0 … 1 over a picture's whole layer (`channel`: over each
+    channel by itself, as pytorch-grad-cam does), and grown to the picture's size. Biases of what is no feature map
+    have no place and count in `delta` alone. `layouts` are the network's, where the caller has them.
+    """
+    layers: list[tuple[Tensor, Tensor, bool]] = []
+    folded: list[tuple[Tensor, Tensor]] = []
+    calls: dict[str, int] = {}
+    known = layouts or layouts_of(model, images.shape[1:])
+
+    def hook(name: str, module: nn.Module, args: Any, named: Any, output: object) -> Tensor | None:
+        calls[name] = calls.get(name, 0) + 1
+        given = [*args, *named.values()]
+        if not isinstance(output, Tensor) or not output.requires_grad or not isinstance(given[0], Tensor):
+            return None
+        # of one image, in which the first input is zeros; offsets, masks and the like stay
+        rows = [one[:1] if isinstance(one, Tensor) and one.shape[:1] == given[0].shape[:1] else one for one in given]
+        rows[0] = torch.zeros_like(rows[0])
+        with torch.no_grad():
+            bias: object = module.forward(*rows[: len(args)], **dict(zip(named, rows[len(args) :], strict=True)))
+        if not isinstance(bias, Tensor) or bias.shape[1:] != output.shape[1:] or not bool(bias.any()):
+            return None
+        layout = known.at(name, calls[name])
+        if layout is None:
+            if known.is_batched(name, calls[name]):
+                layers.append((output, bias, False))
+            else:
+                folded.append((output, bias))
+            return output.clone()
+        maps = layout.maps(output)
+        layers.append((maps, layout.maps(bias), True))
+        return layout.output(maps).clone()
+
+    with ExitStack() as hooks, undisturbed(model):
+        for name, module in model.named_modules():
+            if not takes_hooks(module):
+                what = f"layer '{name}'" if name else "the network"
+                raise RequestError(f"{what} is compiled by torch.jit.script, so that its biases cannot be told apart")
+            if next(module.children(), None) is None and next(iter(module.parameters()), None) is not None:
+                hooks.callback(module.register_forward_hook(partial(hook, name), with_kwargs=True).remove)
+        pixels = fitted(model, images).detach().clone().requires_grad_()
+        logits = checked_logits(model(pixels.clone()), target)
+        scores = target.scores(logits, torch.arange(len(images)))
+        seen, apart = tuple(layers), tuple(folded)
+        calls.clear()  # a checkpointed layer runs once more on the way back, and must put out the same
+        # which part of windows in the batch, or of tokens before it, is which image's is told by one score at a time
+        lone = torch.stack([_sums(row[None], apart) for row in scores]) if apart else torch.zeros_like(scores)
+        # a bias of a branch that does not lead to the score adds nothing
+        found = score_gradients(scores, [pixels, *(output for output, _, _ in seen)], "the pictures", needed=1)
+    yield 1 + target.count * (1 + len(images) * bool(apart))
+    size = (images.shape[2], images.shape[3])
+    values = [found[0] * single_precision(pixels.detach())[:, None]]
+    values += [slope * single_precision(bias)[:, None] for slope, (_, bias, _) in zip(found[1:], seen, strict=True)]
+    parts = sum((value.flatten(2).sum(2) for value in values), lone)
+    maps = torch.zeros(*scores.shape, *size, dtype=values[0].dtype, device=values[0].device)
+    for value, mapped in zip(values, [True, *(mapped for _, _, mapped in seen)], strict=True):
+        if mapped:
+            maps = maps + upsampled(_SCALINGS[scaling](value.abs()), size).sum(2)
+    return FullGradient(maps, (parts - scores).detach(), len(seen) + len(apart))
+
+
+def _sums(scores: Float[Tensor, "1 t"], layers: Sequence[tuple[Tensor, Tensor]]) -> Float[Tensor, "t"]:
+    """What the biases of all these layers add to the scores of one image."""
+    slopes = score_gradients(scores, [output for output, _ in layers], "the pictures", keep=True, needed=0)
+    products = (slope * single_precision(bias)[:, None] for slope, (_, bias) in zip(slopes, layers, strict=True))
+    return sum((each.transpose(0, 1).flatten(1).sum(1) for each in products), torch.zeros_like(scores[0]))
+
+
+def _by_layer(values: Tensor) -> Tensor:
+    low, high = values.amin((2, 3, 4), keepdim=True), values.amax((2, 3, 4), keepdim=True)
+    return (values - low) / (high - low).where(high > low, 1)
+
+
+def _by_channel(values: Tensor) -> Tensor:
+    shifted = values - values.amin((3, 4), keepdim=True)
+    return shifted / (1e-7 + shifted.amax((3, 4), keepdim=True))
+
+
+_SCALINGS: dict[Scaling, Callable[[Tensor], Tensor]] = {"layer": _by_layer, "channel": _by_channel}

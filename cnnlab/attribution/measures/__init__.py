@@ -1,0 +1,1 @@
+"""How far a map can be trusted: deletion and insertion, ROAD, confidence drop, concentration, location."""

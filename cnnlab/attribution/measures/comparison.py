@@ -1,0 +1,144 @@
+"""Methods beside the controls: every measure of every map on the same pictures, and whether a method beats chance."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor, nn
+
+from cnnlab.attribution.measures.controls import CONTROLS, control_maps
+from cnnlab.attribution.measures.curves import STEPS
+from cnnlab.attribution.measures.location import border_region, corner_region
+from cnnlab.attribution.measures.pictures import PictureScores, score_pictures
+from cnnlab.attribution.measures.road import NOISE, PERCENTILES, road_noise
+from cnnlab.attribution.measures.summary import CurveSummary, MapSummary, summarize
+from cnnlab.attribution.measures.verdict import Verdict, verdict
+from cnnlab.core.errors import RequestError
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """So far: how many of all maps are measured, and which method is under way."""
+
+    name: str
+    done: int
+    total: int
+    """Pictures × (methods and controls)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Methods and controls over the same pictures."""
+
+    n: int
+    """Pictures."""
+    seed: int
+    steps: int
+    """Of the curves."""
+    percentiles: tuple[float, ...] | None
+    """Removed by ROAD; None where it was left out."""
+    road_noise: float
+    """Standard deviation on imputed pixels, in normalised units."""
+    methods: tuple[MapSummary, ...]
+    """In the order asked for."""
+    controls: tuple[MapSummary, ...]
+    """In the order of `CONTROLS`."""
+    verdicts: tuple[Verdict, ...]
+    """For each method two, with pixels and with blocks removed."""
+    border_area: float
+    """What a uniform map has in the border frame …"""
+    corner_area: float
+    """… in the corners …"""
+    object_area: float | None
+    """… and in the objects, on average; None without masks."""
+
+
+def compare_maps(
+    model: nn.Module,
+    images: Float[Tensor, "n c h w"],
+    targets: Int64[Tensor, "_"],
+    maps: Mapping[str, Float[Tensor, "_ _ _"]],
+    *,
+    seed: int,
+    masks: Bool[Tensor, "_ _ _"] | None = None,
+    with_road: bool = True,
+    steps: int = STEPS,
+    max_batch: int = 256,
+) -> Iterator[Scoring | Comparison]:
+    """Measure each of `maps` (name → raw maps, of picture size or lower) and the controls; last comes the result.
+
+    `images` are normalised, so that 0 is the data set's mean; `targets` are the classes that the maps speak of; `masks`
+    are the objects. The work is about (2·`steps` + 3) forward passes per picture and method, and with ROAD 18 more and
+    as many sparse solves. Nothing here depends on `max_batch`, the most changed pictures that exist at a time.
+
+    Raises: RequestError for no picture, a name that is a control's, maps of another number or size, masks of another
+    size or without a pixel, or a target that the model lacks; WorkError for values that are NaN or infinite.
+    """
+    _check(images, targets, maps, masks)
+    everything = {**maps, **control_maps(images, seed=seed)}
+    noise = road_noise(images, seed=seed) if with_road else None
+    summaries: dict[str, MapSummary] = {}
+    for position, (name, some) in enumerate(everything.items()):
+        scoring = score_pictures(
+            model, images, targets, some, seed=seed, masks=masks, noise=noise, steps=steps, max_batch=max_batch
+        )
+        for item in scoring:
+            if isinstance(item, PictureScores):
+                summaries[name] = summarize(name, item, control=name in CONTROLS, seed=seed)
+            else:
+                yield Scoring(name, position * len(images) + item, len(everything) * len(images))
+    height, width = images.shape[2:]
+    yield Comparison(
+        n=len(images),
+        seed=seed,
+        steps=steps,
+        percentiles=PERCENTILES if with_road else None,
+        road_noise=NOISE,
+        methods=tuple(summaries[name] for name in maps),
+        controls=tuple(summaries[name] for name in CONTROLS),
+        verdicts=tuple(
+            found for name in maps for found in _verdicts(summaries[name], [summaries[c] for c in CONTROLS], seed)
+        ),
+        border_area=float(border_region(height, width).double().mean()),
+        corner_area=float(corner_region(height, width).double().mean()),
+        object_area=None if masks is None else float(masks.double().mean()),
+    )
+
+
+def _verdicts(method: MapSummary, controls: list[MapSummary], seed: int) -> Iterator[Verdict]:
+    """On pixels and on blocks."""
+
+    def judged(summary: CurveSummary, gain: Tensor, gains: dict[str, Tensor]) -> Verdict:
+        return verdict(method.name, gain, gains, level=summary.unit, seed=seed)
+
+    yield judged(
+        method.pixels, method.pictures.pixels.gain, {control.name: control.pictures.pixels.gain for control in controls}
+    )
+    yield judged(
+        method.blocks, method.pictures.blocks.gain, {control.name: control.pictures.blocks.gain for control in controls}
+    )
+
+
+def _check(images: Tensor, targets: Tensor, maps: Mapping[str, Tensor], masks: Tensor | None) -> None:
+    n, _, height, width = images.shape
+    if n == 0:
+        raise RequestError("there is no picture to measure maps on; give at least one")
+    if len(targets) != n:
+        raise RequestError(f"{len(targets)} targets for {n} pictures; expected one each")
+    for name, some in maps.items():
+        if name in CONTROLS:
+            raise RequestError(f"a method may not be called '{name}': the controls are {', '.join(CONTROLS)}")
+        if len(some) != n or some.shape[1] > height or some.shape[2] > width:
+            raise RequestError(
+                f"the maps of '{name}' have shape {tuple(some.shape)} for {n} pictures of {height}×{width}; expected "
+                "one map per picture, of its size or lower"
+            )
+    if masks is None:
+        return
+    if masks.shape != (n, height, width):
+        raise RequestError(f"masks of shape {tuple(masks.shape)}; expected that of the pictures, {(n, height, width)}")
+    empty = (~masks.flatten(1).any(1)).nonzero()[:, 0]
+    if len(empty):
+        raise RequestError(
+            f"{len(empty)} of {n} object masks have no pixel (first: picture {int(empty[0])}); leave those pictures out"
+        )

@@ -1,0 +1,101 @@
+"""Where a map's evidence lies: in the object, at the border, in the corners, and whether its peak meets the object.
+
+Pointing game: Zhang et al. 2016, arXiv:1608.00507, section 5.1, with TorchRay's tolerance of 15 px at 224 px. Energy
+inside: Wang et al. 2020 (Score-CAM), arXiv:1910.01279, section 4.3, on masks instead of boxes.
+"""
+
+import math
+
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor
+
+from cnnlab.attribution.measures.maps import positive
+from cnnlab.attribution.measures.ranking import rank_pixels
+
+FRAME = 1 / 8
+"""Width of the border frame, in heights (above, below) and widths (left, right) of the picture."""
+
+CORNER = 1 / 4
+"""Sides of the four corners, likewise: a logo, a date or a tag in a corner is seldom larger."""
+
+TOLERANCE = 15 / 224
+"""Of the pointing game, in shorter sides of the picture."""
+
+
+def border_region(height: int, width: int, *, share: float = FRAME) -> Bool[Tensor, "h w"]:
+    """The outer frame, round(`share`·height) rows and round(`share`·width) columns wide, at least 1 pixel."""
+    rows, columns = _band(height, share), _band(width, share)
+    return ~(rows[:, None] & columns[None, :])
+
+
+def corner_region(height: int, width: int, *, share: float = CORNER) -> Bool[Tensor, "h w"]:
+    """The four corners, round(`share`·height) by round(`share`·width) pixels each, at least 1 pixel."""
+    rows, columns = _band(height, share), _band(width, share)
+    return ~rows[:, None] & ~columns[None, :]
+
+
+def energy_inside(
+    maps: Float[Tensor, "n h w"], region: Bool[Tensor, "n h w"] | Bool[Tensor, "h w"]
+) -> Float[Tensor, "n"]:
+    """The share of a map's positive values that lies in `region`, 0 … 1, in float64; 0 for a map without any.
+
+    Of a uniform map it is the region's share of the area.
+    """
+    evidence = positive(maps).cpu().double()
+    # the scale drops out; without it, sums of values near 1e-320 would lose digits
+    top = evidence.flatten(1).amax(1)
+    evidence = evidence / torch.where(top > 0, top, torch.ones_like(top))[:, None, None]
+    total = evidence.sum((1, 2))
+    inside = (evidence * region.cpu()).sum((1, 2))
+    return inside / torch.where(total > 0, total, torch.ones_like(total))
+
+
+def peaks(maps: Float[Tensor, "n h w"], *, seed: int) -> Int64[Tensor, "n 2"]:
+    """Row and column of each map's largest value; among equal ones a random one, by `seed`."""
+    width = maps.shape[2]
+    first = rank_pixels(maps, seed=seed).ranks.flatten(1).argmin(1)
+    return torch.stack([first // width, first % width], 1)
+
+
+def tolerance_pixels(height: int, width: int) -> float:
+    """The pointing game's tolerance at this size: 15 px at 224 px, 2.1 px at 32 px."""
+    return TOLERANCE * min(height, width)
+
+
+def pointing_hits(
+    maps: Float[Tensor, "n h w"],
+    masks: Bool[Tensor, "n h w"],
+    *,
+    seed: int,
+    tolerance: float | None = None,
+) -> Bool[Tensor, "n"]:
+    """Whether the disc of radius `tolerance` (pixels) around a map's peak meets the object.
+
+    `tolerance` is `tolerance_pixels` unless given; 0 asks for the peak itself. A map that prefers no pixel to another
+    points nowhere, and so misses.
+
+    Raises: ValueError for a negative tolerance, or a mask without a pixel.
+    """
+    height, width = maps.shape[1:]
+    radius = tolerance_pixels(height, width) if tolerance is None else tolerance
+    if radius < 0:
+        raise ValueError(f"tolerance is {radius}, expected 0 or more pixels")
+    empty = ~masks.flatten(1).any(1)
+    if bool(empty.any()):
+        raise ValueError(f"mask {int(empty.nonzero()[0, 0])} has no object pixel to point at")
+    at = peaks(maps, seed=seed)
+    y, x = torch.arange(height), torch.arange(width)
+    squared = (y[None, :, None] - at[:, 0, None, None]) ** 2 + (x[None, None, :] - at[:, 1, None, None]) ** 2
+    nearest = squared.masked_fill(~masks.cpu(), height**2 + width**2).flatten(1).amin(1)
+    flat = maps.flatten(1).cpu()
+    return (nearest.double().sqrt() <= radius) & (flat.amax(1) > flat.amin(1))
+
+
+def _band(length: int, share: float) -> Bool[Tensor, "length"]:
+    """True between the two outer parts of an axis."""
+    if not 0 < share < 0.5:
+        raise ValueError(f"a border share of {share}: expected a number between 0 and 0.5")
+    wide = max(1, math.floor(share * length + 0.5))
+    place = torch.arange(length)
+    return (place >= wide) & (place < length - wide)

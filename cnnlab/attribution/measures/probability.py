@@ -1,0 +1,65 @@
+"""The probability a network gives to a target, a bounded number of pictures at a time, without changing it."""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from cnnlab.core.errors import RequestError, WorkError
+from cnnlab.models.undisturbed import undisturbed
+from cnnlab.network.forward import forward
+
+
+def target_probabilities(
+    model: nn.Module, images: Float[Tensor, "n c h w"], targets: Int64[Tensor, "n"], *, max_batch: int
+) -> Float[Tensor, "n"]:
+    """Softmax probability of each picture's target class, in float64 on the CPU.
+
+    Raises: what `composite_probabilities` raises.
+    """
+    return composite_probabilities(model, lambda rows: images[rows], targets, max_batch=max_batch)
+
+
+def composite_probabilities(
+    model: nn.Module,
+    make: Callable[[Int64[Tensor, "b"]], Float[Tensor, "b c h w"]],
+    targets: Int64[Tensor, "n"],
+    *,
+    max_batch: int,
+) -> Float[Tensor, "n"]:
+    """Softmax probability of `targets` for pictures that `make` makes from their numbers, `max_batch` at a time.
+
+    Raises: RequestError for a target that the model has no class for, or a model with a single output; WorkError where
+    its answers are NaN or infinite; ValueError unless `max_batch` ≥ 1.
+    """
+    if max_batch < 1:
+        raise ValueError(f"max_batch is {max_batch}, expected at least 1 picture")
+    found = []
+    with undisturbed(model), torch.no_grad():
+        for rows in torch.arange(len(targets), device=targets.device).split(max_batch):
+            wanted = targets[rows].cpu()
+            logits = _checked(forward(model, make(rows)), wanted)
+            found.append(logits.softmax(1).gather(1, wanted[:, None])[:, 0])
+    return torch.cat(found) if found else torch.zeros(0, dtype=torch.float64)
+
+
+def _checked(answer: object, targets: Tensor) -> Tensor:
+    """The logits in float64 on the CPU."""
+    if not isinstance(answer, Tensor) or answer.ndim != 2 or answer.shape[1] < 2:
+        found = f"has shape {tuple(answer.shape)}" if isinstance(answer, Tensor) else f"is a {type(answer).__name__}"
+        raise RequestError(
+            f"the model's answer {found}; expected (pictures, classes) with two or more "
+            "classes, since the probability of a single one is always 1"
+        )
+    logits = answer.cpu().double()
+    classes = logits.shape[1]
+    if int(targets.min()) < 0 or int(targets.max()) >= classes:
+        wrong = targets[(targets < 0) | (targets >= classes)]
+        raise RequestError(f"no target class {int(wrong[0])}: the model has classes 0 to {classes - 1}")
+    if not bool(logits.isfinite().all()):
+        raise WorkError(
+            "the network's answers to pictures with removed pixels are NaN or infinite; "
+            "its weights diverged, or the pictures were not normalised as in training"
+        )
+    return logits

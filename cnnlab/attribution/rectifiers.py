@@ -1,0 +1,124 @@
+"""Backward passes with other rules for rectifiers: guided backpropagation and the deconvnet.
+
+The rules hold for calls of a rectifier, however it is written (a module, `F.relu`, `torch.relu`, `tensor.relu_()`), and
+only during the pass: no module is exchanged.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from cnnlab.attribution.activation_functions import CLIPPED, IN_PLACE_RELU, RELU, SMOOTH, name_of
+from cnnlab.attribution.passes import input_gradients
+from cnnlab.attribution.steps import Steps
+from cnnlab.attribution.target import Target
+from cnnlab.core.errors import RequestError
+
+Rule: TypeAlias = Literal["guided", "deconvnet"]
+
+
+@dataclass(frozen=True, eq=False)
+class RectifiedGradients:
+    """The backward signal at the pixels, and what it did not pass by its rule."""
+
+    per_channel: Float[Tensor, "n t c h w"]
+    other_activations: tuple[str, ...]
+    """Activation functions that are no rectifiers and kept their own gradient."""
+
+
+def rectified_gradients(
+    model: nn.Module, images: Float[Tensor, "n c h w"], target: Target, *, rule: Rule
+) -> Steps[RectifiedGradients]:
+    """The gradient at the pixels, with another rule at each rectifier.
+
+    guided: R = (a > 0)(R' > 0) R' (Springenberg et al. 2014, arXiv:1412.6806, figure 1); deconvnet: R = (R' > 0) R'
+    (Zeiler and Fergus 2013, arXiv:1311.2901, section 2.1; max pools keep their switches). ReLU6 and other functions
+    that are linear between 0 and a bound count as rectifiers.
+
+    Raises: RequestError where the network calls no rectifier: the result would be the plain gradient.
+    """
+    rules = _Rules(rule)
+    _, gradients = input_gradients(model, images, target, torch.arange(len(images)), within=rules)
+    yield 1 + target.count
+    others = tuple(sorted(rules.others))
+    if rules.seen == 0:
+        what = f"its activations are {', '.join(others)}" if others else "no activation function was seen"
+        raise RequestError(
+            f"refused: the {rule} rule is one for ReLU, and the network has none ({what}); the result would be the "
+            "plain gradient, which gradient and smoothgrad give by its name"
+        )
+    return RectifiedGradients(gradients, others)
+
+
+class _Rules(TorchFunctionMode):
+    """While it is entered, every rectifier that is called has the rule's gradient."""
+
+    def __init__(self, rule: Rule) -> None:
+        super().__init__()
+        self.guided = rule == "guided"
+        self.seen = 0
+        self.others: set[str] = set()
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Run `func`, or in place of a rectifier one with the rule's gradient."""
+        given = dict(kwargs or {})
+        bound = _upper_bound(func, args, given)
+        if bound is None:
+            if func in SMOOTH or func in CLIPPED:
+                self.others.add(name_of(func))
+            return func(*args, **given)
+        self.seen += 1
+        taken: Tensor = args[0] if args else given["input"]
+        result: Tensor = _Rectifier.apply(taken, bound, self.guided)
+        if _in_place(func, args, given):
+            # whoever wrote it may go on with the tensor and not with what the call returns
+            return taken.copy_(result)
+        return result
+
+
+def _upper_bound(func: Any, args: Any, given: dict[str, Any]) -> float | None:
+    """Where the function stops to be linear above 0; None if it is no rectifier."""
+    if func in RELU:
+        return float("inf")
+    if func is F.relu6:
+        return 6.0
+    if func in (F.hardtanh, F.hardtanh_):
+        low = args[1] if len(args) > 1 else given.get("min_val", -1.0)
+        high = args[2] if len(args) > 2 else given.get("max_val", 1.0)
+        return float(high) if low == 0 else None
+    if func in (torch.clamp, Tensor.clamp, Tensor.clamp_, torch.clamp_min, Tensor.clamp_min, Tensor.clamp_min_):
+        low = args[1] if len(args) > 1 else given.get("min")
+        high = args[2] if len(args) > 2 else given.get("max")
+        plain = isinstance(low, int | float) and low == 0 and (high is None or isinstance(high, int | float))
+        return (float("inf") if high is None else float(high)) if plain else None
+    return None
+
+
+def _in_place(func: Any, args: Any, given: dict[str, Any]) -> bool:
+    if func in IN_PLACE_RELU or func in (F.hardtanh_, Tensor.clamp_, Tensor.clamp_min_):
+        return True
+    place = {F.relu: 1, F.relu6: 1, F.hardtanh: 3}.get(func)
+    return place is not None and bool(args[place] if len(args) > place else given.get("inplace", False))
+
+
+class _Rectifier(torch.autograd.Function):
+    """min(max(x, 0), bound), with the rule's gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, bound: float, guided: bool) -> Tensor:
+        """The rectified values; only where they passed is remembered."""
+        ctx.guided = guided
+        if guided:
+            ctx.save_for_backward((x > 0) & (x < bound))
+        return x.clamp(min=0, max=None if bound == float("inf") else bound)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        """What is positive goes on; with `guided`, only where the input did."""
+        positive = grads[0].clamp(min=0)
+        return (positive * ctx.saved_tensors[0] if ctx.guided else positive), None, None

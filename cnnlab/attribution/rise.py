@@ -1,0 +1,81 @@
+"""RISE: which pixels go along with the class's probability when random parts of the picture are hidden."""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from cnnlab.attribution.passes import logits_of
+from cnnlab.attribution.steps import Steps, add_to_pictures, row_chunks
+from cnnlab.attribution.target import Target, check_classes
+from cnnlab.core.errors import RequestError
+
+
+def rise(
+    model: nn.Module,
+    images: Float[Tensor, "n c h w"],
+    target: Target,
+    *,
+    masks: int = 500,
+    cells: int = 7,
+    keep: float = 0.5,
+    centred: bool = True,
+    seed: int = 0,
+    max_batch: int = 64,
+) -> Steps[Float[Tensor, "n t h w"]]:
+    """Σ p(x · M) M / (masks · keep). Petsiuk et al. 2018, arXiv:1806.07421, equation 6.
+
+    A mask is a grid of `cells` × `cells` that are open with probability `keep`, grown bilinearly to one cell more than
+    the picture and cropped at random (section 3.2). Hidden is 0, the mean colour where pictures are normalised.
+    `centred` takes each picture's mean probability off first: the sum's expectation is the same up to a constant, and
+    the pattern of where the masks happened to be open, the same for every picture and network, goes.
+    All pictures get the same masks.
+
+    Raises: RequestError where a pixel is hidden by every mask: it would have no value.
+    """
+    size = (images.shape[2], images.shape[3])
+    grids, shifts = mask_draws(masks, cells, keep, size, seed)
+    shape = (len(images), target.count)
+    total = torch.zeros(*shape, *size, device=images.device)
+    probability = torch.zeros(*shape, device=images.device)
+    opened = torch.zeros(*size, device=images.device)
+    for rows, items in row_chunks(len(images), masks, max_batch):
+        drawn = grown_masks(grids[items], shifts[items], size).to(images.device)
+        logits = logits_of(model, images[rows] * drawn[:, None].to(images.dtype))
+        check_classes(target, logits.shape[1])
+        p = target.probabilities(logits, rows).to(total)
+        add_to_pictures(total, rows, p[:, :, None, None] * drawn[:, None])
+        add_to_pictures(probability, rows, p)
+        opened += drawn[rows == 0].sum(0)
+        yield 1
+    if hidden := int((opened == 0).sum()):
+        raise RequestError(
+            f"masks: with {masks} of them {hidden} of {opened.numel()} pixels are never seen and have no value; "
+            "expected more masks, or a larger keep"
+        )
+    if centred:
+        total -= (probability / masks)[:, :, None, None] * opened
+    return total / (masks * keep)
+
+
+def mask_draws(
+    masks: int, cells: int, keep: float, size: tuple[int, int], seed: int
+) -> tuple[Float[Tensor, "m cells cells"], Int64[Tensor, "m 2"]]:
+    """Open cells of each mask, and by how many pixels (down, right) it is shifted."""
+    generator = torch.Generator().manual_seed(seed)
+    grids = (torch.rand(masks, cells, cells, generator=generator) < keep).float()
+    return grids, torch.stack([torch.randint(_cell(side, cells), (masks,), generator=generator) for side in size], 1)
+
+
+def grown_masks(
+    grids: Float[Tensor, "m cells cells"], shifts: Int64[Tensor, "m 2"], size: tuple[int, int]
+) -> Float[Tensor, "m h w"]:
+    """The masks at the size of the picture, 0 … 1."""
+    cells = grids.shape[-1]
+    larger = tuple((cells + 1) * _cell(side, cells) for side in size)
+    grown = F.interpolate(grids[:, None], size=larger, mode="bilinear", align_corners=False)[:, 0]
+    return torch.stack([m[y : y + size[0], x : x + size[1]] for m, (y, x) in zip(grown, shifts.tolist(), strict=True)])
+
+
+def _cell(side: int, cells: int) -> int:
+    return -(-side // cells)

@@ -1,0 +1,218 @@
+"""Pictures explained: what a network's answers rest on by several methods, and how far to trust the maps."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor
+
+from cnnlab.attribution.attribute import attribution_steps, planned_passes
+from cnnlab.attribution.head import HeadKind, method_for_head, warning_for
+from cnnlab.attribution.layers import LayerChoice, choose_layer
+from cnnlab.attribution.measures.comparison import Comparison, Scoring, compare_maps
+from cnnlab.attribution.measures.controls import CONTROLS
+from cnnlab.attribution.measures.curves import STEPS
+from cnnlab.attribution.measures.road import PERCENTILES
+from cnnlab.attribution.methods import METHODS, methods_of, uses_layer
+from cnnlab.attribution.passes import logits_of
+from cnnlab.attribution.request import Layers, Smooth
+from cnnlab.attribution.result import Attribution, Progress
+from cnnlab.attribution.targets import class_names, class_probabilities, explained_targets, target_caution
+from cnnlab.core.errors import WorkError
+from cnnlab.network.named import NamedModel
+from cnnlab.walk.layouts import layouts_of
+
+GAP_HEADS: tuple[HeadKind, ...] = ("gap_linear", "gap_dense")
+RANDOM = "the network's weights are random: its maps show what the architecture does, and nothing that was learned"
+
+
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """What is explained, ready for the network."""
+
+    inputs: Float[Tensor, "n c h w"]
+    """Normalised."""
+    names: tuple[str, ...]
+    truths: tuple[int | None, ...]
+    masks: Bool[Tensor, "n h w"] | None = None
+    """Objects, for the pointing game and the share of evidence inside."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be done, known before it is."""
+
+    methods: tuple[str, ...]
+    reason: str
+    """Why these methods."""
+    layers: tuple[LayerChoice, ...]
+    """None where no method looks at a layer."""
+    passes: dict[str, int]
+    """Of each method by itself, of at most `max_batch` pictures each; shared ones count for each."""
+    max_batch: int
+    measured: int
+    """Pictures that pass through the network to measure the maps, 0 without metrics."""
+    cautions: tuple[str, ...]
+    """What to know before the maps are looked at."""
+
+    @property
+    def announcement(self) -> str:
+        """How much work that is, in a sentence."""
+        listed = ", ".join(f"{METHODS[name].label} {count:,}" for name, count in self.passes.items())
+        said = f"passes through the network, of at most {self.max_batch} pictures each: {listed}"
+        if self.measured:
+            batches = -(-self.measured // self.max_batch)
+            said += f"; to measure the maps, {self.measured:,} changed pictures in about {batches:,} more"
+        return said
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """What came out: facts in the order of the pictures, t targets each."""
+
+    plan: Plan
+    classes: tuple[str, ...]
+    probabilities: Float[Tensor, "n classes"]
+    """On the CPU."""
+    targets: Int64[Tensor, "n t"]
+    attributions: tuple[Attribution, ...]
+    """One for each method that the network is made for; maps (n, t, h, w)."""
+    comparisons: tuple[Comparison, ...]
+    """One for each of the t targets; none unless the maps were measured."""
+    smooth: Smooth
+    seed: int
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Every note of every method, once."""
+        return tuple(dict.fromkeys(note for one in self.attributions for note in one.notes))
+
+
+def explain(
+    named: NamedModel,
+    pictures: Pictures,
+    *,
+    methods: Sequence[str] | Literal["auto"] = "auto",
+    layers: Layers = "auto",
+    target: str = "predicted",
+    smooth: Smooth = None,
+    max_batch: int = 64,
+    seed: int = 0,
+    metrics: bool = False,
+    road: bool = True,
+) -> Iterator[Plan | Progress | Scoring | Explanation]:
+    """First the plan, then how far the work is, last the explanation of every picture by every method.
+
+    methods: "auto" goes by the head behind the layer: Grad-CAM behind a global average, otherwise HiResCAM and
+    integrated gradients. target: `predicted`, `true`, a class, or `top3`. metrics: measure each map beside the three
+    controls, by removing pixels and blocks, with ROAD unless `road` is off.
+
+    Raises: RequestError for what cannot be asked; WorkError where the network's answers are NaN or infinite.
+    """
+    logits = torch.cat([logits_of(named.model, part).cpu() for part in pictures.inputs.split(max_batch)])
+    if not bool(logits.isfinite().all()):
+        raise WorkError(f"the answers of {named.name} are NaN or infinite: its weights diverged")
+    classes, probabilities = class_names(logits, named.classes), class_probabilities(logits.float())
+    targets = explained_targets(target, probabilities, classes, pictures.truths, pictures.names)
+    plan = _plan(named, pictures, targets, methods, layers, smooth, max_batch, metrics=metrics, road=road)
+    caution = target_caution(target, classes)
+    plan = replace(plan, cautions=(*plan.cautions, *([caution] if caution else [])))
+    yield plan
+    steps = attribution_steps(
+        named.model,
+        pictures.inputs,
+        targets,
+        methods=plan.methods,
+        layers=_layers(plan),
+        smooth=smooth,
+        max_batch=max_batch,
+        seed=seed,
+        layouts=plan.layers[0].layouts if plan.layers else None,
+    )
+    attributions: tuple[Attribution, ...] = ()
+    for fact in steps:
+        if isinstance(fact, Progress):
+            yield fact
+        else:
+            attributions = fact
+    comparisons: list[Comparison] = []
+    if metrics:
+        device = next(named.model.parameters(), pictures.inputs).device
+        for rank in range(targets.shape[1]):
+            measuring = compare_maps(
+                named.model,
+                pictures.inputs.to(device),
+                targets[:, rank].to(device),
+                {one.method: one.maps[:, rank].cpu() for one in attributions},
+                seed=seed,
+                masks=pictures.masks,
+                with_road=road,
+                max_batch=max_batch,
+            )
+            for found in measuring:
+                if isinstance(found, Comparison):
+                    comparisons.append(found)
+                else:
+                    total = found.total * targets.shape[1]
+                    yield Scoring(found.name, rank * found.total + found.done, total)
+    yield Explanation(plan, classes, probabilities, targets, attributions, tuple(comparisons), smooth, seed)
+
+
+def _plan(
+    named: NamedModel,
+    pictures: Pictures,
+    targets: Int64[Tensor, "n t"],
+    methods: Sequence[str] | Literal["auto"],
+    layers: Layers,
+    smooth: Smooth,
+    max_batch: int,
+    *,
+    metrics: bool,
+    road: bool,
+) -> Plan:
+    reason = "asked for"
+    choices: tuple[LayerChoice, ...] = ()
+    if methods == "auto" or any(uses_layer(method) for method in methods_of(methods)):
+        choices = _choices(named, layers)
+    if methods == "auto":
+        simple = all(choice.head.kind in GAP_HEADS for choice in choices)
+        head = next((choice.head for choice in choices if choice.head.kind not in GAP_HEADS), choices[0].head)
+        methods = method_for_head("gap_linear" if simple else head.kind)
+        reason = head.sentence
+    names = tuple(method.name for method in methods_of(methods))
+    warnings = [warning_for(name, choice.head) for name in names for choice in choices]
+    cautions = [] if named.trained else [RANDOM]
+    cautions += [warning for warning in warnings if warning]
+    passes = planned_passes(
+        named.model,
+        pictures.inputs,
+        targets,
+        methods=names,
+        layers=choices[0] if len(choices) == 1 else [choice.name for choice in choices] or "auto",
+        smooth=smooth,
+        max_batch=max_batch,
+        layouts=choices[0].layouts if choices else None,
+    )
+    # two curves of pixels and of blocks each, the whole and the shown picture, and ROAD's two orders
+    each = 4 * (STEPS + 1) + 2 + (2 * len(PERCENTILES) if road else 0)
+    maps = len(names) + len(CONTROLS)
+    measured = each * maps * targets.numel() if metrics else 0
+    return Plan(names, reason, choices, passes, max_batch, measured, tuple(dict.fromkeys(cautions)))
+
+
+def _choices(named: NamedModel, layers: Layers) -> tuple[LayerChoice, ...]:
+    """The layers that are looked at, each with the head behind it."""
+    if isinstance(layers, LayerChoice):
+        return (layers,)
+    layouts = layouts_of(named.model, named.shape)
+    if layers == "auto":
+        return (choose_layer(named.model, named.shape, layouts=layouts),)
+    return tuple(choose_layer(named.model, named.shape, layer=name, layouts=layouts) for name in dict.fromkeys(layers))
+
+
+def _layers(plan: Plan) -> Layers:
+    if len(plan.layers) == 1:
+        return plan.layers[0]
+    return [choice.name for choice in plan.layers] or "auto"

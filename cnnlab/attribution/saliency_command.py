@@ -1,0 +1,105 @@
+"""`cnnlab saliency`."""
+
+from typing import Annotated
+
+import typer
+
+from cnnlab.attribution.command import (
+    AUTO,
+    CountOption,
+    FullSizeOption,
+    ImagesArgument,
+    LayerOption,
+    MetricsOption,
+    OutOption,
+    Request,
+    RoadOption,
+    SizeOption,
+    SplitOption,
+    TargetOption,
+    WeightsOption,
+    explain_and_show,
+    listed,
+)
+from cnnlab.cli.options import (
+    RUNS,
+    BatchOption,
+    DeviceOption,
+    JsonOption,
+    ModelArgument,
+    PluginsOption,
+    RunsOption,
+    SeedOption,
+)
+
+DEFAULT = "gradient,smoothgrad,integrated_gradients"
+
+
+def saliency(
+    model: ModelArgument,
+    images: ImagesArgument = None,
+    method: Annotated[
+        str, typer.Option(metavar="NAME,…", help="gradient, gradient_x_input, occlusion, rise, guided_backprop, …")
+    ] = DEFAULT,
+    layer: LayerOption = AUTO,
+    target: TargetOption = "predicted",
+    metrics: MetricsOption = False,
+    road: RoadOption = True,
+    split: SplitOption = None,
+    count: CountOption = 12,
+    max_batch: BatchOption = 64,
+    size: SizeOption = None,
+    weights: WeightsOption = None,
+    seed: SeedOption = 0,
+    out: OutOption = None,
+    full_size: FullSizeOption = False,
+    device: DeviceOption = "auto",
+    allow_plugins: PluginsOption = False,
+    runs: RunsOption = RUNS,
+    as_json: JsonOption = False,
+) -> None:
+    """Show which pixels an answer rests on: gradients, integrated gradients, occlusion, RISE and others.
+
+    MODEL is a run, a config, torchvision:NAME or timm:NAME. --layer is for guided_gradcam alone.
+
+    Example: [bold]cnnlab saliency quickstart photo.jpg --method integrated_gradients,occlusion[/]
+    """
+    names = listed(method, "--method")
+    _check(names)
+    explain_and_show(
+        Request(
+            command="saliency",
+            model=model,
+            images=images or [],
+            method=names,
+            layer=layer,
+            target=target,
+            smooth=None,
+            metrics=metrics,
+            road=road,
+            split=split,
+            count=count,
+            max_batch=max_batch,
+            size=size,
+            weights=weights,
+            seed=seed,
+            out=out,
+            full_size=full_size,
+            device=device,
+            allow_plugins=allow_plugins,
+            runs=runs,
+            as_json=as_json,
+        )
+    )
+
+
+def _check(names: list[str]) -> None:
+    from cnnlab.attribution.methods import METHODS
+    from cnnlab.core.errors import RequestError, unknown
+
+    pixel = [name for name, found in METHODS.items() if found.kind == "pixel"]
+    for name in names:
+        if name in METHODS and name not in pixel:
+            raise RequestError(f"{METHODS[name].label} maps a layer, not pixels: cnnlab gradcam --method {name}")
+        if name not in pixel:
+            raise RequestError(unknown("pixel method", name, pixel))

@@ -1,0 +1,182 @@
+"""What each module of a network puts out on one run: names, shapes, and which tensors come out of an activation."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from cnnlab.attribution.activation_functions import ACTIVATIONS
+from cnnlab.attribution.passes import checked_logits, fitted, undisturbed
+from cnnlab.models.failure import watched
+from cnnlab.walk.layout import Layout
+from cnnlab.walk.layouts import Layouts
+
+
+@dataclass(frozen=True)
+class FeatureMap:
+    """A tensor of the run that is feature maps, in whatever order, and the modules that put it out."""
+
+    names: tuple[str, ...]
+    """Innermost first: an activation, the block that ends with it, the stage that ends with the block."""
+    channels: int
+    height: int
+    width: int
+    activated: bool
+    """Whether it comes out of an activation function, or puts such outputs side by side."""
+    learned: bool
+    """Whether the module that made it has parameters: a pool, a dropout or a padding has none."""
+    source: int | None
+    """Which earlier feature map that module took in, where it is one of the list."""
+    reused: frozenset[str]
+    """Those of `names` whose module ran again later, so that this is not its last output."""
+
+    @property
+    def spatial(self) -> bool:
+        """Whether it has more than one position."""
+        return self.height * self.width > 1
+
+    @property
+    def size(self) -> str:
+        """`64 x 8 x 8`."""
+        return f"{self.channels} x {self.height} x {self.width}"
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The feature maps of one run in the order in which they were made."""
+
+    maps: tuple[FeatureMap, ...]
+    classes: int
+
+
+def trace(model: nn.Module, images: Float[Tensor, "n c h w"], layouts: Layouts) -> Trace:
+    """Run `model` once in evaluation mode, without gradients, and note what its modules put out.
+
+    Raises: RequestError where the output is no logits.
+    """
+    watch = _Watch(layouts)
+    handles = [
+        module.register_forward_hook(watch.hook(name))
+        for name, module in watched(model)
+        if name
+    ]  # fmt: skip
+    try:
+        with undisturbed(model), torch.no_grad(), _Activations(watch):
+            classes = checked_logits(model(fitted(model, images))).shape[1]
+    finally:
+        for handle in handles:
+            handle.remove()
+    return Trace(watch.maps(), classes)
+
+
+Key = tuple[int, int]
+
+
+def _key(tensor: Tensor) -> Key:
+    # An in-place function gives the same tensor back with the next version.
+    return id(tensor), tensor._version
+
+
+@dataclass
+class _Found:
+    names: list[str]
+    layout: Layout
+    learned: bool
+    source: Key | None
+
+
+class _Watch:
+    """What the hooks of one run write down."""
+
+    def __init__(self, layouts: Layouts) -> None:
+        self.layouts = layouts
+        self.found: dict[Key, _Found] = {}
+        self.activated: set[Key] = set()
+        self.calls: dict[str, int] = {}
+        self.last: dict[str, Key] = {}
+        self.alive: list[Tensor] = []
+        """So that no tensor's id is given to another during the run."""
+
+    def hook(self, name: str) -> Callable[[nn.Module, tuple[object, ...], object], None]:
+        def note(module: nn.Module, inputs: tuple[object, ...], output: object) -> None:
+            self.calls[name] = self.calls.get(name, 0) + 1
+            layout = self.layouts.at(name, self.calls[name])
+            if layout is None or not isinstance(output, Tensor):
+                return
+            self.alive.append(output)
+            key = _key(output)
+            self.last[name] = key
+            taken = inputs[0] if inputs and isinstance(inputs[0], Tensor) else None
+            if key in self.found:
+                self.found[key].names.append(name)
+                return
+            learned = next(iter(module.parameters()), None) is not None
+            self.found[key] = _Found([name], layout, learned, None if taken is None else _key(taken))
+            if taken is None or taken is output or learned:
+                return
+            if _is_own_activation(module, taken, output, layout):
+                self.activated.add(key)
+
+        return note
+
+    def maps(self) -> tuple[FeatureMap, ...]:
+        places = {key: index for index, key in enumerate(self.found)}
+        return tuple(
+            FeatureMap(
+                names=tuple(found.names),
+                channels=found.layout.size[0],
+                height=found.layout.size[1],
+                width=found.layout.size[2],
+                activated=key in self.activated,
+                learned=found.learned,
+                source=None if found.source is None else places.get(found.source),
+                reused=frozenset(name for name in found.names if self.last[name] != key),
+            )
+            for key, found in self.found.items()
+        )
+
+
+def _is_own_activation(module: nn.Module, taken: Tensor, output: Tensor, layout: Layout) -> bool:
+    """Whether a module without parameters works element by element, as an activation that a user wrote does.
+
+    Tried on the same values in another order of places: a pool or a padding gives something else.
+    """
+    if next(iter(module.children()), None) is not None or taken.shape != output.shape or bool((taken == output).all()):
+        return False
+    places = (layout.rows, layout.columns)
+    turned: object = module.forward(taken.flip(places))
+    same = isinstance(turned, Tensor) and torch.equal(turned.flip(places), output)
+    return same and not _is_scaling(layout.maps(taken), layout.maps(output))
+
+
+def _is_scaling(taken: Tensor, output: Tensor) -> bool:
+    """Whether each channel is only scaled and shifted, as by a normalisation with fixed numbers."""
+    x, y = taken.detach().double().transpose(0, 1).flatten(1), output.detach().double().transpose(0, 1).flatten(1)
+    x, y = x - x.mean(1, keepdim=True), y - y.mean(1, keepdim=True)
+    slope = (x * y).sum(1, keepdim=True) / (x * x).sum(1, keepdim=True).clamp(min=1e-30)
+    return bool(((y - slope * x).abs().amax(1) <= 1e-4 * y.abs().amax(1)).all())
+
+
+class _Activations(TorchFunctionMode):
+    """Tells `watch` which tensors come out of activation functions."""
+
+    def __init__(self, watch: _Watch) -> None:
+        super().__init__()
+        self.watch = watch
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Run `func`, and note its output if it is an activation."""
+        output = func(*args, **(kwargs or {}))
+        if isinstance(output, Tensor) and (func in ACTIVATIONS or self._joins_activated(func, args)):
+            self.watch.alive.append(output)
+            self.watch.activated.add(_key(output))
+        return output
+
+    def _joins_activated(self, func: Any, args: Any) -> bool:
+        if func not in (torch.cat, torch.concat, torch.concatenate) or not args:
+            return False
+        return all(isinstance(part, Tensor) and _key(part) in self.watch.activated for part in args[0])

@@ -1,1 +1,0 @@
-"""`cnnlab visualize`: one file a command."""

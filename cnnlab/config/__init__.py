@@ -1,0 +1,1 @@
+"""The shape of a config file, its schema, overrides, and the built-in one."""

@@ -1,0 +1,260 @@
+"""The shape of a config file: what may stand in it, and what holds where it is silent."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
+
+from cnnlab.config.overrides import apply_overrides
+from cnnlab.core.errors import ConfigError, Problem
+from cnnlab.core.located import Table, Text
+from cnnlab.core.problems import problems_of
+from cnnlab.core.quantities import Decay, NonNegative, Positive, Rate
+from cnnlab.core.registry import as_data
+from cnnlab.core.yaml import load
+from cnnlab.data import catalog as _data_catalog  # noqa: F401  (each catalog fills its registries)
+from cnnlab.data.registry import AugmentationChoice, DatasetChoice
+from cnnlab.data.whereabouts import PLACES, beside
+from cnnlab.fit import catalog as _training_catalog  # noqa: F401
+from cnnlab.fit.device import Precision
+from cnnlab.fit.parameter_groups import GroupRule
+from cnnlab.fit.registry import ClippingChoice, LossChoice, OptimizerChoice, ScheduleChoice
+from cnnlab.models import catalog as _models_catalog  # noqa: F401
+from cnnlab.models.plugins import load_plugins
+from cnnlab.models.registry import InitializationChoice, Layer
+
+
+def _a_share(value: Any) -> Any:
+    """`value`, unless it is a word: then somebody means a folder.
+
+    Raises: ValueError, which says where a folder is named.
+    """
+    try:
+        float(value if isinstance(value, str) else 0)
+    except ValueError:
+        raise ValueError(
+            f"'{value[:40]}' is no share of the training part, such as 0.1; the folder of a validation part is an "
+            "option of the data set: dataset: {folder: {path: …, validation: val}}"
+        ) from None
+    return value
+
+
+ValidationShare = Annotated[float, Field(ge=0, le=0.9), BeforeValidator(_a_share)]
+Count = Annotated[int, Field(gt=0, le=1_000_000)]
+EmaDecay = Annotated[float, Field(gt=0, lt=1)]
+Words = Annotated[list[str], Field(min_length=1)]
+
+
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+LONGEST_NAME = 100
+
+
+def checked_name(text: str) -> str:
+    """`text`, where it can name a run's folder.
+
+    Raises: ValueError, with what a name may be made of.
+    """
+    if isinstance(text, str) and (len(text) > LONGEST_NAME or not re.fullmatch(NAME, text)):
+        shown = text if len(text) <= 40 else f"{text[:37]}…"
+        raise ValueError(
+            f"'{shown}' cannot name a run: expected up to {LONGEST_NAME} letters, digits, '.', '_' and '-', "
+            "a letter or digit first"
+        )
+    return text
+
+
+RunName = Annotated[str, Field(pattern=NAME, max_length=LONGEST_NAME), BeforeValidator(checked_name)]
+
+
+class Section(BaseModel):
+    """Abstract: a mapping of the config; unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, validate_default=True, frozen=True)
+
+
+class Data(Section):
+    """Which pictures, and what happens to them before the network sees them."""
+
+    dataset: DatasetChoice = Field(default="shapes", description="a data set; `cnnlab list datasets`")  # type: ignore[assignment]
+    validation: ValidationShare = Field(default=0.1, description="the share of the training part kept for validation")
+    augment: list[AugmentationChoice] = Field(default=[], description="changes of each training batch, in order")
+
+
+class Training(Section):
+    """How long, in what portions, and with what arithmetic."""
+
+    epochs: Count = Field(default=10, description="passes over the training part")
+    batch_size: Positive = Field(default=128, description="pictures a batch")
+    accumulate: Count = Field(default=1, description="batches that make one optimizer step")
+    drop_last: bool = Field(default=False, description="leave out the last batch of an epoch where it is smaller")
+    precision: Precision = Field(default="fp32", description="of convolutions and matrix products: fp32, bf16 or fp16")
+    channels_last: bool = Field(default=False, description="memory layout NHWC")
+    compile: bool = Field(default=False, description="torch.compile: slower to start, faster after")
+    deterministic: bool = Field(default=False, description="only deterministic algorithms; slower on a GPU")
+    evaluation_batch_size: Positive = Field(default=500, description="pictures a batch where nothing is learned")
+    clean_train_pictures: NonNegative = Field(
+        default=5000, description="training pictures, unaugmented, on which accuracy is measured after each epoch"
+    )
+
+
+class Ema(Section):
+    """An exponential moving average of the weights, evaluated and kept in their place."""
+
+    decay: EmaDecay = 0.999
+    every: Positive = Field(default=1, description="steps from one update to the next")
+
+
+class EarlyStopping(Section):
+    """Stop when validation no longer improves."""
+
+    patience: Positive = Field(description="epochs without improvement")
+    minimum_gain: Annotated[float, Field(ge=0)] = Field(default=0.0, description="of accuracy (0..1) that counts")
+
+
+class ParameterGroup(Section):
+    """Other rules for some parameters; the first group that matches a parameter holds."""
+
+    match: Words = Field(description="patterns of parameter names such as 'conv1.*', or the words norms and biases")
+    lr_scale: Rate = 1.0
+    weight_decay: Decay | None = None
+    frozen: bool = False
+
+
+class Logging(Section):
+    """What TensorBoard and metrics.jsonl get, and how often."""
+
+    every_steps: Positive = Field(default=50, description="steps between two points of the training curves")
+    histograms_every_epochs: NonNegative = Field(default=5, description="weights and activations; 0 for never")
+    effective_field_every_epochs: NonNegative = Field(
+        default=0, description="the effective receptive field of the last local layer; 0 for never"
+    )
+    snapshots_every_epochs: NonNegative = Field(
+        default=0, description="weights kept as checkpoints/epoch-007.safetensors, for films of a training; 0 for never"
+    )
+    pictures: bool = Field(default=True, description="example pictures, augmented, with their labels")
+    graph: bool = Field(default=True, description="the network as a graph")
+
+
+class Config(Section):
+    """A whole config file."""
+
+    name: RunName = Field(default="run", description="what the run's folder is called; the file's name by default")
+    seed: NonNegative = Field(default=0, description="of everything random")
+    plugins: list[str] = Field(default=[], description="Python files that register layers; needs --allow-plugins")
+    data: Data = Data()
+    model: Annotated[list[Layer], Field(min_length=1)] = Field(description="the network, layer after layer")
+    initialization: InitializationChoice = Field(default="default")  # type: ignore[assignment]
+    training: Training = Training()
+    loss: LossChoice = Field(default="cross_entropy")  # type: ignore[assignment]
+    optimizer: OptimizerChoice = Field(default="sgd")  # type: ignore[assignment]
+    schedule: ScheduleChoice = Field(default="cosine")  # type: ignore[assignment]
+    parameter_groups: list[ParameterGroup] = []
+    clipping: ClippingChoice | None = None
+    ema: Ema | None = None
+    early_stopping: EarlyStopping | None = None
+    logging: Logging = Logging()
+    _written: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    def group_rules(self) -> list[GroupRule]:
+        """`parameter_groups` as the training package takes them."""
+        return [GroupRule(tuple(g.match), g.lr_scale, g.weight_decay, g.frozen) for g in self.parameter_groups]
+
+    @property
+    def written_paths(self) -> Mapping[str, str]:
+        """The paths of the user's own pictures as they stand in the file, by their options."""
+        return self._written
+
+    def with_data(self, options: Mapping[str, Any]) -> "Config":
+        """The same config with other options of its data set."""
+        dataset = replace(self.data.dataset, options=dict(options))
+        return self.model_copy(update={"data": self.data.model_copy(update={"dataset": dataset})})
+
+    def as_data(self) -> dict[str, Any]:
+        """Every value spelled out, in plain lists, mappings and scalars."""
+        data: dict[str, Any] = as_data(self)
+        return data
+
+    def as_yaml(self) -> str:
+        """The resolved config as a file that reads back to an equal one."""
+        return _dumped(self.as_data())
+
+
+def _dumped(data: Any) -> str:
+    text: str = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=110)
+    return text
+
+
+def is_resolved(text: str) -> bool:
+    """Whether `text` is what `as_yaml` writes, of some version: spelled out, without a remark of anybody's."""
+    if not text.startswith("name: "):
+        return False
+    try:
+        data = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return False
+    return (
+        isinstance(data, dict) and {"name", "seed", "data", "model", "training"} <= set(data) and _dumped(data) == text
+    )
+
+
+def read_config(path: Path, overrides: Sequence[str] = (), *, allow_plugins: bool = False) -> Config:
+    """Read, override and check a config file; every mistake is reported at once.
+
+    `overrides` are `key.path=value` from the command line. Plugins are loaded only with `allow_plugins`.
+
+    Raises: RequestError when it cannot be read, ConfigError with every mistake and its place.
+    """
+    tree = load(path)
+    return check_config(tree, overrides, default_name=path.stem, base=path.parent, allow_plugins=allow_plugins)
+
+
+def check_config(
+    tree: Table, overrides: Sequence[str], *, default_name: str, base: Path, allow_plugins: bool = False
+) -> Config:
+    """The config that a YAML tree means; `base` is where relative paths of plugins start, and those of data may."""
+    # before the overrides: one of them may set an option of a plugin's layer, and one may name a plugin
+    _load_plugins(tree, base, allow_plugins)
+    problems: list[Problem] = apply_overrides(tree, overrides, Config)
+    _load_plugins(tree, base, allow_plugins)
+    if "name" not in tree:
+        tree = _with_name(tree, default_name)
+    try:
+        config = Config.model_validate(tree, context=problems)
+    except ValidationError as error:
+        problems += problems_of(error, tree, tree.mark, Config, "the config")
+    if problems:
+        raise ConfigError(sorted(dict.fromkeys(problems), key=_place_in_file))
+    dataset = config.data.dataset
+    if dataset.name == "folder":
+        config = config.with_data(beside(dataset.options, base))
+        config._written = {name: dataset.options[name] for name in PLACES if dataset.options.get(name)}
+    return config
+
+
+def _load_plugins(tree: Table, base: Path, allow_plugins: bool) -> None:
+    plugins = tree.get("plugins")
+    if not isinstance(plugins, list) or not plugins:
+        return
+    if not allow_plugins:
+        place = tree.marks["plugins"]
+        message = "plugins run Python code from a file; allow that with --allow-plugins if you trust it"
+        raise ConfigError([Problem(str(place), message)])
+    load_plugins([plugin for plugin in plugins if isinstance(plugin, Text)], base)
+
+
+def _with_name(tree: Table, name: str) -> Table:
+    """The file's name stands in for a name, its odd characters replaced."""
+    safe = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in name).lstrip("._-") or "run"
+    tree.put("name", safe[:100], tree.mark)
+    return tree
+
+
+def _place_in_file(problem: Problem) -> tuple[str, int, int]:
+    source, *position = problem.place.rsplit(":", 2)
+    if len(position) == 2 and all(number.isdecimal() for number in position):
+        return source, int(position[0]), int(position[1])
+    return problem.place, 0, 0

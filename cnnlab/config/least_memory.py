@@ -1,0 +1,65 @@
+"""What a training needs at the very least, before anything is allocated: too little memory is one sentence."""
+
+from dataclasses import dataclass
+
+import torch
+
+from cnnlab.config.config import Config
+from cnnlab.core.errors import RequestError
+from cnnlab.core.memory import gigabytes, machine_memory
+from cnnlab.models.build import Model
+
+BYTES = 4
+"""Of a number in float32; half precision keeps its weights in it, too."""
+
+
+@dataclass(frozen=True)
+class LeastMemory:
+    """Bytes that are in use at one moment; what is used in all is more."""
+
+    parameters: int
+    """Weights and their gradients."""
+    batch: int
+    """Pictures in the batch that is meant: of training, or of evaluation where that is larger."""
+    activations: int
+    """The input and the output of the largest layer, for that batch."""
+    what: str
+    """Which option sets the batch."""
+
+    @property
+    def sentence(self) -> str:
+        """For a person, with the option that makes it less."""
+        return (
+            f"the weights and their gradients take {gigabytes(self.parameters)}, and the input and output of the "
+            f"largest layer {gigabytes(self.activations)} for a batch of {self.batch:,} pictures ({self.what})"
+        )
+
+
+def least_memory(network: Model, config: Config, *, train: int, evaluated: int) -> LeastMemory:
+    """train, evaluated: how many pictures there are to learn from, and at most to evaluate at a time."""
+    training = config.training
+    learning = min(training.batch_size, train)
+    looking = min(training.evaluation_batch_size, evaluated)
+    width = 2 if training.precision in ("bf16", "fp16") else BYTES
+    batches = ((learning, "training.batch_size"), (looking, "training.evaluation_batch_size"))
+    batch, what = max(batches, key=lambda pair: pair[0])
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    return LeastMemory(2 * BYTES * parameters, batch, batch * network.largest_layer * width, what)
+
+
+def memory_of(device: torch.device) -> int | None:
+    """Bytes of memory that `device` has in all; None where that is not known."""
+    if device.type == "cuda":
+        return int(torch.cuda.get_device_properties(device).total_memory)
+    return machine_memory()
+
+
+def check_memory_suffices(least: LeastMemory, device: torch.device) -> None:
+    """Raises: RequestError where the device has less memory than is needed at the very least."""
+    available = memory_of(device)
+    if available is not None and least.parameters + least.activations > available:
+        owner = "this machine" if device.type == "cpu" else str(device)
+        raise RequestError(
+            f"{owner} has {gigabytes(available)} of memory, and {least.sentence}; a smaller batch, smaller "
+            "pictures or fewer channels need less"
+        )

@@ -1,0 +1,75 @@
+"""`cnnlab eval`."""
+
+from typing import Annotated
+
+import typer
+
+from cnnlab.cli.choices import Split, TestTime, Weights
+from cnnlab.cli.options import (
+    RUNS,
+    DataOption,
+    DeviceOption,
+    JsonOption,
+    PluginsOption,
+    RunArgument,
+    RunsOption,
+    data_place,
+    err_console,
+    out_console,
+    print_json,
+)
+
+
+def evaluate(
+    run: RunArgument,
+    split: Annotated[Split, typer.Option(help="Only this command opens the test part.")] = Split.validation,
+    tta: Annotated[TestTime, typer.Option(help="flip: the mean of each picture and its mirror image.")] = TestTime.none,
+    by: Annotated[
+        str | None,
+        typer.Option(metavar="GROUP", help="Accuracy per group, class, or per match of a regex on the path."),
+    ] = None,
+    weights: Annotated[Weights, typer.Option(help="Of the best epoch, or of the last.")] = Weights.best,
+    data: DataOption = None,
+    device: DeviceOption = "auto",
+    allow_plugins: PluginsOption = False,
+    runs: RunsOption = RUNS,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure a trained network: accuracy with its interval, confusion, calibration, the worst errors.
+
+    Example: [bold]cnnlab eval cifar --split test --tta flip[/]
+    """
+    from cnnlab.evaluation.run import EvaluateOptions
+    from cnnlab.evaluation.run import evaluate as evaluate_run
+    from cnnlab.fit.device import choose_device
+    from cnnlab.runs.folder import Run
+    from cnnlab.view import console
+    from cnnlab.view.terminal import said
+
+    opened = Run.open(run, runs)
+    options = EvaluateOptions(
+        split=split.value,
+        tta=tta.value,
+        by=by,
+        weights=weights.value,
+        device=choose_device(device),
+        place=data_place(data),
+        allow_plugins=allow_plugins,
+    )
+    result = evaluate_run(opened, options)
+    if as_json:
+        print_json(result.as_json())
+    else:
+        console.show(result.report, out_console(), folder=result.folder)
+    for part, path in result.places.items():
+        err_console().print(f"{part} pictures: {path}", style="dim", soft_wrap=True)
+    err_console().print(f"written to {result.folder}", style="dim", soft_wrap=True)
+    if result.test_evaluations > 1:
+        err_console().print(
+            said(
+                "[yellow]the test part of this run has now been evaluated {} times[/]: "
+                "choosing by it makes its accuracy too good to be true",
+                result.test_evaluations,
+            ),
+            soft_wrap=True,
+        )

@@ -1,0 +1,81 @@
+"""`cnnlab predict`: labels for pictures of any size and mode, prepared exactly as in training."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+
+from cnnlab.core.errors import RequestError
+from cnnlab.data.batches import normalise
+from cnnlab.data.decoding import Fit, fit_picture
+from cnnlab.data.parallel import in_parallel
+from cnnlab.fit.device import autocast, evaluating
+from cnnlab.network.image_files import Source, Unreadable
+from cnnlab.network.trained import TrainedNetwork
+
+BATCH = 256
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the network says of one picture."""
+
+    path: str
+    label: str | None
+    """None where the probability is below what was asked for."""
+    probability: float
+    top: tuple[tuple[str, float], ...]
+    """The likeliest classes with their probabilities, likeliest first."""
+    probabilities: tuple[float, ...]
+    """Of every class, in the classes' order."""
+
+    def as_json(self) -> dict[str, Any]:
+        """An element of the list that `--json` prints; its keys are those of an unreadable picture."""
+        top = [{"label": label, "probability": probability} for label, probability in self.top]
+        return {"path": self.path, "label": self.label, "probability": self.probability, "top": top, "error": None}
+
+
+def predict_pictures(
+    network: TrainedNetwork, sources: Sequence[Source], *, top: int, reject_below: float
+) -> Iterator[Prediction | Unreadable]:
+    """One result per picture, in order; those that cannot be read are named, and the others go on."""
+    options = network.config.data.dataset.options
+    fit: Fit = options.get("fit", "crop")
+    device = next(network.model.parameters()).device
+    for begin in range(0, len(sources), BATCH):
+        group = list(in_parallel(lambda s: _prepare(s, network.shape, fit), sources[begin : begin + BATCH]))
+        good = [picture for _, picture in group if not isinstance(picture, str)]
+        probabilities = iter(_probabilities(network, torch.stack(good).to(device)) if good else ())
+        for name, picture in group:
+            if isinstance(picture, str):
+                yield Unreadable(name, picture)
+            else:
+                yield _prediction(name, next(probabilities), network.classes, top, reject_below)
+
+
+def _prepare(source: Source, shape: tuple[int, ...], fit: Fit) -> tuple[str, UInt8[Tensor, "c h w"] | str]:
+    """The picture in the network's geometry, or the reason why it cannot be read."""
+    try:
+        picture = source.read(1 if shape[0] == 1 else 3)
+    except RequestError as error:
+        return source.name, str(error).removeprefix(f"{source.name}: ")
+    return source.name, fit_picture(picture, shape[1], fit)
+
+
+def _probabilities(network: TrainedNetwork, images: UInt8[Tensor, "n c h w"]) -> Tensor:
+    with evaluating(network.model), autocast(images.device, network.config.training.precision):
+        logits: Tensor = network.model(normalise(images, network.statistics))
+        return logits.float().softmax(1).cpu()
+
+
+def _prediction(
+    name: str, probabilities: Tensor, classes: tuple[str, ...], top: int, reject_below: float
+) -> Prediction:
+    values, indices = probabilities.topk(min(top, len(classes)))
+    ranked = tuple((classes[i], float(p)) for i, p in zip(indices.tolist(), values.tolist(), strict=True))
+    label, probability = ranked[0]
+    kept = label if probability >= reject_below else None
+    return Prediction(name, kept, probability, ranked, tuple(probabilities.tolist()))

@@ -1,0 +1,251 @@
+"""What an evaluation found, arranged: from the headline to the single picture."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from cnnlab.evaluation.calibration_report import calibration_blocks, sureness
+from cnnlab.stats.classification import Classification, GroupAccuracy
+from cnnlab.view.blocks import Block, Column, Number, Numbers, Picture, Report, Section, Table, Text
+from cnnlab.view.drawings import Bars, Gallery, Mark, Matrix
+from cnnlab.view.tiles import tile
+
+CONFUSION = "Confusion"
+"""The heading of what says which class is taken for which."""
+
+MOST_CONFUSED = 10
+"""Rows of the tables of confused classes."""
+
+_SHARE = "0.1%"
+
+
+def evaluation_report(
+    facts: Classification,
+    *,
+    name: str,
+    split: str,
+    images: Tensor | None = None,
+    paths: Sequence[str] | None = None,
+    groups: Sequence[GroupAccuracy] = (),
+    note: str = "",
+) -> Report:
+    """The report of one evaluation.
+
+    name: of the run; split: which pictures, in a word; images: all of them, uint8 [n, c, h, w], to show mistakes;
+    paths: where each comes from, if files; note: how the answers were made, such as "averaged with the mirror image".
+    """
+    blocks: list[Block] = [_headline(facts)]
+    blocks.append(Section("Classes", (_per_class_picture(facts), _per_class_table(facts))))
+    blocks.append(Section(CONFUSION, _confusion(facts)))
+    if facts.mistakes:
+        blocks.append(Section("The most confident mistakes", _mistakes(facts, images, paths)))
+    blocks.append(Section("Calibration", calibration_blocks(facts)))
+    if groups:
+        blocks.append(Section("Groups", _groups(groups, facts.accuracy)))
+    lead = f"{facts.n:,} pictures of the {split} part, {len(facts.classes)} classes." + (f" {note}" if note else "")
+    return Report(f"Evaluation of {name} on {split}", tuple(blocks), lead)
+
+
+def evaluation_document(facts: Classification, *, split: str) -> dict[str, Any]:
+    """The JSON document of `cnnlab eval --json`: plain values, shares 0 … 1, loss in nats, NaN where undefined."""
+    temperature = facts.temperature
+    return {
+        "split": split,
+        "n": facts.n,
+        "accuracy": facts.accuracy,
+        "ci95": [facts.interval.low, facts.interval.high],
+        "loss": facts.loss,
+        "top5": facts.top5,
+        "macro_f1": facts.macro_f1,
+        "ece": facts.calibration.ece,
+        "temperature": None
+        if temperature is None
+        else {
+            "value": temperature.value,
+            "fitted_on": temperature.fitted_on,
+            "ece": None if facts.scaled is None else facts.scaled.ece,
+        },
+        "classes": list(facts.classes),
+        "per_class": [
+            {"class": c.name, "precision": c.precision, "recall": c.recall, "f1": c.f1, "support": c.support}
+            for c in facts.per_class
+        ],
+        "confusion": facts.matrix.tolist(),
+        "confused": [
+            {"classes": [facts.classes[p.first], facts.classes[p.second]], "n": p.n}
+            for p in facts.pairs[:MOST_CONFUSED]
+        ],
+    }
+
+
+def _headline(facts: Classification) -> Numbers:
+    interval = facts.interval
+    numbers = [
+        Number("accuracy", facts.accuracy, ".2%", detail=f"95 % interval {_span(interval.low, interval.high)}"),
+        Number("loss", facts.loss, ".3f", "nats", f"guessing: {np.log(len(facts.classes)):.3f}"),
+        Number("macro F1", facts.macro_f1, ".2%", detail="each class counts the same"),
+        Number("calibration error", facts.calibration.ece, ".2%", detail=sureness(facts.calibration)),
+    ]
+    if facts.top5 is not None:
+        numbers.insert(1, Number("top-5 accuracy", facts.top5, ".2%", detail="the truth is among the first five"))
+    return Numbers(tuple(numbers))
+
+
+def _per_class_table(facts: Classification) -> Table:
+    return Table(
+        "Each class against the rest",
+        (
+            Column("class"),
+            Column("precision", align="right", form=_SHARE),
+            Column("recall", align="right", form=_SHARE),
+            Column("F1", align="right", form=_SHARE),
+            Column("pictures", align="right", form=",d"),
+        ),
+        tuple((c.name, c.precision, c.recall, c.f1, c.support) for c in facts.per_class),
+        "Precision: of the pictures called so, the share that is so. Recall: of those that are so, the share found.",
+        "per_class",
+    )
+
+
+def _per_class_picture(facts: Classification) -> Picture:
+    ranked = sorted(facts.per_class, key=lambda c: (-1.0 if np.isnan(c.f1) else -c.f1, c.name))[:_MOST_BARS]
+    rest = len(facts.per_class) - len(ranked)
+    return Picture(
+        "f1",
+        "F1 of each class",
+        Bars(
+            tuple(c.name for c in ranked),
+            tuple(c.f1 for c in ranked),
+            "F1 (%)",
+            percent=True,
+            mark=Mark(facts.macro_f1, "mean"),
+        ),
+        "Harmonic mean of precision and recall; the best class first." + (f" {rest} more classes." if rest else ""),
+    )
+
+
+_MOST_BARS = 40
+
+
+def _confusion(facts: Classification) -> tuple[Block, ...]:
+    counts = facts.matrix.numpy()
+    support = counts.sum(1, keepdims=True)
+    shares = np.divide(counts, support, out=np.zeros(counts.shape), where=support > 0)
+    picture = Picture(
+        "confusion",
+        "Confusion matrix",
+        Matrix(
+            counts,
+            facts.classes,
+            facts.classes,
+            row_title="truth",
+            column_title="answer",
+            colour_label="share of the true class (%)",
+            shades=shares,
+            percent=True,
+            root=True,
+        ),
+        "A row is a true class, a column an answer; the number counts pictures, the colour is its share of the row.",
+    )
+    if not facts.pairs:
+        return picture, Text("No picture was called wrong.", "good")
+    names = facts.classes
+    pairs = Table(
+        "Classes taken for one another",
+        (
+            Column("classes"),
+            Column("mistakes", align="right", form=",d"),
+            Column("first as second", align="right", form=",d"),
+            Column("second as first", align="right", form=",d"),
+        ),
+        tuple(
+            (f"{names[p.first]} – {names[p.second]}", p.n, p.first_as_second, p.second_as_first)
+            for p in facts.pairs[:MOST_CONFUSED]
+        ),
+        _left_out(len(facts.pairs), "pairs"),
+        "confused_pairs",
+    )
+    directed = Table(
+        "What is called what",
+        (
+            Column("truth"),
+            Column("answer"),
+            Column("pictures", align="right", form=",d"),
+            Column("share of the truth", align="right", form=_SHARE),
+        ),
+        tuple((names[c.truth], names[c.predicted], c.n, c.share) for c in facts.confusions[:MOST_CONFUSED]),
+        _left_out(len(facts.confusions), "directions"),
+        "confusions",
+    )
+    return picture, pairs, directed
+
+
+def _left_out(n: int, what: str) -> str:
+    return f"The first {MOST_CONFUSED} of {n} {what}." if n > MOST_CONFUSED else ""
+
+
+def _mistakes(facts: Classification, images: Tensor | None, paths: Sequence[str] | None) -> tuple[Block, ...]:
+    names = facts.classes
+    blocks: list[Block] = []
+    if images is not None:
+        gallery = Gallery(
+            tuple(tile(images[m.index]) for m in facts.mistakes),
+            tuple(f"{names[m.truth]}\n→ {names[m.predicted]} {_rounded(m.confidence)}" for m in facts.mistakes),
+            columns=min(5, len(facts.mistakes)),
+        )
+        caption = "Under each: the truth, then the answer and how sure the network was of it."
+        blocks.append(Picture("mistakes", "The most confident mistakes", gallery, caption))
+    columns = [
+        Column("picture", align="right", form="d"),
+        Column("truth"),
+        Column("answer"),
+        Column("sure of it", align="right", form=_SHARE),
+        Column("sure of the truth", align="right", form=".2g"),
+    ]
+    rows = [(m.index, names[m.truth], names[m.predicted], m.confidence, m.p_truth) for m in facts.mistakes]
+    if paths is None:
+        table = Table("By number", tuple(columns), tuple(rows), "Counted from 0 within the part.", "mistakes")
+    else:
+        columns.append(Column("file"))
+        table = Table("By file", tuple(columns), tuple((*row, paths[row[0]]) for row in rows), "", "mistakes")
+    return *blocks, table
+
+
+def _rounded(share: float) -> str:
+    # A certainty of 100 % is what no network has; 99.97 % should not look like it.
+    return "> 99 %" if share >= 0.995 else f"{100 * share:.0f} %"
+
+
+def _groups(groups: Sequence[GroupAccuracy], accuracy: float) -> tuple[Block, ...]:
+    picture = Picture(
+        "groups",
+        "Accuracy of each group",
+        Bars(
+            tuple(g.name for g in groups[:_MOST_BARS]),
+            tuple(g.accuracy for g in groups[:_MOST_BARS]),
+            "accuracy (%)",
+            low=tuple(g.interval.low for g in groups[:_MOST_BARS]),
+            high=tuple(g.interval.high for g in groups[:_MOST_BARS]),
+            percent=True,
+            mark=Mark(accuracy, "all pictures"),
+        ),
+        "The worst group first; whiskers are 95 % intervals.",
+    )
+    table = Table(
+        "Accuracy of each group",
+        (
+            Column("group"),
+            Column("accuracy", align="right", form=_SHARE),
+            Column("95 % interval", align="right"),
+            Column("pictures", align="right", form=",d"),
+        ),
+        tuple((g.name, g.accuracy, _span(g.interval.low, g.interval.high), g.n) for g in groups),
+        name="groups",
+    )
+    return picture, table
+
+
+def _span(low: float, high: float) -> str:
+    return f"{100 * low:.1f} to {100 * high:.1f} %"

@@ -1,0 +1,216 @@
+"""The training loop, read from top to bottom: it yields facts, and whoever iterates decides what to do with them."""
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import torch
+from torch import Tensor, nn
+
+from cnnlab.core.errors import RequestError
+from cnnlab.data.batches import Batch, TrainingBatches
+from cnnlab.fit.clipping import Clipping
+from cnnlab.fit.device import Precision, autocast
+from cnnlab.fit.divergence import ADVICE, DivergenceError, first_non_finite
+from cnnlab.fit.losses import Loss
+from cnnlab.fit.pointwise import pointwise_route
+from cnnlab.fit.schedules import Schedule
+from cnnlab.fit.state import Sums, TrainingState
+
+GPU_CHECK_STEPS = 50
+"""Losses are looked at this often on a GPU, where every look makes the processor wait; on a CPU at each step."""
+
+
+@dataclass(frozen=True)
+class StepDone:
+    """After an optimizer step. `loss` and `gradient_norm` lie on the training device: reading them makes it wait."""
+
+    step: int
+    epoch: int
+    """The epoch under way, from 1."""
+    batch: int
+    """Batches done of this epoch."""
+    lr: float
+    loss: Tensor
+    gradient_norm: Tensor
+    images: int
+    """Pictures seen in this step."""
+
+
+@dataclass(frozen=True)
+class EpochDone:
+    """After a whole epoch, or after the part of one that a time budget allowed."""
+
+    step: int
+    epoch: int
+    lr: float
+    loss: float
+    """Mean over the pictures of the epoch, while the weights moved."""
+    accuracy: float | None
+    """Of the augmented pictures while the weights moved; None where targets were mixed."""
+    seconds: float
+    images_per_second: float
+
+
+def fit(
+    state: TrainingState,
+    batches: TrainingBatches,
+    *,
+    loss: Loss,
+    schedule: Schedule,
+    epochs: int,
+    clip: Clipping | None = None,
+    accumulate: int = 1,
+    precision: Precision = "fp32",
+    time_budget: float | None = None,
+    forward: nn.Module | None = None,
+) -> Iterator[StepDone | EpochDone]:
+    """Train `state.model` from where `state.progress` stands to the end of `epochs`.
+
+    `forward` is a compiled twin of the model, if any. With `time_budget` (seconds) the schedule runs by the clock where
+    the clock is ahead of the steps, so that its decay ends on time. `accumulate` batches make one optimizer step; batch
+    normalisation still sees single batches.
+
+    Raises: DivergenceError when the loss is not finite, with the step, the learning rate and the layer; RequestError
+    when an epoch has no batch.
+    """
+    if batches.steps == 0:
+        raise RequestError("an epoch has no batch: there are fewer training pictures than training.batch_size")
+    model, progress = state.model, state.progress
+    forward = forward or model
+    parameters = [p for group in state.optimizer.param_groups for p in group["params"]]
+    total_steps = epochs * math.ceil(batches.steps / accumulate)
+    pending: list[tuple[int, float, Tensor]] = []
+    check_every = 1 if state.device.type == "cpu" else GPU_CHECK_STEPS
+    clock_zero = time.perf_counter() - progress.elapsed
+
+    def check(group: Sequence[Batch]) -> None:
+        """Raise where a loss since the last look is not finite."""
+        losses = torch.stack([value for _, _, value in pending])
+        bad = (~torch.isfinite(losses)).nonzero()
+        if len(bad):
+            step, lr, value = pending[int(bad[0])]
+            late = pending[-1][0] - step
+            where = first_non_finite(model, (batch.images for batch in group), precision=precision)
+            raise DivergenceError(
+                f"the loss is {float(value)} at step {step} (epoch {progress.epoch + 1}) with learning rate {lr:.4g}: "
+                f"{where}{f' ({late} steps later)' if late else ''}. "
+                f"{ADVICE}"
+            )
+        pending.clear()
+
+    while progress.epoch < epochs:
+        model.train()
+        if progress.batch == 0:
+            state.sums = Sums.zero(state.device)
+        sitting = time.perf_counter() - state.sums.seconds
+        stream = batches.epoch(progress.epoch, start=progress.batch)
+        out_of_time = False
+        while True:
+            started = time.perf_counter()
+            progress.elapsed = started - clock_zero
+            done = progress.step / total_steps
+            if time_budget is not None:
+                done = max(done, progress.elapsed / time_budget)
+                out_of_time = done >= 1 and progress.step > 0  # at least one step, so that there is something to show
+                if out_of_time:
+                    break
+            group = list(islice(stream, accumulate))
+            if not group:
+                break
+            lr = _set_learning_rates(state, schedule(min(done, 1.0)))
+            value = _backward(state, forward, group, loss, precision)
+            pending.append((progress.step + 1, lr, value))
+            last = progress.batch + len(group) >= batches.steps
+            if len(pending) >= check_every or last:
+                check(group)
+            norm = _step(state, parameters, clip)
+            if state.ema:
+                state.ema.update(model)
+            progress.step += 1
+            progress.batch += len(group)
+            now = time.perf_counter()
+            progress.seconds += now - started
+            state.sums.seconds += now - started
+            progress.elapsed = now - clock_zero
+            seen = sum(len(batch.images) for batch in group)
+            yield StepDone(progress.step, progress.epoch + 1, progress.batch, lr, value, norm, seen)
+        if state.sums.images:
+            yield _epoch_done(state, sitting)
+        if out_of_time:
+            return
+
+
+def _set_learning_rates(state: TrainingState, factor: float) -> float:
+    """Apply the schedule's factor to every group; returns the first group's rate."""
+    for group in state.optimizer.param_groups:
+        group["lr"] = group["lr_base"] * factor
+    return float(state.optimizer.param_groups[0]["lr"])
+
+
+def _backward(
+    state: TrainingState, forward: nn.Module, group: Sequence[Batch], loss: Loss, precision: Precision
+) -> Tensor:
+    """Gradients of the mean loss over all pictures of `group`; returns that loss, detached."""
+    images = sum(len(batch.images) for batch in group)
+    state.optimizer.zero_grad(set_to_none=True)
+    mean = torch.zeros((), device=state.device)
+    for batch in group:
+        with autocast(state.device, precision), pointwise_route(state.device):
+            logits = forward(batch.images)
+        value = loss(logits.float(), batch.targets)  # a loss in bf16 would have 8 bits
+        share = len(batch.images) / images
+        scaled = value if share == 1 else value * share
+        (state.scaler.scale(scaled) if state.scaler else scaled).backward()
+        mean = mean + scaled.detach()
+        _count(state.sums, batch, logits.detach(), value.detach())
+    return mean
+
+
+def _count(sums: Sums, batch: Batch, logits: Tensor, loss: Tensor) -> None:
+    sums.loss += loss * len(batch.images)
+    sums.images += len(batch.images)
+    if batch.targets.is_floating_point():
+        sums.mixed = True
+    else:
+        sums.correct += (logits.argmax(1) == batch.targets).sum()
+
+
+def _step(state: TrainingState, parameters: Sequence[nn.Parameter], clip: Clipping | None) -> Tensor:
+    """One optimizer step; returns the gradients' norm before clipping."""
+    if state.scaler:
+        state.scaler.unscale_(state.optimizer)
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    norm = torch.nn.utils.get_total_norm(gradients)
+    if clip:
+        clip(parameters)
+    if state.scaler:
+        state.scaler.step(state.optimizer)
+        state.scaler.update()
+    else:
+        state.optimizer.step()
+    return norm
+
+
+def _epoch_done(state: TrainingState, started: float) -> EpochDone:
+    """Close the epoch, which began at `started` on the clock."""
+    sums, progress = state.sums, state.progress
+    progress.epoch += 1
+    progress.batch = 0
+    loss = float(sums.loss) / sums.images  # waits for the device, so the clock below is right
+    if state.device.type != "cpu":
+        # A GPU works on while the steps' facts are used, so the time between the steps counts, too.
+        waited = max(0.0, time.perf_counter() - started - sums.seconds)
+        progress.seconds += waited
+        sums.seconds += waited
+    return EpochDone(
+        step=progress.step,
+        epoch=progress.epoch,
+        lr=float(state.optimizer.param_groups[0]["lr"]),
+        loss=loss,
+        accuracy=None if sums.mixed else float(sums.correct) / sums.images,
+        seconds=sums.seconds,
+        images_per_second=sums.images / sums.seconds if sums.seconds else math.nan,
+    )

@@ -1,0 +1,136 @@
+"""Everything that changes while a network is trained, in one place that can be saved and restored."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from cnnlab.core.errors import RequestError
+from cnnlab.fit.ema import Ema
+from cnnlab.fit.saved_state import EpochPlan, check_saved, check_weights
+
+FORMAT = 1
+
+
+@dataclass
+class Progress:
+    """How far a run has come. `epoch` counts whole epochs; `batch` the batches done of the next one."""
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    """Optimizer steps."""
+    seconds: float = 0.0
+    """Spent in training steps, over all sittings; set-up and validation excluded."""
+    elapsed: float = 0.0
+    """The same with validation: what a time budget is held against."""
+    best_metric: float | None = None
+    best_epoch: int = 0
+    stale_epochs: int = 0
+    """Epochs since the best: what patience is held against."""
+
+
+@dataclass
+class Sums:
+    """Sums over the batches of the epoch under way, on the training device so that no step waits for a number."""
+
+    loss: Tensor
+    correct: Tensor
+    images: int = 0
+    mixed: bool = False
+    """Targets were mixed (mixup, cutmix), so an accuracy has no meaning."""
+    seconds: float = 0.0
+    """Spent in the training steps of this epoch, over all sittings."""
+
+    @staticmethod
+    def zero(device: torch.device) -> "Sums":
+        """At the start of an epoch."""
+        return Sums(torch.zeros((), device=device), torch.zeros((), device=device))
+
+
+@dataclass
+class TrainingState:
+    """Model, optimizer, averages, progress and random numbers: to the bit what the next step depends on."""
+
+    model: nn.Module
+    optimizer: Optimizer
+    device: torch.device
+    ema: Ema | None = None
+    scaler: torch.amp.GradScaler | None = None
+    progress: Progress = field(default_factory=Progress)
+    sums: Sums = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.sums = Sums.zero(self.device)
+
+    @property
+    def evaluated_model(self) -> nn.Module:
+        """What is validated and kept: the averages where there are some, otherwise the model."""
+        return self.ema.model if self.ema else self.model
+
+    def state_dict(self) -> dict[str, Any]:
+        """Tensors and plain Python values only, so that loading can never run code."""
+        return {
+            "format": FORMAT,
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "ema": self.ema.state_dict() if self.ema else None,
+            "scaler": self.scaler.state_dict() if self.scaler else None,
+            "progress": asdict(self.progress),
+            "sums": asdict(self.sums),
+            "random": {
+                "cpu": torch.get_rng_state(),
+                "cuda": torch.cuda.get_rng_state_all() if self.device.type == "cuda" else [],
+            },
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any], plan: EpochPlan | None = None) -> None:
+        """The inverse of `state_dict`; `plan`: of the run's epochs, where it is known.
+
+        Raises: RequestError, with nothing changed yet, when the state is of another model or another kind of file.
+        """
+        missing = sorted({"format", "model", "optimizer", "ema", "scaler", "progress", "sums", "random"} - set(state))
+        if missing:
+            raise RequestError(f"not a checkpoint of cnnlab: it lacks {', '.join(missing)}")
+        if type(state["format"]) is not int or state["format"] != FORMAT:
+            found = state["format"] if isinstance(state["format"], int | str) else "another kind"
+            raise RequestError(f"a checkpoint of format {found}; this version reads format {FORMAT}")
+        check_saved(state, self.state_dict(), self.model, self.optimizer, self.device, plan)
+        try:
+            self._restore(state)
+        except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+            reason = str(error).strip().split("\n", 1)[0]
+            raise RequestError(f"a checkpoint that does not fit this config, or a damaged one: {reason}") from error
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        self.model.load_state_dict(state["model"])
+        saved = state["optimizer"]
+        groups = [
+            {**own, "lr": float(group["lr"])}  # the config's options, which the saved ones agree with
+            for own, group in zip(self.optimizer.state_dict()["param_groups"], saved["param_groups"], strict=True)
+        ]
+        self.optimizer.load_state_dict({"state": saved["state"], "param_groups": groups})
+        if self.ema:
+            self.ema.load_state_dict(state["ema"])
+        if self.scaler:
+            self.scaler.load_state_dict(state["scaler"])
+        self.progress = Progress(**state["progress"])
+        self.sums = Sums(**state["sums"])
+        self.sums.loss = self.sums.loss.to(self.device)
+        self.sums.correct = self.sums.correct.to(self.device)
+        torch.set_rng_state(state["random"]["cpu"].cpu())
+        if self.device.type == "cuda":
+            for number, kept in enumerate(state["random"]["cuda"][: torch.cuda.device_count()]):
+                torch.cuda.set_rng_state(kept.cpu(), number)
+
+
+def load_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Copy `weights` into `model`.
+
+    Raises: RequestError when names, shapes or types differ, with the first of each kind.
+    """
+    check_weights(weights, model.state_dict())
+    model.load_state_dict(dict(weights))

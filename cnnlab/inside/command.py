@@ -1,0 +1,20 @@
+"""`cnnlab visualize filters|features|patches|dream|embedding|training`."""
+
+import typer
+
+from cnnlab.inside.dream.command import dream
+from cnnlab.inside.embedding.command import embedding
+from cnnlab.inside.features.command import features
+from cnnlab.inside.film.command import training
+from cnnlab.inside.filters.command import filters
+from cnnlab.inside.patches.command import patches
+
+app = typer.Typer(
+    help="Draw what is inside: filters, feature maps, what channels answer to, a training.", no_args_is_help=True
+)
+app.command("filters")(filters)
+app.command("features")(features)
+app.command("patches")(patches)
+app.command("dream")(dream)
+app.command("embedding")(embedding)
+app.command("training")(training)

@@ -1,0 +1,1 @@
+"""Images that a unit answers to most: `visualize dream`."""

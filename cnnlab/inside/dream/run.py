@@ -1,0 +1,148 @@
+"""`cnnlab visualize dream`: pictures made so that a channel or a class answers as strongly as it can."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from cnnlab.core.advance import Advance
+from cnnlab.core.errors import RequestError, unknown
+from cnnlab.data.dataset import DataPlace
+from cnnlab.inside.channels import channels_of
+from cnnlab.inside.dream.maximise import Dream, DreamStep, maximise
+from cnnlab.inside.dream.objective import Channel, ClassScore, Objective, check_objective, score
+from cnnlab.inside.dream.report import DreamFacts, Dreamt
+from cnnlab.inside.numbered_batches import numbered_batches
+from cnnlab.models.undisturbed import undisturbed
+from cnnlab.network.preparation import PreparedNetwork
+from cnnlab.runs.images import fixed_sample
+
+SAMPLE = 1000
+"""Natural pictures that a dream is compared with."""
+SURE = 5
+"""Classes that the network is asked for at the end."""
+
+
+def objectives(
+    network: PreparedNetwork, *, layer: str | None, channels: str | None, classes: Sequence[str]
+) -> tuple[Objective, ...]:
+    """What `--layer L --channel 3,7` or `--class cat` ask for.
+
+    Raises: RequestError for neither, for both, for half of the first, and for what is not there.
+    """
+    if classes and (layer is not None or channels is not None):
+        raise RequestError("a dream is of channels (--layer, --channel) or of classes (--class), not of both")
+    if not classes and (layer is None or channels is None):
+        raise RequestError("a dream needs --layer with --channel, such as --layer conv_bn_act2 --channel 3, or --class")
+    found: list[Objective] = [ClassScore(_class_number(name, network.named.classes)) for name in classes]
+    if layer is not None and channels is not None:
+        found += [Channel(layer, number) for number in channels_of(channels)]
+    model = network.named.model
+    device = next(model.parameters(), torch.empty(0)).device
+    blank = torch.zeros(1, *network.named.shape, device=device)
+    for one in found:
+        check_objective(model, one)
+        with undisturbed(model), torch.no_grad():
+            score(model, blank, one)
+    return tuple(found)
+
+
+def _class_number(text: str, classes: Sequence[str]) -> int:
+    if text in classes:
+        return list(classes).index(text)
+    if text.isdecimal() and (not classes or int(text) < len(classes)):
+        return int(text)
+    raise RequestError(unknown("class", text, classes or ("a number from 0",)))
+
+
+def dreams(
+    network: PreparedNetwork,
+    wanted: Sequence[Objective],
+    *,
+    steps: int,
+    learning_rate: float,
+    seed: int,
+    place: DataPlace,
+) -> Iterator[Advance | DreamFacts]:
+    """How far the ascents are; at last every dream, beside what the network's own pictures reach.
+
+    The same seed gives the same picture, to the bit on a CPU.
+
+    Raises: WorkError where nothing moves the score.
+    """
+    channels, height, width = network.named.shape
+    statistics = network.preparation.statistics
+    natural, samples = _natural(network, wanted, place)
+    made: list[Dreamt] = []
+    for number, one in enumerate(wanted):
+        ascent = maximise(
+            network.named.model,
+            one,
+            (channels, height, width),
+            mean=statistics.mean,
+            std=statistics.std,
+            steps=steps,
+            learning_rate=learning_rate,
+            seed=seed,
+        )
+        for fact in ascent:
+            if isinstance(fact, DreamStep):
+                yield Advance("dreaming", number * steps + fact.step, len(wanted) * steps)
+            else:
+                made.append(_dreamt(network, fact, natural[number]))
+    yield DreamFacts(
+        model=network.named.name,
+        weights=network.weights,
+        trained=network.named.trained,
+        dreams=tuple(made),
+        samples=samples,
+        steps=steps,
+        learning_rate=learning_rate,
+        seed=seed,
+    )
+
+
+def _dreamt(network: PreparedNetwork, dream: Dream, natural: float | None) -> Dreamt:
+    objective, names = dream.objective, network.named.classes
+    if isinstance(objective, Channel):
+        label = str(objective)
+        stem = f"{objective.layer}-{objective.channel}"
+    else:
+        label = names[objective.index] if names else str(objective)
+        stem = f"class-{objective.index}"
+    image = (255 * dream.image).round().clamp(0, 255).byte().permute(1, 2, 0).contiguous().numpy()
+    return Dreamt(
+        label, stem, image, dream.scores, dream.start, dream.end, dream.contrast, natural, _seen(network, dream)
+    )
+
+
+def _seen(network: PreparedNetwork, dream: Dream) -> tuple[tuple[str, float], ...]:
+    """What the network says to the finished picture: its likeliest classes; nothing where it gives no class scores."""
+    model, names = network.named.model, network.named.classes
+    first = next(model.parameters(), torch.empty(0))
+    with undisturbed(model), torch.no_grad():
+        logits = model(dream.normalised[None].to(first.device, first.dtype))
+    if not isinstance(logits, Tensor) or logits.dim() != 2:
+        return ()
+    values, places = logits[0].float().softmax(0).topk(min(SURE, logits.shape[1]))
+    pairs = zip(values.tolist(), places.tolist(), strict=True)
+    return tuple((names[place] if names else str(place), value) for value, place in pairs)
+
+
+def _natural(
+    network: PreparedNetwork, wanted: Sequence[Objective], place: DataPlace
+) -> tuple[list[float | None], str | None]:
+    """The largest score of each objective among the network's own pictures, and which those are."""
+    if network.config is None:
+        return [None] * len(wanted), None
+    part, pictures = network.held_out(place)
+    if pictures.shape != network.named.shape:
+        return [None] * len(wanted), None
+    sample = fixed_sample(pictures, SAMPLE, network.config.seed, "dream")
+    model = network.named.model
+    best = [-torch.inf] * len(wanted)
+    with undisturbed(model), torch.no_grad():
+        for images, _, _ in numbered_batches(network, sample):
+            for number, one in enumerate(wanted):
+                best[number] = max(best[number], float(score(model, images, one).max()))
+    return list(best), f"{len(sample)} {part} pictures"

@@ -1,0 +1,1 @@
+"""Images by the features of the last layer: `visualize embedding`."""

@@ -1,0 +1,196 @@
+"""`cnnlab visualize embedding`: pictures as points in the space of features that the head sees."""
+
+import math
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass, replace
+from io import StringIO
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from cnnlab.core.advance import Advance
+from cnnlab.core.characters import printable
+from cnnlab.core.errors import RequestError, WorkError
+from cnnlab.core.files import failures_named, make_folder, named_in_utf8, remove_folder
+from cnnlab.data.dataset import Dataset
+from cnnlab.inside.embedding.neighbours import (
+    Features,
+    joined,
+    nearest_neighbours,
+    penultimate_features,
+    principal_components,
+)
+from cnnlab.inside.embedding.report import EmbeddingFacts, Query
+from cnnlab.inside.numbered_batches import batch_size, numbered_batches
+from cnnlab.network.image_files import Source
+from cnnlab.network.preparation import PreparedNetwork
+from cnnlab.network.prepared_images import pictures_of_files
+from cnnlab.runs.images import fixed_sample
+from cnnlab.view.tiles import tile, tiles
+
+COMPONENTS = 10
+JUDGED = 1000
+"""Pictures whose neighbours are counted."""
+SPRITE_SIDE = 8192
+"""Pixels of the largest sprite that TensorBoard's projector takes."""
+LARGEST_TILE = 64
+"""Pixels of a picture in it."""
+MOST_QUERIES = 10
+
+
+def embedded(
+    network: PreparedNetwork,
+    part: Dataset,
+    *,
+    split: str,
+    count: int,
+    layer: str | None,
+    queries: Sequence[str],
+    neighbours: int,
+) -> Iterator[Advance | EmbeddingFacts]:
+    """How far the pictures are; at last their features, principal components and nearest neighbours.
+
+    At most `count` of the pictures of `part` are taken. `queries` are numbers in `part` or files; without any, the
+    first picture of each class.
+
+    Raises: RequestError for a network without a head that is known, and a query that is no picture.
+    """
+    # the numbers go along under `groups`, which is kept beside the pictures
+    carried = replace(part, groups=tuple(map(str, range(len(part)))))
+    pictures = fixed_sample(carried, count, 0, "embedding")
+    assert pictures.groups is not None
+    numbers = tuple(map(int, pictures.groups))
+    chosen = _queries(network, part, pictures, numbers, queries)
+    total = -(-len(pictures) // batch_size(pictures))
+    parts: list[Features] = []
+    for one in penultimate_features(network.named.model, numbered_batches(network, pictures), layer=layer):
+        parts.append(one)
+        yield Advance("features", len(parts), total)
+    found = joined(parts)
+    components = principal_components(found.features, count=min(COMPONENTS, *found.features.shape))
+    near = min(neighbours, len(pictures) - 1)
+    agreement = []
+    judged = min(JUDGED, len(pictures))
+    for row in range(judged):
+        like = nearest_neighbours(found.features, found.features[row], count=near, leave_out=row)
+        agreement.append(float((found.labels[like.indices] == found.labels[row]).double().mean()))
+        if row % 100 == 99 or row == judged - 1:
+            yield Advance("neighbours", row + 1, judged)
+    yield EmbeddingFacts(
+        model=network.named.name,
+        weights=network.weights,
+        split=split,
+        layer=found.layer,
+        classes=pictures.classes,
+        features=found.features,
+        labels=found.labels,
+        numbers=numbers,
+        components=components,
+        neighbours=near,
+        judged=judged,
+        agreement=sum(agreement) / judged,
+        chance=_chance(found.labels),
+        queries=tuple(_answered(network, found, one, near) for one in chosen),
+        images=tiles(pictures.images),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """A picture whose neighbours are asked for."""
+
+    name: str
+    truth: str | None
+    pixels: Tensor
+    row: int | None
+    """Among the pictures that are searched; None where it is not one of them."""
+
+
+def _queries(
+    network: PreparedNetwork, part: Dataset, pictures: Dataset, numbers: Sequence[int], texts: Sequence[str]
+) -> list[_Asked]:
+    if not texts:
+        labels = pictures.labels.tolist()
+        texts = [str(numbers[labels.index(label)]) for label in sorted(set(labels))][:MOST_QUERIES]
+    return [_query(network, part, numbers, text) for text in texts]
+
+
+def _query(network: PreparedNetwork, part: Dataset, numbers: Sequence[int], text: str) -> _Asked:
+    if text.isdecimal():
+        number = int(text)
+        if number >= len(part):
+            raise RequestError(f"--like is {text}; there are pictures 0 to {len(part) - 1}")
+        row = numbers.index(number) if number in numbers else None
+        return _Asked(text, part.classes[int(part.labels[number])], part.images[number], row)
+    if not Path(text).is_file():
+        raise RequestError(f"--like is '{text}', expected a picture's number from 0, or a file")
+    good, bad = pictures_of_files([Source(text)], network.preparation, part.classes)
+    if bad:
+        raise WorkError(f"{bad[0].path}: {bad[0].reason}")
+    return _Asked(Path(text).name, None, good[0].pixels, None)
+
+
+def _answered(network: PreparedNetwork, found: Features, asked: _Asked, near: int) -> Query:
+    if asked.row is None:
+        device = next(network.named.model.parameters(), torch.empty(0)).device
+        inputs = network.preparation.inputs(asked.pixels[None].to(device))
+        batch = [(inputs, torch.zeros(1, dtype=torch.int64), 0)]
+        own = joined(penultimate_features(network.named.model, batch, layer=found.layer)).features[0]
+    else:
+        own = found.features[asked.row]
+    like = nearest_neighbours(found.features, own, count=near, leave_out=asked.row)
+    return Query(
+        asked.name, asked.truth, tile(asked.pixels), tuple(like.indices.tolist()), tuple(like.similarity.tolist())
+    )
+
+
+def _chance(labels: Tensor) -> float:
+    """How often another picture, drawn at random, is of the same class."""
+    counts = torch.bincount(labels).double()
+    n = len(labels)
+    return float((counts * (counts - 1)).sum() / (n * (n - 1)))
+
+
+def write_projector(facts: EmbeddingFacts, folder: Path) -> Path:
+    """What TensorBoard's projector shows: features, class names and small pictures; `folder` is made anew.
+
+    Raises: RequestError where `folder` holds something else.
+    """
+    from cnnlab.runs.events import EventLog
+
+    if folder.exists() and any(folder.iterdir()) and not (folder / "projector_config.pbtxt").exists():
+        raise RequestError(f"{folder}: holds other files, and the projector's would be put in their place")
+    remove_folder(folder)
+    make_folder(folder)
+    names = [printable(facts.classes[int(label)]) for label in facts.labels]
+    rows = zip(names, facts.numbers, strict=True)
+    # torch says on stdout which library it lacks, and stdout is for results
+    with (
+        redirect_stdout(StringIO()),
+        warnings.catch_warnings(),
+        failures_named(folder),
+        named_in_utf8(folder) as name,
+        EventLog(name) as events,
+    ):
+        warnings.simplefilter("ignore")
+        events.writer.add_embedding(
+            facts.features,
+            metadata=[[name, str(number)] for name, number in rows],
+            metadata_header=["class", "number"],
+            label_img=_sprites(facts),
+            tag=facts.layer,
+        )
+    return folder
+
+
+def _sprites(facts: EmbeddingFacts) -> Tensor:
+    """[n, c, side, side] in 0 … 1, small enough that all fit into one square sprite."""
+    pixels = torch.stack([torch.from_numpy(image).permute(2, 0, 1) for image in facts.images]).float() / 255
+    side = min(LARGEST_TILE, *pixels.shape[2:], SPRITE_SIDE // math.ceil(math.sqrt(len(pixels))))
+    if pixels.shape[2:] != (side, side):
+        pixels = F.interpolate(pixels, (max(1, side), max(1, side)), mode="area")
+    return pixels

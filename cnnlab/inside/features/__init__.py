@@ -1,0 +1,1 @@
+"""The feature maps of one image: `visualize features`."""

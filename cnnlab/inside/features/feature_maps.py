@@ -1,0 +1,151 @@
+"""Feature maps: what the channels of a layer say to a batch of pictures, and how activity runs through a network."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from cnnlab.models.undisturbed import undisturbed
+from cnnlab.network.activations import capture_outputs
+from cnnlab.walk.layouts import Layouts, layouts_of
+
+SPARSE = 0.05
+"""A channel is sparse where at most this share of its units is active: one picture in twenty, or a twentieth of each.
+Sparse is normal (a detector of something rare), dead is not."""
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureMaps:
+    """The output of one layer for a batch, and each channel's figures over all pictures and places of the batch.
+
+    A unit is active where its value is above 0: for a layer before its rectifier this says what a rectifier right after
+    it would let through.
+    """
+
+    layer: str
+    maps: Float[Tensor, "n c h w"]
+    """In the layer's own units, not rescaled."""
+    minimum: Float[Tensor, "c"]
+    mean: Float[Tensor, "c"]
+    maximum: Float[Tensor, "c"]
+    zeros: Float[Tensor, "c"]
+    """Share of values that are exactly 0, 0 … 1."""
+    active: Float[Tensor, "c"]
+    """Share of values above 0, 0 … 1."""
+
+    @property
+    def dead(self) -> Bool[Tensor, "c"]:
+        """Channels that are never active in this batch. Few pictures prove little: use hundreds."""
+        return self.active == 0
+
+    @property
+    def sparse(self) -> Bool[Tensor, "c"]:
+        """Channels that are active, but in at most `SPARSE` of their units."""
+        return (self.active > 0) & (self.active <= SPARSE)
+
+
+@dataclass(frozen=True)
+class LayerActivity:
+    """One spatial output on the way through a network, over all pictures and channels."""
+
+    layer: str
+    """The module's name; empty for the network itself, where it ends with an output of its own that is spatial."""
+    call: int
+    """1, and more where a module runs several times."""
+    kind: str
+    """The module's class."""
+    channels: int
+    height: int
+    width: int
+    mean: float
+    """In the layer's own units."""
+    zeros: float
+    """Share of values that are exactly 0, 0 … 1."""
+    active: float
+    """Share of values above 0."""
+    dead: int
+    """Channels never active in the batch."""
+    sparse: int
+
+
+def feature_maps(
+    model: nn.Module,
+    images: Float[Tensor, "n c h w"],
+    layers: Sequence[str],
+    *,
+    layouts: Layouts | None = None,
+) -> tuple[FeatureMaps, ...]:
+    """The outputs of the named layers with their channels' figures, in order of `layers`; the model stays as it was.
+
+    `layouts` are the network's for images of this size, where the caller has them.
+
+    Raises: RequestError for a name that is no layer, a layer that did not run, and one whose output is no feature map.
+    """
+    captured = capture_outputs(model, images, layers)
+    layouts = layouts or layouts_of(model, images.shape[1:])
+    of_layers = [(name, layouts.of(name)) for name in layers]
+    return tuple(_figures(name, layout.maps(captured[name]).float()) for name, layout in of_layers)
+
+
+def activity(model: nn.Module, images: Float[Tensor, "n c h w"]) -> tuple[LayerActivity, ...]:
+    """Every output that is feature maps, in the order in which it is made, as figures only.
+
+    A container that hands on what its last layer made is left out; a block that computes something of its own with it
+    (a sum with a shortcut) is there under its own name.
+    """
+    found: list[LayerActivity] = []
+    calls: dict[str, int] = {}
+    last: list[object] = [None]
+    layouts = layouts_of(model, images.shape[1:])
+
+    def note(name: str) -> torch.utils.hooks.RemovableHandle:
+        def hook(module: nn.Module, inputs: object, output: object) -> None:
+            calls[name] = calls.get(name, 0) + 1
+            layout = layouts.at(name, calls[name])
+            if not isinstance(output, Tensor) or layout is None or (output is last[0] and any(module.children())):
+                return
+            last[0] = output
+            maps = layout.maps(output.detach()).float()
+            figures = _figures(name, maps)
+            found.append(
+                LayerActivity(
+                    layer=name,
+                    call=calls[name],
+                    kind=type(module).__name__,
+                    channels=maps.shape[1],
+                    height=maps.shape[2],
+                    width=maps.shape[3],
+                    mean=float(figures.mean.mean()),
+                    zeros=float(figures.zeros.mean()),
+                    active=float(figures.active.mean()),
+                    dead=int(figures.dead.sum()),
+                    sparse=int(figures.sparse.sum()),
+                )
+            )
+
+        handle: torch.utils.hooks.RemovableHandle = dict(model.named_modules())[name].register_forward_hook(hook)
+        return handle
+
+    handles = [note(name) for name, _ in model.named_modules()]
+    try:
+        with undisturbed(model), torch.no_grad():
+            model(images)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return tuple(found)
+
+
+def _figures(layer: str, maps: Float[Tensor, "n c h w"]) -> FeatureMaps:
+    where = (0, 2, 3)
+    return FeatureMaps(
+        layer=layer,
+        maps=maps,
+        minimum=maps.amin(where),
+        mean=maps.mean(where),
+        maximum=maps.amax(where),
+        zeros=(maps == 0).float().mean(where),
+        active=(maps > 0).float().mean(where),
+    )

@@ -1,0 +1,140 @@
+"""`cnnlab visualize features`: what a layer's channels say to pictures, and how activity runs through a network."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from cnnlab.attribution.layers import choose_layer
+from cnnlab.core.advance import Advance
+from cnnlab.core.errors import RequestError, unknown
+from cnnlab.core.spread import evenly
+from cnnlab.data.dataset import DataPlace, Dataset
+from cnnlab.inside.channels import checked_channels
+from cnnlab.inside.features.feature_maps import FeatureMaps, feature_maps
+from cnnlab.inside.features.report import FeatureFacts, LayerFigures, PictureMaps
+from cnnlab.network.preparation import PreparedNetwork
+from cnnlab.network.prepared_images import ExplainedPicture, pixels_of
+from cnnlab.runs.images import fixed_sample
+from cnnlab.view.tiles import tile
+from cnnlab.walk.layouts import Layouts
+
+SAMPLE = 512
+"""Pictures of the network's own data over which dead channels are looked for: a few prove little."""
+MOST_LAYERS = 12
+"""Of the walk through the network, evenly spaced."""
+STRONGEST = 8
+"""Channels of each layer of the walk."""
+VALUES = 64 * 64 * 32 * 32
+"""Of one layer that are kept at a time: a batch of 64 with 64 channels of 32 × 32."""
+
+
+def watched_features(
+    network: PreparedNetwork,
+    pictures: Sequence[ExplainedPicture],
+    *,
+    layer: str | None,
+    channels: tuple[int, ...] | None,
+    place: DataPlace,
+    own: tuple[str, Dataset] | None = None,
+) -> Iterator[Advance | FeatureFacts]:
+    """How far the pictures are; at last the maps of `layer` (by default of the first that ends with an activation).
+
+    Dead and sparse channels are counted over validation pictures where the network has data of its own, otherwise over
+    the given ones. `own` is a part's name and its pictures, where a caller has them already.
+
+    Raises: RequestError for a layer that is not there or has no maps, and a channel out of range.
+    """
+    model = network.named.model
+    names, layouts = _walk(model, network)
+    chosen = layer if layer is not None else names[0]
+    if chosen not in dict(model.named_modules()) or not chosen:
+        raise RequestError(unknown("layer", chosen, [name for name, _ in model.named_modules() if name]))
+    device = next(model.parameters(), torch.empty(0)).device
+    inputs = network.preparation.inputs(pixels_of(pictures).to(device))
+    (shown,) = feature_maps(model, inputs[:1], [chosen], layouts=layouts)
+    wanted = None if channels is None else checked_channels(channels, shown.maps.shape[1], chosen)
+    layers = list(dict.fromkeys([*names, chosen]))
+    sample, samples = _sample(network, inputs, place, own)
+    figures: dict[str, LayerFigures] = {}
+    size = max(1, min(64, VALUES // max(1, shown.maps[0].numel())))
+    for first in range(0, len(sample), size):
+        part = sample[first : first + size]
+        batch = part if part.is_floating_point() else network.preparation.inputs(part.to(device))
+        for one in feature_maps(model, batch, layers, layouts=layouts):
+            figures[one.layer] = _joined(figures.get(one.layer), one, len(batch))
+        yield Advance("watching", min(first + size, len(sample)), len(sample))
+    maps: list[PictureMaps] = []
+    for number, picture in enumerate(pictures):
+        shown_layers = feature_maps(model, inputs[number : number + 1], layers, layouts=layouts)
+        found = {one.layer: one.maps[0].cpu().numpy() for one in shown_layers}
+        walk = tuple((name, found[name], _strongest(found[name])) for name in evenly(names, MOST_LAYERS))
+        maps.append(PictureMaps(picture.name, tile(picture.pixels), found[chosen], walk))
+        yield Advance("drawing", number + 1, len(pictures))
+    yield FeatureFacts(
+        model=network.named.name,
+        weights=network.weights,
+        layer=chosen,
+        channels=wanted,
+        pictures=tuple(maps),
+        figures=tuple(figures[name] for name in layers),
+        samples=samples,
+        sampled=len(sample),
+    )
+
+
+def _walk(model: nn.Module, network: PreparedNetwork) -> tuple[list[str], Layouts]:
+    """The layers whose maps go on to others: those behind an activation, or all where there is none."""
+    choice = choose_layer(model, network.named.shape)
+    active = [candidate.name for candidate in choice.candidates if candidate.post_activation]
+    return active or [candidate.name for candidate in choice.candidates], choice.layouts
+
+
+def _strongest(maps: "torch.Tensor | object") -> tuple[int, ...]:
+    """The channels with the largest values, the largest first."""
+    peaks = torch.as_tensor(maps).amax((1, 2))
+    return tuple(peaks.sort(descending=True, stable=True).indices[:STRONGEST].tolist())
+
+
+def _sample(
+    network: PreparedNetwork, inputs: Tensor, place: DataPlace, own: tuple[str, Dataset] | None
+) -> tuple[Tensor, str]:
+    """Pictures to count over, and what they are: bytes of the network's own data at its own size, or `inputs`."""
+    if network.config is not None:
+        part, pictures = own if own is not None else network.held_out(place)
+        if pictures.shape == network.preparation.shape:
+            chosen = fixed_sample(pictures, SAMPLE, network.config.seed, "features")
+            return chosen.images, f"{len(chosen)} {part} pictures"
+    return inputs, "the given picture" if len(inputs) == 1 else f"the {len(inputs)} given pictures"
+
+
+def _joined(before: LayerFigures | None, one: FeatureMaps, pictures: int) -> LayerFigures:
+    """The figures of all batches so far."""
+    _, _, height, width = one.maps.shape
+    now = LayerFigures(
+        layer=one.layer,
+        size=(int(height), int(width)),
+        pictures=pictures,
+        minimum=one.minimum.double().cpu(),
+        mean=one.mean.double().cpu(),
+        maximum=one.maximum.double().cpu(),
+        zeros=one.zeros.double().cpu(),
+        active=one.active.double().cpu(),
+    )
+    if before is None:
+        return now
+    whole = before.pictures + pictures
+
+    def averaged(a: Tensor, b: Tensor) -> Tensor:
+        return (a * before.pictures + b * pictures) / whole
+
+    return LayerFigures(
+        layer=one.layer,
+        size=now.size,
+        pictures=whole,
+        minimum=torch.minimum(before.minimum, now.minimum),
+        mean=averaged(before.mean, now.mean),
+        maximum=torch.maximum(before.maximum, now.maximum),
+        zeros=averaged(before.zeros, now.zeros),
+        active=averaged(before.active, now.active),
+    )

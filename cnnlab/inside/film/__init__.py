@@ -1,0 +1,1 @@
+"""A training as a film of its checkpoints: `visualize training`."""

@@ -1,0 +1,106 @@
+"""`cnnlab visualize training`: filters and the evidence for one picture over the epochs of a run."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from cnnlab.attribution.attribute import attribute
+from cnnlab.attribution.head import method_for_head
+from cnnlab.attribution.layers import choose_layer
+from cnnlab.core.advance import Advance
+from cnnlab.core.errors import RequestError
+from cnnlab.core.spread import evenly
+from cnnlab.data.batches import normalise
+from cnnlab.data.dataset import DataPlace
+from cnnlab.data.statistics import ChannelStatistics
+from cnnlab.fit.checkpoints import load_weights_file
+from cnnlab.fit.device import evaluating
+from cnnlab.fit.state import load_weights
+from cnnlab.inside.film.frames import film
+from cnnlab.inside.film.report import Evidence, FilmFacts, evidence_frame, filter_frame
+from cnnlab.inside.filters.colour import colour_patterns
+from cnnlab.inside.filters.layer import convolution_filters
+from cnnlab.network.trained import new_network
+from cnnlab.runs.folder import Run
+from cnnlab.runs.images import evaluation_pictures
+from cnnlab.view import gif
+from cnnlab.view.tiles import tile
+
+SECONDS = 0.6
+"""Of an epoch in the animations."""
+MOST_FRAMES = 60
+
+
+def filmed(
+    run: Run, *, layer: str | None, picture: int, place: DataPlace, device: torch.device, allow_plugins: bool = False
+) -> Iterator[Advance | FilmFacts]:
+    """How far the epochs are; at last filters and evidence at each epoch whose weights were kept.
+
+    Epoch 0 is before the first step: the weights follow from the config's seed. The evidence is for the picture's true
+    class, by the method that fits the network's head; the picture is number `picture` of the validation part, or of
+    the training part where nothing was kept for validation.
+
+    Raises: RequestError for a run without snapshots, with the way to get them, and for a picture or layer that is not
+    there.
+    """
+    kept = run.snapshots()
+    if not kept:
+        raise RequestError(
+            f"the run {run.name} kept no weights of its epochs; train with logging.snapshots_every_epochs=1 to film it"
+        )
+    config, data = run.config(allow_plugins=allow_plugins), run.record.data
+    model = new_network(config, data.shape, len(data.classes))
+    name, _ = convolution_filters(model, layer)
+    part = "validation" if data.validation else "train"
+    pictures = evaluation_pictures(run, config, part, place)
+    if not 0 <= picture < len(pictures):
+        raise RequestError(f"--picture is {picture}; there are pictures 0 to {len(pictures) - 1}")
+    image, label = pictures.images[picture], int(pictures.labels[picture])
+    inputs = normalise(image[None].to(device), ChannelStatistics(data.mean, data.std))
+    model = model.to(device).eval()
+    choice = choose_layer(model, data.shape)
+    method = method_for_head(choice.head.kind)[0]
+    evidence: list[Evidence] = []
+    filters: list[tuple[int, dict[str, torch.Tensor]]] = []
+    epochs = [0, *evenly(list(kept), MOST_FRAMES)]
+    for done, epoch in enumerate(epochs, 1):
+        if epoch:
+            weights, _ = load_weights_file(kept[epoch])
+            try:
+                load_weights(model, weights)
+            except RequestError as error:
+                raise RequestError(f"{kept[epoch]}: {error}") from None
+        filters.append((epoch, {f"{name}.weight": convolution_filters(model, name)[1]}))
+        (found,) = attribute(model, inputs, torch.tensor([label], device=device), methods=(method,), layers=choice)
+        with evaluating(model):
+            probability = float(model(inputs)[0].float().softmax(0)[label])
+        evidence.append(Evidence(epoch, found.maps[0].float().cpu().numpy(), float(found.scores[0]), probability))
+        yield Advance("epochs", done, len(epochs))
+    made = film(filters, f"{name}.weight")
+    final = colour_patterns(made.frames[-1].filters).colours.float()
+    accuracies = {int(point["epoch"]): point.get("validation/accuracy") for point in run.epochs()}
+    yield FilmFacts(
+        run=run.name,
+        film=made,
+        # along the final colours, so that a pattern keeps its sign from epoch to epoch
+        patterns=tuple(torch.einsum("nc,nchw->nhw", final, frame.filters) for frame in made.frames),
+        accuracies=tuple(accuracies.get(epoch) for epoch in epochs),
+        image=tile(image),
+        picture=picture,
+        part=part,
+        truth=data.classes[label],
+        method=method,
+        layer=choice.name,
+        evidence=tuple(evidence),
+    )
+
+
+def animations(facts: FilmFacts, folder: Path) -> list[Path]:
+    """The same as two GIFs, an epoch a frame."""
+    made = []
+    for stem, frame in (("filters", filter_frame), ("evidence", evidence_frame)):
+        path = folder / f"{stem}.gif"
+        gif.save([frame(facts, place) for place in range(len(facts.evidence))], path, seconds=SECONDS)
+        made.append(path)
+    return made

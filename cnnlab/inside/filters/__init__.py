@@ -1,0 +1,1 @@
+"""The filters of a convolution, and the kinds that they rediscover: `visualize filters`."""

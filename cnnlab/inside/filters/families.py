@@ -1,0 +1,130 @@
+"""The families that filters are compared with: hand-made derivatives, blobs, and Gabor functions.
+
+Templates are weights as torch stores them, applied by cross-correlation. The 3×3 templates are those of Prewitt 1970,
+Sobel & Feldman 1968 and Scharr 2000 (dissertation, Heidelberg, section 9.3), and both discrete Laplacians; for a larger
+window they are blurred to its size with a binomial filter, which makes Sobel's the larger Sobel of the field. A
+derivative comes as a pair (across and upwards): a weighted sum of the two is a derivative in any direction.
+"""
+
+import numpy as np
+
+from cnnlab.inside.filters.fitting import Array, Family
+
+SMALLEST = 3
+"""Pixels along an axis of the smallest window in which a second derivative can be told from a first."""
+
+PARAMETERS = {
+    "constant": 1,
+    "prewitt": 2,
+    "sobel": 2,
+    "scharr": 2,
+    "laplacian": 1,
+    "gaussian": 4,
+    "difference of gaussians": 6,
+    "gabor": 8,
+}
+"""Numbers that are free in a fit, amplitudes among them, in the order in which families are reported."""
+
+FAMILIES = tuple(PARAMETERS)
+DERIVATIVES = {"prewitt": (1.0, 1.0, 1.0), "sobel": (1.0, 2.0, 1.0), "scharr": (3.0, 10.0, 3.0)}
+"""First derivatives by what they smooth with across their direction."""
+
+_LAPLACIANS = (
+    np.array([[0.0, 1.0, 0.0], [1.0, -4.0, 1.0], [0.0, 1.0, 0.0]]),
+    np.array([[1.0, 1.0, 1.0], [1.0, -8.0, 1.0], [1.0, 1.0, 1.0]]),
+)
+
+
+def templates(name: str, height: int, width: int) -> tuple[Array, ...]:
+    """The bases (pixels, amplitudes) of a linear family for a window of at least 3×3; the best of them counts."""
+    assert min(height, width) >= SMALLEST, (height, width)
+    if name == "constant":
+        return (np.ones((height * width, 1)),)
+    if name == "laplacian":
+        return tuple(_widened(template, height, width).reshape(-1, 1) for template in _LAPLACIANS)
+    across = np.outer(DERIVATIVES[name], (-1.0, 0.0, 1.0))
+    upwards = np.outer((1.0, 0.0, -1.0), DERIVATIVES[name])
+    return (np.stack([_widened(across, height, width).ravel(), _widened(upwards, height, width).ravel()], axis=1),)
+
+
+def _binomial(size: int) -> Array:
+    row = np.ones(1)
+    for _ in range(size - 1):
+        row = np.convolve(row, (1.0, 1.0))
+    return np.asarray(row / row.sum())
+
+
+def _widened(template: Array, height: int, width: int) -> Array:
+    """A 3×3 template blurred to the size of the window."""
+    tall = np.apply_along_axis(np.convolve, 0, template, _binomial(height - 2))
+    return np.asarray(np.apply_along_axis(np.convolve, 1, tall, _binomial(width - 2)))
+
+
+def _points(*axes: Array | tuple[float, ...]) -> Array:
+    """Every combination of the values of the axes, one a row."""
+    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))
+
+
+def _places(size: int) -> Array:
+    return np.linspace(-0.3, 0.3, 3) * size
+
+
+def _gaussians(shapes: Array, x: Array, y: Array, *, ratios: bool) -> Array:
+    squared = (x - shapes[..., :1]) ** 2 + (y - shapes[..., 1:2]) ** 2
+    sigma = shapes[..., 2:3]
+    centre = np.exp(-squared / (2 * sigma**2))
+    if not ratios:
+        return centre[..., None]
+    return np.stack([centre, np.exp(-squared / (2 * (sigma * shapes[..., 3:4]) ** 2))], axis=-1)
+
+
+def _gabor(shapes: Array, x: Array, y: Array) -> Array:
+    x0, y0, angle, sigma, aspect, wavelength = (shapes[..., i : i + 1] for i in range(6))
+    u = (x - x0) * np.cos(angle) + (y - y0) * np.sin(angle)
+    v = (y - y0) * np.cos(angle) - (x - x0) * np.sin(angle)
+    envelope = np.exp(-(u**2 + (aspect * v) ** 2) / (2 * sigma**2))
+    wave = 2 * np.pi * u / wavelength
+    return np.stack([envelope * np.cos(wave), envelope * np.sin(wave)], axis=-1)
+
+
+def _widths(h: int, w: int) -> Array:
+    return np.geomspace(0.6, max(h, w) / 2, 5)
+
+
+GAUSSIAN = Family(
+    "gaussian",
+    basis=lambda shapes, x, y: _gaussians(shapes, x, y, ratios=False),
+    grid=lambda h, w: _points(_places(w), _places(h), _widths(h, w)),
+    bounds=lambda h, w: (np.array([-w / 2, -h / 2, 0.25]), np.array([w / 2, h / 2, 2.0 * max(h, w)])),
+)
+"""Round: (x0, y0, σ) in px, one amplitude."""
+
+DIFFERENCE_OF_GAUSSIANS = Family(
+    "difference of gaussians",
+    basis=lambda shapes, x, y: _gaussians(shapes, x, y, ratios=True),
+    grid=lambda h, w: _points(_places(w), _places(h), _widths(h, w), (1.4, 2.5, 5.0)),
+    bounds=lambda h, w: (np.array([-w / 2, -h / 2, 0.25, 1.1]), np.array([w / 2, h / 2, 2.0 * max(h, w), 8.0])),
+)
+"""Concentric and round: (x0, y0, σ of the centre in px, σ of the surround over it), two amplitudes."""
+
+GABOR = Family(
+    "gabor",
+    basis=_gabor,
+    grid=lambda h, w: _points(
+        _places(w),
+        _places(h),
+        np.arange(12) * np.pi / 12,
+        np.geomspace(0.8, max(h, w) / 2, 4),
+        (0.5, 1.0),
+        np.geomspace(2.2, 2.0 * max(h, w), 6),
+    ),
+    bounds=lambda h, w: (
+        np.array([-w / 2, -h / 2, -np.inf, 0.5, 0.2, 2.0]),
+        np.array([w / 2, h / 2, np.inf, 1.0 * max(h, w), 2.5, 2.0 * max(h, w)]),
+    ),
+)
+"""(x0, y0, angle of the wave, σ along it, aspect, wavelength): px and radians; amplitudes of cosine and sine.
+
+From the shortest wavelength that pixels can hold (2 px) to half a wave in the window. Source: Daugman 1985, J. Opt.
+Soc. Am. A 2:1160; fitted to measured fields by Jones & Palmer 1987, J. Neurophysiol. 58:1233.
+"""

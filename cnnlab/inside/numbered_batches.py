@@ -1,0 +1,27 @@
+"""Pictures as a network sees them, batch by batch, each with its number in the data set."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from cnnlab.data.dataset import Dataset
+from cnnlab.network.preparation import PreparedNetwork
+
+PIXELS = 256 * 32 * 32
+"""Of a batch: 256 small pictures, 5 of 224 × 224."""
+
+
+def batch_size(pictures: Dataset) -> int:
+    """How many of the pictures make a batch."""
+    _, height, width = pictures.shape
+    return max(1, PIXELS // (height * width))
+
+
+def numbered_batches(network: PreparedNetwork, pictures: Dataset) -> Iterator[tuple[Tensor, Tensor, int]]:
+    """(images [n, c, h, w] on the network's device, labels [n], number of the first) in order."""
+    device = next(network.named.model.parameters(), torch.empty(0)).device
+    size = batch_size(pictures)
+    for first in range(0, len(pictures), size):
+        images = pictures.images[first : first + size]
+        yield network.preparation.inputs(images.to(device)), pictures.labels[first : first + size], first

@@ -1,0 +1,1 @@
+"""The maximally activating patches of a layer's channels: `visualize patches`."""

@@ -1,0 +1,128 @@
+"""`cnnlab visualize patches`: what each channel of a layer answers to most, among all pictures of a part."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from jaxtyping import Int64
+from numpy.typing import NDArray
+from torch import Tensor
+
+from cnnlab.core.advance import Advance
+from cnnlab.core.errors import RequestError
+from cnnlab.core.seeds import derive_seed
+from cnnlab.data.dataset import Dataset
+from cnnlab.inside.channels import checked_channels
+from cnnlab.inside.numbered_batches import batch_size, numbered_batches
+from cnnlab.inside.patches.report import ChannelPatches, Patch, PatchFacts
+from cnnlab.inside.patches.search import channel_classes, crop, patch_boxes, top_units
+from cnnlab.network.preparation import PreparedNetwork
+from cnnlab.receptive_field.reading import boxes
+from cnnlab.receptive_field.run import Inspection, inspect, plane_of
+from cnnlab.view.tiles import tile
+from cnnlab.walk.layout import Layout
+
+DRAWS = 2000
+"""Random choices of pictures, for how mixed chance is."""
+FIFTH_PERCENTILE = 0.05
+
+
+def found_patches(
+    network: PreparedNetwork,
+    pictures: Dataset,
+    *,
+    split: str,
+    layer: str | None,
+    channels: tuple[int, ...] | None,
+    top: int,
+    seed: int = 0,
+) -> Iterator[Advance | PatchFacts]:
+    """How far the search is; at last the `top` patches of every channel of `layer`, each of another picture.
+
+    By default the layer is the last one whose receptive field is not the whole picture because of what it computes.
+    A patch is exactly what its unit sees, clipped at the picture's border. Memory does not grow with the pictures.
+
+    Raises: RequestError for a layer that is not there or has no places, and a channel out of range.
+    """
+    if pictures.shape != network.preparation.shape:
+        raise RequestError(f"the pictures are {pictures.shape}, the network is for {network.preparation.shape}")
+    inspection = inspect(network.named)
+    chosen = layer if layer is not None else inspection.local.name
+    field = inspection.field(chosen)
+    layout = plane_of(inspection, chosen)
+    if channels is not None:
+        checked_channels(channels, layout.size[0], chosen)
+    rows, columns = _field_boxes(inspection, chosen, layout)
+    total = -(-len(pictures) // batch_size(pictures))
+    found = None
+    batches = numbered_batches(network, pictures)
+    for done, units in enumerate(top_units(network.named.model, batches, chosen, k=top, layout=layout), 1):
+        found = units
+        yield Advance("searching", done, total)
+    assert found is not None
+    purity = channel_classes(found, classes=len(pictures.classes))
+    corners = patch_boxes(found, rows, columns).tolist()
+    made = []
+    for channel in range(len(found.values)):
+        wanted = channels is None or channel in channels
+        patches = [
+            Patch(
+                picture=int(found.images[channel, rank]),
+                value=float(found.values[channel, rank]),
+                unit=(int(found.rows[channel, rank]), int(found.columns[channel, rank])),
+                box=tuple(corners[channel][rank]),
+                label=int(found.labels[channel, rank]),
+                image=_cropped(pictures, int(found.images[channel, rank]), corners[channel][rank]) if wanted else None,
+            )
+            for rank in range(found.values.shape[1])
+        ]
+        made.append(ChannelPatches(channel, tuple(patches), purity[channel]))
+    mean, low = _chance(pictures.labels, found.values.shape[1], len(pictures.classes), seed)
+    yield PatchFacts(
+        model=network.named.name,
+        weights=network.weights,
+        layer=chosen,
+        split=split,
+        classes=pictures.classes,
+        seen=found.seen,
+        size=layout.size[1:],
+        field=None if field.is_global else (field.size[0], field.size[-1]),
+        named=channels,
+        channels=tuple(made),
+        chance=mean,
+        chance_low=low,
+    )
+
+
+def _field_boxes(
+    inspection: Inspection, layer: str, layout: Layout
+) -> tuple[Int64[Tensor, "h 2"], Int64[Tensor, "w 2"]]:
+    """First and last input row of each row of units, and the same of columns."""
+    output = inspection.fields.walk.output(layer)
+    assert output is not None
+    assert output.tag is not None
+    found = boxes(output.tag, layout.rows, layout.columns)
+    _, height, width = layout.size
+    ends = []
+    for axis, count in ((found.rows, height), (found.columns, width)):
+        whole = torch.as_tensor(axis).long()
+        ends.append(whole.expand(count, 2) if len(whole) == 1 else whole)
+    return ends[0], ends[1]
+
+
+def _cropped(pictures: Dataset, index: int, box: list[int]) -> NDArray[np.uint8]:
+    top, left, bottom, right = box
+    return tile(crop(pictures.images[index].float(), (top, left, bottom, right)).byte())
+
+
+def _chance(labels: Tensor, count: int, classes: int, seed: int) -> tuple[float, float]:
+    """Mean and 5th percentile of the entropy in bits of `count` pictures drawn without regard to anything."""
+    generator = torch.Generator().manual_seed(derive_seed(seed, "patches"))
+    entropies = []
+    for _ in range(DRAWS):
+        drawn = labels[torch.randperm(len(labels), generator=generator)[:count]]
+        shares = torch.bincount(drawn, minlength=classes).double() / len(drawn)
+        shares = shares[shares > 0]
+        entropies.append(float(-(shares * shares.log2()).sum()))
+    found = torch.tensor(entropies, dtype=torch.float64)
+    return float(found.mean()), max(0.0, float(found.quantile(FIFTH_PERCENTILE)))

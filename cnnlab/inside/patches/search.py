@@ -1,0 +1,210 @@
+"""The pictures' patches that activate each channel of a layer most, found in one pass over a data set.
+
+M. Zeiler, R. Fergus, "Visualizing and understanding convolutional networks", ECCV 2014, arXiv:1311.2901, figure 2.
+"""
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from cnnlab.core.errors import RequestError, WorkError
+from cnnlab.network.activations import capture_outputs
+from cnnlab.walk.layout import Layout
+from cnnlab.walk.layouts import layouts_of
+
+Batches = Iterable[tuple[Tensor, Tensor, int]]
+"""(images (n, c, h, w) as the network gets them, labels (n,), index of the first one in the data set)."""
+
+
+@dataclass(frozen=True, eq=False)
+class TopUnits:
+    """For each channel the k pictures with the highest single activation, the highest first, one unit a picture.
+
+    Among equal values the picture with the lower index comes first, and in it the upper left unit.
+    """
+
+    layer: str
+    size: tuple[int, int]
+    """(height, width) of the layer's output."""
+    values: Float[Tensor, "channels k"]
+    """In the layer's own units."""
+    images: Int64[Tensor, "channels k"]
+    """Indices in the data set."""
+    rows: Int64[Tensor, "channels k"]
+    columns: Int64[Tensor, "channels k"]
+    labels: Int64[Tensor, "channels k"]
+    """The pictures' classes."""
+    seen: int
+    """Pictures looked at so far; k is at most this."""
+
+
+@dataclass(frozen=True)
+class ChannelClasses:
+    """The classes among a channel's top pictures."""
+
+    entropy: float
+    """In bits: 0 where all are of one class."""
+    normalised: float
+    """Of the largest entropy that k pictures of so many classes can have, 0 … 1; 0 with one picture."""
+    purity: float
+    """Share of the most frequent class …"""
+    label: int
+    """… and which that is; the lowest among equals."""
+
+
+def top_units(
+    model: nn.Module, batches: Batches, layer: str, *, k: int = 9, layout: Layout | None = None
+) -> Iterator[TopUnits]:
+    """After each batch, the best units so far; the last of them is the answer for the whole data set.
+
+    `layout` is the layer's for images of this size, where the caller has it.
+
+    Nothing but the best is kept, so memory does not grow with the data set; neither the size nor the order of batches
+    changes the answer. The model is in evaluation mode for each batch only, and stays as it was.
+
+    Raises: RequestError for a name that is no layer, a layer without spatial output, one whose output changes its size
+    from batch to batch, `k` below 1, and no pictures; WorkError where an activation is NaN.
+    """
+    if k < 1:
+        raise RequestError(f"the {k} highest activations were asked for: expected 1 or more")
+    return _top_units(model, batches, layer, k, layout)
+
+
+def _top_units(model: nn.Module, batches: Batches, layer: str, k: int, layout: Layout | None) -> Iterator[TopUnits]:
+    best, places = None, _Places(model, layer, layout)
+    for images, labels, first in batches:
+        output = places.maps(images)
+        n, channels, _, width = output.shape
+        # torch.max names the first of equal values
+        values, units = output.flatten(2).max(2)
+        if bool(values.isnan().any()):
+            picture = int(values.isnan().any(1).nonzero()[0, 0])
+            raise WorkError(f"layer '{layer}' gives NaN for picture {first + picture}: the weights diverged")
+        indices = torch.arange(first, first + n).expand(channels, n)
+        of_labels = labels.cpu().long().expand(channels, n)
+        found: tuple[Tensor, ...] = (values.T, indices, units.T // width, units.T % width, of_labels)
+        if best is not None:
+            before = (best.values, best.images, best.rows, best.columns, best.labels)
+            found = tuple(torch.cat(pair, 1) for pair in zip(before, found, strict=True))
+        by_image = found[1].argsort(1)
+        by_value = found[0].gather(1, by_image).sort(dim=1, descending=True, stable=True).indices
+        order = by_image.gather(1, by_value)[:, :k]
+        kept = [part.gather(1, order) for part in found]
+        size = (output.shape[2], output.shape[3])
+        best = TopUnits(layer, size, kept[0], kept[1], kept[2], kept[3], kept[4], n + (best.seen if best else 0))
+        yield best
+    if best is None:
+        raise RequestError("no pictures to search for patches: the data set has none")
+
+
+def activation_histogram(
+    model: nn.Module, batches: Batches, layer: str, edges: Float[Tensor, "edges"]
+) -> Iterator[Int64[Tensor, "channels bins"]]:
+    """After each batch, how many units of each channel lie in each bin so far; the last is the whole data set's.
+
+    Bins are (−∞, e₁), [e₁, e₂), …, [eₙ, ∞) for rising `edges`, so that none is left out: edges + 1 bins.
+
+    Raises: RequestError as `top_units`.
+    """
+    counts: Tensor | None = None
+    layout: Layout | None = None
+    for images, _, _ in batches:
+        layout = layout or layouts_of(model, images.shape[1:]).of(layer)
+        output = layout.maps(capture_outputs(model, images, [layer])[layer]).float().cpu()
+        bins = len(edges) + 1
+        place = torch.bucketize(output.transpose(0, 1).flatten(1).contiguous(), edges.to(output.dtype), right=True)
+        offsets = torch.arange(len(place))[:, None] * bins
+        here = torch.bincount((place + offsets).flatten(), minlength=len(place) * bins).reshape(-1, bins)
+        counts = here if counts is None else counts + here
+        yield counts
+
+
+def patch_boxes(
+    units: TopUnits, rows: Int64[Tensor, "height 2"], columns: Int64[Tensor, "width 2"]
+) -> Int64[Tensor, "channels k 4"]:
+    """(top, left, bottom, right), all inclusive, in input pixels: what each top unit sees.
+
+    `rows` and `columns` give (first, last) input row and column that each row and column of the layer's units sees, as
+    `cnnlab.receptive_field` computes it.
+
+    Raises: ValueError where they are for another size of the layer's output.
+    """
+    if (len(rows), len(columns)) != units.size:
+        raise ValueError(f"receptive fields of {len(rows)}×{len(columns)} units for a layer of {units.size}")
+    vertical, horizontal = rows[units.rows], columns[units.columns]
+    return torch.stack([vertical[..., 0], horizontal[..., 0], vertical[..., 1], horizontal[..., 1]], dim=-1)
+
+
+def crop(
+    image: Float[Tensor, "c h w"], box: tuple[int, int, int, int], *, fill: float = 0.0
+) -> Float[Tensor, "c height width"]:
+    """The part of `image` in `box` = (top, left, bottom, right), inclusive; what lies outside the picture is `fill`.
+
+    Raises: ValueError for a box without pixels.
+    """
+    top, left, bottom, right = box
+    if bottom < top or right < left:
+        raise ValueError(f"the box {box} holds no pixel: expected top ≤ bottom and left ≤ right")
+    _, height, width = image.shape
+    made = image.new_full((len(image), bottom - top + 1, right - left + 1), fill)
+    y0, y1, x0, x1 = max(top, 0), min(bottom, height - 1), max(left, 0), min(right, width - 1)
+    if y0 <= y1 and x0 <= x1:
+        made[:, y0 - top : y1 - top + 1, x0 - left : x1 - left + 1] = image[:, y0 : y1 + 1, x0 : x1 + 1]
+    return made
+
+
+def channel_classes(units: TopUnits, *, classes: int) -> tuple[ChannelClasses, ...]:
+    """How pure each channel's top pictures are.
+
+    Entropy is of the plain shares of the k pictures; a channel that ignores classes still gets less than the largest
+    entropy by chance, the less the smaller k.
+    """
+    made = []
+    for labels in units.labels:
+        counts = torch.bincount(labels, minlength=classes)
+        shares = counts[counts > 0].double() / len(labels)
+        entropy = max(0.0, float(-(shares * shares.log2()).sum()))
+        largest = _largest_entropy(len(labels), classes)
+        made.append(
+            ChannelClasses(
+                entropy=entropy,
+                normalised=entropy / largest if largest > 0 else 0.0,
+                purity=float(shares.max()),
+                label=int(counts.argmax()),
+            )
+        )
+    return tuple(made)
+
+
+def _largest_entropy(pictures: int, classes: int) -> float:
+    """In bits, of `pictures` spread over `classes` as evenly as whole pictures can be."""
+    each, more = divmod(pictures, classes)
+    shares = [(each + 1) / pictures] * more + [each / pictures] * (classes - more)
+    return -sum(share * math.log2(share) for share in shares if share > 0)
+
+
+class _Places:
+    """Reads a layer's feature maps batch after batch, all of one size."""
+
+    def __init__(self, model: nn.Module, layer: str, layout: Layout | None) -> None:
+        self.model, self.layer, self.layout = model, layer, layout
+        self.size: tuple[int, int] | None = None
+
+    def maps(self, images: Tensor) -> Float[Tensor, "n c h w"]:
+        """In float32 on the CPU."""
+        captured = capture_outputs(self.model, images, [self.layer])
+        if self.layout is None:
+            self.layout = layouts_of(self.model, images.shape[1:]).of(self.layer)
+        maps = self.layout.maps(captured[self.layer]).float().cpu()
+        size = (maps.shape[2], maps.shape[3])
+        if self.size is not None and size != self.size:
+            raise RequestError(
+                f"layer '{self.layer}' gives {size[0]}×{size[1]} units for one batch and {self.size[0]}×{self.size[1]} "
+                "for another: all pictures of a search need one size"
+            )
+        self.size = size
+        return maps

@@ -1,0 +1,1 @@
+"""The arithmetic of layers: `layer`, `compare-layers`, `summary`."""

@@ -1,0 +1,71 @@
+"""`cnnlab layer`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cnnlab.cli.options import MOST, JsonOption, out_console, print_json
+from cnnlab.core.errors import RequestError
+
+InputOption = Annotated[
+    str | None, typer.Option("--input", metavar="C,H,W", help="Channels, height and width of the picture.")
+]
+ClassesOption = Annotated[
+    int, typer.Option("--classes", min=1, max=MOST, metavar="N", help="What `features: classes` means.")
+]
+
+
+def layer(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="A layer of `cnnlab list layers`.", show_default=False)],
+    options: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]…", help="Its options, such as channels=16 stride=2.")
+    ] = None,
+    shape: InputOption = None,
+    matrix: Annotated[
+        str | None, typer.Option(metavar="ROWS", help="Run it on these numbers, '1 3 / 4 2', in place of --input.")
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option(metavar="ROWS", help="The kernel of a convolution on --matrix, as it is applied.")
+    ] = None,
+    classes: ClassesOption = 10,
+    out: Annotated[
+        Path | None, typer.Option(help="The folder for its sampling pattern (PNG) and its tables (CSV).")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """One layer's arithmetic: output size with the formula, weights, multiplications, memory, receptive field.
+
+    Beside it the dense and the locally connected layer of the same shapes. A dense layer gets the picture flattened.
+
+    Example: [bold]cnnlab layer conv channels=16 stride=2 padding=1 --input 3,32,32[/]
+    """
+    if matrix is not None and shape is not None:
+        raise RequestError("--matrix is the input; leave --input out")
+    if matrix is None and weights is not None:
+        raise RequestError("--weights goes with --matrix, such as --matrix '1 3 2 / 4 2 1 / 0 1 6'")
+    if matrix is None and shape is None:
+        raise RequestError("--input is missing: channels, height and width, such as --input 3,32,32")
+    from cnnlab.layers_lab.document import layer_document
+    from cnnlab.layers_lab.report import layer_report
+    from cnnlab.layers_lab.run import examine, examine_on, input_of, matrix_of
+    from cnnlab.view import console, csv, png
+
+    if matrix is not None:
+        kernel = None if weights is None else matrix_of(weights, "--weights")
+        found = examine_on(kind, options or [], matrix_of(matrix, "--matrix"), kernel, classes=classes)
+    else:
+        found = examine(kind, options or [], input_of(shape or ""), classes=classes)
+    words = " ".join([kind, *(options or [])])
+    worked = {
+        "matrix": None if found.matrix is None else found.matrix.tolist(),
+        "result": None if found.result is None else found.result.tolist(),
+    }
+    report = layer_report(found.arithmetic, found.alternatives, name=words, picture=found.picture, **worked)
+    files = [] if out is None else [*png.save(report, out), *csv.save(report, out)]
+    if as_json:
+        as_data = found.layer.as_data()
+        document = layer_document(found.arithmetic, found.alternatives, layer=as_data, picture=found.picture, **worked)
+        print_json(document | {"files": [str(path) for path in files]})
+        return
+    console.show(report, out_console(), folder=out)

@@ -1,0 +1,168 @@
+"""`cnnlab layer` and `cnnlab compare-layers`: layers built from words, their arithmetic, and one run on a matrix."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import prod
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from cnnlab.core.arithmetic import Shape
+from cnnlab.core.errors import RequestError
+from cnnlab.core.registry import Component
+from cnnlab.layers_lab.alternatives import Alternative, alternatives
+from cnnlab.layers_lab.comparison_report import ComparedStack
+from cnnlab.layers_lab.stack import Arithmetic, arithmetic
+from cnnlab.layers_lab.written_layers import layer_of, stack_of
+from cnnlab.models.build import sequence
+from cnnlab.models.layers.local import LocallyConnected2d
+
+MOST_VALUES = 2**28
+LARGEST_SIDE = 2**14
+"""Of an input, in pixels: nothing is computed, but every row and column is followed."""
+MOST_PLACES = 2**22
+"""Of an input to layers that have something of their own for each of its places."""
+
+
+@dataclass(frozen=True, eq=False)
+class Examined:
+    """One layer."""
+
+    layer: Component
+    picture: Shape
+    """(channels, height, width); a dense layer gets it flattened."""
+    arithmetic: Arithmetic
+    alternatives: tuple[Alternative, ...]
+    matrix: Float[Tensor, "h w"] | None = None
+    """The input that it ran on, if it did."""
+    result: Float[Tensor, "..."] | None = None
+    """What it made of `matrix`, (channels, height, width) or (features,)."""
+
+
+def examine(kind: str, options: Sequence[str], shape: Shape, *, classes: int) -> Examined:
+    """One layer's arithmetic for pictures of `shape`; a dense layer gets them flattened.
+
+    Raises: RequestError for a layer that is not there or does not fit, ConfigError for wrong options.
+    """
+    layer = layer_of(kind, options)
+    found = _arithmetic([layer], shape, classes, " ".join([kind, *options]))
+    return Examined(layer, shape, found, alternatives(found))
+
+
+def examine_on(
+    kind: str,
+    options: Sequence[str],
+    matrix: Float[Tensor, "h w"],
+    weights: Float[Tensor, "kh kw"] | None,
+    *,
+    classes: int,
+) -> Examined:
+    """The same for a picture of one channel, `matrix`, and what the layer makes of it.
+
+    weights: of every filter of a convolution, applied as they are (cross-correlation); biases are 0.
+
+    Raises: as `examine`, and RequestError for a layer with other weights than one filter bank.
+    """
+    if weights is not None and not any(option.startswith("kernel=") for option in options):
+        options = [*options, f"kernel=[{weights.shape[0]},{weights.shape[1]}]"]
+    shape = (1, *matrix.shape)
+    found = examine(kind, options, shape, classes=classes)
+    with torch.random.fork_rng(devices=[]):  # weights that are drawn and overwritten are nobody's random numbers
+        network, _ = sequence([found.layer], found.arithmetic.input, classes=classes, owner=" ".join([kind, *options]))
+    network = network.double().eval()
+    with torch.no_grad():
+        _fill(network, kind, weights)
+        result = network(matrix[None, None].double())[0]
+    return replace(found, matrix=matrix, result=result)
+
+
+def compare(texts: Sequence[str], shape: Shape, *, classes: int) -> tuple[ComparedStack, ...]:
+    """The arithmetic of each of `texts`, `KIND key=value … + KIND …`, on pictures of `shape`.
+
+    Raises: RequestError for fewer than two, and as `examine`.
+    """
+    if len(texts) < 2:
+        raise RequestError("one stack has nothing to be compared with; cnnlab layer shows a layer alone")
+    return tuple(ComparedStack(text, _arithmetic(stack_of(text), shape, classes, text)) for text in texts)
+
+
+def _arithmetic(layers: Sequence[Component], shape: Shape, classes: int, text: str) -> Arithmetic:
+    """On the meta device: a dense layer of a gigabyte costs nothing there."""
+    if layers[0].name == "linear":
+        shape = (prod(shape),)
+    with torch.device("meta"):
+        network, _ = sequence(layers, shape, classes=classes, owner=text)
+    placed = any(isinstance(module, nn.Flatten | LocallyConnected2d) for module in network.modules())
+    if placed and prod(shape) > MOST_PLACES:
+        raise RequestError(
+            f"--input has {prod(shape):,} values; with a layer that is bound to one size, such as flatten and "
+            f"locally_connected, {MOST_PLACES:,} at most"
+        )
+    return arithmetic(network, shape)
+
+
+def _fill(network: nn.Module, kind: str, weights: Tensor | None) -> None:
+    """Put `weights` into the one filter bank that there is, and 0 into its biases."""
+    parameters = dict(network.named_parameters())
+    banks = [p for name, p in parameters.items() if name.endswith("weight") and p.dim() in (4, 6)]
+    others = [name for name in parameters if not name.endswith(("weight", "bias"))]
+    if not parameters:
+        if weights is not None:
+            raise RequestError(f"--weights: layer '{kind}' has no weights")
+        return
+    if len(banks) != 1 or len(parameters) > 2 or others:
+        raise RequestError(
+            f"--matrix: layer '{kind}' has {len(parameters)} parameters; on a matrix run layers without any, and "
+            f"those with one filter bank (conv, depthwise, locally_connected) with --weights"
+        )
+    if weights is None:
+        raise RequestError(f"--matrix: layer '{kind}' needs its weights, such as --weights '1 0 -1 / 2 0 -2 / 1 0 -1'")
+    (bank,) = banks
+    if tuple(bank.shape[-2:]) != tuple(weights.shape):
+        (height, width), (rows, columns) = bank.shape[-2:], weights.shape
+        raise RequestError(f"--weights is {rows}×{columns}, and the kernel {height}×{width}; leave 'kernel' out")
+    bank.copy_(weights.to(bank).expand_as(bank))
+    for name, parameter in parameters.items():
+        if name.endswith("bias"):
+            parameter.zero_()
+
+
+def input_of(text: str) -> Shape:
+    """`3,32,32` as (channels, height, width).
+
+    Raises: RequestError for anything else.
+    """
+    parts = [part.strip() for part in text.replace("x", ",").split(",")]
+    if len(parts) != 3 or not all(part.isascii() and part.isdecimal() and int(part) > 0 for part in parts):
+        raise RequestError(f"--input is '{text}', expected channels, height and width, such as 3,32,32")
+    shape = tuple(map(int, parts))
+    if prod(shape) > MOST_VALUES or max(shape[1:]) > LARGEST_SIDE:
+        raise RequestError(
+            f"--input is '{text}'; an input has {LARGEST_SIDE:,} rows and columns and {MOST_VALUES:,} values at most"
+        )
+    return shape
+
+
+def matrix_of(text: str, option: str) -> Float[Tensor, "h w"]:
+    """`1 3 / 4 2` as a matrix, row after row; `option` names it in errors.
+
+    Raises: RequestError for a word that is no finite number, and rows of different lengths.
+    """
+    rows = []
+    for number, line in enumerate(text.replace("\n", "/").split("/"), 1):
+        row = []
+        for word in line.replace(",", " ").split():
+            try:
+                row.append(float(word))
+            except ValueError:
+                raise RequestError(f"{option}: '{word}' in row {number} is no number") from None
+        rows.append(row)
+    lengths = {len(row) for row in rows}
+    if len(lengths) > 1 or lengths == {0}:
+        found = ", ".join(str(len(row)) for row in rows)
+        raise RequestError(f"{option} has rows of {found} numbers; expected equal rows, such as '1 3 / 4 2'")
+    made = torch.tensor(rows, dtype=torch.float64)
+    if not bool(made.isfinite().all()):
+        raise RequestError(f"{option} has a number that is not finite")
+    return made

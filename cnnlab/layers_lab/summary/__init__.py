@@ -1,0 +1,1 @@
+"""The layers of a network with shapes, parameters, operations and memory: `summary`."""

@@ -1,0 +1,55 @@
+"""`cnnlab summary`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cnnlab.cli.options import (
+    RUNS,
+    DepthOption,
+    JsonOption,
+    ModelArgument,
+    PluginsOption,
+    RunsOption,
+    err_console,
+    out_console,
+    print_json,
+)
+
+
+def summary(
+    model: ModelArgument,
+    size: Annotated[
+        str | None, typer.Option("--input", metavar="SIZE", help="Of the pictures: 224, 224,160 or C,H,W.")
+    ] = None,
+    depth: DepthOption = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="The output-size formula with its numbers; weights without sharing.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Write the table there, as CSV and a page.")] = None,
+    allow_plugins: PluginsOption = False,
+    runs: RunsOption = RUNS,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell a network's shapes, parameters, multiply-accumulates, memory and receptive fields, layer by layer.
+
+    MODEL is a run, a config, torchvision:NAME or timm:NAME.
+
+    Example: [bold]cnnlab summary configs/cifar.yaml --explain[/]
+    """
+    from cnnlab.layers_lab.summary.report import summary_json, summary_report
+    from cnnlab.layers_lab.summary.run import summarize
+    from cnnlab.network.named import named_model
+    from cnnlab.view import console, files
+
+    named = named_model(model, runs, size=size, values=False, allow_plugins=allow_plugins)
+    found = summarize(named)
+    if as_json:
+        print_json(summary_json(found, named.name))
+        return
+    report = summary_report(found, name=named.name, depth=depth, explain=explain)
+    console.show(report, out_console())
+    if out is not None:
+        files.save(report, out)
+        err_console().print(f"written to {out}", style="dim", soft_wrap=True)

@@ -1,0 +1,137 @@
+"""`cnnlab`: the commands in their panels, and what happens to errors."""
+
+import os
+import sys
+import time
+import traceback
+
+BEGAN = time.perf_counter()
+
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from cnnlab import __version__
+from cnnlab.attribution import gradcam_command as gradcam
+from cnnlab.attribution import saliency_command as saliency
+from cnnlab.cli.failures import EXPECTED, PIPE_CLOSED, StoppedError, blamed, failed
+from cnnlab.cli.options import with_values
+from cnnlab.cli.panels import EXPERIMENTS, INSIDE, PROJECT, TRAIN
+from cnnlab.cli.streams import safe_streams
+from cnnlab.core.collector import leave_without_a_search
+from cnnlab.evaluation import command as evaluate
+from cnnlab.evaluation import compare_command as compare
+from cnnlab.evaluation import predict_command as predict
+from cnnlab.inside.command import app as visualize
+from cnnlab.layers_lab import command as layer
+from cnnlab.layers_lab import compare_command as compare_layers
+from cnnlab.layers_lab.summary import command as summary
+from cnnlab.project.config import command as config
+from cnnlab.project.config import schema_command as schema
+from cnnlab.project.data import command as data
+from cnnlab.project.doctor import command as doctor
+from cnnlab.project.listing import command as listing
+from cnnlab.project.runs import command as runs
+from cnnlab.receptive_field import command as receptive_field
+from cnnlab.report import command as report
+from cnnlab.report.card import command as report_card
+from cnnlab.training import command as train
+from cnnlab.training.lr_find import command as learning_rate
+from cnnlab.trust.audit import command as audit
+from cnnlab.trust.sanity import command as sanity
+from cnnlab.wiring import invocation
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"cnnlab {__version__}")
+        raise typer.Exit
+
+
+class Commands(TyperGroup):
+    """All of them; Ctrl-C in one is an error as any other, and not typer's exit without a word."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """The command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise StoppedError("interrupted") from error
+
+
+app = typer.Typer(
+    name="cnnlab",
+    cls=Commands,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def cnnlab(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """Train a convolutional network and understand it, from one YAML file."""
+    context.obj = invocation(BEGAN)
+
+
+app.command("train", rich_help_panel=TRAIN)(train.train)
+app.command("eval", rich_help_panel=TRAIN)(evaluate.evaluate)
+app.command("predict", rich_help_panel=TRAIN)(predict.predict)
+app.command("runs", rich_help_panel=TRAIN)(runs.runs)
+app.command("doctor", rich_help_panel=TRAIN)(doctor.doctor)
+
+app.command("receptive-field", rich_help_panel=INSIDE)(receptive_field.receptive_field)
+app.command("gradcam", rich_help_panel=INSIDE)(gradcam.gradcam)
+app.command("saliency", rich_help_panel=INSIDE)(saliency.saliency)
+app.command("audit", rich_help_panel=INSIDE)(audit.audit)
+app.command("sanity", rich_help_panel=INSIDE)(sanity.sanity)
+app.command("report", rich_help_panel=INSIDE)(report.report)
+app.command("report-card", rich_help_panel=INSIDE)(report_card.report_card)
+app.add_typer(visualize, name="visualize", rich_help_panel=INSIDE)
+app.command("summary", rich_help_panel=INSIDE)(summary.summary)
+app.command("layer", rich_help_panel=INSIDE)(layer.layer)
+app.command("compare-layers", rich_help_panel=INSIDE)(compare_layers.compare_layers)
+
+app.command("lr-find", rich_help_panel=EXPERIMENTS)(learning_rate.lr_find)
+app.command("compare", rich_help_panel=EXPERIMENTS)(compare.compare)
+
+app.command("list", rich_help_panel=PROJECT)(listing.list_entries)
+app.add_typer(config.app, name="config", rich_help_panel=PROJECT)
+app.add_typer(data.app, name="data", rich_help_panel=PROJECT)
+app.command("schema", rich_help_panel=PROJECT)(schema.schema)
+
+
+def main() -> None:
+    """The entry point: an expected error is one message and an exit code, never a traceback."""
+    leave_without_a_search()
+    with safe_streams():
+        sys.exit(answer(with_values(sys.argv[1:])))
+
+
+def answer(arguments: list[str]) -> int:
+    """Do what the command line asks for; the exit code."""
+    if os.environ.get("NO_COLOR"):
+        from typer import rich_utils
+
+        rich_utils.COLOR_SYSTEM = None  # of --help; typer itself would leave it bold
+    try:
+        ended = app(arguments, prog_name="cnnlab", standalone_mode=False)
+        sys.stdout.flush()  # what cannot be written is told while there is somebody to tell
+    except EXPECTED as raised:
+        error = blamed(raised)
+        # a bar that is drawn by a generator ends with it, and no frame may keep it until the interpreter's end
+        traceback.clear_frames(raised.__traceback__)
+        return failed(error, as_json="--json" in arguments)
+    except SystemExit as end:
+        # so typer and rich answer a reader of a pipe that left, as `head` does
+        if isinstance(end.__context__, BrokenPipeError):
+            return PIPE_CLOSED
+        raise
+    return ended if isinstance(ended, int) else 0

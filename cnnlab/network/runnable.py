@@ -1,0 +1,70 @@
+"""Whether a network runs at a size of picture, and which size is the smallest that works."""
+
+from torch import nn
+
+from cnnlab.core.arithmetic import smallest_padding
+from cnnlab.core.errors import RequestError
+from cnnlab.network.named import NamedModel
+from cnnlab.walk.costs import formula_of
+from cnnlab.walk.facts import Failure
+from cnnlab.walk.walker import walked
+
+LARGEST = 4096
+"""Pixels up to which a size that works is looked for."""
+
+
+def check_runs(named: NamedModel) -> None:
+    """Nothing, where the network runs on its pictures.
+
+    Raises: RequestError with the layer where it stops, the reason, and the smallest square that works.
+    """
+    failure = walked(named.model, named.shape, follow=False).failure
+    if failure is None:
+        return
+    smallest = _smallest(named)
+    size = "×".join(map(str, named.shape[1:]))
+    layer = f"layer '{failure.layer}' ({failure.kind})" if failure.layer else f"the network itself ({failure.kind})"
+    works = (
+        f"the smallest square that works is {smallest}"
+        if smallest
+        else f"no square up to {LARGEST} works either, with that number of channels ({named.shape[0]})"
+    )
+    raise RequestError(
+        f"{named.name} cannot run on {named.shape[0]}×{size} pictures: {layer} {_reason(named.model, failure)}; {works}"
+    )
+
+
+def _reason(model: nn.Module, failure: Failure) -> str:
+    """The formula where a window does not fit, otherwise torch's own words."""
+    module = dict(model.named_modules())[failure.layer]
+    shape = failure.inputs[0][1:] if failure.inputs else ()
+    formulas = formula_of(module, shape) if len(shape) > 1 else ()
+    short = [place for place, text in enumerate(formulas) if int(text.rsplit(" ", 1)[1].replace("−", "-")) < 1]
+    if short:
+        size, kernel = shape[1 + short[0]], module.kernel_size
+        k = kernel if isinstance(kernel, int) else kernel[short[0]]
+        dilation = getattr(module, "dilation", 1)
+        d = dilation if isinstance(dilation, int) else dilation[short[0]]
+        fit = smallest_padding(int(size), int(k), dilation=int(d))
+        return f"gets {shape}, too small for its window: {formulas[short[0]]}; padding {fit} would fit"
+    got = f"gets {shape}: " if shape else ": "
+    return f"{got}{failure.message}"
+
+
+def _smallest(named: NamedModel) -> int | None:
+    """By doubling until a square works, then by halves: a walk takes a tenth of a second."""
+
+    def runs(side: int) -> bool:
+        return walked(named.model, (named.shape[0], *[side] * (len(named.shape) - 1)), follow=False).failure is None
+
+    high = 1
+    while not runs(high):
+        high *= 2
+        if high > LARGEST:
+            # a network that takes one size only
+            return next((side for side in (28, 96, 192, 224, 240, 299, 384) if runs(side)), None)
+    low = high // 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if runs(middle) else (middle, high)
+    return high

@@ -1,0 +1,1 @@
+"""The workplace: `doctor`, `list`, `schema`, `config`, `data`, `runs`."""

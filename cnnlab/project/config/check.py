@@ -1,0 +1,187 @@
+"""`cnnlab config check`: everything about a config that can be known without training."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from math import prod
+from pathlib import Path
+
+import torch
+
+from cnnlab.config.config import Config
+from cnnlab.config.least_memory import LeastMemory, check_memory_suffices, least_memory
+from cnnlab.core.arithmetic import Shape
+from cnnlab.core.errors import RequestError
+from cnnlab.core.registry import Component
+from cnnlab.data.batches import TrainingBatches
+from cnnlab.data.dataset import DataPlace
+from cnnlab.data.decoding import picture_header
+from cnnlab.data.folder import Contents, list_contents
+from cnnlab.data.listing import SHOWN, Listing
+from cnnlab.data.memory import check_memory
+from cnnlab.data.statistics import ChannelStatistics
+from cnnlab.fit.parameter_groups import parameter_groups
+from cnnlab.models.build import parameter_count
+from cnnlab.network.trained import new_network
+from cnnlab.runs.images import origins, picture_of
+
+MOST_PICTURES = 73_257
+"""In a part of a public data set: the training part of SVHN."""
+
+LOOKED_AT = 20
+"""Pictures of each class of which the beginning is read."""
+
+MOST_VALUES = 2**26
+"""Of a picture: those of 8192 × 8192 pixels of one channel."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a sound config makes."""
+
+    layers: int
+    """Entries of `model`; a layer made of layers counts once."""
+    shape: Shape | None
+    """(channels, height, width) of a picture, in pixels; None where it is not known without the pictures."""
+    classes: int | None
+    parameters: int | None
+    """None where the network could not be built, because the shape or the number of classes is not known."""
+    origins: Mapping[str, str] = field(default_factory=dict)
+    """Which folder or file is which part; nothing where the data set is not the user's own."""
+    remarks: tuple[str, ...] = ()
+    """What a person should know of the pictures."""
+
+    @property
+    def sentence(self) -> str:
+        """`fine: 8 layers, 288,746 parameters`."""
+        layers = f"{self.layers} layer{'' if self.layers == 1 else 's'}"
+        if self.parameters is not None:
+            return f"fine: {layers}, {self.parameters:,} parameters"
+        needed = [] if self.shape else ["--shape C,H,W"]
+        needed += [] if self.classes else ["--classes N"]
+        return f"fine as far as its options go: {layers}; to check the network as well, add {' '.join(needed)}"
+
+
+def check(
+    config: Config, shape: Shape | None = None, classes: int | None = None, *, place: DataPlace | None = None
+) -> Checked:
+    """Build all that a config names, for pictures of `shape` and `classes` classes (those of its data set by default).
+
+    place: where the user's own pictures are looked at, unless `classes` says that they need not be there.
+
+    Raises: RequestError for a layer that does not fit, parts of the config that do not fit each other, and pictures
+    that no training could start with.
+    """
+    known_shape, known_classes = picture_of(config.data.dataset)
+    contents = None
+    if config.data.dataset.name == "folder" and place is not None and classes is None:
+        try:
+            contents = list_contents(place, **config.data.dataset.options)
+        except RequestError as error:
+            raise config.data.dataset.located(error) from error
+        known_classes = len(contents.classes)
+    shape, classes = shape or known_shape, classes or known_classes
+    config.schedule.build(epochs=config.training.epochs)
+    if shape is None or classes is None:
+        return Checked(len(config.model), shape, classes, None)
+    _try_augmentations(config, shape, classes)
+    network = new_network(config, shape, classes)
+    parameters = parameter_count(network)
+    options = config.optimizer.options
+    decay = options.get("weight_decay", 0.0)
+    groups = parameter_groups(network, config.group_rules(), lr=options["lr"], weight_decay=decay)
+    config.optimizer.build(groups=groups)
+    if config.clipping:
+        config.clipping.build(model=network)
+    try:
+        counts = _counts(config.data.dataset, contents)
+    except RequestError as error:
+        raise config.data.dataset.located(error) from error
+    remarks = _memory_remarks(least_memory(network, config, train=counts, evaluated=counts))
+    facts = Checked(len(config.model), shape, classes, parameters, remarks=remarks)
+    if contents is None:
+        return facts
+    places = {part: str(path) for part, path in contents.parts.named.items()}
+    return replace(
+        facts,
+        origins=origins(places, config.data.validation),
+        remarks=(*remarks, *contents.remarks, *_first_faults(contents.opened("train").values(), config)),
+    )
+
+
+def _counts(dataset: Component, contents: Contents | None) -> int:
+    """How many pictures there are to learn from and to choose by, at most.
+
+    Raises: RequestError where so many `shapes` do not fit into memory.
+    """
+    if contents is not None:
+        return sum(len(listing.paths) for listing in contents.opened("train").values())
+    if dataset.name == "shapes":
+        options = dataset.options
+        check_memory(max(options["train_count"], options["test_count"]), options["channels"] + 1, options["size"])
+        return int(options["train_count"])
+    return MOST_PICTURES
+
+
+def _memory_remarks(least: LeastMemory) -> tuple[str, ...]:
+    """A config may be meant for another machine, so it is no error here."""
+    try:
+        check_memory_suffices(least, torch.device("cpu"))
+    except RequestError as error:
+        return (f"it cannot be trained here: {error}",)
+    return ()
+
+
+def _first_faults(listings: Iterable[Listing], config: Config) -> list[str]:
+    """What is wrong with the first pictures of each class.
+
+    Raises: RequestError where that ends a training.
+    """
+    first: list[Path] = []
+    for listing in listings:
+        seen: Counter[str] = Counter()
+        for path, label in zip(listing.paths, listing.labels, strict=True):
+            seen[label] += 1
+            if seen[label] <= LOOKED_AT:
+                first.append(path)
+    faults = []
+    for path in first:
+        try:
+            picture_header(path)
+        except RequestError as error:
+            faults.append(str(error))
+    if not faults:
+        return []
+    if config.data.dataset.options["on_error"] == "fatal":
+        raise RequestError(*faults[:SHOWN])
+    more = [f"and {len(faults) - SHOWN:,} more"] if len(faults) > SHOWN else []
+    return [f"{len(faults):,} of the {len(first):,} pictures looked at cannot be read:", *faults[:SHOWN], *more]
+
+
+def _try_augmentations(config: Config, shape: Shape, classes: int) -> None:
+    """Two black pictures are augmented: some augmentations fit certain pictures only."""
+    channels = shape[0]
+    batches = TrainingBatches(
+        torch.zeros(2, *shape, dtype=torch.uint8),
+        torch.zeros(2, dtype=torch.int64),
+        batch_size=2,
+        seed=config.seed,
+        augmentations=[choice.build(classes=classes) for choice in config.data.augment],
+        statistics=ChannelStatistics((0.5,) * channels, (0.5,) * channels),
+        classes=classes,
+    )
+    next(batches.epoch(0))
+
+
+def shape_of(text: str) -> Shape:
+    """`3,32,32` as (channels, height, width).
+
+    Raises: RequestError for anything else.
+    """
+    parts = text.replace("x", ",").split(",")
+    if len(parts) != 3 or not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
+        raise RequestError(f"--shape is '{text}', expected channels, height and width, such as 3,32,32")
+    shape = tuple(int(part) for part in parts)
+    if prod(shape) > MOST_VALUES:
+        raise RequestError(f"--shape is '{text}'; a picture has {MOST_VALUES:,} values at most")
+    return shape

@@ -1,0 +1,132 @@
+"""`cnnlab data stats|leaks|preview`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cnnlab.cli.options import (
+    JsonOption,
+    OverridesArgument,
+    PluginsOption,
+    data_place,
+    err_console,
+    out_console,
+    print_json,
+)
+
+app = typer.Typer(help="Look at the data: statistics, leaks between its parts, augmentation.", no_args_is_help=True)
+
+SourceArgument = Annotated[
+    str, typer.Argument(metavar="CONFIG|DATASET", help="A config file, or the name of a data set such as cifar10.")
+]
+
+
+@app.command("stats")
+def stats(
+    source: SourceArgument,
+    overrides: OverridesArgument = None,
+    allow_plugins: PluginsOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Count the pictures of each class, and measure mean and standard deviation of each channel.
+
+    Example: [bold]cnnlab data stats cifar10[/]
+    """
+    from cnnlab.project.data.run import data_config, data_statistics
+    from cnnlab.view import console
+
+    facts = data_statistics(data_config(source, overrides or [], allow_plugins=allow_plugins), data_place())
+    if as_json:
+        sources = facts.sources
+        print_json(
+            {
+                "name": facts.name,
+                "count": facts.count,
+                "shape": facts.shape,
+                "mean": facts.statistics.mean,
+                "std": facts.statistics.std,
+                "train": facts.train,
+                "validation": facts.validation,
+                "classes": facts.classes,
+                "skipped": facts.skipped,
+                "parts": facts.origins,
+                "remarks": facts.remarks,
+                "files": sources
+                and {
+                    "looked_at": sources.looked_at,
+                    "sizes": [[width, height, count] for (width, height), count in sources.sizes.items()],
+                    "modes": sources.modes,
+                },
+            }
+        )
+        return
+    console.show(facts.report(), out_console())
+
+
+@app.command("leaks")
+def leaks(
+    source: SourceArgument,
+    overrides: OverridesArgument = None,
+    with_test: Annotated[bool, typer.Option("--with-test", help="Compare with the test part too.")] = False,
+    max_distance: Annotated[int, typer.Option(min=0, max=16, help="Bits of 64 that near pictures may differ in.")] = 4,
+    out: Annotated[Path, typer.Option(help="The folder for the pictures of the pairs.")] = Path("runs/leaks"),
+    allow_plugins: PluginsOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Find pictures, or near copies of them, that are in two parts at once; exit code 1 if there are any.
+
+    Example: [bold]cnnlab data leaks cifar10 --with-test[/]
+    """
+    from cnnlab.project.data.run import data_config, leak_checks, leaks_report
+    from cnnlab.view import console, png
+
+    checks = leak_checks(
+        data_config(source, overrides or [], allow_plugins=allow_plugins),
+        data_place(),
+        with_test=with_test,
+        max_distance=max_distance,
+    )
+    if as_json:
+        print_json(
+            [
+                {
+                    "parts": [check.first, check.second],
+                    "compared": check.leaks.compared,
+                    "exact": check.leaks.exact.tolist(),
+                    "near": check.leaks.near.tolist(),
+                    "flat": check.leaks.flat,
+                    "groups": check.leaks.groups,
+                }
+                for check in checks
+            ]
+        )
+    else:
+        report = leaks_report(checks)
+        png.save(report, out)
+        console.show(report, out_console(), folder=out)
+    if any(check.leaks.found for check in checks):
+        raise typer.Exit(1)
+
+
+@app.command("preview")
+def preview(
+    config: SourceArgument,
+    overrides: OverridesArgument = None,
+    count: Annotated[int, typer.Option(min=1, max=64, help="Pictures.")] = 8,
+    epochs: Annotated[int, typer.Option(min=1, max=16, help="Augmented versions of each.")] = 7,
+    out: Annotated[Path, typer.Option(help="The folder for the picture.")] = Path("runs/preview"),
+    allow_plugins: PluginsOption = False,
+) -> None:
+    """Draw training pictures beside what augmentation makes of them.
+
+    Example: [bold]cnnlab data preview configs/cifar.yaml[/]
+    """
+    from cnnlab.project.data.run import data_config, preview_report
+    from cnnlab.view import png
+
+    report = preview_report(
+        data_config(config, overrides or [], allow_plugins=allow_plugins), data_place(), count=count, epochs=epochs
+    )
+    for path in png.save(report, out):
+        err_console().print(f"written to {path}", soft_wrap=True)

@@ -1,0 +1,223 @@
+"""`cnnlab data`: statistics, leaks between the parts, and a look at the augmentation."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from cnnlab.config.config import Config, check_config, read_config
+from cnnlab.core.errors import RequestError, unknown
+from cnnlab.core.spread import evenly
+from cnnlab.core.yaml import parse
+from cnnlab.data.batches import TrainingBatches, denormalise
+from cnnlab.data.dataset import DataPlace, Dataset
+from cnnlab.data.decoding import picture_header
+from cnnlab.data.leaks import Leaks, dataset_leaks
+from cnnlab.data.parallel import in_parallel
+from cnnlab.data.registry import DATASETS
+from cnnlab.data.statistics import ChannelStatistics, channel_statistics
+from cnnlab.project.data.report import LeakCount, data_report, leak_blocks
+from cnnlab.project.data.report import preview_report as pictures_report
+from cnnlab.runs.images import origins, training_pictures
+from cnnlab.view.blocks import Picture, Report, Text
+from cnnlab.view.drawings import Gallery
+from cnnlab.view.tiles import tiles
+
+PAIRS = 16
+"""So many doubles are drawn."""
+
+
+LOOKED_AT = 10_000
+"""Pictures of which the size and mode are read, evenly out of more: some seconds."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The pictures as they lie on disk, before they become squares of one size."""
+
+    looked_at: int
+    """How many these figures are of: all, or `LOOKED_AT` of them."""
+    sizes: Mapping[tuple[int, int], int]
+    """How many pictures have each (width, height), in pixels, the commonest first."""
+    modes: Mapping[str, int]
+    """How many pictures have each kind of pixels, in pillow's words, the commonest first."""
+
+
+def sources(paths: Sequence[str]) -> Sources:
+    """Read the beginning of each file; the pixels are not decoded."""
+    chosen = evenly(list(paths), LOOKED_AT)
+    headers = list(in_parallel(lambda path: picture_header(Path(path)), chosen))
+    sizes = Counter((header.width, header.height) for header in headers)
+    modes = Counter(header.mode for header in headers)
+    return Sources(len(headers), dict(sizes.most_common()), dict(modes.most_common()))
+
+
+@dataclass(frozen=True)
+class DataStatistics:
+    """Of the whole training part, train and validation together."""
+
+    name: str
+    count: int
+    shape: tuple[int, int, int]
+    classes: dict[str, int]
+    """Pictures of each class."""
+    statistics: ChannelStatistics
+    train: tuple[int, ...]
+    """Pictures of each class that are trained on …"""
+    validation: tuple[int, ...]
+    """… and that are kept for validation."""
+    skipped: tuple[str, ...]
+    origins: Mapping[str, str]
+    """Which folder or file is which part; none where the data set is not the user's own."""
+    remarks: tuple[str, ...]
+    """What a person should know of the parts and their classes."""
+    sources: Sources | None
+    """None where the pictures are no files of the user's own."""
+
+    def report(self) -> Report:
+        """The facts as tables."""
+        return data_report(
+            name=self.name,
+            classes=tuple(self.classes),
+            shape=self.shape,
+            counts={"train": self.train, "validation": self.validation},
+            mean=self.statistics.mean,
+            std=self.statistics.std,
+            statistics_of="whole training (train and validation)",
+            skipped=self.skipped,
+            origins=self.origins,
+            remarks=self.remarks,
+            sources=() if self.sources is None else source_rows(self.sources),
+        )
+
+
+def source_rows(found: Sources) -> tuple[tuple[str, str], ...]:
+    """The sizes and modes in words: what, and what was found."""
+    areas = sorted(found.sizes, key=lambda size: (size[0] * size[1], size))
+    (width, height), count = next(iter(found.sizes.items()))
+    rows = [("pictures looked at", f"{found.looked_at:,}"), ("commonest size", f"{width} × {height} ({count:,})")]
+    if len(areas) > 1:
+        small, large = areas[0], areas[-1]
+        rows += [("smallest", f"{small[0]} × {small[1]}"), ("largest", f"{large[0]} × {large[1]}")]
+        rows.append(("different sizes", f"{len(areas):,}"))
+    return (*rows, ("modes", ", ".join(f"{mode} {number:,}" for mode, number in found.modes.items())))
+
+
+@dataclass(frozen=True)
+class LeakCheck:
+    """Pictures of the part `second` that are in the part `first` too."""
+
+    first: str
+    second: str
+    images: tuple[Tensor, Tensor]
+    """The pictures of both parts: bytes [n, c, h, w]."""
+    leaks: Leaks
+
+
+def data_config(source: str, overrides: list[str], *, allow_plugins: bool = False) -> Config:
+    """The config in the file `source`, or one for the data set of that name.
+
+    Raises: RequestError when it is neither.
+    """
+    if Path(source).suffix in (".yaml", ".yml") or Path(source).exists():
+        return read_config(Path(source), overrides, allow_plugins=allow_plugins)
+    if source not in DATASETS:
+        raise RequestError(
+            f"{source}: no such config file, and {unknown('data set', source, [e.name for e in DATASETS])}"
+        )
+    tree = parse(f"data: {{dataset: {source}}}\nmodel: [global_avg_pool, linear]", source)
+    return check_config(tree, overrides, default_name=source, base=Path())
+
+
+def data_statistics(config: Config, place: DataPlace) -> DataStatistics:
+    """Count and measure the training part."""
+    whole: Dataset = config.data.dataset.build(place=place, part="train")
+    halves = training_pictures(config, place, whole=whole)
+    channels, height, width = whole.shape
+    none = (0,) * len(whole.classes)
+    return DataStatistics(
+        name=whole.name,
+        count=len(whole),
+        shape=(channels, height, width),
+        classes=dict(zip(whole.classes, whole.counts().tolist(), strict=True)),
+        statistics=channel_statistics(whole.images),
+        train=tuple(halves.train.counts().tolist()),
+        validation=tuple(halves.validation.counts().tolist()) if halves.validation else none,
+        skipped=whole.skipped,
+        origins=origins(whole.places, config.data.validation),
+        remarks=halves.remarks,
+        sources=sources(whole.paths) if whole.paths is not None else None,
+    )
+
+
+def leak_checks(config: Config, place: DataPlace, *, with_test: bool, max_distance: int) -> list[LeakCheck]:
+    """Compare train with validation, and both with the test part when asked to.
+
+    Raises: RequestError when there is nothing to compare with.
+    """
+    halves = training_pictures(config, place)
+    parts = {"train": halves.train}
+    if halves.validation:
+        parts["validation"] = halves.validation
+    if with_test:
+        parts["test"] = config.data.dataset.build(place=place, part="test")
+    if len(parts) < 2:
+        raise RequestError("data.validation is 0, so there is one part only; compare with the test part: --with-test")
+    return [
+        LeakCheck(
+            a, b, (parts[a].images, parts[b].images), dataset_leaks(parts[a], parts[b], max_distance=max_distance)
+        )
+        for a, b in combinations(parts, 2)
+    ]
+
+
+def leaks_report(checks: Sequence[LeakCheck]) -> Report:
+    """How many leak, with the pictures of the first pairs side by side."""
+    counts = [LeakCount(c.first, c.second, len(c.leaks.exact), len(c.leaks.near)) for c in checks]
+    blocks = list(leak_blocks(counts))
+    for check in checks:
+        if check.leaks.groups:
+            both = ", ".join(check.leaks.groups[:20])
+            blocks.append(Text(f"{both}: in {check.first} and in {check.second}", "bad", "groups on both sides"))
+        pairs = torch.cat([check.leaks.exact, check.leaks.near])[:PAIRS]
+        if len(pairs):
+            blocks.append(_pairs_picture(check, pairs))
+    return Report("Leaks between the parts", tuple(blocks))
+
+
+def _pairs_picture(check: LeakCheck, pairs: Tensor) -> Picture:
+    first, second = check.images
+    images = [picture for a, b in pairs.tolist() for picture in (first[a], second[b])]
+    captions = [text for a, b in pairs.tolist() for text in (f"{check.first} {a}", f"{check.second} {b}")]
+    gallery = Gallery(tiles(images), captions=tuple(captions), columns=8)
+    title = f"In {check.first} and in {check.second}: the first {len(pairs)} pairs"
+    return Picture(f"leaks-{check.first}-{check.second}", title, gallery, "Each picture beside its double.")
+
+
+def preview_report(config: Config, place: DataPlace, *, count: int, epochs: int) -> Report:
+    """`count` pictures of the training part, evenly out of it, and what they become in the first `epochs` epochs.
+
+    Mixed pictures (mixup, cutmix) are mixed with one another.
+    """
+    halves = training_pictures(config, place)
+    # evenly: pictures that lie in folders come class by class
+    few = halves.train.take(torch.tensor(evenly(range(len(halves.train)), max(2, count))[:count]))
+    batches = TrainingBatches(
+        few.images,
+        few.labels,
+        batch_size=len(few),
+        seed=config.seed,
+        augmentations=[choice.build(classes=len(few.classes)) for choice in config.data.augment],
+        statistics=halves.statistics,
+        classes=len(few.classes),
+    )
+    augmented = []
+    for epoch in range(epochs):
+        batch = next(batches.epoch(epoch))
+        images = (denormalise(batch.images, halves.statistics) * 255).round().to(torch.uint8)
+        augmented.append(images[batch.indices.argsort()])
+    return pictures_report(few.images, augmented, few.labels.tolist(), classes=few.classes, name=few.name)

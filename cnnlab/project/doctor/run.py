@@ -1,0 +1,218 @@
+"""`cnnlab doctor`: is this machine ready, and if not, what mends it?
+
+Nothing here imports torch: a broken installation must not break the doctor, so torch and torchvision are imported in
+processes of their own.
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+
+from cnnlab.project.doctor.installation import (
+    PROBE_TORCH,
+    PROBE_TORCHVISION,
+    Minimum,
+    Probe,
+    installed_version,
+    minimums,
+    probe,
+    release,
+)
+
+State = Literal["ok", "warn", "fail"]
+
+ARCHIVES = {
+    "cifar10": "cifar-10-batches-py",
+    "cifar100": "cifar-100-python",
+    "mnist": "MNIST/raw",
+    "fashion_mnist": "FashionMNIST/raw",
+    "svhn": "train_32x32.mat",
+    "stl10": "stl10_binary",
+}
+"""What each data set leaves in the data folder; the names are torchvision's."""
+
+GIGABYTE = 1e9
+ENOUGH_DISK = 5.0
+"""Gigabytes: every data set but STL-10 and a hundred runs."""
+LEAST_DISK = 0.5
+"""Gigabytes: below this, checkpoints of a long run may not fit."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at: what was found, and the way out where that is not ok."""
+
+    name: str
+    state: State
+    found: str
+    remedy: str = ""
+
+
+def examine(runs: Path) -> tuple[Check, ...]:
+    """Look at Python, the packages, the device and the folders, and change nothing.
+
+    Takes as long as importing torch.
+    """
+    with ThreadPoolExecutor(2) as pool:
+        torch, torchvision = pool.map(probe, (PROBE_TORCH, PROBE_TORCHVISION))
+    data = data_root()
+    return (
+        check_python(sys.version_info[:3]),
+        check_torch(torch),
+        check_torchvision(torch, torchvision, installed_version("torch"), installed_version("torchvision")),
+        check_packages(minimums()),
+        check_device(torch, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1),
+        check_data(data, set_by="CNNLAB_DATA" if os.environ.get("CNNLAB_DATA") else ""),
+        check_runs(runs),
+        check_disk(shutil.disk_usage(_existing(runs)).free / GIGABYTE, _existing(runs)),
+    )
+
+
+def data_root() -> Path:
+    """Where data sets lie, as `DataPlace.default()` has it (which would import torch)."""
+    return Path(os.environ.get("CNNLAB_DATA") or platformdirs.user_cache_dir("cnnlab")).expanduser()
+
+
+def check_python(version: tuple[int, ...]) -> Check:
+    """At least 3.11."""
+    found = ".".join(map(str, version))
+    if version < (3, 11):
+        return Check("Python", "fail", found, "cnnlab needs 3.11 or newer; make the environment with such a Python")
+    return Check("Python", "ok", f"{found}, {sys.executable}")
+
+
+def check_torch(torch: Probe) -> Check:
+    """Whether torch can be imported."""
+    if torch.facts is None:
+        remedy = "install it anew: python -m pip install --force-reinstall torch torchvision"
+        return Check("torch", "fail", f"cannot be imported: {torch.error}", remedy)
+    cuda = torch.facts.get("cuda")
+    return Check("torch", "ok", f"{torch.facts['version']}, built {f'for CUDA {cuda}' if cuda else 'without CUDA'}")
+
+
+def check_torchvision(torch: Probe, torchvision: Probe, torch_version: str | None, own_version: str | None) -> Check:
+    """Whether torchvision can be imported, and belongs to this torch: torch 2.x goes with torchvision 0.(x + 15).
+
+    The commonest break: a CPU-only wheel of torch from pytorch.org beside the registry's torchvision, whose compiled
+    part does not load then; its import ends with "operator torchvision::nms does not exist".
+    """
+    if own_version is None or torch_version is None:
+        missing = "torchvision" if own_version is None else "torch"
+        return Check("torchvision", "fail", f"{missing} is not installed", f"python -m pip install {missing}")
+    wanted = partner(torch_version)
+    label = torch_version.partition("+")[2]
+    series = f"=={wanted}.*" if wanted else ""
+    install = f"python -m pip install --force-reinstall --no-deps 'torchvision{series}'"
+    if label:
+        install += f" --index-url https://download.pytorch.org/whl/{label}"
+    pair = f"torch {torch_version} and torchvision {own_version}"
+    if wanted and not own_version.startswith(f"{wanted}."):
+        remedy = f"torch {torch_version} goes with torchvision {wanted}: {install}"
+        return Check("torchvision", "fail", f"{pair} do not belong together", remedy)
+    if torch.facts is None:
+        return Check("torchvision", "fail", f"{own_version}, unknown without torch", "mend torch first")
+    if torchvision.facts is None:
+        if "torchvision::nms" in torchvision.error:
+            remedy = f"both must come from the same place: {install}"
+            return Check("torchvision", "fail", f"its compiled part does not fit: {pair}, from two places", remedy)
+        return Check("torchvision", "fail", f"cannot be imported: {torchvision.error}", f"install it anew: {install}")
+    return Check("torchvision", "ok", f"{torchvision.facts['version']}, belongs to this torch")
+
+
+def partner(torch_version: str) -> str | None:
+    """The series of torchvision that goes with a version of torch, 2.14.1 → 0.29; None where that is not known."""
+    major, minor, *_ = (*release(torch_version), 0)
+    return f"0.{minor + 15}" if major == 2 else None
+
+
+def check_packages(packages: tuple[Minimum, ...]) -> Check:
+    """Every package that cnnlab asks for, in at least the version that it asks for."""
+    if not packages:
+        return Check("packages", "warn", "cnnlab itself is not installed", "python -m pip install -e . in its folder")
+    wrong = [package for package in packages if not package.met]
+    if not wrong:
+        return Check("packages", "ok", f"all {len(packages)} that cnnlab needs")
+    found = ", ".join(f"{p.package} {p.installed or 'is missing'}" for p in wrong)
+    wanted = " ".join(f"'{p.package}>={p.least}'" for p in wrong)
+    return Check("packages", "fail", found, f"python -m pip install {wanted}")
+
+
+def check_device(torch: Probe, cores: int) -> Check:
+    """What `--device auto` would choose; warns of a GPU that torch cannot use."""
+    if torch.facts is None:
+        return Check("device", "fail", "unknown without torch", "mend torch first")
+    processor = f"{cores} cores, {torch.facts['threads']} threads"
+    gpus = torch.facts["gpus"]
+    if gpus:
+        names = ", ".join(f"{name} ({memory / GIGABYTE:.0f} GB)" for name, memory in gpus)
+        return Check("device", "ok", f"cuda: {names}; {processor}")
+    if torch.facts["mps"]:
+        return Check("device", "ok", f"mps; {processor}")
+    if shutil.which("nvidia-smi") is None:
+        return Check("device", "ok", f"cpu: {processor}")
+    if torch.facts["cuda"]:
+        remedy = f"torch needs a driver for CUDA {torch.facts['cuda']}; nvidia-smi says what yours is for: update it"
+    else:
+        remedy = "this torch has no CUDA: python -m pip install --force-reinstall torch torchvision"
+    return Check("device", "warn", f"cpu: {processor}; there is an NVIDIA GPU that torch cannot use", remedy)
+
+
+def check_data(root: Path, *, set_by: str) -> Check:
+    """The data folder: is it there, can it be written, which data sets does it hold?"""
+    found = [name for name, trace in ARCHIVES.items() if (root / trace).exists()]
+    place = f"{root}" + (f" (${set_by})" if set_by else "")
+    holds = f"{place} has {', '.join(found)}" if found else f"{place} has no data set yet"
+    if not root.exists():
+        if set_by:
+            return Check("data", "warn", f"{place} does not exist", f"make it, or point ${set_by} elsewhere")
+        if not writable(_existing(root)):
+            return Check("data", "fail", f"{place} cannot be made", "point $CNNLAB_DATA to a folder of yours")
+        return Check("data", "ok", f"{place} is made with the first download")
+    if not root.is_dir():
+        return Check("data", "fail", f"{place} is a file", "point $CNNLAB_DATA to a folder")
+    if not writable(root):
+        remedy = "nothing can be downloaded into it; point $CNNLAB_DATA to a folder of yours for other data sets"
+        return Check("data", "warn", f"{holds}, and cannot be written", remedy)
+    return Check("data", "ok", holds)
+
+
+def check_runs(runs: Path) -> Check:
+    """Whether a run could be written."""
+    if runs.exists() and not runs.is_dir():
+        return Check("runs", "fail", f"{runs} is a file", "name another folder: --runs FOLDER")
+    if not writable(_existing(runs)):
+        return Check("runs", "fail", f"{runs} cannot be written", "name another folder: --runs FOLDER")
+    count = len(list(runs.glob("*/run.json"))) if runs.exists() else 0
+    return Check("runs", "ok", f"{runs.resolve()} has {count} run{'' if count == 1 else 's'}")
+
+
+def check_disk(free: float, where: Path) -> Check:
+    """Free space in gigabytes, where the runs lie."""
+    found = f"{free:,.1f} GB free at {where.resolve()}"
+    if free < LEAST_DISK:
+        return Check("disk", "fail", found, "delete old runs, or name a folder on another disk: --runs FOLDER")
+    if free < ENOUGH_DISK:
+        return Check("disk", "warn", found, "enough for small runs; delete old ones before large data sets")
+    return Check("disk", "ok", found)
+
+
+def writable(folder: Path) -> bool:
+    """Whether a file can be made in `folder`; one is made and removed, since permissions alone do not tell."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+def _existing(path: Path) -> Path:
+    """`path`, or the nearest folder above it that is there."""
+    path = path.resolve()
+    return next(folder for folder in (path, *path.parents) if folder.is_dir())

@@ -1,0 +1,1 @@
+"""The runs and how they went: `runs`."""

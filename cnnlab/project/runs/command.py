@@ -1,0 +1,78 @@
+"""`cnnlab runs`."""
+
+from typing import TYPE_CHECKING
+
+from cnnlab.cli.options import RUNS, JsonOption, RunsOption, err_console, out_console, print_json
+from cnnlab.core.characters import printable, shortened
+
+if TYPE_CHECKING:
+    from cnnlab.runs.folder import Run
+
+COLUMNS = {"run": 8, "started": 11, "data": 8, "epochs": 6, "val %": 6, "train s": 7, "outcome": 12}
+"""And how wide they are at least; those of words are folded to it."""
+
+WORDS = ("run", "data", "outcome")
+
+LEAST_FIRST = ("train s", "started", "data", "epochs")
+
+LONGEST = 100
+"""Characters of a cell."""
+
+
+def runs(runs: RunsOption = RUNS, as_json: JsonOption = False) -> None:
+    """List the runs: when, on what, how they ended.
+
+    Example: [bold]cnnlab runs[/]
+    """
+    from dataclasses import asdict
+
+    from rich.table import Table
+
+    from cnnlab.runs.folder import all_runs
+    from cnnlab.view.terminal import said
+
+    found, others = all_runs(runs)
+    if as_json:
+        print_json([{"path": str(run.path), **asdict(run.record)} for run in found])
+    elif not found:
+        err_console().print(said("no runs under {} yet; [bold]cnnlab train[/] makes one", runs))
+    else:
+        console = out_console()
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        shown = _columns(console.width)
+        for name in shown:
+            words = name in WORDS
+            table.add_column(
+                name, justify="left" if words or name == "started" else "right", no_wrap=not words, overflow="fold"
+            )
+        for run in found:
+            cells = _cells(run)
+            table.add_row(*(cells[name] for name in shown))
+        console.print(table)
+    for sentence in others:
+        err_console().print(said("[yellow]left out:[/] {}", sentence), soft_wrap=True)
+
+
+def _cells(run: "Run") -> dict[str, str]:
+    """What there is to say of a run in a line."""
+    record, outcome = run.record, run.record.outcome
+    # what finished is told by its verdict; for all the rest there is --json and `cnnlab compare`
+    words = [] if outcome.status == "finished" and outcome.diagnosis else [outcome.status]
+    return {
+        "run": printable(run.name),
+        "started": printable(record.started[5:16].replace("T", " ")),
+        "data": shortened(printable(record.data.name), LONGEST),
+        "epochs": str(outcome.epochs),
+        "val %": "–" if outcome.val_accuracy is None else f"{100 * outcome.val_accuracy:.2f}",
+        "train s": f"{outcome.train_seconds:.0f}",
+        "outcome": shortened(printable(", ".join([*words, outcome.diagnosis or ""]).removesuffix(", ")), LONGEST),
+    }
+
+
+def _columns(width: int) -> list[str]:
+    """Those that fit: a run without its name is none, and no number is broken."""
+    kept = list(COLUMNS)
+    for name in LEAST_FIRST:
+        if sum(COLUMNS[one] + 2 for one in kept) - 2 > width:
+            kept.remove(name)
+    return kept

@@ -1,0 +1,117 @@
+"""The measures of a map of influence: its side against the theoretical one, its shape, where its mass lies.
+
+Luo, Li, Urtasun and Zemel 2016, arXiv:1701.04128, section 3: a pixel is inside the effective field where its
+influence is above 1 − 95.45 % = 4.55 % of the central one (95.45 % is what a normal distribution holds within two σ).
+A round Gaussian has the side √(2π ln(1/0.0455)) σ ≈ 4.406 σ.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float64
+from torch import Tensor
+
+from cnnlab.receptive_field.effective.area_score import AreaScore, area_scores
+from cnnlab.receptive_field.effective.gaussian import GaussianFit, fit_gaussian
+from cnnlab.receptive_field.effective.influence import Place, Reference, check, value_at
+from cnnlab.receptive_field.effective.mass import CURVE, Holding, holdings
+
+THRESHOLD = 0.0455
+
+
+@dataclass(frozen=True)
+class Extent:
+    """The pixels above a share of the central influence."""
+
+    pixels: int
+    side: float
+    """√pixels, px: the side of the square of as many pixels. Pixels that dilation steps over do not count."""
+    box: tuple[int, int]
+    """Height and width in px of the smallest upright rectangle around them, gaps included: much more than `side`
+    where the field has holes, or a stray pixel."""
+    reaches_border: bool
+    """Whether one of them lies on the map's outermost pixels: the field may then be larger than the picture shows."""
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What a map of influence says. Lengths in px of the input."""
+
+    extent: Extent | None
+    """None where the centre itself has no influence, so that nothing can be compared with it."""
+    reference: Reference
+    """What the extent's threshold is a share of: the centre's influence, or the largest."""
+    theoretical: tuple[int, int] | None
+    """Height and width of the theoretical field, as given."""
+    ratio: float | None
+    """The effective side over the theoretical one, √(height · width); None where one of them is not known."""
+    gaussian: GaussianFit
+    holdings: tuple[Holding, ...]
+    """For 50, 90 and 95 % of the mass."""
+    curve: tuple[Holding, ...]
+    """The same for each per cent from 1 to 100."""
+    linear_scores: tuple[AreaScore, ...]
+    """High-contribution area of the map itself."""
+    log_scores: tuple[AreaScore, ...]
+    """The same of the log-compressed map, as in the RepLKNet paper; see `area_score` on when they are comparable."""
+
+
+def measure(
+    influence: Float64[Tensor, "h w"],
+    *,
+    centre: Place | None = None,
+    reference: Reference = "centre",
+    theoretical: tuple[int, int] | None = None,
+    input_channels: int = 1,
+) -> Measures:
+    """Every measure of one map.
+
+    `centre` is the field's, (row, column) in px, the map's middle if None; `theoretical` the size of the theoretical
+    field (height, width) in px; `input_channels` is what turns the mean over the input's channels back into the sum
+    that the area scores are taken of. Those are about pixel (H // 2, W // 2), as published ones are.
+
+    Raises: ValueError for a map that is not valid, or for a centre outside it.
+    """
+    found = extent(influence, centre=centre, reference=reference)
+    ratio = None
+    if found is not None and theoretical is not None:
+        ratio = found.side / math.sqrt(theoretical[0] * theoretical[1])
+    summed = influence * input_channels
+    return Measures(
+        extent=found,
+        reference=reference,
+        theoretical=theoretical,
+        ratio=ratio,
+        gaussian=fit_gaussian(influence),
+        holdings=holdings(influence, centre=centre),
+        curve=holdings(influence, shares=CURVE, centre=centre),
+        linear_scores=area_scores(summed, scale="linear"),
+        log_scores=area_scores(summed, scale="log"),
+    )
+
+
+def extent(
+    influence: Float64[Tensor, "h w"],
+    *,
+    centre: Place | None = None,
+    reference: Reference = "centre",
+    threshold: float = THRESHOLD,
+) -> Extent | None:
+    """The pixels whose influence is more than `threshold` (0 … 1) of the centre's; None where the centre has none.
+
+    The paper compares with the centre. `reference="maximum"` compares with the largest value: steadier where few
+    pictures or a stride leave single pixels, the central one among them, high or low.
+
+    Raises: ValueError for a map that is not valid, or for a centre outside it.
+    """
+    check(influence)
+    against = value_at(influence, centre) if reference == "centre" else float(influence.max())
+    if against == 0:
+        return None
+    inside = influence > threshold * against
+    pixels = int(inside.sum())
+    rows, columns = inside.nonzero().unbind(1)
+    box = (int(rows.max() - rows.min()) + 1, int(columns.max() - columns.min()) + 1)
+    border = torch.cat([inside[0], inside[-1], inside[:, 0], inside[:, -1]])
+    return Extent(pixels, math.sqrt(pixels), box, bool(border.any()))

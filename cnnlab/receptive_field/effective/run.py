@@ -1,0 +1,96 @@
+"""The effective field of a layer: over a run's own validation pictures, or over networks of random weights."""
+
+from collections.abc import Iterator
+
+import torch
+from scipy.ndimage import gaussian_filter
+from torch import Tensor
+
+from cnnlab.core.errors import RequestError
+from cnnlab.core.seeds import derive_seed
+from cnnlab.data.batches import normalise
+from cnnlab.data.dataset import DataPlace
+from cnnlab.data.statistics import ChannelStatistics
+from cnnlab.network.named import NamedModel
+from cnnlab.receptive_field.effective.field import EffectiveField, effective_field, random_weight_fields
+from cnnlab.receptive_field.effective.mass import holdings
+from cnnlab.receptive_field.effective.measures import measure
+from cnnlab.receptive_field.effective.report import EffectiveFacts
+from cnnlab.receptive_field.fields import Field
+from cnnlab.receptive_field.run import Inspection, unit_box
+from cnnlab.runs.images import evaluation_pictures, fixed_sample
+
+MAX_BATCH = 16
+
+
+def effective_fields(
+    inspection: Inspection, *, layer: str, unit: tuple[int, int] | None, count: int, place: DataPlace, seed: int = 0
+) -> Iterator[EffectiveFacts]:
+    """The field of one unit of `layer` (its central one by default), better with every step: the last one counts.
+
+    Raises: RequestError for a layer without a map, and a unit that is not there.
+    """
+    at, _, _ = unit_box(inspection, layer, unit)
+    running, samples = _running(inspection.named, layer, at, count, place, seed)
+    yield from _measured(inspection, layer, at, running, samples)
+
+
+def fields_over(inspection: Inspection, images: Tensor, *, layer: str, what: str) -> Iterator[EffectiveFacts]:
+    """The same over given images, normalised [n, c, h, w]; `what` they are."""
+    at, _, _ = unit_box(inspection, layer, None)
+    running = effective_field(inspection.named.model, images, layer=layer, unit=at, max_batch=MAX_BATCH)
+    yield from _measured(inspection, layer, at, running, f"{len(images)} {what}")
+
+
+def _measured(
+    inspection: Inspection, layer: str, unit: tuple[int, int], running: Iterator[EffectiveField], samples: str
+) -> Iterator[EffectiveFacts]:
+    field = inspection.field(layer)
+    _, rows, columns = unit_box(inspection, layer, unit)
+    theoretical = None if field.is_global else (field.size[0], field.size[-1])
+    for step in running:
+        centre = _centre(field, unit) or step.centre
+        found = measure(step.influence, centre=centre, theoretical=theoretical, input_channels=step.input_channels)
+        smooth = gaussian_filter(step.influence.numpy(), sigma=max(1.0, found.gaussian.sigma_h / 8), mode="nearest")
+        contours = tuple((one.share, one.level) for one in holdings(torch.from_numpy(smooth), centre=centre))
+        yield EffectiveFacts(layer, step, found, (rows, columns), samples, contours, smooth)
+
+
+def _centre(field: Field, unit: tuple[int, int]) -> tuple[float, float] | None:
+    """The middle of the unit's theoretical field, in pixels; None where it has none."""
+    axes = zip(field.centre, field.stride, unit, strict=True)
+    places = [None if c is None or s is None else c + s * u for c, s, u in axes]
+    if len(places) != 2 or places[0] is None or places[1] is None:
+        return None
+    return float(places[0]), float(places[1])
+
+
+def _running(
+    named: NamedModel, layer: str, unit: tuple[int, int], count: int, place: DataPlace, seed: int
+) -> tuple[Iterator[EffectiveField], str]:
+    if named.fresh is not None:
+        channels, height, width = named.shape
+        fields = random_weight_fields(
+            named.fresh, (channels, height, width), count=count, seed=seed, layer=layer, unit=unit, max_batch=MAX_BATCH
+        )
+        return fields, f"{count} networks of random weights, a picture of noise each"
+    images, what = _pictures(named, count, place, seed)
+    device = next(named.model.parameters()).device
+    return effective_field(named.model, images.to(device), layer=layer, unit=unit, max_batch=MAX_BATCH), what
+
+
+def _pictures(named: NamedModel, count: int, place: DataPlace, seed: int) -> tuple[Tensor, str]:
+    """Validation pictures of the run as its network sees them; noise where it kept none, or at another size."""
+    assert named.run is not None
+    record = named.run.record.data
+    if named.shape == record.shape and record.validation:
+        # who has its network in hand has allowed its plugins
+        pictures = evaluation_pictures(named.run, named.run.config(allow_plugins=True), "validation", place)
+        sample = fixed_sample(pictures, count, seed, "effective field")
+        return normalise(
+            sample.images, ChannelStatistics(record.mean, record.std)
+        ), f"{len(sample)} validation pictures"
+    if count < 1:
+        raise RequestError(f"--effective {count}: at least one picture is needed")
+    generator = torch.Generator().manual_seed(derive_seed(seed, "effective field"))
+    return torch.randn(count, *named.shape, generator=generator), f"{count} pictures of noise"

@@ -1,0 +1,46 @@
+"""What TensorBoard shows of the effective field while a network is trained."""
+
+from torch import nn
+
+from cnnlab.data.batches import normalise
+from cnnlab.fit.fit import EpochDone
+from cnnlab.runs.events import EventLog
+from cnnlab.training.observer import is_due
+from cnnlab.training.setup import TrainingSession
+
+PICTURES = 32
+
+
+class FieldViews:
+    """Writes the effective field of one session's network at the pace that its config sets."""
+
+    def __init__(self, session: TrainingSession, events: EventLog) -> None:
+        self.session = session
+        self.events = events
+
+    def at_start(self) -> None:
+        """Write nothing: the field is that of weights that have learned."""
+
+    def after_epoch(self, fact: EpochDone) -> None:
+        """Write `erf/side` in pixels and `erf/ratio` to the theoretical size, of the last layer that is not global."""
+        if not is_due(fact, self.session, every=self.session.config.logging.effective_field_every_epochs):
+            return
+        # imported here: trainings that do not ask for it need none of this
+        from cnnlab.network.named import NamedModel
+        from cnnlab.receptive_field.effective.report import effective_section
+        from cnnlab.receptive_field.effective.run import fields_over
+        from cnnlab.receptive_field.run import inspect
+        from cnnlab.view import png
+        from cnnlab.view.blocks import pictures
+
+        session = self.session
+        model: nn.Module = session.state.evaluated_model
+        named = NamedModel(session.config.name, "config", model, session.pictures.train.shape, True)
+        images = normalise(session.clean.images[:PICTURES].to(session.state.device), session.pictures.statistics)
+        inspection = inspect(named)
+        found = list(fields_over(inspection, images, layer=inspection.local.name, what="training pictures"))[-1]
+        extent = found.measures.extent
+        self.events.scalars({"erf/side": extent.side if extent else None, "erf/ratio": found.measures.ratio}, fact.step)
+        for picture in pictures(effective_section(found)):
+            if picture.name == "effective_field":
+                self.events.png("erf/field", png.encode(picture), fact.step)

@@ -1,0 +1,1 @@
+"""One image, and everything that the network makes of it: `report-card`."""

@@ -1,0 +1,144 @@
+"""The report card: six panels, 2 × 3, on 11 × 7 inches at 150 dots an inch."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from cnnlab.attribution.methods import METHODS
+from cnnlab.inside.filters.layer import filter_grid
+from cnnlab.trust.audit.evidence import PictureEvidence
+from cnnlab.view.blocks import Block, Column, Picture, Report, Table, Text
+from cnnlab.view.scenes import Scene, Scenes
+
+SIZE, DPI = (11.0, 7.0), 150
+ROW = 8
+"""Filters in a row."""
+
+
+@dataclass(frozen=True, eq=False)
+class Card:
+    """All that the card shows of one picture."""
+
+    run: str
+    split: str
+    index: int
+    image: NDArray[np.uint8]
+    """[h, w, 1 or 3]."""
+    truth: str
+    answer: str
+    probability: float
+    """Of the answer, 0 … 1."""
+    filters: Tensor
+    """(n, c, h, w): the weights of the first convolution."""
+    first: str
+    feature: NDArray[np.float32]
+    """(h', w'): a feature map in the middle of the network, the mean of its channels."""
+    middle: str
+    saliency: NDArray[np.float32]
+    """(h, w): the largest |∂logit/∂pixel| among the colours."""
+    evidence: NDArray[np.float32]
+    """(h', w'): what speaks for the answer, at the layer's own resolution; not below 0."""
+    method: str
+    layer: str
+    located: PictureEvidence
+    random: bool
+    """The weights are random."""
+    likeness: dict[str, float] | None
+    """With random weights: Spearman's rank correlation of saliency and evidence with those of the learned weights."""
+
+
+def report_card_report(card: Card) -> Report:
+    """The card as the only picture of a report, with its numbers."""
+    title = f"true: {card.truth}, predicted: {card.answer} ({card.probability:.0%})"
+    if card.random:
+        title += ", with random weights"
+    picture = Picture("report_card", title, panels(card), _caption(card))
+    blocks: list[Block] = [picture, _numbers(card)]
+    if card.likeness is not None:
+        blocks.append(_likeness(card.likeness))
+    return Report(f"Report card of {card.run}", tuple(blocks), f"Picture {card.index} of the {card.split} part.")
+
+
+def panels(card: Card) -> Scenes:
+    """The six panels: picture, filters, feature map; saliency, saliency on the picture, evidence on the picture."""
+    size = (card.image.shape[0], card.image.shape[1])
+    grid = filter_tiles(card.filters)
+    method = METHODS[card.method].label
+    saliency = "max |∂logit/∂pixel|"
+    return Scenes(
+        (
+            Scene(size, image=card.image, title="Input", caption="as it was stored"),
+            Scene(
+                (grid.shape[0], grid.shape[1]), image=grid, title=f"Filters of {card.first}",
+                caption="each from its least to its largest weight",
+            ),
+            Scene(
+                (card.feature.shape[0], card.feature.shape[1]), heat=card.feature.astype(np.float64),
+                heat_label="mean activation", heat_scale="linear", interpolation="nearest",
+                title=f"Feature map of {card.middle}", caption="mean of its channels",
+            ),
+            Scene(
+                size, heat=card.saliency.astype(np.float64), heat_label=saliency, heat_scale="positive",
+                interpolation="nearest", title="Saliency", caption="what changes the score most, pixel by pixel",
+            ),
+            Scene(
+                size, image=card.image, heat=card.saliency.astype(np.float64), heat_label=saliency,
+                heat_scale="positive", interpolation="nearest", alpha=0.6, title="Saliency on the picture",
+            ),
+            Scene(
+                size, image=card.image, heat=card.evidence.astype(np.float64), heat_label="evidence for the answer",
+                heat_scale="positive", alpha=0.6, title=f"{method} on the picture", caption=f"of {card.layer}",
+            ),
+        ),
+        columns=3,
+        figure_size=SIZE,
+        dpi=DPI,
+    )  # fmt: skip
+
+
+def filter_tiles(weights: Tensor) -> NDArray[np.uint8]:
+    """Filters (n, c, h, w) side by side, eight in a row, a dark pixel between them: uint8 [h, w, 3]."""
+    shown = filter_grid(weights.detach().float().cpu())
+    if shown.shape[1] != 3:
+        shown = shown.mean(1, keepdim=True).expand(-1, 3, -1, -1)
+    count, _, height, width = shown.shape
+    rows = math.ceil(count / ROW)
+    grid = torch.zeros(3, rows * (height + 1) + 1, min(count, ROW) * (width + 1) + 1)
+    for place, tile in enumerate(shown):
+        top, left = (place // ROW) * (height + 1) + 1, (place % ROW) * (width + 1) + 1
+        grid[:, top : top + height, left : left + width] = tile
+    pixels: NDArray[np.uint8] = (grid * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+    return pixels
+
+
+def _caption(card: Card) -> str:
+    located = card.located
+    if not located.evident:
+        return "There is no positive evidence."
+    inside = "" if located.inside is None else f"{located.inside:.0%} inside the object, "
+    return f"Of the evidence lie {inside}{located.border:.0%} on the border, {located.corner:.0%} in the corners."
+
+
+def _numbers(card: Card) -> Table:
+    located = card.located
+    rows = (
+        ("inside the object", located.inside),
+        ("on the border (an eighth of the side)", located.border),
+        ("in the corners (a quarter of the side)", located.corner),
+        ("in the strongest tenth of the pixels", located.top),
+    )
+    columns = (Column("share of the evidence"), Column("", align="right", form=".1%"))
+    return Table("Where the evidence lies", columns, rows, name="evidence")
+
+
+def _likeness(likeness: dict[str, float]) -> Text:
+    told = ", ".join(f"{name} {value:+.2f}" for name, value in likeness.items())
+    return Text(
+        f"Rank correlation with the maps of the learned weights: {told}. A map that looks alike without learning says "
+        "little about what was learned (Adebayo et al. 2018).",
+        "note",
+    )

@@ -1,0 +1,141 @@
+"""`cnnlab report-card`: one picture, what the network says of it, and four lenses on why, on one card."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from cnnlab.attribution.attribute import attribute
+from cnnlab.attribution.head import method_for_head
+from cnnlab.attribution.layers import choose_layer
+from cnnlab.core.errors import RequestError, unknown
+from cnnlab.data.batches import normalise
+from cnnlab.data.dataset import Dataset
+from cnnlab.fit.device import evaluating
+from cnnlab.inside.filters.layer import convolution_filters
+from cnnlab.network.activations import capture_outputs
+from cnnlab.network.trained import TrainedNetwork, new_network
+from cnnlab.report.card.report import Card
+from cnnlab.trust.audit.evidence import locate
+from cnnlab.trust.sanity.similarity import spearman
+from cnnlab.walk.layouts import Layouts
+
+PICKS = ("first-correct", "wrong")
+"""Pictures by what the network says of them; a number and a class name choose, too."""
+
+BATCH = 500
+
+
+def report_card(
+    network: TrainedNetwork, pictures: Dataset, *, run: str, split: str, pick: str, random_weights: bool = False
+) -> Card:
+    """The card of the picture that `pick` chooses: `first-correct`, `wrong`, a number from 0, or a class's name.
+
+    random_weights: the same picture through the same network before it learned anything.
+
+    Raises: RequestError where no picture is meant.
+    """
+    index, logits = _picked(network, pictures, pick)
+    answer = int(logits.argmax())
+    image = pictures.images[index : index + 1]
+    model = network.model
+    learned = _views(model, network, image, answer)
+    shown, likeness = learned, None
+    if random_weights:
+        model = new_network(network.config, network.shape, len(network.classes)).to(image.device)
+        with evaluating(model):
+            logits = model(normalise(image, network.statistics))[0].float().cpu()
+        shown = _views(model, network, image, answer)
+        likeness = {
+            "saliency": float(spearman(shown.saliency.abs()[None], learned.saliency.abs()[None])[0]),
+            "evidence": float(spearman(shown.raw[None], learned.raw[None])[0]),
+        }
+        answer = int(logits.argmax())
+    masks = None if pictures.masks is None else pictures.masks[index : index + 1].cpu()
+    (located,) = locate(shown.raw[None], masks=masks, size=(network.shape[1], network.shape[2]), seed=0)
+    first, filters = convolution_filters(model)
+    return Card(
+        run=run,
+        split=split,
+        index=index,
+        image=np.ascontiguousarray(image[0].permute(1, 2, 0).cpu().numpy()),
+        truth=network.classes[int(pictures.labels[index])],
+        answer=network.classes[answer],
+        probability=float(logits.softmax(0)[answer]),
+        filters=filters,
+        first=first,
+        feature=shown.feature.numpy(),
+        middle=shown.middle,
+        saliency=shown.saliency.numpy(),
+        evidence=shown.raw.clamp(min=0).numpy(),
+        method=shown.method,
+        layer=shown.layer,
+        located=located,
+        random=random_weights,
+        likeness=likeness,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Views:
+    feature: Tensor
+    middle: str
+    saliency: Tensor
+    raw: Tensor
+    method: str
+    layer: str
+
+
+def _views(model: nn.Module, network: TrainedNetwork, image: Tensor, target: int) -> _Views:
+    inputs = normalise(image, network.statistics)
+    choice = choose_layer(model, network.shape)
+    method = method_for_head(choice.head.kind)[0]
+    classes = torch.tensor([target], device=image.device)
+    cam, gradient = attribute(model, inputs, classes, methods=(method, "gradient"), layers=choice)
+    middle = _middle(model, choice.layouts)
+    maps = choice.layouts.of(middle).maps(capture_outputs(model, inputs, [middle])[middle])
+    feature = maps[0].float().mean(0).cpu()
+    return _Views(feature, middle, gradient.maps[0].abs().cpu(), cam.maps[0].cpu(), method, choice.name)
+
+
+def _middle(model: nn.Module, layouts: Layouts) -> str:
+    """The convolution in the middle of the network: of six the fourth.
+
+    Raises: RequestError for a network without convolutions.
+    """
+    names = [name for name, module in model.named_modules() if isinstance(module, nn.Conv2d) and layouts.at(name)]
+    if not names:
+        raise RequestError("the network has no convolution whose feature maps could be shown")
+    middle: str = names[len(names) // 2]
+    return middle
+
+
+def _picked(network: TrainedNetwork, pictures: Dataset, pick: str) -> tuple[int, Tensor]:
+    """The picture's number and the network's logits for it."""
+    if pick.isdecimal():
+        index = int(pick)
+        if index >= len(pictures):
+            raise RequestError(f"--pick is {index}; there are pictures 0 to {len(pictures) - 1}")
+        return index, _logits(network, pictures.images[index : index + 1])[0]
+    if pick not in PICKS and pick not in network.classes:
+        raise RequestError(f"--pick: {unknown('picture or class', pick, [*PICKS, *network.classes])}")
+    for begin in range(0, len(pictures), BATCH):
+        logits = _logits(network, pictures.images[begin : begin + BATCH])
+        answers, labels = logits.argmax(1), pictures.labels[begin : begin + BATCH].cpu()
+        right = answers == labels
+        if pick in network.classes:
+            fits = labels == network.classes.index(pick)
+        else:
+            fits = right if pick == "first-correct" else ~right
+        if fits.any():
+            place = int(fits.nonzero()[0])
+            return begin + place, logits[place]
+    raise RequestError(f"--pick is {pick}, and no picture of this part is so")
+
+
+def _logits(network: TrainedNetwork, images: Tensor) -> Tensor:
+    device = next(network.model.parameters()).device
+    with evaluating(network.model):
+        logits: Tensor = network.model(normalise(images.to(device), network.statistics))
+    return logits.float().cpu()

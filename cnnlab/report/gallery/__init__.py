@@ -1,0 +1,1 @@
+"""The images on which the network errs or doubts, with their maps."""

@@ -1,0 +1,94 @@
+"""The pictures of a gallery and their maps: right and wrong answers, by several methods, at two layers."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cnnlab.attribution.attribute import attribute
+from cnnlab.attribution.layers import choose_layer
+from cnnlab.attribution.methods import METHODS, uses_layer
+from cnnlab.core.errors import RequestError
+from cnnlab.data.batches import normalise
+from cnnlab.data.dataset import Dataset
+from cnnlab.network.trained import TrainedNetwork
+from cnnlab.report.gallery.report import TARGETS, Explained, Shown
+from cnnlab.walk.layouts import Layouts
+
+METHODS_SHOWN = (
+    "gradcam", "hirescam", "layercam", "eigencam", "ablationcam", "gradient", "smoothgrad", "integrated_gradients",
+    "occlusion",
+)  # fmt: skip
+RIGHT, WRONG = 4, 4
+"""How many pictures of each kind."""
+
+
+def chosen_pictures(answers: Tensor, labels: Tensor) -> Tensor:
+    """The numbers of the first right and the first wrong answers, no class twice while there are others."""
+    chosen: list[int] = []
+    for wanted, count in ((answers == labels, RIGHT), (answers != labels, WRONG)):
+        found = wanted.nonzero().flatten().tolist()
+        seen: set[int] = set()
+        distinct = [i for i in found if not (int(labels[i]) in seen or seen.add(int(labels[i])))]  # type: ignore[func-returns-value]
+        others = [i for i in found if i not in distinct]
+        chosen += [*distinct, *others][:count]
+    return torch.tensor(chosen, dtype=torch.int64)
+
+
+def gallery(
+    network: TrainedNetwork, pictures: Dataset, logits: Tensor, indices: Tensor
+) -> tuple[list[Shown], list[Explained]]:
+    """Every map of the chosen pictures: for the answer, and for the truth where that is another class."""
+    device = next(network.model.parameters()).device
+    chosen = pictures.take(indices)
+    answers, truths = logits[indices].argmax(1), chosen.labels
+    shown = [
+        Shown(
+            np.ascontiguousarray(image.permute(1, 2, 0).numpy()),
+            network.classes[int(truth)],
+            network.classes[int(answer)],
+            float(probability),
+        )
+        for image, truth, answer, probability in zip(
+            chosen.images, truths, answers, logits[indices].softmax(1).amax(1), strict=True
+        )
+    ]
+    inputs = normalise(chosen.images.to(device), network.statistics)
+    targets = torch.stack([answers, truths], dim=1).to(device)
+    maps = list(_maps(network, inputs, targets))
+    return shown, [one for one in maps if one.target == "answer" or answers[one.picture] != truths[one.picture]]
+
+
+def _maps(network: TrainedNetwork, inputs: Tensor, targets: Tensor) -> Iterator[Explained]:
+    for layer, wanted, layouts in _asked(network):
+        layers = (layer,) if layer else "auto"
+        for found in attribute(network.model, inputs, targets, methods=wanted, layers=layers, layouts=layouts):
+            at = layer if uses_layer(METHODS[found.method]) else None
+            for picture in range(len(inputs)):
+                for place, target in enumerate(TARGETS):
+                    values = found.maps[picture, place].cpu().numpy()
+                    yield Explained(picture, found.method, at, target, float(found.scores[picture, place]), values)
+
+
+def of_pixels(methods: Sequence[str]) -> list[str]:
+    """Those that need no layer, as in a network of dense layers there is none with places."""
+    return [name for name in methods if not uses_layer(METHODS[name])]
+
+
+def _asked(network: TrainedNetwork) -> Iterator[tuple[str | None, Sequence[str], Layouts | None]]:
+    """Layers and what is asked of each, with the layouts of all; methods that explain pixels are asked once."""
+    try:
+        choice = choose_layer(network.model, network.shape)
+    except RequestError:
+        yield None, of_pixels(METHODS_SHOWN), None
+        return
+    for layer in _layers(choice.name, [candidate.name for candidate in choice.candidates if candidate.post_activation]):
+        wanted = [name for name in METHODS_SHOWN if uses_layer(METHODS[name]) or layer == choice.name]
+        yield layer, wanted, choice.layouts
+
+
+def _layers(last: str, candidates: Sequence[str]) -> tuple[str, ...]:
+    """The layer that is explained by default, and one in the middle of the network."""
+    before = candidates[: candidates.index(last)] if last in candidates else list(candidates)
+    return (last, before[len(before) // 2]) if before else (last,)

@@ -1,0 +1,245 @@
+"""The pictures of a config or of a run, in the parts that training and evaluation use."""
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from pathlib import Path
+
+import torch
+
+from cnnlab.config.config import Config
+from cnnlab.core.arithmetic import Shape
+from cnnlab.core.errors import RequestError
+from cnnlab.core.registry import Component
+from cnnlab.core.seeds import derive_seed
+from cnnlab.data.dataset import DataPlace, Dataset, Part
+from cnnlab.data.shapes import CLASSES as SHAPES
+from cnnlab.data.splits import split
+from cnnlab.data.statistics import ChannelStatistics, channel_statistics
+from cnnlab.data.whereabouts import moved
+from cnnlab.runs.folder import Run
+from cnnlab.runs.record import DataFacts
+
+CLASSES_SHOWN = 12
+LETTERS_SHOWN = 60
+"""Of a class's name, in a message."""
+
+DECODERS_DIFFER = 1e-4
+"""Of a pixel in 0..1: so far may the mean of the same pictures lie apart when another library has decoded them."""
+
+
+@dataclass(frozen=True)
+class TrainingPictures:
+    """The training part in its two halves. The test part is not among them: only `cnnlab eval` opens it."""
+
+    train: Dataset
+    validation: Dataset | None
+    statistics: ChannelStatistics
+    """Of the half that is trained on."""
+
+    def facts(self) -> DataFacts:
+        """What a run records of them."""
+        return DataFacts(
+            name=self.train.name,
+            classes=self.train.classes,
+            shape=self.train.shape,
+            mean=self.statistics.mean,
+            std=self.statistics.std,
+            train=len(self.train),
+            validation=len(self.validation) if self.validation else 0,
+            skipped=self.train.skipped,
+            places={part: str(Path(place).absolute()) for part, place in self.train.places.items()},
+        )
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """A sentence for each thing about the parts and their classes that a person should know."""
+        lost = (
+            []
+            if self.validation is None
+            else [
+                name
+                for name, count in zip(self.train.classes, self.validation.counts().tolist(), strict=True)
+                if not count
+            ]
+        )
+        if not lost or "validation" in self.train.places:  # a part of its own was looked through when it was listed
+            return self.train.remarks
+        kind = "class" if len(lost) == 1 else "classes"
+        sentence = f"the validation part has no pictures of the {kind} {', '.join(lost[:10])}"
+        return (*self.train.remarks, sentence + (f" and {len(lost) - 10} more" if len(lost) > 10 else ""))
+
+
+def origins(places: Mapping[str, str], share: float) -> dict[str, str]:
+    """Which folder or file is which part, in words; nothing where the data set is not the user's own.
+
+    share: `data.validation`, which holds where there is no validation part of its own.
+    """
+    if not places:
+        return {}
+    if "validation" in places:
+        validation = f"{places['validation']} (the share data.validation, {share:g}, is not used)"
+    else:
+        validation = f"{share:g} of the training part (data.validation)" if share else "none (data.validation is 0)"
+    return {"train": places["train"], "validation": validation, "test": places.get("test", "none")}
+
+
+def relocated(config: Config, place: DataPlace) -> Config:
+    """The config with its own pictures where `place` says that they have moved to.
+
+    Raises: RequestError where there is nothing, or the data set is none that lies anywhere.
+    """
+    dataset = config.data.dataset
+    if place.moved is None:
+        return config
+    if dataset.name == "shapes":
+        raise RequestError("--data has nothing to name: the pictures of the data set shapes are made, not read")
+    if dataset.name == "folder":
+        return config.with_data(moved(dataset.options, place.moved))
+    if not place.moved.is_dir():
+        raise RequestError(f"--data is '{place.moved}': no such folder")
+    return config
+
+
+def _built(config: Config, place: DataPlace, part: Part) -> Dataset:
+    config = relocated(config, place)
+    if place.moved is not None and config.data.dataset.name != "folder":
+        place = replace(place, root=place.moved)
+    pictures: Dataset = config.data.dataset.build(place=place, part=part)
+    return pictures
+
+
+def training_pictures(config: Config, place: DataPlace, *, whole: Dataset | None = None) -> TrainingPictures:
+    """Load the training part (or take `whole` for it) and split it: as it came, or else as the config says."""
+    if whole is None:
+        whole = _built(config, place, "train")
+    parts = split(whole, fraction=config.data.validation, seed=config.seed)
+    train = whole.take(parts.train)
+    validation = whole.take(parts.validation) if len(parts.validation) else None
+    return TrainingPictures(train, validation, channel_statistics(train.images))
+
+
+def evaluation_pictures(run: Run, config: Config, part: str, place: DataPlace) -> Dataset:
+    """The `train`, `validation` or `test` pictures of a run, the split made again from its seed.
+
+    Raises: RequestError when the run has no such part, or the data is no longer what the run was trained on.
+    """
+    check_there(run, config, place)
+    if part == "test":
+        pictures = _built(config, place, "test")
+    else:
+        halves = training_pictures(config, place)
+        if part == "validation" and halves.validation is None:
+            raise RequestError(f"the run {run.name} kept no validation part (data.validation is 0); use --split test")
+        check_unchanged(run, halves)
+        pictures = halves.train if part == "train" or halves.validation is None else halves.validation
+    _check_kind(run, pictures.classes, pictures.shape)
+    return pictures
+
+
+def check_there(run: Run, config: Config, place: DataPlace) -> None:
+    """Nothing, where the pictures of a run are where it had them, or where `place` says that they are now.
+
+    Raises: RequestError with the way out.
+    """
+    dataset = config.data.dataset
+    if dataset.name != "folder" or place.moved is not None:
+        return
+    root = place.base / Path(dataset.options["path"]).expanduser()
+    if not root.exists():
+        raise RequestError(
+            f"{root}: no such folder or CSV file, and the run {run.name} had its pictures there; "
+            "name where they are now with --data"
+        )
+
+
+def check_unchanged(run: Run, halves: TrainingPictures) -> None:
+    """Nothing, where `halves` are what the run was trained on, as far as counts and statistics tell.
+
+    Another picture makes another split: a resumed run would train on its validation part, an evaluation be on pictures
+    that were trained on.
+
+    Raises: RequestError when they are others.
+    """
+    then, now = run.record.data, halves.facts()
+    if then.classes != now.classes or then.shape != now.shape:
+        _check_kind(run, now.classes, now.shape)
+    since = f"the data has changed since the run {run.name} was trained"
+    if (then.train, then.validation) != (now.train, now.validation):
+        raise RequestError(
+            f"{since}: {then.train:,} training and {then.validation:,} validation pictures then, {now.train:,} and "
+            f"{now.validation:,} now{_other_parts(then, now)}"
+        )
+    changes = (abs(a - b) for a, b in zip((*then.mean, *then.std), (*now.mean, *now.std), strict=True))
+    if max(changes) > DECODERS_DIFFER:
+        raise RequestError(f"{since}: mean {_listed(then.mean)} then, {_listed(now.mean)} now, of as many pictures")
+
+
+def _other_parts(then: DataFacts, now: DataFacts) -> str:
+    """What to say where the validation part is a folder of its own in one of the two only."""
+    came, comes = then.places.get("validation"), now.places.get("validation")
+    if (came is None) == (comes is None):
+        return ""
+    if came is None:  # of a run from before such folders were taken, or to which one was added
+        return (
+            f"; the validation part was cut from the training part, and is now {comes}; "
+            f"--data {shlex.quote(now.places['train'])} divides the training part as then"
+        )
+    return f"; the validation part was {came}, and is now cut from the training part"
+
+
+def _check_kind(run: Run, classes: tuple[str, ...], shape: tuple[int, ...]) -> None:
+    facts = run.record.data
+    if classes != facts.classes:
+        raise RequestError(
+            f"the data set has the classes {_shortened(classes)}; the run {run.name} was trained on "
+            f"{_shortened(facts.classes)}{_first_other(classes, facts.classes)}"
+        )
+    if shape != facts.shape:
+        raise RequestError(f"the pictures are {shape}; the run {run.name} was trained on {facts.shape}")
+
+
+def _shortened(names: tuple[str, ...]) -> str:
+    more = f" and {len(names) - CLASSES_SHOWN} more" if len(names) > CLASSES_SHOWN else ""
+    return ", ".join(name[:LETTERS_SHOWN] for name in names[:CLASSES_SHOWN]) + more
+
+
+def _first_other(now: tuple[str, ...], then: tuple[str, ...]) -> str:
+    """Where two lists that are too long to be shown begin to differ; nothing for short ones."""
+    if max(len(now), len(then)) <= CLASSES_SHOWN:
+        return ""
+    here, there = next(pair for pair in zip_longest(now, then, fillvalue="none") if pair[0] != pair[1])
+    return f"; the first that differ are '{here[:LETTERS_SHOWN]}' and '{there[:LETTERS_SHOWN]}'"
+
+
+def _listed(values: tuple[float, ...]) -> str:
+    return ", ".join(f"{value:.4f}" for value in values)
+
+
+def fixed_sample(dataset: Dataset, count: int, seed: int, purpose: str) -> Dataset:
+    """At most `count` of the pictures, the same ones for the same seed and purpose."""
+    if count >= len(dataset):
+        return dataset
+    generator = torch.Generator().manual_seed(derive_seed(seed, purpose))
+    return dataset.take(torch.randperm(len(dataset), generator=generator)[:count].sort().values)
+
+
+KNOWN: dict[str, tuple[Shape, int]] = {
+    "cifar10": ((3, 32, 32), 10),
+    "cifar100": ((3, 32, 32), 100),
+    "mnist": ((1, 28, 28), 10),
+    "fashion_mnist": ((1, 28, 28), 10),
+    "svhn": ((3, 32, 32), 10),
+    "stl10": ((3, 96, 96), 10),
+}
+"""(channels, height, width) in pixels and the number of classes of the data sets that are always the same."""
+
+
+def picture_of(dataset: Component) -> tuple[Shape | None, int | None]:
+    """The shape of a data set's pictures and the number of its classes, as far as they are known without loading it."""
+    options = dataset.options
+    if dataset.name in ("shapes", "folder"):
+        shape = (options["channels"], options["size"], options["size"])
+        return shape, len(SHAPES) if dataset.name == "shapes" else None
+    return KNOWN.get(dataset.name, (None, None))

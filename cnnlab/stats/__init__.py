@@ -1,0 +1,1 @@
+"""Numbers about numbers: intervals, bootstrap, classification and calibration measures."""

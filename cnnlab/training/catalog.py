@@ -1,5 +1,0 @@
-"""Importing this fills the registries of losses, optimizers, schedules and clippings."""
-
-from cnnlab.training import clipping, losses, optimizers, schedules
-
-__all__ = ["clipping", "losses", "optimizers", "schedules"]

@@ -1,0 +1,88 @@
+"""Whether a resumed run goes on as it began: its learning rate along the same curve, its numbers computed alike."""
+
+import math
+import shlex
+from collections.abc import Sequence
+from dataclasses import replace
+
+from cnnlab.config.config import Config
+from cnnlab.core.errors import RequestError
+from cnnlab.fit.arithmetic import arithmetic, command_as, differences
+from cnnlab.fit.learning_rate_curve import LearningRateCurve, departure
+from cnnlab.fit.registry import ScheduleChoice
+from cnnlab.runs.folder import Run
+from cnnlab.runs.record import RunRecord
+from cnnlab.training.setup import TrainingSession
+from cnnlab.training.sitting import TrainOptions
+
+
+def curve_remark(run: Run, before: Config, session: TrainingSession, options: TrainOptions) -> str | None:
+    """What is to be said where the learning rate leaves the curve that it has followed so far; None where it does not.
+
+    before: the config that the run has been trained with.
+
+    Raises: RequestError where it does, and the options do not ask for it.
+    """
+    # a record that says nothing of the arithmetic is older than the one that says what budget there was
+    budget = run.record.time_budget if run.record.arithmetic else options.time_budget
+    then = _curve(session, before.schedule, before.training.epochs, budget)
+    now = _curve(session, session.config.schedule, session.config.training.epochs, options.time_budget)
+    found = departure(then, now, session.state.progress)
+    if found is None:
+        return None
+    if options.stretch_schedule:
+        return f"{found}; it does, as --stretch-schedule asks"
+    kept = [] if then.epochs == now.epochs else [f"training.epochs={then.epochs}"]
+    if then.time_budget != now.time_budget:
+        kept.append(f"--time-budget {then.time_budget:g}s" if then.time_budget else "no --time-budget")
+    over = then.done(session.state.progress) == 1
+    old = "the old one is at its end" if over else f"{' and '.join(kept)} keeps to the old one"
+    raise RequestError(f"{found}; --stretch-schedule takes the new one, {old}")
+
+
+def extension(run: Run, before: Config, session: TrainingSession) -> str:
+    """What makes a run that has done all its epochs go on for as many again."""
+    epochs = 2 * session.state.progress.epoch
+    then = _curve(session, before.schedule, before.training.epochs, run.record.time_budget)
+    leaves = departure(then, _curve(session, before.schedule, epochs, None), session.state.progress)
+    return f"training.epochs={epochs}" + " --stretch-schedule" * bool(leaves)
+
+
+def _curve(
+    session: TrainingSession, schedule: ScheduleChoice, epochs: int, time_budget: float | None
+) -> LearningRateCurve:
+    lr = float(session.state.optimizer.param_groups[0]["lr_base"])
+    steps = math.ceil(session.batches.steps / session.config.training.accumulate)
+    return LearningRateCurve(schedule.build(epochs=epochs), schedule.name, lr, epochs, steps, time_budget)
+
+
+def arithmetic_remark(run: Run, options: TrainOptions) -> str | None:
+    """What is to be said where this process computes otherwise than the one that trained the run; None where not."""
+    if not run.record.arithmetic:
+        return None
+    before, now = run.record.arithmetic[-1], arithmetic(options.device)
+    found = differences(before, now)
+    if not found:
+        return None
+    command = shlex.join(_without_threads(options.command))
+    again = command_as(before, now, command)
+    way = f"; to repeat it to the bit: {again}" if again != command else ""
+    return f"computed with {', '.join(found)}: not to the bit what the run would have become without the stop{way}"
+
+
+def continued_record(record: RunRecord, options: TrainOptions) -> RunRecord:
+    """The record with how this process computes, where that is new, and its time budget."""
+    now = arithmetic(options.device)
+    computed = record.arithmetic if record.arithmetic[-1:] == (now,) else (*record.arithmetic, now)
+    return replace(record, arithmetic=computed, time_budget=options.time_budget)
+
+
+def _without_threads(command: Sequence[str]) -> list[str]:
+    words = iter(command)
+    kept = []
+    for word in words:
+        if word == "--threads":
+            next(words, None)
+        elif not word.startswith("--threads="):
+            kept.append(word)
+    return kept

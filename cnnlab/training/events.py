@@ -1,0 +1,69 @@
+"""What a training tells whoever iterates over it, beside the steps and the epochs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cnnlab.fit.fit import StepDone
+from cnnlab.runs.record import Status
+from cnnlab.training.overfitting import Diagnosis
+from cnnlab.training.report import EpochRow
+
+
+@dataclass(frozen=True)
+class Started:
+    """Before the first step."""
+
+    run: str
+    path: Path
+    parameters: int
+    train: int
+    validation: int
+    steps_per_epoch: int
+    epochs: int
+    device: str
+    resumed_from: int
+    """The epoch that training goes on after; 0 for a new run."""
+    groups: tuple[str, ...]
+    """A sentence for each parameter group."""
+    skipped: tuple[str, ...]
+    origins: Mapping[str, str] = field(default_factory=dict)
+    """Which folder or file is which part; nothing where the data set is not the user's own."""
+    remarks: tuple[str, ...] = ()
+    """What a person should know of the parts, their classes and the batches."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """After the last step, the report written."""
+
+    run: str
+    path: Path
+    status: Status
+    epochs: int
+    val_accuracy: float | None
+    best_epoch: int
+    train_seconds: float
+    wall_seconds: float
+    diagnosis: Diagnosis | None
+    report: Path | None
+    resume_command: str
+    """What goes on with it."""
+
+    def as_json(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        return {
+            "run": str(self.path),
+            "epochs": self.epochs,
+            "val_accuracy": self.val_accuracy,
+            "train_seconds": round(self.train_seconds, 3),
+            "wall_seconds": round(self.wall_seconds, 3),
+            "status": self.status,
+            "best_epoch": self.best_epoch,
+            "verdict": self.diagnosis.verdict if self.diagnosis else None,
+            "report": str(self.report) if self.report else None,
+        }
+
+
+TrainingEvent = Started | StepDone | EpochRow | Finished

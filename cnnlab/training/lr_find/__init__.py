@@ -1,0 +1,1 @@
+"""A learning rate from one short training: `lr-find`."""

@@ -1,0 +1,130 @@
+"""The learning-rate range test (Smith 2017, arXiv:1506.01186, sec. 3.3).
+
+The rate grows geometrically from batch to batch; where the smoothed loss falls fastest is a good rate, and where it
+rises the rate is too large.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+
+from torch import nn
+from torch.optim import Optimizer
+
+from cnnlab.core.errors import RequestError
+from cnnlab.data.batches import TrainingBatches
+from cnnlab.fit.losses import Loss
+from cnnlab.fit.pointwise import pointwise_route
+
+SMOOTHING = 0.95
+"""Weight of the past in the running mean of the loss; corrected for its start at 0."""
+LEAST_FALL = 0.01
+"""The share of its start that the loss must lose somewhere for a rate to be suggested."""
+FALL_NOISES = 6.0
+"""… and in standard errors of the smoothed loss: the least of many lies low by chance already, at an end most."""
+BLOW_UP = 4.0
+"""The test ends when the smoothed loss is this many times its least value."""
+
+
+@dataclass(frozen=True)
+class RatePoint:
+    """One batch of the test."""
+
+    step: int
+    lr: float
+    loss: float
+    smoothed: float
+
+
+def learning_rate_range(
+    model: nn.Module,
+    optimizer: Optimizer,
+    batches: TrainingBatches,
+    *,
+    loss: Loss,
+    start: float,
+    end: float,
+    steps: int,
+) -> Iterator[RatePoint]:
+    """Train over `steps` batches while the rate grows from `start` to `end`; stops early where the loss blows up.
+
+    The model and the optimizer are used up by it: hand in a fresh pair.
+
+    Raises: RequestError for a range that does not grow.
+    """
+    if not 0 < start < end:
+        raise RequestError(f"a range of learning rates from {start:g} to {end:g}; expected 0 < start < end")
+    model.train()
+    scales = [group["lr_base"] / optimizer.param_groups[0]["lr_base"] for group in optimizer.param_groups]
+    running, least = 0.0, math.inf
+    step, epoch = 0, 0
+    while step < steps:
+        for batch in batches.epoch(epoch):
+            lr = start * (end / start) ** (step / max(1, steps - 1))
+            for group, scale in zip(optimizer.param_groups, scales, strict=True):
+                group["lr"] = lr * scale
+            optimizer.zero_grad(set_to_none=True)
+            with pointwise_route(batch.images.device):
+                logits = model(batch.images)
+            value = loss(logits, batch.targets)
+            number = float(value.detach())
+            step += 1
+            if not math.isfinite(number):
+                return
+            running = SMOOTHING * running + (1 - SMOOTHING) * number
+            smoothed = running / (1 - SMOOTHING**step)
+            yield RatePoint(step, lr, number, smoothed)
+            least = min(least, smoothed)
+            if smoothed > BLOW_UP * least or step >= steps:
+                return
+            value.backward()
+            optimizer.step()
+        epoch += 1
+
+
+def smoothed_losses(points: Sequence[RatePoint]) -> list[float]:
+    """The losses of the test under a Gaussian window over neighbouring batches, which moves no fall to the right.
+
+    (The running mean of the test itself lags, and jumps at its start.) Losses above twice the typical first one are
+    cut off there, so that the blow-up at the end does not leak into the curve before it.
+    """
+    ceiling = 2 * median(point.loss for point in points[: max(1, len(points) // 5)])
+    losses = [min(point.loss, ceiling) for point in points]
+    width = _width(points)
+    reach = math.ceil(3 * width)
+    smooth = []
+    for i in range(len(losses)):
+        near = range(max(0, i - reach), min(len(losses), i + reach + 1))
+        weights = [math.exp(-(((i - j) / width) ** 2) / 2) for j in near]
+        smooth.append(sum(w * losses[j] for w, j in zip(weights, near, strict=True)) / sum(weights))
+    return smooth
+
+
+def _width(points: Sequence[RatePoint]) -> float:
+    """The standard deviation of the window, in batches."""
+    return max(1.5, 0.03 * len(points))
+
+
+def suggest_rate(points: Sequence[RatePoint]) -> float | None:
+    """The rate of the steepest fall of the smoothed loss, at most a third of the rate where the loss is least.
+
+    None for fewer than 20 batches, and where the loss fell by less than 1 % of its start or by no more than the noise
+    from batch to batch explains: then no rate of the range was seen to learn anything.
+    """
+    if len(points) < 20:
+        return None
+    smooth = smoothed_losses(points)
+    least = min(range(len(smooth)), key=smooth.__getitem__)
+    start = median(smooth[: max(1, len(smooth) // 5)])
+    # half the test, before the losses move apart; neighbours differ by √2 deviations, of which 1.4826 medians make one
+    steps = [abs(b.loss - a.loss) for a, b in pairwise(points[: len(points) // 2])]
+    noise = 1.4826 * median(steps) / math.sqrt(2)
+    error = noise / math.sqrt(2 * math.sqrt(math.pi) * _width(points))  # the window averages about so many batches
+    if start - smooth[least] < max(LEAST_FALL * start, FALL_NOISES * error):
+        return None
+    step = max(1, len(points) // 40)
+    falls = {i: smooth[i + step] - smooth[i - step] for i in range(len(points) // 10 + step, least - step)}
+    steepest = min(falls, key=falls.__getitem__) if falls else least
+    return min(points[steepest].lr, points[least].lr / 3)

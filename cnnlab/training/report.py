@@ -1,0 +1,160 @@
+"""What a training did, epoch by epoch, and what its curves say."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cnnlab.training.overfitting import Diagnosis, LearningCurves
+from cnnlab.view.blocks import Block, Column, Number, Numbers, Picture, Report, Section, Table, Text, Tone
+from cnnlab.view.drawings import Curves, Mark, Panels, Series
+
+
+@dataclass(frozen=True)
+class EpochRow:
+    """One finished epoch. Losses in nats, accuracies 0 … 1; None where it was not measured."""
+
+    epoch: int
+    """Counted from 1."""
+    train_loss: float
+    """Mean over the epoch's batches, on augmented pictures, while the weights change."""
+    train_accuracy: float | None
+    """Likewise; None where targets are mixed."""
+    clean_train_accuracy: float | None
+    """On pictures as they are, in eval mode, after the epoch."""
+    val_loss: float | None
+    val_accuracy: float | None
+    lr: float
+    """Learning rate at the end of the epoch."""
+    seconds: float
+    """Spent on training steps."""
+    images_per_second: float
+
+
+_TONES: dict[str, Tone] = {"good": "good", "under-fitted": "caution", "over-fitted": "bad", "unclear": "caution"}
+
+
+def learning_curves(rows: Sequence[EpochRow], *, validation_pictures: int) -> LearningCurves:
+    """The curves that `cnnlab.training.overfitting.diagnose` reads."""
+    return LearningCurves(
+        epochs=[row.epoch for row in rows],
+        train_accuracy=[row.clean_train_accuracy for row in rows],
+        validation_accuracy=[row.val_accuracy for row in rows],
+        validation_loss=[row.val_loss for row in rows],
+        validation_pictures=validation_pictures,
+    )
+
+
+def training_report(
+    rows: Sequence[EpochRow],
+    diagnosis: Diagnosis | None,
+    *,
+    name: str,
+    train_seconds: float,
+    wall_seconds: float,
+    parameters: int | None = None,
+    lead: str = "",
+) -> Report:
+    """The report of a training: headline, verdict with remedies, curves, the table of epochs."""
+    best = max((r for r in rows if r.val_accuracy is not None), key=lambda r: r.val_accuracy or 0.0, default=None)
+    numbers = [
+        Number(
+            "best validation accuracy",
+            best.val_accuracy if best else None,
+            ".2%",
+            detail=f"epoch {best.epoch} of {len(rows)}" if best else "no validation part",
+        ),
+        Number("last training loss", rows[-1].train_loss if rows else None, ".3f", "nats"),
+        Number("training", train_seconds, ".1f", "s", f"{wall_seconds:.1f} s in all"),
+    ]
+    if parameters is not None:
+        numbers.append(Number("parameters", parameters, ",d"))
+    blocks: list[Block] = [Numbers(tuple(numbers))]
+    if diagnosis is not None:
+        blocks.append(Section("Diagnosis", diagnosis_blocks(diagnosis)))
+    if rows:
+        blocks.append(Section("Curves", (curves_picture(rows, diagnosis),)))
+        blocks.append(Section("Epochs", (epoch_table(rows),)))
+    return Report(f"Training of {name}", tuple(blocks), lead)
+
+
+def diagnosis_blocks(diagnosis: Diagnosis) -> tuple[Block, ...]:
+    """The verdict in a sentence, and what to try."""
+    verdict, _, reason = diagnosis.sentence.partition(": ")
+    text = Text(reason, _TONES[diagnosis.verdict], verdict)
+    if not diagnosis.remedies:
+        return (text,)
+    remedies = Table(
+        "What to try",
+        (Column("where"), Column("change"), Column("effect")),
+        tuple((r.area, r.change, r.effect) for r in diagnosis.remedies),
+        "One change at a time, else none of them can be given the credit.",
+    )
+    return text, remedies
+
+
+def curves_picture(rows: Sequence[EpochRow], diagnosis: Diagnosis | None = None) -> Picture:
+    """Accuracy, loss and learning rate over the epochs, one above the other."""
+    x = tuple(float(row.epoch) for row in rows)
+    marks: tuple[Mark, ...] = ()
+    if diagnosis is not None and len(rows) > 1:
+        since = diagnosis.since_epoch
+        label = f"over-fitted since {since}" if since is not None else f"best: epoch {diagnosis.best_epoch}"
+        marks = (Mark(float(since if since is not None else diagnosis.best_epoch), label),)
+    accuracies = (
+        Series("validation", x, tuple(r.val_accuracy for r in rows), colour=1),
+        Series("training, clean", x, tuple(r.clean_train_accuracy for r in rows), colour=0),
+        Series("training, augmented", x, tuple(r.train_accuracy for r in rows), "dashed", colour=0),
+    )
+    losses = (
+        Series("validation", x, tuple(r.val_loss for r in rows), colour=1),
+        Series("training, augmented", x, tuple(r.train_loss for r in rows), "dashed", colour=0),
+    )
+    rates = (Series("learning rate", x, tuple(r.lr for r in rows), colour=2),)
+    panels = (
+        Curves(_measured(accuracies), "epoch", "accuracy (%)", percent=True, marks=marks, y_range=(None, 1.0)),
+        Curves(_measured(losses), "epoch", "loss (nats)", marks=tuple(Mark(m.x, "") for m in marks)),
+        Curves(rates, "epoch", "learning rate", y_range=(0.0, None)),
+    )
+    return Picture(
+        "curves",
+        "Learning curves",
+        Panels(tuple(panel for panel in panels if panel.series)),
+        "Clean: pictures as they are, in eval mode. Augmented: as the network sees them while it learns.",
+    )
+
+
+def _measured(series: tuple[Series, ...]) -> tuple[Series, ...]:
+    return tuple(one for one in series if any(y is not None for y in one.y))
+
+
+def epoch_table(rows: Sequence[EpochRow]) -> Table:
+    """A line per epoch."""
+    share = ".2%"
+    return Table(
+        "Each epoch",
+        (
+            Column("epoch", align="right", form="d"),
+            Column("train loss", "nats", "right", ".4f"),
+            Column("train accuracy", "", "right", share),
+            Column("clean train accuracy", "", "right", share),
+            Column("validation loss", "nats", "right", ".4f"),
+            Column("validation accuracy", "", "right", share),
+            Column("learning rate", "", "right", ".3g"),
+            Column("time", "s", "right", ".1f"),
+            Column("pictures/s", "", "right", ",.0f"),
+        ),
+        tuple(
+            (
+                r.epoch,
+                r.train_loss,
+                r.train_accuracy,
+                r.clean_train_accuracy,
+                r.val_loss,
+                r.val_accuracy,
+                r.lr,
+                r.seconds,
+                r.images_per_second,
+            )
+            for r in rows
+        ),
+        name="epochs",
+    )

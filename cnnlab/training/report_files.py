@@ -1,0 +1,170 @@
+"""What is measured after each epoch, and the report at the end of a training."""
+
+import math
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NoReturn
+
+from pydantic import TypeAdapter, ValidationError
+
+from cnnlab.core import collector
+from cnnlab.core.errors import RequestError
+from cnnlab.core.problems import first_fault
+from cnnlab.data.dataset import Dataset
+from cnnlab.fit.divergence import ADVICE, DivergenceError, first_non_finite
+from cnnlab.fit.fit import EpochDone
+from cnnlab.models.undisturbed import undisturbed
+from cnnlab.runs.events import EventLog
+from cnnlab.runs.folder import Run
+from cnnlab.runs.writer import RunWriter
+from cnnlab.training.overfitting import Diagnosis, diagnose
+from cnnlab.training.report import EpochRow, learning_curves, training_report
+from cnnlab.training.setup import TrainingSession
+from cnnlab.view.blocks import Section
+
+ROW = TypeAdapter(EpochRow)
+
+MakesSection = Callable[[TrainingSession, Run], Section]
+"""Adds to the report of a run that has been trained with a validation part."""
+
+
+def epoch_row(fact: EpochDone, session: TrainingSession) -> EpochRow:
+    """The epoch's training facts with clean training accuracy and validation beside them.
+
+    Raises: DivergenceError when a loss is not finite: an epoch's last step can break the network, too.
+    """
+    validation = session.pictures.validation
+    scores = session.evaluate(validation) if validation else None
+    clean = session.evaluate(session.clean) if session.config.training.clean_train_pictures else None
+    for name, pictures, found in (("validation", validation, scores), ("clean training", session.clean, clean)):
+        if pictures and found and not math.isfinite(found.loss):
+            _raise_diverged(name, pictures, found.loss, fact, session)
+    return EpochRow(
+        epoch=fact.epoch,
+        train_loss=fact.loss,
+        train_accuracy=fact.accuracy,
+        clean_train_accuracy=clean.accuracy if clean else None,
+        val_loss=scores.loss if scores else None,
+        val_accuracy=scores.accuracy if scores else None,
+        lr=fact.lr,
+        seconds=fact.seconds,
+        images_per_second=fact.images_per_second,
+    )
+
+
+def _raise_diverged(name: str, pictures: Dataset, loss: float, fact: EpochDone, session: TrainingSession) -> NoReturn:
+    batches = session.batches_of(pictures)
+    model, precision = session.state.evaluated_model, session.config.training.precision
+    with undisturbed(model):
+        where = first_non_finite(model, (batch.images for batch in batches), precision=precision)
+    raise DivergenceError(
+        f"the {name} loss is {loss} after step {fact.step} (epoch {fact.epoch}) with learning rate {fact.lr:.4g}: "
+        f"{where}. {ADVICE}"
+    )
+
+
+def point_of(row: EpochRow) -> dict[str, float | None]:
+    """The curves that a row is a point of, by their names in TensorBoard and `metrics.jsonl`."""
+    return {
+        "train/loss": row.train_loss,
+        "train/accuracy": row.train_accuracy,
+        "train/clean_accuracy": row.clean_train_accuracy,
+        "validation/loss": row.val_loss,
+        "validation/accuracy": row.val_accuracy,
+        "images_per_second": row.images_per_second,
+    }
+
+
+def epoch_rows(run: Run) -> list[EpochRow]:
+    """The rows that the epochs of `metrics.jsonl` were written from.
+
+    Raises: RequestError when one of them is damaged.
+    """
+    fields = {
+        "train_loss": "train/loss",
+        "train_accuracy": "train/accuracy",
+        "clean_train_accuracy": "train/clean_accuracy",
+        "val_loss": "validation/loss",
+        "val_accuracy": "validation/accuracy",
+    }
+    rows = []
+    for number, point in enumerate(run.epochs(), 1):
+        try:
+            rows.append(
+                ROW.validate_python(point | {field: point[key] for field, key in fields.items() if key in point})
+            )
+        except ValidationError as error:
+            path = run.path / "metrics.jsonl"
+            raise RequestError(f"{path}: damaged: the point of epoch {number}: {first_fault(error)}") from None
+    return rows
+
+
+def write_training_report(
+    session: TrainingSession,
+    writer: RunWriter,
+    events: EventLog,
+    rows: Sequence[EpochRow],
+    wall_seconds: float,
+    *,
+    page: bool = True,
+    validation_section: MakesSection | None = None,
+) -> tuple[Diagnosis | None, Path | None]:
+    """Diagnose, fill in TensorBoard's table of runs; with `page`, draw the curves, too.
+
+    validation_section: makes what the page says of the validation part, where there is one.
+
+    Returns the diagnosis (None without validation) and the page's path.
+    """
+    validation = session.pictures.validation
+    diagnosis = diagnose(learning_curves(rows, validation_pictures=len(validation))) if validation else None
+    _hyperparameters(session, events, rows)
+    if not page:
+        return diagnosis, None
+    with collector.spared():  # imported here: a training without a report needs no matplotlib
+        from cnnlab.view import files
+        from cnnlab.view import tensorboard as events_of
+
+    report = training_report(
+        rows,
+        diagnosis,
+        name=writer.path.name,
+        train_seconds=session.state.progress.seconds,
+        wall_seconds=wall_seconds,
+        parameters=writer.record.parameters,
+        lead=_lead(session, writer),
+    )
+    if validation and validation_section:
+        report = replace(report, blocks=(*report.blocks, validation_section(session, Run(writer.path))))
+    saved = files.save(report, writer.reports)
+    events_of.write(report, events, session.state.progress.step, prefix="report", drawn=saved.drawn)
+    return diagnosis, saved.page
+
+
+def _lead(session: TrainingSession, writer: RunWriter) -> str:
+    data, record = session.pictures.facts(), writer.record
+    return (
+        f"{data.train:,} training and {data.validation:,} validation pictures of {data.name}, on {record.device}. "
+        f"To repeat it: cnnlab train {shlex.quote(str(writer.path / 'config.yaml'))}"
+    )
+
+
+def _hyperparameters(session: TrainingSession, events: EventLog, rows: Sequence[EpochRow]) -> None:
+    """TensorBoard's table of runs: what was set, and what came of it."""
+    config, progress = session.config, session.state.progress
+    values: dict[str, str | float | bool] = {
+        "data": session.pictures.train.name,
+        "epochs": config.training.epochs,
+        "batch_size": config.training.batch_size,
+        "optimizer": config.optimizer.name,
+        "schedule": config.schedule.name,
+        "seed": config.seed,
+    }
+    for name, value in config.optimizer.options.items():
+        if isinstance(value, bool | int | float | str):
+            values[name] = value
+    metrics = {"final/train_loss": rows[-1].train_loss, "final/train_seconds": progress.seconds}
+    if progress.best_metric is not None:
+        metrics["final/best_validation_accuracy"] = progress.best_metric
+    events.hyperparameters(values, metrics, step=progress.step)

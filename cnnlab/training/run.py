@@ -1,0 +1,234 @@
+"""`cnnlab train`: from a config, or from where a run stopped, to a trained network with its report."""
+
+import os
+import shlex
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from cnnlab.config.config import Config, check_config, checked_name
+from cnnlab.core.errors import RequestError, WorkError, WriteError
+from cnnlab.core.files import refuse_links
+from cnnlab.core.yaml import parse
+from cnnlab.data.whereabouts import absolute, elsewhere_too
+from cnnlab.fit.checkpoints import load_state
+from cnnlab.models.build import parameter_count
+from cnnlab.runs.folder import Run, can_start_over
+from cnnlab.runs.images import check_there, check_unchanged, fixed_sample, relocated, training_pictures
+from cnnlab.runs.lock import training_lock
+from cnnlab.runs.record import RunRecord, new_record
+from cnnlab.runs.writer import RunWriter, free_name, taken
+from cnnlab.training.continuation import arithmetic_remark, continued_record, curve_remark, extension
+from cnnlab.training.events import TrainingEvent
+from cnnlab.training.interruption import StopWish
+from cnnlab.training.report_files import epoch_rows
+from cnnlab.training.setup import TrainingSession, training_session
+from cnnlab.training.sitting import TrainOptions, resume_command, sit
+
+CHANGEABLE = ("training.epochs", "training.evaluation_batch_size", "training.compile", "logging.", "early_stopping")
+"""What may differ in a resumed run; anything else would make it another run."""
+
+UNREPORTED = ("running", "interrupted", "failed")
+"""A run in one of these states may have done all its epochs and still lack its report."""
+
+
+def train(config: Config, options: TrainOptions, stop: StopWish) -> Iterator[TrainingEvent]:
+    """Train a new run.
+
+    Raises: RequestError before anything is written; WorkError when training fails, which the run records.
+    """
+    try:
+        name = checked_name(options.name) if options.name is not None else None
+    except ValueError as error:
+        raise RequestError(f"--name: {error}") from None
+    if name is not None and os.path.lexists(options.runs / name):
+        check_free(options.runs / name)
+    session = training_session(config, options.place, options.device)
+    plugins = [(options.config_folder / plugin).resolve() for plugin in config.plugins]
+    with _claimed(options.runs, name, config.name) as (path, remarks):
+        kept = config.model_copy(update={"name": path.name, "plugins": [f"plugins/{file.name}" for file in plugins]})
+        if config.data.dataset.name == "folder":
+            said = elsewhere_too(config.written_paths["path"], config.data.dataset.options["path"])
+            remarks += (said,) if said else ()
+        with _safe(path, options):
+            record = _record(path.name, session, options)
+            writer = RunWriter.create(path, record, _from_anywhere(kept).as_yaml(), plugins)
+            yield from sit(session, writer, replace(options, remarks=remarks), stop)
+
+
+def _from_anywhere(config: Config) -> Config:
+    """The config with paths that lead to the same pictures from any working folder."""
+    dataset = config.data.dataset
+    return config.with_data(absolute(dataset.options)) if dataset.name == "folder" else config
+
+
+def check_free(path: Path) -> None:
+    """Nothing, where a new training may have that folder.
+
+    Raises: RequestError where it holds a run, or one that is only just beginning.
+    """
+    if not can_start_over(path):
+        raise RequestError(taken(path))
+    with training_lock(path):
+        return
+
+
+@contextmanager
+def _claimed(runs: Path, name: str | None, wish: str) -> Iterator[tuple[Path, tuple[str, ...]]]:
+    """The folder of a new run, this process's alone while inside, and what is to be said about it.
+
+    It is called `name`; or, without one, as `wish` says, with a number where that is taken.
+    """
+    with ExitStack() as stack:
+        while True:
+            path = runs / (name or free_name(runs, wish))
+            try:
+                path.mkdir(parents=True, exist_ok=True)
+                remark = stack.enter_context(training_lock(path))
+            except FileExistsError:
+                raise RequestError(taken(path)) from None
+            except OSError as error:
+                raise RequestError(f"the run {path} cannot be made: {error.strerror}") from None
+            except RequestError:  # another process was faster
+                if name is not None:
+                    raise
+                continue
+            if can_start_over(path):
+                break
+            raise RequestError(taken(path))
+        remarks = [remark] if remark else []
+        if (path / "run.json").exists():
+            status = RunRecord.read(path / "run.json").outcome.status
+            remarks.append(f"{path} ({status}, without a checkpoint) is replaced")
+        yield path, tuple(remarks)
+
+
+@contextmanager
+def _safe(path: Path, options: TrainOptions) -> Iterator[None]:
+    """What the disk refuses is said with what is safe in the run and how to go on."""
+    try:
+        yield
+    except WriteError as error:
+        cause = error.way_out.removesuffix(" and repeat the command")
+        if Run(path).last_state.exists():
+            go_on = f"then go on from the last checkpoint, which is whole: {resume_command(path, options)}"
+        else:
+            go_on = "then repeat the command: there is no checkpoint yet, so the run starts over"
+        raise WriteError(error.place, error.reason, f"{cause}, {go_on}") from error
+
+
+def resume(run: Run, overrides: Sequence[str], options: TrainOptions, stop: StopWish) -> Iterator[TrainingEvent]:
+    """Go on with a run from its last checkpoint, to the bit as if it had never stopped.
+
+    Raises: RequestError when there is nothing to resume, or `overrides` would make it another run.
+    """
+    with training_lock(run.path) as remark, _safe(run.path, options):
+        # its record may have changed since it was opened: by the process that had the lock before
+        options = replace(options, remarks=(remark,) if remark else ())
+        yield from _resume(Run(run.path), overrides, options, stop)
+
+
+def _resume(run: Run, overrides: Sequence[str], options: TrainOptions, stop: StopWish) -> Iterator[TrainingEvent]:
+    before = run.config(allow_plugins=options.allow_plugins)
+    config = resumed_config(run, overrides, allow_plugins=options.allow_plugins)
+    if not run.last_state.exists():
+        refuse_links(run.last_state.parent)
+        if can_start_over(run.path):
+            raise RequestError(f"the run {run.name} stopped before its first checkpoint; train it anew")
+        again = shlex.join(["cnnlab", "train", str(run.path / "config.yaml"), "--name", f"{run.name}-again"])
+        raise RequestError(
+            f"{run.last_state}: is missing, and the run {run.name} cannot go on without it; anew: {again}"
+        )
+    check_there(run, config, options.place)
+    config = relocated(config, options.place)
+    saved = load_state(run.last_state, options.device)
+    session = training_session(config, options.place, options.device)
+    check_unchanged(run, session.pictures)
+    try:
+        session.state.load_state_dict(saved, session.plan)
+    except RequestError as error:
+        raise RequestError(f"{run.last_state}: {error}") from None
+    epoch_rows(run)  # as the report will read them
+    progress = session.state.progress
+    if progress.epoch >= config.training.epochs and run.record.outcome.status not in UNREPORTED:
+        if progress.epoch > config.training.epochs:
+            raise RequestError(
+                f"the run {run.name} has done {progress.epoch} epochs already, "
+                f"more than training.epochs={config.training.epochs}"
+            )
+        raise RequestError(
+            f"the run {run.name} has done its {progress.epoch} epochs; {extension(run, before, session)} extends it"
+        )
+    if options.stop_after and options.stop_after <= progress.epoch < config.training.epochs:
+        raise RequestError(
+            f"--stop-after is {options.stop_after}, and the run {run.name} has done {progress.epoch} epochs already; "
+            "all of its epochs count"
+        )
+    changes = (curve_remark(run, before, session, options), arithmetic_remark(run, options))
+    options = replace(options, remarks=(*options.remarks, *(change for change in changes if change)))
+    kept = _from_anywhere(config).as_yaml()
+    writer = RunWriter.resume(run, step=progress.step, epoch=progress.epoch, config_yaml=kept)
+    record = continued_record(writer.record, options)
+    places = session.pictures.facts().places  # which may have moved
+    writer.record = replace(record, data=replace(record.data, places=places))
+    yield from sit(session, writer, options, stop)
+
+
+def resumed_config(run: Run, overrides: Sequence[str], *, allow_plugins: bool) -> Config:
+    """The run's config with `overrides`, which may only touch what leaves it the same run."""
+    for override in overrides:
+        key = override.partition("=")[0]
+        if not key.startswith(CHANGEABLE):
+            raise RequestError(
+                f"'{override}' would make it another run; a resumed run may change {', '.join(CHANGEABLE)}"
+            )
+    kept = run.config(allow_plugins=allow_plugins).as_yaml()
+    tree = parse(kept, str(run.path / "config.yaml"))
+    return check_config(tree, overrides, default_name=run.name, base=run.path, allow_plugins=allow_plugins)
+
+
+def dry_run(config: Config, options: TrainOptions, stop: StopWish) -> Iterator[TrainingEvent]:
+    """All of it on two batches, in a folder that is removed: checkpoint written, read back and compared.
+
+    Raises: WorkError when the checkpoint does not read back to the same state.
+    """
+    pictures = training_pictures(config, options.place)
+    few = 2 * config.training.batch_size
+    validation = pictures.validation
+    pictures = replace(
+        pictures,
+        train=fixed_sample(pictures.train, few, config.seed, "dry run"),
+        validation=fixed_sample(validation, few, config.seed, "dry run") if validation else None,
+    )
+    session = training_session(config, options.place, options.device, pictures=pictures)
+    one_epoch = config.training.model_copy(update={"epochs": 1})
+    watched = config.logging.model_copy(update={"histograms_every_epochs": 1, "every_steps": 1})
+    session = replace(session, config=config.model_copy(update={"training": one_epoch, "logging": watched}))
+    with tempfile.TemporaryDirectory(prefix="cnnlab-dry-run-") as folder:
+        record = _record(config.name, session, options)
+        writer = RunWriter.create(Path(folder) / config.name, record, config.as_yaml())
+        yield from sit(session, writer, replace(options, time_budget=None, stop_after=None), stop)
+        saved = load_state(writer.path / "checkpoints" / "last.pt", options.device)
+        for name, tensor in session.network.state_dict().items():
+            if not torch.equal(saved["model"][name], tensor):
+                raise WorkError(f"the checkpoint does not read back: {name} differs")
+        try:
+            session.state.load_state_dict(saved, session.plan)
+        except RequestError as error:
+            raise WorkError(f"the checkpoint does not read back: {error}") from error
+
+
+def _record(name: str, session: TrainingSession, options: TrainOptions) -> RunRecord:
+    return new_record(
+        name=name,
+        command=options.command,
+        seed=session.config.seed,
+        device=str(options.device),
+        parameters=parameter_count(session.network),
+        data=replace(session.pictures.facts(), written=session.config.written_paths),
+        time_budget=options.time_budget,
+    )

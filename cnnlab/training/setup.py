@@ -1,0 +1,127 @@
+"""What a config means, made real: pictures on the device, network, optimizer, batches."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from cnnlab.config.config import Config
+from cnnlab.config.least_memory import check_memory_suffices, least_memory
+from cnnlab.core.errors import RequestError
+from cnnlab.core.seeds import derive_seed
+from cnnlab.data.batches import Batch, TrainingBatches, batch_bounds, evaluation_batches
+from cnnlab.data.dataset import DataPlace, Dataset
+from cnnlab.fit.clipping import Clipping
+from cnnlab.fit.device import check_compiler
+from cnnlab.fit.ema import Ema
+from cnnlab.fit.losses import Loss
+from cnnlab.fit.parameter_groups import parameter_groups
+from cnnlab.fit.predict import Predictions, predict
+from cnnlab.fit.saved_state import EpochPlan
+from cnnlab.fit.schedules import Schedule
+from cnnlab.fit.state import TrainingState
+from cnnlab.models.build import Model
+from cnnlab.network.trained import new_network
+from cnnlab.runs.images import TrainingPictures, fixed_sample, training_pictures
+
+
+@dataclass(frozen=True)
+class TrainingSession:
+    """All that `fit` needs, and the pictures that are watched on the way."""
+
+    config: Config
+    pictures: TrainingPictures
+    network: Model
+    forward: nn.Module
+    """The network, or its compiled twin."""
+    state: TrainingState
+    batches: TrainingBatches
+    loss: Loss
+    schedule: Schedule
+    clip: Clipping | None
+    clean: Dataset
+    """Training pictures, unaugmented: the near side of the overfitting gap."""
+
+    @property
+    def plan(self) -> EpochPlan:
+        """How its epochs are divided."""
+        training = self.config.training
+        bounds = batch_bounds(len(self.pictures.train), training.batch_size, drop_last=training.drop_last)
+        return EpochPlan([end for _, end in bounds], training.accumulate)
+
+    def evaluate(self, dataset: Dataset, model: nn.Module | None = None) -> Predictions:
+        """Predictions of `model`; by default of the weights that count: the averages, where there are some."""
+        return predict(
+            model or self.state.evaluated_model,
+            self.batches_of(dataset),
+            precision=self.config.training.precision,
+        )
+
+    def batches_of(self, dataset: Dataset) -> Iterator[Batch]:
+        """The pictures as they are evaluated: on the device, in order, not augmented."""
+        return evaluation_batches(
+            dataset.images.to(self.state.device),
+            dataset.labels.to(self.state.device),
+            batch_size=self.config.training.evaluation_batch_size,
+            statistics=self.pictures.statistics,
+        )
+
+
+def training_session(
+    config: Config, place: DataPlace, device: torch.device, *, pictures: TrainingPictures | None = None
+) -> TrainingSession:
+    """Load, split, build; nothing is written.
+
+    Raises: RequestError when parts of the config do not fit each other or the data.
+    """
+    if pictures is None:
+        pictures = training_pictures(config, place)
+    training, train = config.training, pictures.train
+    if config.early_stopping and pictures.validation is None:
+        raise RequestError("early_stopping watches the validation part; set data.validation above 0")
+    if training.precision == "fp16" and device.type == "cpu":
+        raise RequestError("training.precision is fp16, which trains on a GPU only; use bf16 or fp32 on the cpu")
+    network = new_network(config, train.shape, len(train.classes))
+    evaluated = max(min(training.clean_train_pictures, len(train)), len(pictures.validation or ()))
+    check_memory_suffices(least_memory(network, config, train=len(train), evaluated=evaluated), device)
+    if training.compile:
+        check_compiler(device)
+    memory = torch.channels_last if training.channels_last else torch.contiguous_format
+    network = network.to(device=device, memory_format=memory)  # type: ignore[call-overload]
+    options = config.optimizer.options
+    groups = parameter_groups(
+        network, config.group_rules(), lr=options["lr"], weight_decay=options.get("weight_decay", 0.0)
+    )
+    state = TrainingState(
+        model=network,
+        optimizer=config.optimizer.build(groups=groups),
+        device=device,
+        ema=Ema(network, decay=config.ema.decay, every=config.ema.every) if config.ema else None,
+        scaler=torch.amp.GradScaler(device.type) if training.precision == "fp16" else None,
+    )
+    batches = TrainingBatches(
+        train.images.to(device),
+        train.labels.to(device),
+        batch_size=training.batch_size,
+        seed=config.seed,
+        augmentations=[choice.build(classes=len(train.classes)) for choice in config.data.augment],
+        statistics=pictures.statistics,
+        classes=len(train.classes),
+        drop_last=training.drop_last,
+    )
+    next(batches.epoch(0))  # an augmentation that cannot work on these pictures fails here, before anything is written
+    loss = config.loss.build(counts=train.counts())
+    torch.manual_seed(derive_seed(config.seed, "dropout"))
+    return TrainingSession(
+        config=config,
+        pictures=pictures,
+        network=network,
+        forward=torch.compile(network) if training.compile else network,  # type: ignore[arg-type]
+        state=state,
+        batches=batches,
+        loss=loss.to(device) if isinstance(loss, nn.Module) else loss,
+        schedule=config.schedule.build(epochs=training.epochs),
+        clip=config.clipping.build(model=network) if config.clipping else None,
+        clean=fixed_sample(train, training.clean_train_pictures or 1, config.seed, "clean"),
+    )

@@ -1,0 +1,275 @@
+"""One sitting of a training: from a session and a run's folder to its end, its report, or the wish to stop."""
+
+import math
+import shlex
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cnnlab.core.errors import WorkError, WriteError
+from cnnlab.data.dataset import DataPlace
+from cnnlab.fit.device import choose_device, deterministic
+from cnnlab.fit.divergence import DivergenceError
+from cnnlab.fit.fit import EpochDone, StepDone, fit
+from cnnlab.runs.events import EventLog
+from cnnlab.runs.folder import Run
+from cnnlab.runs.images import origins
+from cnnlab.runs.lock import give_room
+from cnnlab.runs.record import Status
+from cnnlab.runs.writer import RunWriter
+from cnnlab.training.events import Finished, Started, TrainingEvent
+from cnnlab.training.interruption import StopWish
+from cnnlab.training.observer import MakesObserver, Observer
+from cnnlab.training.report import EpochRow
+from cnnlab.training.report_files import MakesSection, epoch_row, epoch_rows, point_of, write_training_report
+from cnnlab.training.setup import TrainingSession
+
+STEP_CURVES = ("train/step_loss", "lr", "gradient_norm")
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """What the command line adds to a config."""
+
+    runs: Path
+    device: torch.device
+    place: DataPlace
+    name: str | None = None
+    time_budget: float | None = None
+    """Seconds of training and validation, after which the schedule has run out."""
+    stop_after: int | None = None
+    """Epochs after which to pause; the schedule still spans them all."""
+    command: Sequence[str] = ()
+    config_folder: Path = field(default_factory=Path)
+    """Where relative paths of plugins start."""
+    allow_plugins: bool = False
+    remarks: tuple[str, ...] = ()
+    """What is to be said when it starts."""
+    threads: int | None = None
+    """That were asked for; torch's choice without."""
+    stretch_schedule: bool = False
+    """Whether a resumed run may leave the curve of its learning rate, because its length has changed."""
+    report: bool = True
+    """Whether the page with its figures is written."""
+    validation_section: MakesSection | None = None
+    """Makes what the page says of the validation part beside the curves."""
+    observers: Sequence[MakesObserver] = ()
+    """Who watches it, and draws in TensorBoard, beside the curves, what `logging` in the config asks for."""
+    began: float = field(default_factory=time.perf_counter)
+    """When the process started, by `time.perf_counter`."""
+
+
+def sit(session: TrainingSession, writer: RunWriter, options: TrainOptions, stop: StopWish) -> Iterator[TrainingEvent]:
+    """Train from where the session stands: steps, validation after each epoch, checkpoints, the report.
+
+    Raises: WorkError when training fails, which the run records.
+    """
+    progress, config = session.state.progress, session.config
+    wall_before = writer.record.outcome.wall_seconds
+
+    def wall() -> float:
+        return wall_before + time.perf_counter() - options.began
+
+    def note(status: Status, **changes: Any) -> None:
+        writer.outcome(
+            status=status,
+            epochs=progress.epoch,
+            step=progress.step,
+            val_accuracy=progress.best_metric,
+            best_epoch=progress.best_epoch,
+            train_seconds=progress.seconds,
+            wall_seconds=wall(),
+            **changes,
+        )
+
+    note("running", message=None)
+    rows = epoch_rows(Run(writer.path))
+    yield _started(session, writer, options)
+    status: Status = "failed"
+    ended = False
+    diagnosis, report = None, None
+    try:
+        with _event_log(session, writer) as events, deterministic(config.training.deterministic):
+            observers = [make(session, events) for make in options.observers]
+            for observer in observers:
+                observer.at_start()
+            for fact in fit(
+                session.state,
+                session.batches,
+                loss=session.loss,
+                schedule=session.schedule,
+                epochs=config.training.epochs,
+                clip=session.clip,
+                accumulate=config.training.accumulate,
+                precision=config.training.precision,
+                time_budget=options.time_budget,
+                forward=session.forward,
+            ):
+                if isinstance(fact, StepDone):
+                    if _is_recorded(fact, session):
+                        _record_step(fact, writer, events)
+                    yield fact
+                    if stop:
+                        status = "interrupted"
+                        events.flush()
+                        writer.save_state(session.state.state_dict())
+                        break
+                    continue
+                row = _close_epoch(fact, session, writer, events, observers)
+                rows.append(row)
+                note("running")
+                yield row
+                if progress.epoch >= config.training.epochs:
+                    continue
+                patience = config.early_stopping.patience if config.early_stopping else None
+                if patience and progress.stale_epochs >= patience:
+                    status = "stopped-early"
+                    break
+                if stop:
+                    status = "interrupted"
+                    break
+                if options.stop_after and progress.epoch >= options.stop_after:
+                    status = "paused"
+                    break
+            else:
+                status = "finished" if progress.epoch >= config.training.epochs else "out-of-time"
+            if rows and status != "interrupted":
+                diagnosis, report = write_training_report(
+                    session,
+                    writer,
+                    events,
+                    rows,
+                    wall(),
+                    page=options.report,
+                    validation_section=options.validation_section,
+                )
+        ended = True
+    except WorkError as error:
+        give_room(writer.path)
+        with suppress(WriteError):  # on a full disk there may be too little all the same
+            note("diverged" if isinstance(error, DivergenceError) else "failed", message=str(error))
+        raise
+    except torch.OutOfMemoryError as error:
+        message = (
+            f"{options.device} has too little memory for a batch of {config.training.batch_size}; "
+            "make training.batch_size smaller (training.accumulate keeps the step's size), or precision bf16"
+        )
+        note("failed", message=message)
+        raise WorkError(message) from error
+    finally:
+        if writer.record.outcome.status == "running":
+            # something else may have ended it: a second Ctrl-C, or an error that nobody expected
+            status = status if ended else "interrupted" if stop else "failed"
+            note(status, diagnosis=diagnosis.verdict if diagnosis else None)
+    yield Finished(
+        run=writer.path.name,
+        path=writer.path,
+        status=status,
+        epochs=progress.epoch,
+        val_accuracy=progress.best_metric,
+        best_epoch=progress.best_epoch,
+        train_seconds=progress.seconds,
+        wall_seconds=wall(),
+        diagnosis=diagnosis,
+        report=report,
+        resume_command=resume_command(writer.path, options),
+    )
+
+
+def _event_log(session: TrainingSession, writer: RunWriter) -> EventLog:
+    """TensorBoard's events, without those that will be made again."""
+    step = session.state.progress.step
+    if session.state.progress.batch < session.batches.steps:
+        return EventLog(writer.events, step=step or None)
+    # Stopped between an epoch's last step and its end: the events of that end carry the number of the step.
+    events = EventLog(writer.events, step=step - 1)
+    for point in Run(writer.path).metrics():
+        if point.get("step") == step and point.get("kind") == "step":
+            values = {name: point.get(name) for name in STEP_CURVES}
+            events.scalars({name: value for name, value in values.items() if isinstance(value, int | float)}, step)
+    return events
+
+
+def resume_command(path: Path, options: TrainOptions) -> str:
+    """What goes on with the run in `path` as it began."""
+    words = ["cnnlab", "train", "--resume", str(path)]
+    words += ["--allow-plugins"] if options.allow_plugins else []
+    words += [] if options.place.moved is None else ["--data", str(options.place.moved)]
+    words += [] if options.device == choose_device("auto") else ["--device", str(options.device)]
+    words += [f"--time-budget={options.time_budget:g}s"] if options.time_budget else []
+    words += [f"--threads={options.threads}"] if options.threads else []
+    words += [] if options.report else ["--no-report"]
+    return shlex.join(words)
+
+
+def _started(session: TrainingSession, writer: RunWriter, options: TrainOptions) -> Started:
+    facts = session.pictures.facts()
+    return Started(
+        run=writer.path.name,
+        path=writer.path,
+        parameters=writer.record.parameters,
+        train=facts.train,
+        validation=facts.validation,
+        steps_per_epoch=-(-session.batches.steps // session.config.training.accumulate),
+        epochs=session.config.training.epochs,
+        device=str(options.device),
+        resumed_from=session.state.progress.epoch,
+        groups=tuple(
+            f"{len(group['names'])} tensors: lr {group['lr_base']:g}, weight decay {group['weight_decay']:g}"
+            for group in session.state.optimizer.param_groups
+        ),
+        skipped=facts.skipped,
+        origins=origins(facts.places, session.config.data.validation),
+        remarks=(*options.remarks, *session.pictures.remarks, *session.batches.remarks),
+    )
+
+
+def _is_recorded(fact: StepDone, session: TrainingSession) -> bool:
+    """Every so many steps, and the last one of an epoch that would have no point otherwise."""
+    every = session.config.logging.every_steps
+    first = fact.step - math.ceil(fact.batch / session.config.training.accumulate)
+    last = fact.batch >= session.batches.steps
+    return fact.step % every == 0 or (last and fact.step // every == first // every)
+
+
+def _record_step(fact: StepDone, writer: RunWriter, events: EventLog) -> None:
+    values = dict(zip(STEP_CURVES, (float(fact.loss), fact.lr, float(fact.gradient_norm)), strict=True))
+    writer.add({"kind": "step", "step": fact.step, "epoch": fact.epoch, **values})
+    events.scalars(values, fact.step)
+
+
+def _close_epoch(
+    fact: EpochDone, session: TrainingSession, writer: RunWriter, events: EventLog, observers: Sequence[Observer]
+) -> EpochRow:
+    """Validate, remember the best, write point, events and checkpoints; in this order, so that a kill loses nothing."""
+    progress, pictures = session.state.progress, session.pictures
+    row = epoch_row(fact, session)
+    metric = row.val_accuracy
+    gain = session.config.early_stopping.minimum_gain if session.config.early_stopping else 0.0
+    best = metric is not None and (progress.best_metric is None or metric > progress.best_metric)
+    enough = metric is not None and (progress.best_metric is None or metric > progress.best_metric + gain)
+    progress.stale_epochs = 0 if enough else progress.stale_epochs + 1
+    if best or pictures.validation is None:
+        progress.best_metric, progress.best_epoch = metric, fact.epoch
+    point = point_of(row)
+    writer.add(
+        {"kind": "epoch", "step": fact.step, "epoch": fact.epoch, "lr": fact.lr, "seconds": fact.seconds, **point}
+    )
+    events.scalars({**point, "epoch": float(fact.epoch)}, fact.step)
+    for observer in observers:
+        observer.after_epoch(fact)
+    events.flush()
+    weights, facts = session.state.evaluated_model.state_dict(), {"epoch": fact.epoch, "val_accuracy": metric}
+    if best or pictures.validation is None:
+        writer.save_weights("best", weights, facts)
+    writer.save_weights("last", weights, facts)
+    every = session.config.logging.snapshots_every_epochs
+    if every and fact.epoch % every == 0:
+        writer.save_snapshot(fact.epoch, weights, facts)
+    writer.save_state(session.state.state_dict())
+    return row

@@ -1,0 +1,94 @@
+"""`cnnlab audit`."""
+
+from typing import Annotated
+
+import typer
+
+from cnnlab.cli.bars import followed
+from cnnlab.cli.choices import Split, Weights
+from cnnlab.cli.options import (
+    MOST,
+    RUNS,
+    BatchOption,
+    DataOption,
+    DeviceOption,
+    JsonOption,
+    PluginsOption,
+    RunArgument,
+    RunsOption,
+    SeedOption,
+    data_place,
+    err_console,
+    out_console,
+    print_json,
+)
+
+
+def audit(
+    run: RunArgument,
+    split: Annotated[
+        Split | None, typer.Option(help="Validation, or train where none was kept.", show_default=False)
+    ] = None,
+    method: Annotated[
+        str, typer.Option(metavar="auto|NAME", help="As in gradcam and saliency; auto: gradient × input.")
+    ] = "auto",
+    layer: Annotated[str, typer.Option(metavar="auto|NAME", help="Where class activation maps look.")] = "auto",
+    max_border: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Largest mean share in the outer frame.", show_default="as if spread evenly"),
+    ] = None,
+    min_inside: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Least mean share on the object.", show_default="as if spread evenly"),
+    ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(metavar="GROUP", help="Hold each group, class, or match of a regex on the path to them, too."),
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, max=MOST, help="Pictures, at most.")] = 500,
+    weights: Annotated[Weights, typer.Option(help="Of the best epoch, or of the last.")] = Weights.best,
+    max_batch: BatchOption = 64,
+    seed: SeedOption = 0,
+    data: DataOption = None,
+    device: DeviceOption = "auto",
+    allow_plugins: PluginsOption = False,
+    runs: RunsOption = RUNS,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell whether answers rest on the object or on borders and corners; exit code 1 where a limit is broken.
+
+    A limit holds for the mean over all pictures, such as --max-border 0.3 --min-inside 0.5. Without one, the evidence
+    may lie no worse than if it were spread evenly over the picture. By itself the method is gradient × input, and with
+    --layer the class activation map that fits the head.
+
+    Example: [bold]cnnlab audit quickstart --split validation --max-border 0.3[/]
+    """
+    from cnnlab.fit.device import choose_device
+    from cnnlab.runs.folder import Run
+    from cnnlab.trust.audit.run import AuditOptions
+    from cnnlab.trust.audit.run import audit as audit_run
+    from cnnlab.trust.probed_run import ProbeOptions, probed_split
+    from cnnlab.view import console
+    from cnnlab.view.terminal import said
+
+    probe = ProbeOptions(
+        split=probed_split(split.value if split else None),
+        count=count,
+        seed=seed,
+        weights=weights.value,
+        device=choose_device(device),
+        place=data_place(data),
+        max_batch=max_batch,
+        by=by,
+        allow_plugins=allow_plugins,
+    )
+    result = followed(audit_run(Run.open(run, runs), AuditOptions(probe, method, layer, max_border, min_inside)))
+    if as_json:
+        print_json(result.as_json())
+    else:
+        console.show(result.report, out_console(), folder=result.folder)
+        err_console().print(f"written to {result.folder}", style="dim", soft_wrap=True)
+    for reason in result.facts.reasons:
+        err_console().print(said("[bold red]broken:[/] {}", reason), soft_wrap=True)
+    if result.facts.broken:
+        raise typer.Exit(1)

@@ -1,0 +1,130 @@
+"""Where the evidence lies over many pictures, as facts: pictures, means, suspects and limits."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnlab.trust.audit.evidence import EvidenceSummary, PictureEvidence
+from cnnlab.trust.audit.limits import JudgedLimit
+
+MOST_REASONS = 8
+"""Sentences for groups; the table has all of them."""
+
+
+@dataclass(frozen=True)
+class AuditedPicture:
+    """One picture, and where the evidence for the network's answer lies in it."""
+
+    number: int
+    """Within its part, from 0."""
+    name: str
+    """Its path, or such as validation/17."""
+    group: str | None
+    truth: str
+    predicted: str
+    probability: float
+    """Of the predicted class, 0 … 1."""
+    evidence: PictureEvidence
+
+
+@dataclass(frozen=True, eq=False)
+class Suspect:
+    """A picture to be shown."""
+
+    picture: AuditedPicture
+    image: NDArray[np.uint8]
+    """[h, w, 1 or 3]."""
+    density: NDArray[np.float64]
+    """[h, w], the positive evidence divided by its mean."""
+    mask: NDArray[np.bool_] | None
+
+
+@dataclass(frozen=True, eq=False)
+class MeanEvidence:
+    """The mean over pictures of each one's evidence, divided by its mean, so that every picture counts the same."""
+
+    name: str
+    n: int
+    density: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class EvidenceFacts:
+    """The whole audit."""
+
+    run: str
+    split: str
+    method: str
+    layers: tuple[str, ...]
+    reason: str
+    """Why this method."""
+    seed: int
+    accuracy: float
+    pictures: tuple[AuditedPicture, ...]
+    summary: EvidenceSummary
+    even: dict[str, float | None]
+    """What evidence that is spread evenly has on the object, in the border and in the corners."""
+    by: str | None
+    groups: tuple[EvidenceSummary, ...]
+    limits: tuple[JudgedLimit, ...]
+    means: tuple[MeanEvidence, ...]
+    suspects: tuple[Suspect, ...]
+    """The most suspicious first."""
+    notes: tuple[str, ...]
+
+    @property
+    def broken(self) -> tuple[JudgedLimit, ...]:
+        """The limits that are."""
+        return tuple(limit for limit in self.limits if limit.broken)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """A sentence for each limit that all pictures break; where there is none, for those that groups break."""
+        whole = [limit.sentence for limit in self.broken if limit.group is None]
+        if whole or not self.broken:
+            return tuple(whole)
+        more = len(self.broken) - MOST_REASONS
+        return (
+            *(limit.sentence for limit in self.broken[:MOST_REASONS]),
+            *([f"and {more} more limits in other groups"] if more > 0 else []),
+        )
+
+
+def evidence_document(facts: EvidenceFacts) -> dict[str, Any]:
+    """For JSON: shares are 0 … 1."""
+    return {
+        "run": facts.run,
+        "split": facts.split,
+        "n": len(facts.pictures),
+        "method": facts.method,
+        "layers": list(facts.layers),
+        "reason": facts.reason,
+        "seed": facts.seed,
+        "accuracy": facts.accuracy,
+        "held": not facts.broken,
+        "broken": [limit.sentence for limit in facts.broken],
+        "limits": [_limit(limit) for limit in facts.limits],
+        "spread_evenly": facts.even,
+        "all": facts.summary,
+        "by": facts.by,
+        "groups": facts.groups,
+        "pictures": [_picture(picture) for picture in _worst_first(facts.pictures)],
+        "notes": list(facts.notes),
+    }
+
+
+def _worst_first(pictures: Sequence[AuditedPicture]) -> list[AuditedPicture]:
+    return sorted(pictures, key=lambda one: (not one.evidence.evident, -one.evidence.suspicion, one.number))
+
+
+def _limit(limit: JudgedLimit) -> dict[str, Any]:
+    return {**vars(limit), "close": limit.close, "sentence": limit.sentence}
+
+
+def _picture(picture: AuditedPicture) -> dict[str, Any]:
+    own = {name: value for name, value in vars(picture).items() if name != "evidence"}
+    where = {name: value for name, value in vars(picture.evidence).items() if name != "index"}
+    return own | where

@@ -1,0 +1,135 @@
+"""Where the evidence lies over many pictures, arranged: the limits, the shares, the mean map and the suspects."""
+
+from cnnlab.attribution.methods import METHODS
+from cnnlab.stats.confidence import MeanInterval
+from cnnlab.trust.audit.facts import EvidenceFacts
+from cnnlab.trust.audit.figures import border_bars, contact_sheet, mean_maps
+from cnnlab.trust.audit.limits import JudgedLimit
+from cnnlab.view.blocks import Block, Cell, Column, Number, Numbers, Report, Table, Text, shown
+
+
+def evidence_report(facts: EvidenceFacts) -> Report:
+    """The verdict first, then shares, mean maps and suspects."""
+    blocks: list[Block] = [*_verdict(facts), _numbers(facts), _shares(facts), mean_maps(facts)]
+    if facts.groups:
+        blocks += [_groups(facts), *border_bars(facts)]
+    blocks += [contact_sheet(facts), _limits(facts)]
+    blocks += [Text(note, "note") for note in facts.notes]
+    at = f" at {', '.join(facts.layers)}" if facts.layers else ""
+    lead = (
+        f"{len(facts.pictures)} {facts.split} pictures, evidence for the predicted class by "
+        f"{METHODS[facts.method].label}{at} ({facts.reason})."
+    )
+    return Report(f"Where the evidence for the answers of {facts.run} lies", tuple(blocks), lead)
+
+
+def _verdict(facts: EvidenceFacts) -> list[Block]:
+    blocks: list[Block] = []
+    if facts.broken:
+        groups = dict.fromkeys(limit.group for limit in facts.broken if limit.group is not None)
+        where = f" (in {len(groups)} of {len(facts.groups)} groups)" if groups else ""
+        words = f"Limits are broken{where}: answers rest on what should not matter, however accurate they are."
+        blocks.append(Text(words, "bad", "verdict"))
+        blocks += [Text(reason, "bad", "broken") for reason in facts.reasons]
+    else:
+        blocks.append(Text("Every limit holds: the evidence lies where it may.", "good", "verdict"))
+    held = [limit for limit in facts.limits if not limit.broken and limit.group is None]
+    blocks += [Text(limit.sentence, "good", "held") for limit in held]
+    for limit in facts.limits:
+        if limit.close and limit.group is None:
+            words = "the limit lies within the interval: other pictures could turn the outcome; a larger --count tells"
+            blocks.append(Text(f"{_title(limit)}: {words}.", "caution", "close"))
+    return blocks
+
+
+def _title(limit: JudgedLimit) -> str:
+    return "outer frame" if limit.limit == "max_border" else "object"
+
+
+def _numbers(facts: EvidenceFacts) -> Numbers:
+    over = sum(picture.evidence.suspicion > 0.5 for picture in facts.pictures)
+    return Numbers(
+        (
+            Number("accuracy", facts.accuracy, ".1%", detail=f"of these {len(facts.pictures)} pictures"),
+            Number(
+                "suspicious", over, ",d", "pictures", "suspicion above 0.5 (0: spread evenly or better, 1: all astray)"
+            ),
+            Number("without evidence", facts.summary.empty, ",d", "pictures", "nothing in the map above zero"),
+        )
+    )
+
+
+def _shares(facts: EvidenceFacts) -> Table:
+    columns = (
+        Column("place"),
+        Column("evidence", align="right", form=".1%"),
+        Column("95 % interval", align="right"),
+        Column("evenly", align="right", form=".1%"),
+        Column("limit", align="right"),
+        Column("beyond", align="right", form=",d"),
+    )
+    whole = {limit.limit: limit for limit in facts.limits if limit.group is None}
+    rows: list[tuple[Cell, ...]] = []
+    found = facts.summary
+    for title, mean, even, limit in (
+        ("object", found.inside, facts.even["inside"], whole.get("min_inside")),
+        ("outer frame", found.border, facts.even["border"], whole.get("max_border")),
+        ("corners", found.corner, facts.even["corner"], None),
+        ("strongest tenth", found.top, 0.1, None),
+    ):
+        if mean is None:
+            continue
+        held: tuple[str | None, int | None] = (None, None)
+        if limit is not None:
+            sign = "≤" if limit.limit == "max_border" else "≥"
+            held = (f"{sign} {shown(limit.allowed, '.1%')}", limit.beyond)
+        rows.append((title, mean.mean, _interval(mean), even, *held))
+    note = (
+        "Means over the pictures, with 95 % bootstrap intervals; evenly: the place's share of the picture; beyond: "
+        "pictures beyond the limit by themselves. The frame is an eighth of each side wide, the corners a quarter."
+    )
+    return Table("Where the evidence lies", columns, tuple(rows), note, "shares")
+
+
+def _interval(mean: MeanInterval | None) -> str:
+    spread = None if mean is None else mean.interval
+    return shown(None) if spread is None else f"{100 * spread.low:.1f} … {shown(spread.high, '.1%')}"
+
+
+def _groups(facts: EvidenceFacts) -> Table:
+    objects = any(group.inside for group in facts.groups)
+    columns = [Column(facts.by if facts.by in ("class", "group") else "group"), Column("n", "", "right", ",d")]
+    columns += [Column("object", "", "right")] if objects else []
+    columns += [Column("outer frame", "", "right"), Column("corners", "", "right", ".1%"), Column("limits")]
+    broken = {limit.group for limit in facts.broken}
+    rows: list[tuple[Cell, ...]] = []
+    for group in facts.groups:
+        row: list[Cell] = [group.name, group.n, *([_spread(group.inside)] if objects else []), _spread(group.border)]
+        rows.append((*row, _mean(group.corner), "broken" if group.name in broken else "held"))
+    note = (
+        "The evidence's mean share in each place over n pictures, with its 95 % bootstrap interval; the most "
+        "suspicious first. A group breaks a limit where its whole interval lies beyond it."
+    )
+    return Table("By group", tuple(columns), tuple(rows), note, "groups")
+
+
+def _spread(mean: MeanInterval | None) -> str:
+    if mean is None or mean.interval is None:
+        return shown(_mean(mean), ".1%")
+    return f"{shown(mean.mean, '.1%')} [{100 * mean.interval.low:.1f}, {100 * mean.interval.high:.1f}]"
+
+
+def _mean(mean: MeanInterval | None) -> float | None:
+    return None if mean is None else mean.mean
+
+
+def _limits(facts: EvidenceFacts) -> Text:
+    even = [_title(limit) for limit in facts.limits if limit.even and limit.group is None]
+    words = "A limit is broken by the mean over all pictures"
+    words += ", and by a group whose whole 95 % interval lies beyond it." if facts.groups else "."
+    if even:
+        words += (
+            f" No limit was given for the {' and the '.join(even)}, so that evidence may lie there no worse than if it "
+            "were spread evenly; --max-border and --min-inside ask for more."
+        )
+    return Text(words, "note")

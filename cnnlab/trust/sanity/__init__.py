@@ -1,0 +1,1 @@
+"""The randomisation test of attribution methods: `sanity`."""

@@ -1,0 +1,87 @@
+"""`cnnlab sanity`."""
+
+from typing import Annotated
+
+import typer
+
+from cnnlab.attribution.command import AUTO, listed
+from cnnlab.cli.bars import followed
+from cnnlab.cli.choices import Split, Weights
+from cnnlab.cli.options import (
+    LAST_SEED,
+    MOST,
+    RUNS,
+    BatchOption,
+    DataOption,
+    DeviceOption,
+    JsonOption,
+    PluginsOption,
+    RunArgument,
+    RunsOption,
+    data_place,
+    err_console,
+    out_console,
+    print_json,
+)
+from cnnlab.core.errors import RequestError
+
+
+def sanity(
+    run: RunArgument,
+    method: Annotated[
+        str, typer.Option(metavar="auto|NAME,…", help="As in gradcam and saliency; auto by head, and three of pixels.")
+    ] = AUTO,
+    count: Annotated[int, typer.Option(min=1, max=MOST, help="Pictures that are explained.")] = 32,
+    depths: Annotated[int, typer.Option(min=1, max=MOST, help="At how many layers, at most.")] = 16,
+    labels: Annotated[bool, typer.Option("--labels", help="Train a small copy on random labels, too.")] = False,
+    epochs: Annotated[
+        int | None,
+        typer.Option(min=1, max=MOST, help="With --labels.", show_default="those of the run's steps, 100 at most"),
+    ] = None,
+    split: Annotated[
+        Split | None, typer.Option(help="Validation, or train where none was kept.", show_default=False)
+    ] = None,
+    weights: Annotated[Weights, typer.Option(help="Of the best epoch, or of the last.")] = Weights.best,
+    max_batch: BatchOption = 64,
+    seed: Annotated[
+        int, typer.Option(min=0, max=LAST_SEED, help="Of the pictures, of fresh weights and of random labels.")
+    ] = 0,
+    data: DataOption = None,
+    device: DeviceOption = "auto",
+    allow_plugins: PluginsOption = False,
+    runs: RunsOption = RUNS,
+    as_json: JsonOption = False,
+) -> None:
+    """Check that maps depend on what was learned: make the network forget, layer by layer, and compare.
+
+    A method whose maps stay the same shows the picture or the architecture, and nothing that was learned.
+
+    Example: [bold]cnnlab sanity quickstart --method gradcam,gradient,guided_backprop --labels[/]
+    """
+    from cnnlab.fit.device import choose_device
+    from cnnlab.runs.folder import Run
+    from cnnlab.trust.probed_run import ProbeOptions, probed_split
+    from cnnlab.trust.sanity.run import SanityOptions
+    from cnnlab.trust.sanity.run import sanity as check_run
+    from cnnlab.view import console
+
+    if epochs is not None and not labels:
+        raise RequestError(f"--epochs {epochs} is of the training on random labels; add --labels")
+    probe = ProbeOptions(
+        split=probed_split(split.value if split else None),
+        count=count,
+        seed=seed,
+        weights=weights.value,
+        device=choose_device(device),
+        place=data_place(data),
+        max_batch=max_batch,
+        allow_plugins=allow_plugins,
+    )
+    methods = () if method == AUTO else listed(method, "--method")
+    options = SanityOptions(probe, methods, depths=depths, labels=labels, epochs=epochs)
+    result = followed(check_run(Run.open(run, runs), options))
+    if as_json:
+        print_json(result.as_json())
+    else:
+        console.show(result.report, out_console(), folder=result.folder)
+        err_console().print(f"written to {result.folder}", style="dim", soft_wrap=True)

@@ -1,0 +1,132 @@
+"""What randomisation did to maps, as facts: how much of them is left at each depth, and the verdict on each method."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnlab.attribution.methods import METHODS
+from cnnlab.trust.sanity.verdict import SanityVerdict, SimilaritySummary
+from cnnlab.trust.sanity.weights import DepthSimilarity, WeightRandomization
+
+LEARNED = 0.95
+"""Share of the permuted labels that a network must have right to count as one that learned them."""
+
+
+@dataclass(frozen=True)
+class LabelTest:
+    """The second network of the label test: what it was trained on, how well it learned that, and what came out."""
+
+    pictures: int
+    """Training pictures, with permuted labels."""
+    epochs: int
+    steps: int
+    accuracy: float
+    """On those pictures and labels, 0 … 1."""
+    chance: float
+    """What the most frequent label alone would give."""
+    verdicts: tuple[SanityVerdict, ...]
+
+    @property
+    def learned(self) -> bool:
+        """Whether it learned the permuted labels, so that the test means something."""
+        return self.accuracy >= LEARNED
+
+    @property
+    def sentence(self) -> str:
+        """For a person, in one line."""
+        said = (
+            f"{100 * self.accuracy:.1f} % of {self.pictures} permuted labels right after {self.epochs} epochs "
+            f"({self.steps} steps); {100 * self.chance:.1f} % is chance"
+        )
+        if self.learned:
+            return said
+        return f"{said}: it has not learned them, and says no more than random weights; --epochs gives it longer"
+
+
+@dataclass(frozen=True, eq=False)
+class ShownStage:
+    """The map of the shown picture by one method, once the network has forgotten `depth` layers."""
+
+    method: str
+    depth: int
+    layer: str | None
+    """The last one that was randomised."""
+    map: NDArray[np.float32]
+    """[h, w], signed, in the method's own unit."""
+
+
+@dataclass(frozen=True, eq=False)
+class SanityFacts:
+    """The whole check."""
+
+    run: str
+    split: str
+    n: int
+    seed: int
+    at: tuple[str, ...]
+    """The layer that class activation maps look at; none where no method does."""
+    cascading: WeightRandomization
+    independent: WeightRandomization
+    labels: LabelTest | None
+    image: NDArray[np.uint8]
+    """The shown picture, [h, w, 1 or 3]."""
+    shown: str
+    """Its name."""
+    stages: tuple[ShownStage, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def verdicts(self) -> tuple[SanityVerdict, ...]:
+        """Of each method, with all weights randomised."""
+        return tuple(one.verdict for one in self.cascading.methods if one.verdict is not None)
+
+
+def sanity_document(facts: SanityFacts) -> dict[str, Any]:
+    """For JSON: correlations and SSIM are −1 … 1."""
+    label_test = facts.labels
+    return {
+        "run": facts.run,
+        "split": facts.split,
+        "n": facts.n,
+        "seed": facts.seed,
+        "layer": list(facts.at),
+        "methods": _verdicts(facts.verdicts),
+        "layers": [vars(layer) for layer in facts.cascading.layers],
+        "cascading": _depths(facts.cascading),
+        "independent": _depths(facts.independent),
+        "labels": None
+        if label_test is None
+        else {
+            **{name: value for name, value in vars(label_test).items() if name != "verdicts"},
+            "learned": label_test.learned,
+            "sentence": label_test.sentence,
+            "methods": _verdicts(label_test.verdicts),
+        },
+        "notes": list(facts.notes),
+    }
+
+
+def _verdicts(verdicts: Sequence[SanityVerdict]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": one.name,
+            "label": METHODS[one.name].label,
+            "outcome": one.outcome,
+            "sentence": one.sentence,
+            "against": one.against,
+            **vars(one.similarity),
+        }
+        for one in verdicts
+    ]
+
+
+def _depths(outcome: WeightRandomization) -> dict[str, list[Mapping[str, Any]]]:
+    return {one.name: [_depth(depth) for depth in one.depths] for one in outcome.methods}
+
+
+def _depth(one: DepthSimilarity) -> dict[str, Any]:
+    found: SimilaritySummary = one.similarity
+    return {"depth": one.depth, "layer": one.layer.name, "how": one.layer.how, **vars(found)}

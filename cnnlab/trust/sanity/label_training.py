@@ -1,0 +1,94 @@
+"""A network that learns random labels: a run's own, trained anew on a few of its pictures with permuted labels."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from cnnlab.core.advance import Advance
+from cnnlab.core.errors import RequestError
+from cnnlab.core.seeds import derive_seed
+from cnnlab.data.statistics import ChannelStatistics
+from cnnlab.fit.fit import StepDone, fit
+from cnnlab.runs.folder import Run
+from cnnlab.runs.images import TrainingPictures, fixed_sample, training_pictures
+from cnnlab.training.setup import training_session
+from cnnlab.trust.probed_run import ProbedRun, ProbeOptions
+
+PICTURES = 200
+"""So few that a small network has learned them by heart in some hundred steps: of 200, `quickstart` in 60 epochs."""
+
+BATCH = 32
+"""Pictures of a step, at most: few pictures should still make many steps."""
+
+MOST_EPOCHS = 100
+"""Without --epochs."""
+
+
+@dataclass(frozen=True, eq=False)
+class RandomLabelNetwork:
+    """The network in evaluation mode, and what it was trained on."""
+
+    model: nn.Module
+    pictures: int
+    epochs: int
+    steps: int
+    accuracy: float
+    """On its own pictures with their permuted labels, 0 … 1."""
+    chance: float
+    """The share of the most frequent label."""
+
+
+def train_on_random_labels(
+    run: Run, probed: ProbedRun, options: ProbeOptions, *, epochs: int | None
+) -> Iterator[Advance | RandomLabelNetwork]:
+    """Each step, and at last the network. The recipe is the run's, without augmentation, averages and early stopping.
+
+    epochs: over the few pictures; without them, as many as make the steps of the run's own epochs, 100 at most.
+
+    Raises: what `training_session` and `fit` raise.
+    """
+    config = probed.network.config
+    halves = training_pictures(config, options.place)
+    few = fixed_sample(halves.train, PICTURES, options.seed, "random labels")
+    generator = torch.Generator().manual_seed(derive_seed(options.seed, "permuted labels"))
+    few = replace(few, labels=few.labels[torch.randperm(len(few), generator=generator)])
+    facts = run.record.data
+    pictures = TrainingPictures(few, None, ChannelStatistics(facts.mean, facts.std))
+    batch = min(config.training.batch_size, BATCH)
+    steps = math.ceil(len(few) / batch)
+    if epochs is None:
+        own = config.training.epochs * math.ceil(facts.train / config.training.batch_size)
+        epochs = max(1, min(MOST_EPOCHS, math.ceil(own / steps)))
+    if epochs < 1:
+        raise RequestError(f"--epochs is {epochs}; expected 1 or more")
+    training = config.training.model_copy(
+        update={"epochs": epochs, "batch_size": batch, "accumulate": 1, "compile": False, "drop_last": False}
+    )
+    data = config.data.model_copy(update={"augment": []})
+    changed: dict[str, Any] = {"training": training, "data": data, "ema": None, "early_stopping": None}
+    changed["seed"] = derive_seed(options.seed, "random labels", config.seed) % 2**31
+    session = training_session(config.model_copy(update=changed), options.place, options.device, pictures=pictures)
+    for fact in fit(
+        session.state,
+        session.batches,
+        loss=session.loss,
+        schedule=session.schedule,
+        epochs=epochs,
+        clip=session.clip,
+        precision=training.precision,
+    ):
+        if isinstance(fact, StepDone):
+            yield Advance("random labels", fact.step, epochs * session.batches.steps)
+    predictions = session.evaluate(few)
+    yield RandomLabelNetwork(
+        model=session.network.eval(),
+        pictures=len(few),
+        epochs=epochs,
+        steps=session.state.progress.step,
+        accuracy=float((predictions.logits.argmax(1) == predictions.labels).double().mean()),
+        chance=float(few.counts().max()) / len(few),
+    )

@@ -1,0 +1,226 @@
+"""`cnnlab sanity`: whether a method's maps depend on what the network has learned, by making it forget."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from cnnlab.attribution.attribute import attribute
+from cnnlab.attribution.head import method_for_head, warning_for
+from cnnlab.attribution.layers import LayerChoice, choose_layer
+from cnnlab.attribution.methods import METHODS, methods_of, uses_layer
+from cnnlab.core.advance import Advance
+from cnnlab.core.errors import RequestError
+from cnnlab.core.files import write_whole
+from cnnlab.data.dataset import Dataset
+from cnnlab.network.trained import TrainedNetwork
+from cnnlab.runs.folder import Run
+from cnnlab.trust.probed_run import ProbedRun, ProbeOptions, probed_run
+from cnnlab.trust.sanity.facts import LabelTest, SanityFacts, ShownStage, sanity_document
+from cnnlab.trust.sanity.label_training import RandomLabelNetwork, train_on_random_labels
+from cnnlab.trust.sanity.labels import compare_label_training
+from cnnlab.trust.sanity.report import sanity_report
+from cnnlab.trust.sanity.weights import Explain, LayerRandomized, Mode, WeightRandomization, randomize_weights
+from cnnlab.view import files, json
+from cnnlab.view.blocks import Report
+from cnnlab.view.tiles import tile
+
+BESIDE = ("gradient", "gradient_x_input", "guided_backprop")
+"""Without --method, beside the class activation map that fits the head: the last is known to fail."""
+
+
+@dataclass(frozen=True)
+class SanityOptions:
+    """What the command line chooses."""
+
+    probe: ProbeOptions
+    methods: Sequence[str] = ()
+    """None for the map that fits the head, and `BESIDE`."""
+    depths: int = 16
+    """Depths at which maps are made, at most."""
+    labels: bool = False
+    """Whether to train a second network on random labels."""
+    epochs: int | None = None
+    """Of that training."""
+
+
+@dataclass(frozen=True, eq=False)
+class SanityCheck:
+    """The facts, the report on them, and the folder it was written to."""
+
+    facts: SanityFacts
+    report: Report
+    folder: Path
+
+    def as_json(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        return sanity_document(self.facts) | {"report": str(self.folder)}
+
+
+def sanity(run: Run, options: SanityOptions) -> Iterator[Advance | SanityCheck]:
+    """How far the work is, and at last the check, written to `RUN/reports/sanity`.
+
+    Raises: as `sanity_facts`.
+    """
+    for step in sanity_facts(run, options):
+        if isinstance(step, Advance):
+            yield step
+        else:
+            yield _written(run, step)
+
+
+def _written(run: Run, facts: SanityFacts) -> SanityCheck:
+    report = sanity_report(facts)
+    folder = run.path / "reports" / "sanity"
+    files.save(report, folder)
+    made = SanityCheck(facts, report, folder)
+    write_whole(folder / "sanity.json", json.text(made.as_json()) + "\n")
+    return made
+
+
+def sanity_facts(
+    run: Run, options: SanityOptions, *, loaded: tuple[TrainedNetwork, Dataset] | None = None
+) -> Iterator[Advance | SanityFacts]:
+    """How far the work is, and at last the facts; nothing is written. `loaded` as for `probed_run`.
+
+    Raises: RequestError for what cannot be asked; WorkError for maps or answers that are NaN or infinite.
+    """
+    if options.methods:
+        methods_of(options.methods)
+    probed = probed_run(run, options.probe, "sanity", loaded=loaded)
+    methods, choice, notes = _methods(probed, options)
+    at = () if choice is None else (choice.name,)
+    explains = {name: _explain(name, choice, options.probe) for name in methods}
+    outcomes: dict[Mode, WeightRandomization] = {}
+    stages: list[ShownStage] = []
+    modes: tuple[Mode, ...] = ("cascading", "independent")
+    for mode in modes:
+        for fact in randomize_weights(
+            probed.network.model,
+            probed.inputs,
+            probed.answers.to(options.probe.device),
+            explains,
+            seed=options.probe.seed,
+            mode=mode,
+            depths=options.depths,
+            max_batch=options.probe.max_batch,
+        ):
+            if isinstance(fact, WeightRandomization):
+                outcomes[mode] = fact
+                continue
+            if mode == "cascading":
+                stages.append(_stage(fact))
+            yield Advance(mode, fact.done, fact.total)
+    labels: LabelTest | None = None
+    if options.labels:
+        for step in _label_test(run, probed, explains, options):
+            if isinstance(step, Advance):
+                yield step
+            else:
+                labels = step
+    image, number = probed.pictures.images[0], probed.numbers[0]
+    yield SanityFacts(
+        run=run.name,
+        split=probed.split,
+        n=len(probed.numbers),
+        seed=options.probe.seed,
+        at=at,
+        cascading=outcomes["cascading"],
+        independent=outcomes["independent"],
+        labels=labels,
+        image=tile(image),
+        shown=f"{probed.split}/{number}" if probed.pictures.paths is None else probed.pictures.paths[0],
+        stages=tuple(stages),
+        notes=notes,
+    )
+
+
+def _methods(probed: ProbedRun, options: SanityOptions) -> tuple[tuple[str, ...], LayerChoice | None, tuple[str, ...]]:
+    """Those that the network is made for, the layer that they look at, and what to know; tried on one picture.
+
+    Raises: RequestError where none is left.
+    """
+    names = tuple(dict.fromkeys(options.methods))
+    choice: LayerChoice | None = None
+    if not names or any(uses_layer(METHODS[name]) for name in names):
+        try:
+            choice = choose_layer(probed.network.model, probed.network.shape)
+        except RequestError:
+            if names:
+                raise
+            names = BESIDE  # such as a network of dense layers
+        else:
+            names = names or (method_for_head(choice.head.kind)[0], *BESIDE)
+    found = attribute(
+        probed.network.model,
+        probed.inputs[:1],
+        probed.answers[:1],
+        methods=names,
+        layers=(choice.name,) if choice else "auto",
+        seed=options.probe.seed,
+        layouts=choice.layouts if choice else None,
+    )
+    # of the other notes on this one map, most are about it alone
+    notes = [note for one in found for note in one.notes if "was left out" in note]
+    warnings = [] if choice is None else [warning_for(one.method, choice.head) for one in found]
+    return tuple(one.method for one in found), choice, tuple(dict.fromkeys([*notes, *filter(None, warnings)]))
+
+
+def _explain(name: str, choice: LayerChoice | None, options: ProbeOptions) -> Explain:
+    def explain(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
+        (found,) = attribute(
+            model,
+            images,
+            targets,
+            methods=(name,),
+            # by its name: the head of a network that forgets is another than the one that was looked at
+            layers=(choice.name,) if choice else "auto",
+            max_batch=options.max_batch,
+            seed=options.seed,
+            layouts=choice.layouts if choice else None,
+        )
+        return found.maps
+
+    return explain
+
+
+def _stage(fact: LayerRandomized) -> ShownStage:
+    layer = None if fact.layer is None else fact.layer.name
+    return ShownStage(fact.method, fact.depth, layer, fact.maps[0].numpy().astype(np.float32))
+
+
+def _label_test(
+    run: Run, probed: ProbedRun, explains: Mapping[str, Explain], options: SanityOptions
+) -> Iterator[Advance | LabelTest]:
+    """Train the second network, and compare its maps."""
+    network: RandomLabelNetwork | None = None
+    for step in train_on_random_labels(run, probed, options.probe, epochs=options.epochs):
+        if isinstance(step, Advance):
+            yield step
+        else:
+            network = step
+    assert network is not None
+    comparing = compare_label_training(
+        probed.network.model,
+        network.model,
+        probed.inputs,
+        probed.answers.to(options.probe.device),
+        explains,
+        seed=options.probe.seed,
+        max_batch=options.probe.max_batch,
+    )
+    verdicts = []
+    for done, verdict in enumerate(comparing, 1):
+        verdicts.append(verdict)
+        yield Advance("maps of random labels", done, len(explains))
+    yield LabelTest(
+        pictures=network.pictures,
+        epochs=network.epochs,
+        steps=network.steps,
+        accuracy=network.accuracy,
+        chance=network.chance,
+        verdicts=tuple(verdicts),
+    )

@@ -1,0 +1,156 @@
+"""Pictures as PNG, by matplotlib's Agg without pyplot: no window, no state that outlives a call."""
+
+import io
+import struct
+import warnings
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from numpy.typing import NDArray
+from PIL import Image
+
+from cnnlab.core.characters import printable
+from cnnlab.core.files import write_whole
+from cnnlab.view.blocks import Picture, Report, pictures
+from cnnlab.view.drawings import Bars, Curves, Gallery, Lattice, Matrix, Panels, Reliability, Spans
+from cnnlab.view.png.grids import gallery, lattice, matrix
+from cnnlab.view.png.plots import bars, curves, panels, reliability
+from cnnlab.view.png.scatter import scatter
+from cnnlab.view.png.scenes import scenes
+from cnnlab.view.png.spans import spans
+from cnnlab.view.png.theme import DARK, DPI, LIGHT, Theme, styled
+from cnnlab.view.scatter import Scatter
+from cnnlab.view.scenes import Scene, Scenes
+
+__all__ = ["DARK", "DPI", "LIGHT", "Drawn", "Theme", "draw", "drawn", "encode", "pixels", "save", "size"]
+
+
+def draw(picture: Picture, *, theme: Theme = LIGHT) -> Figure:
+    """The picture as a matplotlib figure with an Agg canvas."""
+    title = printable(picture.title)
+    with styled(theme):
+        if isinstance(picture.drawing, Gallery | Scene | Scenes):
+            # Laid out to the pixel, its title included.
+            figure = Figure()
+            FigureCanvasAgg(figure)
+            match picture.drawing:
+                case Gallery():
+                    gallery(figure, picture.drawing, theme, title=title)
+                case Scene():
+                    scenes(figure, Scenes((picture.drawing,), columns=1), theme, title=title)
+                case Scenes():
+                    scenes(figure, picture.drawing, theme, title=title)
+            return figure
+        figure = Figure(layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.08, hspace=0.04))
+        FigureCanvasAgg(figure)
+        match picture.drawing:
+            case Curves():
+                drawn = partial(curves, figure, picture.drawing, theme)
+            case Panels():
+                drawn = partial(panels, figure, picture.drawing, theme)
+            case Bars():
+                drawn = partial(bars, figure, picture.drawing, theme)
+            case Reliability():
+                drawn = partial(reliability, figure, picture.drawing, theme)
+            case Matrix():
+                drawn = partial(matrix, figure, picture.drawing, theme)
+            case Spans():
+                drawn = partial(spans, figure, picture.drawing, theme)
+            case Lattice():
+                drawn = partial(lattice, figure, picture.drawing, theme)
+            case Scatter():
+                drawn = partial(scatter, figure, picture.drawing, theme)
+        drawn()
+        figure.suptitle(title, x=0.012, ha="left", fontsize=12, fontweight="bold")
+        return figure
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A picture as the bytes of two PNGs."""
+
+    light: bytes
+    dark: bytes
+
+
+def drawn(picture: Picture) -> Drawn:
+    """The picture on both papers, laid out once: to find its words room takes as long as to paint them."""
+    light, dark = draw(picture, theme=LIGHT), draw(picture, theme=DARK)
+    _lay_out(light, LIGHT)
+    dark.set_layout_engine("none")
+    for axes, placed in zip(dark.axes, light.axes, strict=True):
+        axes.set_position(placed.get_position(original=True), which="original")
+        axes.set_anchor(placed.get_anchor())
+        axes.set_box_aspect(placed.get_box_aspect())
+        axes.set(xlim=placed.get_xlim(), ylim=placed.get_ylim())
+    for words, placed_words in zip(dark.texts, light.texts, strict=True):
+        words.set_position(placed_words.get_position())
+    return Drawn(_png(light, LIGHT), _png(dark, DARK))
+
+
+def encode(picture: Picture, *, theme: Theme = LIGHT) -> bytes:
+    """The picture as the bytes of a PNG, the same for the same picture."""
+    figure = draw(picture, theme=theme)
+    _lay_out(figure, theme)
+    return _png(figure, theme)
+
+
+def pixels(picture: Picture, *, theme: Theme = LIGHT) -> NDArray[np.uint8]:
+    """The picture as uint8 [h, w, 3]."""
+    figure = draw(picture, theme=theme)
+    _lay_out(figure, theme)
+    return _painted(figure, theme)
+
+
+def size(png: bytes) -> tuple[int, int]:
+    """Width and height in pixels, from the head of a PNG."""
+    width, height = struct.unpack(">II", png[16:24])
+    return width, height
+
+
+def _lay_out(figure: Figure, theme: Theme) -> None:
+    """Find everything its place, for good; `savefig` would paint the figure once more to find it."""
+    engine = figure.get_layout_engine()
+    if engine is None:
+        return
+    with styled(theme), warnings.catch_warnings():
+        _draw_missing_glyphs_as_boxes()
+        engine.execute(figure)
+    figure.set_layout_engine("none")
+
+
+def _painted(figure: Figure, theme: Theme) -> NDArray[np.uint8]:
+    canvas = figure.canvas
+    assert isinstance(canvas, FigureCanvasAgg)
+    with styled(theme), warnings.catch_warnings():
+        _draw_missing_glyphs_as_boxes()
+        canvas.draw()
+    # the paper is opaque, so that a fourth channel would say nothing
+    return np.asarray(canvas.buffer_rgba())[..., :3]
+
+
+def _png(figure: Figure, theme: Theme) -> bytes:
+    buffer = io.BytesIO()
+    image = Image.fromarray(np.ascontiguousarray(_painted(figure, theme)))
+    image.save(buffer, "PNG", compress_level=6, dpi=(figure.dpi, figure.dpi))
+    return buffer.getvalue()
+
+
+def _draw_missing_glyphs_as_boxes() -> None:
+    """A class name in a script without an installed font is drawn as boxes; the report has it as text."""
+    warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+
+
+def save(report: Report, folder: Path) -> list[Path]:
+    """Every picture of the report as `folder/NAME.png`, each file written whole."""
+    made = []
+    for picture in pictures(report):
+        path = folder / f"{picture.name}.png"
+        write_whole(path, encode(picture))
+        made.append(path)
+    return made

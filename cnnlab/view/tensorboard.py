@@ -1,0 +1,106 @@
+"""Reports in TensorBoard: pictures under Images, tables and texts under Text."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from cnnlab.core.characters import markdown_escaped, printable
+from cnnlab.view import png
+from cnnlab.view.blocks import Block, Links, Number, Numbers, Picture, Report, Section, SummaryLine, Table, Text, shown
+from cnnlab.view.interactive import Album, CellAlbum
+
+
+class Writer(Protocol):
+    """What is used of `cnnlab.runs.events.EventLog`."""
+
+    def png(self, tag: str, content: bytes, step: int | None) -> None:
+        """A picture."""
+
+    def text(self, tag: str, markdown: str, step: int | None) -> None:
+        """A text in Markdown."""
+
+    def scalars(self, values: Mapping[str, float | None], step: int | None) -> None:
+        """Numbers by their names."""
+
+
+def write(
+    report: Report, writer: Writer, step: int | None, *, prefix: str, drawn: Mapping[str, png.Drawn] | None = None
+) -> None:
+    """Every picture as `prefix/NAME`, the words and tables as one text `prefix`, headline numbers as scalars.
+
+    prefix: what the report is, such as "evaluation"; step: the epoch; drawn: pictures that are drawn already, by name.
+    """
+    drawn = drawn or {}
+    for block in _flat(report.blocks):
+        if isinstance(block, Picture):
+            content = drawn[block.name].light if block.name in drawn else png.encode(block)
+            writer.png(f"{prefix}/{block.name}", content, step)
+        elif isinstance(block, Numbers):
+            values = {f"{prefix}/{printable(number.name)}": number.value for number in block.numbers}
+            writer.scalars({tag: float(v) for tag, v in values.items() if isinstance(v, int | float)}, step)
+    writer.text(prefix, markdown(report), step)
+
+
+def markdown(report: Report) -> str:
+    """The report's words and tables in Markdown; of pictures their captions."""
+    parts = [f"# {markdown_escaped(report.title)}"] + ([markdown_escaped(report.lead)] if report.lead else [])
+    if report.summary:
+        parts.append("\n".join(map(_line, report.summary)))
+    parts.extend(_markdown(block, 2) for block in report.blocks)
+    return "\n\n".join(parts)
+
+
+def _flat(blocks: tuple[Block, ...]) -> list[Block]:
+    return [inner for block in blocks for inner in (_flat(block.blocks) if isinstance(block, Section) else [block])]
+
+
+def _markdown(block: Block, level: int) -> str:
+    match block:
+        case Text():
+            label = f"**{markdown_escaped(block.label)}**: " if block.label else ""
+            return label + markdown_escaped(block.text)
+        case Numbers():
+            return "\n".join(f"- {_number(number)}" for number in block.numbers)
+        case Table():
+            return _table(block)
+        case Picture():
+            return f"*{markdown_escaped(block.title)}.* {markdown_escaped(block.caption)}"
+        case Links():
+            return "\n".join(f"- {markdown_escaped(link.label)}: {markdown_escaped(link.path)}" for link in block.links)
+        case Album() | CellAlbum():
+            return f"*{markdown_escaped(block.title)}.* {markdown_escaped(block.caption)}"
+        case Section():
+            inner = (_markdown(one, level + 1) for one in block.blocks)
+            return "\n\n".join([f"{'#' * level} {markdown_escaped(block.title)}", *inner])
+
+
+def _line(line: SummaryLine) -> str:
+    figure = f"**{markdown_escaped(line.figure)}** " if line.figure else ""
+    command = f" {markdown_escaped(line.command)}" if line.command else ""
+    return f"- {markdown_escaped(line.question)} {figure}{markdown_escaped(line.text)}{command}"
+
+
+def _number(number: Number) -> str:
+    value = " ".join(part for part in (shown(number.value, number.form), number.unit) if part)
+    return f"{markdown_escaped(number.name)}: **{markdown_escaped(value)}**" + (
+        f", {markdown_escaped(number.detail)}" if number.detail else ""
+    )
+
+
+def _table(table: Table) -> str:
+    def line(cells: list[str]) -> str:
+        return "| " + " | ".join(cells) + " |"
+
+    rows = [
+        line([markdown_escaped(shown(cell, column.form)) for cell, column in zip(row, table.columns, strict=True)])
+        for row in table.rows
+    ]
+    ruler = line(["---:" if column.align == "right" else "---" for column in table.columns])
+    lines = [line([markdown_escaped(column.heading) for column in table.columns]), ruler, *rows]
+    return "\n".join(
+        [
+            f"**{markdown_escaped(table.title)}**",
+            "",
+            *lines,
+            *(["", markdown_escaped(table.note)] if table.note else []),
+        ]
+    )

@@ -1,0 +1,1 @@
+"""What each element of a network depends on, from one forward pass."""

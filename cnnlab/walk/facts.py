@@ -1,0 +1,122 @@
+"""What a walk through a network found: its layers' outputs and its operations, in the order in which they ran."""
+
+from dataclasses import dataclass
+from math import prod
+
+from cnnlab.walk.program import Difference, Step
+from cnnlab.walk.reach import Tag
+
+
+@dataclass(frozen=True, eq=False)
+class Operation:
+    """One operation as torch executed it; views and allocations are none."""
+
+    name: str
+    """Such as `convolution` or `add`."""
+    layer: str
+    """The innermost module that it ran in; "" for the network's own code."""
+    shape: tuple[int, ...]
+    """Of its (first) result, the batch included."""
+    macs: int
+    """Multiply-accumulates for one picture, of convolutions and matrix products: half of torch's count of FLOPs."""
+    parameters: tuple[str, ...]
+    """The parameters among its arguments."""
+    tag: Tag | None
+    misaligned: tuple[float, ...] | None = None
+    """Where it joins several planes: how far their fields' centres lie apart along each axis, in input pixels."""
+    counted: bool = True
+    """Whether `macs` are all of it; otherwise it does some that nobody can count."""
+
+
+@dataclass(frozen=True, eq=False)
+class Output:
+    """A tensor that a layer put out."""
+
+    layer: str
+    """The module's path; "" for the network itself."""
+    kind: str
+    """The name of the module's class."""
+    part: str
+    """Which of several outputs, such as `.aux` or `[1]`; "" for the only one."""
+    call: int
+    """From 1: a module can run several times."""
+    depth: int
+    leaf: bool
+    shape: tuple[int, ...]
+    """The batch included."""
+    inputs: tuple[tuple[int, ...], ...]
+    """The shapes of the tensors that came in."""
+    seen: tuple[Tag, ...]
+    """The tags of those that depend on the picture."""
+    tag: Tag | None
+    began: int
+    ended: int
+    """Its operations are `operations[began:ended]`."""
+    planar: bool = False
+    """In a narrow walk: an operation on planes, such as a convolution, made it (n, channels, rows, columns)."""
+
+    @property
+    def name(self) -> str:
+        """The path, with the part and from the second call on its number."""
+        return f"{self.layer}{self.part}" + (f" ({self.call})" if self.call > 1 else "")
+
+    @property
+    def values(self) -> int:
+        """Numbers in it for one picture."""
+        return prod(self.shape[1:])
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Where and why the network stopped."""
+
+    layer: str
+    kind: str
+    """The class of the module."""
+    message: str
+    inputs: tuple[tuple[int, ...], ...]
+    """The shapes of what that module got."""
+
+
+@dataclass(frozen=True, eq=False)
+class Walk:
+    """A forward pass for one picture of `shape`."""
+
+    shape: tuple[int, ...]
+    """(channels, *spatial), in pixels."""
+    outputs: tuple[Output, ...]
+    operations: tuple[Operation, ...]
+    unknown: tuple[tuple[str, str], ...]
+    """(operation, layer) of those whose rule is not known: each result was taken to depend on everything that came in,
+    so that their intervals hold, and may be too wide."""
+    swallowed: tuple[tuple[str, str], ...]
+    """(operation, layer) of those through which a NaN does not pass."""
+    on_values: bool
+    """The network looks at its own values, and so ran on real tensors."""
+    peak_bytes: int
+    """The most that was alive at once beside parameters and buffers, in bytes for one picture in eval mode."""
+    failure: Failure | None = None
+    over_budget: bool = False
+    """It stopped for want of memory."""
+    used: tuple[str, ...] = ()
+    """The parameters that an operation got, as they are or through a view; only where costs were asked for."""
+    program: tuple[Step, ...] = ()
+    """What ran on the way from the picture; empty where another walk's was followed."""
+    differs: Difference | None = None
+    """Where it stopped because the other walk's program runs something else there."""
+    numbers: int = 0
+    """In all that was noted of what depends on what: what the walk cost in memory and time."""
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of all operations."""
+        return sum(operation.macs for operation in self.operations)
+
+    @property
+    def uncounted(self) -> tuple[tuple[str, str], ...]:
+        """(operation, layer) of those that are not counted, or not wholly: `macs` are a lower bound then."""
+        return tuple(dict.fromkeys((op.name, op.layer) for op in self.operations if not op.counted))
+
+    def output(self, name: str) -> Output | None:
+        """The output of that name."""
+        return next((output for output in self.outputs if output.name == name), None)

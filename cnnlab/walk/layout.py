@@ -1,0 +1,125 @@
+"""Which dimensions of a tensor are its rows and columns, whatever their order: told by how its elements move.
+
+Read from a narrow walk, in which an element stands over one pixel of one picture. Sizes say nothing of it: 7 × 7 × 768
+and 768 × 7 × 7 differ in what their elements depend on, not in what they are.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+from torch import Tensor
+
+from cnnlab.core.errors import RequestError
+from cnnlab.walk.facts import Output
+from cnnlab.walk.reach import IMAGES, moving_dims, spans
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where a layer's output has what feature maps are made of."""
+
+    shape: tuple[int, ...]
+    """Of the output, for however many images."""
+    images: int
+    """The dimension along which the images of a batch lie …"""
+    channels: tuple[int, ...]
+    """… those that hold channels: most often one; none where the output is a single map …"""
+    rows: int
+    columns: int
+
+    @property
+    def size(self) -> tuple[int, int, int]:
+        """Channels, height and width."""
+        return prod(self.shape[dim] for dim in self.channels), self.shape[self.rows], self.shape[self.columns]
+
+    @property
+    def has_places(self) -> bool:
+        """Whether there is more than one position."""
+        return self.shape[self.rows] * self.shape[self.columns] > 1
+
+    def maps(self, output: Tensor) -> Tensor:
+        """The output as feature maps (n, channels, height, width); itself where it is so already.
+
+        Raises: RequestError for an output of another rank than the one that was followed.
+        """
+        if output.dim() != len(self.shape):
+            raise RequestError(
+                f"a layer puts out {tuple(output.shape)} here and {self.shape} elsewhere: its feature maps cannot be "
+                "told from the rest"
+            )
+        order = self._order
+        if order != tuple(range(4)):
+            output = output.permute(order)
+        return output if len(self.channels) == 1 else output.reshape(len(output), -1, *output.shape[-2:])
+
+    def output(self, maps: Tensor) -> Tensor:
+        """Feature maps as the layer would put them out: the inverse of `maps`."""
+        order = self._order
+        if len(self.channels) != 1:
+            maps = maps.reshape(len(maps), *(self.shape[dim] for dim in self.channels), *maps.shape[-2:])
+        return maps if order == tuple(range(4)) else maps.permute([order.index(dim) for dim in range(len(order))])
+
+    @property
+    def _order(self) -> tuple[int, ...]:
+        return (self.images, *self.channels, self.rows, self.columns)
+
+
+def batch_of(output: Output) -> int | None:
+    """The dimension of an output of a narrow walk along which the images lie, and nothing else; None without one."""
+    if output.tag is None:
+        return None
+    batch = _over_images(output, spans(output.tag.axes[-1].short))
+    return batch[0] if len(batch) == 1 and output.shape[batch[0]] == IMAGES else None
+
+
+def _over_images(output: Output, far: Sequence[int]) -> list[int]:
+    return [dim for dim, span in enumerate(far) if span] or [0] * output.planar
+
+
+def layout_of(output: Output) -> Layout | str:
+    """The layout of an output of a narrow walk, or in words why it has none.
+
+    A dimension of size 1 along which nothing moves holds what does not move: a map of one row, of one column. Where
+    all elements depend on all places (flattened, or looked up wherever the values say) the operation that made the
+    output says what is what, if that is one on planes.
+    """
+    if output.tag is None:
+        return "which does not depend on the picture by any of torch's operations"
+    if len(output.tag.axes) != 3:
+        return "of pictures without rows and columns"
+    rows, columns, images = (axis.short for axis in output.tag.axes)
+    far = [spans(ends) for ends in (rows, columns, images)]
+    if len(output.shape) < 3:
+        return "without height and width"
+    batch = _over_images(output, far[2])
+    if len(batch) != 1:
+        return "in which the pictures of a batch are mixed"
+    if far[0][batch[0]] or far[1][batch[0]]:
+        return "which has windows of the picture in its batch"
+    if output.shape[batch[0]] != IMAGES:
+        return "which has channels or copies of the picture in its batch"
+    found = moving_dims([rows, columns])
+    if found[0] is not None and found[0] == found[1]:
+        return "tokens in a row, without height and width"
+    return _completed(output, batch[0], found, far)
+
+
+def _completed(output: Output, batch: int, found: list[int | None], far: Sequence[Sequence[int]]) -> Layout | str:
+    """With a dimension for an axis along which nothing moves."""
+    still = [
+        dim
+        for dim, size in enumerate(output.shape)
+        if size == 1 and dim != batch and dim not in found and not far[0][dim] and not far[1][dim]
+    ]
+    for axis in (1, 0):
+        if found[axis] is None and still:
+            found[axis] = still.pop()
+    if None in found and output.planar and batch == 0:
+        lost = [axis for axis in (0, 1) if found[axis] is None]
+        if all(not any(far[axis]) for axis in lost) and all(found[axis] in (None, 2 + axis) for axis in (0, 1)):
+            found = [2, 3]
+    if found[0] is None or found[1] is None:
+        return "without height and width" if not any(map(any, far[:2])) else "which adds up over rows or columns"
+    channels = tuple(dim for dim in range(len(output.shape)) if dim not in (batch, *found))
+    return Layout(output.shape, batch, channels, found[0], found[1])

@@ -1,0 +1,334 @@
+"""What a tensor's elements depend on: for each, the interval of input indices along every axis of the input.
+
+All arrays have the tensor's own dimensions behind one leading axis of components. A dimension along which nothing
+changes has size 1, whatever the tensor's size: in a convolutional network the rows that a unit sees depend on its own
+row alone, so that a canvas of 4,000 × 4,000 pixels costs arrays of 4,000 numbers.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import partial
+from functools import reduce as fold
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Move = Callable[[Array], Array]
+"""A change of place: takes and gives an array with its leading axis of components."""
+
+NOTHING = -(2**29)
+"""Stands in `hull` and `short` for both ends of an empty interval."""
+
+LARGEST = 2**27
+"""Numbers of four bytes in one array: half a gibibyte."""
+
+WORD = 64
+"""Input indices in one word of `bits`."""
+
+IMAGES = 2
+"""Images in the batch of a narrow walk."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reach:
+    """What the elements of a tensor depend on along one axis of the input.
+
+    hull: (3, …) −first, last index, and 1 where padding was read on the way; joined by the maximum.
+    short: (2, …) −first, last index along the shortest of the paths that lead here (Richter et al. 2021).
+    bits: (words, …) one bit for each index that is really read, for gaps inside the hull; None where not asked for.
+    """
+
+    hull: Array
+    short: Array
+    bits: Array | None
+
+    def moved(self, move: Move) -> "Reach":
+        """The same reach at other places."""
+        return Reach(move(self.hull), move(self.short), None if self.bits is None else move(self.bits))
+
+
+@dataclass(frozen=True, eq=False)
+class Tag:
+    """The reach along each axis of the input; `because` names what made it the whole axis, where something did."""
+
+    axes: tuple[Reach, ...]
+    because: tuple[str | None, ...]
+
+    def moved(self, move: Move) -> "Tag":
+        """The same tag at other places."""
+        return Tag(tuple(axis.moved(move) for axis in self.axes), self.because)
+
+    def each(self, change: Callable[[Reach], Reach]) -> "Tag":
+        """`change` made to every axis of the input."""
+        return Tag(tuple(change(axis) for axis in self.axes), self.because)
+
+    def joined_along(self, dims: Sequence[int]) -> "Tag":
+        """Every element along `dims` joined; those dimensions stay, with size 1."""
+        return self.each(lambda axis: reduced(axis, dims))
+
+    def melted(self, rank: int) -> "Tag":
+        """Everything in it as one element, for a tensor of `rank` dimensions."""
+        one = self.each(lambda axis: reduced(axis, range(axis.hull.ndim - 1)))
+        return one.moved(lambda array: array.reshape(len(array), *[1] * rank))
+
+
+def source(shape: Sequence[int], *, bits: bool, images: bool = False) -> Tag:
+    """The tag of the input itself, (n, channels, *spatial): element i along an axis depends on i alone.
+
+    images: the images of the batch are a last axis, so that a batch can be followed too.
+    """
+    axes = []
+    for dim in (*range(2, len(shape)), *([0] if images else [])):
+        size = shape[dim]
+        place = [1] * (len(shape) + 1)
+        place[dim + 1] = size
+        index = np.arange(size, dtype=np.int32)
+        ends = np.stack([-index, index])
+        hull = np.concatenate([ends, np.zeros((1, size), np.int32)]).reshape(3, *place[1:])
+        words = None
+        if bits:
+            words = np.zeros((-(-size // WORD), size), np.uint64)
+            words[index // WORD, index] = np.uint64(1) << (index % WORD).astype(np.uint64)
+            words = words.reshape(-1, *place[1:])
+        axes.append(Reach(hull, ends.reshape(2, *place[1:]), words))
+    return Tag(tuple(axes), (None,) * len(axes))
+
+
+def fill_of(array: Array, edge: bool = False) -> Array:
+    """The value that adds nothing to a join, as (components,); with `edge` it stands for padding."""
+    if array.dtype == np.uint64:
+        return np.zeros(len(array), np.uint64)
+    return np.array([NOTHING, NOTHING, int(edge)][: len(array)], np.int32)
+
+
+def empty_like(tag: Tag, rank: int) -> Tag:
+    """A tag of that rank for a tensor that depends on nothing."""
+
+    def nothing(array: Array) -> Array:
+        return fill_of(array).reshape(-1, *[1] * rank)
+
+    return Tag(tuple(axis.moved(nothing) for axis in tag.axes), (None,) * len(tag.axes))
+
+
+def join_ufunc(array: Array) -> Any:
+    """How two values become one that depends on both."""
+    return np.bitwise_or if array.dtype == np.uint64 else np.maximum
+
+
+def aligned(array: Array, rank: int) -> Array:
+    """With dimensions of size 1 put in front, as broadcasting does, until there are `rank`."""
+    missing = rank - (array.ndim - 1)
+    return array.reshape(len(array), *[1] * missing, *array.shape[1:]) if missing > 0 else array
+
+
+class TooLargeError(Exception):
+    """A tag would need more memory than is reasonable."""
+
+
+@dataclass
+class Room:
+    """How many numbers of four bytes the arrays of a walk may still take."""
+
+    left: int
+
+
+_ROOM: ContextVar[Room | None] = ContextVar("room", default=None)
+
+
+@contextmanager
+def within(room: Room) -> Iterator[None]:
+    """Arrays that do not fit into `room` are not made."""
+    token = _ROOM.set(room)
+    try:
+        yield
+    finally:
+        _ROOM.reset(token)
+
+
+def room_for(array: Array, sizes: Sequence[int]) -> None:
+    """Nothing, where there is room for an array like this one with dimensions of `sizes`.
+
+    Raises: TooLargeError before it is made: every token of a large picture beside every other.
+    """
+    needed, room = len(array) * prod(sizes) * array.itemsize // 4, _ROOM.get()
+    if needed > (LARGEST if room is None else min(LARGEST, room.left)):
+        raise TooLargeError(f"{needed:,} numbers")
+
+
+def joined(tags: Iterable[Tag | None]) -> Tag | None:
+    """Elementwise: what depends on all of them (shapes broadcast)."""
+    known = [tag for tag in tags if tag is not None]
+    if len(known) < 2 or not known[0].axes:
+        return known[0] if known else None
+    rank = max(tag.axes[0].hull.ndim - 1 for tag in known)
+    axes = []
+    for parts in zip(*(tag.axes for tag in known), strict=True):
+        sizes = np.broadcast_shapes(*(aligned(part.hull, rank).shape[1:] for part in parts))
+        for array in (parts[0].hull, *(part.bits for part in parts if part.bits is not None)):
+            room_for(array, sizes)
+        hull = fold(np.maximum, [aligned(part.hull, rank) for part in parts])
+        bits = [aligned(part.bits, rank) for part in parts if part.bits is not None]
+        short = fold(_shorter, [aligned(part.short, rank) for part in parts])
+        axes.append(uniform(hull, short, fold(np.bitwise_or, bits) if bits else None))
+    because = tuple(next(filter(None, reasons), None) for reasons in zip(*(t.because for t in known), strict=True))
+    return Tag(tuple(axes), because)
+
+
+def uniform(hull: Array, short: Array, bits: Array | None) -> Reach:
+    """A reach of parts that may be constant along different dimensions."""
+    parts = [part for part in (hull, short, bits) if part is not None]
+    full = np.broadcast_shapes(*(part.shape[1:] for part in parts))
+    hull, short, *words = (
+        part if part.shape[1:] == full else np.broadcast_to(part, (len(part), *full)) for part in parts
+    )
+    return Reach(hull, short, words[0] if words else None)
+
+
+def compact(tag: Tag) -> Tag:
+    """Without the repetition along dimensions along which nothing changes."""
+
+    def compacted(reach: Reach) -> Reach:
+        parts = [part for part in (reach.hull, reach.short, reach.bits) if part is not None]
+        for axis in range(1, parts[0].ndim):
+            size = parts[0].shape[axis]
+            if size > 1 and (parts[0].take(size // 2, axis) == parts[0].take(0, axis)).all():
+                ones = [part[(slice(None),) * axis + (slice(0, 1),)] for part in parts]
+                if all((part == one).all() for part, one in zip(parts, ones, strict=True)):
+                    parts = ones
+        return Reach(parts[0], parts[1], parts[2] if len(parts) > 2 else None)
+
+    return tag.each(compacted)
+
+
+def _width(short: Array) -> Array:
+    width = short[0] + short[1]
+    return np.where(width < 0, np.int32(2**30), width)
+
+
+def _shorter(one: Array, other: Array) -> Array:
+    """Elementwise the narrower interval; an empty one is none."""
+    if one.shape == other.shape and (one is other or np.array_equal(one, other)):
+        return one
+    return np.where(_width(one) <= _width(other), one, other)
+
+
+def reduced(reach: Reach, dims: Sequence[int]) -> Reach:
+    """Every element along `dims` (of the tensor, from 0) joined; those dimensions stay, with size 1."""
+    axes = tuple(dim + 1 for dim in dims if reach.hull.shape[dim + 1] > 1)
+    if not axes:
+        return reach
+    return reach.moved(lambda array: join_ufunc(array).reduce(array, axis=axes, keepdims=True))
+
+
+def chosen_channels(reach: Reach, dim: int, groups: int, outputs: int) -> Reach:
+    """The channels of each group joined, and each group's result given to its outputs; of `short` the narrowest."""
+    channels = reach.hull.shape[dim + 1]
+    if channels == 1:
+        return reach
+
+    def split(array: Array) -> Array:
+        shape = array.shape
+        return array.reshape(*shape[: dim + 1], groups, channels // groups, *shape[dim + 2 :])
+
+    def spread(array: Array) -> Array:
+        if groups > 1:
+            room_for(array, (*array.shape[1:], outputs // groups))
+        return array if groups == 1 else array.repeat(outputs // groups, axis=dim + 1)
+
+    def join(array: Array) -> Array:
+        return spread(join_ufunc(array).reduce(split(array), axis=dim + 2))
+
+    short = split(reach.short)
+    narrowest = np.expand_dims(_width(short).argmin(axis=dim + 1), (0, dim + 2))
+    best = np.take_along_axis(short, narrowest, axis=dim + 2).squeeze(dim + 2)
+    return Reach(join(reach.hull), spread(best), None if reach.bits is None else join(reach.bits))
+
+
+def windowed(reach: Reach, dim: int, taps: NDArray[np.intp], size: int) -> Reach:
+    """Along `dim` (of `size` elements) each output joins its taps: see `cnnlab.walk.taps`."""
+    length = reach.hull.shape[dim + 1]
+    varies = length > 1
+    if length == 1 and (size > 1 or len(taps) > 1):
+        if (taps >= 0).any(axis=1).all():
+            return reach  # each output reads something, and all there is to read is the same
+        length = size
+
+    def slide(array: Array) -> Array:
+        axis = dim + 1
+        if array.shape[axis] != length:
+            array = np.broadcast_to(array, (*array.shape[:axis], length, *array.shape[axis + 1 :]))
+        if taps.min(initial=0) < 0:
+            # the two last places stand for padding (−2), which counts along its own axis, and for nothing at all (−1)
+            rest = [fill_of(array, edge).reshape(-1, *[1] * (array.ndim - 1)) for edge in (varies, False)]
+            ends = [np.broadcast_to(r, (*array.shape[:axis], 1, *array.shape[axis + 1 :])) for r in rest]
+            array = np.concatenate([array, *ends], axis=axis)
+        room_for(array, (*array.shape[1:axis], taps.size, *array.shape[axis + 1 :]))
+        if taps.shape[1] == 1:
+            return array.take(taps[:, 0], axis=axis)
+        return join_ufunc(array).reduce(array.take(taps, axis=axis), axis=axis + 1)  # type: ignore[no-any-return]
+
+    return reach.moved(slide)
+
+
+def slid(tag: Tag, dim: int, taps: NDArray[np.intp], size: int) -> Tag:
+    """`windowed` for every axis of the input."""
+    return tag.each(lambda axis: windowed(axis, dim, taps, size))
+
+
+def single(reach: Reach) -> tuple[int, int] | None:
+    """The interval that all elements share, those aside that depend on nothing; None where they differ."""
+    hull = reach.hull
+    middle = tuple(size // 2 for size in hull.shape[1:])
+    some = hull[1] > NOTHING
+    if some.all() and (hull[:2, *middle] != hull[:2].reshape(2, -1)[:, 0]).any():
+        return None  # most differ in the middle and at the border: no need to look at all of them
+    if not some.any():
+        return None
+    first, last = -hull[0], hull[1]
+    one = int(first[some].min()), int(last[some].max())
+    return one if (first[some] == one[0]).all() and (last[some] == one[1]).all() else None
+
+
+def spans(ends: Array) -> tuple[int, ...]:
+    """Of `hull` or `short`: how far the middle of an interval moves along each dimension at most, in half indices."""
+    middle, known = ends[1].astype(np.int64) - ends[0], ends[1] > NOTHING
+    found = []
+    for dim, size in enumerate(middle.shape):
+        low = np.where(known, middle, 2**41).min(axis=dim) if size > 1 else np.zeros(1)
+        high = np.where(known, middle, -(2**41)).max(axis=dim) if size > 1 else np.zeros(1)
+        found.append(int((high - low)[high >= low].max(initial=0)))
+    return tuple(found)
+
+
+def steps(ends: Array, dim: int) -> int:
+    """At how many places along `dim` the interval changes at most."""
+    middle = np.moveaxis(ends[1].astype(np.int64) - ends[0], dim, 0)
+    return int((middle[1:] != middle[:-1]).sum(axis=0).max(initial=0))
+
+
+def moving_dims(ends: Sequence[Array]) -> list[int | None]:
+    """For each axis of the input, of which `hull` or `short` is given, the dimension along which it moves the most.
+
+    None where it does not move. Places in a row have the same dimension for several axes. Channels move too, by the
+    pixels that branches lie apart, or hold what lay side by side: where another axis moves along a dimension as well,
+    it is taken only if it is that axis's own.
+    """
+    far = [spans(one) for one in ends]
+    shared = [sum(one[dim] > 0 for one in far) > 1 for dim in range(len(far[0]))]
+    found: list[int | None] = []
+    for one, span in zip(ends, far, strict=True):
+        widest = [dim for dim, moved in enumerate(span) if moved == max(span) > 0]
+        some = [dim for dim in widest if not shared[dim]] or widest
+        found.append(max(some, key=partial(steps, one)) if len(some) > 1 else next(iter(some), None))
+    return [None if dim is not None and shared[dim] and found.count(dim) < 2 else dim for dim in found]
+
+
+def union(reaches: Iterable[Reach]) -> tuple[int, int]:
+    """The least interval around all elements."""
+    hulls = [reach.hull for reach in reaches]
+    return -max(int(hull[0].max()) for hull in hulls), max(int(hull[1].max()) for hull in hulls)

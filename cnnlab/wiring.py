@@ -1,0 +1,35 @@
+"""What one subject does for another: put together here, so that neither imports the other; loaded when it is used."""
+
+from typing import TYPE_CHECKING
+
+from cnnlab.report.command import write_whole_report
+from cnnlab.training.invocation import Invocation
+
+if TYPE_CHECKING:
+    from cnnlab.runs.events import EventLog
+    from cnnlab.runs.folder import Run
+    from cnnlab.training.observer import Observer
+    from cnnlab.training.setup import TrainingSession
+    from cnnlab.view.blocks import Section
+
+
+def invocation(began: float) -> Invocation:
+    """What commands find in `context.obj`; `began`: when the process started, by `time.perf_counter`."""
+    return Invocation(
+        began,
+        write_whole_report=write_whole_report,
+        training_observers=(_field_views,),
+        validation_section=_validation_section,
+    )
+
+
+def _field_views(session: "TrainingSession", events: "EventLog") -> "Observer":
+    from cnnlab.receptive_field.effective.views import FieldViews
+
+    return FieldViews(session, events)
+
+
+def _validation_section(session: "TrainingSession", run: "Run") -> "Section":
+    from cnnlab.evaluation.validation_section import validation_section
+
+    return validation_section(session, run)

@@ -1,1 +1,0 @@
-"""One file per command: config objects come in, facts and reports go out."""

@@ -1,0 +1,99 @@
+import pytest
+import torch
+from torch import nn
+
+from cnnlab.core.errors import RequestError
+from cnnlab.core.registry import component
+from cnnlab.fit import catalog  # noqa: F401
+from cnnlab.fit.parameter_groups import GroupRule, parameter_groups
+
+
+def network() -> nn.Sequential:
+    layers = {
+        "conv1": nn.Conv2d(1, 2, 3),
+        "norm1": nn.BatchNorm2d(2),
+        "group_norm1": nn.GroupNorm(1, 2),
+        "flatten": nn.Flatten(),
+        "linear1": nn.Linear(8, 3),
+    }
+    model = nn.Sequential()
+    for name, layer in layers.items():
+        model.add_module(name, layer)
+    return model
+
+
+def grouped(*rules: GroupRule) -> list[tuple[list[str], float, float]]:
+    groups = parameter_groups(network(), rules, lr=0.1, weight_decay=5e-4)
+    assert all(len(group["params"]) == len(group["names"]) for group in groups)
+    assert all(group["lr"] == group["lr_base"] for group in groups)
+    return [(group["names"], pytest.approx(group["lr"]), group["weight_decay"]) for group in groups]
+
+
+ALL = ["conv1.weight", "conv1.bias", "norm1.weight", "norm1.bias", "group_norm1.weight", "group_norm1.bias"]
+ALL += ["linear1.weight", "linear1.bias"]
+
+
+def test_without_rules_there_is_one_group() -> None:
+    assert grouped() == [(ALL, 0.1, 5e-4)]
+
+
+def test_no_decay_on_norms_and_biases() -> None:
+    assert grouped(GroupRule(("norms", "biases"), weight_decay=0.0)) == [
+        (["conv1.weight", "linear1.weight"], 0.1, 5e-4),
+        ([name for name in ALL if name not in ("conv1.weight", "linear1.weight")], 0.1, 0.0),
+    ]
+
+
+def test_the_first_rule_that_matches_holds_and_the_rest_comes_first() -> None:
+    assert grouped(GroupRule(("conv1.*",), lr_scale=64.0), GroupRule(("*.bias",), lr_scale=2.0, weight_decay=0.0)) == [
+        (["norm1.weight", "group_norm1.weight", "linear1.weight"], 0.1, 5e-4),
+        (["conv1.weight", "conv1.bias"], 6.4, 5e-4),
+        (["norm1.bias", "group_norm1.bias", "linear1.bias"], 0.2, 0),
+    ]
+
+
+def test_frozen_parameters_are_in_no_group() -> None:
+    model = network()
+    groups = parameter_groups(model, [GroupRule(("conv1.*", "norms"), frozen=True)], lr=0.1, weight_decay=0.0)
+    assert [group["names"] for group in groups] == [["linear1.weight", "linear1.bias"]]
+    assert {name for name, p in model.named_parameters() if p.requires_grad} == {"linear1.weight", "linear1.bias"}
+
+
+def test_what_is_refused() -> None:
+    with pytest.raises(RequestError, match=r"'conv9.\*', 'x' matches no parameter; they are called conv1.weight, "):
+        grouped(GroupRule(("conv9.*", "x")))
+    with pytest.raises(RequestError, match="every parameter is frozen"):
+        grouped(GroupRule(("*",), frozen=True))
+
+
+def test_a_rule_behind_another_counts_as_matching() -> None:
+    assert len(grouped(GroupRule(("*",)), GroupRule(("conv1.*",), lr_scale=2.0))) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "oracle"),
+    [
+        ("sgd", {"lr": 0.05, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01},
+         lambda p: torch.optim.SGD(p, 0.05, 0.9, weight_decay=0.01, nesterov=True)),
+        ("adamw", {"lr": 0.01, "beta1": 0.8, "weight_decay": 0.1},
+         lambda p: torch.optim.AdamW(p, 0.01, (0.8, 0.999), weight_decay=0.1)),
+    ],
+)  # fmt: skip
+def test_optimizers_do_as_torch_does(name, options, oracle) -> None:
+    ours, theirs = nn.Parameter(torch.ones(3)), nn.Parameter(torch.ones(3))
+    group = {"params": [ours], "names": ["a"], "lr": options["lr"], "lr_base": options["lr"]}
+    optimizer = component("optimizer", name, **options).build(groups=[group])
+    reference = oracle([theirs])
+    for step in range(5):
+        for parameter in (ours, theirs):
+            parameter.grad = torch.tensor([1.0, -2.0, 0.1]) * step
+        optimizer.step()
+        reference.step()
+    assert torch.equal(ours, theirs)
+
+
+def test_nesterov_without_momentum() -> None:
+    with pytest.raises(RequestError, match="nesterov: true needs a momentum above 0"):
+        component("optimizer", "sgd", nesterov=True, momentum=0).build(
+            groups=[{"params": [nn.Parameter(torch.ones(1))]}]
+        )

@@ -1,0 +1,81 @@
+"""Networks ready for pictures: whose statistics, which classes, what weights."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torchvision import models
+
+from cnnlab.core.errors import RequestError
+from cnnlab.data.dataset import DataPlace
+from cnnlab.network.preparation import IMAGENET, PreparedNetwork, prepared_network
+
+CONFIG = """
+name: tiny
+data: {dataset: {shapes: {train_count: 100, size: 16}}}
+model:
+  - conv_bn_act: {channels: 4, stride: 2}
+  - global_avg_pool
+  - linear
+"""
+
+
+@pytest.fixture
+def prepare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.chdir(tmp_path)
+    Path("tiny.yaml").write_text(CONFIG)
+
+    def call(text: str, **more: Any) -> PreparedNetwork:
+        options: dict[str, Any] = {"size": None, "weights": None} | more
+        return prepared_network(text, Path("runs"), device=torch.device("cpu"), place=DataPlace(tmp_path), **options)
+
+    return call
+
+
+def test_a_config_has_the_statistics_of_its_data(prepare: Any) -> None:
+    found = prepare("tiny.yaml")
+    part = found.part("train", DataPlace(Path()))
+    pixels = part.images.double().div(255)
+    assert found.preparation.statistics.mean == pytest.approx(pixels.mean((0, 2, 3)).tolist())
+    assert found.named.classes == part.classes
+    assert not found.named.trained
+    assert found.weights == "random weights (seed 0)"
+    inputs = found.preparation.inputs(part.images)
+    torch.testing.assert_close(inputs.double().mean((0, 2, 3)), torch.zeros(3, dtype=torch.float64), atol=1e-5, rtol=0)
+    assert len(found.part("validation", DataPlace(Path()))) == 10
+
+
+def test_another_size(prepare: Any) -> None:
+    assert prepare("tiny.yaml", size="24").preparation.shape == (3, 24, 24)
+    with pytest.raises(RequestError, match="pictures become squares"):
+        prepare("tiny.yaml", size="24,32")
+    with pytest.raises(RequestError, match="takes pictures of 4 channels"):
+        prepare("tiny.yaml", size="4,16,16")
+
+
+def test_torchvision_has_imagenet_s(prepare: Any) -> None:
+    found = prepare("torchvision:squeezenet1_1", size="64")
+    assert found.preparation.statistics == IMAGENET
+    assert len(found.named.classes) == 1000
+    assert found.named.classes[:2] == ("tench", "goldfish")
+    assert not found.named.model.training
+    with pytest.raises(RequestError, match="has no data of its own"):
+        found.part("validation", DataPlace(Path()))
+
+
+def test_weights_of_a_file(prepare: Any) -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(7)
+        other = models.squeezenet1_1(weights=None)
+    save_file(other.state_dict(), "w.safetensors")
+    found = prepare("torchvision:squeezenet1_1", size="64", weights="w.safetensors")
+    assert found.named.trained
+    assert found.weights == "weights of w.safetensors"
+    picture = torch.zeros(1, 3, 64, 64)
+    assert torch.equal(found.named.model(picture), other.eval()(picture))
+    with pytest.raises(RequestError, match=r"w\.safetensors: a checkpoint of another model: .* are missing"):
+        prepare("tiny.yaml", weights="w.safetensors")
+    with pytest.raises(RequestError, match="--weights last is of a run, and tiny is none"):
+        prepare("tiny.yaml", weights="last")

@@ -1,0 +1,90 @@
+import pytest
+import torch
+
+from cnnlab.config.config import check_config
+from cnnlab.core.errors import RequestError
+from cnnlab.core.registry import component
+from cnnlab.core.yaml import parse
+from cnnlab.data.dataset import DataPlace
+from cnnlab.data.registry import DATASETS
+from cnnlab.project.config.check import Checked, check, shape_of
+from cnnlab.project.listing.run import listed_configs
+from cnnlab.runs.images import KNOWN, picture_of
+
+SMALL = "model: [{conv: {channels: 4}}, global_avg_pool, linear]\n"
+
+
+def config_of(text, tmp_path):
+    return check_config(parse(text, "test"), [], default_name="test", base=tmp_path)
+
+
+def test_the_chapters_network(tmp_path):
+    path = {config.name: config.path for config in listed_configs()}["cifar"]
+    config = config_of(path.read_text(), tmp_path)
+    # the count that the chapter gives (section 19.2)
+    assert check(config) == Checked(layers=8, shape=(3, 32, 32), classes=10, parameters=288_746)
+    assert check(config).sentence == "fine: 8 layers, 288,746 parameters"
+
+
+def test_checking_draws_no_random_number(tmp_path):
+    before = torch.random.get_rng_state()
+    check(config_of(SMALL, tmp_path))
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+@pytest.mark.parametrize("options", [{}, {"size": 24}])
+def test_the_shape_of_shapes_is_that_of_its_pictures(options, tmp_path):
+    dataset = component("dataset", "shapes", train_count=20, **options)
+    loaded = dataset.build(place=DataPlace(tmp_path), part="train")
+    assert picture_of(dataset) == (loaded.shape, len(loaded.classes))
+
+
+def test_the_real_cifar10_is_as_known(cifar_root):
+    loaded = component("dataset", "cifar10").build(place=DataPlace(cifar_root, download=False), part="test")
+    assert (loaded.shape, len(loaded.classes)) == KNOWN["cifar10"]
+
+
+def test_every_data_set_is_known_but_for_the_classes_of_folders():
+    import cnnlab.data.catalog  # noqa: F401
+
+    assert {entry.name for entry in DATASETS} == {*KNOWN, "shapes", "folder"}
+
+
+def test_what_is_not_known_must_be_given(tmp_path):
+    config = config_of(SMALL + "data: {dataset: {folder: {path: pictures, size: 16}}}", tmp_path)
+    found = check(config)
+    assert (found.shape, found.classes, found.parameters) == ((3, 16, 16), None, None)
+    assert found.sentence == "fine as far as its options go: 3 layers; to check the network as well, add --classes N"
+    assert check(config, classes=5).parameters == 4 * 3 * 9 + 4 + 5 * 4 + 5
+    assert check(config, (1, 8, 8), 2).parameters == 4 * 9 + 4 + 2 * 4 + 2
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "model: [{conv: {channels: 4, kernel: 99, padding: 0}}, global_avg_pool, linear]",
+            "too small for a kernel",
+        ),
+        ("model: [{conv: {channels: 4}}]", "add 'global_avg_pool' and 'linear'"),
+        (SMALL + "parameter_groups: [{match: [conv9.*]}]", "'conv9.\\*' matches no parameter"),
+        (SMALL + "optimizer: {sgd: {momentum: 0, nesterov: true}}", "nesterov"),
+        (SMALL + "training: {epochs: 3}\nschedule: {cosine: {warmup: 3}}", "warmup of 3 epochs must be shorter"),
+    ],
+)
+def test_parts_that_do_not_fit(text, message, tmp_path):
+    with pytest.raises(RequestError, match=message):
+        check(config_of(text, tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("text", "shape"), [("3,32,32", (3, 32, 32)), ("1x28x28", (1, 28, 28)), ("3, 8, 9", (3, 8, 9))]
+)
+def test_shape_of(text, shape):
+    assert shape_of(text) == shape
+
+
+@pytest.mark.parametrize("text", ["", "3", "3,32", "3,0,32", "3,-1,32", "3,a,32", "1,2,3,4", "3,²,4"])
+def test_shapes_that_are_none(text):
+    with pytest.raises(RequestError, match="expected channels, height and width, such as 3,32,32"):
+        shape_of(text)

@@ -1,0 +1,142 @@
+"""The commands that compare, list, check and measure: each once, with a look at what it says."""
+
+import json
+import os
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+from PIL import Image
+
+CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
+
+
+def size(path: Path) -> tuple[int, int]:
+    with Image.open(path) as picture:
+        picture.load()
+        return picture.size
+
+
+@pytest.fixture
+def two_runs(cnnlab, no_report):
+    for name, change in (("small", "seed=0"), ("other", "optimizer.lr=0.05")):
+        assert cnnlab("train", "tiny.yaml", "training.epochs=1", change, "--name", name).code == 0
+    return cnnlab
+
+
+def test_compare(two_runs) -> None:
+    result = two_runs("compare", "small", "other")
+    assert result.code == 0, result.err
+    assert "optimizer.sgd.lr" in result.out
+    assert max(map(len, result.out.splitlines())) <= 80
+    for name in ("accuracies", "comparison"):
+        assert min(size(two_runs.runs / "compare" / f"{name}.png")) > 200
+    document = two_runs("compare", "small", "other", "--json").json()
+    assert [run["run"] for run in document["runs"]] == ["runs/small", "runs/other"]
+    assert document["differences"] == {"optimizer.sgd.lr": [0.1, 0.05]}
+    assert document["same"] > 20
+    assert f"{document['same']} other options are the same in all of them." in result.out
+    assert f"their configs are the same: {document['same'] + 1} options." in two_runs("compare", "small", "small").out
+    low, high = document["runs"][0]["ci95"]
+    assert low <= document["runs"][0]["val_accuracy"] <= high
+
+
+def test_runs(two_runs) -> None:
+    two_runs("compare", "small", "other")
+    result = two_runs("runs")
+    header, *rows = [line.split() for line in result.out.splitlines()]
+    assert header == ["run", "started", "data", "epochs", "val", "%", "train", "s", "outcome"]
+    assert sorted(row[0] for row in rows) == ["other", "small"]
+    assert {row[-1] for row in rows} == {"finished"}
+    with patch.dict(os.environ, COLUMNS="40"):
+        narrow = [line.split() for line in two_runs("runs").out.splitlines()]
+    assert narrow[0] == ["run", "epochs", "val", "%", "outcome"]
+    assert [row[0] for row in narrow[1:]] == [row[0] for row in rows]
+    assert result.err == ""  # the folder of the comparison is none of ours
+    document = two_runs("runs", "--json").json()
+    assert sorted(run["path"] for run in document) == ["runs/other", "runs/small"]
+    assert document[0]["outcome"]["epochs"] == 1
+    (two_runs.runs / "strange").mkdir()
+    assert two_runs("runs").err == "left out: runs/strange: not a run of cnnlab: it has no run.json\n"
+
+
+def test_no_runs_yet(cnnlab) -> None:
+    result = cnnlab("runs")
+    assert (result.code, result.out) == (0, "")
+    assert "no runs under runs yet; cnnlab train makes one" in result.err
+    assert cnnlab("runs", "--json").json() == []
+
+
+def test_learning_rate_finder(cnnlab) -> None:
+    result = cnnlab("lr-find", "tiny.yaml", "--steps", 40, "--json")
+    assert result.code == 0, result.err
+    document = result.json()
+    rates = [point["lr"] for point in document["points"]]
+    assert rates == sorted(rates)
+    assert rates[0] == pytest.approx(1e-5)
+    assert document["suggestion"] is None or rates[0] < document["suggestion"] < rates[-1]
+    assert min(size(cnnlab.folder / document["picture"])) > 200
+    assert not list(cnnlab.runs.glob("*/run.json"))
+    shown = cnnlab("lr-find", "tiny.yaml", "--steps", 40)
+    assert shown.code == 0
+    assert "runs/lr-find/" in shown.out
+
+
+def test_statistics(cnnlab) -> None:
+    document = cnnlab("data", "stats", "tiny.yaml", "--json").json()
+    assert (document["name"], document["count"], document["shape"]) == ("shapes", 200, [3, 16, 16])
+    assert (sum(document["train"]), sum(document["validation"])) == (180, 20)
+    assert all(0.3 < mean < 0.7 for mean in document["mean"])
+    assert "triangle" in cnnlab("data", "stats", "tiny.yaml").out
+
+
+def test_leaks(cnnlab) -> None:
+    result = cnnlab("data", "leaks", "tiny.yaml", "--with-test", "--max-distance", 0, "--json")
+    assert result.code in (0, 1)
+    document = result.json()
+    assert [check["parts"] for check in document] == [
+        ["train", "validation"],
+        ["train", "test"],
+        ["validation", "test"],
+    ]
+    assert all(check["exact"] == [] for check in document)
+    assert result.code == any(check["near"] for check in document)
+
+
+def test_preview(cnnlab) -> None:
+    result = cnnlab("data", "preview", "tiny.yaml", "--count", 3, "--epochs", 2)
+    assert result.code == 0, result.err
+    pictures = [line.removeprefix("written to ") for line in result.err.splitlines()]
+    assert pictures
+    assert all(min(size(cnnlab.folder / path)) > 50 for path in pictures)
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_the_configs_that_come_along(cnnlab, path) -> None:
+    checked = cnnlab("config", "check", path, "--json").json()
+    assert checked["fine"] is True
+    if path.stem == "cifar":
+        assert checked["parameters"] == 288_746
+    shown = cnnlab("config", "show", path)
+    cnnlab.config.config(shown.out, "shown.yaml")
+    assert cnnlab("config", "show", "shown.yaml", "--json").json() == cnnlab("config", "show", path, "--json").json()
+
+
+def test_schema_list_and_doctor(cnnlab) -> None:
+    schema = cnnlab("schema").json()
+    assert {"model", "data", "training"} <= schema["properties"].keys()
+    layers = {layer["name"] for layer in cnnlab("list", "layers", "--json").json()}
+    assert {"conv", "linear", "residual", "squeeze_excite"} <= layers
+    doctor = cnnlab("doctor", "--json")
+    assert doctor.code in (0, 1)
+    assert json.loads(doctor.out)
+
+
+def test_a_config_is_checked_before_anything_is_written(cnnlab) -> None:
+    result = cnnlab("train", "tiny.yaml", "optimizer.learning_rate=1", "training.epochs=many", "--json")
+    assert result.code == 2
+    places = [problem["place"] for problem in result.json()["problems"]]
+    assert places == ["override 'optimizer.learning_rate=1'", "override 'training.epochs=many'"]
+    assert len(result.err.splitlines()) == 2
+    assert all(line.startswith("error: override '") for line in result.err.splitlines())
+    assert not cnnlab.runs.exists()

@@ -1,0 +1,147 @@
+"""The model after a capture, and after one that failed or was refused."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from receptive_field.effective.subjects import pictures, small
+from torch import Tensor, nn
+
+from cnnlab.core.errors import RequestError, WorkError
+from cnnlab.receptive_field.effective.capture import Unit, locate, summed_influence
+
+
+def state(net: nn.Module) -> list[object]:
+    return [
+        [module.training for module in net.modules()],
+        [len(module._forward_hooks) + len(module._forward_pre_hooks) for module in net.modules()],
+        [parameter.requires_grad for parameter in net.parameters()],
+        [None if parameter.grad is None else parameter.grad.clone() for parameter in net.parameters()],
+        [value.clone() for value in net.state_dict().values()],
+    ]
+
+
+def same(left: object, right: object) -> bool:
+    if isinstance(left, Tensor) and isinstance(right, Tensor):
+        return torch.equal(left, right)
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(same, left, right))
+    return left == right
+
+
+def in_a_mixed_state() -> nn.Sequential:
+    net = small().train()
+    net[1].eval()
+    net[0].weight.requires_grad_(False)
+    net[3].weight.grad = torch.full_like(net[3].weight, 7.0)
+    return net
+
+
+def test_the_state_is_as_before() -> None:
+    net = in_a_mixed_state()
+    before, images = state(net), pictures()
+    rng = torch.get_rng_state()
+    summed_influence(net, images, locate(net, images, layer="4"))
+    assert same(state(net), before)
+    assert not images.requires_grad
+    assert images.grad is None
+    assert torch.equal(rng, torch.get_rng_state())
+
+
+@pytest.mark.parametrize("call", ["locate", "influence"])
+def test_the_state_is_as_before_after_an_exception(call: str) -> None:
+    net, images = in_a_mixed_state(), pictures()
+    unit = locate(net, images, layer="4")
+
+    def fail(module: nn.Module, inputs: object, output: object) -> None:
+        raise OSError("in the middle")
+
+    with net[2].register_forward_hook(fail):
+        before = state(net)
+        with pytest.raises(OSError, match="in the middle"):
+            locate(net, images, layer="4") if call == "locate" else summed_influence(net, images, unit)
+        assert same(state(net), before)
+
+
+@pytest.mark.parametrize("outer", [torch.no_grad, torch.inference_mode])
+def test_a_caller_without_gradients_and_frozen_weights(outer: Callable[[], torch.no_grad]) -> None:
+    net = small().requires_grad_(False)
+    expected = summed_influence(net, pictures(), locate(net, pictures(), layer="4"))
+    with outer():
+        images = pictures()
+        assert torch.equal(summed_influence(net, images, locate(net, images, layer="4")), expected)
+        assert torch.is_grad_enabled() is False
+
+
+class Odd(nn.Module):
+    """Layers whose outputs are no maps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 2, 3, padding=1)
+        self.tokens = nn.Flatten(2)
+        self.pair = nn.LSTM(4, 3, batch_first=True)
+        self.cut = nn.Identity()
+        self.unused = nn.Identity()
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        y = self.conv(x)
+        self.pair(y.mean(1))
+        self.tokens(y)
+        return {"y": self.cut(y.detach())}
+
+
+@pytest.mark.parametrize(
+    ("layer", "unit", "channel", "message"),
+    [
+        ("cov", None, None, "no layer 'cov'; known: conv, tokens, pair, cut, unused. Did you mean 'conv'?"),
+        ("", None, None, "no layer ''"),
+        ("unused", None, None, "layer 'unused' does not run when the model is given a picture"),
+        ("pair", None, None, "layer 'pair' puts out a tuple, not a tensor"),
+        (None, None, None, "the model puts out a dict, not a tensor"),
+        ("tokens", None, None, r"'tokens' puts out \(2, 16\) for a picture, tokens in a row.* is 'conv' \(2 x 4 x 4\)"),
+        ("conv", (4, 0), None, r"unit \(4, 0\): layer 'conv' puts out a map of 4×4; a unit is .* \(3, 3\)"),
+        ("conv", (0, -1), None, r"unit \(0, -1\)"),
+        ("conv", 1, None, "unit 1: layer 'conv' puts out a map"),
+        ("conv", None, 2, "channel 2: layer 'conv' has 2 channels, 0 to 1"),
+        ("conv", None, -1, "channel -1"),
+    ],
+)
+def test_what_cannot_be_asked_for(layer: str | None, unit: object, channel: int | None, message: str) -> None:
+    net = Odd()
+    before = state(net)
+    with pytest.raises(RequestError, match=message):
+        locate(net, torch.randn(1, 3, 4, 4), layer=layer, unit=unit, channel=channel)  # type: ignore[arg-type]
+    assert same(state(net), before)
+
+
+@pytest.mark.parametrize(
+    ("unit", "channel", "message"),
+    [
+        (None, None, "a unit of it: the model puts out 6 features and no map; name one by its index, 0 to 5"),
+        ((0, 0), None, r"unit \(0, 0\): the model puts out 6 features"),
+        (6, None, "unit 6"),
+        (0, 0, "channel 0: the model puts out features without channels"),
+    ],
+)
+def test_features_are_named_by_index(unit: object, channel: int | None, message: str) -> None:
+    with pytest.raises(RequestError, match=message):
+        locate(small(), pictures(), layer=None, unit=unit, channel=channel)  # type: ignore[arg-type]
+
+
+def test_what_cannot_be_differentiated() -> None:
+    x = torch.randn(1, 3, 4, 4)
+    with pytest.raises(RequestError, match="no gradient goes from layer 'cut' to the picture"):
+        summed_influence(Odd(), x, locate(Odd(), x, layer="cut"))
+    with pytest.raises(RequestError, match="no images"):
+        locate(Odd(), x[:0], layer="conv")
+    broken = nn.Conv2d(3, 1, 1)
+    broken.weight.data.fill_(float("nan"))
+    with pytest.raises(WorkError, match=r"gradient of unit \(2, 2\) of the model is NaN or infinite"):
+        summed_influence(broken, x, locate(broken, x, layer=None))
+
+
+def test_a_unit_of_another_size_is_refused() -> None:
+    net, unit = nn.Conv2d(3, 1, 1), Unit(None, (2, 2), None, (1, 9, 9), 1)
+    with pytest.raises(RequestError, match=r"put out \(1, 9, 9\) for the first picture and \(1, 4, 4\)"):
+        summed_influence(net, torch.randn(1, 3, 4, 4), unit)

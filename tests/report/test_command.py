@@ -1,0 +1,127 @@
+"""`cnnlab report`: the whole of a run on one page that needs nothing else."""
+
+import csv
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+SECTIONS = [
+    "Architecture",
+    "Filters",
+    "Feature maps",
+    "What channels answer to",
+    "What the answers rest on",
+    "Do the maps show what was learned?",
+    "Raw data",
+]
+
+
+@dataclass(frozen=True)
+class Written:
+    """The page, and the same as a document."""
+
+    path: Path
+    text: str
+    blocks: list[dict[str, Any]]
+
+    def section(self, title: str) -> dict[str, Any]:
+        (found,) = [block for block in self.blocks if block.get("title") == title]
+        return found
+
+
+@pytest.fixture(scope="module")
+def written(trained) -> Written:
+    result = trained.place("report", "tiny", "--tensorboard", "--json")
+    assert result.code == 0, result.err
+    document = result.json()
+    path = trained.place.folder / document["page"]
+    assert path.samefile(trained.run / "reports" / "index.html")
+    return Written(path, path.read_text(encoding="utf-8"), document["report"]["blocks"])
+
+
+def test_the_page_has_every_part_and_needs_nothing_else(written: Written) -> None:
+    headings = [heading.replace("&#x27;", "'") for heading in re.findall(r"<h2[^>]*>([^<]*)</h2>", written.text)]
+    assert headings[-len(SECTIONS) :] == SECTIONS
+    assert {"Curves", "Evaluation on validation"} <= set(headings)
+    assert "<script" not in written.text
+    assert not re.findall(r'(?:src|href)="(?:https?:)?//', written.text)
+    assert all(source.startswith("data:image/png") for source in re.findall(r'src="([^"]{0,20})', written.text))
+    assert len(written.text) < 15_000_000
+
+
+def test_every_link_leads_somewhere(written: Written) -> None:
+    ids = re.findall(r'id="([^"]*)"', written.text)
+    for link in re.findall(r'href="([^"]*)"', written.text):
+        assert link[1:] in ids if link.startswith("#") else (written.path.parent / link).exists(), link
+    assert len(set(ids)) == len(ids), "an id stands twice"
+
+
+def test_the_gallery_has_a_map_for_every_choice(written: Written) -> None:
+    album = written.section("What the answers rest on")["blocks"][0]
+    sizes = [len(choice["options"]) for choice in album["choices"]]
+    covered = set()
+    for shot in album["shots"]:
+        places = [range(size) if i is None else [i] for i, size in zip(shot["options"], sizes, strict=True)]
+        for p in places[0]:
+            for m in places[1]:
+                for layer in places[2]:
+                    for t in places[3]:
+                        assert (p, m, layer, t) not in covered
+                        covered.add((p, m, layer, t))
+    assert len(covered) == sizes[0] * sizes[1] * sizes[2] * sizes[3]
+
+
+def test_the_cells_count_what_the_evaluation_counts(trained, written: Written) -> None:
+    (confusion,) = [b for b in written.section("Evaluation on validation")["blocks"] if b.get("title") == "Confusion"]
+    counts = confusion["blocks"][-1]["counts"]
+    assert counts == trained.place("eval", "tiny", "--json").json()["confusion"]
+
+
+def test_filters_and_patches_are_those_of_their_own_commands(trained, written: Written) -> None:
+    """The same numbers as `cnnlab visualize`, in the tables beside the page."""
+    found = trained.place("visualize", "filters", "tiny", "--json").json()
+    rows = list(csv.DictReader((written.path.parent / "each_filter.csv").open(encoding="utf-8")))
+    assert [row["kind"] for row in rows] == [one["kind"] for one in found["filters"]]
+    found = trained.place("visualize", "patches", "tiny", "--json").json()
+    rows = list(csv.DictReader((written.path.parent / "channel_classes.csv").open(encoding="utf-8")))
+    assert [row["most frequent class"] for row in rows] == [one["class"] for one in found["channels"]]
+
+
+def test_tensorboard_has_the_same_pictures_and_words(trained, written: Written) -> None:
+    events = EventAccumulator(str(trained.run / "tensorboard" / "report"), size_guidance={"images": 1, "tensors": 0})
+    events.Reload()
+    images = {tag.removeprefix("report/") for tag in events.Tags()["images"]}
+    assert images == {path.stem for path in written.path.parent.glob("*.png")} - {"augmentation"}
+    assert "report/text_summary" in events.Tags()["tensors"]
+
+
+def test_every_method_has_a_verdict_on_what_it_shows(written: Written) -> None:
+    blocks = written.section("Do the maps show what was learned?")["blocks"]
+    (table,) = [block for block in blocks if block.get("title") == "All weights randomised"]
+    assert [row[0] for row in table["rows"]] == ["Grad-CAM", "gradient", "gradient × input", "guided backpropagation"]
+    assert all(row[-1] in ("passes", "passes in sign only", "fails", "undecided", "no maps") for row in table["rows"])
+
+
+DENSE = """
+data: {dataset: {shapes: {train_count: 100, test_count: 20, size: 16}}}
+model: [flatten, {linear: {features: 16}}, relu, linear]
+training: {epochs: 1}
+logging: {histograms_every_epochs: 0, graph: false, pictures: false}
+"""
+
+
+def test_a_training_ends_with_its_report_in_full_which_says_what_dense_layers_lack(cnnlab) -> None:
+    cnnlab.config.config(DENSE, "dense.yaml")
+    result = cnnlab("train", "dense.yaml", "--device", "cpu", "--full-report")
+    assert result.code == 0, result.err
+    named = re.search(r"^report +(\S+)$", result.out, re.MULTILINE)
+    assert named
+    assert "report in full" not in result.out
+    text = (cnnlab.folder / named[1]).read_text(encoding="utf-8")
+    assert re.findall(r"<h2[^>]*>([^<]*)</h2>", text)[-len(SECTIONS) :] == SECTIONS
+    assert "No report card: no layer of the network has feature maps" in text
+    assert text.count("Nothing to show: ") == 3

@@ -1,0 +1,120 @@
+"""Every way of training that a config can ask for: it trains, and goes on where it stopped."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from cnnlab.fit.checkpoints import load_state
+
+WAYS = {
+    "ema": ["ema={decay: 0.9}"],
+    "ema every 2": ["ema={decay: 0.9, every: 2}"],
+    "accumulate": ["training.accumulate=4"],
+    "clipping by norm": ["clipping={norm: {}}"],
+    "clipping adaptive": ["clipping={adaptive: {}}"],
+    "mixup": ["data.augment=[mixup]"],
+    "cutmix, smoothing": ["data.augment=[crop, cutmix]", "loss={cross_entropy: {label_smoothing: 0.1}}"],
+    "augmentation of place": [
+        "data.augment=[{crop: {padding: 2}}, {flip: {mode: alternate}}, vertical_flip, rotate, affine, resized_crop]"
+    ],
+    "augmentation of pixels": ["data.augment=[cutout, erase, color_jitter, grayscale, blur, noise]"],
+    "class weights": ["loss={cross_entropy: {class_weights: balanced}}"],
+    "bf16": ["training.precision=bf16"],
+    "channels last": ["training.channels_last=true"],
+    "adamw with groups": [
+        "optimizer={adamw: {lr: 1e-3}}",
+        "parameter_groups=[{match: [norms, biases], weight_decay: 0}, {match: ['linear*'], lr_scale: 0.1}]",
+    ],
+    "frozen": ["parameter_groups=[{match: ['conv_bn_act1.*'], frozen: true}]"],
+    "nesterov": ["optimizer={sgd: {nesterov: true, weight_decay: 5e-4}}"],
+    "constant": ["schedule={constant: {warmup: 1}}"],
+    "step": ["schedule={step: {milestones: [1]}}"],
+    "cosine": ["schedule={cosine: {warmup: 0.5, floor: 0.1, every: epoch}}"],
+    "one cycle": ["schedule=one_cycle"],
+    "triangular": ["schedule=triangular"],
+    "no validation": ["data.validation=0"],
+    "no clean pictures": ["training.clean_train_pictures=0"],
+    "drop last": ["training.drop_last=true"],
+    "grey": ["data.dataset={shapes: {train_count: 100, size: 16, channels: 1}}"],
+    "deterministic": ["training.deterministic=true"],
+}
+FEW = ["data.dataset={shapes: {train_count: 100, size: 16}}", "logging.histograms_every_epochs=0"]
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The order of TensorBoard's files is no matter here, so none waits for a second to pass."""
+    monkeypatch.setattr("cnnlab.runs.events._wait_for_a_later_name", lambda folder: None)
+
+
+def last(run: Path) -> dict:
+    return load_state(run / "checkpoints" / "last.pt", torch.device("cpu"))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_trains_and_resumes_to_the_same_end(cnnlab, no_report, way) -> None:
+    changes = [*FEW, *WAYS[way]]
+    whole = cnnlab("train", "tiny.yaml", *changes, "--name", "whole")
+    assert whole.code == 0, whole.err
+    assert cnnlab("train", "tiny.yaml", *changes, "--stop-after", 1, "--name", "parts").code == 0
+    resumed = cnnlab("train", "--resume", "parts")
+    assert resumed.code == 0, resumed.err
+    one, other = (last(cnnlab.runs / name) for name in ("whole", "parts"))
+    assert one["progress"]["epoch"] == other["progress"]["epoch"] == 2
+    assert all(torch.equal(one["model"][name], other["model"][name]) for name in one["model"])
+    assert all(value.isfinite().all() for value in one["model"].values())
+
+
+def test_every_augmentation_optimizer_schedule_loss_and_clipping_is_among_them() -> None:
+    from cnnlab.config.config import Config  # noqa: F401  (fills the registries)
+    from cnnlab.core.registry import Registry
+
+    words = " ".join(word for changes in WAYS.values() for word in changes) + " sgd flip cosine"
+    kinds = ("augmentation", "optimizer", "schedule", "loss", "clipping")
+    names = {
+        entry.name for kind in kinds for entry in Registry.of(kind) if entry.factory.__module__.startswith("cnnlab.")
+    }
+    assert {name for name in names if name not in words} == set()
+
+
+def test_a_group_without_decay_has_none_and_a_frozen_layer_stays(cnnlab, no_report) -> None:
+    cnnlab("train", "tiny.yaml", *FEW, *WAYS["adamw with groups"], "--name", "groups")
+    groups = last(cnnlab.runs / "groups")["optimizer"]["param_groups"]
+    assert {(group["weight_decay"], group["lr_base"]) for group in groups} == {(0.01, 1e-3), (0.0, 1e-3), (0.01, 1e-4)}
+    for epochs in (1, 2):
+        cnnlab("train", "tiny.yaml", *FEW, *WAYS["frozen"], f"training.epochs={epochs}", "--name", f"frozen{epochs}")
+    one, two = (last(cnnlab.runs / f"frozen{epochs}")["model"] for epochs in (1, 2))
+    assert torch.equal(one["conv_bn_act1.conv.weight"], two["conv_bn_act1.conv.weight"])
+    assert not torch.equal(one["conv_bn_act2.conv.weight"], two["conv_bn_act2.conv.weight"])
+
+
+def test_warmup_starts_small_but_not_at_zero(cnnlab, no_report) -> None:
+    import json
+
+    cnnlab("train", "tiny.yaml", *FEW, *WAYS["constant"])
+    lines = (cnnlab.runs / "tiny" / "metrics.jsonl").read_text().splitlines()
+    rates = [point["lr"] for point in map(json.loads, lines) if point["kind"] == "step"]
+    assert rates == pytest.approx([0.001, 0.1 / 3, 0.2 / 3, 0.1, 0.1, 0.1])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (shutil.which("c++") or shutil.which("g++")), reason="torch.compile needs a C++ compiler")
+def test_compiled(cnnlab, no_report) -> None:
+    # in a process of its own: the checks of shapes in this one would be compiled, too
+    command = [sys.executable, "-m", "cnnlab", "train", "tiny.yaml", *FEW, "training.compile=true"]
+    own = {name: value for name, value in os.environ.items() if name != "ATEN_CPU_CAPABILITY"}
+    result = subprocess.run(command, cwd=cnnlab.folder, env=own, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert cnnlab("eval", "tiny").code == 0
+
+
+def test_nothing_is_compiled_for_other_instructions(cnnlab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ATEN_CPU_CAPABILITY", "avx2")
+    result = cnnlab("train", "tiny.yaml", *FEW, "training.compile=true")
+    assert result.code == 2
+    assert "computes wrong gradients under ATEN_CPU_CAPABILITY=avx2; unset that variable" in result.err

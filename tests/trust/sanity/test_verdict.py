@@ -1,0 +1,60 @@
+import pytest
+import torch
+
+from cnnlab.trust.sanity.similarity import MapSimilarity
+from cnnlab.trust.sanity.verdict import sanity_verdict, summarize_similarity
+
+
+def around(signed: float, absolute: float, *, n: int = 20, noise: float = 0.02, flat: int = 0) -> MapSimilarity:
+    wobble = noise * torch.randn(n, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    which = torch.zeros(n, 2, dtype=torch.bool)
+    which[:flat, 0] = True
+    return MapSimilarity(signed + wobble, absolute + wobble, torch.full((n,), 0.125, dtype=torch.float64), which)
+
+
+@pytest.mark.parametrize(
+    ("signed", "absolute", "outcome"),
+    [
+        (0.02, 0.05, "passes"),
+        (-0.1, 0.2, "passes"),
+        (0.02, 0.6, "passes in sign only"),
+        (0.45, 0.45, "fails"),
+        (-0.9, 0.9, "fails"),
+        (0.25, 0.1, "undecided"),
+        (0.1, 0.25, "undecided"),
+    ],
+)
+def test_outcomes(signed: float, absolute: float, outcome: str) -> None:
+    summary = summarize_similarity(around(signed, absolute), seed=0)
+    assert sanity_verdict("x", summary, against="all").outcome == outcome
+
+
+def test_few_pictures_and_flat_maps() -> None:
+    assert (
+        sanity_verdict("x", summarize_similarity(around(0.9, 0.9, n=5), seed=0), against="all").outcome == "undecided"
+    )
+    nothing = summarize_similarity(around(0.0, 0.0, n=7, flat=7), seed=0)
+    assert (nothing.signed, nothing.flat) == (None, 7)
+    assert sanity_verdict("x", nothing, against="all").sentence == (
+        "x: no maps: each has one value everywhere, and there is nothing to compare"
+    )
+    some = summarize_similarity(around(0.0, 0.0, n=20, flat=7), seed=0)
+    assert some.signed is not None
+    assert (some.signed.n, some.flat) == (13, 7)
+
+
+def test_a_map_that_vanishes_with_the_weights_is_without_similarity() -> None:
+    made = around(0.0, 0.0)
+    made.flat[:3, 1] = True
+    summary = summarize_similarity(made, seed=0)
+    assert summary.signed is not None
+    assert (summary.signed.n, summary.flat, summary.vanished) == (20, 0, 3)
+
+
+def test_the_sentence() -> None:
+    summary = summarize_similarity(around(0.5, 0.5, noise=0.0), seed=0)
+    assert sanity_verdict("guided", summary, against="all 4 layers randomised").sentence == (
+        "guided: fails: the maps depend little on what the network has learned; with all 4 layers randomised: rank "
+        "correlation 0.50 [0.50, 0.50], of absolute values 0.50 [0.50, 0.50], SSIM 0.12 [0.12, 0.12] "
+        "(small is within ±0.25)"
+    )

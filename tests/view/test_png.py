@@ -1,0 +1,79 @@
+import io
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cnnlab.view import png
+from cnnlab.view.blocks import Picture, Report
+from cnnlab.view.drawings import Gallery, Matrix
+
+
+def pixels(picture: Picture, theme: png.Theme = png.LIGHT) -> np.ndarray:
+    return decoded(png.encode(picture, theme=theme))
+
+
+def decoded(content: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
+
+
+@pytest.fixture(scope="module")
+def every_drawn(every_picture: tuple[Picture, ...]) -> dict[str, png.Drawn]:
+    return {picture.name: png.drawn(picture) for picture in every_picture}
+
+
+@pytest.mark.parametrize("theme", [png.LIGHT, png.DARK], ids=lambda theme: theme.name)
+def test_every_drawing_is_a_picture_and_not_blank_the_same_with_a_layout_of_its_own(
+    every_picture: tuple[Picture, ...], every_drawn: dict[str, png.Drawn], theme: png.Theme
+) -> None:
+    paper = [int(theme.paper[i : i + 2], 16) for i in (1, 3, 5)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for picture in every_picture:
+            encoded = png.encode(picture, theme=theme)
+            assert encoded == getattr(every_drawn[picture.name], theme.name), picture.name
+            image = decoded(encoded)
+            assert image.shape[1] >= 200
+            assert image[0, 0].tolist() == paper
+            assert 0.005 < (image != paper).any(2).mean() < 0.98, picture.name
+
+
+def test_nothing_is_cut_off_at_the_edges(every_drawn: dict[str, png.Drawn]) -> None:
+    for name, both in every_drawn.items():
+        image = decoded(both.light)
+        border = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
+        assert (border == 255).all(), name
+
+
+def test_the_same_picture_is_the_same_file(every_picture: tuple[Picture, ...]) -> None:
+    assert png.encode(every_picture[0]) == png.encode(every_picture[0])
+
+
+def test_a_gallery_keeps_each_pixel_a_sharp_square() -> None:
+    tile = np.random.default_rng(0).integers(0, 200, (8, 8, 3), dtype=np.uint8)
+    image = pixels(Picture("g", "G", Gallery((tile,), columns=1)))
+    times = 19  # 150 / 8, rounded
+    enlarged = tile.repeat(times, 0).repeat(times, 1)
+    windows = np.lib.stride_tricks.sliding_window_view(image, enlarged.shape)[:, :, 0]
+    candidates = np.argwhere((image[: windows.shape[0], : windows.shape[1]] == tile[0, 0]).all(2))
+    assert sum((windows[y, x] == enlarged).all() for y, x in candidates) == 1
+
+
+def test_pictures_stay_small() -> None:
+    rng = np.random.default_rng(0)
+    gallery = Gallery(
+        tuple(rng.integers(0, 255, (32, 32, 3), dtype=np.uint8) for _ in range(25)), ("x",) * 25, columns=5
+    )
+    names = tuple(f"class {i}" for i in range(100))
+    matrix = Matrix(rng.integers(0, 9, (100, 100)), names, names, "truth", "answer", "pictures")
+    assert len(png.encode(Picture("g", "G", gallery))) < 250_000
+    assert len(png.encode(Picture("m", "M", matrix))) < 250_000
+
+
+def test_files_are_written_whole(report: Report, tmp_path: Path) -> None:
+    written = png.save(report, tmp_path / "reports")
+    assert sorted(path.name for path in (tmp_path / "reports").iterdir()) == sorted(path.name for path in written)
+    assert [path.name for path in written][:2] == ["curves.png", "log.png"]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in written)
