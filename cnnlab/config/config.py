@@ -17,7 +17,7 @@ from cnnlab.core.quantities import Decay, NonNegative, Positive, Rate
 from cnnlab.core.registry import as_data
 from cnnlab.core.yaml import load
 from cnnlab.data import catalog as _data_catalog  # noqa: F401  (each catalog fills its registries)
-from cnnlab.data.registry import AugmentationChoice, DatasetChoice
+from cnnlab.data.registry import AugmentationChoice, DatasetChoice, facts_of
 from cnnlab.data.whereabouts import PLACES, beside
 from cnnlab.fit import catalog as _training_catalog  # noqa: F401
 from cnnlab.fit.device import Precision
@@ -229,7 +229,7 @@ def check_config(
     if problems:
         raise ConfigError(sorted(dict.fromkeys(problems), key=_place_in_file))
     dataset = config.data.dataset
-    if dataset.name == "folder":
+    if facts_of(dataset).source == "own":
         config = config.with_data(beside(dataset.options, base))
         config._written = {name: dataset.options[name] for name in PLACES if dataset.options.get(name)}
     return config

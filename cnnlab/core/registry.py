@@ -35,6 +35,8 @@ class Entry:
     name: str
     factory: Callable[..., Any]
     supplied: tuple[str, ...]
+    facts: Any = None
+    """What is known of it without calling it, where its registry keeps such facts."""
 
     @cached_property
     def options(self) -> type[BaseModel]:
@@ -111,12 +113,16 @@ def as_data(value: object) -> Any:
 
 
 class Registry:
-    """Names for functions of one kind; `supplies` are the positional parameters that the program can fill in."""
+    """Names for functions of one kind; `supplies` are the positional parameters that the program can fill in.
+
+    `facts` are those of an entry that brings none of its own.
+    """
 
     _all: ClassVar[dict[str, "Registry"]] = {}
 
-    def __init__(self, kind: str, *, supplies: Sequence[str]) -> None:
+    def __init__(self, kind: str, *, supplies: Sequence[str], facts: object = None) -> None:
         self.kind = kind
+        self.facts = facts
         self.supplies = tuple(supplies)
         self._entries: dict[str, Entry] = {}
         Registry._all[kind] = self
@@ -138,8 +144,8 @@ class Registry:
             raise RequestError(unknown(self.kind, name, [entry.name for entry in self]))
         return self._entries[name]
 
-    def register(self, name: str) -> Callable[[Factory], Factory]:
-        """The decorator that gives a function a name in YAML.
+    def register(self, name: str, *, facts: object = None) -> Callable[[Factory], Factory]:
+        """The decorator that gives a function a name in YAML, and `facts` that can be asked without calling it.
 
         Raises: ValueError for a name that is taken, an option without annotation, `*args` or `**kwargs`, and a
         positional parameter that this registry does not supply.
@@ -149,7 +155,7 @@ class Registry:
             if name in self._entries:
                 raise ValueError(f"the {self.kind} '{name}' is registered already")
             supplied = self._check(name, factory)
-            self._entries[name] = Entry(self.kind, name, factory, supplied)
+            self._entries[name] = Entry(self.kind, name, factory, supplied, facts or self.facts)
             return factory
 
         return add

@@ -15,7 +15,7 @@ from torch import Tensor
 from cnnlab.core.errors import RequestError
 from cnnlab.data.dataset import DataPlace, Dataset, Part
 from cnnlab.data.distribution import Distribution, Download, Member, open_distribution
-from cnnlab.data.registry import DATASETS
+from cnnlab.data.registry import DATASETS, DatasetFacts
 
 DIGITS = tuple("0123456789")
 STL10_CLASSES = ("airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck")
@@ -23,7 +23,12 @@ MNIST_COUNTS = {"train": 60_000, "t10k": 10_000}
 """Pictures in the two parts of MNIST and of Fashion-MNIST."""
 
 
-@DATASETS.register("cifar10")
+def _known(*shape: int, classes: int = 10) -> DatasetFacts:
+    """Of a data set that is always the same: (channels, height, width) of its images, and the number of classes."""
+    return DatasetFacts(lambda options: shape, classes)
+
+
+@DATASETS.register("cifar10", facts=_known(3, 32, 32))
 def cifar10(place: DataPlace, part: Part) -> Dataset:
     """CIFAR-10: 50,000 + 10,000 colour photographs of 32 × 32 pixels in 10 classes; a download of 170 MB.
 
@@ -34,7 +39,7 @@ def cifar10(place: DataPlace, part: Part) -> Dataset:
     return _cifar("cifar10", CIFAR10, place, part)
 
 
-@DATASETS.register("cifar100")
+@DATASETS.register("cifar100", facts=_known(3, 32, 32, classes=100))
 def cifar100(place: DataPlace, part: Part) -> Dataset:
     """CIFAR-100: 50,000 + 10,000 colour photographs of 32 × 32 pixels in 100 classes; a download of 169 MB.
 
@@ -45,7 +50,7 @@ def cifar100(place: DataPlace, part: Part) -> Dataset:
     return _cifar("cifar100", CIFAR100, place, part)
 
 
-@DATASETS.register("mnist")
+@DATASETS.register("mnist", facts=_known(1, 28, 28))
 def mnist(place: DataPlace, part: Part) -> Dataset:
     """MNIST: 60,000 + 10,000 grey handwritten digits of 28 × 28 pixels; a download of 12 MB.
 
@@ -56,7 +61,7 @@ def mnist(place: DataPlace, part: Part) -> Dataset:
     return _mnist("mnist", MNIST, DIGITS, place, part)
 
 
-@DATASETS.register("fashion_mnist")
+@DATASETS.register("fashion_mnist", facts=_known(1, 28, 28))
 def fashion_mnist(place: DataPlace, part: Part) -> Dataset:
     """Fashion-MNIST: 60,000 + 10,000 grey pictures of clothes, 28 × 28 pixels, in 10 classes; a download of 31 MB.
 
@@ -67,7 +72,7 @@ def fashion_mnist(place: DataPlace, part: Part) -> Dataset:
     return _mnist("fashion_mnist", FashionMNIST, tuple(FashionMNIST.classes), place, part)
 
 
-@DATASETS.register("svhn")
+@DATASETS.register("svhn", facts=_known(3, 32, 32))
 def svhn(place: DataPlace, part: Part) -> Dataset:
     """Street View House Numbers: 73,257 + 26,032 colour digits of 32 × 32 pixels; a download of 182 + 64 MB.
 
@@ -83,7 +88,7 @@ def svhn(place: DataPlace, part: Part) -> Dataset:
     return _dataset("svhn", part, source.data, source.labels, DIGITS)
 
 
-@DATASETS.register("stl10")
+@DATASETS.register("stl10", facts=_known(3, 96, 96))
 def stl10(place: DataPlace, part: Part) -> Dataset:
     """STL-10: 5,000 + 8,000 colour photographs of 96 × 96 pixels in 10 classes; a download of 2.6 GB.
 

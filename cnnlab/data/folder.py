@@ -25,7 +25,7 @@ from cnnlab.data.listing import SHOWN, Listing, compare, group_by_pattern, list_
 from cnnlab.data.memory import check_memory
 from cnnlab.data.parallel import in_parallel
 from cnnlab.data.parts import Parts, find_parts
-from cnnlab.data.registry import DATASETS
+from cnnlab.data.registry import DATASETS, DatasetFacts, square
 
 COMPARED = 4
 """Pictures that are decoded again to see whether the cache is theirs: some milliseconds each."""
@@ -39,7 +39,7 @@ Side = Annotated[int, Field(ge=1, le=1024)]
 GroupPattern = Annotated[str, AfterValidator(checked_pattern)]
 
 
-@DATASETS.register("folder")
+@DATASETS.register("folder", facts=DatasetFacts(square, source="own"))
 def folder(
     place: DataPlace,
     part: Part,

@@ -19,7 +19,7 @@ from cnnlab.core.seeds import derive_seed
 from cnnlab.data.dataset import Dataset, Part
 from cnnlab.data.memory import check_memory
 from cnnlab.data.parallel import in_parallel
-from cnnlab.data.registry import DATASETS
+from cnnlab.data.registry import DATASETS, DatasetFacts, Options, square
 from cnnlab.data.signed_distance import SHAPES
 from cnnlab.data.textures import colours_of, contrasting, luma, power_law_noise
 
@@ -36,7 +36,17 @@ MARK_COLOURS = (
 Side = Annotated[int, Field(ge=16, le=512)]
 
 
-@DATASETS.register("shapes")
+def _most(options: Options) -> int:
+    """Raises: RequestError where either part does not fit into memory."""
+    _check_fits(max(options["train_count"], options["test_count"]), options["channels"], options["size"])
+    return int(options["train_count"])
+
+
+def _check_fits(count: int, channels: int, size: int) -> None:
+    check_memory(count, channels + 1, size)  # the masks take as much as a channel
+
+
+@DATASETS.register("shapes", facts=DatasetFacts(square, len(CLASSES), source="made", most=_most))
 def shapes(
     part: Part,
     *,
@@ -56,7 +66,7 @@ def shapes(
     the visible part of each object as `masks`.
     """
     count = train_count if part == "train" else test_count
-    check_memory(count, channels + 1, size)  # the masks take as much as a channel
+    _check_fits(count, channels, size)
     images = torch.empty(count, channels, size, size, dtype=torch.uint8)
     masks = torch.empty(count, size, size, dtype=torch.bool)
     labels = torch.arange(count) % len(CLASSES)

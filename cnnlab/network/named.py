@@ -13,10 +13,10 @@ from torch import nn
 from cnnlab.config.config import read_config
 from cnnlab.core.arithmetic import Shape
 from cnnlab.core.errors import RequestError, unknown
+from cnnlab.data.registry import image_of
 from cnnlab.models.failure import LAYER_FAILURES
 from cnnlab.network.trained import new_network, trained_network
 from cnnlab.runs.folder import Run, WhichWeights
-from cnnlab.runs.images import picture_of
 
 ZOOS = ("torchvision", "timm")
 
@@ -97,7 +97,7 @@ def _from_run(text: str, runs: Path, which: WhichWeights, device: torch.device, 
 
 def _from_config(path: Path, size: str | None, allow_plugins: bool) -> NamedModel:
     config = read_config(path, allow_plugins=allow_plugins)
-    shape, classes = picture_of(config.data.dataset)
+    shape, classes = image_of(config.data.dataset)
     shape = shape_for(size, shape or (3, 0, 0)) if size else shape
     if shape is None:
         raise RequestError(f"{path}: the pictures of '{config.data.dataset.name}' have no known size; add --input")

@@ -9,12 +9,10 @@ from pathlib import Path
 import torch
 
 from cnnlab.config.config import Config
-from cnnlab.core.arithmetic import Shape
 from cnnlab.core.errors import RequestError
-from cnnlab.core.registry import Component
 from cnnlab.core.seeds import derive_seed
 from cnnlab.data.dataset import DataPlace, Dataset, Part
-from cnnlab.data.shapes import CLASSES as SHAPES
+from cnnlab.data.registry import facts_of
 from cnnlab.data.splits import split
 from cnnlab.data.statistics import ChannelStatistics, channel_statistics
 from cnnlab.data.whereabouts import moved
@@ -93,9 +91,11 @@ def relocated(config: Config, place: DataPlace) -> Config:
     dataset = config.data.dataset
     if place.moved is None:
         return config
-    if dataset.name == "shapes":
-        raise RequestError("--data has nothing to name: the pictures of the data set shapes are made, not read")
-    if dataset.name == "folder":
+    source = facts_of(dataset).source
+    if source == "made":
+        message = f"--data has nothing to name: the pictures of the data set {dataset.name} are made, not read"
+        raise RequestError(message)
+    if source == "own":
         return config.with_data(moved(dataset.options, place.moved))
     if not place.moved.is_dir():
         raise RequestError(f"--data is '{place.moved}': no such folder")
@@ -104,7 +104,7 @@ def relocated(config: Config, place: DataPlace) -> Config:
 
 def _built(config: Config, place: DataPlace, part: Part) -> Dataset:
     config = relocated(config, place)
-    if place.moved is not None and config.data.dataset.name != "folder":
+    if place.moved is not None and facts_of(config.data.dataset).source == "archive":
         place = replace(place, root=place.moved)
     pictures: Dataset = config.data.dataset.build(place=place, part=part)
     return pictures
@@ -144,7 +144,7 @@ def check_there(run: Run, config: Config, place: DataPlace) -> None:
     Raises: RequestError with the way out.
     """
     dataset = config.data.dataset
-    if dataset.name != "folder" or place.moved is not None:
+    if facts_of(dataset).source != "own" or place.moved is not None:
         return
     root = place.base / Path(dataset.options["path"]).expanduser()
     if not root.exists():
@@ -223,23 +223,3 @@ def fixed_sample(dataset: Dataset, count: int, seed: int, purpose: str) -> Datas
         return dataset
     generator = torch.Generator().manual_seed(derive_seed(seed, purpose))
     return dataset.take(torch.randperm(len(dataset), generator=generator)[:count].sort().values)
-
-
-KNOWN: dict[str, tuple[Shape, int]] = {
-    "cifar10": ((3, 32, 32), 10),
-    "cifar100": ((3, 32, 32), 100),
-    "mnist": ((1, 28, 28), 10),
-    "fashion_mnist": ((1, 28, 28), 10),
-    "svhn": ((3, 32, 32), 10),
-    "stl10": ((3, 96, 96), 10),
-}
-"""(channels, height, width) in pixels and the number of classes of the data sets that are always the same."""
-
-
-def picture_of(dataset: Component) -> tuple[Shape | None, int | None]:
-    """The shape of a data set's pictures and the number of its classes, as far as they are known without loading it."""
-    options = dataset.options
-    if dataset.name in ("shapes", "folder"):
-        shape = (options["channels"], options["size"], options["size"])
-        return shape, len(SHAPES) if dataset.name == "shapes" else None
-    return KNOWN.get(dataset.name, (None, None))

@@ -14,6 +14,7 @@ from cnnlab.config.config import Config, check_config, checked_name
 from cnnlab.core.errors import RequestError, WorkError, WriteError
 from cnnlab.core.files import refuse_links
 from cnnlab.core.yaml import parse
+from cnnlab.data.registry import facts_of
 from cnnlab.data.whereabouts import absolute, elsewhere_too
 from cnnlab.fit.checkpoints import load_state
 from cnnlab.models.build import parameter_count
@@ -51,7 +52,7 @@ def train(config: Config, options: TrainOptions, stop: StopWish) -> Iterator[Tra
     plugins = [(options.config_folder / plugin).resolve() for plugin in config.plugins]
     with _claimed(options.runs, name, config.name) as (path, remarks):
         kept = config.model_copy(update={"name": path.name, "plugins": [f"plugins/{file.name}" for file in plugins]})
-        if config.data.dataset.name == "folder":
+        if facts_of(config.data.dataset).source == "own":
             said = elsewhere_too(config.written_paths["path"], config.data.dataset.options["path"])
             remarks += (said,) if said else ()
         with _safe(path, options):
@@ -63,7 +64,7 @@ def train(config: Config, options: TrainOptions, stop: StopWish) -> Iterator[Tra
 def _from_anywhere(config: Config) -> Config:
     """The config with paths that lead to the same pictures from any working folder."""
     dataset = config.data.dataset
-    return config.with_data(absolute(dataset.options)) if dataset.name == "folder" else config
+    return config.with_data(absolute(dataset.options)) if facts_of(dataset).source == "own" else config
 
 
 def check_free(path: Path) -> None:

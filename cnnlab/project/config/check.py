@@ -18,15 +18,12 @@ from cnnlab.data.dataset import DataPlace
 from cnnlab.data.decoding import picture_header
 from cnnlab.data.folder import Contents, list_contents
 from cnnlab.data.listing import SHOWN, Listing
-from cnnlab.data.memory import check_memory
+from cnnlab.data.registry import facts_of, image_of
 from cnnlab.data.statistics import ChannelStatistics
 from cnnlab.fit.parameter_groups import parameter_groups
 from cnnlab.models.build import parameter_count
 from cnnlab.network.trained import new_network
-from cnnlab.runs.images import origins, picture_of
-
-MOST_PICTURES = 73_257
-"""In a part of a public data set: the training part of SVHN."""
+from cnnlab.runs.images import origins
 
 LOOKED_AT = 20
 """Pictures of each class of which the beginning is read."""
@@ -72,9 +69,9 @@ def check(
     Raises: RequestError for a layer that does not fit, parts of the config that do not fit each other, and pictures
     that no training could start with.
     """
-    known_shape, known_classes = picture_of(config.data.dataset)
+    known_shape, known_classes = image_of(config.data.dataset)
     contents = None
-    if config.data.dataset.name == "folder" and place is not None and classes is None:
+    if facts_of(config.data.dataset).source == "own" and place is not None and classes is None:
         try:
             contents = list_contents(place, **config.data.dataset.options)
         except RequestError as error:
@@ -112,15 +109,11 @@ def check(
 def _counts(dataset: Component, contents: Contents | None) -> int:
     """How many pictures there are to learn from and to choose by, at most.
 
-    Raises: RequestError where so many `shapes` do not fit into memory.
+    Raises: RequestError where so many do not fit into memory.
     """
     if contents is not None:
         return sum(len(listing.paths) for listing in contents.opened("train").values())
-    if dataset.name == "shapes":
-        options = dataset.options
-        check_memory(max(options["train_count"], options["test_count"]), options["channels"] + 1, options["size"])
-        return int(options["train_count"])
-    return MOST_PICTURES
+    return facts_of(dataset).most(dataset.options)
 
 
 def _memory_remarks(least: LeastMemory) -> tuple[str, ...]:

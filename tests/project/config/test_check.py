@@ -6,10 +6,9 @@ from cnnlab.core.errors import RequestError
 from cnnlab.core.registry import component
 from cnnlab.core.yaml import parse
 from cnnlab.data.dataset import DataPlace
-from cnnlab.data.registry import DATASETS
+from cnnlab.data.registry import DATASETS, image_of
 from cnnlab.project.config.check import Checked, check, shape_of
 from cnnlab.project.listing.run import listed_configs
-from cnnlab.runs.images import KNOWN, picture_of
 
 SMALL = "model: [{conv: {channels: 4}}, global_avg_pool, linear]\n"
 
@@ -36,18 +35,21 @@ def test_checking_draws_no_random_number(tmp_path):
 def test_the_shape_of_shapes_is_that_of_its_pictures(options, tmp_path):
     dataset = component("dataset", "shapes", train_count=20, **options)
     loaded = dataset.build(place=DataPlace(tmp_path), part="train")
-    assert picture_of(dataset) == (loaded.shape, len(loaded.classes))
+    assert image_of(dataset) == (loaded.shape, len(loaded.classes))
 
 
 def test_the_real_cifar10_is_as_known(cifar_root):
-    loaded = component("dataset", "cifar10").build(place=DataPlace(cifar_root, download=False), part="test")
-    assert (loaded.shape, len(loaded.classes)) == KNOWN["cifar10"]
+    dataset = component("dataset", "cifar10")
+    loaded = dataset.build(place=DataPlace(cifar_root, download=False), part="test")
+    assert (loaded.shape, len(loaded.classes)) == image_of(dataset) == ((3, 32, 32), 10)
 
 
 def test_every_data_set_is_known_but_for_the_classes_of_folders():
     import cnnlab.data.catalog  # noqa: F401
 
-    assert {entry.name for entry in DATASETS} == {*KNOWN, "shapes", "folder"}
+    assert {entry.name for entry in DATASETS if entry.facts.shape is None} == set()
+    assert {entry.name for entry in DATASETS if entry.facts.classes is None} == {"folder"}
+    assert {entry.name for entry in DATASETS if entry.facts.source != "archive"} == {"shapes", "folder"}
 
 
 def test_what_is_not_known_must_be_given(tmp_path):
