@@ -249,7 +249,7 @@ def test_networks_that_are_no_run(cnnlab: Any) -> None:
 
 
 def test_grad_cam_behind_a_flattening_head_is_warned_of(cnnlab: Any) -> None:
-    cnnlab.config.config(FLAT, "flat.yaml")
+    cnnlab.config(FLAT, "flat.yaml")
     result = cnnlab("gradcam", "flat.yaml", "--split", "train", "--count", "1")
     assert result.code == 0, result.err
     assert "HiResCAM" in result.out
@@ -290,7 +290,7 @@ def test_a_part_of_files_is_drawn_on_the_files(cnnlab: Any) -> None:
         (cnnlab.folder / "own" / name).mkdir(parents=True)
         for index in range(3):
             Image.fromarray(noise(20, 50, 10 * number + index)).save(cnnlab.folder / "own" / name / f"{index}.png")
-    cnnlab.config.config(
+    cnnlab.config(
         """
 data: {dataset: {folder: {path: own, size: 16, fit: pad, channels: 1, cache: false}}, validation: 0}
 model: [{conv_bn_act: {channels: 4}}, global_avg_pool, linear]

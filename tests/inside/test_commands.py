@@ -112,7 +112,7 @@ def test_filters_of_a_network_that_learned_nothing_have_one_null(cnnlab: Any) ->
 
 
 def test_weights_of_a_file_are_held_against_random_ones(cnnlab: Any, run: Run) -> None:
-    cnnlab.config.config(CONFIG)
+    cnnlab.config(CONFIG)
     weights, _ = run.weights("best")
     torch.save(weights, cnnlab.folder / "weights.pt")
     result = cnnlab("visualize", "filters", "tiny.yaml", "--weights", "weights.pt", "--random", "2", "--json")

@@ -118,7 +118,7 @@ def test_the_configs_that_come_along(cnnlab, path) -> None:
     if path.stem == "cifar":
         assert checked["parameters"] == 288_746
     shown = cnnlab("config", "show", path)
-    cnnlab.config.config(shown.out, "shown.yaml")
+    cnnlab.config(shown.out, "shown.yaml")
     assert cnnlab("config", "show", "shown.yaml", "--json").json() == cnnlab("config", "show", path, "--json").json()
 
 

@@ -100,7 +100,7 @@ def test_the_box_is_drawn_on_a_picture_and_animated(cnnlab: Call) -> None:
 
 
 def test_gates_can_be_ignored(cnnlab: Call) -> None:
-    config = cnnlab.config.config(
+    config = cnnlab.config(
         """
 data: {dataset: {shapes: {size: 16}}}
 model:
@@ -165,7 +165,7 @@ logging: {histograms_every_epochs: 0, graph: false, pictures: false}
 
 
 def test_a_network_of_dense_layers_has_no_places_and_no_pictures(cnnlab: Call) -> None:
-    cnnlab.config.config(DENSE, "dense.yaml")
+    cnnlab.config(DENSE, "dense.yaml")
     result = cnnlab("receptive-field", "dense.yaml", "--verify", "--json")
     assert result.code == 0, result.err
     assert result.json()["pictures"] == []
@@ -174,7 +174,7 @@ def test_a_network_of_dense_layers_has_no_places_and_no_pictures(cnnlab: Call) -
 
 
 def test_a_kernel_that_cannot_be_changed_is_told(cnnlab: Call) -> None:
-    cnnlab.config.config(
+    cnnlab.config(
         "data: {dataset: {shapes: {size: 16}}}\n"
         "model: [{locally_connected: {channels: 2, kernel: 3}}, global_avg_pool, linear]\n",
         "local.yaml",

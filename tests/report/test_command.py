@@ -115,7 +115,7 @@ logging: {histograms_every_epochs: 0, graph: false, pictures: false}
 
 
 def test_a_training_ends_with_its_report_in_full_which_says_what_dense_layers_lack(cnnlab) -> None:
-    cnnlab.config.config(DENSE, "dense.yaml")
+    cnnlab.config(DENSE, "dense.yaml")
     result = cnnlab("train", "dense.yaml", "--device", "cpu", "--full-report")
     assert result.code == 0, result.err
     named = re.search(r"^report +(\S+)$", result.out, re.MULTILINE)

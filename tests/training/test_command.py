@@ -201,7 +201,7 @@ def test_watching_the_effective_field_changes_nothing(cnnlab, no_report) -> None
 
 
 def test_an_empty_body_is_a_layer_like_any_other(cnnlab, no_report) -> None:
-    cnnlab.config.config(
+    cnnlab.config(
         (cnnlab.folder / "tiny.yaml").read_text().replace("model:\n", "model:\n  - residual: {layers: [relu]}\n")
     )
     assert cnnlab("train", "tiny.yaml", "training.epochs=1", "logging.histograms_every_epochs=1").code == 0

@@ -98,9 +98,7 @@ def test_a_learning_rate_beyond_all_bounds(cnnlab) -> None:
 def plugin(cnnlab):
     (cnnlab.folder / "mine.py").write_text(PLUGIN)
     text = (cnnlab.folder / "tiny.yaml").read_text()
-    cnnlab.config.config(
-        "plugins: [mine.py]\n" + text.replace("  - global_avg_pool", "  - breaking\n  - global_avg_pool")
-    )
+    cnnlab.config("plugins: [mine.py]\n" + text.replace("  - global_avg_pool", "  - breaking\n  - global_avg_pool"))
     return cnnlab
 
 

@@ -125,7 +125,7 @@ def test_without_masks_the_frame_alone_is_judged(cnnlab: Any, no_report: None) -
             Image.fromarray(pixels.astype(np.uint8)).save(
                 cnnlab.folder / "pictures" / name / f"ward{number % 2}-{number}.png"
             )
-    cnnlab.config.config(
+    cnnlab.config(
         "data: {dataset: {folder: {path: pictures, size: 16}}, validation: 0.5}\n"
         "model: [conv_bn_act: {channels: 4, stride: 2}, global_avg_pool, linear]\n"
         "training: {epochs: 1, batch_size: 4}\n"
@@ -170,7 +170,7 @@ def test_a_planted_shortcut_is_caught_and_its_twin_passes(
     cnnlab: Any, no_report: None, shortcut: str, code: int
 ) -> None:
     """Twins but for a mark of 2 × 2 px: the default limits tell them apart, and so does 0.3 in the frame."""
-    cnnlab.config.config(TWIN)
+    cnnlab.config(TWIN)
     trained = cnnlab("train", "tiny.yaml", f"data.dataset.shapes.shortcut={shortcut}", "--device", "cpu", "--json")
     assert trained.code == 0, trained.err
     result = cnnlab("audit", "tiny", "--count", "150", "--json")

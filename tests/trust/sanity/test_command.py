@@ -89,7 +89,7 @@ def test_by_itself_a_map_and_three_methods_of_pixels_in_words(trained: Any) -> N
 
 
 def test_a_method_that_the_network_is_not_made_for_is_left_out_and_named(cnnlab: Any, no_report: None) -> None:
-    config = cnnlab.config.config(
+    config = cnnlab.config(
         "data: {dataset: {shapes: {train_count: 60, size: 16}}}\n"
         "model: [conv_bn_act: {channels: 4, stride: 2}, flatten, linear]\n"
         "training: {epochs: 1}\nlogging: {graph: false, pictures: false, histograms_every_epochs: 0}\n"
@@ -104,7 +104,7 @@ def test_a_method_that_the_network_is_not_made_for_is_left_out_and_named(cnnlab:
 @pytest.mark.slow
 def test_random_labels_are_learned_by_heart_by_default(cnnlab: Any, no_report: None) -> None:
     """As many steps as the run's own epochs had, over few pictures."""
-    cnnlab.config.config(
+    cnnlab.config(
         """
 data:
   dataset: {shapes: {train_count: 2000, test_count: 60, size: 16}}
