@@ -3,22 +3,41 @@
 Source: Dumoulin & Visin 2016, arXiv:1603.07285; `torch.nn.Conv2d` documentation.
 """
 
+from dataclasses import dataclass
+
+from cnnlab.core.characters import formatted
 from cnnlab.core.errors import ShapeError
-from cnnlab.core.minus import formatted
 
 Shape = tuple[int, ...]
 """The shape of one example, without the batch: (channels, height, width) or (features,)."""
 
 
-def output_size(size: int, kernel: int, *, stride: int = 1, padding: int = 0, dilation: int = 1) -> int:
-    """Outputs along one axis: floor((size + 2·padding − dilation·(kernel − 1) − 1)/stride) + 1, in pixels."""
-    return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+@dataclass(frozen=True)
+class Sliding:
+    """A window that slides along one axis of `size` pixels; all of it in pixels."""
 
+    size: int
+    kernel: int
+    stride: int = 1
+    padding: int = 0
+    """At both ends."""
+    dilation: int = 1
 
-def output_size_formula(size: int, kernel: int, *, stride: int = 1, padding: int = 0, dilation: int = 1) -> str:
-    """The same with its numbers, such as `floor((32 + 2·1 − 1·(3−1) − 1)/2) + 1 = 16`."""
-    result = output_size(size, kernel, stride=stride, padding=padding, dilation=dilation)
-    return f"floor(({size} + 2·{padding} − {dilation}·({kernel}−1) − 1)/{stride}) + 1 = {formatted(result)}"
+    @property
+    def outputs(self) -> int:
+        """At how many places it stops: floor((size + 2·padding − dilation·(kernel − 1) − 1)/stride) + 1."""
+        return (self.size + 2 * self.padding - self.dilation * (self.kernel - 1) - 1) // self.stride + 1
+
+    @property
+    def formula(self) -> str:
+        """The same with its numbers, such as `floor((32 + 2·1 − 1·(3−1) − 1)/2) + 1 = 16`."""
+        inner = f"{self.size} + 2·{self.padding} − {self.dilation}·({self.kernel}−1) − 1"
+        return f"floor(({inner})/{self.stride}) + 1 = {formatted(self.outputs)}"
+
+    @property
+    def least_padding(self) -> int:
+        """The least symmetric padding with which the window fits at least once."""
+        return max(0, -(-(self.dilation * (self.kernel - 1) + 1 - self.size) // 2))
 
 
 def transposed_size(
@@ -40,11 +59,6 @@ def transposed_size_formula(
     return f"({size} − 1)·{stride} − 2·{padding} + {dilation}·({kernel}−1) + {output_padding} + 1 = {formatted(result)}"
 
 
-def smallest_padding(size: int, kernel: int, *, dilation: int = 1) -> int:
-    """The least symmetric padding with which the window fits at least once."""
-    return max(0, -(-(dilation * (kernel - 1) + 1 - size) // 2))
-
-
 def window_shape(
     shape: Shape,
     kernel: tuple[int, int],
@@ -58,24 +72,13 @@ def window_shape(
     Raises: ShapeError when the window is larger than the padded picture, with the formula and a padding that fits
     along both axes.
     """
-    axes = [
-        {"stride": stride[axis], "padding": padding[axis], "dilation": dilation[axis]} for axis in range(len(kernel))
-    ]
-    sizes = [output_size(n, k, **numbers) for n, k, numbers in zip(shape[1:], kernel, axes, strict=True)]
-    for axis, name in enumerate(("height", "width")):
-        if sizes[axis] < 1:
-            size, k = shape[axis + 1], kernel[axis]
-            spread = f" at dilation {dilation[axis]}" if dilation[axis] > 1 else ""
+    axes = [Sliding(*numbers) for numbers in zip(shape[1:], kernel, stride, padding, dilation, strict=True)]
+    for name, axis in zip(("height", "width"), axes, strict=True):
+        if axis.outputs < 1:
+            spread = f" at dilation {axis.dilation}" if axis.dilation > 1 else ""
+            fitting = [max(one.padding, one.least_padding) for one in axes]
             raise ShapeError(
-                f"the {name} of its input, {size}, is too small for a kernel of {k}{spread}: "
-                f"{output_size_formula(size, k, **axes[axis])}; "
-                f"padding: {_fitting(shape, kernel, padding, dilation)} would fit"
+                f"the {name} of its input, {axis.size}, is too small for a kernel of {axis.kernel}{spread}: "
+                f"{axis.formula}; padding: {fitting if len(set(fitting)) > 1 else fitting[0]} would fit"
             )
-    return sizes[0], sizes[1]
-
-
-def _fitting(shape: Shape, kernel: tuple[int, int], padding: tuple[int, int], dilation: tuple[int, int]) -> str:
-    """`3`, or `[3, 0]` where height and width need different ones; what is padded already stays so."""
-    sides = zip(shape[1:], kernel, padding, dilation, strict=True)
-    vertical, horizontal = (max(given, smallest_padding(n, k, dilation=d)) for n, k, given, d in sides)
-    return str(vertical) if vertical == horizontal else f"[{vertical}, {horizontal}]"
+    return axes[0].outputs, axes[1].outputs

@@ -64,6 +64,11 @@ def shortened(text: str, length: int) -> str:
     return text[: length - 1 - tail] + "…" + (text[-tail:] if tail else "")
 
 
+def formatted(value: float, form: str = "") -> str:
+    """`format(value, form)` with a true minus sign, which is as wide as a plus: `−0.250` for "+.3f"."""
+    return format(value, form).replace("-", "−")
+
+
 def _escape(character: str) -> str:
     number = ord(character)
     if character in _SHORT:

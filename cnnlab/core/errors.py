@@ -75,6 +75,11 @@ class ConfigError(CnnlabError):
         super().__init__(*self.problems)
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of what an error of another library says; its type, where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """` Did you mean 'conv'?` where one of `known` is near `word`, otherwise an empty string."""
     near = get_close_matches(word, list(known), n=1, cutoff=0.6)

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from cnnlab.core.errors import RequestError
+from cnnlab.core.errors import RequestError, first_line
 from cnnlab.core.files import check_readable, named_in_utf8, write_whole
 
 DAMAGES = (RuntimeError, EOFError, OSError, ValueError, TypeError, AttributeError, LookupError, AssertionError)
@@ -50,7 +50,7 @@ def load_state(path: Path, device: torch.device) -> dict[str, Any]:
             f"{path}: refused: it holds more than tensors and plain values, and could run code"
         ) from None
     except DAMAGES as error:
-        raise RequestError(f"{path}: a damaged checkpoint ({_first_line(error)})") from None
+        raise RequestError(f"{path}: a damaged checkpoint ({first_line(error)})") from None
     if not isinstance(state, dict):
         raise RequestError(f"{path}: not a checkpoint of cnnlab: it holds a {type(state).__name__}")
     return state
@@ -74,7 +74,7 @@ def load_weights_file(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             with safetensors.safe_open(name, framework="pt") as file:
                 metadata = file.metadata() or {}
     except (safetensors.SafetensorError, OSError) as error:
-        raise RequestError(f"{path}: damaged weights ({_first_line(error)})") from None
+        raise RequestError(f"{path}: damaged weights ({first_line(error)})") from None
     try:
         facts = json.loads(metadata.get("cnnlab", "null"))
     except ValueError as error:
@@ -82,7 +82,3 @@ def load_weights_file(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if not isinstance(facts, dict):
         raise RequestError(f"{path}: weights that cnnlab did not write: the header lacks its facts")
     return weights, facts
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

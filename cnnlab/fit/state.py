@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from cnnlab.core.errors import RequestError
+from cnnlab.core.errors import RequestError, first_line
 from cnnlab.fit.ema import Ema
 from cnnlab.fit.saved_state import EpochPlan, check_saved, check_weights
 
@@ -102,8 +102,8 @@ class TrainingState:
         try:
             self._restore(state)
         except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
-            reason = str(error).strip().split("\n", 1)[0]
-            raise RequestError(f"a checkpoint that does not fit this config, or a damaged one: {reason}") from error
+            message = f"a checkpoint that does not fit this config, or a damaged one: {first_line(error)}"
+            raise RequestError(message) from error
 
     def _restore(self, state: Mapping[str, Any]) -> None:
         self.model.load_state_dict(state["model"])

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnlab.core.minus import formatted
+from cnnlab.core.characters import formatted
 from cnnlab.layers_lab.alternatives import Alternative
 from cnnlab.layers_lab.parameters import ParameterTensor
 from cnnlab.layers_lab.parts import (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from cnnlab.core.arithmetic import output_size_formula, transposed_size_formula
+from cnnlab.core.arithmetic import Sliding, transposed_size_formula
 from cnnlab.models.layers.local import LocallyConnected2d
 from cnnlab.models.layers.pooling import BlurPool2d
 
@@ -41,7 +41,7 @@ class Window:
         kernel, stride, padding = self.kernel[axis], self.stride[axis], self.padding[axis]
         numbers = {"stride": stride, "padding": padding, "dilation": self.dilation[axis]}
         if self.output_padding is None:
-            return output_size_formula(size, kernel, **numbers)
+            return Sliding(size, kernel, **numbers).formula
         return transposed_size_formula(size, kernel, output_padding=self.output_padding[axis], **numbers)
 
 

@@ -2,10 +2,9 @@
 
 from torch import nn
 
-from cnnlab.core.arithmetic import smallest_padding
 from cnnlab.core.errors import RequestError
 from cnnlab.network.named import NamedModel
-from cnnlab.walk.costs import formula_of
+from cnnlab.walk.costs import axes_of
 from cnnlab.walk.facts import Failure
 from cnnlab.walk.walker import walked
 
@@ -38,15 +37,10 @@ def _reason(model: nn.Module, failure: Failure) -> str:
     """The formula where a window does not fit, otherwise torch's own words."""
     module = dict(model.named_modules())[failure.layer]
     shape = failure.inputs[0][1:] if failure.inputs else ()
-    formulas = formula_of(module, shape) if len(shape) > 1 else ()
-    short = [place for place, text in enumerate(formulas) if int(text.rsplit(" ", 1)[1].replace("−", "-")) < 1]
+    short = [axis for axis in axes_of(module, *failure.inputs[:1]) if axis.outputs < 1]
     if short:
-        size, kernel = shape[1 + short[0]], module.kernel_size
-        k = kernel if isinstance(kernel, int) else kernel[short[0]]
-        dilation = getattr(module, "dilation", 1)
-        d = dilation if isinstance(dilation, int) else dilation[short[0]]
-        fit = smallest_padding(int(size), int(k), dilation=int(d))
-        return f"gets {shape}, too small for its window: {formulas[short[0]]}; padding {fit} would fit"
+        fit = short[0].least_padding
+        return f"gets {shape}, too small for its window: {short[0].formula}; padding {fit} would fit"
     got = f"gets {shape}: " if shape else ": "
     return f"{got}{failure.message}"
 

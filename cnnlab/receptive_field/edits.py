@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from cnnlab.core.errors import RequestError, did_you_mean, unknown
+from cnnlab.core.errors import RequestError, did_you_mean, first_line, unknown
 from cnnlab.models.tensors import copied
 
 OPTIONS = {"stride": "stride", "dilation": "dilation", "kernel": "kernel_size", "kernel_size": "kernel_size",
@@ -88,8 +88,7 @@ def without_values(model: nn.Module) -> nn.Module:
     try:
         return copied(model, twins)
     except (TypeError, RuntimeError) as error:
-        reason = str(error).split("\n", 1)[0]
-        raise RequestError(f"this network cannot be copied to try changes on it: {reason}") from None
+        raise RequestError(f"this network cannot be copied to try changes on it: {first_line(error)}") from None
 
 
 def edited(model: nn.Module, edits: Sequence[Edit]) -> nn.Module:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
-from cnnlab.core.minus import formatted
+from cnnlab.core.characters import formatted
 
 MOST = 40
 """Rows that are still read."""

@@ -11,7 +11,7 @@ from math import inf, prod
 
 from torch import Tensor, nn
 
-from cnnlab.core.arithmetic import output_size_formula
+from cnnlab.core.arithmetic import Sliding
 from cnnlab.walk.facts import Output, Walk
 
 BYTES = 4
@@ -245,7 +245,7 @@ def _rows(node: _Node, walk: Walk) -> Iterator[tuple[float, LayerCost]]:
                 inputs=tuple(shape[1:] for shape in output.inputs),
                 output=output.shape[1:],
                 activation_bytes=output.values * BYTES,
-                formula=formula_of(node.module, output.inputs[0][1:]) if output.inputs else (),
+                formula=tuple(axis.formula for axis in axes_of(node.module, *output.inputs[:1])),
                 weights=weights,
                 dense_weights=dense,
                 local_weights=local,
@@ -268,17 +268,20 @@ _WINDOWS = (nn.modules.conv._ConvNd, nn.modules.pooling._MaxPoolNd, nn.modules.p
 _TRANSPOSED = nn.modules.conv._ConvTransposeNd
 
 
-def formula_of(module: nn.Module, shape: tuple[int, ...]) -> tuple[str, ...]:
-    """The output-size formula of a convolution or a pooling for one input of `shape`, for each axis."""
-    if isinstance(module, _TRANSPOSED) or not isinstance(module, _WINDOWS):
+def axes_of(module: nn.Module, shape: tuple[int, ...] = ()) -> tuple[Sliding, ...]:
+    """The window of a convolution or a pooling along each axis of its input of `shape` (n, channels, …).
+
+    Empty where there is no window, or where its outputs do not follow the formula.
+    """
+    if isinstance(module, _TRANSPOSED) or not isinstance(module, _WINDOWS) or not shape[2:]:
         return ()
-    sizes = shape[1:]
+    sizes = shape[2:]
     names = ("kernel_size", "stride", "padding", "dilation")
     kernel, stride, padding, dilation = (_each(getattr(module, name, 1), len(sizes)) for name in names)
     if any(isinstance(value, str) for value in padding) or getattr(module, "ceil_mode", False):
         return ()
     return tuple(
-        output_size_formula(size, int(k), stride=int(s), padding=int(p), dilation=int(d))
+        Sliding(size, int(k), int(s), int(p), int(d))
         for size, k, s, p, d in zip(sizes, kernel, stride, padding, dilation, strict=True)
     )
 

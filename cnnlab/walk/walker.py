@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
+from cnnlab.core.errors import first_line
 from cnnlab.models.failure import check_parameters, check_watched, watched
 from cnnlab.models.tensors import run_on, tensors_of, twins_of, without_values
 from cnnlab.models.undisturbed import undisturbed
@@ -84,8 +85,7 @@ def walk(
             over_budget = isinstance(error, BudgetError)
             differs = error.difference if isinstance(error, DifferentError) else None
             frame = layers.stack[-1] if layers.stack else _Frame("", model, 0, (), ())
-            message = str(error).strip().split("\n", 1)[0] or type(error).__name__
-            failure = Failure(frame.layer, type(frame.module).__name__, message, frame.inputs)
+            failure = Failure(frame.layer, type(frame.module).__name__, first_line(error), frame.inputs)
     return Walk(
         tuple(shape),
         tuple(layers.outputs),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from cnnlab.core.arithmetic import output_size
+from cnnlab.core.arithmetic import Sliding
 from cnnlab.walk import taps
 from cnnlab.walk.call import Call, Transfer
 from cnnlab.walk.movement import permuted, reshaped
@@ -103,7 +103,7 @@ def _im2col(call: Call) -> Tag | None:
     shape: list[int] = list(tensor.shape[:-2])
     for place in (0, 1):
         size, dim = tensor.shape[rank + place], rank + 2 * place  # the first of the two is two dimensions by then
-        out = output_size(size, kernel[place], stride=stride[place], padding=padding[place], dilation=dilation[place])
+        out = Sliding(size, kernel[place], stride[place], padding[place], dilation[place]).outputs
         table = taps.window(size, out, kernel[place], stride[place], padding[place], dilation[place])
         tag = call.slid(tag, dim, table.T.reshape(-1, 1), size)
         tag = tag.moved(_parted(dim, kernel[place], out))
@@ -120,9 +120,7 @@ def _col2im(call: Call) -> Tag | None:
         return None
     names = ("kernel_size", "stride", "padding", "dilation", "output_size")
     kernel, stride, padding, dilation, plane = (numbers_of(call[name], 2) for name in names)
-    places = [
-        output_size(plane[i], kernel[i], stride=stride[i], padding=padding[i], dilation=dilation[i]) for i in (0, 1)
-    ]
+    places = [Sliding(plane[i], kernel[i], stride[i], padding[i], dilation[i]).outputs for i in (0, 1)]
     lead = tuple(tensor.shape[:-2])
     channels, rank = tensor.shape[-2] // (kernel[0] * kernel[1]), len(lead)
     shape = (*lead, channels, *kernel, *places)

@@ -6,14 +6,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from cnnlab.core.arithmetic import (
-    output_size,
-    output_size_formula,
-    smallest_padding,
-    transposed_size,
-    transposed_size_formula,
-    window_shape,
-)
+from cnnlab.core.arithmetic import Sliding, transposed_size, transposed_size_formula, window_shape
 from cnnlab.core.errors import ShapeError
 
 sizes, kernels, strides = st.integers(1, 40), st.integers(1, 9), st.integers(1, 5)
@@ -40,7 +33,7 @@ def test_as_conv2d_does(size, kernel, stride, padding, dilation) -> None:
 @given(sizes, kernels, strides, dilations, st.data())
 def test_as_max_pool2d_does(size, kernel, stride, dilation, data) -> None:
     padding = data.draw(st.integers(0, kernel // 2))
-    result = output_size(size, kernel, stride=stride, padding=padding, dilation=dilation)
+    result = Sliding(size, kernel, stride, padding, dilation).outputs
     assume(result >= 1)
     images = torch.empty(1, 1, size, size, device="meta")
     assert F.max_pool2d(images, kernel, stride, padding, dilation).shape[2:] == (result, result)
@@ -48,14 +41,14 @@ def test_as_max_pool2d_does(size, kernel, stride, dilation, data) -> None:
 
 @settings(deadline=None)
 @given(sizes, kernels, dilations)
-def test_smallest_padding(size, kernel, dilation) -> None:
-    padding = smallest_padding(size, kernel, dilation=dilation)
-    assert output_size(size, kernel, padding=padding, dilation=dilation) >= 1
-    assert padding == 0 or output_size(size, kernel, padding=padding - 1, dilation=dilation) < 1
+def test_least_padding(size, kernel, dilation) -> None:
+    padding = Sliding(size, kernel, dilation=dilation).least_padding
+    assert Sliding(size, kernel, padding=padding, dilation=dilation).outputs >= 1
+    assert padding == 0 or Sliding(size, kernel, padding=padding - 1, dilation=dilation).outputs < 1
 
 
 def test_the_formula_is_filled_in() -> None:
-    assert output_size_formula(32, 3, stride=2, padding=1) == "floor((32 + 2·1 − 1·(3−1) − 1)/2) + 1 = 16"
+    assert Sliding(32, 3, stride=2, padding=1).formula == "floor((32 + 2·1 − 1·(3−1) − 1)/2) + 1 = 16"
 
 
 def test_a_window_that_does_not_fit() -> None:

@@ -15,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from cnnlab.layers_lab.summary.training_memory import training_memory
 from cnnlab.view.layer_rows import at_depth
-from cnnlab.walk.costs import Costs, formula_of, layer_costs
+from cnnlab.walk.costs import Costs, axes_of, layer_costs
 from cnnlab.walk.walker import walk
 
 
@@ -354,9 +354,10 @@ def test_the_formula_ends_with_what_torch_puts_out(
     size: int, kernel: int, stride: int, padding: int, dilation: int
 ) -> None:
     conv = nn.Conv2d(1, 1, kernel, stride, padding, dilation)
-    formulas = formula_of(conv, (1, size, size + 3))
-    assert [int(text.rsplit(" ", 1)[1]) for text in formulas] == list(conv(torch.zeros(1, 1, size, size + 3)).shape[2:])
-    assert formula_of(nn.ReLU(), (1, size, size)) == ()
+    axes = axes_of(conv, (1, 1, size, size + 3))
+    assert [axis.outputs for axis in axes] == list(conv(torch.zeros(1, 1, size, size + 3)).shape[2:])
+    assert [int(axis.formula.rsplit(" ", 1)[1]) for axis in axes] == [axis.outputs for axis in axes]
+    assert axes_of(nn.ReLU(), (1, 1, size, size)) == ()
 
 
 @pytest.mark.parametrize("name", ["resnet18", "squeezenet1_1"])

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 from jaxtyping import Float
 from torch import Tensor
 
-from cnnlab.core.minus import formatted
+from cnnlab.core.characters import formatted
 from cnnlab.core.seeds import derive_seed
 from cnnlab.stats.bootstrap import bootstrap_mean, paired_difference
 from cnnlab.stats.confidence import MeanInterval

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cnnlab.attribution.measures.verdict import FEWEST
-from cnnlab.core.minus import formatted
+from cnnlab.core.characters import formatted
 from cnnlab.core.seeds import derive_seed
 from cnnlab.stats.bootstrap import bootstrap_mean
 from cnnlab.stats.confidence import MeanInterval
