@@ -10,8 +10,8 @@ from pathlib import Path
 import yaml
 
 from cnnlab.core.errors import ConfigError, Problem, RequestError
-from cnnlab.core.files import open_file
 from cnnlab.core.located import Items, Mark, Table, Text, Value
+from cnnlab.core.reading import open_file
 
 MAX_DEPTH = 48
 MAX_VALUES = 50_000

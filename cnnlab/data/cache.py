@@ -24,7 +24,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from cnnlab.core.files import named_in_utf8
+from cnnlab.core.reading import named_in_utf8
 
 OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 ABANDONED = 3600.0

@@ -10,8 +10,8 @@ from itertools import chain
 from pathlib import Path
 
 from cnnlab.core.errors import RequestError, did_you_mean
-from cnnlab.core.files import read_file
 from cnnlab.core.patterns import captured
+from cnnlab.core.reading import read_file
 from cnnlab.data.decoding import SUFFIXES
 
 SHOWN = 10

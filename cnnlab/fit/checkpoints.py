@@ -14,7 +14,8 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from cnnlab.core.errors import RequestError, first_line
-from cnnlab.core.files import check_readable, named_in_utf8, write_whole
+from cnnlab.core.files import write_whole
+from cnnlab.core.reading import check_readable, named_in_utf8
 
 DAMAGES = (RuntimeError, EOFError, OSError, ValueError, TypeError, AttributeError, LookupError, AssertionError)
 """What reading a file of torch's that does not hold what it should may raise."""

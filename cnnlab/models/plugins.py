@@ -12,7 +12,7 @@ from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 
 from cnnlab.core.errors import RequestError
-from cnnlab.core.files import read_file
+from cnnlab.core.reading import read_file
 from cnnlab.core.registry import Entry, Registry
 from cnnlab.models.catalog import INITIALIZATIONS, LAYERS
 

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from cnnlab.core.errors import RequestError
-from cnnlab.core.files import check_readable, named_in_utf8
+from cnnlab.core.reading import check_readable, named_in_utf8
 from cnnlab.fit.checkpoints import DAMAGES
 from cnnlab.fit.state import load_weights
 

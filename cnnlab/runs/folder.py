@@ -22,7 +22,8 @@ from torch import Tensor
 
 from cnnlab.config.config import Config, check_config, is_resolved
 from cnnlab.core.errors import RequestError, did_you_mean
-from cnnlab.core.files import PART, open_file, read_file
+from cnnlab.core.files import PART
+from cnnlab.core.reading import open_file, read_file
 from cnnlab.core.yaml import load
 from cnnlab.fit.checkpoints import load_weights_file
 from cnnlab.runs.lock import LOCK

@@ -19,9 +19,10 @@ from pydantic import Field, TypeAdapter, ValidationError
 from cnnlab import __version__
 from cnnlab.core.characters import json_escaped
 from cnnlab.core.errors import RequestError
-from cnnlab.core.files import read_file, write_whole
+from cnnlab.core.files import write_whole
 from cnnlab.core.problems import first_fault
 from cnnlab.core.quantities import PositiveNumber
+from cnnlab.core.reading import read_file
 from cnnlab.fit.arithmetic import Arithmetic, arithmetic
 
 FORMAT = 1

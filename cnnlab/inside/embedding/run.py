@@ -15,7 +15,8 @@ from torch import Tensor
 from cnnlab.core.advance import Advance
 from cnnlab.core.characters import printable
 from cnnlab.core.errors import RequestError, WorkError
-from cnnlab.core.files import failures_named, make_folder, named_in_utf8, remove_folder
+from cnnlab.core.files import failures_named, make_folder, remove_folder
+from cnnlab.core.reading import named_in_utf8
 from cnnlab.data.dataset import Dataset
 from cnnlab.inside.embedding.neighbours import (
     Features,
