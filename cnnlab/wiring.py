@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from cnnlab.runs.folder import Run
     from cnnlab.training.observer import Observer
     from cnnlab.training.setup import TrainingSession
-    from cnnlab.view.blocks import Section
+    from cnnlab.view.contribution import Contribution
 
 
 def invocation(began: float) -> Invocation:
@@ -29,7 +29,7 @@ def _field_views(session: "TrainingSession", events: "EventLog") -> "Observer":
     return FieldViews(session, events)
 
 
-def _validation_section(session: "TrainingSession", run: "Run") -> "Section":
+def _validation_section(session: "TrainingSession", run: "Run") -> "Contribution":
     from cnnlab.evaluation.validation_section import validation_section
 
     return validation_section(session, run)

@@ -39,8 +39,8 @@ EDGES = {
 }
 """From subject to subject; a new one is a decision."""
 
-ROLES = {"run": 1, "report": 1, "command": 2}
-"""Inside a subject: computation imports neither `run`, `report` nor `command`; these two no `command`."""
+ROLES = {"run": 1, "report": 1, "contribution": 1, "command": 2}
+"""Inside a subject: computation imports neither `run`, `report`, `contribution` nor `command`; these no `command`."""
 
 RUNS = {
     "cnnlab.attribution.document",
@@ -48,6 +48,7 @@ RUNS = {
     "cnnlab.evaluation.compare",
     "cnnlab.evaluation.validation_section",
     "cnnlab.receptive_field.figures",
+    "cnnlab.report.contributors",
     "cnnlab.receptive_field.effective.views",
     "cnnlab.training.continuation",
     "cnnlab.training.events",

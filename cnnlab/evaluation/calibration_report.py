@@ -54,8 +54,15 @@ def sureness(calibration: Calibration) -> str:
     difference = calibration.mean_confidence - calibration.accuracy
     if abs(difference) < 0.005:
         return "about as sure as it should be"
-    n = sum(one.n for one in calibration.bins)
-    interval = wilson_interval(round(calibration.accuracy * n), n)
-    if interval.low <= calibration.mean_confidence <= interval.high:
+    if not beyond_noise(calibration):
+        n = sum(one.n for one in calibration.bins)
         return f"as sure as it should be, as far as {n:,} picture{'s' * (n > 1)} can tell"
     return f"too {'sure' if difference > 0 else 'unsure'} by {100 * abs(difference):.1f} points"
+
+
+def beyond_noise(calibration: Calibration) -> bool:
+    """Whether the mean confidence differs from the accuracy, and lies outside of its interval."""
+    n = sum(one.n for one in calibration.bins)
+    interval = wilson_interval(round(calibration.accuracy * n), n)
+    differs = abs(calibration.mean_confidence - calibration.accuracy) >= 0.005
+    return differs and not interval.low <= calibration.mean_confidence <= interval.high

@@ -12,8 +12,8 @@ from cnnlab.view.blocks import Block, Column, Number, Numbers, Picture, Report, 
 from cnnlab.view.drawings import Bars, Gallery, Mark, Matrix
 from cnnlab.view.tiles import tile
 
-CONFUSION = "Confusion"
-"""The heading of what says which class is taken for which."""
+CONFUSION, CALIBRATION = "confusion", "calibration"
+"""Keys of the sections that say which class is taken for which, and whether the confidence can be believed."""
 
 MOST_CONFUSED = 10
 """Rows of the tables of confused classes."""
@@ -38,10 +38,10 @@ def evaluation_report(
     """
     blocks: list[Block] = [_headline(facts)]
     blocks.append(Section("Classes", (_per_class_picture(facts), _per_class_table(facts))))
-    blocks.append(Section(CONFUSION, _confusion(facts)))
+    blocks.append(Section("Confusion", _confusion(facts), CONFUSION))
     if facts.mistakes:
         blocks.append(Section("The most confident mistakes", _mistakes(facts, images, paths)))
-    blocks.append(Section("Calibration", calibration_blocks(facts)))
+    blocks.append(Section("Calibration", calibration_blocks(facts), CALIBRATION))
     if groups:
         blocks.append(Section("Groups", _groups(groups, facts.accuracy)))
     lead = f"{facts.n:,} pictures of the {split} part, {len(facts.classes)} classes." + (f" {note}" if note else "")

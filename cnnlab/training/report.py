@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cnnlab.training.overfitting import Diagnosis, LearningCurves
-from cnnlab.view.blocks import Block, Column, Number, Numbers, Picture, Report, Section, Table, Text, Tone
+from cnnlab.view.blocks import Block, Column, Number, Numbers, Picture, Section, SummaryLine, Table, Text, Tone, shown
+from cnnlab.view.contribution import Contribution, Question
 from cnnlab.view.drawings import Curves, Mark, Panels, Series
 
 
@@ -43,17 +44,24 @@ def learning_curves(rows: Sequence[EpochRow], *, validation_pictures: int) -> Le
     )
 
 
-def training_report(
+def training_contribution(
     rows: Sequence[EpochRow],
     diagnosis: Diagnosis | None,
     *,
-    name: str,
     train_seconds: float,
     wall_seconds: float,
+    config: str,
     parameters: int | None = None,
-    lead: str = "",
-) -> Report:
-    """The report of a training: headline, verdict with remedies, curves, the table of epochs."""
+) -> Contribution:
+    """What a training says on the page of its run: headline, verdict with remedies, curves, the table of epochs.
+
+    Arguments:
+        rows: of the finished epochs, in their order.
+        diagnosis: of their curves; None where no validation part was kept.
+        train_seconds, wall_seconds: spent on training steps, and in all.
+        config: the file that repeats the training, as a shell takes it.
+        parameters: of the network.
+    """
     best = max((r for r in rows if r.val_accuracy is not None), key=lambda r: r.val_accuracy or 0.0, default=None)
     numbers = [
         Number(
@@ -69,11 +77,33 @@ def training_report(
         numbers.append(Number("parameters", parameters, ",d"))
     blocks: list[Block] = [Numbers(tuple(numbers))]
     if diagnosis is not None:
-        blocks.append(Section("Diagnosis", diagnosis_blocks(diagnosis)))
+        blocks.append(Section("Diagnosis", diagnosis_blocks(diagnosis), _DIAGNOSIS))
     if rows:
         blocks.append(Section("Curves", (curves_picture(rows, diagnosis),)))
         blocks.append(Section("Epochs", (epoch_table(rows),)))
-    return Report(f"Training of {name}", tuple(blocks), lead)
+    return Contribution(tuple(blocks), (_overfitting_line(diagnosis, config),))
+
+
+_DIAGNOSIS = "diagnosis"
+
+
+def _overfitting_line(diagnosis: Diagnosis | None, config: str) -> SummaryLine:
+    question = Question.OVERFITTED
+    if diagnosis is None:
+        text = "Not known without a validation part; one is kept with"
+        return SummaryLine(question, text, command=f"cnnlab train {config} data.validation=0.1")
+    meaning = {
+        "good": "no sign of over-fitting",
+        "over-fitted": f"over-fitted since epoch {diagnosis.since_epoch}",
+        "under-fitted": "under-fitted rather than over-fitted",
+        "unclear": "the validation part is too small to tell",
+    }[diagnosis.verdict]
+    if diagnosis.gap is None:
+        figure, between = shown(diagnosis.fall, ".1%"), "validation accuracy lost since its best epoch"
+    else:
+        figure = f"{100 * abs(diagnosis.gap):.1f} points"
+        between = f"from clean training accuracy {'down' if diagnosis.gap >= 0 else 'up'} to validation accuracy"
+    return SummaryLine(question, f"{between}: {meaning}.", figure, _DIAGNOSIS, tone=_TONES[diagnosis.verdict])
 
 
 def diagnosis_blocks(diagnosis: Diagnosis) -> tuple[Block, ...]:

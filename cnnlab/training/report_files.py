@@ -3,7 +3,6 @@
 import math
 import shlex
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -20,14 +19,14 @@ from cnnlab.runs.events import EventLog
 from cnnlab.runs.folder import Run
 from cnnlab.runs.writer import RunWriter
 from cnnlab.training.overfitting import Diagnosis, diagnose
-from cnnlab.training.report import EpochRow, learning_curves, training_report
+from cnnlab.training.report import EpochRow, learning_curves, training_contribution
 from cnnlab.training.setup import TrainingSession
-from cnnlab.view.blocks import Section
+from cnnlab.view.contribution import Contribution, composed
 
 ROW = TypeAdapter(EpochRow)
 
-MakesSection = Callable[[TrainingSession, Run], Section]
-"""Adds to the report of a run that has been trained with a validation part."""
+MakesSection = Callable[[TrainingSession, Run], Contribution]
+"""Adds to the page of a run that has been trained with a validation part."""
 
 
 def epoch_row(fact: EpochDone, session: TrainingSession) -> EpochRow:
@@ -126,17 +125,20 @@ def write_training_report(
         from cnnlab.view import files
         from cnnlab.view import tensorboard as events_of
 
-    report = training_report(
-        rows,
-        diagnosis,
-        name=writer.path.name,
-        train_seconds=session.state.progress.seconds,
-        wall_seconds=wall_seconds,
-        parameters=writer.record.parameters,
-        lead=_lead(session, writer),
-    )
+    parts = [
+        training_contribution(
+            rows,
+            diagnosis,
+            train_seconds=session.state.progress.seconds,
+            wall_seconds=wall_seconds,
+            config=shlex.quote(str(writer.path / "config.yaml")),
+            parameters=writer.record.parameters,
+        )
+    ]
     if validation and validation_section:
-        report = replace(report, blocks=(*report.blocks, validation_section(session, Run(writer.path))))
+        parts.append(validation_section(session, Run(writer.path)))
+    whole = f"cnnlab report {shlex.quote(str(writer.path))}"
+    report = composed(f"Training of {writer.path.name}", parts, lead=_lead(session, writer), command=whole)
     saved = files.save(report, writer.reports)
     events_of.write(report, events, session.state.progress.step, prefix="report", drawn=saved.drawn)
     return diagnosis, saved.page

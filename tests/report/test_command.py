@@ -2,20 +2,24 @@
 
 import csv
 import re
-from dataclasses import dataclass
+import shutil
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from cnnlab.view.contribution import Question
+from cnnlab.view.html import anchor
+
 SECTIONS = [
+    "What the answers rest on",
+    "Do the maps show what was learned?",
     "Architecture",
     "Filters",
     "Feature maps",
     "What channels answer to",
-    "What the answers rest on",
-    "Do the maps show what was learned?",
     "Raw data",
 ]
 
@@ -27,30 +31,65 @@ class Written:
     path: Path
     text: str
     blocks: list[dict[str, Any]]
+    summary: list[dict[str, Any]]
+    after_training: str
+    """The page as the training had left it."""
 
     def section(self, title: str) -> dict[str, Any]:
         (found,) = [block for block in self.blocks if block.get("title") == title]
         return found
 
 
+@pytest.fixture(scope="module", name="trained")
+def own_copy(trained, tmp_path_factory: pytest.TempPathFactory):
+    """The training that all tests share, in a folder to write into."""
+    folder = tmp_path_factory.mktemp("report") / "place"
+    shutil.copytree(trained.place.folder, folder)
+    return replace(trained, place=replace(trained.place, folder=folder))
+
+
 @pytest.fixture(scope="module")
 def written(trained) -> Written:
+    after_training = (trained.run / "reports" / "index.html").read_text(encoding="utf-8")
     result = trained.place("report", "tiny", "--tensorboard", "--json")
     assert result.code == 0, result.err
     document = result.json()
     path = trained.place.folder / document["page"]
     assert path.samefile(trained.run / "reports" / "index.html")
-    return Written(path, path.read_text(encoding="utf-8"), document["report"]["blocks"])
+    report = document["report"]
+    return Written(path, path.read_text(encoding="utf-8"), report["blocks"], report["summary"], after_training)
 
 
 def test_the_page_has_every_part_and_needs_nothing_else(written: Written) -> None:
-    headings = [heading.replace("&#x27;", "'") for heading in re.findall(r"<h2[^>]*>([^<]*)</h2>", written.text)]
+    headings = [heading.replace("&#39;", "'") for heading in re.findall(r"<h2[^>]*>([^<]*)</h2>", written.text)]
     assert headings[-len(SECTIONS) :] == SECTIONS
     assert {"Curves", "Evaluation on validation"} <= set(headings)
     assert "<script" not in written.text
     assert not re.findall(r'(?:src|href)="(?:https?:)?//', written.text)
     assert all(source.startswith("data:image/png") for source in re.findall(r'src="([^"]{0,20})', written.text))
     assert len(written.text) < 15_000_000
+
+
+def summary_of(page: str) -> str:
+    return page[page.index('<section class="summary"') : page.index("<nav")]
+
+
+def test_six_lines_stand_first_and_lead_to_their_sections(trained, written: Written) -> None:
+    assert [line["question"] for line in written.summary] == list(Question)
+    links = re.findall('href="#([^"]*)"', summary_of(written.text))
+    assert links == [anchor(line["section"]) for line in written.summary]
+    assert all(f'id="{link}"' in written.text for link in links)
+    accuracy = trained.place("eval", "tiny", "--json").json()["accuracy"]
+    assert written.summary[0]["figure"] == f"{100 * accuracy:.2f}\N{NO-BREAK SPACE}%"
+    assert written.text.index("</section>") < written.text.index("<details")
+
+
+def test_a_page_of_a_training_says_how_to_get_what_it_lacks(trained, written: Written) -> None:
+    summary = summary_of(written.after_training)
+    links = re.findall('href="#([^"]*)"', summary)
+    assert links == [anchor(key) for key in ("evaluation", "calibration", "confusion", "diagnosis")]
+    assert all(f'id="{link}"' in written.after_training for link in links)
+    assert re.findall("<code>([^<]*)</code>", summary) == ["cnnlab report runs/tiny"] * 2
 
 
 def test_every_link_leads_somewhere(written: Written) -> None:

@@ -1,6 +1,7 @@
 """Facts in, report out: that every number arrives where a reader looks for it."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from cnnlab.stats.calibration import fit_temperature
 from cnnlab.stats.classification import by_group, classify
 from cnnlab.training.lr_find.report import learning_rate_report
 from cnnlab.training.overfitting import diagnose
-from cnnlab.training.report import EpochRow, curves_picture, learning_curves, training_report
+from cnnlab.training.report import EpochRow, curves_picture, learning_curves, training_contribution
 from cnnlab.view.blocks import Numbers, Report, Section, Text, pictures, tables
 from cnnlab.view.drawings import Gallery, Matrix, Panels
 from cnnlab.view.tiles import tile
@@ -94,13 +95,28 @@ def test_without_mistakes_there_is_no_gallery() -> None:
 def test_a_training_says_its_verdict_and_names_its_best_epoch() -> None:
     made = rows()
     diagnosis = diagnose(learning_curves(made, validation_pictures=5000))
-    report = training_report(made, diagnosis, name="run-1", train_seconds=36.0, wall_seconds=40.0, parameters=288746)
+    said = training_contribution(
+        made, diagnosis, train_seconds=36.0, wall_seconds=40.0, config="run-1/config.yaml", parameters=288746
+    )
+    report = Report("run-1", said.blocks, summary=said.lines)
     assert texts(report)[0].label == diagnosis.sentence.split(": ")[0] == "good"
     assert isinstance(report.blocks[0], Numbers)
     assert report.blocks[0].numbers[0].detail == "epoch 12 of 12"
     epochs = next(table for table in tables(report) if table.name == "epochs")
     assert len(epochs.rows) == 12
     assert epochs.rows[0][:2] == (1, 2.0)
+    (line,) = report.summary
+    assert (line.figure, line.tone) == (f"{100 * abs(diagnosis.gap or 0):.1f} points", "good")
+    assert line.section == "diagnosis"
+
+
+def test_the_summary_of_a_training_says_since_when_it_is_over_fitted() -> None:
+    made = tuple(replace(row, clean_train_accuracy=0.99, val_accuracy=0.6 + 0.01 * row.epoch) for row in rows())
+    diagnosis = diagnose(learning_curves(made, validation_pictures=5000))
+    said = training_contribution(made, diagnosis, train_seconds=1.0, wall_seconds=1.0, config="c.yaml")
+    (line,) = said.lines
+    assert f"over-fitted since epoch {diagnosis.since_epoch}." in line.text
+    assert line.tone == "bad"
 
 
 def test_what_was_not_measured_is_not_drawn() -> None:
@@ -110,7 +126,9 @@ def test_what_was_not_measured_is_not_drawn() -> None:
 
 
 def test_a_training_without_validation_and_without_epochs_is_still_a_report() -> None:
-    assert training_report((), None, name="r", train_seconds=0.0, wall_seconds=1.0).blocks
+    said = training_contribution((), None, train_seconds=0.0, wall_seconds=1.0, config="'a b.yaml'")
+    assert said.blocks
+    assert said.lines[0].command == "cnnlab train 'a b.yaml' data.validation=0.1"
 
 
 def test_a_small_difference_between_runs_is_called_chance() -> None:

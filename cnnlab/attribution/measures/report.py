@@ -8,7 +8,8 @@ from cnnlab.attribution.measures.summary import CurveSummary, MapSummary
 from cnnlab.attribution.measures.verdict import OUTCOMES, Outcome
 from cnnlab.attribution.methods import METHODS
 from cnnlab.stats.confidence import MeanInterval
-from cnnlab.view.blocks import Block, Cell, Column, Picture, Section, Table, Text, Tone, shown
+from cnnlab.view.blocks import Block, Cell, Column, Picture, Section, SummaryLine, Table, Text, Tone, shown
+from cnnlab.view.contribution import Question
 from cnnlab.view.drawings import Curves, Series
 
 _TONES: dict[Outcome, Tone] = {
@@ -190,6 +191,24 @@ def _places(comparison: Comparison, name: str) -> Table:
     notes = [f"{label(one.name)}: {one.place.note}." for one in comparison.methods if one.place.note]
     note = "Shares of the positive evidence, means over the pictures that have any. The border: an eighth of each side."
     return Table("Where the evidence lies", tuple(columns), tuple(rows), " ".join([note, *notes]), name)
+
+
+def evidence_line(comparison: Comparison, section: str) -> SummaryLine:
+    """Where the evidence of the first method lies: in the object, or on the border where the objects are not known."""
+    one = comparison.methods[0]
+    name, place = label(one.name), one.place
+    if place.top is None or place.border is None:
+        text = f"of {comparison.n} {name} maps has positive evidence."
+        return SummaryLine(Question.LOOKS, text, "None", section, tone="bad")
+    top, even = f"the strongest tenth of the pixels holds {shown(place.top.mean, '.0%')}", comparison.border_area
+    if place.inside is not None and comparison.object_area is not None:
+        area = comparison.object_area
+        text = f"of the evidence of {name} lies in the object, which covers {shown(area, '.0%')} of the image; {top}."
+        tone: Tone = "plain" if place.inside.mean > area else "caution"
+        return SummaryLine(Question.LOOKS, text, shown(place.inside.mean, ".0%"), section, tone=tone)
+    text = f"of the evidence of {name} lies on the border, where an even map has {shown(even, '.0%')}; {top}."
+    tone = "plain" if place.border.mean <= even else "caution"
+    return SummaryLine(Question.LOOKS, text, shown(place.border.mean, ".0%"), section, tone=tone)
 
 
 def faithfulness_document(comparison: Comparison) -> dict[str, Any]:

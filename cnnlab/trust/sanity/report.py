@@ -26,7 +26,7 @@ MEASURES: dict[Measure, str] = {
 MOST_STAGES = 6
 """Maps of each method side by side."""
 
-_TONES: dict[Outcome, Tone] = {
+TONES: dict[Outcome, Tone] = {
     "passes": "good",
     "passes in sign only": "caution",
     "fails": "bad",
@@ -66,7 +66,7 @@ def sanity_report(facts: SanityFacts) -> Report:
 
 def _sentences(verdicts: Sequence[SanityVerdict]) -> list[Text]:
     return [
-        Text(one.sentence.removeprefix(f"{one.name}: "), _TONES[one.outcome], METHODS[one.name].label)
+        Text(one.sentence.removeprefix(f"{one.name}: "), TONES[one.outcome], METHODS[one.name].label)
         for one in verdicts
     ]
 

@@ -1,11 +1,14 @@
 """Measures of maps, arranged: the verdict first, controls in every table, intervals in words."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from networks import small
 
 from cnnlab.attribution.measures.comparison import Comparison, compare_maps
 from cnnlab.attribution.measures.report import (
+    evidence_line,
     faithfulness_document,
     faithfulness_section,
     interval_text,
@@ -58,6 +61,21 @@ def test_the_verdict_comes_first_and_controls_are_in_every_table(comparison: Com
     assert [picture.name for picture in pictures(section)] == ["deletion", "insertion"]
     for picture in pictures(section):
         png.encode(picture)
+
+
+def test_where_the_evidence_lies_in_one_line(comparison: Comparison) -> None:
+    place = comparison.methods[0].place
+    assert place.inside is not None
+    assert place.border is not None
+    known = evidence_line(comparison, "key")
+    assert known.figure == f"{100 * place.inside.mean:.0f}\N{NO-BREAK SPACE}%"
+    assert "Grad-CAM lies in the object, which covers 11\N{NO-BREAK SPACE}% of the image" in known.text
+    assert known.tone == ("plain" if place.inside.mean > 16 / 144 else "caution")
+    without = replace(comparison, object_area=None)
+    assert evidence_line(without, "key").figure == f"{100 * place.border.mean:.0f}\N{NO-BREAK SPACE}%"
+    assert "on the border" in evidence_line(without, "key").text
+    nothing = evidence_line(replace(comparison, methods=comparison.methods[1:]), "key")
+    assert (nothing.figure, nothing.tone) == ("None", "bad")
 
 
 def test_several_targets_have_files_of_their_own(comparison: Comparison) -> None:

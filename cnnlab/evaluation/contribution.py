@@ -1,0 +1,62 @@
+"""What an evaluation says on the page of a run: its report, with images behind each cell of the confusion matrix."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from cnnlab.evaluation.report import CONFUSION, evaluation_report
+from cnnlab.evaluation.summary_report import summary_lines
+from cnnlab.network.studied import Studied
+from cnnlab.stats.classification import Classification, classify
+from cnnlab.view.blocks import Section
+from cnnlab.view.contribution import Contribution
+from cnnlab.view.interactive import CellAlbum
+from cnnlab.view.tiles import tile
+
+PER_CELL = 6
+"""Images behind a cell of the confusion matrix."""
+
+KEY = "evaluation"
+
+
+def evaluation(studied: Studied) -> Iterator[Contribution]:
+    """The section on the part that the page is about."""
+    images, split = studied.images, studied.split
+    facts = classify(studied.predictions.logits, studied.predictions.labels, classes=studied.network.classes)
+    report = evaluation_report(facts, name=studied.run.name, split=split, images=images.images, paths=images.paths)
+    blocks = tuple(
+        replace(block, blocks=(*block.blocks, _cells(facts, studied)))
+        if isinstance(block, Section) and block.key == CONFUSION
+        else block
+        for block in report.blocks
+    )
+    section = Section(f"Evaluation on {split}", blocks, KEY)
+    yield Contribution((section,), summary_lines(facts, split=split, section=KEY))
+
+
+def _cells(facts: Classification, studied: Studied) -> CellAlbum:
+    """The confusion matrix, each cell with the images behind it that were answered with most confidence."""
+    predictions, pictures = studied.predictions, studied.images.images
+    probabilities = predictions.logits.softmax(1)
+    sure, answers = probabilities.max(1)
+    images: dict[tuple[int, int], tuple[np.ndarray, ...]] = {}
+    captions: dict[tuple[int, int], tuple[str, ...]] = {}
+    for truth in range(len(facts.classes)):
+        for answer in range(len(facts.classes)):
+            inside = ((predictions.labels == truth) & (answers == answer)).nonzero().flatten()
+            best = inside[sure[inside].argsort(descending=True)][:PER_CELL].tolist()
+            if best:
+                images[truth, answer] = tuple(tile(pictures[i]) for i in best)
+                captions[truth, answer] = tuple(f"{float(sure[i]):.0%}, picture {i}" for i in best)
+    return CellAlbum(
+        "confused",
+        "Follow a number to its pictures",
+        np.asarray(facts.matrix, dtype=np.int64),
+        facts.classes,
+        "truth",
+        "answer",
+        images,
+        captions,
+        "The surest answers of each cell come first.",
+    )

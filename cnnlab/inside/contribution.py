@@ -1,0 +1,43 @@
+"""What the inside of a network says on the page of its run: filters, feature maps, and what channels answer to."""
+
+from collections.abc import Iterator
+
+from cnnlab.core.advance import Advance
+from cnnlab.inside.features.report import features_report
+from cnnlab.inside.features.run import watched_features
+from cnnlab.inside.filters.report import filters_report
+from cnnlab.inside.filters.run import measured_filters
+from cnnlab.inside.patches.report import patches_report
+from cnnlab.inside.patches.run import found_patches
+from cnnlab.network.placement import WHOLE
+from cnnlab.network.prepared_images import ExplainedPicture
+from cnnlab.network.studied import Studied
+from cnnlab.view.contribution import Contribution, section_of
+
+RANDOM_FILTERS = 64
+PATCHES = 9
+"""Of each channel."""
+
+
+def filters(studied: Studied) -> Iterator[Advance | Contribution]:
+    """The filters of the first convolution."""
+    steps = measured_filters(
+        studied.prepared.named, layer=None, random=RANDOM_FILTERS, seed=0, allow_plugins=studied.allow_plugins
+    )
+    return section_of("Filters", "filters", steps, filters_report)
+
+
+def features(studied: Studied) -> Iterator[Advance | Contribution]:
+    """The feature maps of the first of the chosen images."""
+    images, number = studied.images, int(studied.chosen[0])
+    name = f"{studied.split}/{number}" if images.paths is None else images.paths[number]
+    shown = ExplainedPicture(name, images.images[number], WHOLE, int(images.labels[number]), None)
+    own = (studied.split, images)
+    steps = watched_features(studied.prepared, [shown], layer=None, channels=None, place=studied.place, own=own)
+    return section_of("Feature maps", "feature-maps", steps, features_report)
+
+
+def patches(studied: Studied) -> Iterator[Advance | Contribution]:
+    """The patches that each channel answers to most."""
+    steps = found_patches(studied.prepared, studied.images, split=studied.split, layer=None, channels=None, top=PATCHES)
+    return section_of("What channels answer to", "patches", steps, patches_report)

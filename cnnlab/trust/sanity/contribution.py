@@ -1,0 +1,45 @@
+"""What the randomisation test says on the page of a run: whether its maps depend on what was learned."""
+
+from collections.abc import Iterator
+from typing import get_args
+
+from cnnlab.attribution.methods import METHODS
+from cnnlab.core.advance import Advance
+from cnnlab.network.studied import Studied
+from cnnlab.trust.probed_run import ProbeOptions
+from cnnlab.trust.sanity.facts import SanityFacts
+from cnnlab.trust.sanity.report import TONES, sanity_report
+from cnnlab.trust.sanity.run import SanityOptions, sanity_facts
+from cnnlab.trust.sanity.verdict import Outcome
+from cnnlab.view.blocks import SummaryLine
+from cnnlab.view.contribution import Contribution, Question, section_of
+
+IMAGES, DEPTHS = 32, 8
+"""Images that are explained, and layers at which the network is looked at while it forgets."""
+
+
+def randomisation_test(studied: Studied) -> Iterator[Advance | Contribution]:
+    """The test of the methods that `cnnlab sanity` takes by itself."""
+    probe = ProbeOptions(
+        split=studied.split,
+        count=IMAGES,
+        seed=0,
+        weights=studied.weights,
+        device=studied.device,
+        place=studied.place,
+        allow_plugins=studied.allow_plugins,
+    )
+    steps = sanity_facts(studied.run, SanityOptions(probe, depths=DEPTHS), loaded=(studied.network, studied.images))
+    title = "Do the maps show what was learned?"
+    return section_of(title, "randomisation", steps, sanity_report, answers=Question.TRUSTED, line=trusted_line)
+
+
+def trusted_line(facts: SanityFacts, section: str) -> SummaryLine:
+    """Whether maps can be trusted: which methods pass, the tone that of the first, which fits the network's head."""
+    by_outcome: dict[Outcome, list[str]] = {outcome: [] for outcome in get_args(Outcome)}
+    for one in facts.verdicts:
+        by_outcome[one.outcome].append(METHODS[one.name].label)
+    named = "; ".join(f"{outcome}: {', '.join(names)}" for outcome, names in by_outcome.items() if names)
+    text = f"methods of attribution pass the randomisation test, whose maps depend on what was learned ({named})."
+    figure = f"{len(by_outcome['passes'])} of {len(facts.verdicts)}"
+    return SummaryLine(Question.TRUSTED, text, figure, section, tone=TONES[facts.verdicts[0].outcome])
