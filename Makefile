@@ -5,7 +5,7 @@ VENV = .venv
 RUN = $(VENV)/bin/python
 PIP = $(RUN) -m pip --disable-pip-version-check
 
-.PHONY: help quickstart cifar test lint check tensorboard lock clean
+.PHONY: help quickstart cifar test lint check docs tensorboard lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -25,6 +25,9 @@ lint: $(VENV)/.installed-dev ## ruff and mypy, strict
 	$(RUN) -m mypy
 
 check: lint test ## lint, then test
+
+docs: $(VENV)/.installed-dev ## write the pages again that are made from the code
+	$(RUN) tests/make_docs.py
 
 tensorboard: $(VENV)/.installed ## show the curves of every run in the browser
 	$(RUN) -m tensorboard.main --logdir runs

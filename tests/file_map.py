@@ -1,49 +1,93 @@
-"""The file map of README.md, made from the first sentence of each file: `python tests/file_map.py` rewrites it."""
+"""Where things are, from the first sentence of each file: docs/files.md, and the table of folders in README.md.
+
+`python tests/file_map.py` rewrites these two; `make docs` writes every page that is made from the code.
+"""
 
 import ast
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
-BEGIN, END = "<!-- file map: python tests/file_map.py -->", "<!-- end of the file map -->"
+from house import FOUNDATION, SUBJECTS
 
-FOLDERS = (
-    *("core", "stats", "data", "models", "walk", "fit", "config", "runs", "network", "view", "cli"),
-    *("training", "evaluation", "receptive_field", "layers_lab", "attribution", "trust", "inside", "report", "project"),
-)
-"""The foundation in the order of its dependences, then the subjects."""
+ROOT = Path(__file__).parent.parent
+README, PAGE = ROOT / "README.md", ROOT / "docs" / "files.md"
+BEGIN, END = "<!-- folders: python tests/file_map.py -->", "<!-- end of the folders -->"
+
+OTHERS = {
+    "configs/": "configs to start from; each opens with what it is, its command and what to expect",
+    "tests/": "mirrors `cnnlab/`; torch and other libraries as oracles",
+    "docs/": "how to do things, references made from the code, figures",
+    "benchmarks/": "scripts that print both sides of a comparison and their ratio",
+    "runs/": "where runs go; not under version control",
+}
+"""The folders beside the package."""
+
+TOGETHER = ("core", "stats"), ("data", "models", "walk", "view"), ("fit", "config", "runs"), ("network", "cli")
+"""Packages of the foundation that share a row of the README, in the order of their levels."""
+
+HEAD = """\
+# The files
+
+Every file of the package by the first sentence of its docstring: the foundation in the order in which its packages may
+import each other, then the subjects.
+"""
+
+
+def packages() -> tuple[str, ...]:
+    """The packages of `cnnlab` in the order of the dependences."""
+    foundation = [name for row in TOGETHER for name in row]
+    known = set().union(*FOUNDATION)
+    assert set(foundation) == known, f"TOGETHER and FOUNDATION differ in {set(foundation) ^ known}"
+    return (*foundation, *SUBJECTS, "report")
+
+
+def folders() -> str:
+    """The table of the README: a row for a few packages of the foundation, for each subject and beside the package."""
+    rows = [_row([f"cnnlab/{name}/" for name in row], _together(row)) for row in TOGETHER]
+    rows += [_row([f"cnnlab/{name}/"], _sentence(name)) for name in (*SUBJECTS, "report")]
+    beside = list(OTHERS)[:-1]
+    rows += [_row(pair, "; ".join(OTHERS[name] for name in pair)) for pair in (beside[:2], beside[2:])]
+    return "\n".join(["| folder | what it is |", "| --- | --- |", *rows])
+
+
+def _row(paths: Iterable[str], sentence: str) -> str:
+    return f"| {', '.join(f'[`{path}`]({path})' for path in paths)} | {sentence} |"
+
+
+def _together(names: Iterable[str]) -> str:
+    """The sentences of several packages in one, each up to its colon."""
+    first, *more = (_sentence(name).split(":")[0].split(",")[0] for name in names)
+    return "; ".join([first, *(sentence[0].lower() + sentence[1:] for sentence in more)])
+
+
+def _sentence(package: str) -> str:
+    return sentence_of(ROOT / "cnnlab" / package / "__init__.py")
 
 
 def file_map() -> str:
-    """The whole map: the folders, then a table for each package, in the order of the dependences."""
-    others = [
-        ("configs/", "configs to start from; each opens with what it is, its command and what to expect"),
-        ("benchmarks/", "scripts that print both sides of a comparison and their ratio"),
-        ("tests/", "mirrors `cnnlab/`; torch and other libraries as oracles"),
-        ("docs/", "pictures, and the table of bad requests"),
-        ("runs/", "where runs go; not under version control"),
-    ]
-    rows = [f"| [`{name}`]({name}) | {sentence} |" for name, sentence in others]
-    parts = ["\n".join(["| folder | what it is |", "| --- | --- |", *rows])]
-    parts.append(_folded("cnnlab/", "the package", (ROOT / "cnnlab").glob("*.py")))
-    for folder in FOLDERS:
-        sentence = sentence_of(ROOT / "cnnlab" / folder / "__init__.py")
-        parts.append(_folded(f"cnnlab/{folder}/", sentence, (ROOT / "cnnlab" / folder).rglob("*.py")))
-    return "\n\n".join(parts)
+    """The page: the folders beside the package, then a table for each package of it."""
+    parts = [HEAD, _table("folder", {f"../{name}": (name, sentence) for name, sentence in OTHERS.items()})]
+    parts.append(_part("cnnlab", "the package", (ROOT / "cnnlab").glob("*.py")))
+    for name in packages():
+        parts.append(_part(f"cnnlab/{name}", _sentence(name), (ROOT / "cnnlab" / name).rglob("*.py")))
+    return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
-def _folded(folder: str, sentence: str, paths: Iterable[Path]) -> str:
-    """The files of a folder, behind a line that opens them."""
+def _part(folder: str, sentence: str, paths: Iterable[Path]) -> str:
     told = sorted(path for path in paths if _is_told(path))
-    rows = [f"| [`{_short(path)}`]({path.relative_to(ROOT)}) | {sentence_of(path)} |" for path in told]
-    table = "\n".join(["| file | what it is |", "| --- | --- |", *rows])
-    return f"<details><summary><code>{folder}</code> {sentence}</summary>\n\n{table}\n\n</details>"
+    rows = {f"../{path.relative_to(ROOT)}": (_short(path), sentence_of(path)) for path in told}
+    return f"## {folder}\n\n{sentence}.\n\n{_table('file', rows)}"
+
+
+def _table(head: str, rows: dict[str, tuple[str, str]]) -> str:
+    lines = [f"| [`{name}`]({link}) | {sentence} |" for link, (name, sentence) in rows.items()]
+    return "\n".join([f"| {head} | what it is |", "| --- | --- |", *lines])
 
 
 def _is_told(path: Path) -> bool:
     """Packages that only hold a docstring are told by their folder."""
-    return path.name != "__init__.py" or len(ast.parse(path.read_text()).body) > 1
+    return path.name != "__init__.py" or len(ast.parse(path.read_text(encoding="utf-8")).body) > 1
 
 
 def _short(path: Path) -> str:
@@ -59,13 +103,13 @@ def sentence_of(path: Path) -> str:
     return first.rstrip(".:").replace("|", "\\|")
 
 
-def with_map(readme: str) -> str:
-    """The README with a current map."""
+def with_folders(readme: str) -> str:
+    """The README with a current table of folders."""
     before, rest = readme.split(BEGIN)
     _, after = rest.split(END)
-    return f"{before}{BEGIN}\n\n{file_map()}\n\n{END}{after}"
+    return f"{before}{BEGIN}\n\n{folders()}\n\n{END}{after}"
 
 
 if __name__ == "__main__":
-    path = ROOT / "README.md"
-    path.write_text(with_map(path.read_text(encoding="utf-8")), encoding="utf-8")
+    README.write_text(with_folders(README.read_text(encoding="utf-8")), encoding="utf-8")
+    PAGE.write_text(file_map(), encoding="utf-8")

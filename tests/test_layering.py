@@ -10,22 +10,12 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from house import FOUNDATION, SUBJECTS
 
 PACKAGE = Path(__file__).parent.parent / "cnnlab"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-FOUNDATION = (
-    {"core"},
-    {"stats", "data", "models", "view"},
-    {"walk"},
-    {"fit"},
-    {"config"},
-    {"runs"},
-    {"network"},
-    {"cli"},
-)
-SUBJECTS = {"training", "evaluation", "receptive_field", "layers_lab", "attribution", "trust", "inside", "project"}
-LEVELS = (*FOUNDATION, SUBJECTS, {"report"}, {"wiring"}, {"main"}, {"__main__"})
+LEVELS = (*FOUNDATION, set(SUBJECTS), {"report"}, {"wiring"}, {"main"}, {"__main__"})
 LEVEL = {package: level for level, packages in enumerate(LEVELS) for package in packages}
 EDGES = {
     ("evaluation", "training"),
@@ -189,7 +179,7 @@ def test_inside_a_subject_computation_knows_neither_report_nor_command() -> None
         for name, targets in graph().items()
         for target in targets
         if name.count(".")
-        and name.split(".")[1] in SUBJECTS | {"report"}
+        and name.split(".")[1] in {*SUBJECTS, "report"}
         and name.split(".")[1] == target.split(".")[1]
         if role(target) > role(name) or (role(target) == 2 and role(name) == 1)
     ]

@@ -104,7 +104,7 @@ class Training(Section):
 class Ema(Section):
     """An exponential moving average of the weights, evaluated and kept in their place."""
 
-    decay: EmaDecay = 0.999
+    decay: EmaDecay = Field(default=0.999, description="the share of the old average that an update keeps")
     every: Positive = Field(default=1, description="steps from one update to the next")
 
 
@@ -119,9 +119,9 @@ class ParameterGroup(Section):
     """Other rules for some parameters; the first group that matches a parameter holds."""
 
     match: Words = Field(description="patterns of parameter names such as 'conv1.*', or the words norms and biases")
-    lr_scale: Rate = 1.0
-    weight_decay: Decay | None = None
-    frozen: bool = False
+    lr_scale: Rate = Field(default=1.0, description="a factor of the learning rate")
+    weight_decay: Decay | None = Field(default=None, description="in place of the optimizer's; null keeps that")
+    frozen: bool = Field(default=False, description="keep the values that the parameters start with")
 
 
 class Logging(Section):
@@ -147,13 +147,13 @@ class Config(Section):
     plugins: list[str] = Field(default=[], description="Python files that register layers; needs --allow-plugins")
     data: Data = Data()
     model: Annotated[list[Layer], Field(min_length=1)] = Field(description="the network, layer after layer")
-    initialization: InitializationChoice = Field(default="default")  # type: ignore[assignment]
+    initialization: InitializationChoice = Field(default="default", description="how weights start")  # type: ignore[assignment]
     training: Training = Training()
-    loss: LossChoice = Field(default="cross_entropy")  # type: ignore[assignment]
-    optimizer: OptimizerChoice = Field(default="sgd")  # type: ignore[assignment]
-    schedule: ScheduleChoice = Field(default="cosine")  # type: ignore[assignment]
+    loss: LossChoice = Field(default="cross_entropy", description="what training makes small")  # type: ignore[assignment]
+    optimizer: OptimizerChoice = Field(default="sgd", description="how a gradient moves the weights")  # type: ignore[assignment]
+    schedule: ScheduleChoice = Field(default="cosine", description="the learning rate over the training")  # type: ignore[assignment]
     parameter_groups: list[ParameterGroup] = []
-    clipping: ClippingChoice | None = None
+    clipping: ClippingChoice | None = Field(default=None, description="a limit of the gradients; null for none")
     ema: Ema | None = None
     early_stopping: EarlyStopping | None = None
     logging: Logging = Logging()

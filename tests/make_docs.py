@@ -1,0 +1,27 @@
+"""The pages that are made from the code: `python tests/make_docs.py`, or `make docs`, writes all of them."""
+
+from collections.abc import Callable
+
+import file_map
+from bad_inputs import page as bad_inputs
+from references import commands, components, config
+
+ROOT = file_map.ROOT
+
+
+def _readme() -> str:
+    return file_map.with_folders((ROOT / "README.md").read_text(encoding="utf-8"))
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "README.md": _readme,
+    "docs/files.md": file_map.file_map,
+    "docs/bad-inputs.md": bad_inputs.page,
+    "docs/reference/config.md": config.page,
+    "docs/reference/commands.md": commands.page,
+    "docs/reference/layers.md": components.page,
+}
+
+if __name__ == "__main__":
+    for name, page in PAGES.items():
+        (ROOT / name).write_text(page(), encoding="utf-8")

@@ -1,0 +1,82 @@
+"""docs/reference/config.md: every key of a config, from its pydantic models."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from references.components import title
+from references.markdown import anchor, code, line, table
+
+from cnnlab.config.config import Config
+from cnnlab.config.schema import model_schema
+from cnnlab.project.listing.options import flow, in_words
+from cnnlab.project.listing.run import KINDS
+
+HEAD = """\
+# A config, key by key
+
+One table for the top level of the file and one for each mapping in it. On the command line a key is written with dots:
+`cnnlab train CONFIG training.epochs=60`. `cnnlab schema` gives the same as a JSON Schema, by which an editor completes
+and checks; [configs.md](../configs.md) shows a whole config.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    schema = model_schema(Config)
+    parts = [HEAD.rstrip(), "## The top level", _table("", schema, schema)]
+    for key, part, many in _sections(schema):
+        heading = f"## {key}{', a list' if many else ''}"
+        parts += [heading, line(part["description"]), _table(f"{key}.", part, schema)]
+    return "\n\n".join(parts) + "\n"
+
+
+def all_keys() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every key with its schema, those of mappings after a dot."""
+    schema = model_schema(Config)
+    yield from schema["properties"].items()
+    for key, part, _ in _sections(schema):
+        for name, value in part["properties"].items():
+            yield f"{key}.{name}", value
+
+
+def _sections(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], bool]]:
+    """The mappings of a config: (key, schema, whether it is a list of them)."""
+    for key, value in schema["properties"].items():
+        if name := _reference(value):
+            yield key, schema["$defs"][name], value.get("type") == "array"
+
+
+def _reference(value: dict[str, Any]) -> str | None:
+    """The definition that a property is made of, alone, in a list or beside null."""
+    ways = [value, value.get("items", {}), *value.get("anyOf", ())]
+    return next((way["$ref"].rsplit("/", 1)[-1] for way in ways if "$ref" in way), None)
+
+
+def _table(prefix: str, part: dict[str, Any], schema: dict[str, Any]) -> str:
+    rows = [_row(prefix, key, value, schema) for key, value in part["properties"].items()]
+    return table(["key", "type", "default", "meaning"], rows)
+
+
+def _row(prefix: str, key: str, value: dict[str, Any], schema: dict[str, Any]) -> list[str]:
+    if name := _reference(value):
+        many = value.get("type") == "array"
+        heading = f"{key}, a list" if many else key
+        sentence = line(schema["$defs"][name]["description"])
+        absent = "`null`" if "anyOf" in value else "`[]`" if many else "below"
+        return [f"[{code(key)}](#{anchor(heading)})", "list of mappings" if many else "mapping", absent, sentence]
+    default = code(flow(value["default"])) if "default" in value else "needed"
+    return [code(f"{prefix}{key}"), _type(value), default, line(value.get("description", ""))]
+
+
+def _type(value: dict[str, Any]) -> str:
+    """The type in words; the name of a registry leads to its entries."""
+    words = line(in_words(value))
+    for kind, where in KINDS.items():
+        if where.registry in _registries(value):
+            words = words.replace(where.registry, f"[{where.registry}](layers.md#{anchor(title(kind))})")
+    return words
+
+
+def _registries(value: dict[str, Any]) -> set[str]:
+    ways = [value, value.get("items", {}), *value.get("anyOf", ())]
+    return {way["registry"] for way in ways if "registry" in way}
