@@ -1,15 +1,13 @@
 """Where a number that is not finite appeared first."""
 
 from collections.abc import Iterable
-from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from cnnlab.core.errors import WorkError
 from cnnlab.fit.device import Precision, autocast
-from cnnlab.models.failure import watched
-from cnnlab.models.undisturbed import undisturbed
+from cnnlab.models.observe import observe
 
 ADVICE = "Try a lower optimizer.lr (cnnlab lr-find), or clipping"
 """What to do about it."""
@@ -45,8 +43,6 @@ def _first_layer(model: nn.Module, images: Tensor, precision: Precision) -> str 
         cause = f"its {bad[0]} is not finite" if bad else "its output; its weights are finite"
         found.append(f"layer {name} ({cause})" if name else f"the model itself ({cause})")
 
-    with undisturbed(model, training=None), torch.no_grad(), autocast(images.device, precision):
-        for name, module in watched(model):
-            module.register_forward_hook(partial(look, name))
+    with observe(model, look, training=None), autocast(images.device, precision):
         model(images)
     return found[0] if found else None

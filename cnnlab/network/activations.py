@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from cnnlab.core.errors import RequestError, unknown
-from cnnlab.models.undisturbed import undisturbed
+from cnnlab.models.observe import observe
 
 
 def capture_outputs(model: nn.Module, images: Float[Tensor, "n c h w"], layers: Sequence[str]) -> dict[str, Tensor]:
@@ -24,16 +23,11 @@ def capture_outputs(model: nn.Module, images: Float[Tensor, "n c h w"], layers: 
             raise RequestError(unknown("layer", name, [n for n in modules if n]))
     found: dict[str, Tensor] = {}
 
-    def keep(name: str) -> None:
-        def hook(module: nn.Module, inputs: object, output: object) -> None:
-            if isinstance(output, Tensor):
-                # a copy: a later in-place layer would change it
-                found[name] = output.detach().clone()
+    def keep(name: str, module: nn.Module, inputs: object, output: object) -> None:
+        if isinstance(output, Tensor):
+            # a copy: a later in-place layer would change it
+            found[name] = output.detach().clone()
 
-        modules[name].register_forward_hook(hook)
-
-    with undisturbed(model), torch.no_grad():
-        for name in layers:
-            keep(name)
+    with observe(model, keep, layers=layers):
         model(images)
     return {name: found[name] for name in layers if name in found}

@@ -6,7 +6,6 @@ through ReLU, pooling and normalisation, and 0 · NaN is NaN, so that neither va
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from math import prod
 
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cnnlab.models.failure import told
-from cnnlab.models.undisturbed import undisturbed
+from cnnlab.models.observe import observe
 from cnnlab.walk.attention import attention_as_products
 from cnnlab.walk.facts import Output, Walk
 from cnnlab.walk.outputs import parts_of
@@ -156,24 +155,17 @@ class _Tally:
         calls: dict[str, int] = {}
         different: Different = {}
 
-        def hook_of(name: str):  # type: ignore[no-untyped-def]
-            def hook(module: nn.Module, args: object, output: object) -> None:
-                calls[name] = calls.get(name, 0) + 1
-                for part, tensor in parts_of(output):
-                    full = f"{name}{part}" + (f" ({calls[name]})" if calls[name] > 1 else "")
-                    found = self._compare(full, tensor, axis, end, thresholds)
-                    if found is not None:
-                        different[full] = found
+        def look(name: str, module: nn.Module, inputs: object, output: object) -> None:
+            calls[name] = calls.get(name, 0) + 1
+            for part, tensor in parts_of(output):
+                full = f"{name}{part}" + (f" ({calls[name]})" if calls[name] > 1 else "")
+                found = self._compare(full, tensor, axis, end, thresholds)
+                if found is not None:
+                    different[full] = found
 
-            return hook
-
-        with undisturbed(model), attention_as_products(), torch.no_grad(), ExitStack() as handles:
-            for name, module in model.named_modules():
-                handles.callback(module.register_forward_hook(hook_of(name)).remove)
-            with told(
-                "it was given an image with NaN, by which --verify sees what depends on what: leave --verify out"
-            ):
-                model(batch)
+        way_out = "it was given an image with NaN, by which --verify sees what depends on what: leave --verify out"
+        with observe(model, look), attention_as_products(), told(way_out):
+            model(batch)
         return different
 
     def _compare(

@@ -6,7 +6,6 @@ does not ask for: whoever has one passes it to what draws, in the place of `proj
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Protocol
 
 import torch
@@ -14,7 +13,7 @@ from jaxtyping import Float, Float64, Int64
 from torch import Tensor, nn
 
 from cnnlab.core.errors import RequestError, unknown
-from cnnlab.models.failure import watched
+from cnnlab.models.observe import observe
 from cnnlab.models.undisturbed import undisturbed
 from cnnlab.walk.layouts import Layouts, layouts_of
 
@@ -180,13 +179,8 @@ def _head(model: nn.Module, images: Float[Tensor, "n c h w"]) -> str:
         if isinstance(inputs[0], Tensor) and weight.dim() == inputs[0].dim() and len(weight) == output.shape[1]:
             ran.append((name, weight.dim(), tuple(output.shape)))
 
-    handles = [module.register_forward_hook(partial(note, name)) for name, module in watched(model)]
-    try:
-        with undisturbed(model), torch.no_grad():
-            scores = model(images)
-    finally:
-        for handle in handles:
-            handle.remove()
+    with observe(model, note):
+        scores = model(images)
     classes = scores.shape[1] if isinstance(scores, Tensor) and scores.dim() == 2 else None
     for dimensions in (2, 4):  # a linear layer first, whatever convolutions run behind it
         for name, dim, shape in reversed(ran):
@@ -207,12 +201,9 @@ def _input_of(model: nn.Module, images: Float[Tensor, "n c h w"], layer: str) ->
             # a copy: an in-place layer would change it
             entered[:] = [inputs[0].detach().clone()]
 
-    handle = dict(model.named_modules())[layer].register_forward_pre_hook(keep)
-    try:
-        with undisturbed(model), torch.no_grad():
-            model(images)
-    finally:
-        handle.remove()
+    with undisturbed(model), torch.no_grad():
+        dict(model.named_modules())[layer].register_forward_pre_hook(keep)  # which goes with the rest
+        model(images)
     if not entered or entered[0].dim() < 2:
         raise RequestError(
             f"layer '{layer}' does not run, or gets no features or maps: name the last layer of the head"

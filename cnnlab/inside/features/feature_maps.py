@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from cnnlab.models.undisturbed import undisturbed
+from cnnlab.models.observe import observe
 from cnnlab.network.activations import capture_outputs
 from cnnlab.walk.layouts import Layouts, layouts_of
 
@@ -100,41 +99,32 @@ def activity(model: nn.Module, images: Float[Tensor, "n c h w"]) -> tuple[LayerA
     last: list[object] = [None]
     layouts = layouts_of(model, images.shape[1:])
 
-    def note(name: str) -> torch.utils.hooks.RemovableHandle:
-        def hook(module: nn.Module, inputs: object, output: object) -> None:
-            calls[name] = calls.get(name, 0) + 1
-            layout = layouts.at(name, calls[name])
-            if not isinstance(output, Tensor) or layout is None or (output is last[0] and any(module.children())):
-                return
-            last[0] = output
-            maps = layout.maps(output.detach()).float()
-            figures = _figures(name, maps)
-            found.append(
-                LayerActivity(
-                    layer=name,
-                    call=calls[name],
-                    kind=type(module).__name__,
-                    channels=maps.shape[1],
-                    height=maps.shape[2],
-                    width=maps.shape[3],
-                    mean=float(figures.mean.mean()),
-                    zeros=float(figures.zeros.mean()),
-                    active=float(figures.active.mean()),
-                    dead=int(figures.dead.sum()),
-                    sparse=int(figures.sparse.sum()),
-                )
+    def note(name: str, module: nn.Module, inputs: object, output: object) -> None:
+        calls[name] = calls.get(name, 0) + 1
+        layout = layouts.at(name, calls[name])
+        if not isinstance(output, Tensor) or layout is None or (output is last[0] and any(module.children())):
+            return
+        last[0] = output
+        maps = layout.maps(output.detach()).float()
+        figures = _figures(name, maps)
+        found.append(
+            LayerActivity(
+                layer=name,
+                call=calls[name],
+                kind=type(module).__name__,
+                channels=maps.shape[1],
+                height=maps.shape[2],
+                width=maps.shape[3],
+                mean=float(figures.mean.mean()),
+                zeros=float(figures.zeros.mean()),
+                active=float(figures.active.mean()),
+                dead=int(figures.dead.sum()),
+                sparse=int(figures.sparse.sum()),
             )
+        )
 
-        handle: torch.utils.hooks.RemovableHandle = dict(model.named_modules())[name].register_forward_hook(hook)
-        return handle
-
-    handles = [note(name) for name, _ in model.named_modules()]
-    try:
-        with undisturbed(model), torch.no_grad():
-            model(images)
-    finally:
-        for handle in handles:
-            handle.remove()
+    with observe(model, note):
+        model(images)
     return tuple(found)
 
 

@@ -5,6 +5,7 @@ to the input; its absolute value, averaged over pictures. Only the picture's gra
 parameter.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
@@ -144,13 +145,9 @@ def _output(model: nn.Module, images: Tensor, layer: str | None, *, last: int | 
         if runs == last:
             raise _ReachedError
 
-    handle = modules[layer or ""].register_forward_hook(hook)
-    try:
+    modules[layer or ""].register_forward_hook(hook)  # which goes with the `undisturbed` that this runs in
+    with suppress(_ReachedError):
         model(images)
-    except _ReachedError:
-        pass
-    finally:
-        handle.remove()
     return found[0], runs
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from cnnlab.core.errors import RequestError
 from cnnlab.core.seeds import derive_seed
-from cnnlab.models.failure import watched
+from cnnlab.models.observe import observe
 from cnnlab.models.tensors import copied
 from cnnlab.models.undisturbed import generators_kept, undisturbed
 
@@ -36,23 +36,17 @@ def execution_order(model: nn.Module, images: Float[Tensor, "n c h w"]) -> dict[
     A module whose parameters its parent uses without calling it (the output projection of torch's multi-head attention)
     has its parent's place.
     """
-    names = {module: name for name, module in model.named_modules()}
     ended: dict[str, int] = {}
     count = 0
 
-    def end(module: nn.Module, inputs: object, output: object) -> None:
+    def end(name: str, module: nn.Module, inputs: object, output: object) -> None:
         nonlocal count
-        ended[names[module]] = count
+        ended[name] = count
         count += 1
 
-    handles = [module.register_forward_hook(end) for _, module in watched(model)]
-    try:
-        with undisturbed(model), torch.no_grad():
-            model(images)
-    finally:
-        for handle in handles:
-            handle.remove()
-    borrowed = {name: name.rpartition(".")[0] for name in names.values() if name not in ended}
+    with observe(model, end):
+        model(images)
+    borrowed = {name: name.rpartition(".")[0] for name, _ in model.named_modules() if name not in ended}
     return ended | {name: ended[parent] for name, parent in borrowed.items() if parent in ended}
 
 
