@@ -169,7 +169,7 @@ class Config(Section):
         return self._written
 
     def with_data(self, options: Mapping[str, Any]) -> "Config":
-        """The same config with other options of its data set."""
+        """Return the config with other `options` of its data set."""
         dataset = replace(self.data.dataset, options=dict(options))
         return self.model_copy(update={"data": self.data.model_copy(update={"dataset": dataset})})
 

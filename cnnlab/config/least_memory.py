@@ -10,7 +10,7 @@ from cnnlab.core.memory import gigabytes, machine_memory
 from cnnlab.models.build import Model
 
 BYTES = 4
-"""Of a number in float32; half precision keeps its weights in it, too."""
+"""Bytes of a number in float32; half precision keeps its weights in it, too."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class LeastMemory:
 
     @property
     def sentence(self) -> str:
-        """For a person, with the option that makes it less."""
+        """The need in a sentence, with the option that makes it less."""
         return (
             f"the weights and their gradients take {gigabytes(self.parameters)}, and the input and output of the "
             f"largest layer {gigabytes(self.activations)} for a batch of {self.batch:,} pictures ({self.what})"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Advance:
-    """Of `total` steps of what is being done, `done` are."""
+    """A fact on the way: of `total` steps of `what`, `done` are behind."""
 
     what: str
     done: int

@@ -20,17 +20,17 @@ class Sliding:
     kernel: int
     stride: int = 1
     padding: int = 0
-    """At both ends."""
+    """Pixels added at each end."""
     dilation: int = 1
 
     @property
     def outputs(self) -> int:
-        """At how many places it stops: floor((size + 2·padding − dilation·(kernel − 1) − 1)/stride) + 1."""
+        """The number of places at which it stops: floor((size + 2·padding − dilation·(kernel − 1) − 1)/stride) + 1."""
         return (self.size + 2 * self.padding - self.dilation * (self.kernel - 1) - 1) // self.stride + 1
 
     @property
     def formula(self) -> str:
-        """The same with its numbers, such as `floor((32 + 2·1 − 1·(3−1) − 1)/2) + 1 = 16`."""
+        """The formula of `outputs` with its numbers, such as `floor((32 + 2·1 − 1·(3−1) − 1)/2) + 1 = 16`."""
         inner = f"{self.size} + 2·{self.padding} − {self.dilation}·({self.kernel}−1) − 1"
         return f"floor(({inner})/{self.stride}) + 1 = {formatted(self.outputs)}"
 
@@ -53,7 +53,7 @@ def transposed_size(
 def transposed_size_formula(
     size: int, kernel: int, *, stride: int = 1, padding: int = 0, dilation: int = 1, output_padding: int = 0
 ) -> str:
-    """The same with its numbers, such as `(16 − 1)·2 − 2·1 + 1·(3−1) + 1 + 1 = 32`."""
+    """The formula of `transposed_size` with its numbers, such as `(16 − 1)·2 − 2·1 + 1·(3−1) + 1 + 1 = 32`."""
     numbers = {"stride": stride, "padding": padding, "dilation": dilation, "output_padding": output_padding}
     result = transposed_size(size, kernel, **numbers)
     return f"({size} − 1)·{stride} − 2·{padding} + {dilation}·({kernel}−1) + {output_padding} + 1 = {formatted(result)}"

@@ -57,7 +57,7 @@ def markdown_escaped(text: str) -> str:
 
 
 def shortened(text: str, length: int) -> str:
-    """At most `length` characters, the middle left out: names that differ often differ at their ends."""
+    """Cut `text` to at most `length` characters, the middle left out: names that differ often differ at their ends."""
     if len(text) <= length:
         return text
     tail = (length - 1) // 2

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def spared() -> Iterator[None]:
-    """For imports as large as torch's, of a million objects that all stay.
+    """Stop the collector meanwhile: for imports as large as torch's, of a million objects that all stay.
 
     The collector would look through them again and again while they are made (a third of the time of the import), in
     every later search, and once more when the process ends.

@@ -21,7 +21,7 @@ from cnnlab.core.errors import RequestError, WriteError
 from cnnlab.core.reading import KINDS
 
 PART = ".part"
-"""In the name of every temporary file, so that what a killed process left behind can be found."""
+"""The ending of every temporary file's name, so that what a killed process left behind can be found."""
 
 RUN_MARK = "run.json"
 """A folder that holds a file of this name is a run."""
@@ -74,7 +74,7 @@ def write_whole(path: Path, content: bytes | str | memoryview) -> None:
 
 
 def _refuse_devices(path: Path) -> None:
-    """Nothing, unless `path` leads to a pipe, a device or a socket: a file put in its place would take it from all.
+    """Refuse a `path` that leads to a pipe, a device or a socket: a file put in its place would take it from all.
 
     Raises: WriteError.
     """
@@ -210,7 +210,7 @@ def is_alive(process: int) -> bool:
 
 
 def refuse_links(path: Path) -> None:
-    """Nothing, unless a link stands between a run's folder and `path`, `path` included.
+    """Refuse a `path` that a link stands on, from the run's folder down to `path` itself.
 
     Of several folders that hold a run.json the outermost counts: a link could lead into another run.
 

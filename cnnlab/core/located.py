@@ -1,4 +1,4 @@
-"""What YAML is read into: text, lists and mappings that know their file, line and column.
+"""Located values, into which YAML is read: text, lists and mappings that know their file, line and column.
 
 Scalars stay text; pydantic turns them into the wanted type where they are used.
 """

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 CONTAINERS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
-"""Where Linux says how much a container may use; `max`, or a number beyond all memory, where it may use all."""
+"""Files of Linux that say how many bytes a container may use; `max`, or a number beyond all memory, if all."""
 
 
 def machine_memory() -> int | None:

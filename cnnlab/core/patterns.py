@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from cnnlab.core.errors import RequestError
 
 SECONDS = 10.0
-"""For all names together; a sound expression searches some hundred thousand a second."""
+"""Seconds for all names together; a sound expression searches some hundred thousand a second."""
 
 LONGEST = 1000
 """Characters of an expression: compiling nested ones takes time as well."""

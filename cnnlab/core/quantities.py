@@ -17,7 +17,7 @@ Decay = Annotated[float, Field(ge=0, le=1e6)]
 """A weight decay; 0 for none."""
 Probability = Annotated[float, Field(ge=0, le=1)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
-"""At least 0 and less than 1."""
+"""A share, at least 0 and less than 1."""
 
 
 def _twice(value: Any) -> Any:
@@ -25,7 +25,7 @@ def _twice(value: Any) -> Any:
 
 
 def _pair_schema(least: int) -> WithJsonSchema:
-    """For editors: a whole number of at least `least`, or two of them."""
+    """The JSON Schema of a whole number of at least `least`, or of two of them."""
     number = {"type": "integer", "minimum": least}
     return WithJsonSchema({"anyOf": [number, {"type": "array", "items": number, "minItems": 2, "maxItems": 2}]})
 

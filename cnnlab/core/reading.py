@@ -57,7 +57,7 @@ def read_file(path: Path, *, at_most: int) -> bytes:
 
 
 def check_file(path: Path) -> None:
-    """For libraries that open files by themselves. Raises: OSError as `open_file` does."""
+    """Try `path` for libraries that open files by themselves. Raises: OSError as `open_file` does."""
     open_file(path).close()
 
 

@@ -133,7 +133,7 @@ class Registry:
         return Registry._all[kind]
 
     def __iter__(self) -> Iterator[Entry]:
-        """By name: the order in which modules were imported tells nothing."""
+        """The entries by name: the order in which modules were imported tells nothing."""
         return iter(sorted(self._entries.values(), key=lambda entry: entry.name))
 
     def __contains__(self, name: object) -> bool:

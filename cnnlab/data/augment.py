@@ -23,7 +23,7 @@ class Draw:
     """The randomness of one batch: the same (seed, epoch, step) draws the same numbers, whatever happened before."""
 
     generator: torch.Generator
-    """For (seed, "augment", epoch, step), on the device of the pictures."""
+    """The generator of (seed, "augment", epoch, step), on the device of the images."""
     epoch: int
     """The absolute epoch, which a resumed run continues."""
     seed: int
@@ -81,7 +81,7 @@ class Augmentation(Protocol):
 
     @property
     def on_float(self) -> bool:
-        """It needs numbers in [0, 1]; otherwise it takes bytes as well."""
+        """Whether it needs numbers in [0, 1]; otherwise it takes bytes as well."""
 
     def __call__(self, images: Images, targets: Targets, draw: Draw) -> tuple[Images, Targets]:
         """The changed pictures, of the same shape and kind, and their targets."""

@@ -45,9 +45,9 @@ class Wanted:
     """What a file of the cache must be."""
 
     name: str
-    """Of the file: it says which data set, part and options."""
+    """The file's name, which says which data set, part and options."""
     key: str
-    """It says which files, and with what they are decoded."""
+    """A hash of which files these are, and of what decodes them."""
     count: int
     """Files, those that cannot be read among them."""
     channels: int
@@ -145,7 +145,7 @@ def _check_tensor(file: Any, name: str, kind: str, shape: list[int]) -> None:
 
 
 def _check_owner(path: Path) -> None:
-    """Nothing, where only this user (or the machine's administrator) can have written a file, or into a folder.
+    """Refuse a file or folder into which others than this user (or the machine's administrator) can have written.
 
     Raises: _RefusedError where somebody else can have, or where it is a link or no file; FileNotFoundError.
     """

@@ -26,7 +26,7 @@ def _untracked(items: Iterable[Any], what: str, total: int) -> Iterable[Any]:
 
 @dataclass(frozen=True)
 class DataPlace:
-    """Where data sets lie, and whether they may be downloaded."""
+    """The place of data sets, and whether they may be downloaded."""
 
     root: Path
     base: Path = field(default_factory=Path)
@@ -34,7 +34,7 @@ class DataPlace:
     download: bool = True
     track: Track = _untracked
     moved: Path | None = None
-    """Where a run's data lies now, if it is no longer where the run had it."""
+    """The folder or file of a run's data now, if it is no longer where the run had it."""
 
     @staticmethod
     def default(*, download: bool = True, track: Track = _untracked, moved: Path | None = None) -> "DataPlace":
@@ -61,7 +61,7 @@ class Dataset:
     masks: Bool[Tensor, "n h w"] | None = None
     """True where the object is."""
     held_out: Bool[Tensor, "n"] | None = None
-    """Of a training part: True where whoever made it has kept the picture for validation."""
+    """In a training part, True where whoever made it has kept the image for validation."""
     skipped: tuple[str, ...] = ()
     """A sentence for each picture that could not be read."""
     places: Mapping[str, str] = field(default_factory=dict)

@@ -176,7 +176,7 @@ def _resized(picture: UInt8[Tensor, "c h w"], height: int, width: int) -> UInt8[
 
 @cache
 def _available_formats() -> tuple[str, ...]:
-    """Those of `FORMATS` that this pillow was built with."""
+    """The names of those `FORMATS` that this pillow was built with."""
     Image.init()
     return tuple(name for name in FORMATS if name in Image.OPEN)
 

@@ -104,7 +104,7 @@ class Contents:
 
     parts: Parts
     listings: Mapping[str, Listing]
-    """Of each part that has a place of its own and could be listed."""
+    """The files of each part that has a place of its own and could be listed."""
     classes: tuple[str, ...]
     remarks: tuple[str, ...]
     refused: RequestError | None

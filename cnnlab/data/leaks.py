@@ -35,7 +35,7 @@ class Leaks:
     near: Int64[Tensor, "k 2"]
     """(index in a, index in b) of similar pictures that are not the same."""
     distances: Int64[Tensor, "k"]
-    """Of the near pairs: bits of 64 in which the hashes differ."""
+    """Bits of 64 in which the hashes of the near pairs differ."""
     flat: int
     """Pictures of `b` with too little contrast to be compared by hash."""
     compared: int
@@ -139,7 +139,7 @@ def _digests(images: UInt8[Tensor, "n c h w"]) -> list[bytes]:
 
 
 def _nearest(a: Bool[Tensor, "n 64"], b: Bool[Tensor, "m 64"]) -> tuple[Int64[Tensor, "m"], Int64[Tensor, "m"]]:
-    """For each hash of `b` the index of the nearest one of `a`, and in how many bits it differs.
+    """Find the nearest hash of `a` to each of `b`: its index, and in how many bits they differ.
 
     With bits as ±1 the product of two hashes is 64 − 2 · distance, so that distances are a matrix product, exact in
     float32. Without any `a` the distance is 65.

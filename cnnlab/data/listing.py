@@ -18,10 +18,10 @@ SHOWN = 10
 """Mistakes that a message lists; it counts the others."""
 
 MAX_BYTES = 500_000_000
-"""Of a CSV: some millions of lines."""
+"""Largest size of a CSV: some millions of lines."""
 
 COLUMNS = ("path", "label", "group")
-"""Of a CSV; the last need not be there."""
+"""Columns of a CSV; the last need not be there."""
 
 OF_SYSTEMS = {
     *("__macosx", "@eadir", "@recycle", "#recycle", "#snapshot", "$recycle.bin", "system volume information"),
@@ -120,7 +120,7 @@ def compare(training: Listing, other: Listing, path: Path, part: str) -> list[st
 
 
 def _identity(path: Path) -> object:
-    """The same for a file, a link to it, and another name of it."""
+    """A key that is the same for a file, a link to it, and another name of it."""
     try:
         status = path.stat()
     except OSError:  # a link that leads nowhere

@@ -5,9 +5,9 @@ from cnnlab.core.memory import machine_memory
 
 
 def check_memory(count: int, channels: int, size: int) -> None:
-    """Nothing where `count` square pictures of `size` pixels, a byte a value, fit into this machine's memory twice.
+    """Refuse `count` square images of `size` pixels, a byte a value, that do not fit into this machine's memory twice.
 
-    Raises: RequestError where they do not, with both numbers.
+    Raises: RequestError with the memory needed and that of the machine.
     """
     needed, available = count * channels * size * size, machine_memory()
     if available is not None and 2 * needed > available:

@@ -17,7 +17,7 @@ NAMES = {
 
 @dataclass(frozen=True)
 class Parts:
-    """Where each part lies; without a `validation` that part is cut from the training part."""
+    """The place of each part; without a `validation` that part is cut from the training part."""
 
     root: Path
     train: Path
@@ -33,7 +33,7 @@ class Parts:
         return {part: path for part, path in found.items() if path is not None}
 
     def check(self, part: str) -> None:
-        """Nothing, where `part` is no other part as well: what was trained on tells nothing when it is evaluated.
+        """Refuse a `part` that is another part as well: what was trained on tells nothing when it is evaluated.
 
         Raises: RequestError where it is.
         """

@@ -124,7 +124,7 @@ def ranges(difficulty: float) -> Ranges:
 
 @dataclass(frozen=True)
 class _Poses:
-    """Where the objects of a block are; lengths in half sides, angles in radians, y upwards."""
+    """Places and turns of the objects of a block; lengths in half sides, angles in radians, y upwards."""
 
     radius: Float[Tensor, "n"]
     angle: Float[Tensor, "n"]

@@ -1,4 +1,4 @@
-"""Where the pictures of a `folder` data set lie: seen from the config, from anywhere, and after they have moved."""
+"""The places of a `folder` data set's images: seen from the config, from anywhere, and after they have moved."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the last bits of a result depend on beside the config and the seed: sums in another order round differently."""
+"""The arithmetic of a process, which the last bits of a result depend on: sums in another order round differently."""
 
 import os
 import shlex
@@ -15,7 +15,7 @@ VARIABLES = (
     "ONEDNN_DEFAULT_FPMATH_MODE",
     "ONEDNN_MAX_CPU_ISA",
 )
-"""Of the environment, those by which torch's libraries choose their kernels."""
+"""Variables of the environment by which torch's libraries choose their kernels."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Arithmetic:
     cpu_capability: str
     """The vector instructions that torch uses, such as AVX2."""
     threads: int
-    """That share one operation."""
+    """Threads that share one operation."""
     interop_threads: int
     """Operations at once, which alters no result."""
     settings: Mapping[str, str]
@@ -36,7 +36,7 @@ class Arithmetic:
 
 
 def arithmetic(device: torch.device) -> Arithmetic:
-    """Of this process, on `device`."""
+    """The arithmetic of this process, on `device`."""
     gpu = device.type == "cuda"
     settings = {
         "oneDNN": "on" if torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled else "off",

@@ -36,7 +36,7 @@ def choose_device(wish: str) -> torch.device:
 
 
 def check_compiler(device: torch.device) -> None:
-    """Nothing, where what torch.compile builds for `device` computes right.
+    """Refuse a `device` for which torch.compile builds what computes wrongly.
 
     Tried with torch 2.14 on a processor with AVX-512: under ATEN_CPU_CAPABILITY=avx2 gradients of a compiled network
     are garbage, under `default` it does not compile.

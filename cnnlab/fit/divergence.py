@@ -1,4 +1,4 @@
-"""Where a number that is not finite appeared first."""
+"""The first place at which a number was not finite."""
 
 from collections.abc import Iterable
 

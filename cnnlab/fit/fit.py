@@ -49,7 +49,7 @@ class EpochDone:
     loss: float
     """Mean over the pictures of the epoch, while the weights moved."""
     accuracy: float | None
-    """Of the augmented pictures while the weights moved; None where targets were mixed."""
+    """Share of the augmented images that were right while the weights moved; None where targets were mixed."""
     seconds: float
     images_per_second: float
 

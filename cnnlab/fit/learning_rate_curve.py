@@ -23,7 +23,7 @@ class LearningRateCurve:
     epochs: int
     steps_per_epoch: int
     time_budget: float | None = None
-    """In seconds: the schedule runs by the clock where that is ahead of the steps."""
+    """Seconds; the schedule runs by the clock where that is ahead of the steps."""
 
     def done(self, progress: Progress) -> float:
         """The share of the schedule, 0 … 1, that `progress` has behind it."""
@@ -51,7 +51,7 @@ class LearningRateCurve:
 
 
 def departure(old: LearningRateCurve, new: LearningRateCurve, progress: Progress) -> str | None:
-    """Where `new` departs from `old`, which a run has followed up to `progress`, with both in numbers; None where not.
+    """Tell where `new` departs from `old`, which a run has followed up to `progress`, in numbers; None if nowhere.
 
     The two are compared at the next step and at every earlier one, whatever the schedules are called: a curve that
     meets the old one by chance, to rise once more, departs as well.

@@ -43,7 +43,7 @@ def check_saved(
     device: torch.device,
     plan: EpochPlan | None = None,
 ) -> None:
-    """Nothing, where a training with the state `fresh` of its config can go on from `saved`.
+    """Refuse a `saved` state from which a training with the state `fresh` of its config cannot go on.
 
     model, optimizer: those of the config. plan: of the run's epochs, where it is known; how far `saved` has come must
     fit it.
@@ -73,7 +73,7 @@ def check_saved(
 
 
 def check_weights(weights: Any, own: Mapping[str, Tensor], path: str = "") -> None:
-    """Nothing, where `weights` are tensors of the names, shapes and types of `own`.
+    """Refuse `weights` that are not tensors of the names, shapes and types of `own`.
 
     Raises: RequestError when names or shapes differ, with the first of each kind.
     """

@@ -21,7 +21,7 @@ WARMUP_START = 0.01
 """The least factor of a warm-up: a first step with a rate of 0 would be a step for nothing."""
 
 ROUNDING = 1e-9
-"""In epochs: a progress of 29/100 times 100 must count as epoch 29, and is 28.999999999999996."""
+"""Epochs taken for rounding: a progress of 29/100 times 100 must count as epoch 29, and is 28.999999999999996."""
 
 
 def _warmed(schedule: Schedule, warmup: float, epochs: int) -> Schedule:
@@ -48,7 +48,7 @@ def _share(span: float, epochs: int, name: str) -> float:
 
 @SCHEDULES.register("constant")
 def constant(epochs: int, *, warmup: NonNegativeNumber = 0.0) -> Schedule:
-    """The same learning rate throughout, after `warmup` epochs of a linear rise."""
+    """One learning rate throughout, after `warmup` epochs of a linear rise."""
     return _warmed(lambda progress: 1.0, warmup, epochs)
 
 

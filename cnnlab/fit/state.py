@@ -26,7 +26,7 @@ class Progress:
     seconds: float = 0.0
     """Spent in training steps, over all sittings; set-up and validation excluded."""
     elapsed: float = 0.0
-    """The same with validation: what a time budget is held against."""
+    """Seconds with validation: what a time budget is held against."""
     best_metric: float | None = None
     best_epoch: int = 0
     stale_epochs: int = 0
@@ -47,7 +47,7 @@ class Sums:
 
     @staticmethod
     def zero(device: torch.device) -> "Sums":
-        """At the start of an epoch."""
+        """The sums at the start of an epoch."""
         return Sums(torch.zeros((), device=device), torch.zeros((), device=device))
 
 

@@ -30,7 +30,7 @@ WAYS_OUT = {
     "not supported on ScriptModules": "what torch.jit.script compiled cannot be watched: give it as it was before",
     "is not implemented": "a method without this derivative (gradcam, eigencam, occlusion) still works",
 }
-"""By what stands in torch's message."""
+"""Ways out, by what stands in torch's message."""
 
 _TORCH = str(Path(torch.__file__).parent)
 _OURS = str(Path(__file__).parents[1])

@@ -24,7 +24,7 @@ IMPORT_FAILURES = (
 """What importing a file may raise; SystemExit, because one that calls `exit()` must not end the program."""
 
 MAX_BYTES = 4_000_000
-"""Of a plugin: no Python that a person wrote is larger."""
+"""Largest size of a plugin: no Python that a person wrote is larger."""
 
 _loaded: dict[Path, str] = {}
 """The module name of each file that is loaded: it follows from the content."""

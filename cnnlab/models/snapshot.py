@@ -27,7 +27,7 @@ DEPTH = 6
 """How far attributes are followed: lists in lists, objects in objects."""
 
 _FIRST_LOOKS: WeakIdKeyDictionary = WeakIdKeyDictionary()
-"""By network: each large tensor of its first look, with its address and whether the network wrote into it."""
+"""The large tensors of each network's first look, each with its address and whether the network wrote into it."""
 
 
 @final
@@ -201,14 +201,14 @@ class _Held:
 
     tensor: Tensor
     data: Tensor
-    """The same memory."""
+    """The tensor's memory."""
     version: int | None
     requires_grad: bool
     grad: Tensor | None
 
     @classmethod
     def of(cls, tensor: Tensor) -> "_Held":
-        """As it is now."""
+        """Take down `tensor` as it is now."""
         version = None if tensor.is_inference() else tensor._version
         return cls(tensor, tensor.data, version, tensor.requires_grad, tensor.grad if tensor.is_leaf else None)
 
@@ -243,7 +243,7 @@ class _Memory:
     before: bytes = b""
 
     def kept(self) -> "_Memory":
-        """With its bytes as they are now."""
+        """Return the memory with its bytes as they are now."""
         return replace(self, before=_read(self.storage))
 
     def put_back(self) -> bool:

@@ -60,5 +60,5 @@ def copied(model: nn.Module, twins: dict[int, Tensor] | None = None) -> nn.Modul
 
 
 def without_values(tensor: Tensor) -> Tensor:
-    """On meta: the shape, type and strides alone."""
+    """Return the tensor on meta: its shape, type and strides alone."""
     return torch.empty_like(tensor.detach(), device="meta")

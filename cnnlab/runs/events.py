@@ -79,7 +79,7 @@ class EventLog:
                 self.writer.add_scalar(name, value, step)
 
     def histogram(self, name: str, values: Tensor, step: int | None) -> None:
-        """Of the values that TensorBoard has bins for; where it has some for none of them, its writer would fail."""
+        """Write a histogram of the values that TensorBoard has bins for; with none at all its writer would fail."""
         shown = values.cpu().float()
         inside = shown.abs() < BINS_END
         if bool(inside.any()):

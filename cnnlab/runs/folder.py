@@ -137,7 +137,7 @@ class Run:
         return points
 
     def test_accuracy(self) -> float | None:
-        """Of the latest evaluation on the test part, 0 … 1; None where there was none."""
+        """Accuracy of the latest evaluation on the test part, 0 … 1; None where there was none."""
         path = self.path / TEST_EVALUATIONS
         evaluations = _json_lines(path)
         if not evaluations:

@@ -21,10 +21,10 @@ from cnnlab.runs.record import DataFacts
 
 CLASSES_SHOWN = 12
 LETTERS_SHOWN = 60
-"""Of a class's name, in a message."""
+"""Letters of a class's name in a message."""
 
 DECODERS_DIFFER = 1e-4
-"""Of a pixel in 0..1: so far may the mean of the same pictures lie apart when another library has decoded them."""
+"""Brightness, 0 to 1, by which the means of the same images may lie apart when another library has decoded them."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class TrainingPictures:
     train: Dataset
     validation: Dataset | None
     statistics: ChannelStatistics
-    """Of the half that is trained on."""
+    """Statistics of the half that is trained on."""
 
     def facts(self) -> DataFacts:
         """What a run records of them."""
@@ -139,7 +139,7 @@ def evaluation_pictures(run: Run, config: Config, part: str, place: DataPlace) -
 
 
 def check_there(run: Run, config: Config, place: DataPlace) -> None:
-    """Nothing, where the pictures of a run are where it had them, or where `place` says that they are now.
+    """Refuse a run whose images are neither where it had them nor where `place` says that they are now.
 
     Raises: RequestError with the way out.
     """
@@ -155,7 +155,7 @@ def check_there(run: Run, config: Config, place: DataPlace) -> None:
 
 
 def check_unchanged(run: Run, halves: TrainingPictures) -> None:
-    """Nothing, where `halves` are what the run was trained on, as far as counts and statistics tell.
+    """Refuse `halves` that are not what the run was trained on, as far as counts and statistics tell.
 
     Another picture makes another split: a resumed run would train on its validation part, an evaluation be on pictures
     that were trained on.
@@ -206,7 +206,7 @@ def _shortened(names: tuple[str, ...]) -> str:
 
 
 def _first_other(now: tuple[str, ...], then: tuple[str, ...]) -> str:
-    """Where two lists that are too long to be shown begin to differ; nothing for short ones."""
+    """Tell where two lists that are too long to be shown begin to differ; nothing for short ones."""
     if max(len(now), len(then)) <= CLASSES_SHOWN:
         return ""
     here, there = next(pair for pair in zip_longest(now, then, fillvalue="none") if pair[0] != pair[1])
@@ -218,7 +218,7 @@ def _listed(values: tuple[float, ...]) -> str:
 
 
 def fixed_sample(dataset: Dataset, count: int, seed: int, purpose: str) -> Dataset:
-    """At most `count` of the pictures, the same ones for the same seed and purpose."""
+    """Draw at most `count` of the images, the same ones for the same seed and purpose."""
     if count >= len(dataset):
         return dataset
     generator = torch.Generator().manual_seed(derive_seed(seed, purpose))

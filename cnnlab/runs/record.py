@@ -27,9 +27,9 @@ from cnnlab.fit.arithmetic import Arithmetic, arithmetic
 
 FORMAT = 1
 MOST_BYTES = 64_000_000
-"""Of a run.json; one with a sentence for each of 300,000 pictures that were left out has as many."""
+"""Largest size of a run.json; one with a sentence for each of 300,000 pictures that were left out has as many."""
 MOST_VALUES = 2**26
-"""Of a picture: those of 8192 × 8192 pixels of one channel."""
+"""Values of an image: those of 8192 × 8192 pixels of one channel."""
 
 Seed = Annotated[int, Field(ge=0, strict=True)]
 Count = Annotated[int, Field(ge=0, lt=2**63, strict=True)]
@@ -76,7 +76,7 @@ class Outcome:
     epochs: Count = 0
     step: Count = 0
     val_accuracy: Share | None = None
-    """Of the best epoch on the validation part."""
+    """Accuracy of the best epoch on the validation part."""
     best_epoch: Count = 0
     train_seconds: Amount = 0.0
     wall_seconds: Amount = 0.0
@@ -101,12 +101,12 @@ class RunRecord:
     arithmetic: tuple[Arithmetic, ...] = ()
     """How its numbers were computed: at first, and after each resumption that changed it."""
     time_budget: PositiveNumber | None = None
-    """In seconds; of the last sitting."""
+    """Seconds, of the last session."""
     outcome: Outcome = field(default_factory=Outcome)
     format: int = FORMAT
 
     def ended(self, **changes: Any) -> "RunRecord":
-        """The same record with another outcome."""
+        """Return the record with some facts of its outcome changed."""
         return replace(self, outcome=replace(self.outcome, **changes))
 
     def write(self, path: Path) -> None:

@@ -88,12 +88,12 @@ class RunWriter:
 
     @property
     def reports(self) -> Path:
-        """Where pictures, tables and pages go."""
+        """The folder of figures, tables and pages."""
         return self.path / "reports"
 
     @property
     def events(self) -> Path:
-        """Where TensorBoard's events go."""
+        """The folder of TensorBoard's events."""
         return self.path / "tensorboard"
 
     def add(self, point: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 BINS = 15
-"""As in the paper."""
+"""Bins of the expected calibration error, as in the paper."""
 
 _LOWEST, _HIGHEST = 0.01, 100.0
 """The range in which a temperature is sought, without unit."""
@@ -36,9 +36,9 @@ class Temperature:
     """Which pictures it was fitted on, in words: they should not be those that it is judged on."""
     n: int
     loss_before: float
-    """Mean cross-entropy in nats on those pictures, at temperature 1 …"""
+    """Mean cross-entropy in nats on those images, at temperature 1."""
     loss_after: float
-    """… and at `value`."""
+    """Mean cross-entropy in nats on those images, at temperature `value`."""
     at_bound: bool
     """No minimum within 0.01 … 100: every picture is right (the colder the better), or the logits say nothing."""
 

@@ -21,9 +21,9 @@ class ClassMeasures:
 
     name: str
     precision: float
-    """Of the pictures called so, the share that is so."""
+    """Share of the images called this class that are of it."""
     recall: float
-    """Of the pictures that are so, the share that is called so."""
+    """Share of the images of this class that are called so."""
     f1: float
     """Harmonic mean of the two."""
     support: int
@@ -38,9 +38,9 @@ class Mistake:
     truth: int
     predicted: int
     confidence: float
-    """Probability given to the wrong class …"""
+    """Probability given to the wrong class."""
     p_truth: float
-    """… and to the right one."""
+    """Probability given to the right class."""
 
 
 @dataclass(frozen=True)

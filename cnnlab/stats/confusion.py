@@ -14,7 +14,7 @@ class Confusion:
     predicted: int
     n: int
     share: float
-    """Of the pictures of `truth`, 0 … 1."""
+    """Share of the images of `truth`, 0 … 1."""
 
 
 @dataclass(frozen=True)

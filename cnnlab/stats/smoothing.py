@@ -20,7 +20,7 @@ def smooth(values: Sequence[float]) -> list[float]:
 
 
 def peak(values: Sequence[float], smoothed: Sequence[float]) -> int:
-    """Where the highest of the `smoothed` values is, or beside it the highest measured one: smoothing shifts by one."""
+    """Find the highest of the `smoothed` values, or beside it the highest measured one: smoothing shifts by one."""
     near = max(range(len(smoothed)), key=smoothed.__getitem__)
     return max(range(max(0, near - 1), min(len(values), near + 2)), key=values.__getitem__)
 

@@ -113,7 +113,7 @@ class Section:
     title: str
     blocks: "tuple[Block, ...]"
     key: str = ""
-    """By which a line of the summary finds it; the same in every report, whatever the title says."""
+    """A word by which a line of the summary finds it; the same in every report, whatever the title says."""
 
     def __post_init__(self) -> None:
         if self.key:
@@ -149,7 +149,7 @@ class SummaryLine:
     """
 
     question: str
-    """Such as "How good is it?"."""
+    """The question, such as "How good is it?"."""
     text: str
     """The sentence; where there is a figure, what follows it."""
     figure: str = ""

@@ -22,7 +22,7 @@ class Series:
     y: tuple[float | None, ...]
     style: Literal["line", "dashed", "faint", "points"] = "line"
     low: tuple[float, ...] | None = None
-    """With `high`: a band around the line, such as the interval over repeats."""
+    """Together with `high` a band around the line, such as the interval over repeats."""
     high: tuple[float, ...] | None = None
     colour: int | None = None
     """Series with the same number share a colour; without one, each has its own."""
@@ -140,7 +140,7 @@ class Reliability:
     """Accuracy over confidence in bins, and how many pictures each bin holds."""
 
     edges: tuple[float, ...]
-    """Of the bins, one more than there are bins."""
+    """Edges of the bins, one more than there are bins."""
     confidence: tuple[float | None, ...]
     accuracy: tuple[float | None, ...]
     counts: tuple[int, ...]
@@ -228,7 +228,7 @@ class Lattice:
 
     @property
     def read(self) -> NDArray[np.bool_]:
-        """Where it reads."""
+        """True at the places that it reads."""
         known: NDArray[np.bool_] = np.logical_not(np.isnan(np.asarray(self.values, dtype=float)))
         return known
 

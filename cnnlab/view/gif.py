@@ -68,7 +68,7 @@ def _palette(codes: NDArray[np.uint32], counts: NDArray[np.intp], paper: tuple[i
 
 
 def _nearest(codes: NDArray[np.uint32], palette: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """For each colour the first of the palette that is nearest to it; pillow's own search is a coarse one."""
+    """Find for each colour the nearest of the palette, the first of several; pillow's own search is a coarse one."""
     chosen = palette.astype(np.float32)
     found = np.empty(len(codes), dtype=np.uint8)
     for start in range(0, len(codes), _AT_ONCE):

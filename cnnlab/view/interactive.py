@@ -74,7 +74,7 @@ class CellAlbum:
     row_title: str
     column_title: str
     images: Mapping[tuple[int, int], tuple[NDArray[np.uint8], ...]]
-    """By (row, column): uint8 [h, w, 1 or 3]."""
+    """Images by (row, column), uint8 [h, w, 1 or 3]."""
     captions: Mapping[tuple[int, int], tuple[str, ...]]
     caption: str = ""
 

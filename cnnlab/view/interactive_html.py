@@ -16,7 +16,7 @@ from cnnlab.view.png.overlay import overlay
 from cnnlab.view.scenes import Scene
 
 _COLOURS = 128
-"""Of a picture in an album: enough that no step is seen in its heat."""
+"""Colours of an image in an album: enough that no step is seen in its heat."""
 
 _TILE = 96
 """Pixels that the longer side of a picture behind a cell comes near to."""

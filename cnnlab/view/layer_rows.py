@@ -18,11 +18,11 @@ class Row(Protocol):
 
     @property
     def depth(self) -> int:
-        """Of the path; 0 for the network itself."""
+        """Length of the path; 0 for the network itself."""
 
     @property
     def leaf(self) -> bool:
-        """It holds no other layers."""
+        """Whether it holds no other layers."""
 
 
 R = TypeVar("R", bound=Row)

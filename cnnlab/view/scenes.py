@@ -92,7 +92,7 @@ class Scene:
     heat_range: tuple[float, float] | None = None
     """What the ends of the colours stand for, where several pictures are to be compared; otherwise from the values."""
     interpolation: Literal["bilinear", "nearest"] = "bilinear"
-    """Of a map that is coarser than the picture; one of the same size is drawn as it is."""
+    """How a map that is coarser than the image is enlarged; one of the same size is drawn as it is."""
     alpha: float = 0.75
     """How opaque the strongest heat is over a picture."""
     nothing: str = ""
@@ -103,7 +103,7 @@ class Scene:
     window: tuple[int, int, int, int] | None = None
     """First and last row and column that are shown at least, so that a picture stays still from frame to frame."""
     unit: str = "px"
-    """Of rows and columns."""
+    """Unit of rows and columns."""
     title: str = ""
     """Only needed inside `Scenes`."""
     caption: str = ""
@@ -148,7 +148,7 @@ class Scene:
 
     @property
     def peak(self) -> Peak | None:
-        """Where the map is strongest, the sign left out on the scale 'signed'; the first such cell, row by row."""
+        """Place where the map is strongest, by size on the scale 'signed'; the first such cell, row by row."""
         if self.heat is None or not self.has_heat:
             return None
         values = np.where(np.isfinite(self.heat), np.asarray(self.heat, dtype=float), -np.inf)

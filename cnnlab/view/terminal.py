@@ -33,7 +33,7 @@ class Terminal(Console):
 
     @property
     def encoding(self) -> str:
-        """As if every letter could be said: of what cannot, the streams know better substitutes than rich has."""
+        """UTF-8, as if every letter could be said: the streams know better substitutes than rich has."""
         return "utf-8"
 
     def render_str(self, text: str, **options: Any) -> Text:

@@ -1,1 +1,18 @@
-"""What each element of a network depends on, from one forward pass."""
+"""What each element of a network depends on, from one forward pass.
+
+The words of this folder:
+
+- axis, dimension: an axis is one of the input (rows, columns); a dimension is one of whatever tensor is looked at.
+- tag (`reach.Tag`): what the elements of a tensor depend on, one `Reach` for each axis of the input.
+- reach (`reach.Reach`): the same along one axis: `hull`, `short` and `bits`, each an array over the tensor's elements.
+- hull: the interval from the first to the last input index that an element depends on, by any path.
+- short: the same interval by the shortest path alone (r_min of Richter et al. 2021).
+- bits: a bit for each input index that is really read, so that gaps inside the hull are seen; kept where asked for.
+- joined: of several tags the one that depends on all that any of them depends on.
+- melted: a tag of which every element depends on all that any element did; for operations that no better rule is for.
+- moved: a tag whose elements have changed places and nothing else (`movement.Move`).
+- taps (`taps.Taps`): a table (outputs, taps) of which inputs each output of a window reads along one dimension.
+- narrow walk: a walk that asks where an element stands, not what it depends on: of a window only the middle counts.
+- canvas: a larger image on which no field is clipped; the network there is this one while its `Program` is the same.
+- rule, kind (`rules.Kind`): what the result of an operation depends on, and what else is known of the operation.
+"""

@@ -22,14 +22,14 @@ class Call:
     name: str
     """Without namespace, overload and the underscore of in-place twins, such as `convolution`."""
     arguments: Mapping[str, Any]
-    """By the names of its schema, defaults filled in, without those that only take a result (`out=`)."""
+    """Its arguments by the names of the schema, defaults filled in, without those that only take a result (`out=`)."""
     results: Sequence[Tensor]
     tag_of: Callable[[Tensor], Tag | None]
     value_of: Callable[[Tensor], Tensor | None]
     """The values of a small tensor that does not depend on the input, where they are known."""
     ignore_gates: bool = False
     narrow: bool = False
-    """Of each window only the middle counts."""
+    """Whether of each window only the middle counts."""
 
     def __getitem__(self, name: str) -> Any:
         if name not in self.arguments:
@@ -62,7 +62,7 @@ class Call:
 
     @cached_property
     def tags(self) -> list[Tag]:
-        """Of every tensor argument that depends on the input."""
+        """The tags of every tensor argument that depends on the input."""
         return [tag for tag in map(self.tag_of, self.tensors) if tag is not None]
 
     @property

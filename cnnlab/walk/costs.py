@@ -15,7 +15,7 @@ from cnnlab.core.arithmetic import Sliding
 from cnnlab.walk.facts import Output, Walk
 
 BYTES = 4
-"""Of a number in float32, in which memory is given."""
+"""Bytes of a number in float32, in which memory is given."""
 
 ITSELF = "(itself)"
 """Behind the name of a layer made of layers: the operations of its own code."""
@@ -37,7 +37,7 @@ class LayerCost:
     """The module's class; `parameter` for one that stands by itself."""
     depth: int
     leaf: bool
-    """It holds no other rows: those of all leaves sum to the network's."""
+    """Whether it holds no other rows: those of all leaves sum to the network's."""
     inputs: tuple[tuple[int, ...], ...]
     """Shapes without the batch."""
     output: tuple[int, ...]
@@ -45,29 +45,29 @@ class LayerCost:
     parameters: int
     """Learned numbers inside it; those that an earlier layer has already count there."""
     shared: int
-    """Of its learned numbers, those that an earlier layer or call has too."""
+    """How many of its learned numbers an earlier layer or call has too."""
     unused: int
-    """Of `parameters`, those that no operation of this pass, in evaluation mode, reads."""
+    """How many of its `parameters` no operation of this pass, in evaluation mode, reads."""
     macs: int
     at_least: bool
-    """It does multiply-accumulates that cannot be counted beside these."""
+    """Whether it does multiply-accumulates that cannot be counted beside these."""
     activation_bytes: int
-    """Of its output in float32."""
+    """Bytes of its output in float32."""
     saved_bytes: int | None
     """What backward needs of it, in float32, for one picture in training; None where that was not asked for."""
     formula: tuple[str, ...] = ()
     """The output-size formula with its numbers, one for each axis; empty for a layer without a window."""
     weights: int | None = None
-    """Of a convolution, without its biases."""
+    """Weights of a convolution, without its biases."""
     dense_weights: int | None = None
-    """Of a fully connected layer between the same shapes; None for layers that are no convolution."""
+    """Weights of a fully connected layer between the same shapes; None for layers that are no convolution."""
     local_weights: int | None = None
-    """Of a locally connected layer: the same windows, weights of their own at each place."""
+    """Weights of a locally connected layer: the same windows, weights of their own at each place."""
 
 
 @dataclass(frozen=True)
 class Costs:
-    """Those of all layers, and of the whole network."""
+    """The costs of all layers, and of the whole network."""
 
     layers: tuple[LayerCost, ...]
     parameters: int
@@ -122,7 +122,7 @@ class _Node:
     """The parameters that count here, and whether they are read."""
     own_operations: list[int] = field(default_factory=list)
     own_saved: dict[int, int] = field(default_factory=dict)
-    """By call."""
+    """Bytes kept for backward, by the number of the call."""
     parameters: int = 0
     unused: int = 0
     operations: list[int] = field(default_factory=list)
@@ -130,7 +130,7 @@ class _Node:
     last: float = -inf
     """The place of the last output inside it."""
     place: float = inf
-    """Of its other rows: before its own output; without one behind what is inside it, or else where its owner's are."""
+    """Place of its other rows: before its own output; without one behind what is inside it, or at its owner's."""
 
     @property
     def depth(self) -> int:
@@ -178,7 +178,7 @@ def _tree(model: nn.Module, walk: Walk, saved: Saved) -> dict[str, _Node]:
 
 
 def _rows(node: _Node, walk: Walk) -> Iterator[tuple[float, LayerCost]]:
-    """Those of a module, each with its place among all."""
+    """The rows of a module, each with its place among all."""
     every = sum(parameter.numel() for parameter in node.module.parameters())
     again = LayerCost(
         name=node.name,

@@ -12,18 +12,18 @@ class Operation:
     """One operation as torch executed it; views and allocations are none."""
 
     name: str
-    """Such as `convolution` or `add`."""
+    """What kind of operation it is, such as `convolution` or `add`."""
     layer: str
     """The innermost module that it ran in; "" for the network's own code."""
     shape: tuple[int, ...]
-    """Of its (first) result, the batch included."""
+    """Shape of its (first) result, the batch included."""
     macs: int
     """Multiply-accumulates for one picture, of convolutions and matrix products: half of torch's count of FLOPs."""
     parameters: tuple[str, ...]
     """The parameters among its arguments."""
     tag: Tag | None
     misaligned: tuple[float, ...] | None = None
-    """Where it joins several planes: how far their fields' centres lie apart along each axis, in input pixels."""
+    """If it joins several planes, how far their fields' centres lie apart along each axis, in input pixels."""
     counted: bool = True
     """Whether `macs` are all of it; otherwise it does some that nobody can count."""
 
@@ -53,7 +53,7 @@ class Output:
     ended: int
     """Its operations are `operations[began:ended]`."""
     planar: bool = False
-    """In a narrow walk: an operation on planes, such as a convolution, made it (n, channels, rows, columns)."""
+    """Whether, in a narrow walk, an operation on planes made it (n, channels, rows, columns), such as a convolution."""
 
     @property
     def name(self) -> str:
@@ -68,7 +68,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Failure:
-    """Where and why the network stopped."""
+    """The place at which the network stopped, and why."""
 
     layer: str
     kind: str
@@ -97,15 +97,15 @@ class Walk:
     """The most that was alive at once beside parameters and buffers, in bytes for one picture in eval mode."""
     failure: Failure | None = None
     over_budget: bool = False
-    """It stopped for want of memory."""
+    """Whether it stopped for want of memory."""
     used: tuple[str, ...] = ()
     """The parameters that an operation got, as they are or through a view; only where costs were asked for."""
     program: tuple[Step, ...] = ()
     """What ran on the way from the picture; empty where another walk's was followed."""
     differs: Difference | None = None
-    """Where it stopped because the other walk's program runs something else there."""
+    """The step at which it stopped because the other walk's program runs something else there."""
     numbers: int = 0
-    """In all that was noted of what depends on what: what the walk cost in memory and time."""
+    """How many numbers were noted in all of what depends on what: what the walk cost in memory and time."""
 
     @property
     def macs(self) -> int:

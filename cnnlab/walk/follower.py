@@ -73,7 +73,7 @@ class Follower(TorchDispatchMode):
         self.growth = _TIMES * longer
         """How many numbers a step may need for each of the other walk's."""
         self.numbers = 0
-        """In the tags that were made, those of single pixels not counted."""
+        """How many numbers the tags that were made hold, those of single pixels not counted."""
         self.spare = _MOST if like is None else _FLOOR + sum(step.numbers + _A_STEP for step in like)
         """How many more may be needed beyond that."""
         self.room = Room(self.spare)
@@ -199,7 +199,7 @@ class Follower(TorchDispatchMode):
                     self.store.place(tensor, self._unknown(call, tensor))
 
     def _tags(self, kind: Kind, call: Call) -> list[Tag | None]:
-        """Of each result."""
+        """The tag of each result."""
         count = len(call.results)
         if not call.tags or not count:
             return [None] * count
@@ -314,7 +314,7 @@ _JOINS = ("add", "sub", "rsub", "mul", "div", "maximum", "minimum", "cat")
 
 
 def _fitting(tag: Tag | None, tensor: Tensor) -> Tag | None:
-    """With as many dimensions as the tensor has: a factor of lower rank may be all that depends on the input."""
+    """Give the tag the tensor's number of dimensions: a factor of lower rank may be all that depends on the input."""
     if tag is None or not tag.axes:
         return tag
     if tag.axes[0].hull.ndim - 1 < tensor.dim():

@@ -9,7 +9,7 @@ from cnnlab.walk.reach import NOTHING, Reach, Tag, single
 
 
 def misalignment(tensors: Sequence[Tensor], tag_of: Callable[[Tensor], Tag | None]) -> tuple[float, ...] | None:
-    """Of the central unit: the largest distance between the centres of the paths' fields along each axis, in pixels.
+    """The largest distance, at the central unit, between the centres of the paths' fields along each axis, in pixels.
 
     None where fewer than two planes meet; paths whose units all see the same have no place.
     """

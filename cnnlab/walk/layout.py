@@ -17,14 +17,14 @@ from cnnlab.walk.reach import IMAGES, moving_dims, spans
 
 @dataclass(frozen=True)
 class Layout:
-    """Where a layer's output has what feature maps are made of."""
+    """The dimensions of a layer's output in which lies what feature maps are made of."""
 
     shape: tuple[int, ...]
-    """Of the output, for however many images."""
+    """Shape of the output, for however many images."""
     images: int
-    """The dimension along which the images of a batch lie …"""
+    """The dimension along which the images of a batch lie."""
     channels: tuple[int, ...]
-    """… those that hold channels: most often one; none where the output is a single map …"""
+    """Those that hold channels: most often one; none where the output is a single map."""
     rows: int
     columns: int
 
@@ -106,7 +106,7 @@ def layout_of(output: Output) -> Layout | str:
 
 
 def _completed(output: Output, batch: int, found: list[int | None], far: Sequence[Sequence[int]]) -> Layout | str:
-    """With a dimension for an axis along which nothing moves."""
+    """Add a dimension for an axis along which nothing moves."""
     still = [
         dim
         for dim, size in enumerate(output.shape)

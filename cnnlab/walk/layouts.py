@@ -18,19 +18,19 @@ from cnnlab.walk.walker import walked
 
 @dataclass(frozen=True, eq=False)
 class Layouts:
-    """Of every output of every layer, for images of one size."""
+    """The layout of every output of every layer, for images of one size."""
 
     walk: Walk
     """Narrow: its tags say where elements stand."""
     found: Mapping[str, Layout | str]
-    """By the output's name; in words where it is no feature map."""
+    """Layouts by the output's name; in words where it is no feature map."""
     last: Mapping[str, Output]
-    """For each layer its last output, in the order in which layers end."""
+    """The last output of each layer, in the order in which layers end."""
     known: Mapping[str, str]
-    """For each name of a layer the first of its names: one module may be registered under several."""
+    """The first name of each layer, by any of its names: one module may be registered under several."""
 
     closed: frozenset[str]
-    """Those of them that are compiled, so that nobody sees what they put out."""
+    """The names of those that are compiled, so that nobody sees what they put out."""
 
     def at(self, layer: str, call: int | None = None) -> Layout | None:
         """The layout of what a layer puts out, in its last call by default; None where that is no feature map."""

@@ -15,7 +15,7 @@ from cnnlab.walk.call import Call
 
 
 def macs_of(func: Any, args: tuple[Any, ...], kwargs: Any, result: Any, call: Call, *, known: bool) -> int | None:
-    """For one picture; None where they cannot be counted: the number of the network is then a lower bound.
+    """Count the multiply-accumulates for one image; None where that cannot be: the whole is then a lower bound.
 
     known: what kind of operation it is. One of unknown kind may multiply where it gets a tensor that does not come from
     the picture, which is what weights are, as they are or worked out; those of quantized layers are packed objects.
@@ -60,7 +60,7 @@ def _recurrent(call: Call) -> int:
 
 
 def _trilinear(call: Call) -> int:
-    """Of `F.bilinear`: a product for each output, left and right feature."""
+    """Multiply-accumulates of `F.bilinear`: a product for each output, left and right feature."""
     sizes: dict[int, int] = {}
     for number in (1, 2, 3):
         shape = list(call[f"i{number}"].shape)
@@ -123,4 +123,4 @@ WITHOUT = frozenset(
     ("_weight_norm_interface", "_weight_norm", "renorm", "embedding_renorm", "embedding", "affine_grid_generator",
      "roi_align", "ps_roi_align", "roi_pool", "ps_roi_pool", "nms", "_local_scalar_dense", "equal", "_to_sparse")
 )  # fmt: skip
-"""Of those whose dependencies are not known, the ones that are known to be no products."""
+"""Operations whose dependencies are not known, but of which it is known that they are no products."""

@@ -213,6 +213,6 @@ NARROW: dict[str, Transfer] = dict.fromkeys(
      "log_softmax", "_fft_c2c"),
     _in_its_place,
 )  # fmt: skip
-"""In place of the above in a narrow walk, which asks where an element stands."""
+"""Rules in place of the above in a narrow walk, which asks where an element stands."""
 
 GATES: dict[str, Transfer] = {"mul": _multiply}

@@ -16,7 +16,7 @@ LARGEST = 2**26
 
 
 def same() -> Move:
-    """Nothing moves."""
+    """The move that leaves all in place."""
     return lambda array: array
 
 

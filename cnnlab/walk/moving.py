@@ -252,4 +252,4 @@ PLACES: dict[str, Transfer] = {
     "cat": _cat, "concat": _cat, "stack": _stack, "constant_pad_nd": _pad,
     **dict.fromkeys([f"{kind}_pad{n}d" for kind in ("reflection", "replication") for n in (1, 2, 3)], _pad),
 }  # fmt: skip
-"""Those that put several tensors together, or something around one."""
+"""Operations that put several tensors together, or something around one."""

@@ -96,7 +96,7 @@ class Step:
     parameters: tuple[str, ...] = ()
     options: tuple[object, ...] = ()
     numbers: int = 0
-    """In what was noted of its results: what it cost in memory and time."""
+    """How many numbers were noted of its results: what it cost in memory and time."""
 
     def matches(self, other: "Step") -> bool:
         """Whether `other`, of a larger picture, is the same step."""
@@ -120,9 +120,9 @@ class Difference:
     layer: str
     """The innermost module at the picture's own size; "" for the network's own code."""
     here: str
-    """What runs there at the picture's size …"""
+    """What runs there at the image's size."""
     there: str
-    """… and on the larger one."""
+    """What runs there on the larger image."""
 
 
 class StoppedError(BaseException):
@@ -200,7 +200,7 @@ def _part(call: Call) -> tuple[object, ...]:
 
 
 def _window(call: Call, name: str, count: int, *, over: Sequence[int] = ()) -> tuple[object, ...]:
-    """For each axis its kernel, stride, padding and dilation; or that one window covers all of it."""
+    """Kernel, stride, padding and dilation of each axis; or that one window covers all of it."""
     kernel = numbers_of(call[name], count)
     listed = [numbers_of(call.get("stride") or kernel, count), numbers_of(call["padding"], count)]
     listed.append(numbers_of(call.get("dilation", 1), count))
@@ -226,7 +226,7 @@ def _pool(call: Call) -> tuple[object, ...]:
 
 
 def _ratios(call: Call) -> tuple[object, ...]:
-    """Of adaptive pooling and interpolation: the windows follow from how many go into how many."""
+    """Ratios of adaptive pooling and interpolation: the windows follow from how many go into how many."""
     name = "self" if "self" in call.arguments else "input"
     count = _axes(call)
     sizes = zip(call[name].shape[-count:], call.output.shape[-count:], strict=True)

@@ -48,7 +48,7 @@ class Reach:
     bits: Array | None
 
     def moved(self, move: Move) -> "Reach":
-        """The same reach at other places."""
+        """Return the reach at other places."""
         return Reach(move(self.hull), move(self.short), None if self.bits is None else move(self.bits))
 
 
@@ -60,7 +60,7 @@ class Tag:
     because: tuple[str | None, ...]
 
     def moved(self, move: Move) -> "Tag":
-        """The same tag at other places."""
+        """Return the tag at other places."""
         return Tag(tuple(axis.moved(move) for axis in self.axes), self.because)
 
     def each(self, change: Callable[[Reach], Reach]) -> "Tag":
@@ -121,7 +121,7 @@ def join_ufunc(array: Array) -> Any:
 
 
 def aligned(array: Array, rank: int) -> Array:
-    """With dimensions of size 1 put in front, as broadcasting does, until there are `rank`."""
+    """Put dimensions of size 1 in front, as broadcasting does, until there are `rank`."""
     missing = rank - (array.ndim - 1)
     return array.reshape(len(array), *[1] * missing, *array.shape[1:]) if missing > 0 else array
 
@@ -151,7 +151,7 @@ def within(room: Room) -> Iterator[None]:
 
 
 def room_for(array: Array, sizes: Sequence[int]) -> None:
-    """Nothing, where there is room for an array like this one with dimensions of `sizes`.
+    """Refuse an array like this one with dimensions of `sizes` for which there is no room.
 
     Raises: TooLargeError before it is made: every token of a large picture beside every other.
     """
@@ -295,7 +295,7 @@ def single(reach: Reach) -> tuple[int, int] | None:
 
 
 def spans(ends: Array) -> tuple[int, ...]:
-    """Of `hull` or `short`: how far the middle of an interval moves along each dimension at most, in half indices."""
+    """How far the middle of an interval of `hull` or `short` moves along each dimension at most, in half indices."""
     middle, known = ends[1].astype(np.int64) - ends[0], ends[1] > NOTHING
     found = []
     for dim, size in enumerate(middle.shape):
@@ -306,13 +306,13 @@ def spans(ends: Array) -> tuple[int, ...]:
 
 
 def steps(ends: Array, dim: int) -> int:
-    """At how many places along `dim` the interval changes at most."""
+    """The number of places along `dim` at which the interval changes, at most."""
     middle = np.moveaxis(ends[1].astype(np.int64) - ends[0], dim, 0)
     return int((middle[1:] != middle[:-1]).sum(axis=0).max(initial=0))
 
 
 def moving_dims(ends: Sequence[Array]) -> list[int | None]:
-    """For each axis of the input, of which `hull` or `short` is given, the dimension along which it moves the most.
+    """The dimension along which each axis of the input moves the most, of which `hull` or `short` is given.
 
     None where it does not move. Places in a row have the same dimension for several axes. Channels move too, by the
     pixels that branches lie apart, or hold what lay side by side: where another axis moves along a dimension as well,

@@ -68,7 +68,7 @@ class Kind:
     written: tuple[str, ...]
     """The arguments that it writes into."""
     receiving: frozenset[str]
-    """Of them, those that only take a result (`out=`)."""
+    """The arguments among them that only take a result (`out=`)."""
     turns: Callable[..., Any] | None
     """What gives as a view what this one turns its argument into, such as `transpose` for `transpose_`."""
     pointwise: bool
@@ -132,7 +132,7 @@ def pointwise(call: Call) -> Tag | None:
 
 
 def melted(call: Call) -> Tag | None:
-    """For a move that cannot be replayed, and what else has no better rule: each result may be any element."""
+    """The rule of a move that cannot be replayed, and of what has no better one: a result may depend on any element."""
     return joined(tag.melted(call.output.dim()) for tag in call.tags)
 
 

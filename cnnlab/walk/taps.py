@@ -52,7 +52,7 @@ def adaptive(size: int, outputs: int) -> Taps:
 
 
 def middle(table: Taps) -> Taps:
-    """Of each output's taps the one in the middle; where nothing is there to read, the nearest to it that reads."""
+    """The middle one of each output's taps; where nothing is there to read, the nearest to it that reads."""
     outputs, taps = table.shape
     if taps < 2:
         return table

@@ -41,7 +41,7 @@ class Values:
         return args, kwargs
 
     def without_masks(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        """For `index` and `index_put`: indices in place of masks, which on meta choose nobody knows how many."""
+        """Put indices in place of masks, for `index` and `index_put`: on meta a mask chooses nobody knows how many."""
         indices: list[Tensor | None] = []
         for index in args[1]:
             if index is None or index.dtype not in (torch.bool, torch.uint8):

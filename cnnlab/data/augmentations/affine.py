@@ -120,7 +120,7 @@ def inverse_maps(
     right: Float[Tensor, "n"],
     down: Float[Tensor, "n"],
 ) -> Float[Tensor, "n 2 3"]:
-    """Where each output pixel comes from: the inverse of shear, scale, turn and shift.
+    """The place from which each output pixel comes: the inverse of shear, scale, turn and shift.
 
     Angles are degrees, counter-clockwise; shears degrees; shifts pixels. Coordinates are pixels from the picture's
     centre, x to the right and y downwards.

@@ -138,7 +138,7 @@ def parallel(
 def repeat(
     shape: Shape, build: LayerBuilder, *, times: Annotated[int, Field(gt=0, le=1000)], layers: Layers
 ) -> nn.Sequential:
-    """The same list of layers several times in a row, each time with weights of its own."""
+    """A list of layers several times in a row, each time with weights of its own."""
     rounds: OrderedDict[str, nn.Module] = OrderedDict()
     for number in range(1, times + 1):
         rounds[f"round{number}"], shape = build(layers, shape)

@@ -26,7 +26,7 @@ from cnnlab.models.registry import LAYERS
 
 @LAYERS.register("none")
 def none() -> nn.Identity:
-    """Nothing: y = x. What to write where a norm or an activation is expected and none is wanted."""
+    """No normalisation, y = x: what to write where a norm or an activation is expected and none is wanted."""
     return nn.Identity()
 
 

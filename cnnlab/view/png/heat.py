@@ -11,9 +11,9 @@ from cnnlab.view.png.theme import DIVERGING, HEAT, SEQUENTIAL
 from cnnlab.view.scenes import HeatScale, Scene
 
 _DECADES = 6
-"""Of the log scale, below its greatest value."""
+"""Decades of the log scale, below its greatest value."""
 _LOWEST = 0.28
-"""Where the colours over a picture begin: what lies below is so dark that it would look like shadow."""
+"""Share of the scale where colours over an image begin: what lies below is so dark that it would look like shadow."""
 _SOON = 1.6
 """How much faster than the value the opacity grows."""
 
@@ -32,7 +32,7 @@ def enlarged(values: NDArray[Any], height: int, width: int, *, smooth: bool = Tr
 
 
 def _places(cells: int, count: int, smooth: bool) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """For each of `count` places the cell before it and the share of the next one."""
+    """The cell before each of `count` places, and the share of the next one."""
     exact = (np.arange(count) + 0.5) * cells / count - (0.5 if smooth else 0)
     first = np.clip(np.floor(exact), 0, cells - 1)
     return first.astype(np.intp), np.clip(exact - first, 0, 1) if smooth else np.zeros(count)

@@ -68,12 +68,12 @@ class Layout:
 
     @property
     def top(self) -> float:
-        """Where the titles of the columns begin."""
+        """Pixel at which the titles of the columns begin."""
         return self.margin + (0.24 * len(self.heading) + 0.08) * self.dpi * bool(self.heading)
 
     @property
     def bottom(self) -> float:
-        """Where the lowest captions end."""
+        """Pixel at which the lowest captions end."""
         return self.top + self.titles + self.rows * self.step[1] - self.gap
 
     @property
@@ -90,7 +90,7 @@ class Layout:
         return round(wide), round(self.bottom + self.legend + self.margin)
 
     def corner(self, row: int, column: int) -> tuple[float, float]:
-        """Where a panel's picture begins: x and y."""
+        """Pixel at which a panel's image begins: x and y."""
         x = self.margin + self.labels + column * self.step[0] + self.left
         return x, self.top + self.titles + row * self.step[1] + self.above
 
