@@ -37,10 +37,10 @@ class DataPlace:
     """The folder or file of a run's data now, if it is no longer where the run had it."""
 
     @staticmethod
-    def default(*, download: bool = True, track: Track = _untracked, moved: Path | None = None) -> "DataPlace":
+    def default(*, track: Track = _untracked, moved: Path | None = None) -> "DataPlace":
         """`$CNNLAB_DATA` where it is set, otherwise the user's cache folder."""
         root = os.environ.get("CNNLAB_DATA") or platformdirs.user_cache_dir("cnnlab")
-        return DataPlace(Path(root).expanduser(), download=download, track=track, moved=moved)
+        return DataPlace(Path(root).expanduser(), track=track, moved=moved)
 
 
 @dataclass(frozen=True)

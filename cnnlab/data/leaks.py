@@ -18,6 +18,8 @@ from cnnlab.data.dataset import Dataset
 
 HASH_SIDE = 8
 """The hash has a bit for each of the 8 × 8 lowest frequencies."""
+FLAT = 0.02
+"""Standard deviation of brightness (white is 1) below which a picture has nothing to compare."""
 _SIDE = 32
 """Pictures are brought to 32 × 32 pixels before their frequencies are taken."""
 _PIXELS_AT_ONCE = 2**23
@@ -54,7 +56,6 @@ def find_leaks(
     b: UInt8[Tensor, "m c2 h2 w2"],
     *,
     max_distance: int = 4,
-    min_contrast: float = 0.02,
     a_groups: Sequence[str] | None = None,
     b_groups: Sequence[str] | None = None,
 ) -> Leaks:
@@ -63,14 +64,14 @@ def find_leaks(
     Near pictures differ in at most `max_distance` of 64 bits of their hashes: resizing, compression and small changes
     of brightness or contrast keep most bits. Between the parts of CIFAR-10, 4 finds 101 pictures, all of them of the
     same class as their twin; 8 finds 354, of which every fourth of the farthest is a false alarm. Pictures whose
-    standard deviation of brightness is below `min_contrast` (white is 1) are left out of that comparison: the hash of a
+    standard deviation of brightness is below `FLAT` (white is 1) are left out of that comparison: the hash of a
     flat picture is that of its noise, or all the same.
     """
     exact = _same_pixels(a, b)
     a_hashes, a_contrast = perceptual_hashes(a)
     b_hashes, b_contrast = perceptual_hashes(b)
-    in_a = (a_contrast >= min_contrast).nonzero().squeeze(1)
-    candidate = b_contrast >= min_contrast
+    in_a = (a_contrast >= FLAT).nonzero().squeeze(1)
+    candidate = b_contrast >= FLAT
     flat = int((~candidate).sum())
     candidate[exact[:, 1]] = False
     in_b = candidate.nonzero().squeeze(1)

@@ -53,11 +53,12 @@ def colours_of(
     return (brightness[:, None] + direction * reach[:, None]).clamp(0, 1)
 
 
-def contrasting(
-    reference: Float[Tensor, "n"], least: float, draw: Float[Tensor, "n"], *, low: float = 0.06, high: float = 0.94
-) -> Float[Tensor, "n"]:
-    """A brightness in [low, high] that differs from `reference` by at least `least`, evenly over all of those by `draw`
-    in [0, 1)."""
+def contrasting(reference: Float[Tensor, "n"], least: float, draw: Float[Tensor, "n"]) -> Float[Tensor, "n"]:
+    """A brightness in [0.06, 0.94] that differs from `reference` by at least `least`.
+
+    Evenly over all of those by `draw` in [0, 1).
+    """
+    low, high = 0.06, 0.94
     assert high - low > 2 * least, "there must always be such a brightness"
     below = ((reference - least).clamp_max(high) - low).clamp_min(0)
     above = (high - (reference + least).clamp_min(low)).clamp_min(0)

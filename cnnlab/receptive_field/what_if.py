@@ -101,8 +101,7 @@ def variants(
     candidates: Sequence[tuple[Edit, ...]],
     *,
     layer: str,
-    ignore_gates: bool = False,
 ) -> Iterator[Variant]:
     """Each candidate in turn; a walk takes a tenth of a second to a second."""
     for edits in candidates:
-        yield variant(model, shape, edits, layer=layer, ignore_gates=ignore_gates)
+        yield variant(model, shape, edits, layer=layer)

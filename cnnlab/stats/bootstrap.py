@@ -10,7 +10,7 @@ from math import sqrt
 from statistics import stdev
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float64
 from torch import Tensor
 
 from cnnlab.stats.confidence import Interval, MeanInterval
@@ -38,16 +38,24 @@ def bootstrap_mean(
     mean = float(values.mean())
     if n == 1:
         return MeanInterval(mean, None, None, 1)
-    generator = torch.Generator().manual_seed(seed)
-    means = torch.empty(resamples, dtype=torch.float64)
-    # a block at a time: 2000 draws of 10 000 pictures at once would be 160 MB
-    rows = max(1, 1_000_000 // n)
-    for start in range(0, resamples, rows):
-        drawn = torch.randint(n, (min(rows, resamples - start), n), generator=generator)
-        means[start : start + rows] = values[drawn].mean(1)
+    means = resampled_means(values, torch.Generator().manual_seed(seed), count=resamples)
     tail = _tail(n, level)
     low, high = torch.quantile(means, torch.tensor([tail, 1 - tail], dtype=torch.float64)).tolist()
     return MeanInterval(mean, stdev(values.tolist()), Interval(low, high), n)
+
+
+def resampled_means(
+    values: Float64[Tensor, "n"], generator: torch.Generator, *, count: int = RESAMPLES
+) -> Float64[Tensor, "count"]:
+    """The means of `count` draws of n of `values`, with replacement."""
+    n = len(values)
+    means = torch.empty(count, dtype=torch.float64)
+    # a block at a time: 2000 draws of 10 000 pictures at once would be 160 MB
+    rows = max(1, 1_000_000 // n)
+    for start in range(0, count, rows):
+        drawn = torch.randint(n, (min(rows, count - start), n), generator=generator)
+        means[start : start + rows] = values[drawn].mean(1)
+    return means
 
 
 def _tail(n: int, level: float) -> float:
@@ -57,13 +65,11 @@ def _tail(n: int, level: float) -> float:
     return float(norm.cdf(-sqrt(n / (n - 1)) * t.ppf((1 + level) / 2, n - 1)))
 
 
-def paired_difference(
-    ours: Float[Tensor, "n"], theirs: Float[Tensor, "m"], *, seed: int, level: float = 0.95
-) -> MeanInterval:
+def paired_difference(ours: Float[Tensor, "n"], theirs: Float[Tensor, "m"], *, seed: int) -> MeanInterval:
     """The mean of `ours` − `theirs` over the same pictures: what they have in common drops out.
 
     Raises: ValueError as `bootstrap_mean`, or where the lengths differ.
     """
     if len(ours) != len(theirs):
         raise ValueError(f"{len(ours)} values against {len(theirs)}: a pair needs the same pictures")
-    return bootstrap_mean(ours.detach().cpu().double() - theirs.detach().cpu().double(), seed=seed, level=level)
+    return bootstrap_mean(ours.detach().cpu().double() - theirs.detach().cpu().double(), seed=seed)

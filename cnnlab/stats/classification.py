@@ -8,7 +8,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from cnnlab.core.errors import WorkError
-from cnnlab.stats.calibration import BINS, Calibration, Temperature, calibration
+from cnnlab.stats.calibration import Calibration, Temperature, calibration
 from cnnlab.stats.confidence import Interval, wilson_interval
 from cnnlab.stats.confusion import ConfusedPair, Confusion, confused_pairs, confusions
 
@@ -87,8 +87,6 @@ def classify(
     *,
     classes: Sequence[str],
     temperature: Temperature | None = None,
-    bins: int = BINS,
-    mistakes: int = 25,
 ) -> Classification:
     """Every measure of the answers `logits` to pictures of classes `labels`.
 
@@ -122,10 +120,10 @@ def classify(
         matrix=matrix,
         confusions=confusions(matrix),
         pairs=confused_pairs(matrix),
-        calibration=calibration(logits, labels, bins=bins),
+        calibration=calibration(logits, labels),
         temperature=temperature,
-        scaled=calibration(logits / temperature.value, labels, bins=bins) if temperature else None,
-        mistakes=most_wrong(logits, labels, count=mistakes),
+        scaled=calibration(logits / temperature.value, labels) if temperature else None,
+        mistakes=most_wrong(logits, labels),
     )
 
 

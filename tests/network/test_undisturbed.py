@@ -24,9 +24,9 @@ from cnnlab.fit.predict import predict
 from cnnlab.inside.dream.maximise import maximise
 from cnnlab.inside.dream.objective import ClassScore
 from cnnlab.inside.embedding.neighbours import penultimate_features
-from cnnlab.inside.features.feature_maps import activity, feature_maps
+from cnnlab.inside.features.feature_maps import feature_maps
 from cnnlab.inside.filters.layer import convolution_filters
-from cnnlab.inside.patches.search import activation_histogram, top_units
+from cnnlab.inside.patches.search import top_units
 from cnnlab.layers_lab.stack import arithmetic
 from cnnlab.layers_lab.summary.training_memory import training_memory
 from cnnlab.models.build import output_shape
@@ -102,9 +102,8 @@ LOOKS: dict[str, Callable[[nn.Module], Any]] = {
     "randomised weights": lambda m: randomize_weights(m, images_for(m), TARGETS, {"a": total}, seed=0, depths=2),
     "random labels": lambda m: compare_label_training(m, busy(), images_for(m), TARGETS, {"a": total}, seed=0),
     "activations": lambda m: capture_outputs(m, images_for(m), ["spectral"]),
-    "features": lambda m: (feature_maps(m, images_for(m), ["spectral"]), activity(m, images_for(m))),
+    "features": lambda m: feature_maps(m, images_for(m), ["spectral"]),
     "patches": lambda m: top_units(m, batches(m), "spectral"),
-    "histogram": lambda m: activation_histogram(m, batches(m), "spectral", torch.tensor([0.0])),
     "filters": lambda m: [convolution_filters(m, name) for name in ("first", "spectral", "weighted", "older")],
     "embedding": lambda m: penultimate_features(m, batches(m)),
     "dream": dreamt,

@@ -8,29 +8,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from cnnlab.core.errors import RequestError
-
 IMAGENET_COLOURS = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
 """U·√S of the covariance U·S·Uᵀ of ImageNet's pixels, rounded: rows red, green, blue; columns light, then the two
 opponent directions. Source: the constants published with Olah et al., tensorflow/lucid, `optvis/param/color.py`."""
-
-
-def colour_directions(images: Float[Tensor, "n c h w"]) -> Float[Tensor, "c c"]:
-    """U·√S of the covariance of the pixels of `images` (pixels in 0 … 1): for `maximise(colours=…)`.
-
-    Each column's largest entry is positive.
-
-    Raises: RequestError for fewer than two pixels.
-    """
-    flat = images.detach().cpu().double().transpose(0, 1).flatten(1)
-    if flat.shape[1] < 2:
-        raise RequestError("the colours of fewer than two pixels have no covariance; give some pictures")
-    centred = flat - flat.mean(1, keepdim=True)
-    variances, axes = torch.linalg.eigh(centred @ centred.T / flat.shape[1])
-    directions = (axes * variances.clamp_min(0).sqrt()).flip(1)
-    largest = directions.gather(0, directions.abs().argmax(0, keepdim=True))
-    signed: Tensor = directions * torch.where(largest < 0, -1.0, 1.0)
-    return signed.float()
 
 
 def decorrelated(pixels: Float[Tensor, "c h w"], directions: Float[Tensor, "c c"]) -> Float[Tensor, "c h w"]:

@@ -86,8 +86,8 @@ def maximise(
 
     `shape` is (channels, height, width); `mean` and `std` of each channel are those that the network's pictures are
     normalised with. `octaves` of frequencies are opened one after another (see `fourier.highest_frequency`), fewer the
-    smaller the picture. `colours` is a basis from `colour.colour_directions`; without one, pictures of three channels
-    use ImageNet's, others none. On a CPU the same seed gives the same bits.
+    smaller the picture. `colours` is a basis of them (c, c), a direction in each column; without one, pictures of three
+    channels use ImageNet's, others none. On a CPU the same seed gives the same bits.
 
     The model is in evaluation mode within a step only; parameters, their gradients and modes stay as they were.
 

@@ -1,12 +1,7 @@
-"""What the head sees of each picture: penultimate features, their principal components, and nearest neighbours.
-
-Other maps to the plane (t-SNE, UMAP) are a `Projection` too and come from libraries of their own, which this package
-does not ask for: whoever has one passes it to what draws, in the place of `project_to_plane`.
-"""
+"""What the head sees of each picture: penultimate features, their principal components, and nearest neighbours."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from jaxtyping import Float, Float64, Int64
@@ -16,13 +11,6 @@ from cnnlab.core.errors import RequestError, unknown
 from cnnlab.models.observe import observe
 from cnnlab.models.undisturbed import undisturbed
 from cnnlab.walk.layouts import Layouts, layouts_of
-
-
-class Projection(Protocol):
-    """Any map of features to the plane, such as `sklearn.manifold.TSNE(2, random_state=0).fit_transform`."""
-
-    def __call__(self, features: Float[Tensor, "n d"], /) -> Float[Tensor, "n 2"]:
-        """(n, d) → (n, 2), in whatever units the map has."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,14 +127,6 @@ def principal_components(features: Float[Tensor, "n d"], *, count: int = 2) -> P
     whole = float(variance.sum())
     share = variance[:count] / whole if whole > 0 else torch.zeros(count, dtype=torch.float64)
     return PrincipalComponents(mean, axes, variance[:count], share, (values - mean) @ axes.T)
-
-
-def project_to_plane(features: Float[Tensor, "n d"]) -> Float[Tensor, "n 2"]:
-    """The first two principal components as a `Projection`.
-
-    Raises: RequestError as `principal_components`.
-    """
-    return principal_components(features, count=2).coordinates
 
 
 def nearest_neighbours(

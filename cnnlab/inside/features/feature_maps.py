@@ -1,4 +1,4 @@
-"""Feature maps: what the channels of a layer say to a batch of pictures, and how activity runs through a network."""
+"""Feature maps: what the channels of a layer say to a batch of pictures."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from cnnlab.models.observe import observe
 from cnnlab.network.activations import capture_outputs
 from cnnlab.walk.layouts import Layouts, layouts_of
 
@@ -45,30 +44,6 @@ class FeatureMaps:
         return (self.active > 0) & (self.active <= SPARSE)
 
 
-@dataclass(frozen=True)
-class LayerActivity:
-    """One spatial output on the way through a network, over all pictures and channels."""
-
-    layer: str
-    """The module's name; empty for the network itself, where it ends with an output of its own that is spatial."""
-    call: int
-    """1, and more where a module runs several times."""
-    kind: str
-    """The module's class."""
-    channels: int
-    height: int
-    width: int
-    mean: float
-    """In the layer's own units."""
-    zeros: float
-    """Share of values that are exactly 0, 0 … 1."""
-    active: float
-    """Share of values above 0."""
-    dead: int
-    """Channels never active in the batch."""
-    sparse: int
-
-
 def feature_maps(
     model: nn.Module,
     images: Float[Tensor, "n c h w"],
@@ -86,46 +61,6 @@ def feature_maps(
     layouts = layouts or layouts_of(model, images.shape[1:])
     of_layers = [(name, layouts.of(name)) for name in layers]
     return tuple(_figures(name, layout.maps(captured[name]).float()) for name, layout in of_layers)
-
-
-def activity(model: nn.Module, images: Float[Tensor, "n c h w"]) -> tuple[LayerActivity, ...]:
-    """Every output that is feature maps, in the order in which it is made, as figures only.
-
-    A container that hands on what its last layer made is left out; a block that computes something of its own with it
-    (a sum with a shortcut) is there under its own name.
-    """
-    found: list[LayerActivity] = []
-    calls: dict[str, int] = {}
-    last: list[object] = [None]
-    layouts = layouts_of(model, images.shape[1:])
-
-    def note(name: str, module: nn.Module, inputs: object, output: object) -> None:
-        calls[name] = calls.get(name, 0) + 1
-        layout = layouts.at(name, calls[name])
-        if not isinstance(output, Tensor) or layout is None or (output is last[0] and any(module.children())):
-            return
-        last[0] = output
-        maps = layout.maps(output.detach()).float()
-        figures = _figures(name, maps)
-        found.append(
-            LayerActivity(
-                layer=name,
-                call=calls[name],
-                kind=type(module).__name__,
-                channels=maps.shape[1],
-                height=maps.shape[2],
-                width=maps.shape[3],
-                mean=float(figures.mean.mean()),
-                zeros=float(figures.zeros.mean()),
-                active=float(figures.active.mean()),
-                dead=int(figures.dead.sum()),
-                sparse=int(figures.sparse.sum()),
-            )
-        )
-
-    with observe(model, note):
-        model(images)
-    return tuple(found)
 
 
 def _figures(layer: str, maps: Float[Tensor, "n c h w"]) -> FeatureMaps:

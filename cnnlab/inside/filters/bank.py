@@ -10,18 +10,16 @@ from dataclasses import dataclass
 from statistics import fmean
 
 import torch
-from jaxtyping import Float64
-from torch import Tensor
 
 from cnnlab.inside.filters.families import FAMILIES
 from cnnlab.inside.filters.frequency import Band
 from cnnlab.inside.filters.kinds import KINDS, Kind
 from cnnlab.inside.filters.measure import MeasuredFilter
+from cnnlab.stats.bootstrap import resampled_means
 from cnnlab.stats.confidence import Interval
 
 ORIENTATION_BINS = 8
 PERCENTILE = 0.95
-DRAWS = 2000
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,7 @@ class AgainstNull:
         return self.interval.low > 0
 
 
-def bank(filters: Sequence[MeasuredFilter], *, bins: int = ORIENTATION_BINS) -> FilterBank:
+def bank(filters: Sequence[MeasuredFilter]) -> FilterBank:
     """The facts of a layer from those of its filters.
 
     Raises: ValueError without filters.
@@ -78,10 +76,10 @@ def bank(filters: Sequence[MeasuredFilter], *, bins: int = ORIENTATION_BINS) -> 
     if not filters:
         raise ValueError("no filters to sum up")
     kinds = Counter(f.kind for f in filters)
-    counts = [0] * bins
+    counts = [0] * ORIENTATION_BINS
     for f in filters:
         if f.orientation is not None:
-            counts[round(f.orientation * bins / 180) % bins] += 1
+            counts[round(f.orientation * ORIENTATION_BINS / 180) % ORIENTATION_BINS] += 1
     whole = sum(f.energy for f in filters)
     held = {name: sum(f.energy * f.component_share * f.explained[name] for f in filters) for name in FAMILIES}
     colours = [f.colour for f in filters if f.colour is not None]
@@ -100,11 +98,11 @@ def bank(filters: Sequence[MeasuredFilter], *, bins: int = ORIENTATION_BINS) -> 
 
 
 def against_null(
-    filters: Sequence[MeasuredFilter], null: Sequence[MeasuredFilter], *, seed: int, draws: int = DRAWS
+    filters: Sequence[MeasuredFilter], null: Sequence[MeasuredFilter], *, seed: int
 ) -> tuple[AgainstNull, ...]:
     """Every family's R² for `filters` beside that for `null`, filters of the same shape that learned nothing.
 
-    The interval is the percentile bootstrap's (Efron 1979) with `draws` resamples of both sets, from `seed`.
+    The interval is the percentile bootstrap's (Efron 1979) with 2,000 resamples of both sets, from `seed`.
 
     Raises: ValueError where either is empty.
     """
@@ -115,7 +113,7 @@ def against_null(
     for name in FAMILIES:
         ours = torch.tensor([f.explained[name] for f in filters], dtype=torch.float64)
         theirs = torch.tensor([f.explained[name] for f in null], dtype=torch.float64)
-        differences = _resampled_means(ours, draws, generator) - _resampled_means(theirs, draws, generator)
+        differences = resampled_means(ours, generator) - resampled_means(theirs, generator)
         low, high = differences.quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
         threshold = float(theirs.quantile(PERCENTILE))
         made.append(
@@ -130,8 +128,3 @@ def against_null(
             )
         )
     return tuple(made)
-
-
-def _resampled_means(values: Float64[Tensor, "n"], draws: int, generator: torch.Generator) -> Float64[Tensor, "draws"]:
-    chosen = torch.randint(len(values), (draws, len(values)), generator=generator)
-    return values[chosen].mean(1)

@@ -101,28 +101,6 @@ def _top_units(model: nn.Module, batches: Batches, layer: str, k: int, layout: L
         raise RequestError("no pictures to search for patches: the data set has none")
 
 
-def activation_histogram(
-    model: nn.Module, batches: Batches, layer: str, edges: Float[Tensor, "edges"]
-) -> Iterator[Int64[Tensor, "channels bins"]]:
-    """After each batch, how many units of each channel lie in each bin so far; the last is the whole data set's.
-
-    Bins are (−∞, e₁), [e₁, e₂), …, [eₙ, ∞) for rising `edges`, so that none is left out: edges + 1 bins.
-
-    Raises: RequestError as `top_units`.
-    """
-    counts: Tensor | None = None
-    layout: Layout | None = None
-    for images, _, _ in batches:
-        layout = layout or layouts_of(model, images.shape[1:]).of(layer)
-        output = layout.maps(capture_outputs(model, images, [layer])[layer]).float().cpu()
-        bins = len(edges) + 1
-        place = torch.bucketize(output.transpose(0, 1).flatten(1).contiguous(), edges.to(output.dtype), right=True)
-        offsets = torch.arange(len(place))[:, None] * bins
-        here = torch.bincount((place + offsets).flatten(), minlength=len(place) * bins).reshape(-1, bins)
-        counts = here if counts is None else counts + here
-        yield counts
-
-
 def patch_boxes(
     units: TopUnits, rows: Int64[Tensor, "height 2"], columns: Int64[Tensor, "width 2"]
 ) -> Int64[Tensor, "channels k 4"]:

@@ -13,8 +13,11 @@ from cnnlab.models.tensors import run_on, twins_of, without_values
 from cnnlab.models.undisturbed import undisturbed
 from cnnlab.walk.walker import FAILURES
 
+BATCH = 2
+"""Pictures of the trial run: more than one, for layers that normalise over them."""
 
-def training_memory(model: nn.Module, shape: Sequence[int], *, pictures: int = 2) -> dict[tuple[str, int], int] | None:
+
+def training_memory(model: nn.Module, shape: Sequence[int]) -> dict[tuple[str, int], int] | None:
     """Bytes that each call (from 1) of a layer keeps for one picture of `shape` (channels, *spatial); views count once.
 
     Parameters are left out: they exist anyway. None for a network that cannot be run without values in training mode.
@@ -33,7 +36,7 @@ def training_memory(model: nn.Module, shape: Sequence[int], *, pictures: int = 2
         return tensor
 
     like = next((p for p in model.parameters() if p.is_floating_point()), torch.empty(0))
-    batch = torch.empty(pictures, *shape, dtype=like.dtype, device="meta")
+    batch = torch.empty(BATCH, *shape, dtype=like.dtype, device="meta")
     try:
         with undisturbed(model, training=True, replaced=True), torch.enable_grad():
             for name, module in model.named_modules():
@@ -44,7 +47,7 @@ def training_memory(model: nn.Module, shape: Sequence[int], *, pictures: int = 2
         return None
     found: dict[tuple[str, int], int] = {}
     for layer, count in kept.values():
-        found[layer] = found.get(layer, 0) + count // pictures
+        found[layer] = found.get(layer, 0) + count // BATCH
     return found
 
 

@@ -4,11 +4,8 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from cnnlab.core.errors import RequestError
-from cnnlab.inside.dream.colour import IMAGENET_COLOURS, colour_directions, decorrelated
+from cnnlab.inside.dream.colour import IMAGENET_COLOURS, decorrelated
 from cnnlab.inside.dream.fourier import (
     START,
     default_octaves,
@@ -69,18 +66,6 @@ def test_octaves_open_from_coarse_to_all() -> None:
     assert float(power[:, radial <= 0.25].min()) > 1e-4
 
 
-@settings(deadline=None, max_examples=20)
-@given(st.integers(0, 1000), st.integers(1, 4))
-def test_colours_have_the_covariance_of_the_pictures(seed: int, channels: int) -> None:
-    images = torch.rand(3, channels, 6, 7, generator=torch.Generator().manual_seed(seed))
-    images = images + images[:, :1]
-    directions = colour_directions(images)
-    covariance = torch.cov(images.transpose(0, 1).flatten(1), correction=0).reshape(channels, channels)
-    torch.testing.assert_close(directions @ directions.T, covariance, atol=1e-5, rtol=1e-4)
-    lengths = directions.norm(dim=0)
-    assert bool((lengths[:-1] >= lengths[1:] - 1e-6).all())
-
-
 def test_independent_channels_come_out_with_the_colours_covariance() -> None:
     directions = torch.tensor(IMAGENET_COLOURS)
     noise = torch.randn(3, 200, 200, generator=torch.Generator().manual_seed(0))
@@ -88,8 +73,6 @@ def test_independent_channels_come_out_with_the_colours_covariance() -> None:
     expected = directions @ directions.T / directions.norm(dim=0).max() ** 2
     torch.testing.assert_close(torch.cov(made.flatten(1)), expected, atol=0.02, rtol=0)
     torch.testing.assert_close(decorrelated(noise[:1], torch.eye(1)), noise[:1])
-    with pytest.raises(RequestError, match="fewer than two pixels"):
-        colour_directions(torch.zeros(1, 3, 1, 1))
 
 
 PICTURE = torch.rand(2, 9, 9, generator=torch.Generator().manual_seed(1))

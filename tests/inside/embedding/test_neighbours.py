@@ -8,12 +8,10 @@ from torch import nn
 from cnnlab.core.errors import RequestError
 from cnnlab.inside.embedding.neighbours import (
     Features,
-    Projection,
     joined,
     nearest_neighbours,
     penultimate_features,
     principal_components,
-    project_to_plane,
 )
 
 GENERATOR = torch.Generator().manual_seed(0)
@@ -121,12 +119,6 @@ def test_features_that_do_not_vary() -> None:
     for n, count in ((1, 1), (4, 0), (4, 4)):
         with pytest.raises(RequestError, match="principal components of"):
             principal_components(torch.ones(n, 3), count=count)
-
-
-def test_the_plane_is_the_first_two_components() -> None:
-    features = torch.randn(9, 5, generator=torch.Generator().manual_seed(0))
-    projection: Projection = project_to_plane
-    torch.testing.assert_close(projection(features), principal_components(features, count=4).coordinates[:, :2])
 
 
 @settings(deadline=None, max_examples=25)

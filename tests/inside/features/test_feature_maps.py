@@ -4,7 +4,7 @@ from networks import small, unchanged
 from torch import nn
 
 from cnnlab.core.errors import RequestError
-from cnnlab.inside.features.feature_maps import SPARSE, activity, feature_maps
+from cnnlab.inside.features.feature_maps import SPARSE, feature_maps
 
 
 class Block(nn.Module):
@@ -56,43 +56,10 @@ def test_dead_and_sparse_channels() -> None:
     assert facts.zeros.tolist() == pytest.approx([1, 0.95, 0.9, 0.05])
 
 
-def test_the_walk_follows_the_order_of_execution() -> None:
-    network = nn.Sequential(nn.ReLU(), nn.Sequential(Block(), nn.MaxPool2d(2)), nn.Flatten(), nn.Linear(48, 2))
-    rows = activity(network, images(2, 8))
-    assert [(row.layer, row.kind) for row in rows] == [
-        ("0", "ReLU"),
-        ("1.0.branch.0", "Conv2d"),
-        ("1.0.branch.1", "ReLU"),
-        ("1.0", "Block"),
-        ("1.1", "MaxPool2d"),
-    ]
-    assert [(row.channels, row.height, row.width) for row in rows] == [(3, 8, 8)] * 4 + [(3, 4, 4)]
-    assert all(row.call == 1 for row in rows)
-
-
-def test_figures_of_the_walk_are_those_of_the_maps() -> None:
-    network, x = small(), images()
-    for row in activity(network, x):
-        (facts,) = feature_maps(network, x, [row.layer])
-        # an in-place layer overwrites what the one before put out, after it was measured
-        assert row.mean == pytest.approx(float(facts.maps.mean()), abs=1e-6)
-        assert row.active == pytest.approx(float((facts.maps > 0).float().mean()), abs=1e-6)
-        assert (row.dead, row.sparse) == (int(facts.dead.sum()), int(facts.sparse.sum()))
-
-
-def test_a_layer_that_runs_twice_is_there_twice() -> None:
-    shared = nn.ReLU()
-    rows = activity(nn.Sequential(shared, nn.Conv2d(3, 3, 1), shared), images(1))
-    assert [(row.layer, row.call) for row in rows] == [("0", 1), ("1", 1), ("0", 2)]
-
-
 def test_nothing_is_changed() -> None:
     network = small()
     with unchanged(network):
-        activity(network, images())
         feature_maps(network, images(), ["relu1", "conv2"])
-    with unchanged(network), pytest.raises(RuntimeError):
-        activity(network, torch.zeros(2, 5, 12, 12))
     with unchanged(network), pytest.raises(RuntimeError):
         feature_maps(network, torch.zeros(2, 5, 12, 12), ["relu1"])
 

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator
-from itertools import pairwise
 
 import pytest
 import torch
@@ -12,7 +11,7 @@ from networks import small, unchanged
 from torch import Tensor, nn
 
 from cnnlab.core.errors import RequestError, WorkError
-from cnnlab.inside.patches.search import TopUnits, activation_histogram, channel_classes, crop, patch_boxes, top_units
+from cnnlab.inside.patches.search import TopUnits, channel_classes, crop, patch_boxes, top_units
 from cnnlab.network.activations import capture_outputs
 
 N, SIZE = 23, 12
@@ -160,17 +159,6 @@ def test_classes_of_the_top_pictures() -> None:
     five = torch.zeros(1, 5).long()
     uneven = TopUnits("x", (1, 1), five.float(), five, five, five, torch.tensor([[0, 1, 0, 1, 0]]), 5)
     assert channel_classes(uneven, classes=2)[0].normalised == pytest.approx(1)
-
-
-def test_histograms_count_every_unit_once() -> None:
-    network, (images, labels) = small(), pictures()
-    edges = torch.tensor([0.0, 0.1, 0.5, 1.0])
-    *_, counts = activation_histogram(network, batches(images, labels, 7), "conv2", edges)
-    output = capture_outputs(network, images, ["conv2"])["conv2"].transpose(0, 1).flatten(1)
-    bounds = [-math.inf, *edges.tolist(), math.inf]
-    expected = [[int(((c >= a) & (c < b)).sum()) for a, b in pairwise(bounds)] for c in output]
-    assert counts.tolist() == expected
-    assert counts.sum(1).tolist() == [output.shape[1]] * 8
 
 
 def test_nothing_is_changed_between_batches_or_after_an_error() -> None:
