@@ -23,7 +23,7 @@ def _good(facts: Classification, split: str, section: str) -> SummaryLine:
     most = shown(float(facts.matrix.sum(1).max()) / facts.n, ".1%")
     learned = split == "train"
     text = (
-        f"of {facts.n:,} {split} images {'from which it has learned ' if learned else ''}are classified correctly "
+        f"of {facts.n:,} {split} images{', which it has learned from,' if learned else ''} are classified correctly "
         f"(95 % interval {low} to {high}); naming the most frequent class each time would reach {most}."
     )
     tone: Tone = "caution" if learned else "plain"

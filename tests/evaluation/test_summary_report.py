@@ -36,7 +36,7 @@ def test_how_good_it_is_beside_chance_and_what_it_has_learned_from() -> None:
     assert "of 4 validation images" in good.text
     assert "would reach 75.0\N{NO-BREAK SPACE}%" in good.text
     assert (good.tone, lines(found, "train")[Question.GOOD].tone) == ("plain", "caution")
-    assert "from which it has learned" in lines(found, "train")[Question.GOOD].text
+    assert "which it has learned from" in lines(found, "train")[Question.GOOD].text
 
 
 @pytest.mark.parametrize(("sureness", "tone"), [(20.0, "caution"), (1.8, "good")])
