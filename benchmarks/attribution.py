@@ -28,8 +28,9 @@ from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import Tensor, nn
 
 from cnnlab.attribution.attribute import attribute
-from cnnlab.attribution.capture import capture
-from cnnlab.attribution.gradient_cams import grad_cam_plus_plus, weighted_map
+from cnnlab.attribution.cam_pieces import weighted_map
+from cnnlab.attribution.capture import SCORE, capture
+from cnnlab.attribution.gradient_cams import grad_cam_plus_plus
 from cnnlab.attribution.layers import choose_layer
 from cnnlab.attribution.perturbation_cams import score_cam
 from cnnlab.attribution.principal import principal_map
@@ -127,8 +128,8 @@ def gradient_cams(compare: Comparison, model: nn.Module, images: Tensor, classes
     for name in ("gradcam", "hirescam", "xgradcam", "layercam"):
         equal(drawn(found[name], side), expected[name])
     # With their eps and their centring; Finer-CAM has weights of its own there.
-    shared = capture(model, images, target_of(classes, 4), layers=[layer], wants=["score"]).layers[0]
-    a, g = shared.activations, shared.gradients["score"][:, 0]
+    shared = capture(model, images, target_of(classes, 4), layers=[layer], wants=[SCORE]).layers[0]
+    a, g = shared.activations, shared.gradients[SCORE][:, 0]
     equal(drawn(weighted_map(a, grad_cam_plus_plus(a, g, eps=1e-6)), side), expected["gradcam++"])
     for name, weighted in (("eigencam", a), ("eigengradcam", g * a)):
         mine = principal_map(weighted, centred=True)

@@ -7,18 +7,18 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from cnnlab.attribution.batch import batch_steps
+from cnnlab.attribution.batch import batch_passes, batch_steps
 from cnnlab.attribution.capture import Capture
-from cnnlab.attribution.head import warning_for
+from cnnlab.attribution.catalog import METHODS
+from cnnlab.attribution.chosen import Asked, chosen_methods, used
 from cnnlab.attribution.maps import fused
-from cnnlab.attribution.methods import METHODS, Method, methods_of, uses_layer
-from cnnlab.attribution.options import Options
-from cnnlab.attribution.piece import Batch, Piece
-from cnnlab.attribution.plan import MapSize, batch_passes
+from cnnlab.attribution.method import of_methods
+from cnnlab.attribution.piece import Batch, Piece, PixelRange, UnfitError
 from cnnlab.attribution.request import Layers, Smooth, Targets, batches, request
-from cnnlab.attribution.result import Attribution, Progress, without_evidence
+from cnnlab.attribution.result import Attribution, Progress
 from cnnlab.attribution.target import Target
 from cnnlab.core.errors import RequestError, WorkError
+from cnnlab.core.registry import Component
 from cnnlab.walk.layouts import Layouts
 
 VIEWS = tuple((turned, factor) for turned in (False, True) for factor in (1.0, 0.9, 1.1))
@@ -30,16 +30,18 @@ def attribute(
     images: Float[Tensor, "n c h w"],
     targets: Targets,
     *,
-    methods: Sequence[str],
+    methods: str | Sequence[Asked],
     layers: Layers = "auto",
     smooth: Smooth = None,
-    options: Options | None = None,
     max_batch: int = 64,
     seed: int = 0,
     layouts: Layouts | None = None,
+    pixels: PixelRange | None = None,
 ) -> tuple[Attribution, ...]:
     """What the answers of `model` to `images` rest on, by each of `methods`, in their order.
 
+    `methods` are names, with options where wanted: `["gradcam", "integrated_gradients:steps=200,baseline=blur"]`, or
+    `{"integrated_gradients": {"steps": 200, "baseline": tensor}}`; `cnnlab list methods` says what there is.
     `targets` are classes (n,), several for each picture (n, t), or a function from logits (b, classes) to scores (b,).
     `layers` are names, or "auto": the last feature map before the head (`layers.choose_layer`); of several, the maps
     are scaled and averaged. All gradient CAMs share one forward pass, and one backward pass that ends at the layer;
@@ -47,7 +49,8 @@ def attribute(
     averages the maps of mirrored and dimmed pictures (six times the passes), "eigen" takes the first principal
     component of the weighted feature maps. Nothing holds more than `max_batch` pictures at a time.
     Random methods draw from `seed`. `layouts` are the network's for images of this size, where the caller has them
-    (as of a `LayerChoice`); finding them takes a walk. The network is left as it was, also after an exception.
+    (as of a `LayerChoice`); finding them takes a walk. `pixels` says what the network sees where an image is black or
+    white, for baselines of these colours. The network is left as it was, also after an exception.
 
     A method that the network is not made for is left out, with a note on the others.
 
@@ -61,10 +64,10 @@ def attribute(
         methods=methods,
         layers=layers,
         smooth=smooth,
-        options=options,
         max_batch=max_batch,
         seed=seed,
         layouts=layouts,
+        pixels=pixels,
     )
     for fact in steps:
         if not isinstance(fact, Progress):
@@ -77,27 +80,27 @@ def attribution_steps(
     images: Float[Tensor, "n c h w"],
     targets: Targets,
     *,
-    methods: Sequence[str],
+    methods: str | Sequence[Asked],
     layers: Layers = "auto",
     smooth: Smooth = None,
-    options: Options | None = None,
     max_batch: int = 64,
     seed: int = 0,
     layouts: Layouts | None = None,
+    pixels: PixelRange | None = None,
 ) -> Iterator[Progress | tuple[Attribution, ...]]:
     """`attribute` step by step: how far it is, and at the end the result."""
-    chosen = methods_of(methods)
-    whole = request(model, images, targets, chosen, layers, smooth, options, max_batch, seed, layouts)
+    chosen = chosen_methods(methods)
+    whole = request(model, images, targets, of_methods(chosen), layers, smooth, max_batch, seed, layouts, pixels)
     total = sum(_planned(whole, chosen, smooth))
     done = 0
     yield Progress(done, total)
-    parts: list[tuple[Capture, dict[str, Piece | RequestError]]] = []
+    parts: list[tuple[Capture, dict[str, Piece | UnfitError]]] = []
     for part in batches(whole):
-        merged: dict[str, list[Piece | RequestError]] = {}
+        merged: dict[str, list[Piece | UnfitError]] = {}
         captured: Capture | None = None
         for turned, factor in VIEWS if smooth == "aug" else VIEWS[:1]:
             first = captured is None
-            some = chosen if first else tuple(method for method in chosen if method.kind == "cam")
+            some = chosen if first else _cams(chosen)
             if not some:
                 continue
             viewed = part.images.flip(-1) if turned else part.images
@@ -123,33 +126,32 @@ def planned_passes(
     images: Float[Tensor, "n c h w"],
     targets: Targets,
     *,
-    methods: Sequence[str],
+    methods: str | Sequence[Asked],
     layers: Layers = "auto",
     smooth: Smooth = None,
-    options: Options | None = None,
     max_batch: int = 64,
     layouts: Layouts | None = None,
+    pixels: PixelRange | None = None,
 ) -> dict[str, int]:
     """How many passes of at most `max_batch` pictures each method takes by itself, at most; little is run to find out.
 
     Raises: RequestError as `attribute` does.
     """
-    chosen = methods_of(methods)
-    whole = request(model, images, targets, chosen, layers, smooth, options, max_batch, 0, layouts)
-    return {method.name: sum(_planned(whole, (method,), smooth)) for method in chosen}
+    chosen = chosen_methods(methods)
+    whole = request(model, images, targets, of_methods(chosen), layers, smooth, max_batch, 0, layouts, pixels)
+    return {one.name: sum(_planned(whole, (one,), smooth)) for one in chosen}
 
 
-def _planned(whole: Batch, methods: Sequence[Method], smooth: Smooth) -> Iterator[int]:
-    sizes: dict[str, MapSize] = {}
-    if any(method.name in ("scorecam", "ablationcam", "reciprocam") for method in methods):
-        for name in whole.layers:
-            assert whole.layouts is not None
-            sizes[name] = whole.layouts.of(name, several=True).size
-    cams = [method for method in methods if method.kind == "cam"]
+def _planned(whole: Batch, chosen: Sequence[Component], smooth: Smooth) -> Iterator[int]:
+    cams = _cams(chosen)
     for part in batches(whole):
-        yield batch_passes(part, methods, sizes)
+        yield batch_passes(part, chosen)
         if smooth == "aug" and cams:
-            yield (len(VIEWS) - 1) * batch_passes(part, cams, sizes)
+            yield (len(VIEWS) - 1) * batch_passes(part, cams)
+
+
+def _cams(chosen: Sequence[Component]) -> tuple[Component, ...]:
+    return tuple(one for one in chosen if METHODS[one.name].kind == "cam")
 
 
 def _finite(found: Capture) -> Capture:
@@ -161,29 +163,29 @@ def _finite(found: Capture) -> Capture:
     return found
 
 
-def _turned(piece: Piece | RequestError) -> Piece | RequestError:
-    if isinstance(piece, RequestError):
+def _turned(piece: Piece | UnfitError) -> Piece | UnfitError:
+    if isinstance(piece, UnfitError):
         return piece
     return replace(piece, maps=tuple(maps.flip(-1) for maps in piece.maps))
 
 
-def _mean(pieces: list[Piece | RequestError]) -> Piece | RequestError:
+def _mean(pieces: list[Piece | UnfitError]) -> Piece | UnfitError:
     """One piece from those of several views."""
     first = pieces[0]
     good = [piece for piece in pieces if isinstance(piece, Piece)]
-    if isinstance(first, RequestError) or len(good) == 1:
+    if isinstance(first, UnfitError) or len(good) == 1:
         return first
     maps = tuple(torch.stack(views).mean(0) for views in zip(*(piece.maps for piece in good), strict=True))
     return replace(first, maps=maps, passes=sum(piece.passes for piece in good))
 
 
 def _results(
-    whole: Batch, methods: Sequence[Method], parts: list[tuple[Capture, dict[str, Piece | RequestError]]]
+    whole: Batch, chosen: Sequence[Component], parts: list[tuple[Capture, dict[str, Piece | UnfitError]]]
 ) -> tuple[Attribution, ...]:
     refused = {
-        name: error for _, pieces in parts[:1] for name, error in pieces.items() if isinstance(error, RequestError)
+        name: error for _, pieces in parts[:1] for name, error in pieces.items() if isinstance(error, UnfitError)
     }
-    if len(refused) == len(methods):
+    if len(refused) == len(chosen):
         raise RequestError("; ".join(f"{METHODS[name].label}: {error}" for name, error in refused.items()))
     left_out = tuple(f"{METHODS[name].label} was left out: {error}" for name, error in refused.items())
     target = whole.target
@@ -194,9 +196,10 @@ def _results(
     assert scores is not None
     assert probabilities is not None
     made = []
-    for method in methods:
-        if method.name in refused:
+    for one in chosen:
+        if one.name in refused:
             continue
+        method = METHODS[one.name]
         pieces = [part[method.name] for _, part in parts]
         good = [piece for piece in pieces if isinstance(piece, Piece)]
         by_layer = [torch.cat(maps) for maps in zip(*(piece.maps for piece in good), strict=True)]
@@ -208,13 +211,14 @@ def _results(
                 "leave this method out"
             )
         notes = [note for piece in good for note in piece.notes]
-        notes += [warning for head in whole.heads.values() if (warning := warning_for(method.name, head))]
-        if note := without_evidence(method.name, maps):
+        notes += [warning for head in whole.heads.values() if (warning := method.warning(head))]
+        if note := method.remark(maps):
             notes.append(note)
         made.append(
             Attribution(
                 method=method.name,
-                layers=whole.layers if uses_layer(method) else (),
+                options=used(one),
+                layers=whole.layers if method.uses_layer else (),
                 targets=None if target.classes is None else _squeezed(target.classes, target),
                 maps=_single(maps, target),
                 per_channel=_joined([piece.per_channel for piece in good], target),

@@ -1,67 +1,83 @@
-"""All methods on one batch of pictures: what they share is worked out once."""
+"""All methods on one batch of images: what they share is worked out once, and how many passes that takes."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
+from typing import Any
 
-from torch import Tensor
-
-from cnnlab.attribution.cam_pieces import cam_piece
-from cnnlab.attribution.capture import Capture, Want, capture
-from cnnlab.attribution.gradients import gradient
-from cnnlab.attribution.methods import Method, uses_layer
-from cnnlab.attribution.piece import Batch, Piece, counted, is_affine
-from cnnlab.attribution.pixel_pieces import gradient_piece, guided_piece, pixel_piece, rectified
-from cnnlab.attribution.rectifiers import RectifiedGradients
+from cnnlab.attribution.capture import Capture, Want, capture, passes_of
+from cnnlab.attribution.method import METHODS, Shared, Work, of_methods
+from cnnlab.attribution.piece import Batch, Piece, UnfitError
 from cnnlab.attribution.steps import Steps
-from cnnlab.core.errors import RequestError
+from cnnlab.core.registry import Component
 
 
-def batch_steps(batch: Batch, methods: Sequence[Method]) -> Steps[tuple[Capture, dict[str, Piece | RequestError]]]:
-    """Run `methods` on the batch; a method that the network is not made for gives its error in place of a piece."""
-    wants = wants_of(batch, methods)
-    options, target = batch.options, batch.target
-    layers = batch.layers if any(uses_layer(method) for method in methods) else ()
+def batch_steps(batch: Batch, chosen: Sequence[Component]) -> Steps[tuple[Capture, dict[str, Piece | UnfitError]]]:
+    """Run the chosen methods on the batch; one that the network is not made for gives its error in place of a piece."""
     found = capture(
         batch.model,
         batch.images,
-        target,
-        layers=layers,
-        wants=wants,
-        gamma=options.gamma,
-        nearest=options.nearest,
+        batch.target,
+        layers=batch.layers if any(method.uses_layer for method in of_methods(chosen)) else (),
+        wants=_wants(batch, chosen),
         layouts=batch.layouts,
     )
     yield found.passes
-    names = {method.name for method in methods}
-    pieces: dict[str, Piece | RequestError] = {}
-    slopes: Tensor | None = None
-    if names & {"gradient", "gradient_x_input"}:
-        slopes = yield from gradient(batch.model, batch.images, target)
-    guided: RectifiedGradients | RequestError | None = None
-    if names & {"guided_backprop", "guided_gradcam"}:
-        guided = yield from rectified(batch, "guided")
-    for method in methods:
-        if method.kind == "cam":
-            pieces[method.name] = yield from cam_piece(batch, method, found)
-        elif method.name in ("gradient", "gradient_x_input"):
-            assert slopes is not None
-            pieces[method.name] = gradient_piece(method, slopes, batch.images, 1 + target.count)
-        elif method.name in ("guided_backprop", "guided_gradcam"):
-            assert guided is not None
-            pieces[method.name] = guided_piece(batch, method, guided, found)
-        else:
-            pieces[method.name] = yield from counted(pixel_piece(batch, method, found))
-    return found, {name: _with_base(piece) for name, piece in pieces.items()}
+    shared: dict[Hashable, Any] = {}
+    for need in _shared(chosen):
+        try:
+            shared[need] = yield from need.steps(batch)
+        except UnfitError as error:
+            shared[need] = error
+    work = Work(batch, found, shared)
+    pieces: dict[str, Piece | UnfitError] = {}
+    for one in chosen:
+        pieces[one.name] = yield from _piece(work, one)
+    return found, pieces
 
 
-def wants_of(batch: Batch, methods: Sequence[Method]) -> tuple[Want, ...]:
-    """What the capture has to differentiate for these methods, each once."""
-    wants = [method.wants for method in methods if method.wants is not None]
-    if any(method.name == "ablationcam" for method in methods) and any(is_affine(batch, n) for n in batch.layers):
-        wants.append("score")
-    return tuple(dict.fromkeys(wants))
+def batch_passes(batch: Batch, chosen: Sequence[Component]) -> int:
+    """Passes for the chosen methods together on one batch, at most: what they share counts once.
+
+    Raises: RequestError for options that do not suit the images.
+    """
+    own = sum(METHODS[one.name].passes(batch, **one.options) for one in chosen)
+    return _before(batch, chosen) + own
 
 
-def _with_base(piece: Piece | RequestError) -> Piece | RequestError:
-    # the forward pass that gives every method its score
-    return piece if isinstance(piece, RequestError) else replace(piece, passes=piece.passes + 1)
+def _before(batch: Batch, chosen: Sequence[Component]) -> int:
+    """Passes before the first method runs, one of them the forward pass that gives every method its score."""
+    differentiated = passes_of(_wants(batch, chosen), batch.target.count, len(batch.layers))
+    return 1 + differentiated + sum(need.passes(batch) for need in _shared(chosen))
+
+
+def _piece(work: Work, one: Component) -> Steps[Piece | UnfitError]:
+    """The steps of one method, its passes counted."""
+    batch, passes = work.batch, _before(work.batch, [one])
+    try:
+        steps: Steps[Piece] = one.build(
+            work=work,
+            model=batch.model,
+            images=batch.images,
+            target=batch.target,
+            seed=batch.seed,
+            max_batch=batch.max_batch,
+        )
+        while True:
+            done = next(steps)
+            passes += done
+            yield done
+    except StopIteration as end:
+        piece: Piece = end.value
+        return replace(piece, passes=passes)
+    except UnfitError as error:
+        return error
+
+
+def _wants(batch: Batch, chosen: Sequence[Component]) -> tuple[Want, ...]:
+    """What the capture has to differentiate, each once."""
+    return tuple(dict.fromkeys(want for one in chosen for want in METHODS[one.name].wants(batch, **one.options)))
+
+
+def _shared(chosen: Sequence[Component]) -> tuple[Shared[Any], ...]:
+    needs = (need for method in of_methods(chosen) for need in method.needs)
+    return tuple(dict.fromkeys(need for need in needs if isinstance(need, Shared)))

@@ -1,83 +1,82 @@
-"""Class activation maps for one batch, from the shared capture."""
+"""What class activation maps have in common: a raw map for each layer, from the shared capture."""
 
-from cnnlab.attribution.capture import Capture, LayerCapture, passes_of
-from cnnlab.attribution.gradient_cams import FACTORS, weighted_map
-from cnnlab.attribution.head import Head
-from cnnlab.attribution.methods import Method
-from cnnlab.attribution.perturbation_cams import ablation_cam, ablation_cam_affine, recipro_cam, score_cam
-from cnnlab.attribution.piece import Batch, Piece, counted, is_affine
+from collections.abc import Callable
+
+from jaxtyping import Float
+from torch import Tensor
+
+from cnnlab.attribution.capture import LayerCapture, Want
+from cnnlab.attribution.method import Work
+from cnnlab.attribution.piece import Batch, Piece
 from cnnlab.attribution.principal import principal_map
-from cnnlab.attribution.steps import Steps
+from cnnlab.attribution.steps import Steps, at_once
 from cnnlab.attribution.tail import Tail, noise_for
-from cnnlab.core.errors import RequestError
+
+LayerMap = Callable[[LayerCapture], Steps[Tensor]]
+"""The steps to the raw map (n, t, h, w) of one layer."""
+
+Factor = Callable[[Tensor, Tensor], Tensor]
+"""From activations and gradients (r, k, h, w) to what each channel is multiplied with, (r, k, h, w) or (r, k, 1, 1)."""
 
 
-def cam_piece(batch: Batch, method: Method, found: Capture) -> Steps[Piece | RequestError]:
-    """The raw maps of a CAM method at each layer; an error in place of them where the network is not made for it."""
-    maps, passes = [], 0
-    for layer in found.layers:
-        if method.name == "cam" and not (
-            batch.heads[layer.name].kind == "gap_linear" and batch.target.classes is not None
-        ):
-            return RequestError(_no_cam(batch.heads[layer.name]))
-        piece = yield from counted(_layer_map(batch, method, layer, found))
-        assert isinstance(piece, Piece)
-        maps.append(piece.maps[0])
-        passes += piece.passes
+def layer_maps(work: Work, of_layer: LayerMap) -> Steps[Piece]:
+    """The map of each layer that is looked at, and a note for one that runs several times."""
+    maps = []
+    for layer in work.capture.layers:
+        maps.append((yield from of_layer(layer)))
     notes = tuple(
         f"'{layer.name}' runs {layer.calls} times in one pass; its last output was used"
-        for layer in found.layers
+        for layer in work.capture.layers
         if layer.calls > 1
     )
-    if method.wants is not None:
-        passes += passes_of([method.wants], batch.target.count, len(found.layers))
-    return Piece(tuple(maps), notes=notes, passes=passes)
+    return Piece(tuple(maps), notes=notes)
 
 
-def _no_cam(head: Head) -> str:
-    return (
-        f"it needs a global average pool and one linear layer behind '{head.layer}', and a class to explain; "
-        f"here {head.sentence}; gradcam is the same where CAM exists, and goes everywhere"
-    )
+def factored_maps(work: Work, want: Want, factor: Factor, *, eigen: bool = False) -> Steps[Piece]:
+    """Σ_k factor_k · A_k at each layer, with the gradients of `want`.
+
+    With `eigen`, or where the batch asks for it, the first principal component of the products.
+    """
+    batch, t = work.batch, work.batch.target.count
+
+    def of_layer(layer: LayerCapture) -> Steps[Tensor]:
+        repeated = repeated_for(layer, t)
+        weights = factor(repeated, layer.gradients[want].flatten(0, 1))
+        return at_once(by_target(weighted_map(repeated, weights, eigen=eigen or batch.eigen), t))
+
+    return (yield from layer_maps(work, of_layer))
 
 
-def _layer_map(batch: Batch, method: Method, layer: LayerCapture, found: Capture) -> Steps[Piece | RequestError]:
-    """The raw map (n, t, h, w) of one layer."""
-    a, t = layer.activations, batch.target.count
-    n, _, height, width = a.shape
-    if method.name == "eigencam":
-        return Piece((principal_map(a)[:, None].expand(-1, t, -1, -1),))
-    if method.name == "reciprocam":
-        tail = _tail(batch, layer)
-        return Piece(((yield from recipro_cam(tail, batch.target, a, max_batch=batch.max_batch)),))
-    repeated = a if t == 1 else a.repeat_interleave(t, 0)
-    if method.wants is not None:
-        factor = FACTORS[method.name](repeated, layer.gradients[method.wants].flatten(0, 1))
-        extra = 0
-    else:
-        if method.name == "scorecam":
-            weights = yield from score_cam(
-                batch.model,
-                batch.images,
-                batch.target,
-                a,
-                weights=batch.options.score_weights,
-                max_batch=batch.max_batch,
-            )
-            extra = 0
-        elif is_affine(batch, layer.name):
-            weights = ablation_cam_affine(a, layer.gradients["score"], found.scores)
-            extra = t
-        else:
-            tail = _tail(batch, layer)
-            weights = yield from ablation_cam(tail, batch.target, a, found.scores, max_batch=batch.max_batch)
-            extra = 0
-        factor = weights.flatten(0, 1)[..., None, None]
-    eigen = batch.eigen or method.name == "eigengradcam"
-    return Piece((weighted_map(repeated, factor, eigen=eigen).reshape(n, t, height, width),), passes=extra)
+def channel_maps(batch: Batch, layer: LayerCapture, weights: Float[Tensor, "n t k"]) -> Float[Tensor, "n t h w"]:
+    """Σ_k w_k · A_k at one layer, for weights of whole channels."""
+    t = batch.target.count
+    factor = weights.flatten(0, 1)[..., None, None]
+    return by_target(weighted_map(repeated_for(layer, t), factor, eigen=batch.eigen), t)
 
 
-def _tail(batch: Batch, layer: LayerCapture) -> Tail:
+def repeated_for(layer: LayerCapture, t: int) -> Float[Tensor, "r k h w"]:
+    """The activations once for each of t targets."""
+    return layer.activations if t == 1 else layer.activations.repeat_interleave(t, 0)
+
+
+def by_target(maps: Float[Tensor, "r h w"], t: int) -> Float[Tensor, "n t h w"]:
+    """Rows n · t as n images with t targets each."""
+    return maps.reshape(-1, t, *maps.shape[1:])
+
+
+def weighted_map(activations: Float[Tensor, "r k h w"], factor: Float[Tensor, "r k _ _"], *, eigen: bool = False) -> (
+    Float[Tensor, "r h w"]
+):  # fmt: skip
+    """Σ_k factor_k · A_k; with `eigen` the first principal component of the products: what they have in common."""
+    if not eigen and factor.shape[2:] == (1, 1):
+        # as a product of matrices, which needs no room for the products
+        return (factor.flatten(1)[:, None] @ activations.flatten(2)).reshape(-1, *activations.shape[2:])
+    products = factor * activations
+    return principal_map(products) if eigen else products.sum(1)
+
+
+def tail_behind(batch: Batch, layer: LayerCapture) -> Tail:
+    """The network after the layer, for the batch's images."""
     closed = batch.heads[layer.name].closed
     stem = noise_for(batch.images) if closed else None
     assert batch.layouts is not None

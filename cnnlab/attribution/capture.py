@@ -8,22 +8,46 @@ that works in place (`ReLU(inplace=True)`) cannot change what was kept.
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import ClassVar, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from cnnlab.attribution.passes import checked_logits, fitted, score_gradients, single_precision, undisturbed
-from cnnlab.attribution.target import Target, against_nearest, residual_softmax
+from cnnlab.attribution.target import Target
 from cnnlab.core.errors import RequestError
 from cnnlab.models.failure import takes_hooks
 from cnnlab.network.forward import forward
 from cnnlab.walk.layouts import Layouts, layouts_of
 
-Want: TypeAlias = Literal["score", "finer", "shapley"]
-"""What is differentiated: the target's score, the score against its nearest classes, or ReST with its curvature."""
+
+@runtime_checkable
+class Want(Protocol):
+    """What is differentiated: a function of the logits; those that are equal are worked out once."""
+
+    curved: ClassVar[bool]
+    """Whether gradient − ½ · Hessian · activations is taken in place of the gradient."""
+
+    def scores(self, target: Target, logits: Float[Tensor, "b k"], rows: Int64[Tensor, "b"]) -> Float[Tensor, "b t"]:
+        """The scores of logits, row i of which belongs to image `rows[i]`."""
+
+    def __hash__(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Score:
+    """The target's own score."""
+
+    curved: ClassVar[bool] = False
+
+    def scores(self, target: Target, logits: Float[Tensor, "b k"], rows: Int64[Tensor, "b"]) -> Float[Tensor, "b t"]:
+        """As the target gives them."""
+        return target.scores(logits, rows)
+
+
+SCORE = Score()
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +57,7 @@ class LayerCapture:
     name: str
     activations: Float[Tensor, "n k h w"]
     gradients: dict[Want, Float[Tensor, "n t k h w"]]
-    """For "shapley": gradient − ½ · Hessian · activations, of ReST."""
+    """Of each score that was wanted, with its curvature where that was wanted, too."""
     calls: int
     """How often the layer ran; its last output is the one that is kept."""
 
@@ -56,14 +80,12 @@ def capture(
     *,
     layers: Sequence[str] = (),
     wants: Sequence[Want] = (),
-    gamma: float = 0.6,
-    nearest: int = 3,
     layouts: Layouts | None = None,
 ) -> Capture:
     """Run `model` once on `images` and differentiate what `wants` says at each of `layers`.
 
-    Of several layers the graph is cut at the first that runs. `gamma` and `nearest` are Finer-CAM's; `layouts` are the
-    network's for images of this size, where the caller has them.
+    Of several layers the graph is cut at the first that runs. `layouts` are the network's for images of this size,
+    where the caller has them.
 
     Raises: RequestError for a layer that is unknown, does not run, has no feature maps or does not lead to the score,
     for targets that the network has not, and for an output without gradient.
@@ -94,7 +116,7 @@ def capture(
             if not takes_hooks(modules[name]):
                 raise RequestError(f"layer '{name}' is compiled by torch.jit.script and cannot be watched")
             hooks.callback(modules[name].register_forward_hook(hook(name)).remove)
-        if "shapley" in wants:
+        if any(want.curved for want in wants):
             # fused attention has no second derivative; as its products it has
             torch.backends.mha.set_fastpath_enabled(False)
             hooks.enter_context(sdpa_kernel(SDPBackend.MATH))
@@ -108,17 +130,11 @@ def capture(
         gradients: dict[Want, list[Tensor]] = {}
         place = " and ".join(f"layer '{name}'" for name in layers)
         for want in wants:
-            last = want == wants[-1]
-            if want == "shapley":
-                score = residual_softmax(target, logits, rows)
+            score = want.scores(target, logits, rows)
+            if want.curved:
                 gradients[want] = _curved(score, outputs, place)
-                continue
-            score = (
-                target.scores(logits, rows)
-                if want == "score"
-                else against_nearest(target, logits, rows, gamma=gamma, nearest=nearest)
-            )
-            gradients[want] = score_gradients(score, outputs, place, keep=not last)
+            else:
+                gradients[want] = score_gradients(score, outputs, place, keep=want != wants[-1])
         scores = target.scores(logits, rows).detach()
     captures = tuple(
         LayerCapture(
@@ -134,7 +150,7 @@ def capture(
 
 def passes_of(wants: Sequence[Want], count: int, layers: int) -> int:
     """Backward passes for `count` scores a picture."""
-    return count * sum(1 + layers if want == "shapley" else 1 for want in wants)
+    return count * sum(1 + layers if want.curved else 1 for want in wants)
 
 
 def capture_maps(

@@ -16,11 +16,14 @@ from cnnlab.core.errors import RequestError
 
 if TYPE_CHECKING:
     from cnnlab.attribution.run import Explanation, Pictures
+    from cnnlab.core.registry import Component
     from cnnlab.network.image_files import Unreadable
     from cnnlab.network.preparation import PreparedNetwork
     from cnnlab.network.prepared_images import ExplainedPicture
 
 AUTO = "auto"
+BY_HEAD = [AUTO]
+"""What `--method` is by itself."""
 
 
 class Smoothing(StrEnum):
@@ -64,7 +67,7 @@ class Request:
     """Also the name of the folder."""
     model: str
     images: Sequence[str]
-    method: Sequence[str] | Literal["auto"]
+    method: "Sequence[Component] | Literal['auto']"
     layer: str
     target: str
     smooth: Literal["aug", "eigen"] | None
@@ -84,6 +87,18 @@ class Request:
     as_json: bool
 
 
+def methods_of(words: Sequence[str]) -> "tuple[Component, ...] | Literal['auto']":
+    """What `--method` names, given once or several times: `auto`, or methods with their options.
+
+    Raises: RequestError for what is no method, and for options that it has not or that are out of range.
+    """
+    from cnnlab.attribution.chosen import chosen_methods, split
+
+    if list(words) == [AUTO]:
+        return "auto"
+    return chosen_methods([{name: options} for word in words for name, options in split(word, "--method")])
+
+
 def listed(text: str, option: str) -> list[str]:
     """The names in `a,b`.
 
@@ -98,7 +113,7 @@ def listed(text: str, option: str) -> list[str]:
 def explain_and_show(request: Request) -> None:
     """The whole command: exit code 1 where a picture could not be read, after the others are done."""
     from cnnlab.attribution.files import WrittenExplanation, write_explanation
-    from cnnlab.attribution.run import Pictures
+    from cnnlab.attribution.run import Pictures, pixel_range
     from cnnlab.fit.device import choose_device
     from cnnlab.network.preparation import prepared_network
     from cnnlab.network.prepared_images import masks_of, pixels_of
@@ -123,6 +138,7 @@ def explain_and_show(request: Request) -> None:
         tuple(picture.name for picture in found),
         tuple(picture.truth for picture in found),
         masks_of(found),
+        pixel_range(network.preparation.statistics),
     )
     explanation = _explained(request, network, ready)
     run = network.named.run
@@ -163,10 +179,6 @@ def _check(request: Request) -> None:
         raise RequestError("pictures are given as files or by --split, not both")
     if not request.images and request.split is None:
         raise RequestError("no picture to explain: give files, folders or patterns, or --split validation")
-    if request.method != AUTO:
-        from cnnlab.attribution.methods import methods_of
-
-        methods_of(request.method)
 
 
 def _pictures(request: Request, network: "PreparedNetwork") -> "tuple[list[ExplainedPicture], list[Unreadable]]":
@@ -191,7 +203,7 @@ def _explained(request: Request, network: "PreparedNetwork", pictures: "Pictures
     steps = explain(
         network.named,
         pictures,
-        methods="auto" if request.method == AUTO else request.method,
+        methods=request.method,
         layers="auto" if request.layer == AUTO else listed(request.layer, "--layer"),
         target=request.target,
         smooth=request.smooth,

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 
 from cnnlab import __version__
+from cnnlab.attribution.catalog import METHODS
+from cnnlab.attribution.chosen import listed
 from cnnlab.attribution.measures.report import faithfulness_document
-from cnnlab.attribution.methods import METHODS
 from cnnlab.attribution.report import MapEntry
 from cnnlab.attribution.run import Explanation
 from cnnlab.network.image_files import Unreadable
@@ -30,12 +31,14 @@ CONVENTIONS = {
 def provenance(network: PreparedNetwork, explanation: Explanation) -> dict[str, str]:
     """For the page: words."""
     passes = sum(one.passes for one in explanation.attributions)
+    chosen = [f"{METHODS[o.method].label}: {listed(o.options)}" for o in explanation.attributions if o.options]
     papers = ", ".join(f"{METHODS[o.method].label} ({METHODS[o.method].paper})" for o in explanation.attributions)
     found = {
         "network": network.named.name,
         "weights": network.weights,
         "pictures": network.preparation.sentence,
         "methods": papers,
+        "options": "; ".join(chosen) or "none",
         "chosen because": explanation.plan.reason,
         "smoothing": explanation.smooth or "none",
         "seed": str(explanation.seed),
@@ -67,6 +70,7 @@ def explanation_document(
             "value": METHODS[one.method].sentence,
             "paper": METHODS[one.method].paper,
             "signed": METHODS[one.method].signed,
+            "options": one.options,
             "layers": list(one.layers),
             "passes": one.passes,
             "notes": list(one.notes),

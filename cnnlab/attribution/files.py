@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from cnnlab.attribution.catalog import METHODS
 from cnnlab.attribution.document import explanation_document, provenance
 from cnnlab.attribution.measures.report import faithfulness_section, picture_metrics
-from cnnlab.attribution.methods import METHODS
 from cnnlab.attribution.report import (
     MOST_DRAWN,
     MapEntry,

@@ -4,14 +4,17 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import torch
 from jaxtyping import Float
+from pydantic import Field
 from torch import Tensor, nn
 
 from cnnlab.attribution.maps import upsampled
+from cnnlab.attribution.method import Known, Method, Work, register
 from cnnlab.attribution.passes import checked_logits, fitted, score_gradients, single_precision, undisturbed
+from cnnlab.attribution.piece import Batch, Piece
 from cnnlab.attribution.steps import Steps
 from cnnlab.attribution.target import Target
 from cnnlab.core.errors import RequestError
@@ -121,3 +124,39 @@ def _by_channel(values: Tensor) -> Tensor:
 
 
 _SCALINGS: dict[Scaling, Callable[[Tensor], Tensor]] = {"layer": _by_layer, "channel": _by_channel}
+
+
+def _incomplete(delta: Tensor, scores: Tensor) -> tuple[str, ...]:
+    share = float((delta.abs() / scores.abs().clamp(min=1e-12)).max())
+    if share <= 0.01:
+        return ()
+    return (f"the parts miss up to {share:.0%} of the score: the network is not linear between its ReLUs",)
+
+
+def _passes(batch: Batch, **options: object) -> int:
+    return 1 + batch.target.count
+
+
+@register(
+    Method(
+        name="fullgrad",
+        label="FullGrad",
+        kind="pixel",
+        sentence="shares of the pixels and of every bias",
+        paper="arXiv:1905.00780",
+        needs=(Known.layouts,),
+        passes=_passes,
+        signed=False,
+    )
+)
+def fullgrad(
+    work: Work,
+    *,
+    scaling: Annotated[
+        Scaling, Field(description="Over what each bias's shares are brought to 0 … 1 before they are added up.")
+    ] = "layer",
+) -> Steps[Piece]:
+    """The shares of the pixels and of every bias in the score, laid over one another."""
+    batch = work.batch
+    full = yield from full_gradient(batch.model, batch.images, batch.target, scaling=scaling, layouts=batch.layouts)
+    return Piece((full.maps,), delta=full.delta, notes=_incomplete(full.delta, work.capture.scores))

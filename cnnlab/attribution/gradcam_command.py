@@ -6,6 +6,7 @@ import typer
 
 from cnnlab.attribution.command import (
     AUTO,
+    BY_HEAD,
     CountOption,
     FullSizeOption,
     ImagesArgument,
@@ -20,7 +21,7 @@ from cnnlab.attribution.command import (
     TargetOption,
     WeightsOption,
     explain_and_show,
-    listed,
+    methods_of,
 )
 from cnnlab.cli.options import (
     RUNS,
@@ -38,8 +39,8 @@ def gradcam(
     model: ModelArgument,
     images: ImagesArgument = None,
     method: Annotated[
-        str, typer.Option(metavar="auto|NAME,…", help="gradcam, hirescam, layercam, …; auto goes by the head.")
-    ] = AUTO,
+        list[str], typer.Option(metavar="auto|NAME,…", help="gradcam, hirescam, layercam, …; auto goes by the head.")
+    ] = BY_HEAD,
     layer: LayerOption = AUTO,
     target: TargetOption = "predicted",
     smooth: Annotated[
@@ -71,7 +72,7 @@ def gradcam(
             command="gradcam",
             model=model,
             images=images or [],
-            method="auto" if method == AUTO else listed(method, "--method"),
+            method=methods_of(method),
             layer=layer,
             target=target,
             smooth=None if smooth is None else smooth.value,

@@ -4,13 +4,21 @@ Each function gives the factor that broadcasts against A (r, k, h, w); the raw m
 layer's own size. ReLU after the sum, where a paper has one, is left to whoever draws (`maps.positive_scaled`).
 """
 
-from collections.abc import Callable
-from typing import TypeAlias
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, ClassVar, TypeAlias
 
-from jaxtyping import Float
+from jaxtyping import Float, Int64
+from pydantic import Field
 from torch import Tensor
 
-from cnnlab.attribution.principal import principal_map
+from cnnlab.attribution.cam_pieces import factored_maps
+from cnnlab.attribution.capture import SCORE, Want
+from cnnlab.attribution.head import Head
+from cnnlab.attribution.method import Known, Method, Work, register
+from cnnlab.attribution.piece import Batch, Piece, UnfitError
+from cnnlab.attribution.steps import Steps
+from cnnlab.attribution.target import Target, against_nearest, residual_softmax
 
 Maps: TypeAlias = Float[Tensor, "r k h w"]
 Weights: TypeAlias = Float[Tensor, "r k 1 1"]
@@ -68,25 +76,213 @@ def layer_cam(activations: Maps, gradients: Maps) -> Maps:
     return gradients.clamp(min=0)
 
 
-FACTORS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "gradcam": grad_cam,
-    "counterfactual_gradcam": counterfactual_grad_cam,
-    "cam": class_activation,
-    "gradcam++": grad_cam_plus_plus,
-    "hirescam": hires_cam,
-    "xgradcam": xgrad_cam,
-    "layercam": layer_cam,
-    "eigengradcam": hires_cam,
-    "finercam": grad_cam,
-    "shapleycam": grad_cam,
-}
-"""By method; Finer-CAM and ShapleyCAM are Grad-CAM with a gradient of their own."""
+Eps: TypeAlias = Annotated[float, Field(ge=0, le=1, description="Added to the denominator, as other tools do.")]
 
 
-def weighted_map(activations: Maps, factor: Float[Tensor, "r k _ _"], *, eigen: bool = False) -> Float[Tensor, "r h w"]:
-    """Σ_k factor_k · A_k; with `eigen` the first principal component of the products: what they have in common."""
-    if not eigen and factor.shape[2:] == (1, 1):
-        # as a product of matrices, which needs no room for the products
-        return (factor.flatten(1)[:, None] @ activations.flatten(2)).reshape(-1, *activations.shape[2:])
-    products = factor * activations
-    return principal_map(products) if eigen else products.sum(1)
+@dataclass(frozen=True)
+class FinerScore:
+    """The target's score less that of the nearest classes."""
+
+    gamma: float
+    nearest: int
+    curved: ClassVar[bool] = False
+
+    def scores(self, target: Target, logits: Float[Tensor, "b k"], rows: Int64[Tensor, "b"]) -> Float[Tensor, "b t"]:
+        """Those of Finer-CAM."""
+        return against_nearest(target, logits, rows, gamma=self.gamma, nearest=self.nearest)
+
+
+@dataclass(frozen=True)
+class CurvedScore:
+    """ReST, with its curvature."""
+
+    curved: ClassVar[bool] = True
+
+    def scores(self, target: Target, logits: Float[Tensor, "b k"], rows: Int64[Tensor, "b"]) -> Float[Tensor, "b t"]:
+        """Those of ShapleyCAM."""
+        return residual_softmax(target, logits, rows)
+
+
+CURVED_SCORE = CurvedScore()
+
+
+def of_score(batch: Batch, **options: object) -> tuple[Want, ...]:
+    """The gradient of the target's own score."""
+    return (SCORE,)
+
+
+def averages_away(head: Head) -> str | None:
+    """Of Grad-CAM where the head weighs every place by itself."""
+    if head.kind != "flatten_dense":
+        return None
+    return (
+        f"behind '{head.layer}' the head weighs every place by itself, which Grad-CAM averages away: on such a "
+        "network its maps were no better than random ones; hirescam or integrated_gradients keep the places"
+    )
+
+
+@register(
+    Method(
+        name="gradcam",
+        label="Grad-CAM",
+        kind="cam",
+        sentence="channels weighted by their mean gradient",
+        paper="arXiv:1610.02391",
+        wants=of_score,
+        warning=averages_away,
+        first_for=("gap_linear", "gap_dense"),
+        unasked=("gallery", "measured"),
+    )
+)
+def gradcam(work: Work) -> Steps[Piece]:
+    """Channels weighted by the mean of their gradient over places."""
+    return (yield from factored_maps(work, SCORE, grad_cam))
+
+
+@register(
+    Method(
+        name="gradcam++",
+        label="Grad-CAM++",
+        kind="cam",
+        sentence="channels weighted by where their gradient is positive",
+        paper="arXiv:1710.11063",
+        wants=of_score,
+    )
+)
+def gradcam_plus_plus(work: Work, *, eps: Eps = 0.0) -> Steps[Piece]:
+    """Channels weighted by where their gradient is positive."""
+    return (yield from factored_maps(work, SCORE, partial(grad_cam_plus_plus, eps=eps)))
+
+
+@register(
+    Method(
+        name="hirescam",
+        label="HiResCAM",
+        kind="cam",
+        sentence="activation times gradient, place by place",
+        paper="arXiv:2011.08891",
+        wants=of_score,
+        first_for=("flatten_dense", "other"),
+        unasked=("gallery", "measured"),
+    )
+)
+def hirescam(work: Work) -> Steps[Piece]:
+    """Activation times gradient, place by place: behind dense layers the map sums to the logit."""
+    return (yield from factored_maps(work, SCORE, hires_cam))
+
+
+@register(
+    Method(
+        name="xgradcam",
+        label="XGrad-CAM",
+        kind="cam",
+        sentence="channels weighted by their gradient where they are active",
+        paper="arXiv:2008.02312",
+        wants=of_score,
+    )
+)
+def xgradcam(work: Work, *, eps: Eps = 0.0) -> Steps[Piece]:
+    """Channels weighted by their gradient where they are active."""
+    return (yield from factored_maps(work, SCORE, partial(xgrad_cam, eps=eps)))
+
+
+@register(
+    Method(
+        name="layercam",
+        label="LayerCAM",
+        kind="cam",
+        sentence="activation times positive gradient, place by place",
+        paper="doi:10.1109/TIP.2021.3089943",
+        wants=of_score,
+        signed=False,
+        unasked=("gallery", "measured"),
+    )
+)
+def layercam(work: Work) -> Steps[Piece]:
+    """Activation times positive gradient, place by place: for layers far from the head, too."""
+    return (yield from factored_maps(work, SCORE, layer_cam))
+
+
+@register(
+    Method(
+        name="cam",
+        label="CAM",
+        kind="cam",
+        sentence="channels weighted by the linear layer behind the global average",
+        paper="arXiv:1512.04150",
+        wants=of_score,
+        needs=(Known.head,),
+    )
+)
+def cam(work: Work) -> Steps[Piece]:
+    """Channels weighted by the linear layer behind the global average; refused where there is none."""
+    batch = work.batch
+    for layer in work.capture.layers:
+        head = batch.heads[layer.name]
+        if head.kind != "gap_linear" or batch.target.classes is None:
+            raise UnfitError(
+                f"it needs a global average pool and one linear layer behind '{layer.name}', and a class to explain; "
+                f"here {head.sentence}; gradcam is the same where CAM exists, and goes everywhere"
+            )
+    return (yield from factored_maps(work, SCORE, class_activation))
+
+
+def _finer(batch: Batch, *, gamma: float, nearest: int) -> tuple[Want, ...]:
+    return (FinerScore(gamma, nearest),)
+
+
+@register(
+    Method(
+        name="finercam",
+        label="Finer-CAM",
+        kind="cam",
+        sentence="Grad-CAM of the score less that of the nearest classes",
+        paper="arXiv:2501.11309",
+        wants=_finer,
+    )
+)
+def finercam(
+    work: Work,
+    *,
+    gamma: Annotated[
+        float, Field(ge=0, le=1000, description="How much of the nearest classes' mean logit is taken off.")
+    ] = 0.6,
+    nearest: Annotated[int, Field(ge=1, le=1_000_000, description="How many classes that is.")] = 3,
+) -> Steps[Piece]:
+    """Grad-CAM of the score less that of the nearest classes: what tells the class from those like it."""
+    return (yield from factored_maps(work, FinerScore(gamma, nearest), grad_cam))
+
+
+def _curved(batch: Batch) -> tuple[Want, ...]:
+    return (CURVED_SCORE,)
+
+
+@register(
+    Method(
+        name="shapleycam",
+        label="ShapleyCAM",
+        kind="cam",
+        sentence="channels weighted by gradient less half of its curvature",
+        paper="arXiv:2501.06261",
+        wants=_curved,
+    )
+)
+def shapleycam(work: Work) -> Steps[Piece]:
+    """Channels weighted by gradient less half of its curvature, of the logit and its log-probability."""
+    return (yield from factored_maps(work, CURVED_SCORE, grad_cam))
+
+
+@register(
+    Method(
+        name="counterfactual_gradcam",
+        label="counterfactual Grad-CAM",
+        kind="cam",
+        sentence="what speaks against the class",
+        paper="arXiv:1610.02391",
+        wants=of_score,
+        against=True,
+    )
+)
+def counterfactual_gradcam(work: Work) -> Steps[Piece]:
+    """Grad-CAM turned round: what speaks against the class."""
+    return (yield from factored_maps(work, SCORE, counterfactual_grad_cam))

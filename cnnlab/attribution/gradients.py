@@ -1,11 +1,16 @@
 """Gradients at the picture's pixels, averaged over noise where asked."""
 
+from typing import Annotated
+
 import torch
 from jaxtyping import Float
+from pydantic import Field
 from torch import Tensor, nn
 
+from cnnlab.attribution.method import Method, Shared, Work, register
 from cnnlab.attribution.passes import input_gradients
-from cnnlab.attribution.steps import Steps, add_to_pictures, row_chunks
+from cnnlab.attribution.piece import Batch, Piece
+from cnnlab.attribution.steps import Steps, add_to_pictures, at_once, passes_for, row_chunks
 from cnnlab.attribution.target import Target
 
 
@@ -16,17 +21,84 @@ def gradient(model: nn.Module, images: Float[Tensor, "n c h w"], target: Target)
     return gradients
 
 
-def smooth_grad(
+def input_passes(batch: Batch, **options: object) -> int:
+    """Of a gradient at the pixels: one forward, and one backward for each score."""
+    return 1 + batch.target.count
+
+
+INPUT_GRADIENT = Shared[Tensor](lambda batch: gradient(batch.model, batch.images, batch.target), input_passes)
+"""(n, t, c, h, w)"""
+
+
+def steepest(values: Float[Tensor, "n t c h w"], notes: tuple[str, ...] = ()) -> Piece:
+    """Signed values of each channel as one map: their largest size."""
+    return Piece((values.abs().amax(2),), values, notes=notes)
+
+
+@register(
+    Method(
+        name="gradient",
+        label="gradient",
+        kind="pixel",
+        sentence="how steeply the score changes with the pixel",
+        paper="arXiv:1312.6034",
+        needs=(INPUT_GRADIENT,),
+        signed=False,
+        unasked=("gallery", "measured", "sanity"),
+    )
+)
+def gradient_map(work: Work) -> Steps[Piece]:
+    """How steeply the score changes with each pixel: the largest size of ∂S/∂x over colours."""
+    return at_once(steepest(work.of(INPUT_GRADIENT)))
+
+
+@register(
+    Method(
+        name="gradient_x_input",
+        label="gradient × input",
+        kind="pixel",
+        sentence="the pixel's share of a linear score",
+        paper="arXiv:1605.01713",
+        needs=(INPUT_GRADIENT,),
+        unasked=("audit", "sanity"),
+    )
+)
+def gradient_x_input(work: Work) -> Steps[Piece]:
+    """Each pixel's share of the score, as if the network were linear: Σ x · ∂S/∂x over colours."""
+    slopes = work.of(INPUT_GRADIENT)
+    values = slopes * work.batch.images[:, None].to(slopes)
+    return at_once(Piece((values.sum(2),), values))
+
+
+def _smoothgrad_passes(batch: Batch, *, samples: int, **options: object) -> int:
+    return passes_for(len(batch.images) * samples, batch.max_batch) * input_passes(batch)
+
+
+@register(
+    Method(
+        name="smoothgrad",
+        label="SmoothGrad",
+        kind="pixel",
+        sentence="the gradient averaged over noise",
+        paper="arXiv:1706.03825",
+        passes=_smoothgrad_passes,
+        signed=False,
+        unasked=("gallery",),
+    )
+)
+def smoothgrad(
     model: nn.Module,
     images: Float[Tensor, "n c h w"],
     target: Target,
+    seed: int,
+    max_batch: int,
     *,
-    samples: int = 25,
-    noise: float = 0.15,
-    seed: int = 0,
-    max_batch: int = 64,
-) -> Steps[Float[Tensor, "n t c h w"]]:
-    """Mean of ∂S/∂x over `samples` noisy copies of each picture, signed.
+    samples: Annotated[int, Field(ge=1, le=1000, description="Noisy copies of each image.")] = 25,
+    noise: Annotated[
+        float, Field(ge=0, le=1000, description="Standard deviation of the noise, as a share of the image's range.")
+    ] = 0.15,
+) -> Steps[Piece]:
+    """The gradient averaged over noisy copies of the image.
 
     Smilkov et al. 2017, arXiv:1706.03825, section 3: Gaussian noise, its standard deviation `noise` times the picture's
     range (largest less smallest value). Every picture gets the same noise, times its own range, so that no result
@@ -40,9 +112,9 @@ def smooth_grad(
         _, gradients = input_gradients(model, noisy, target, rows)
         add_to_pictures(total, rows, gradients.to(total))
         yield 1 + target.count
-    return total / samples
+    return steepest(total / samples)
 
 
 def noise_draws(samples: int, images: Float[Tensor, "n c h w"], seed: int) -> Float[Tensor, "s c h w"]:
-    """The standard normal noise of `smooth_grad`, drawn on the processor so that every device has the same."""
+    """The standard normal noise of `smoothgrad`, drawn on the processor so that every device has the same."""
     return torch.randn(samples, *images.shape[1:], generator=torch.Generator().manual_seed(seed))

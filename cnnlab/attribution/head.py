@@ -87,23 +87,3 @@ def head_of(tail: Tail, maps: Float[Tensor, "n k h w"], *, convolutions_follow: 
     elif not orderless and not convolutions_follow:
         kind = "flatten_dense"
     return Head(tail.layer, kind, affine=affine, orderless=orderless, mean_only=mean_only, closed=True)
-
-
-def method_for_head(kind: HeadKind) -> tuple[str, ...]:
-    """The methods to begin with: the map that is exact, or nearest to it, for this head.
-
-    Behind a global average Grad-CAM is CAM (Selvaraju et al. 2017, arXiv:1610.02391, section 3.1). Where places have
-    weights of their own, averaging gradients over them loses the explanation (Draelos and Carin 2020, HiResCAM,
-    arXiv:2011.08891, section 3).
-    """
-    return ("gradcam",) if kind in ("gap_linear", "gap_dense") else ("hirescam", "integrated_gradients")
-
-
-def warning_for(method: str, head: Head) -> str | None:
-    """What to know of `method` behind `head`, if it is not faithful there."""
-    if method in ("gradcam", "guided_gradcam") and head.kind == "flatten_dense":
-        return (
-            f"behind '{head.layer}' the head weighs every place by itself, which Grad-CAM averages away: on such a "
-            "network its maps were no better than random ones; hirescam or integrated_gradients keep the places"
-        )
-    return None

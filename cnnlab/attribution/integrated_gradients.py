@@ -1,57 +1,77 @@
 """Integrated gradients: the gradient averaged along a line from a baseline to the picture, and how well it adds up."""
 
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64
+from jaxtyping import Float64
+from pydantic import Field
 from torch import Tensor, nn
 
+from cnnlab.attribution.baseline import MEANING, Baseline, baseline_of
+from cnnlab.attribution.method import Method, Work, register
 from cnnlab.attribution.passes import input_gradients, logits_of, single_precision
+from cnnlab.attribution.piece import Batch, Piece
 from cnnlab.attribution.steps import Steps, add_to_pictures, passes_for, row_chunks
 from cnnlab.attribution.target import Target, check_classes
 
 Quadrature: TypeAlias = Literal["gauss_legendre", "midpoint"]
 
 
-@dataclass(frozen=True, eq=False)
-class IntegratedGradients:
-    """What each value of the picture adds to the score, against the baseline's."""
+def _passes(
+    batch: Batch, *, steps: int, tolerance: float | None, max_steps: int, baseline: object, quadrature: object
+) -> int:
+    """As if no number of steps met the tolerance."""
+    n, most = len(batch.images), batch.max_batch
+    total = 2 * passes_for(n, most)
+    while True:
+        total += passes_for(n * steps, most) * (1 + batch.target.count)
+        if tolerance is None or 2 * steps > max_steps:
+            return total
+        steps *= 2
 
-    per_channel: Float[Tensor, "n t c h w"]
-    delta: Float[Tensor, "n t"]
-    """Sum of all values less S(x) − S(baseline): 0 if the integral were exact (completeness)."""
-    difference: Float[Tensor, "n t"]
-    """S(x) − S(baseline)."""
-    steps: int
-    """Points of the line that were used."""
 
-
+@register(
+    Method(
+        name="integrated_gradients",
+        label="integrated gradients",
+        kind="pixel",
+        sentence="what the pixel adds to the score, against none",
+        paper="arXiv:1703.01365",
+        passes=_passes,
+        first_for=("flatten_dense", "other"),
+        unasked=("gallery", "measured"),
+    )
+)
 def integrated_gradients(
-    model: nn.Module,
-    images: Float[Tensor, "n c h w"],
-    target: Target,
+    work: Work,
     *,
-    baseline: Float[Tensor, "*b"] | None = None,
-    steps: int = 32,
-    quadrature: Quadrature = "gauss_legendre",
-    tolerance: float | None = None,
-    max_steps: int = 512,
-    max_batch: int = 64,
-) -> Steps[IntegratedGradients]:
-    """(x − x') ∫₀¹ ∂S(x' + a (x − x'))/∂x da. Sundararajan et al. 2017, arXiv:1703.01365, equation 1.
+    baseline: Annotated[Baseline, Field(description=MEANING)] = "zero",
+    steps: Annotated[int, Field(ge=1, le=4096, description="Points of the line from the baseline to the image.")] = 32,
+    quadrature: Annotated[
+        Quadrature, Field(description="How the points lie; Gauss-Legendre is exact for the smoothest scores.")
+    ] = "gauss_legendre",
+    tolerance: Annotated[
+        Annotated[float, Field(gt=0, le=1)] | None,
+        Field(description="Steps double until the values miss no more than this share of the score; null: never."),
+    ] = None,
+    max_steps: Annotated[int, Field(ge=1, le=4096, description="With tolerance: where doubling ends.")] = 512,
+) -> Steps[Piece]:
+    """What each pixel adds to the score, against a baseline; the values sum to the difference of the scores.
 
-    `baseline` x' broadcasts against the pictures; None is 0 in the network's own units, which is the mean colour where
-    pictures are normalised, and not black. With `tolerance`, `steps` doubles until |delta| ≤ tolerance · |S(x) − S(x')|
-    for every picture, or until `max_steps`. A pass holds at most `max_batch` points of the line.
+    (x − x') ∫₀¹ ∂S(x' + a (x − x'))/∂x da. Sundararajan et al. 2017, arXiv:1703.01365, equation 1.
+
+    With `tolerance`, `steps` doubles until |delta| ≤ tolerance · |S(x) − S(x')| for every image, or until `max_steps`.
+    A pass holds at most `max_batch` points of the line.
     """
-    start = torch.zeros_like(images) if baseline is None else baseline.to(images).expand_as(images)
-    pictures = torch.arange(len(images))
+    batch = work.batch
+    model, images, target, max_batch = batch.model, batch.images, batch.target, batch.max_batch
+    start = baseline_of(batch, baseline)
+    rows_of_all = torch.arange(len(images))
     ends: list[Tensor] = []
     for end in (images, start):
         parts = []
-        for rows in pictures.split(max_batch):
+        for rows in rows_of_all.split(max_batch):
             logits = logits_of(model, end[rows])
             check_classes(target, logits.shape[1])
             parts.append(target.scores(logits, rows))
@@ -64,18 +84,11 @@ def integrated_gradients(
         delta = per_channel.sum((2, 3, 4)) - difference
         enough = tolerance is None or bool((delta.abs() <= tolerance * difference.abs()).all())
         if enough or 2 * steps > max_steps:
-            return IntegratedGradients(per_channel, delta, difference, steps)
+            break
         steps *= 2
-
-
-def most_passes(n: int, count: int, *, steps: int, tolerance: float | None, max_steps: int, max_batch: int) -> int:
-    """Passes for n pictures and `count` scores each, at most: as if no number of steps met a tolerance."""
-    total = 2 * passes_for(n, max_batch)
-    while True:
-        total += passes_for(n * steps, max_batch) * (1 + count)
-        if tolerance is None or 2 * steps > max_steps:
-            return total
-        steps *= 2
+    worst = float((delta.abs() / difference.abs().clamp(min=1e-12)).max())
+    notes = (f"with {steps} steps the values add up to within {worst:.2%} of the score's difference",)
+    return Piece((per_channel.sum(2),), per_channel, delta, notes)
 
 
 def _mean_gradient(

@@ -1,41 +1,73 @@
 """Occlusion: how much of the score goes when a window of the picture is covered."""
 
-import torch
-from jaxtyping import Float
-from torch import Tensor, nn
+from typing import Annotated
 
+import torch
+from pydantic import Field
+
+from cnnlab.attribution.baseline import MEANING, Baseline, baseline_of
+from cnnlab.attribution.method import Method, Work, register
 from cnnlab.attribution.passes import logits_of
-from cnnlab.attribution.steps import Steps, row_chunks
-from cnnlab.attribution.target import Target, check_classes
+from cnnlab.attribution.piece import Batch, Piece
+from cnnlab.attribution.steps import Steps, passes_for, row_chunks
+from cnnlab.attribution.target import check_classes
 from cnnlab.core.errors import RequestError
 
 
+def _passes(batch: Batch, *, window: int | None, stride: int | None, **options: object) -> int:
+    height, width = batch.images.shape[2:]
+    side, step = _sides(batch, window, stride)
+    places = len(window_starts(height, side, step)) * len(window_starts(width, side, step))
+    return passes_for(len(batch.images) * places, batch.max_batch)
+
+
+def _sides(batch: Batch, window: int | None, stride: int | None) -> tuple[int, int]:
+    """Window and stride in pixels."""
+    side = window or max(1, min(batch.images.shape[2:]) // 4)
+    return side, stride or max(1, side // 2)
+
+
+@register(
+    Method(
+        name="occlusion",
+        label="occlusion",
+        kind="pixel",
+        sentence="how much of the score goes when the place is covered",
+        paper="arXiv:1311.2901",
+        passes=_passes,
+        unasked=("gallery",),
+    )
+)
 def occlusion(
-    model: nn.Module,
-    images: Float[Tensor, "n c h w"],
-    target: Target,
-    scores: Float[Tensor, "n t"],
+    work: Work,
     *,
-    window: int,
-    stride: int,
-    baseline: Float[Tensor, "*b"] | None = None,
-    max_batch: int = 64,
-) -> Steps[Float[Tensor, "n t h w"]]:
-    """S(x) − S(x with a window covered), at each pixel the mean over the windows that cover it.
+    window: Annotated[
+        Annotated[int, Field(ge=1, le=1_000_000)] | None,
+        Field(description="Side of the covered square in pixels; null is a quarter of the image's shorter side."),
+    ] = None,
+    stride: Annotated[
+        Annotated[int, Field(ge=1, le=1_000_000)] | None,
+        Field(description="Pixels from one window to the next; null is half of the window."),
+    ] = None,
+    baseline: Annotated[Baseline, Field(description=MEANING)] = "zero",
+) -> Steps[Piece]:
+    """How much of the score goes when a window is covered: S(x) − S(covered), the mean over the windows at each pixel.
 
     Zeiler and Fergus 2013, arXiv:1311.2901, section 4.2. Windows of `window` pixels begin every `stride` pixels, and
-    those at the right and the lower border end there; `baseline`, which broadcasts against the pictures, is what covers
-    (None: 0). `scores` are those of the whole pictures.
+    those at the right and the lower border end there; `baseline` is what covers.
 
     Raises: RequestError where `stride` leaves pixels that nothing covers: they would have no value.
     """
+    batch = work.batch
+    model, images, target, scores = batch.model, batch.images, batch.target, work.capture.scores
     n, _, height, width = images.shape
-    cover = torch.zeros_like(images) if baseline is None else baseline.to(images).expand_as(images)
-    rows_of = [slice(y, y + window) for y in window_starts(height, window, stride)]
-    columns_of = [slice(x, x + window) for x in window_starts(width, window, stride)]
+    side, step = _sides(batch, window, stride)
+    cover = baseline_of(batch, baseline)
+    rows_of = [slice(y, y + side) for y in window_starts(height, side, step)]
+    columns_of = [slice(x, x + side) for x in window_starts(width, side, step)]
     boxes = [(y, x) for y in rows_of for x in columns_of]
     total = torch.zeros(n, target.count, height, width, dtype=scores.dtype, device=images.device)
-    for rows, items in row_chunks(n, len(boxes), max_batch):
+    for rows, items in row_chunks(n, len(boxes), batch.max_batch):
         tried = images[rows].clone()
         for i, (row, item) in enumerate(zip(rows.tolist(), items.tolist(), strict=True)):
             y, x = boxes[item]
@@ -50,7 +82,7 @@ def occlusion(
     covers = torch.zeros(height, width, dtype=scores.dtype, device=images.device)
     for y, x in boxes:
         covers[y, x] += 1
-    return total / covers
+    return Piece((total / covers,))
 
 
 def window_starts(size: int, window: int, stride: int) -> list[int]:

@@ -1,14 +1,19 @@
 """Class activation maps without gradients: channels or places are taken away or kept, and the score is looked at."""
 
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
+from pydantic import Field
 from torch import Tensor, nn
 
+from cnnlab.attribution.cam_pieces import channel_maps, layer_maps, tail_behind
+from cnnlab.attribution.capture import SCORE, LayerCapture, Want
+from cnnlab.attribution.method import Known, Method, Work, register
 from cnnlab.attribution.passes import logits_of
-from cnnlab.attribution.steps import Steps, row_chunks
+from cnnlab.attribution.piece import Batch, Piece, is_affine
+from cnnlab.attribution.steps import Steps, passes_for, row_chunks
 from cnnlab.attribution.tail import Tail, tail_logits
 from cnnlab.attribution.target import Target
 
@@ -122,3 +127,110 @@ def _unit(maps: Tensor) -> Tensor:
 def _shares(drops: Tensor, scores: Tensor) -> Tensor:
     size = scores.abs()[..., None]
     return drops / size.where(size > 0, 1)
+
+
+def _sizes(batch: Batch) -> dict[str, tuple[int, int, int]]:
+    """Channels, height and width of each layer's output."""
+    assert batch.layouts is not None
+    return {name: batch.layouts.of(name, several=True).size for name in batch.layers}
+
+
+def _score_cam_passes(batch: Batch, **options: object) -> int:
+    n, most = len(batch.images), batch.max_batch
+    return sum(passes_for(n * channels, most) for channels, _, _ in _sizes(batch).values())
+
+
+@register(
+    Method(
+        name="scorecam",
+        label="Score-CAM",
+        kind="cam",
+        sentence="channels weighted by the score of what they let through",
+        paper="arXiv:1910.01279",
+        passes=_score_cam_passes,
+        signed=False,
+    )
+)
+def scorecam(
+    work: Work,
+    *,
+    weights: Annotated[
+        ScoreWeights,
+        Field(description="softmax of the scores over channels (paper), or each one's class probability (its code)."),
+    ] = "softmax",
+) -> Steps[Piece]:
+    """Channels weighted by the score of the image seen through each; a pass for every channel, and no gradient."""
+    batch = work.batch
+
+    def of_layer(layer: LayerCapture) -> Steps[Tensor]:
+        found = yield from score_cam(
+            batch.model, batch.images, batch.target, layer.activations, weights=weights, max_batch=batch.max_batch
+        )
+        return channel_maps(batch, layer, found)
+
+    return (yield from layer_maps(work, of_layer))
+
+
+def _ablation_cam_wants(batch: Batch) -> tuple[Want, ...]:
+    return (SCORE,) if any(is_affine(batch, name) for name in batch.layers) else ()
+
+
+def _ablation_cam_passes(batch: Batch) -> int:
+    n, most = len(batch.images), batch.max_batch
+    tried = (size for name, size in _sizes(batch).items() if not is_affine(batch, name))
+    return sum(passes_for(n * channels, most) for channels, _, _ in tried)
+
+
+@register(
+    Method(
+        name="ablationcam",
+        label="Ablation-CAM",
+        kind="cam",
+        sentence="channels weighted by the share of the score that goes without them",
+        paper="doi:10.1109/WACV45572.2020.9093360",
+        needs=(Known.head,),
+        wants=_ablation_cam_wants,
+        passes=_ablation_cam_passes,
+        unasked=("gallery",),
+    )
+)
+def ablationcam(work: Work) -> Steps[Piece]:
+    """Channels weighted by the share of the score that goes without them; behind an affine head by one gradient."""
+    batch, scores = work.batch, work.capture.scores
+
+    def of_layer(layer: LayerCapture) -> Steps[Tensor]:
+        if is_affine(batch, layer.name):
+            weights = ablation_cam_affine(layer.activations, layer.gradients[SCORE], scores)
+        else:
+            tail = tail_behind(batch, layer)
+            weights = yield from ablation_cam(tail, batch.target, layer.activations, scores, max_batch=batch.max_batch)
+        return channel_maps(batch, layer, weights)
+
+    return (yield from layer_maps(work, of_layer))
+
+
+def _recipro_cam_passes(batch: Batch) -> int:
+    n, most = len(batch.images), batch.max_batch
+    return sum(passes_for(n * (height * width + 1), most) for _, height, width in _sizes(batch).values())
+
+
+@register(
+    Method(
+        name="reciprocam",
+        label="Recipro-CAM",
+        kind="cam",
+        sentence="the score that one place of the layer gives alone",
+        paper="arXiv:2209.14074",
+        needs=(Known.head,),
+        passes=_recipro_cam_passes,
+    )
+)
+def reciprocam(work: Work) -> Steps[Piece]:
+    """The score that one place of the layer gives alone; a pass for every place, and no gradient."""
+    batch = work.batch
+
+    def of_layer(layer: LayerCapture) -> Steps[Tensor]:
+        tail = tail_behind(batch, layer)
+        return (yield from recipro_cam(tail, batch.target, layer.activations, max_batch=batch.max_batch))
+
+    return (yield from layer_maps(work, of_layer))

@@ -1,21 +1,27 @@
-"""One method's part of the work on one batch of pictures, and what is asked of the batch."""
+"""One method's part of the work on one batch of images, and what is asked of the batch."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from cnnlab.attribution.head import Head
-from cnnlab.attribution.options import Options
-from cnnlab.attribution.steps import Steps
 from cnnlab.attribution.target import Target
 from cnnlab.core.errors import RequestError
 from cnnlab.walk.layouts import Layouts
 
 
 @dataclass(frozen=True, eq=False)
+class PixelRange:
+    """What the network sees where an image is black, and where it is white: a value for each channel."""
+
+    black: Float[Tensor, "c"]
+    white: Float[Tensor, "c"]
+
+
+@dataclass(frozen=True, eq=False)
 class Batch:
-    """What is asked of at most `max_batch` pictures."""
+    """What is asked of at most `max_batch` images."""
 
     model: nn.Module
     images: Float[Tensor, "n c h w"]
@@ -27,9 +33,14 @@ class Batch:
     """Of the network's outputs, where the methods look at layers."""
     eigen: bool
     """First principal component of the weighted feature maps in place of their sum."""
-    options: Options
     max_batch: int
     seed: int
+    pixels: PixelRange | None
+    """None where nobody has said how images are normalised."""
+    first: int
+    """The number of its first image among all that were asked for."""
+    of: int
+    """How many images were asked for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,24 +48,16 @@ class Piece:
     """One method's part for one batch."""
 
     maps: tuple[Float[Tensor, "n t _ _"], ...]
-    """One for each layer, or one of the picture's size."""
+    """One for each layer, or one of the image's size."""
     per_channel: Float[Tensor, "n t c h w"] | None = None
     delta: Float[Tensor, "n t"] | None = None
     notes: tuple[str, ...] = ()
     passes: int = 0
+    """Of the method by itself, shared ones among them; counted by whoever runs it."""
 
 
-def counted(steps: Steps[Piece | RequestError]) -> Steps[Piece | RequestError]:
-    """The same steps, with their passes added to the piece."""
-    passes = 0
-    while True:
-        try:
-            done = next(steps)
-        except StopIteration as end:
-            piece: Piece | RequestError = end.value
-            return piece if isinstance(piece, RequestError) else replace(piece, passes=piece.passes + passes)
-        passes += done
-        yield done
+class UnfitError(RequestError):
+    """The network is not made for a method: it is left out, and the others go on."""
 
 
 def is_affine(batch: Batch, layer: str) -> bool:

@@ -14,8 +14,15 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from cnnlab.attribution.activation_functions import CLIPPED, IN_PLACE_RELU, RELU, SMOOTH, name_of
+from cnnlab.attribution.cam_pieces import by_target, weighted_map
+from cnnlab.attribution.capture import SCORE, LayerCapture
+from cnnlab.attribution.gradient_cams import averages_away, grad_cam, of_score
+from cnnlab.attribution.gradients import input_passes, steepest
+from cnnlab.attribution.maps import fused, positive_scaled, upsampled
+from cnnlab.attribution.method import Method, Shared, Work, register
 from cnnlab.attribution.passes import input_gradients
-from cnnlab.attribution.steps import Steps
+from cnnlab.attribution.piece import Batch, Piece, UnfitError
+from cnnlab.attribution.steps import Steps, at_once
 from cnnlab.attribution.target import Target
 from cnnlab.core.errors import RequestError
 
@@ -53,6 +60,91 @@ def rectified_gradients(
             "plain gradient, which gradient and smoothgrad give by its name"
         )
     return RectifiedGradients(gradients, others)
+
+
+def _guided(batch: Batch) -> Steps[RectifiedGradients]:
+    return (yield from _or_unfit(batch, "guided"))
+
+
+def _or_unfit(batch: Batch, rule: Rule) -> Steps[RectifiedGradients]:
+    try:
+        return (yield from rectified_gradients(batch.model, batch.images, batch.target, rule=rule))
+    except RequestError as error:
+        raise UnfitError(*error.args) from error
+
+
+GUIDED = Shared(_guided, input_passes)
+"""Of guided backpropagation."""
+
+
+def _notes(signal: RectifiedGradients) -> tuple[str, ...]:
+    others = signal.other_activations
+    return (f"{', '.join(others)} kept its own gradient: the rule is one for ReLU",) if others else ()
+
+
+@register(
+    Method(
+        name="guided_backprop",
+        label="guided backpropagation",
+        kind="pixel",
+        sentence="where only what helps passes back",
+        paper="arXiv:1412.6806",
+        needs=(GUIDED,),
+        signed=False,
+        unasked=("sanity",),
+    )
+)
+def guided_backprop(work: Work) -> Steps[Piece]:
+    """The gradient, with whatever is negative stopped at every ReLU; known to show the image and not the class."""
+    signal = work.of(GUIDED)
+    return at_once(steepest(signal.per_channel, _notes(signal)))
+
+
+@register(
+    Method(
+        name="deconvnet",
+        label="deconvnet",
+        kind="pixel",
+        sentence="what made the activations, by reversing the network",
+        paper="arXiv:1311.2901",
+        passes=input_passes,
+        signed=False,
+    )
+)
+def deconvnet(work: Work) -> Steps[Piece]:
+    """What made the activations, by reversing the network: the gradient, rectified wherever a ReLU stands."""
+    signal = yield from _or_unfit(work.batch, "deconvnet")
+    return steepest(signal.per_channel, _notes(signal))
+
+
+@register(
+    Method(
+        name="guided_gradcam",
+        label="guided Grad-CAM",
+        kind="pixel",
+        sentence="guided backpropagation where Grad-CAM points",
+        paper="arXiv:1610.02391",
+        needs=(GUIDED,),
+        wants=of_score,
+        warning=averages_away,
+        of_layer=True,
+        signed=False,
+    )
+)
+def guided_gradcam(work: Work) -> Steps[Piece]:
+    """Guided backpropagation where Grad-CAM points."""
+    signal, values = work.of(GUIDED), work.of(GUIDED).per_channel
+    cams = [_grad_cam(work.batch, layer).clamp(min=0) for layer in work.capture.layers]
+    cam = cams[0] if len(cams) == 1 else fused([positive_scaled(one) for one in cams])
+    size = (values.shape[3], values.shape[4])
+    return at_once(steepest(values * upsampled(cam, size)[:, :, None].to(values), _notes(signal)))
+
+
+def _grad_cam(batch: Batch, layer: LayerCapture) -> Float[Tensor, "n t h w"]:
+    t = batch.target.count
+    repeated = layer.activations.repeat_interleave(t, 0)
+    factor = grad_cam(repeated, layer.gradients[SCORE].flatten(0, 1))
+    return by_target(weighted_map(repeated, factor, eigen=batch.eigen), t)
 
 
 class _Rules(TorchFunctionMode):

@@ -7,8 +7,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnlab.attribution.catalog import METHODS
 from cnnlab.attribution.layers import LayerChoice
-from cnnlab.attribution.methods import METHODS
 from cnnlab.view.blocks import Block, Cell, Column, Link, Links, Picture, Report, Section, Table, Text, shown
 from cnnlab.view.scenes import Box, Scene, Scenes
 
@@ -124,7 +124,7 @@ def overlay(picture: ShownPicture, map_: ShownMap, *, caption: str = "") -> Scen
     if method.kind == "pixel":
         top = _largest(heat)
         scale = ((-top, top) if signed else (0.0, top)) if top > 0 else None
-    word = "against" if map_.method == "counterfactual_gradcam" else "for"
+    word = "against" if method.against else "for"
     label = f"for (+) or against (−) {map_.target}" if signed else f"evidence {word} {map_.target}"
     boxes: tuple[Box, ...] = ()
     if picture.seen is not None:

@@ -8,9 +8,8 @@ from torch import Tensor, nn
 
 from cnnlab.attribution.head import Head
 from cnnlab.attribution.layers import LayerChoice, choose_layer
-from cnnlab.attribution.methods import Method, uses_layer
-from cnnlab.attribution.options import Options
-from cnnlab.attribution.piece import Batch
+from cnnlab.attribution.method import Known, Method
+from cnnlab.attribution.piece import Batch, PixelRange
 from cnnlab.attribution.target import ScoreFunction, target_of
 from cnnlab.core.errors import RequestError
 from cnnlab.walk.layouts import Layouts, layouts_of
@@ -27,10 +26,10 @@ def request(
     methods: Sequence[Method],
     layers: Layers,
     smooth: Smooth,
-    options: Options | None,
     max_batch: int,
     seed: int,
     layouts: Layouts | None = None,
+    pixels: PixelRange | None = None,
 ) -> Batch:
     """The whole request as one batch, checked, with its layers found."""
     if not images.is_floating_point():
@@ -44,8 +43,8 @@ def request(
     shape = (images.shape[1], images.shape[2], images.shape[3])
     names: tuple[str, ...] = ()
     heads: dict[str, Head] = {}
-    if any(uses_layer(method) for method in methods):
-        needs_head = any(method.name in ("cam", "ablationcam", "reciprocam") for method in methods)
+    needs = {need for method in methods for need in method.needs}
+    if any(method.uses_layer for method in methods):
         if isinstance(layers, LayerChoice):
             choices, layouts = [layers], layers.layouts
         else:
@@ -54,28 +53,23 @@ def request(
             if isinstance(layers, str):
                 # a name by itself would be read as a list of letters
                 choices = [choose_layer(model, shape, layer=None if layers == "auto" else layers, layouts=layouts)]
-            elif needs_head:
+            elif Known.head in needs:
                 choices = [choose_layer(model, shape, layer=name, layouts=layouts) for name in layers]
         names = tuple(choice.name for choice in choices) or tuple(dict.fromkeys(layers))  # type: ignore[arg-type]
         heads = {choice.name: choice.head for choice in choices}
         if not names:
             raise RequestError("layers: there are none; expected names of layers, or 'auto'")
-    elif layouts is None and any(method.name == "fullgrad" for method in methods):
+    elif layouts is None and Known.layouts in needs:
         layouts = layouts_of(model, shape)  # once for all batches
     target = target_of(targets, len(images))
     eigen = smooth == "eigen"
-    return Batch(model, images, target, names, heads, layouts, eigen, options or Options(), max_batch, seed)
+    n = len(images)
+    return Batch(model, images, target, names, heads, layouts, eigen, max_batch, seed, pixels, 0, n)
 
 
 def batches(whole: Batch) -> Iterator[Batch]:
-    """The request in parts of at most `max_batch` pictures, on the network's device."""
-    baseline = whole.options.baseline
+    """The request in parts of at most `max_batch` images, on the network's device."""
     state = next(whole.model.parameters(), whole.images)
     for start in range(0, len(whole.images), whole.max_batch):
         part = slice(start, start + whole.max_batch)
-        options = whole.options
-        if baseline is not None and baseline.dim() == 4 and len(baseline) == len(whole.images):
-            options = replace(options, baseline=baseline[part])
-        yield replace(
-            whole, images=whole.images[part].to(state.device), target=whole.target.part(part), options=options
-        )
+        yield replace(whole, images=whole.images[part].to(state.device), target=whole.target.part(part), first=start)

@@ -1,6 +1,8 @@
 """What a method of attribution gives: raw maps, the scores that they explain, and what to know about them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from jaxtyping import Float, Float32, Int64
 from torch import Tensor
@@ -15,6 +17,8 @@ class Attribution:
     """
 
     method: str
+    options: Mapping[str, Any]
+    """All that can be chosen of the method, as it was used."""
     layers: tuple[str, ...]
     """The layers looked at; none for a method of pixels."""
     targets: Int64[Tensor, "n *t"] | None
@@ -43,7 +47,7 @@ class Progress:
     total: int
 
 
-def without_evidence(method: str, maps: Float[Tensor, "n t h w"]) -> str | None:
+def without_evidence(maps: Float[Tensor, "n t h w"]) -> str | None:
     """The sentence for maps without a positive value, if there are any."""
     empty = (maps.amax((2, 3)) <= 0).nonzero()[:, 0].tolist()
     if not empty:

@@ -1,29 +1,56 @@
 """RISE: which pixels go along with the class's probability when random parts of the picture are hidden."""
 
+from typing import Annotated
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int64
+from pydantic import Field
 from torch import Tensor, nn
 
+from cnnlab.attribution.method import Method, register
 from cnnlab.attribution.passes import logits_of
-from cnnlab.attribution.steps import Steps, add_to_pictures, row_chunks
+from cnnlab.attribution.piece import Batch, Piece
+from cnnlab.attribution.steps import Steps, add_to_pictures, passes_for, row_chunks
 from cnnlab.attribution.target import Target, check_classes
 from cnnlab.core.errors import RequestError
 
 
+def _passes(batch: Batch, *, masks: int, **options: object) -> int:
+    return passes_for(len(batch.images) * masks, batch.max_batch)
+
+
+def _check(*, masks: int, centred: bool, **options: object) -> None:
+    if centred and masks < 2:
+        raise RequestError("masks: is 1, expected 2 or more: less its own mean one mask has no value left")
+
+
+@register(
+    Method(
+        name="rise",
+        label="RISE",
+        kind="pixel",
+        sentence="how the probability goes along with seeing the place",
+        paper="arXiv:1806.07421",
+        passes=_passes,
+        check=_check,
+    )
+)
 def rise(
     model: nn.Module,
     images: Float[Tensor, "n c h w"],
     target: Target,
+    seed: int,
+    max_batch: int,
     *,
-    masks: int = 500,
-    cells: int = 7,
-    keep: float = 0.5,
-    centred: bool = True,
-    seed: int = 0,
-    max_batch: int = 64,
-) -> Steps[Float[Tensor, "n t h w"]]:
-    """Σ p(x · M) M / (masks · keep). Petsiuk et al. 2018, arXiv:1806.07421, equation 6.
+    masks: Annotated[int, Field(ge=1, le=100_000, description="Random masks, the same for every image.")] = 500,
+    cells: Annotated[int, Field(ge=1, le=64, description="Cells of a mask's grid along each axis.")] = 7,
+    keep: Annotated[float, Field(gt=0, lt=1, description="Probability that a cell is open.")] = 0.5,
+    centred: Annotated[bool, Field(description="Take each image's mean probability off first.")] = True,
+) -> Steps[Piece]:
+    """How the class's probability goes along with seeing each place, over images seen through random masks.
+
+    Σ p(x · M) M / (masks · keep). Petsiuk et al. 2018, arXiv:1806.07421, equation 6.
 
     A mask is a grid of `cells` × `cells` that are open with probability `keep`, grown bilinearly to one cell more than
     the picture and cropped at random (section 3.2). Hidden is 0, the mean colour where pictures are normalised.
@@ -55,7 +82,7 @@ def rise(
         )
     if centred:
         total -= (probability / masks)[:, :, None, None] * opened
-    return total / (masks * keep)
+    return Piece((total / (masks * keep),))
 
 
 def mask_draws(

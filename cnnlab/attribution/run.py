@@ -9,18 +9,23 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from cnnlab.attribution.attribute import attribution_steps, planned_passes
-from cnnlab.attribution.head import HeadKind, method_for_head, warning_for
+from cnnlab.attribution.catalog import METHODS
+from cnnlab.attribution.chosen import Asked, chosen_methods, methods_for_head
+from cnnlab.attribution.head import HeadKind
 from cnnlab.attribution.layers import LayerChoice, choose_layer
 from cnnlab.attribution.measures.comparison import Comparison, Scoring, compare_maps
 from cnnlab.attribution.measures.controls import CONTROLS
 from cnnlab.attribution.measures.curves import STEPS
 from cnnlab.attribution.measures.road import PERCENTILES
-from cnnlab.attribution.methods import METHODS, methods_of, uses_layer
 from cnnlab.attribution.passes import logits_of
+from cnnlab.attribution.piece import PixelRange
 from cnnlab.attribution.request import Layers, Smooth
 from cnnlab.attribution.result import Attribution, Progress
 from cnnlab.attribution.targets import class_names, class_probabilities, explained_targets, target_caution
 from cnnlab.core.errors import WorkError
+from cnnlab.core.registry import Component
+from cnnlab.data.batches import normalise
+from cnnlab.data.statistics import ChannelStatistics
 from cnnlab.network.named import NamedModel
 from cnnlab.walk.layouts import layouts_of
 
@@ -38,13 +43,16 @@ class Pictures:
     truths: tuple[int | None, ...]
     masks: Bool[Tensor, "n h w"] | None = None
     """Objects, for the pointing game and the share of evidence inside."""
+    pixels: PixelRange | None = None
+    """What the network sees of black and of white, for baselines of these colours."""
 
 
 @dataclass(frozen=True)
 class Plan:
     """What will be done, known before it is."""
 
-    methods: tuple[str, ...]
+    methods: tuple[Component, ...]
+    """With their options."""
     reason: str
     """Why these methods."""
     layers: tuple[LayerChoice, ...]
@@ -94,7 +102,7 @@ def explain(
     named: NamedModel,
     pictures: Pictures,
     *,
-    methods: Sequence[str] | Literal["auto"] = "auto",
+    methods: Sequence[Asked] | Literal["auto"] = "auto",
     layers: Layers = "auto",
     target: str = "predicted",
     smooth: Smooth = None,
@@ -105,9 +113,9 @@ def explain(
 ) -> Iterator[Plan | Progress | Scoring | Explanation]:
     """First the plan, then how far the work is, last the explanation of every picture by every method.
 
-    methods: "auto" goes by the head behind the layer: Grad-CAM behind a global average, otherwise HiResCAM and
-    integrated gradients. target: `predicted`, `true`, a class, or `top3`. metrics: measure each map beside the three
-    controls, by removing pixels and blocks, with ROAD unless `road` is off.
+    methods: names with their options, or "auto", which goes by the head behind the layer: Grad-CAM behind a global
+    average, otherwise HiResCAM and integrated gradients. target: `predicted`, `true`, a class, or `top3`. metrics:
+    measure each map beside the three controls, by removing pixels and blocks, with ROAD unless `road` is off.
 
     Raises: RequestError for what cannot be asked; WorkError where the network's answers are NaN or infinite.
     """
@@ -130,6 +138,7 @@ def explain(
         max_batch=max_batch,
         seed=seed,
         layouts=plan.layers[0].layouts if plan.layers else None,
+        pixels=pictures.pixels,
     )
     attributions: tuple[Attribution, ...] = ()
     for fact in steps:
@@ -164,7 +173,7 @@ def _plan(
     named: NamedModel,
     pictures: Pictures,
     targets: Int64[Tensor, "n t"],
-    methods: Sequence[str] | Literal["auto"],
+    methods: Sequence[Asked] | Literal["auto"],
     layers: Layers,
     smooth: Smooth,
     max_batch: int,
@@ -174,32 +183,40 @@ def _plan(
 ) -> Plan:
     reason = "asked for"
     choices: tuple[LayerChoice, ...] = ()
-    if methods == "auto" or any(uses_layer(method) for method in methods_of(methods)):
+    if methods == "auto" or any(METHODS[one.name].uses_layer for one in chosen_methods(methods)):
         choices = _choices(named, layers)
     if methods == "auto":
         simple = all(choice.head.kind in GAP_HEADS for choice in choices)
         head = next((choice.head for choice in choices if choice.head.kind not in GAP_HEADS), choices[0].head)
-        methods = method_for_head("gap_linear" if simple else head.kind)
+        methods = methods_for_head("gap_linear" if simple else head.kind)
         reason = head.sentence
-    names = tuple(method.name for method in methods_of(methods))
-    warnings = [warning_for(name, choice.head) for name in names for choice in choices]
+    chosen = chosen_methods(methods)
+    warnings = [METHODS[one.name].warning(choice.head) for one in chosen for choice in choices]
     cautions = [] if named.trained else [RANDOM]
     cautions += [warning for warning in warnings if warning]
     passes = planned_passes(
         named.model,
         pictures.inputs,
         targets,
-        methods=names,
+        methods=chosen,
         layers=choices[0] if len(choices) == 1 else [choice.name for choice in choices] or "auto",
         smooth=smooth,
         max_batch=max_batch,
         layouts=choices[0].layouts if choices else None,
+        pixels=pictures.pixels,
     )
     # two curves of pixels and of blocks each, the whole and the shown picture, and ROAD's two orders
     each = 4 * (STEPS + 1) + 2 + (2 * len(PERCENTILES) if road else 0)
-    maps = len(names) + len(CONTROLS)
+    maps = len(chosen) + len(CONTROLS)
     measured = each * maps * targets.numel() if metrics else 0
-    return Plan(names, reason, choices, passes, max_batch, measured, tuple(dict.fromkeys(cautions)))
+    return Plan(chosen, reason, choices, passes, max_batch, measured, tuple(dict.fromkeys(cautions)))
+
+
+def pixel_range(statistics: ChannelStatistics) -> PixelRange:
+    """What a network sees of black and of white images that are normalised by these statistics."""
+    ends = torch.tensor([0, 255], dtype=torch.uint8).reshape(2, 1, 1, 1).expand(-1, len(statistics.mean), 1, 1)
+    black, white = normalise(ends, statistics)[:, :, 0, 0]
+    return PixelRange(black, white)
 
 
 def _choices(named: NamedModel, layers: Layers) -> tuple[LayerChoice, ...]:

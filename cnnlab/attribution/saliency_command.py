@@ -1,5 +1,6 @@
 """`cnnlab saliency`."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -19,7 +20,7 @@ from cnnlab.attribution.command import (
     TargetOption,
     WeightsOption,
     explain_and_show,
-    listed,
+    methods_of,
 )
 from cnnlab.cli.options import (
     RUNS,
@@ -32,14 +33,15 @@ from cnnlab.cli.options import (
     SeedOption,
 )
 
-DEFAULT = "gradient,smoothgrad,integrated_gradients"
+DEFAULT = ["gradient,smoothgrad,integrated_gradients"]
 
 
 def saliency(
     model: ModelArgument,
     images: ImagesArgument = None,
     method: Annotated[
-        str, typer.Option(metavar="NAME,…", help="gradient, gradient_x_input, occlusion, rise, guided_backprop, …")
+        list[str],
+        typer.Option(metavar="NAME,…", help="gradient, gradient_x_input, occlusion, rise, guided_backprop, …"),
     ] = DEFAULT,
     layer: LayerOption = AUTO,
     target: TargetOption = "predicted",
@@ -64,14 +66,13 @@ def saliency(
 
     Example: [bold]cnnlab saliency quickstart photo.jpg --method integrated_gradients,occlusion[/]
     """
-    names = listed(method, "--method")
-    _check(names)
+    _check(method)
     explain_and_show(
         Request(
             command="saliency",
             model=model,
             images=images or [],
-            method=names,
+            method=methods_of(method),
             layer=layer,
             target=target,
             smooth=None,
@@ -93,13 +94,15 @@ def saliency(
     )
 
 
-def _check(names: list[str]) -> None:
-    from cnnlab.attribution.methods import METHODS
-    from cnnlab.core.errors import RequestError, unknown
+def _check(words: Sequence[str]) -> None:
+    """That every method maps pixels."""
+    from cnnlab.attribution.catalog import METHODS
+    from cnnlab.attribution.chosen import no_method, split
+    from cnnlab.core.errors import RequestError
 
     pixel = [name for name, found in METHODS.items() if found.kind == "pixel"]
-    for name in names:
+    for name in (name for word in words for name, _ in split(word, "--method")):
         if name in METHODS and name not in pixel:
             raise RequestError(f"{METHODS[name].label} maps a layer, not pixels: cnnlab gradcam --method {name}")
         if name not in pixel:
-            raise RequestError(unknown("pixel method", name, pixel))
+            raise RequestError(no_method(name, pixel, "pixel method"))

@@ -26,6 +26,12 @@ def finished(steps: Steps[Result]) -> Result:
             return result
 
 
+def at_once(result: Result) -> Steps[Result]:
+    """The steps of work that takes no pass."""
+    yield from ()
+    return result
+
+
 def row_chunks(n: int, each: int, max_batch: int) -> Iterator[tuple[Int64[Tensor, "b"], Int64[Tensor, "b"]]]:
     """Pairs (picture, item), `each` items for each of n pictures, picture by picture, at most `max_batch` at a time."""
     pairs = torch.arange(n * each)

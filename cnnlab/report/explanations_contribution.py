@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import torch
 
 from cnnlab.attribution.attribute import attribute
+from cnnlab.attribution.chosen import unasked
 from cnnlab.attribution.measures.comparison import Comparison, compare_maps
 from cnnlab.attribution.measures.report import evidence_line, faithfulness_section
 from cnnlab.core.errors import RequestError
@@ -17,7 +18,6 @@ from cnnlab.report.gallery.run import gallery, of_pixels
 from cnnlab.view.blocks import Block, Section, Text
 from cnnlab.view.contribution import Contribution
 
-METHODS_MEASURED = ("gradcam", "hirescam", "layercam", "eigencam", "gradient", "integrated_gradients")
 MEASURED = 48
 """Images over which the maps are measured."""
 
@@ -26,7 +26,7 @@ def explanations(studied: Studied) -> Iterator[Contribution]:
     """The gallery, the measures over the first images of the part, and the card."""
     network, images = studied.network, studied.images
     shown, maps = gallery(network, images, studied.predictions.logits, studied.chosen)
-    methods = METHODS_MEASURED if any(one.layer is not None for one in maps) else of_pixels(METHODS_MEASURED)
+    methods = unasked("measured") if any(one.layer is not None for one in maps) else of_pixels(unasked("measured"))
     comparison = _measured(studied, methods)
     blocks: list[Block] = [gallery_album(shown, maps), faithfulness_section(comparison, target="the answer")]
     try:

@@ -1,6 +1,8 @@
 """Networks that attributions are tried on: a global-average head, a flattened one, torchvision's ResNet-18."""
 
 from collections import OrderedDict
+from collections.abc import Iterable
+from typing import Any
 
 import torch
 import torchvision
@@ -99,3 +101,17 @@ def _varied(network: nn.Module) -> nn.Module:
             part.running_var = torch.rand_like(part.running_var) + 0.5
             nn.init.normal_(part.bias, std=0.3)
     return network
+
+
+FEW: dict[str, dict[str, Any]] = {
+    "integrated_gradients": {"steps": 4},
+    "smoothgrad": {"samples": 3},
+    "rise": {"masks": 10},
+    "occlusion": {"window": 6, "stride": 5},
+}
+"""Options that make a method quick; of the others the defaults are."""
+
+
+def quick(names: Iterable[str]) -> list[dict[str, dict[str, Any]]]:
+    """The methods of these names, with `FEW` of what they repeat."""
+    return [{name: FEW.get(name, {})} for name in names]

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from cnnlab.attribution.attribute import attribute
-from cnnlab.attribution.capture import capture
-from cnnlab.attribution.gradient_cams import grad_cam_plus_plus, layer_cam, weighted_map, xgrad_cam
+from cnnlab.attribution.cam_pieces import weighted_map
+from cnnlab.attribution.capture import SCORE, capture
+from cnnlab.attribution.gradient_cams import CURVED_SCORE, grad_cam_plus_plus, layer_cam, xgrad_cam
 from cnnlab.attribution.maps import fused, positive_scaled, upsampled
-from cnnlab.attribution.options import Options
 from cnnlab.attribution.principal import principal_map
 from cnnlab.attribution.target import target_of
 from cnnlab.core.errors import RequestError
@@ -24,7 +24,8 @@ def maps(
     model: nn.Module, *methods: str, layer: str = "relu2", images: Tensor | None = None, **options
 ) -> list[Tensor]:  # type: ignore[no-untyped-def]
     images = pictures() if images is None else images
-    found = attribute(model, images, CLASS[: len(images)], methods=methods, layers=[layer], options=Options(**options))
+    chosen = [{name: options} for name in methods]
+    found = attribute(model, images, CLASS[: len(images)], methods=chosen, layers=[layer])
     return [one.maps for one in found]
 
 
@@ -206,7 +207,7 @@ def test_score_cam_skips_dead_channels_and_survives_all_dead() -> None:
 
 def test_score_cam_by_probability_is_the_masks_probabilities() -> None:
     model = gap().eval()
-    found = maps(model, "scorecam", score_weights="probability", images=pictures(1))[0]
+    found = maps(model, "scorecam", weights="probability", images=pictures(1))[0]
     a = output(model, "relu2", pictures(1))
     grown = F.interpolate(a, (16, 16), mode="bilinear", align_corners=False)[0]
     low, high = grown.amin((1, 2), keepdim=True), grown.amax((1, 2), keepdim=True)
@@ -247,7 +248,7 @@ def test_shapleycams_curvature_by_finite_differences() -> None:
     model = flat().eval().double()
     images = pictures(1).double()
     target = target_of([3], 1)
-    found = capture(model, images, target, layers=["relu2"], wants=["shapley"]).layers[0]
+    found = capture(model, images, target, layers=["relu2"], wants=[CURVED_SCORE]).layers[0]
     a = found.activations
     rest = model[6:]
 
@@ -259,7 +260,7 @@ def test_shapleycams_curvature_by_finite_differences() -> None:
     step = 1e-6
     curvature = (slope(a + step * a) - slope(a - step * a)) / (2 * step)
     expected = slope(a) - 0.5 * curvature
-    torch.testing.assert_close(found.gradients["shapley"][0], expected, rtol=1e-5, atol=1e-8)
+    torch.testing.assert_close(found.gradients[CURVED_SCORE][0], expected, rtol=1e-5, atol=1e-8)
 
 
 @pytest.mark.parametrize("make", [gap, flat])
@@ -293,8 +294,8 @@ def test_smoothing_by_views_is_the_mean_of_six_raw_maps() -> None:
 def test_eigen_smoothing_is_the_first_component_of_the_products() -> None:
     model = flat().eval()
     target = target_of(CLASS, 4)
-    layer = capture(model, pictures(), target, layers=["relu2"], wants=["score"]).layers[0]
-    expected = principal_map(layer.activations * layer.gradients["score"][:, 0])
+    layer = capture(model, pictures(), target, layers=["relu2"], wants=[SCORE]).layers[0]
+    expected = principal_map(layer.activations * layer.gradients[SCORE][:, 0])
     found = attribute(model, pictures(), CLASS, methods=["hirescam"], layers=["relu2"], smooth="eigen")[0].maps
     torch.testing.assert_close(found, expected)
     torch.testing.assert_close(maps(model, "eigengradcam")[0], expected)

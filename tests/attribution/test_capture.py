@@ -7,18 +7,16 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from attribution.subjects import flat, gap, pictures, subject
+from attribution.subjects import flat, gap, pictures, quick, subject
 from networks import unchanged
 from torch import Tensor, nn
 
 from cnnlab.attribution.attribute import attribute
-from cnnlab.attribution.capture import capture
-from cnnlab.attribution.methods import GRADIENT_CAMS, METHODS
-from cnnlab.attribution.options import Options
+from cnnlab.attribution.capture import SCORE, capture
+from cnnlab.attribution.catalog import METHODS
+from cnnlab.attribution.gradient_cams import of_score
 from cnnlab.attribution.target import target_of
 from cnnlab.core.errors import RequestError
-
-QUICK = Options(steps=3, samples=2, masks=6, window=8)
 
 
 class Counted(torch.autograd.Function):
@@ -58,7 +56,7 @@ def counted(*, before: str | None) -> nn.Sequential:
 
 def test_all_gradient_cams_share_one_pass_each_way() -> None:
     model = counted(before="pool2")
-    methods = [name for name in GRADIENT_CAMS if METHODS[name].wants == "score" and name != "cam"]
+    methods = [name for name, one in METHODS.items() if one.kind == "cam" and one.wants is of_score and name != "cam"]
     assert len(methods) == 7
     attribute(model, pictures(), [0, 1, 2, 3], methods=[*methods, "eigencam"], layers=["relu2"])
     assert (Counted.forwards, Counted.backwards) == (1, 1)
@@ -80,12 +78,12 @@ def test_no_gradient_of_a_parameter_is_worked_out() -> None:
 def test_of_several_layers_the_graph_is_cut_at_the_first() -> None:
     model = counted(before="conv2")
     target = target_of([0, 1, 2, 3], 4)
-    found = capture(model, pictures(), target, layers=["relu2", "pool1"], wants=["score"])
+    found = capture(model, pictures(), target, layers=["relu2", "pool1"], wants=[SCORE])
     assert (Counted.forwards, Counted.backwards) == (1, 1)
     for layer in found.layers:
-        alone = capture(model, pictures(), target, layers=[layer.name], wants=["score"]).layers[0]
+        alone = capture(model, pictures(), target, layers=[layer.name], wants=[SCORE]).layers[0]
         torch.testing.assert_close(layer.activations, alone.activations, rtol=0, atol=0)
-        torch.testing.assert_close(layer.gradients["score"], alone.gradients["score"])
+        torch.testing.assert_close(layer.gradients[SCORE], alone.gradients[SCORE])
 
 
 @pytest.mark.parametrize("layer", ["norm1", "conv2", "relu1", "relu2"])
@@ -103,7 +101,7 @@ def test_layers_in_place_change_nothing(layer: str) -> None:
 def test_network_as_before_with_every_method(method: str) -> None:
     model = gap(inplace=True)
     with unchanged(model):
-        attribute(model, pictures(2), [0, 1], methods=[method], options=QUICK)
+        attribute(model, pictures(2), [0, 1], methods=quick([method]))
 
 
 @pytest.mark.parametrize("method", list(METHODS))
@@ -115,7 +113,7 @@ def test_network_as_before_when_it_fails(method: str, after: int) -> None:
     # some are done before the sixth run
     ends = pytest.raises(RequestError, match="RuntimeError: broken") if after < 5 else suppress(RequestError)
     with unchanged(model), ends:
-        attribute(model, pictures(2), [0, 1], methods=[method], options=QUICK, max_batch=4)
+        attribute(model, pictures(2), [0, 1], methods=quick([method]), max_batch=4)
 
 
 def _breaks(forward, after):  # type: ignore[no-untyped-def]
@@ -136,7 +134,7 @@ def test_autograd_mode_is_the_callers_between_steps() -> None:
 
     model = gap()
     model.train()
-    steps = attribution_steps(model, pictures(2), [0, 1], methods=["smoothgrad", "rise"], options=QUICK, max_batch=2)
+    steps = attribution_steps(model, pictures(2), [0, 1], methods=quick(["smoothgrad", "rise"]), max_batch=2)
     with torch.no_grad():
         for _ in steps:
             assert not torch.is_grad_enabled()
@@ -148,10 +146,10 @@ def test_autograd_mode_is_the_callers_between_steps() -> None:
 def test_under_no_grad_and_inference_mode(mode) -> None:  # type: ignore[no-untyped-def]
     model = gap().eval()
     methods = ["gradcam", "gradient", "integrated_gradients", "guided_backprop", "fullgrad"]
-    expected = attribute(model, pictures(2), [0, 1], methods=methods, options=QUICK)
+    expected = attribute(model, pictures(2), [0, 1], methods=quick(methods))
     with mode():
         images = pictures(2)
-        found = attribute(model, images, [0, 1], methods=methods, options=QUICK)
+        found = attribute(model, images, [0, 1], methods=quick(methods))
     for a, b in zip(expected, found, strict=True):
         torch.testing.assert_close(a.maps, b.maps, rtol=0, atol=0)
 
@@ -172,8 +170,8 @@ def test_frozen_parameters_and_training_mode_give_the_same_maps() -> None:
 def test_half_precision_networks(dtype: torch.dtype, make) -> None:  # type: ignore[no-untyped-def]
     """Maps are float32, and near those of the network in single precision."""
     methods = [m for m in METHODS if not (make is flat and m == "cam")]
-    single = attribute(make().eval(), pictures(2), [0, 1], methods=methods, options=QUICK)
-    half = attribute(make().eval().to(dtype), pictures(2), [0, 1], methods=methods, options=QUICK)
+    single = attribute(make().eval(), pictures(2), [0, 1], methods=quick(methods))
+    half = attribute(make().eval().to(dtype), pictures(2), [0, 1], methods=quick(methods))
     for a, b in zip(single, half, strict=True):
         assert b.maps.dtype == torch.float32
         assert bool(b.maps.isfinite().all())
@@ -280,7 +278,7 @@ def test_a_layer_that_leads_nowhere_is_refused() -> None:
 
 def test_no_graph_stays_alive() -> None:
     model, layer, images, classes = subject("gap")
-    found = attribute(model, images, classes, methods=list(METHODS), layers=[layer], options=QUICK)
+    found = attribute(model, images, classes, methods=quick(METHODS), layers=[layer])
     for one in found:
         for tensor in (one.maps, one.per_channel, one.scores, one.delta):
             assert tensor is None or (tensor.grad_fn is None and not tensor.requires_grad)

@@ -9,7 +9,7 @@ from attribution.subjects import flat, gap, pictures
 from torch import Tensor, nn
 
 from cnnlab.attribution.attribute import attribute
-from cnnlab.attribution.head import method_for_head
+from cnnlab.attribution.chosen import methods_for_head
 from cnnlab.attribution.layers import choose_layer
 from cnnlab.core.errors import RequestError
 from cnnlab.core.yaml import parse
@@ -180,8 +180,8 @@ def test_heads_in_other_precisions(dtype: torch.dtype) -> None:
 
 
 def test_method_for_a_head() -> None:
-    assert method_for_head("gap_linear") == ("gradcam",)
-    assert method_for_head("flatten_dense") == ("hirescam", "integrated_gradients")
+    assert methods_for_head("gap_linear") == ("gradcam",)
+    assert methods_for_head("flatten_dense") == ("hirescam", "integrated_gradients")
     found = attribute(flat(), pictures(2), [0, 1], methods=["gradcam", "hirescam"])
     assert "behind 'relu2' the head weighs every place by itself, which Grad-CAM averages away" in found[0].notes[0]
     assert found[1].notes == ()

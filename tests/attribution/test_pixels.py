@@ -17,9 +17,8 @@ from cnnlab.attribution import request as request_module
 from cnnlab.attribution.attribute import attribute, planned_passes
 from cnnlab.attribution.full_gradient import full_gradient
 from cnnlab.attribution.gradients import gradient
-from cnnlab.attribution.integrated_gradients import integrated_gradients, quadrature_points
-from cnnlab.attribution.occlusion import occlusion, window_starts
-from cnnlab.attribution.options import Options
+from cnnlab.attribution.integrated_gradients import quadrature_points
+from cnnlab.attribution.occlusion import window_starts
 from cnnlab.attribution.rise import grown_masks, mask_draws, rise
 from cnnlab.attribution.steps import finished
 from cnnlab.attribution.target import target_of
@@ -57,8 +56,7 @@ def test_a_linear_networks_gradient_is_its_weights() -> None:
         model,
         images,
         CLASS,
-        methods=["gradient", "gradient_x_input", "smoothgrad", "integrated_gradients"],
-        options=Options(samples=3, steps=1),
+        methods="gradient,gradient_x_input,smoothgrad:samples=3,integrated_gradients:steps=1",
     )
     for one in (plain, smooth):
         torch.testing.assert_close(one.per_channel, weights)
@@ -74,11 +72,11 @@ def test_a_linear_networks_gradient_is_its_weights() -> None:
 def test_integrated_gradients_add_up(make) -> None:  # type: ignore[no-untyped-def]
     """Doubling steps until within 0.5 %; the sum is the difference of scores plus the delta that is told."""
     model = make().eval()
-    options = Options(steps=4, tolerance=5e-3, max_steps=512)
+    options = {"steps": 4, "tolerance": 5e-3, "max_steps": 512}
     with torch.no_grad():
         # the class that moves most: a difference of nothing is no measure of rounding
         clear = (model(pictures()) - model(torch.zeros(1, 3, 16, 16))).abs().argmax(1)
-    one = attribute(model, pictures(), clear, methods=["integrated_gradients"], options=options)[0]
+    one = attribute(model, pictures(), clear, methods=[{"integrated_gradients": options}])[0]
     with torch.no_grad():
         difference = (model(pictures()) - model(torch.zeros(1, 3, 16, 16))).gather(1, clear[:, None])[:, 0]
     assert one.delta is not None
@@ -88,8 +86,9 @@ def test_integrated_gradients_add_up(make) -> None:  # type: ignore[no-untyped-d
 
 
 def test_steps_end_at_the_limit() -> None:
-    steps = integrated_gradients(gap().eval(), pictures(), target_of(CLASS, 4), steps=2, tolerance=1e-9, max_steps=9)
-    assert finished(steps).steps == 8
+    asked = "integrated_gradients:steps=2,tolerance=1e-9,max_steps=9"
+    (found,) = attribute(gap().eval(), pictures(), CLASS, methods=asked)
+    assert found.notes[0].startswith("with 8 steps the values add up")
 
 
 @settings(deadline=None, max_examples=15)
@@ -186,8 +185,8 @@ def test_occlusion_by_brute_force(window: int, stride: int, max_batch: int) -> N
         scores = target.scores(model(images), torch.arange(2))
     cover = torch.tensor([0.5, -1.0, 0.0])[:, None, None]
     assume(stride <= window or window >= 8)
-    steps = occlusion(model, images, target, scores, window=window, stride=stride, baseline=cover, max_batch=max_batch)
-    found = finished(steps)[:, 0]
+    asked = {"occlusion": {"window": window, "stride": stride, "baseline": cover}}
+    found = attribute(model, images, CLASS[:2], methods=[asked], max_batch=max_batch)[0].maps
     total, count = torch.zeros(2, 8, 8), torch.zeros(8, 8)
     for y in window_starts(8, window, stride):
         for x in window_starts(8, window, stride):
@@ -207,7 +206,7 @@ def test_pixels_between_the_windows_of_occlusion_would_have_no_value(window: int
     for call in (attribute, planned_passes):
         with pytest.raises(RequestError, match=refusal):
             call(
-                gap(), pictures(1, 8), CLASS[:1], methods=["occlusion"], options=Options(window=window, stride=stride)
+                gap(), pictures(1, 8), CLASS[:1], methods=[f"occlusion:window={window},stride={stride}"]
             )  # fmt: skip
 
 
@@ -223,14 +222,14 @@ def test_a_map_that_is_not_finite_is_no_map() -> None:
 @pytest.mark.parametrize(
     ("options", "refusal"),
     [
-        ({"keep": 1.0}, "keep: is 1.0, expected more than 0 and less than 1"),
+        ({"keep": 1.0}, "rise: 'keep' is '1.0', expected less than 1; see cnnlab list methods rise"),
         ({"masks": 1}, "masks: is 1, expected 2 or more"),
         ({"masks": 2, "keep": 0.001}, "masks: with 2 of them 64 of 64 pixels are never seen"),
     ],
 )
 def test_masks_of_rise_that_say_nothing_of_a_pixel_are_refused(options: dict[str, float], refusal: str) -> None:
     with pytest.raises(RequestError, match=refusal):
-        attribute(gap(), pictures(1, 8), CLASS[:1], methods=["rise"], options=Options(**options))  # type: ignore[arg-type]
+        attribute(gap(), pictures(1, 8), CLASS[:1], methods=[{"rise": options}])
 
 
 def test_rise_by_brute_force_and_centred() -> None:
@@ -240,11 +239,11 @@ def test_rise_by_brute_force_and_centred() -> None:
     with torch.no_grad():
         p = torch.stack([model(images * m).softmax(1)[torch.arange(2), CLASS[:2]] for m in drawn])
     plain = torch.einsum("mn,mhw->nhw", p, drawn) / (40 * 0.4)
-    options = {"masks": 40, "cells": 5, "keep": 0.4, "seed": 9}
-    found = finished(rise(model, images, target, centred=False, max_batch=7, **options))[:, 0]
+    options = {"masks": 40, "cells": 5, "keep": 0.4}
+    found = finished(rise(model, images, target, 9, 7, centred=False, **options)).maps[0][:, 0]
     torch.testing.assert_close(found, plain)
     centred = torch.einsum("mn,mhw->nhw", p - p.mean(0), drawn) / (40 * 0.4)
-    found = finished(rise(model, images, target, max_batch=50, **options))[:, 0]
+    found = finished(rise(model, images, target, 9, 50, **options)).maps[0][:, 0]
     torch.testing.assert_close(found, centred, rtol=1e-4, atol=1e-6)
 
 
@@ -263,10 +262,9 @@ def test_a_network_that_ignores_the_picture_has_no_map_by_centred_rise() -> None
         def forward(self, x: Tensor) -> Tensor:
             return torch.tensor([1.0, 2.0, 3.0, 0.0, 0.0]).expand(len(x), 5) + 0 * x.sum((1, 2, 3))[:, None]
 
-    options = Options(masks=50)
-    centred = attribute(Constant(), pictures(), CLASS, methods=["rise"], options=options)[0]
+    centred = attribute(Constant(), pictures(), CLASS, methods=["rise:masks=50"])[0]
     assert float(centred.maps.abs().max()) < 1e-6
-    plain = attribute(Constant(), pictures(), CLASS, methods=["rise"], options=Options(masks=50, centred=False))[0]
+    plain = attribute(Constant(), pictures(), CLASS, methods=["rise:masks=50,centred=false"])[0]
     assert float(plain.maps.abs().max()) > 1e-2
 
 

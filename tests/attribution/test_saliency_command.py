@@ -74,3 +74,28 @@ def test_a_map_of_a_layer_is_the_other_command_s(trained: Any) -> None:
     result = trained.place("saliency", "tiny", "--split", "validation", "--method", "gradcam")
     assert result.code == 2
     assert result.err == "error: Grad-CAM maps a layer, not pixels: cnnlab gradcam --method gradcam\n"
+
+
+def test_the_options_of_methods_are_used_and_told(trained: Any) -> None:
+    """Given in one option or in several; every option is in the document, and those of the methods on the page."""
+    words = ("saliency", "tiny", "--split", "validation", "--count", "1", "--out", "chosen", "--json")
+    asked = "integrated_gradients:steps=8,baseline=black,occlusion:window=5,stride=3"
+    result = trained.place(*words, "--method", asked, "--method", "rise:masks=12", "--method", "smoothgrad:samples=2")
+    assert result.code == 0, result.err
+    document = result.json()
+    assert {one["name"]: one["options"] for one in document["methods"]} == {
+        "integrated_gradients": {
+            "baseline": "black", "steps": 8, "quadrature": "gauss_legendre", "tolerance": None, "max_steps": 512
+        },
+        "occlusion": {"window": 5, "stride": 3, "baseline": "zero"},
+        "rise": {"masks": 12, "cells": 7, "keep": 0.5, "centred": True},
+        "smoothgrad": {"samples": 2, "noise": 0.15},
+    }  # fmt: skip
+    assert {one["name"]: one["passes"] for one in document["methods"]} == document["provenance"]["passes"]
+    assert document["provenance"]["passes"]["rise"] == 2
+    assert "with 8 steps the values add up" in document["methods"][0]["notes"][0]
+    page = (trained.place.folder / "chosen" / "index.html").read_text()
+    assert "occlusion: window 5, stride 3, baseline zero; RISE: masks 12, cells 7, keep 0.5, centred true" in page
+    raw = np.load(trained.place.folder / document["images"][0]["raw"])
+    again = trained.place(*words, "--method", asked.replace("black", "zero"), "--method", "occlusion:window=5,stride=3")
+    assert (raw != np.load(trained.place.folder / again.json()["images"][0]["raw"])).any()

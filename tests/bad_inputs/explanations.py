@@ -87,20 +87,12 @@ EXPLANATIONS = (
     wrong(
         "a method that is not there, the nearest named",
         "--method gradcams",
-        (
-            "error: no method 'gradcams'; known: gradcam, gradcam++, hirescam, xgradcam, layercam, eigencam, "
-            "eigengradcam, "
-            "scorecam, ablationcam, reciprocam, cam, finercam and 12 more. Did you mean 'gradcam'?"
-        ),
+        "error: no method 'gradcams'. Did you mean 'gradcam'? All of them: cnnlab list methods",
     ),
     wrong(
         "a pixel method that is not there, the nearest named",
         "--method gradients",
-        (
-            "error: no pixel method 'gradients'; known: fullgrad, gradient, gradient_x_input, smoothgrad, "
-            "integrated_gradients, guided_backprop, deconvnet, guided_gradcam, occlusion, rise. Did you mean "
-            "'gradient'?"
-        ),
+        "error: no pixel method 'gradients'. Did you mean 'gradient'? All of them: cnnlab list methods",
         command=SALIENCY,
     ),
     wrong(
@@ -108,6 +100,48 @@ EXPLANATIONS = (
         "--method layercam",
         "error: LayerCAM maps a layer, not pixels: cnnlab gradcam --method layercam",
         command=SALIENCY,
+    ),
+    wrong(
+        "an option that a method has not, the nearest named",
+        "--method rise:mask=40",
+        (
+            "error: rise: no option 'mask' in method 'rise'; it has masks, cells, keep, centred. Did you mean "
+            "'masks'? See cnnlab list methods rise"
+        ),
+    ),
+    wrong(
+        "an option of a method out of its range",
+        "--method occlusion:window=4,stride=0",
+        "error: occlusion: 'stride' is '0', expected at least 1; see cnnlab list methods occlusion",
+    ),
+    wrong(
+        "an option of a method without a value",
+        "--method rise:masks",
+        (
+            "error: --method is 'rise:masks', expected NAME:OPTION=VALUE,OPTION=VALUE, and 'masks' is no option with "
+            "a value"
+        ),
+    ),
+    wrong(
+        "an option before any method",
+        "--method steps=20,integrated_gradients",
+        ("error: --method is 'steps=20,integrated_gradients', and the option 'steps=20' stands before any method"),
+    ),
+    wrong(
+        "a baseline that nobody knows, the nearest named",
+        "--method integrated_gradients:baseline=blurred",
+        (
+            "error: integrated_gradients: 'baseline': is 'blurred', expected zero, black, white, mean, blur, noise, "
+            "or a finite number. Did you mean 'blur'? See cnnlab list methods integrated_gradients"
+        ),
+    ),
+    wrong(
+        "a method twice with other options",
+        "--method smoothgrad:samples=3 --method smoothgrad:samples=4",
+        (
+            "error: smoothgrad is asked for twice, as smoothgrad:samples=3,noise=0.15 and as "
+            "smoothgrad:samples=4,noise=0.15; expected each method once"
+        ),
     ),
     wrong(
         "CAM where there is no global average behind the layer",

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from cnnlab.attribution.attribute import attribute
 from cnnlab.attribution.capture import capture
+from cnnlab.attribution.gradient_cams import CURVED_SCORE
 from cnnlab.attribution.target import target_of
 from cnnlab.core.errors import CnnlabError, RequestError
 from cnnlab.models.failure import failure_of, told
@@ -115,7 +116,7 @@ def test_shapleycam_through_fused_attention_is_that_through_its_products() -> No
     plain.load_state_dict(fused.state_dict())
     target = target_of([0, 1], 2)
     found, expected = (
-        capture(model, IMAGES, target, layers=["body"], wants=["shapley"]).layers[0].gradients["shapley"]
+        capture(model, IMAGES, target, layers=["body"], wants=[CURVED_SCORE]).layers[0].gradients[CURVED_SCORE]
         for model in (fused, plain)
     )
     torch.testing.assert_close(found, expected)

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 import torch
+from attribution.subjects import quick
 from torch import Tensor, nn
 from walk.menagerie import SHAPE, Busy, busy, facts_of
 
 from cnnlab.attribution.attribute import attribute
+from cnnlab.attribution.catalog import METHODS
 from cnnlab.attribution.layers import choose_layer
 from cnnlab.attribution.measures.comparison import compare_maps
 from cnnlab.attribution.measures.drop import confidence_drop
-from cnnlab.attribution.methods import METHODS
-from cnnlab.attribution.options import Options
 from cnnlab.core.errors import CnnlabError
 from cnnlab.data.batches import Batch
 from cnnlab.fit.divergence import first_non_finite
@@ -44,7 +44,6 @@ from cnnlab.walk.walker import walk, walked
 IMAGES = torch.randn(2, *SHAPE, generator=torch.Generator().manual_seed(0))
 TARGETS = torch.tensor([0, 1])
 MAPS = torch.rand(2, *SHAPE[1:], generator=torch.Generator().manual_seed(0))
-FEW = Options(steps=2, samples=2, masks=4, window=6, stride=6)
 
 
 def images_for(model: nn.Module) -> Tensor:
@@ -65,7 +64,7 @@ def effective(model: nn.Module) -> object:
 
 
 def attributed(model: nn.Module, *methods: str) -> object:
-    return attribute(model, images_for(model), TARGETS, methods=methods, options=FEW, layers=["spectral"])
+    return attribute(model, images_for(model), TARGETS, methods=quick(methods), layers=["spectral"])
 
 
 def proof(model: nn.Module) -> Iterable[Any]:

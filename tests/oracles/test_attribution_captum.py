@@ -18,7 +18,6 @@ from torch import Tensor, nn
 
 from cnnlab.attribution.attribute import attribute
 from cnnlab.attribution.gradients import noise_draws
-from cnnlab.attribution.options import Options
 
 ALL = pytest.mark.parametrize("name", list(SUBJECTS))
 pytestmark = pytest.mark.filterwarnings("ignore:Setting backward hooks", "ignore:Setting forward")
@@ -32,7 +31,7 @@ def close(mine: Tensor | None, theirs: Tensor, tolerance: float = 1e-5) -> None:
 
 
 def values(model: nn.Module, images: Tensor, classes: Tensor, method: str, **options) -> Tensor | None:  # type: ignore[no-untyped-def]
-    return attribute(model, images, classes, methods=[method], options=Options(**options), max_batch=32)[0].per_channel
+    return attribute(model, images, classes, methods=[{method: options}], max_batch=32)[0].per_channel
 
 
 @ALL
@@ -112,9 +111,7 @@ def test_integrated_gradients_from_a_baseline_and_its_delta() -> None:
         method="gausslegendre",
         return_convergence_delta=True,
     )
-    mine = attribute(
-        model, images, classes, methods=["integrated_gradients"], options=Options(steps=12, baseline=baseline)
-    )[0]
+    mine = attribute(model, images, classes, methods=[{"integrated_gradients": {"steps": 12, "baseline": baseline}}])[0]
     close(mine.per_channel, theirs)
     assert mine.delta is not None
     torch.testing.assert_close(mine.delta.double(), delta.double(), rtol=0, atol=1e-5)
@@ -126,9 +123,7 @@ def test_smoothgrad_is_saliency_of_the_same_noisy_pictures(name: str) -> None:
     draws = noise_draws(4, images, seed=7)
     ranges = (images.amax((1, 2, 3)) - images.amin((1, 2, 3))).reshape(-1, 1, 1, 1)
     theirs = sum(Saliency(model).attribute(images + 0.2 * ranges * d, target=classes, abs=False) for d in draws) / 4
-    mine = attribute(
-        model, images, classes, methods=["smoothgrad"], options=Options(samples=4, noise=0.2), seed=7, max_batch=5
-    )[0]
+    mine = attribute(model, images, classes, methods=["smoothgrad:samples=4,noise=0.2"], seed=7, max_batch=5)[0]
     close(mine.per_channel, theirs)
 
 
@@ -144,7 +139,5 @@ def test_occlusion_with_ragged_borders(name: str, window: int, stride: int) -> N
         strides=(3, stride, stride),
         baselines=0,
     )
-    mine = attribute(
-        model, images, classes, methods=["occlusion"], options=Options(window=window, stride=stride), max_batch=11
-    )[0]
+    mine = attribute(model, images, classes, methods=[f"occlusion:window={window},stride={stride}"], max_batch=11)[0]
     close(mine.maps, theirs[:, 0])

@@ -18,9 +18,10 @@ from pytorch_grad_cam.guided_backprop import GuidedBackpropReLUModel
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputReST, ClassifierOutputTarget
 
 from cnnlab.attribution.attribute import VIEWS, attribute
-from cnnlab.attribution.capture import capture
+from cnnlab.attribution.cam_pieces import weighted_map
+from cnnlab.attribution.capture import SCORE, capture
 from cnnlab.attribution.full_gradient import full_gradient
-from cnnlab.attribution.gradient_cams import grad_cam_plus_plus, weighted_map, xgrad_cam
+from cnnlab.attribution.gradient_cams import grad_cam_plus_plus, xgrad_cam
 from cnnlab.attribution.perturbation_cams import score_cam
 from cnnlab.attribution.principal import principal_map
 from cnnlab.attribution.steps import finished
@@ -71,8 +72,8 @@ def test_gradient_cams(name: str, method: str, their) -> None:  # type: ignore[n
 def test_xgradcam_and_gradcam_plus_plus_with_their_eps(name: str) -> None:
     """They add 1e-7 and 1e-6 to denominators; ours have none unless asked."""
     model, layer, images, classes = subject(name)
-    found = capture(model, images, target_of(classes, len(images)), layers=[layer], wants=["score"]).layers[0]
-    a, g = found.activations, found.gradients["score"][:, 0]
+    found = capture(model, images, target_of(classes, len(images)), layers=[layer], wants=[SCORE]).layers[0]
+    a, g = found.activations, found.gradients[SCORE][:, 0]
     side = images.shape[-1]
     mine = weighted_map(a, xgrad_cam(a, g, eps=1e-7))
     close(as_theirs(mine, side), their_map(theirs.XGradCAM, model, [layer], images, classes))
@@ -94,8 +95,8 @@ def test_without_eps_the_same_when_gradients_are_large() -> None:
 def test_eigencam_centred_up_to_its_sign(name: str, method: str, their) -> None:  # type: ignore[no-untyped-def]
     """They centre before the SVD, so that a sign is whatever LAPACK gives: either may be theirs."""
     model, layer, images, classes = subject(name)
-    found = capture(model, images, target_of(classes, len(images)), layers=[layer], wants=["score"]).layers[0]
-    a = found.activations * (found.gradients["score"][:, 0] if method == "eigengradcam" else 1)
+    found = capture(model, images, target_of(classes, len(images)), layers=[layer], wants=[SCORE]).layers[0]
+    a = found.activations * (found.gradients[SCORE][:, 0] if method == "eigengradcam" else 1)
     mine = principal_map(a, centred=True)
     expected = their_map(their, model, [layer], images, classes)
     side = images.shape[-1]

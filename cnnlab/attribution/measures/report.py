@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
+from cnnlab.attribution.catalog import METHODS
 from cnnlab.attribution.measures.comparison import Comparison
 from cnnlab.attribution.measures.summary import CurveSummary, MapSummary
 from cnnlab.attribution.measures.verdict import OUTCOMES, Outcome
-from cnnlab.attribution.methods import METHODS
 from cnnlab.stats.confidence import MeanInterval
 from cnnlab.view.blocks import Block, Cell, Column, Picture, Section, SummaryLine, Table, Text, Tone, shown
 from cnnlab.view.contribution import Question

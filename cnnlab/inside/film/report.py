@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cnnlab.attribution.methods import METHODS
+from cnnlab.attribution.catalog import METHODS
 from cnnlab.core.spread import evenly
 from cnnlab.inside.film.frames import FROZEN, Film
 from cnnlab.view.blocks import Cell, Column, Number, Numbers, Picture, Report, Table, shown

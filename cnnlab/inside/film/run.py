@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from cnnlab.attribution.attribute import attribute
-from cnnlab.attribution.head import method_for_head
+from cnnlab.attribution.chosen import methods_for_head
 from cnnlab.attribution.layers import choose_layer
 from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError
@@ -60,7 +60,7 @@ def filmed(
     inputs = normalise(image[None].to(device), ChannelStatistics(data.mean, data.std))
     model = model.to(device).eval()
     choice = choose_layer(model, data.shape)
-    method = method_for_head(choice.head.kind)[0]
+    method = methods_for_head(choice.head.kind)[0]
     evidence: list[Evidence] = []
     filters: list[tuple[int, dict[str, torch.Tensor]]] = []
     epochs = [0, *evenly(list(kept), MOST_FRAMES)]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 WORDS = (
     "layers", "initializations", "models", "datasets", "augmentations", "optimizers", "schedules", "losses",
-    "clippings",
+    "clippings", "methods",
 )  # fmt: skip
 
 
@@ -26,12 +26,12 @@ def list_entries(
 ) -> None:
     """List what a config can name, with its options and their defaults; [bold]models[/] are the configs of cnnlab.
 
+    And [bold]methods[/] of attribution, as gradcam, saliency, sanity and audit take them in --method.
+
     With a name: the whole description, and how it is written in a config. Without a kind: every name.
 
     Example: [bold]cnnlab list layers conv[/]
     """
-    from dataclasses import asdict
-
     from cnnlab.project.listing.run import MODELS, find, listed
 
     if kind is None:
@@ -43,14 +43,14 @@ def list_entries(
     if name is None:
         entries = listed(kind)
         if as_json:
-            print_json([asdict(entry) for entry in entries])
+            print_json([entry.as_json() for entry in entries])
         else:
             _print_all(entries, out_console())
             out_console().print(f"\ncnnlab list {kind} NAME shows one in full", style="dim")
         return
     entry = find(kind, name)
     if as_json:
-        print_json(asdict(entry))
+        print_json(entry.as_json())
     else:
         _print_one(entry, out_console())
 
@@ -59,10 +59,10 @@ def _list_names(as_json: bool) -> None:
     """Every kind with its names."""
     from rich.table import Table
 
-    from cnnlab.project.listing.run import KINDS, MODELS, listed, listed_configs
+    from cnnlab.project.listing.run import KINDS_LISTED, MODELS, listed, listed_configs
     from cnnlab.view.terminal import said
 
-    names = {kind: [entry.name for entry in listed(kind)] for kind in KINDS}
+    names = {kind: [entry.name for entry in listed(kind)] for kind in KINDS_LISTED}
     names[MODELS] = [config.name for config in listed_configs()]
     if as_json:
         print_json({word: names[word] for word in WORDS})
@@ -96,6 +96,12 @@ def _print_one(entry: "Listed", console: "Console") -> None:
 
     console.print(said("[bold cyan]{}[/]", entry.name), end="  ")
     console.print(entry.doc, soft_wrap=True)
+    if entry.facts:
+        facts = Table(box=None, show_header=False, pad_edge=False)
+        for what, fact in entry.facts.items():
+            facts.add_row(said("[dim]{}[/]", what), fact)
+        console.print()
+        console.print(facts)
     if entry.options:
         table = Table(box=None, pad_edge=False, header_style="bold")
         table.add_column("option", no_wrap=True)
@@ -110,7 +116,7 @@ def _print_one(entry: "Listed", console: "Console") -> None:
             table.add_row(*row, *([option.description] if described else []))
         console.print()
         console.print(table)
-    console.print("\nin a config", style="bold")
+    console.print(f"\n{entry.where}", style="bold")
     console.print(entry.example, soft_wrap=True)
 
 

@@ -1,9 +1,11 @@
-"""`cnnlab list`: what a config can name, from the registries, and the configs that come with cnnlab."""
+"""`cnnlab list`: what a config and `--method` can name, from the registries, and the configs that come with cnnlab."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from cnnlab.config.builtin import QUICKSTART
 from cnnlab.core.errors import RequestError, did_you_mean, unknown
@@ -25,6 +27,8 @@ class Kind:
     path: tuple[str, ...]
     many: bool = False
     """Whether a list stands there."""
+    where: str = "in a config"
+    """Where its entries are named."""
 
 
 KINDS = {
@@ -39,9 +43,13 @@ KINDS = {
 }
 
 
+METHODS = "methods"
+KINDS_LISTED = KINDS | {METHODS: Kind("method", "cnnlab.attribution.catalog", (), where="on the command line")}
+
+
 @dataclass(frozen=True)
 class Listed:
-    """Something that a config can name."""
+    """Something that a config or an option of a command can name."""
 
     kind: str
     name: str
@@ -50,7 +58,20 @@ class Listed:
     doc: str
     options: tuple[Option, ...]
     example: str
-    """YAML, from the top level of a config."""
+    """YAML, from the top level of a config, or a command."""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """What else is known of it, such as its paper."""
+
+    @property
+    def where(self) -> str:
+        """Where it is named."""
+        return KINDS_LISTED[self.kind].where
+
+    def as_json(self) -> dict[str, Any]:
+        """What `--json` prints, facts beside the rest."""
+        fields: dict[str, Any] = asdict(self)
+        facts = fields.pop("facts")
+        return {**fields, **facts}
 
 
 @dataclass(frozen=True)
@@ -69,10 +90,10 @@ def listed(kind: str) -> tuple[Listed, ...]:
 
     Raises: RequestError for a kind that is not there, with the nearest.
     """
-    if kind not in KINDS:
-        raise RequestError(f"no list '{kind}'; there are {', '.join([*KINDS, MODELS])}.{_nearest_kind(kind)}")
-    import_module(KINDS[kind].catalog)
-    entries = sorted(Registry.of(KINDS[kind].registry), key=lambda entry: entry.name)
+    if kind not in KINDS_LISTED:
+        raise RequestError(f"no list '{kind}'; there are {', '.join([*KINDS_LISTED, MODELS])}.{_nearest_kind(kind)}")
+    import_module(KINDS_LISTED[kind].catalog)
+    entries = sorted(Registry.of(KINDS_LISTED[kind].registry), key=lambda entry: entry.name)
     return tuple(_listed(kind, entry) for entry in entries)
 
 
@@ -83,7 +104,7 @@ def find(kind: str, name: str) -> Listed:
     """
     entries = {entry.name: entry for entry in listed(kind)}
     if name not in entries:
-        raise RequestError(unknown(KINDS[kind].registry, name, entries))
+        raise RequestError(unknown(KINDS_LISTED[kind].registry, name, entries))
     return entries[name]
 
 
@@ -108,7 +129,16 @@ def find_config(name: str) -> ListedConfig:
 
 
 def _listed(kind: str, entry: Entry) -> Listed:
-    return Listed(kind, entry.name, entry.summary, entry.doc, options_of(entry), _example(KINDS[kind], entry))
+    options = options_of(entry)
+    example = _example(KINDS[kind], entry) if kind in KINDS else _command(entry.name, options)
+    told: Mapping[str, str] = getattr(entry.facts, "told", {})
+    return Listed(kind, entry.name, entry.summary, entry.doc, options, example, told)
+
+
+def _command(name: str, options: Sequence[Option]) -> str:
+    """How a method is named, with every option at its default."""
+    chosen = ",".join(f"{option.name}={option.default}" for option in options)
+    return f"--method {name}" + (f":{chosen}" if chosen else "")
 
 
 def _example(kind: Kind, entry: Entry) -> str:
@@ -135,4 +165,4 @@ def _config(name: str, path: Path) -> ListedConfig:
 
 
 def _nearest_kind(word: str) -> str:
-    return did_you_mean(word, [*KINDS, MODELS])
+    return did_you_mean(word, [*KINDS_LISTED, MODELS])

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cnnlab.attribution.methods import METHODS
+from cnnlab.attribution.catalog import METHODS
 from cnnlab.inside.filters.layer import filter_grid
 from cnnlab.trust.audit.evidence import PictureEvidence
 from cnnlab.view.blocks import Block, Column, Picture, Report, Table, Text

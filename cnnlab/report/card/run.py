@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnlab.attribution.attribute import attribute
-from cnnlab.attribution.head import method_for_head
+from cnnlab.attribution.chosen import methods_for_head
 from cnnlab.attribution.layers import choose_layer
 from cnnlab.core.errors import RequestError, unknown
 from cnnlab.data.batches import normalise
@@ -90,7 +90,7 @@ class _Views:
 def _views(model: nn.Module, network: TrainedNetwork, image: Tensor, target: int) -> _Views:
     inputs = normalise(image, network.statistics)
     choice = choose_layer(model, network.shape)
-    method = method_for_head(choice.head.kind)[0]
+    method = methods_for_head(choice.head.kind)[0]
     classes = torch.tensor([target], device=image.device)
     cam, gradient = attribute(model, inputs, classes, methods=(method, "gradient"), layers=choice)
     middle = _middle(model, choice.layouts)

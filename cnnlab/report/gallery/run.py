@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from cnnlab.attribution.attribute import attribute
+from cnnlab.attribution.catalog import METHODS
+from cnnlab.attribution.chosen import unasked
 from cnnlab.attribution.layers import choose_layer
-from cnnlab.attribution.methods import METHODS, uses_layer
 from cnnlab.core.errors import RequestError
 from cnnlab.data.batches import normalise
 from cnnlab.data.dataset import Dataset
@@ -16,10 +17,6 @@ from cnnlab.network.trained import TrainedNetwork
 from cnnlab.report.gallery.report import TARGETS, Explained, Shown
 from cnnlab.walk.layouts import Layouts
 
-METHODS_SHOWN = (
-    "gradcam", "hirescam", "layercam", "eigencam", "ablationcam", "gradient", "smoothgrad", "integrated_gradients",
-    "occlusion",
-)  # fmt: skip
 RIGHT, WRONG = 4, 4
 """How many pictures of each kind."""
 
@@ -64,7 +61,7 @@ def _maps(network: TrainedNetwork, inputs: Tensor, targets: Tensor) -> Iterator[
     for layer, wanted, layouts in _asked(network):
         layers = (layer,) if layer else "auto"
         for found in attribute(network.model, inputs, targets, methods=wanted, layers=layers, layouts=layouts):
-            at = layer if uses_layer(METHODS[found.method]) else None
+            at = layer if METHODS[found.method].uses_layer else None
             for picture in range(len(inputs)):
                 for place, target in enumerate(TARGETS):
                     values = found.maps[picture, place].cpu().numpy()
@@ -73,7 +70,7 @@ def _maps(network: TrainedNetwork, inputs: Tensor, targets: Tensor) -> Iterator[
 
 def of_pixels(methods: Sequence[str]) -> list[str]:
     """Those that need no layer, as in a network of dense layers there is none with places."""
-    return [name for name in methods if not uses_layer(METHODS[name])]
+    return [name for name in methods if not METHODS[name].uses_layer]
 
 
 def _asked(network: TrainedNetwork) -> Iterator[tuple[str | None, Sequence[str], Layouts | None]]:
@@ -81,10 +78,10 @@ def _asked(network: TrainedNetwork) -> Iterator[tuple[str | None, Sequence[str],
     try:
         choice = choose_layer(network.model, network.shape)
     except RequestError:
-        yield None, of_pixels(METHODS_SHOWN), None
+        yield None, of_pixels(unasked("gallery")), None
         return
     for layer in _layers(choice.name, [candidate.name for candidate in choice.candidates if candidate.post_activation]):
-        wanted = [name for name in METHODS_SHOWN if uses_layer(METHODS[name]) or layer == choice.name]
+        wanted = [name for name in unasked("gallery") if METHODS[name].uses_layer or layer == choice.name]
         yield layer, wanted, choice.layouts
 
 

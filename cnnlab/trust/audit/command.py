@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from cnnlab.attribution.command import BY_HEAD, methods_of
 from cnnlab.cli.bars import followed
 from cnnlab.cli.choices import Split, Weights
 from cnnlab.cli.options import (
@@ -30,8 +31,8 @@ def audit(
         Split | None, typer.Option(help="Validation, or train where none was kept.", show_default=False)
     ] = None,
     method: Annotated[
-        str, typer.Option(metavar="auto|NAME", help="As in gradcam and saliency; auto: gradient × input.")
-    ] = "auto",
+        list[str], typer.Option(metavar="auto|NAME", help="As in gradcam and saliency; auto: gradient × input.")
+    ] = BY_HEAD,
     layer: Annotated[str, typer.Option(metavar="auto|NAME", help="Where class activation maps look.")] = "auto",
     max_border: Annotated[
         float | None,
@@ -82,7 +83,8 @@ def audit(
         by=by,
         allow_plugins=allow_plugins,
     )
-    result = followed(audit_run(Run.open(run, runs), AuditOptions(probe, method, layer, max_border, min_inside)))
+    options = AuditOptions(probe, methods_of(method), layer, max_border, min_inside)
+    result = followed(audit_run(Run.open(run, runs), options))
     if as_json:
         print_json(result.as_json())
     else:

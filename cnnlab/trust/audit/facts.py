@@ -1,6 +1,6 @@
 """Where the evidence lies over many pictures, as facts: pictures, means, suspects and limits."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,6 +58,8 @@ class EvidenceFacts:
     run: str
     split: str
     method: str
+    options: Mapping[str, Any]
+    """Of the method."""
     layers: tuple[str, ...]
     reason: str
     """Why this method."""
@@ -100,6 +102,7 @@ def evidence_document(facts: EvidenceFacts) -> dict[str, Any]:
         "split": facts.split,
         "n": len(facts.pictures),
         "method": facts.method,
+        "options": facts.options,
         "layers": list(facts.layers),
         "reason": facts.reason,
         "seed": facts.seed,

@@ -1,6 +1,6 @@
 """Where the evidence lies over many pictures, arranged: the limits, the shares, the mean map and the suspects."""
 
-from cnnlab.attribution.methods import METHODS
+from cnnlab.attribution.catalog import METHODS
 from cnnlab.stats.confidence import MeanInterval
 from cnnlab.trust.audit.facts import EvidenceFacts
 from cnnlab.trust.audit.figures import border_bars, contact_sheet, mean_maps

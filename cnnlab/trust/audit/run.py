@@ -1,25 +1,26 @@
 """`cnnlab audit`: whether a run's answers rest on the object or on borders, corners and backgrounds."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from cnnlab.attribution.head import method_for_head
+from cnnlab.attribution.catalog import METHODS
+from cnnlab.attribution.chosen import Asked, chosen, chosen_methods, methods_for_head, unasked
 from cnnlab.attribution.layers import LayerChoice, choose_layer
 from cnnlab.attribution.measures.location import border_region, corner_region
 from cnnlab.attribution.measures.maps import at_picture_size, normalized_evidence
-from cnnlab.attribution.methods import METHODS, methods_of, uses_layer
 from cnnlab.attribution.result import Attribution, Progress
-from cnnlab.attribution.run import Explanation, Pictures, explain
+from cnnlab.attribution.run import Explanation, Pictures, explain, pixel_range
 from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.core.files import write_whole
+from cnnlab.core.registry import Component
 from cnnlab.runs.folder import Run
 from cnnlab.trust.audit.evidence import PictureEvidence, evidence_by_group, locate, most_suspicious, summarize_evidence
 from cnnlab.trust.audit.facts import AuditedPicture, EvidenceFacts, MeanEvidence, Suspect, evidence_document
@@ -31,12 +32,7 @@ from cnnlab.view import files, json
 from cnnlab.view.blocks import Report
 from cnnlab.view.tiles import tile
 
-AUTO = "auto"
-
-PIXELS = "gradient_x_input"
-"""Without --method and --layer. Two passes, and no cell of a coarse map that smears a mark: two networks of four
-convolutions on `shapes` of 16 px had 71 % of it in the frame with a mark planted in a corner, 23 % without. Grad-CAM at
-their last layer (4 × 4) had 31 % and 34 %, and missed the mark."""
+AUTO: Literal["auto"] = "auto"
 
 
 @dataclass(frozen=True)
@@ -44,7 +40,13 @@ class AuditOptions:
     """What the command line chooses."""
 
     probe: ProbeOptions
-    method: str = AUTO
+    method: Sequence[Asked] | Literal["auto"] = AUTO
+    """One method, with its options. By itself gradient × input, and with a layer the map that fits the head.
+
+    Gradient × input takes two passes, and has no cell of a coarse map that smears a mark: two networks of four
+    convolutions on `shapes` of 16 px had 71 % of it in the frame with a mark planted in a corner, 23 % without.
+    Grad-CAM at their last layer (4 × 4) had 31 % and 34 %, and missed the mark.
+    """
     layer: str = AUTO
     max_border: float | None = None
     """Largest mean share of the evidence in the outer frame; None for what evidence spread evenly has there."""
@@ -72,7 +74,7 @@ def audit(run: Run, options: AuditOptions) -> Iterator[Advance | EvidenceAudit]:
     no map has positive evidence.
     """
     if options.method != AUTO:
-        methods_of([options.method])
+        _only(options.method)
     probed = probed_run(run, options.probe, "audit")
     masks = probed.pictures.masks
     if options.min_inside is not None and (masks is None or not bool(masks.any())):
@@ -98,28 +100,46 @@ def audit(run: Run, options: AuditOptions) -> Iterator[Advance | EvidenceAudit]:
     yield made
 
 
-def _method(probed: ProbedRun, options: AuditOptions) -> tuple[str, LayerChoice | None, str]:
+def _only(asked: Sequence[Asked]) -> Component:
+    """The only method that is named.
+
+    Raises: RequestError for more than one, and for what is none.
+    """
+    found = chosen_methods(asked)
+    if len(found) > 1:
+        raise RequestError(f"an audit goes by one method, and {' and '.join(one.name for one in found)} are asked for")
+    return found[0]
+
+
+def _method(probed: ProbedRun, options: AuditOptions) -> tuple[Component, LayerChoice | None, str]:
     """The method, the layer that it looks at, and why this method."""
-    if options.method != AUTO and not uses_layer(METHODS[options.method]):
+    asked = None if options.method == AUTO else _only(options.method)
+    if asked is not None and not METHODS[asked.name].uses_layer:
         if options.layer != AUTO:
-            raise RequestError(f"--layer {options.layer}: {METHODS[options.method].label} maps pixels, not a layer")
-        return options.method, None, "asked for"
-    if options.method == AUTO and options.layer == AUTO:
-        return PIXELS, None, "single pixels: the cells of a layer's map are coarse, and see beyond themselves"
+            raise RequestError(f"--layer {options.layer}: {METHODS[asked.name].label} maps pixels, not a layer")
+        return asked, None, "asked for"
+    if asked is None and options.layer == AUTO:
+        (pixels,) = chosen_methods(unasked("audit"))
+        return pixels, None, "single pixels: the cells of a layer's map are coarse, and see beyond themselves"
     wanted = None if options.layer == AUTO else options.layer
     choice = choose_layer(probed.network.model, probed.network.shape, layer=wanted)
-    if options.method != AUTO:
-        return options.method, choice, "asked for"
-    return method_for_head(choice.head.kind)[0], choice, choice.head.sentence
+    if asked is not None:
+        return asked, choice, "asked for"
+    return chosen(methods_for_head(choice.head.kind)[0]), choice, choice.head.sentence
 
 
 def _maps(
-    probed: ProbedRun, method: str, choice: LayerChoice | None, options: AuditOptions
+    probed: ProbedRun, method: Component, choice: LayerChoice | None, options: AuditOptions
 ) -> Iterator[Advance | Explanation]:
     names = tuple(f"{probed.split}/{number}" for number in probed.numbers)
     steps = explain(
         probed.named,
-        Pictures(probed.inputs, names, tuple(probed.pictures.labels.tolist())),
+        Pictures(
+            probed.inputs,
+            names,
+            tuple(probed.pictures.labels.tolist()),
+            pixels=pixel_range(probed.network.statistics),
+        ),
         methods=(method,),
         layers=choice or AUTO,
         max_batch=options.probe.max_batch,
@@ -151,6 +171,7 @@ def _facts(
         run=probed.run.name,
         split=probed.split,
         method=found.method,
+        options=found.options,
         layers=found.layers,
         reason=reason,
         seed=seed,
@@ -248,5 +269,5 @@ def _coarse(found: Attribution, probed: ProbedRun) -> list[str]:
     return [
         f"a cell of these {height} × {width} maps is {cell:g} px high, and the outer frame {frame:g} px: evidence "
         "beside the frame counts in part as in it, and a small mark may be missed, since each cell sees beyond itself; "
-        f"--layer with an earlier layer, or --method {PIXELS}, looks closer"
+        f"--layer with an earlier layer, or --method {unasked('audit')[0]}, looks closer"
     ]

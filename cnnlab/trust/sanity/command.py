@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cnnlab.attribution.command import AUTO, listed
+from cnnlab.attribution.command import AUTO, BY_HEAD, methods_of
 from cnnlab.cli.bars import followed
 from cnnlab.cli.choices import Split, Weights
 from cnnlab.cli.options import (
@@ -29,8 +29,9 @@ from cnnlab.core.errors import RequestError
 def sanity(
     run: RunArgument,
     method: Annotated[
-        str, typer.Option(metavar="auto|NAME,…", help="As in gradcam and saliency; auto by head, and three of pixels.")
-    ] = AUTO,
+        list[str],
+        typer.Option(metavar="auto|NAME,…", help="As in gradcam and saliency; auto by head, and three of pixels."),
+    ] = BY_HEAD,
     count: Annotated[int, typer.Option(min=1, max=MOST, help="Pictures that are explained.")] = 32,
     depths: Annotated[int, typer.Option(min=1, max=MOST, help="At how many layers, at most.")] = 16,
     labels: Annotated[bool, typer.Option("--labels", help="Train a small copy on random labels, too.")] = False,
@@ -77,8 +78,8 @@ def sanity(
         max_batch=max_batch,
         allow_plugins=allow_plugins,
     )
-    methods = () if method == AUTO else listed(method, "--method")
-    options = SanityOptions(probe, methods, depths=depths, labels=labels, epochs=epochs)
+    chosen = methods_of(method)
+    options = SanityOptions(probe, () if chosen == AUTO else chosen, depths=depths, labels=labels, epochs=epochs)
     result = followed(check_run(Run.open(run, runs), options))
     if as_json:
         print_json(result.as_json())

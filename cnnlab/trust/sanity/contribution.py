@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import get_args
 
-from cnnlab.attribution.methods import METHODS
+from cnnlab.attribution.catalog import METHODS
 from cnnlab.core.advance import Advance
 from cnnlab.network.studied import Studied
 from cnnlab.trust.probed_run import ProbeOptions

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnlab.attribution.methods import METHODS
+from cnnlab.attribution.catalog import METHODS
 from cnnlab.trust.sanity.verdict import SanityVerdict, SimilaritySummary
 from cnnlab.trust.sanity.weights import DepthSimilarity, WeightRandomization
 
@@ -68,6 +68,8 @@ class SanityFacts:
     seed: int
     at: tuple[str, ...]
     """The layer that class activation maps look at; none where no method does."""
+    options: Mapping[str, Mapping[str, Any]]
+    """Of each method."""
     cascading: WeightRandomization
     independent: WeightRandomization
     labels: LabelTest | None
@@ -93,7 +95,7 @@ def sanity_document(facts: SanityFacts) -> dict[str, Any]:
         "n": facts.n,
         "seed": facts.seed,
         "layer": list(facts.at),
-        "methods": _verdicts(facts.verdicts),
+        "methods": _verdicts(facts.verdicts, facts.options),
         "layers": [vars(layer) for layer in facts.cascading.layers],
         "cascading": _depths(facts.cascading),
         "independent": _depths(facts.independent),
@@ -103,17 +105,18 @@ def sanity_document(facts: SanityFacts) -> dict[str, Any]:
             **{name: value for name, value in vars(label_test).items() if name != "verdicts"},
             "learned": label_test.learned,
             "sentence": label_test.sentence,
-            "methods": _verdicts(label_test.verdicts),
+            "methods": _verdicts(label_test.verdicts, facts.options),
         },
         "notes": list(facts.notes),
     }
 
 
-def _verdicts(verdicts: Sequence[SanityVerdict]) -> list[dict[str, Any]]:
+def _verdicts(verdicts: Sequence[SanityVerdict], options: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [
         {
             "name": one.name,
             "label": METHODS[one.name].label,
+            "options": options[one.name],
             "outcome": one.outcome,
             "sentence": one.sentence,
             "against": one.against,

@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from cnnlab.attribution.methods import METHODS
+from cnnlab.attribution.catalog import METHODS
 from cnnlab.core.spread import evenly
 from cnnlab.stats.confidence import MeanInterval
 from cnnlab.trust.sanity.facts import SanityFacts, ShownStage

@@ -9,12 +9,14 @@ import numpy as np
 from torch import Tensor, nn
 
 from cnnlab.attribution.attribute import attribute
-from cnnlab.attribution.head import method_for_head, warning_for
+from cnnlab.attribution.catalog import METHODS
+from cnnlab.attribution.chosen import Asked, chosen_methods, methods_for_head, unasked, used
 from cnnlab.attribution.layers import LayerChoice, choose_layer
-from cnnlab.attribution.methods import METHODS, methods_of, uses_layer
+from cnnlab.attribution.run import pixel_range
 from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError
 from cnnlab.core.files import write_whole
+from cnnlab.core.registry import Component
 from cnnlab.data.dataset import Dataset
 from cnnlab.network.trained import TrainedNetwork
 from cnnlab.runs.folder import Run
@@ -28,17 +30,14 @@ from cnnlab.view import files, json
 from cnnlab.view.blocks import Report
 from cnnlab.view.tiles import tile
 
-BESIDE = ("gradient", "gradient_x_input", "guided_backprop")
-"""Without --method, beside the class activation map that fits the head: the last is known to fail."""
-
 
 @dataclass(frozen=True)
 class SanityOptions:
     """What the command line chooses."""
 
     probe: ProbeOptions
-    methods: Sequence[str] = ()
-    """None for the map that fits the head, and `BESIDE`."""
+    methods: Sequence[Asked] = ()
+    """None for the map that fits the head, and three of pixels, one of which is known to fail."""
     depths: int = 16
     """Depths at which maps are made, at most."""
     labels: bool = False
@@ -89,11 +88,11 @@ def sanity_facts(
     Raises: RequestError for what cannot be asked; WorkError for maps or answers that are NaN or infinite.
     """
     if options.methods:
-        methods_of(options.methods)
+        chosen_methods(options.methods)
     probed = probed_run(run, options.probe, "sanity", loaded=loaded)
     methods, choice, notes = _methods(probed, options)
     at = () if choice is None else (choice.name,)
-    explains = {name: _explain(name, choice, options.probe) for name in methods}
+    explains = {one.name: _explain(one, choice, probed, options.probe) for one in methods}
     outcomes: dict[Mode, WeightRandomization] = {}
     stages: list[ShownStage] = []
     modes: tuple[Mode, ...] = ("cascading", "independent")
@@ -128,6 +127,7 @@ def sanity_facts(
         n=len(probed.numbers),
         seed=options.probe.seed,
         at=at,
+        options={one.name: used(one) for one in methods},
         cascading=outcomes["cascading"],
         independent=outcomes["independent"],
         labels=labels,
@@ -138,49 +138,60 @@ def sanity_facts(
     )
 
 
-def _methods(probed: ProbedRun, options: SanityOptions) -> tuple[tuple[str, ...], LayerChoice | None, tuple[str, ...]]:
+def _methods(
+    probed: ProbedRun, options: SanityOptions
+) -> tuple[tuple[Component, ...], LayerChoice | None, tuple[str, ...]]:
     """Those that the network is made for, the layer that they look at, and what to know; tried on one picture.
 
     Raises: RequestError where none is left.
     """
-    names = tuple(dict.fromkeys(options.methods))
+    chosen = chosen_methods(options.methods) if options.methods else ()
     choice: LayerChoice | None = None
-    if not names or any(uses_layer(METHODS[name]) for name in names):
+    if not chosen or any(METHODS[one.name].uses_layer for one in chosen):
         try:
             choice = choose_layer(probed.network.model, probed.network.shape)
         except RequestError:
-            if names:
+            if chosen:
                 raise
-            names = BESIDE  # such as a network of dense layers
+            chosen = chosen_methods(unasked("sanity"))  # such as a network of dense layers
         else:
-            names = names or (method_for_head(choice.head.kind)[0], *BESIDE)
+            chosen = chosen or chosen_methods([methods_for_head(choice.head.kind)[0], *unasked("sanity")])
     found = attribute(
         probed.network.model,
         probed.inputs[:1],
         probed.answers[:1],
-        methods=names,
+        methods=chosen,
         layers=(choice.name,) if choice else "auto",
         seed=options.probe.seed,
         layouts=choice.layouts if choice else None,
+        pixels=pixel_range(probed.network.statistics),
     )
     # of the other notes on this one map, most are about it alone
     notes = [note for one in found for note in one.notes if "was left out" in note]
-    warnings = [] if choice is None else [warning_for(one.method, choice.head) for one in found]
-    return tuple(one.method for one in found), choice, tuple(dict.fromkeys([*notes, *filter(None, warnings)]))
+    warnings = [] if choice is None else [METHODS[one.method].warning(choice.head) for one in found]
+    fitting = {one.method for one in found}
+    return (
+        tuple(one for one in chosen if one.name in fitting),
+        choice,
+        tuple(dict.fromkeys([*notes, *filter(None, warnings)])),
+    )
 
 
-def _explain(name: str, choice: LayerChoice | None, options: ProbeOptions) -> Explain:
+def _explain(method: Component, choice: LayerChoice | None, probed: ProbedRun, options: ProbeOptions) -> Explain:
+    pixels = pixel_range(probed.network.statistics)
+
     def explain(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
         (found,) = attribute(
             model,
             images,
             targets,
-            methods=(name,),
+            methods=(method,),
             # by its name: the head of a network that forgets is another than the one that was looked at
             layers=(choice.name,) if choice else "auto",
             max_batch=options.max_batch,
             seed=options.seed,
             layouts=choice.layouts if choice else None,
+            pixels=pixels,
         )
         return found.maps
 

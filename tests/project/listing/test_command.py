@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 
 from cnnlab.core.errors import RequestError
 from cnnlab.project.listing.command import WORDS, list_entries
-from cnnlab.project.listing.run import KINDS, MODELS
+from cnnlab.project.listing.run import KINDS_LISTED, MODELS
 
 app = typer.Typer()
 app.command()(list_entries)
@@ -17,7 +17,7 @@ def run(*arguments):
 
 
 def test_the_words_of_the_help_are_the_kinds_that_there_are():
-    assert set(WORDS) == {*KINDS, MODELS}
+    assert set(WORDS) == {*KINDS_LISTED, MODELS}
 
 
 def test_a_list_has_a_line_an_entry_and_its_options():
@@ -37,6 +37,18 @@ def test_one_in_full():
     text = run("schedules", "step").stdout
     assert "milestones  list of number > 0  needed" in text
     assert text.endswith("in a config\nschedule:\n  step: {milestones: [15, 25]}\n")
+
+
+def test_a_method_in_full_with_its_paper_ranges_and_sentences():
+    text = run("methods", "rise").stdout
+    assert "paper  arXiv:1806.07421" in text
+    assert "keep     number > 0, < 1             0.5      Probability that a cell is open." in text
+    assert text.endswith("on the command line\n--method rise:masks=500,cells=7,keep=0.5,centred=true\n")
+    document = json.loads(run("methods", "rise", "--json").stdout)
+    assert document["label"] == "RISE"
+    assert document["options"][2] == {
+        "name": "keep", "type": "number > 0, < 1", "default": "0.5", "description": "Probability that a cell is open."
+    }  # fmt: skip
 
 
 def test_brackets_in_a_docstring_are_no_markup():

@@ -1,11 +1,12 @@
 import pytest
 
+from cnnlab.attribution.chosen import chosen, chosen_methods, written
 from cnnlab.config.builtin import QUICKSTART
 from cnnlab.core.errors import RequestError
 from cnnlab.core.registry import Registry, component
 from cnnlab.core.yaml import parse
 from cnnlab.project.listing import run as listing
-from cnnlab.project.listing.run import KINDS, find, find_config, listed, listed_configs
+from cnnlab.project.listing.run import KINDS, KINDS_LISTED, METHODS, find, find_config, listed, listed_configs
 
 ENTRIES = [entry for kind in KINDS for entry in listed(kind)]
 
@@ -13,14 +14,14 @@ ENTRIES = [entry for kind in KINDS for entry in listed(kind)]
 def test_every_registry_can_be_listed():
     # other tests make registries of their own
     ours = {e.kind for r in Registry._all.values() for e in r if e.factory.__module__.startswith("cnnlab.")}
-    assert {kind.registry for kind in KINDS.values()} >= ours
+    assert {kind.registry for kind in KINDS_LISTED.values()} >= ours
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", KINDS_LISTED)
 def test_every_entry_of_a_registry_is_there_by_name(kind):
     names = [entry.name for entry in listed(kind)]
     assert names
-    assert names == sorted(entry.name for entry in Registry.of(KINDS[kind].registry))
+    assert names == sorted(entry.name for entry in Registry.of(KINDS_LISTED[kind].registry))
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: f"{entry.kind}-{entry.name}")
@@ -35,6 +36,17 @@ def test_every_entry_says_what_it_is_and_its_example_is_right(entry):
     name, options = (written, {}) if isinstance(written, str) else next(iter(written.items()))
     assert name == entry.name
     assert component(kind.registry, name, **(options or {})).name == entry.name
+
+
+@pytest.mark.parametrize("entry", listed(METHODS), ids=lambda entry: entry.name)
+def test_every_method_says_what_it_is_and_its_example_is_all_its_defaults(entry):
+    assert entry.summary.endswith(".")
+    assert entry.facts["paper"].startswith(("arXiv:", "doi:"))
+    assert all(option.description.endswith(".") for option in entry.options)
+    assert {option.name for option in entry.options} == set(chosen(entry.name).options)
+    (made,) = chosen_methods(entry.example.removeprefix("--method "))
+    assert made == chosen(entry.name)
+    assert written(made) == entry.example.removeprefix("--method ")
 
 
 def test_a_kind_that_is_not_there():
