@@ -17,7 +17,7 @@ MODULES = (
 )
 """In the order in which methods are shown."""
 
-_PLACES = {import_module(f"{__package__}.{name}").__name__: place for place, name in enumerate(MODULES)}
+_PLACES = {import_module(f"{__package__}.methods.{name}").__name__: place for place, name in enumerate(MODULES)}
 
 
 def _order() -> None:

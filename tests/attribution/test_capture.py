@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from cnnlab.attribution.attribute import attribute
 from cnnlab.attribution.capture import SCORE, capture
 from cnnlab.attribution.catalog import METHODS
-from cnnlab.attribution.gradient_cams import of_score
+from cnnlab.attribution.methods.gradient_cams import of_score
 from cnnlab.attribution.target import target_of
 from cnnlab.core.errors import RequestError
 

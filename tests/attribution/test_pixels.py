@@ -12,14 +12,14 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 from torchvision.ops import DeformConv2d
 
-from cnnlab.attribution import full_gradient as full_gradient_module
 from cnnlab.attribution import request as request_module
 from cnnlab.attribution.attribute import attribute, planned_passes
-from cnnlab.attribution.full_gradient import full_gradient
-from cnnlab.attribution.gradients import gradient
-from cnnlab.attribution.integrated_gradients import quadrature_points
-from cnnlab.attribution.occlusion import window_starts
-from cnnlab.attribution.rise import grown_masks, mask_draws, rise
+from cnnlab.attribution.methods import full_gradient as full_gradient_module
+from cnnlab.attribution.methods.full_gradient import full_gradient
+from cnnlab.attribution.methods.gradients import gradient
+from cnnlab.attribution.methods.integrated_gradients import quadrature_points
+from cnnlab.attribution.methods.occlusion import window_starts
+from cnnlab.attribution.methods.rise import grown_masks, mask_draws, rise
 from cnnlab.attribution.steps import finished
 from cnnlab.attribution.target import target_of
 from cnnlab.core.errors import RequestError, WorkError

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from cnnlab.attribution.attribute import attribute
 from cnnlab.attribution.capture import capture
-from cnnlab.attribution.gradient_cams import CURVED_SCORE
+from cnnlab.attribution.methods.gradient_cams import CURVED_SCORE
 from cnnlab.attribution.target import target_of
 from cnnlab.core.errors import CnnlabError, RequestError
 from cnnlab.models.failure import failure_of, told

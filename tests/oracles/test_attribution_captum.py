@@ -17,7 +17,7 @@ from captum.attr import (
 from torch import Tensor, nn
 
 from cnnlab.attribution.attribute import attribute
-from cnnlab.attribution.gradients import noise_draws
+from cnnlab.attribution.methods.gradients import noise_draws
 
 ALL = pytest.mark.parametrize("name", list(SUBJECTS))
 pytestmark = pytest.mark.filterwarnings("ignore:Setting backward hooks", "ignore:Setting forward")

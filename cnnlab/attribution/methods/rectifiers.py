@@ -16,10 +16,10 @@ from torch.overrides import TorchFunctionMode
 from cnnlab.attribution.activation_functions import CLIPPED, IN_PLACE_RELU, RELU, SMOOTH, name_of
 from cnnlab.attribution.cam_pieces import by_target, weighted_map
 from cnnlab.attribution.capture import SCORE, LayerCapture
-from cnnlab.attribution.gradient_cams import averages_away, grad_cam, of_score
-from cnnlab.attribution.gradients import input_passes, steepest
 from cnnlab.attribution.maps import fused, positive_scaled, upsampled
 from cnnlab.attribution.method import Method, Shared, Work, register
+from cnnlab.attribution.methods.gradient_cams import averages_away, grad_cam, of_score
+from cnnlab.attribution.methods.gradients import input_passes, steepest
 from cnnlab.attribution.passes import input_gradients
 from cnnlab.attribution.piece import Batch, Piece, UnfitError
 from cnnlab.attribution.steps import Steps, at_once

@@ -4,8 +4,8 @@ from torch import Tensor
 
 from cnnlab.attribution.cam_pieces import factored_maps, layer_maps
 from cnnlab.attribution.capture import SCORE, LayerCapture
-from cnnlab.attribution.gradient_cams import hires_cam, of_score
 from cnnlab.attribution.method import Method, Work, register
+from cnnlab.attribution.methods.gradient_cams import hires_cam, of_score
 from cnnlab.attribution.piece import Piece
 from cnnlab.attribution.principal import principal_map
 from cnnlab.attribution.steps import Steps, at_once
