@@ -64,6 +64,7 @@ def gradcam(
     """Show where in a picture an answer comes from: class activation maps by 14 methods, drawn and kept as numbers.
 
     MODEL is a run, a config, torchvision:NAME or timm:NAME. Pixel methods of `cnnlab saliency` go beside them.
+    A method's options follow its name, as in --method rise:masks=4000,keep=0.3; `cnnlab list methods` has all of them.
 
     Example: [bold]cnnlab gradcam quickstart --split validation --method gradcam,layercam --metrics[/]
     """

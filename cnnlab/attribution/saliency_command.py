@@ -63,6 +63,7 @@ def saliency(
     """Show which pixels an answer rests on: gradients, integrated gradients, occlusion, RISE and others.
 
     MODEL is a run, a config, torchvision:NAME or timm:NAME. --layer is for guided_gradcam alone.
+    A method's options follow its name, as in --method rise:masks=4000,keep=0.3; `cnnlab list methods` has all of them.
 
     Example: [bold]cnnlab saliency quickstart photo.jpg --method integrated_gradients,occlusion[/]
     """

@@ -1,5 +1,7 @@
 """Attributions against captum; settings in each test. Both sides run in float64, ours ends in float32."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from attribution.subjects import SUBJECTS, subject
@@ -14,10 +16,12 @@ from captum.attr import (
     Occlusion,
     Saliency,
 )
+from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
 
 from cnnlab.attribution.attribute import attribute
 from cnnlab.attribution.methods.gradients import noise_draws
+from cnnlab.attribution.piece import PixelRange
 
 ALL = pytest.mark.parametrize("name", list(SUBJECTS))
 pytestmark = pytest.mark.filterwarnings("ignore:Setting backward hooks", "ignore:Setting forward")
@@ -141,3 +145,37 @@ def test_occlusion_with_ragged_borders(name: str, window: int, stride: int) -> N
     )
     mine = attribute(model, images, classes, methods=[f"occlusion:window={window},stride={stride}"], max_batch=11)[0]
     close(mine.maps, theirs[:, 0])
+
+
+MEAN, STD = (torch.tensor(v, dtype=torch.float64)[:, None, None] for v in ((0.4, 0.5, 0.6), (0.2, 0.25, 0.3)))
+
+
+def blurred(images: Tensor) -> Tensor:
+    """A Gaussian blur by SciPy, its standard deviation a tenth of the side, mirrored at the borders."""
+    sigma = images.shape[-1] / 10
+    return torch.from_numpy(gaussian_filter(images.numpy(), (0, 0, sigma, sigma), mode="mirror", truncate=3))
+
+
+BASELINES: dict[str, Callable[[Tensor], Tensor]] = {
+    "zero": torch.zeros_like,
+    "-0.5": lambda images: torch.full_like(images, -0.5),
+    "mean": lambda images: images.mean((2, 3), keepdim=True).expand_as(images),
+    "blur": blurred,
+    "black": lambda images: ((0 - MEAN) / STD).expand_as(images),
+    "white": lambda images: ((1 - MEAN) / STD).expand_as(images),
+}
+
+
+@pytest.mark.parametrize("baseline", BASELINES)
+def test_baselines_by_name(baseline: str) -> None:
+    """Each by its formula, as tensors for captum: integrated gradients from there, and windows covered by it."""
+    model, _, images, classes = subject("flat")
+    of, range_ = BASELINES[baseline](images), PixelRange(((0 - MEAN) / STD).flatten(), ((1 - MEAN) / STD).flatten())
+    asked = f"integrated_gradients:steps=12,baseline={baseline},occlusion:window=4,stride=2,baseline={baseline}"
+    integrated, covered = attribute(model, images, classes, methods=asked, pixels=range_)
+    theirs = IntegratedGradients(model).attribute(
+        images, baselines=of, target=classes, n_steps=12, method="gausslegendre"
+    )
+    close(integrated.per_channel, theirs)
+    shapes = {"sliding_window_shapes": (3, 4, 4), "strides": (3, 2, 2)}
+    close(covered.maps, Occlusion(model).attribute(images, target=classes, baselines=of, **shapes)[:, 0])

@@ -61,6 +61,7 @@ def audit(
     A limit holds for the mean over all pictures, such as --max-border 0.3 --min-inside 0.5. Without one, the evidence
     may lie no worse than if it were spread evenly over the picture. By itself the method is gradient × input, and with
     --layer the class activation map that fits the head.
+    A method's options follow its name, as in --method rise:masks=4000,keep=0.3; `cnnlab list methods` has all of them.
 
     Example: [bold]cnnlab audit quickstart --split validation --max-border 0.3[/]
     """

@@ -56,6 +56,7 @@ def sanity(
     """Check that maps depend on what was learned: make the network forget, layer by layer, and compare.
 
     A method whose maps stay the same shows the picture or the architecture, and nothing that was learned.
+    A method's options follow its name, as in --method rise:masks=4000,keep=0.3; `cnnlab list methods` has all of them.
 
     Example: [bold]cnnlab sanity quickstart --method gradcam,gradient,guided_backprop --labels[/]
     """
