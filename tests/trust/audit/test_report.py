@@ -32,6 +32,7 @@ def facts(borders: dict[str, float], *, max_border: float) -> EvidenceFacts:
         run="tiny",
         split="train",
         method="gradient_x_input",
+        options={},
         layers=(),
         reason="asked for",
         seed=0,
