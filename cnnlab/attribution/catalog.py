@@ -14,6 +14,7 @@ MODULES = (
     "rectifiers",
     "occlusion",
     "rise",
+    "lrp",
 )
 """In the order in which methods are shown."""
 
