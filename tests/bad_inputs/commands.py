@@ -1,6 +1,7 @@
 """Command lines that are wrong."""
 
 from bad_inputs.case import TINY, Case, file
+from bad_inputs.known import DATASETS, LAYERS
 
 SOUND = file("tiny.yaml", TINY)
 
@@ -122,11 +123,7 @@ COMMANDS = (
     Case(
         "an unknown layer to list, the nearest named",
         "cnnlab list layers conv2",
-        (
-            "error: no layer 'conv2'; known: avg_pool, batch_norm, blur_pool, channel_layer_norm, conv, "
-            "conv_bn_act, depthwise, depthwise_separable, dropout, dyt, flatten, gelu and 19 more. Did "
-            "you mean 'conv'?"
-        ),
+        f"error: no layer 'conv2'; {LAYERS}. Did you mean 'conv'?",
     ),
     Case(
         "an unknown model to list",
@@ -142,10 +139,7 @@ COMMANDS = (
     Case(
         "a preview of an unknown data set",
         "cnnlab data preview cifar",
-        (
-            "error: cifar: no such config file, and no data set 'cifar'; known: cifar10, cifar100, "
-            "fashion_mnist, folder, mnist, shapes, stl10, svhn. Did you mean 'cifar10'?"
-        ),
+        f"error: cifar: no such config file, and no data set 'cifar'; {DATASETS}. Did you mean 'cifar10'?",
     ),
     Case(
         "an override of a data set's unknown option",

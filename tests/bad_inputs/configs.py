@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from bad_inputs.case import MODEL, TINY, Case, config, file
+from bad_inputs.known import LAYERS, OPTIMIZERS
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{new}: &{new} [{', '.join([f'*{old}'] * 9)}]\n" for old, new in zip("abcdefg", "bcdefgh", strict=True)
@@ -292,11 +293,9 @@ CONFIGS = (
             "error: bad.yaml:1:24: no option 'batchsize' in 'training'; it has epochs, batch_size, "
             "accumulate, drop_last, precision, channels_last, compile, deterministic, "
             "evaluation_batch_size, clean_train_pictures. Did you mean 'batch_size'?\n"
-            "error: bad.yaml:2:1: no optimizer 'adamww'; known: adamw, sgd. Did you mean 'adamw'?\n"
+            f"error: bad.yaml:2:1: no optimizer 'adamww'; {OPTIMIZERS}. Did you mean 'adamw'?\n"
             "error: bad.yaml:4:12: 'channels' is 'none', expected a whole number\n"
-            "error: bad.yaml:5:5: no layer 'linaer'; known: avg_pool, batch_norm, blur_pool, "
-            "channel_layer_norm, conv, conv_bn_act, depthwise, depthwise_separable, dropout, dyt, "
-            "flatten, gelu and 19 more. Did you mean 'linear'?"
+            f"error: bad.yaml:5:5: no layer 'linaer'; {LAYERS}. Did you mean 'linear'?"
         ),
     ),
     config(

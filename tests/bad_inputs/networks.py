@@ -1,6 +1,7 @@
 """Networks that do not fit, and recipes whose parts do not fit each other."""
 
 from bad_inputs.case import MODEL, SMALL, config, file
+from bad_inputs.known import AUGMENTATIONS, DATASETS, LAYERS, LOSSES, OPTIMIZERS, SCHEDULES
 
 NO_TENSOR = """\
 from torch import nn
@@ -75,11 +76,7 @@ NETWORKS = (
     config(
         "an unknown layer, the nearest named",
         layers("con: {channels: 8}", "linear"),
-        (
-            "error: bad.yaml:2:5: no layer 'con'; known: avg_pool, batch_norm, blur_pool, "
-            "channel_layer_norm, conv, conv_bn_act, depthwise, depthwise_separable, dropout, dyt, "
-            "flatten, gelu and 19 more. Did you mean 'conv'?"
-        ),
+        f"error: bad.yaml:2:5: no layer 'con'; {LAYERS}. Did you mean 'conv'?",
     ),
     config(
         "a layer with its options not indented",
@@ -92,11 +89,7 @@ NETWORKS = (
     config(
         "a layer that is a number",
         layers("3", "linear"),
-        (
-            "error: bad.yaml:2:5: no layer '3'; known: avg_pool, batch_norm, blur_pool, "
-            "channel_layer_norm, conv, conv_bn_act, depthwise, depthwise_separable, dropout, dyt, "
-            "flatten, gelu and 19 more."
-        ),
+        f"error: bad.yaml:2:5: no layer '3'; {LAYERS}.",
     ),
     config(
         "a layer without its channels",
@@ -111,20 +104,12 @@ NETWORKS = (
     config(
         "a layer inside a layer that is unknown",
         layers("residual: {layers: [{cov: {channels: 8}}]}"),
-        (
-            "error: bad.yaml:2:25: no layer 'cov'; known: avg_pool, batch_norm, blur_pool, "
-            "channel_layer_norm, conv, conv_bn_act, depthwise, depthwise_separable, dropout, dyt, "
-            "flatten, gelu and 19 more. Did you mean 'conv'?"
-        ),
+        f"error: bad.yaml:2:25: no layer 'cov'; {LAYERS}. Did you mean 'conv'?",
     ),
     config(
         "an unknown normalisation in a composite",
         layers("conv_bn_act: {channels: 8, norm: batchnorm}"),
-        (
-            "error: bad.yaml:2:32: no layer 'batchnorm'; known: avg_pool, batch_norm, blur_pool, "
-            "channel_layer_norm, conv, conv_bn_act, depthwise, depthwise_separable, dropout, dyt, "
-            "flatten, gelu and 19 more. Did you mean 'batch_norm'?"
-        ),
+        f"error: bad.yaml:2:32: no layer 'batchnorm'; {LAYERS}. Did you mean 'batch_norm'?",
     ),
     config(
         "a kernel larger than the picture",
@@ -267,38 +252,28 @@ NETWORKS = (
     config(
         "an unknown data set, the nearest named",
         "data: {dataset: cifar11}",
-        (
-            "error: bad.yaml:1:8: no dataset 'cifar11'; known: cifar10, cifar100, fashion_mnist, folder, "
-            "mnist, shapes, stl10, svhn. Did you mean 'cifar10'?"
-        ),
+        f"error: bad.yaml:1:8: no dataset 'cifar11'; {DATASETS}. Did you mean 'cifar10'?",
         rest=MODEL,
     ),
     config(
         "an unknown augmentation, the nearest named",
         "data: {augment: [flipp]}",
-        (
-            "error: bad.yaml:1:18: no augmentation 'flipp'; known: affine, blur, color_jitter, crop, "
-            "cutmix, cutout, erase, flip, grayscale, mixup, noise, resized_crop and 2 more. Did you mean "
-            "'flip'?"
-        ),
+        f"error: bad.yaml:1:18: no augmentation 'flipp'; {AUGMENTATIONS}. Did you mean 'flip'?",
         rest=MODEL,
     ),
     config(
         "an unknown optimizer, the nearest named",
         "optimizer: adam",
-        "error: bad.yaml:1:1: no optimizer 'adam'; known: adamw, sgd. Did you mean 'adamw'?",
+        f"error: bad.yaml:1:1: no optimizer 'adam'; {OPTIMIZERS}. Did you mean 'adamw'?",
         rest=MODEL,
     ),
     config(
         "an unknown schedule, the nearest named",
         "schedule: cosin",
-        (
-            "error: bad.yaml:1:1: no schedule 'cosin'; known: constant, cosine, one_cycle, step, "
-            "triangular. Did you mean 'cosine'?"
-        ),
+        f"error: bad.yaml:1:1: no schedule 'cosin'; {SCHEDULES}. Did you mean 'cosine'?",
         rest=MODEL,
     ),
-    config("an unknown loss", "loss: mse", "error: bad.yaml:1:1: no loss 'mse'; known: cross_entropy.", rest=MODEL),
+    config("an unknown loss", "loss: mse", f"error: bad.yaml:1:1: no loss 'mse'; {LOSSES}.", rest=MODEL),
     config(
         "two optimizers",
         "optimizer: {sgd: {}, adamw: {}}",

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from bad_inputs.case import Case, file
+from bad_inputs.known import DATASETS
 
 CIFAR = "data/cifar-10-batches-py"
 BATCHES = ("data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch", "batches.meta")
@@ -137,9 +138,6 @@ PUBLIC_DATA = (
     Case(
         "an unknown data set",
         "cnnlab data stats cifar9",
-        (
-            "error: cifar9: no such config file, and no data set 'cifar9'; known: cifar10, cifar100, "
-            "fashion_mnist, folder, mnist, shapes, stl10, svhn. Did you mean 'cifar10'?"
-        ),
+        f"error: cifar9: no such config file, and no data set 'cifar9'; {DATASETS}. Did you mean 'cifar10'?",
     ),
 )

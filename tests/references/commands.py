@@ -34,11 +34,12 @@ def page() -> str:
         for row, count in counted.items()
         if count >= SHARED and count == max(counted[other] for other in counted if other[0] == row[0])
     }
-    panels: dict[str, list[str]] = {}
+    panels: dict[str, list[list[str]]] = {}
     for name, command in found.items():
-        panels.setdefault(_panel(name), []).append(f"| [{code(name)}](#{anchor(name)}) | {line(_first(command))} |")
+        panels.setdefault(_panel(name), []).append([f"[{code(name)}](#{anchor(name)})", line(_first(command))])
     parts = [HEAD.rstrip()]
-    parts += ["\n".join([f"| {panel} | |", "| --- | --- |", *rows]) for panel, rows in panels.items()]
+    for panel, rows in panels.items():
+        parts.append(f"**{panel}**\n\n" + table(["command", "what it does"], rows))
     parts.append("## Options that commands share\n\n" + _option_table(sorted(shared)))
     parts += [_command(name, command, shared) for name, command in found.items()]
     return "\n\n".join(parts) + "\n"

@@ -90,7 +90,7 @@ def test_layers(layer: str) -> None:
     prove(new_network(config, (3, 14, 11), 5), (3, 14, 11))
 
 
-@pytest.mark.parametrize("path", ["cnnlab/quickstart.yaml", "configs/cifar.yaml"])
+@pytest.mark.parametrize("path", ["cnnlab/config/quickstart.yaml", "configs/cifar.yaml"])
 def test_configs(path: str) -> None:
     config = read_config(ROOT / path)
     proof = prove(new_network(config, (3, 32, 32), 10), (3, 32, 32))
