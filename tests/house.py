@@ -2,7 +2,8 @@
 
 FOUNDATION = (
     {"core"},
-    {"stats", "data", "models", "view"},
+    {"stats"},
+    {"data", "models", "view"},
     {"walk"},
     {"fit"},
     {"config"},

@@ -1,4 +1,4 @@
-"""Maps for drawing: to the picture's size, and to 0 … 1 without losing what zero means."""
+"""Maps brought to another size, and to 0 … 1."""
 
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -21,6 +21,12 @@ def positive_scaled(maps: Float[Tensor, "*n h w"]) -> Float[Tensor, "*n h w"]:
     positive = maps.clamp(min=0)
     largest = positive.amax((-2, -1), keepdim=True)
     return positive / largest.where(largest > 0, 1)
+
+
+def least_to_largest(values: Tensor, over: tuple[int, ...]) -> Tensor:
+    """The values between the least (0) and the largest (1) over the dimensions `over`; all 0 where these are equal."""
+    low, high = values.amin(over, keepdim=True), values.amax(over, keepdim=True)
+    return (values - low) / (high - low).where(high > low, 1)
 
 
 def fused(maps: list[Float[Tensor, "*n _ _"]]) -> Float[Tensor, "*n h w"]:

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from cnnlab.attribution.measures.maps import normalized_evidence
+from cnnlab.attribution.maps import positive_scaled
 
 TOP = 0.1
 
@@ -22,7 +22,7 @@ def top_share(maps: Float[Tensor, "n h w"], *, share: float = TOP) -> Float[Tens
     """
     if not 0 < share <= 1:
         raise ValueError(f"share is {share}, expected more than 0 and at most 1")
-    evidence = normalized_evidence(maps.cpu()).double().flatten(1)
+    evidence = positive_scaled(maps.cpu()).double().flatten(1)
     strongest = evidence.topk(max(1, round(share * evidence.shape[1])), dim=1).values.sum(1)
     return strongest / _total(evidence)
 
@@ -32,7 +32,7 @@ def gini(maps: Float[Tensor, "n h w"]) -> Float[Tensor, "n"]:
 
     0 for a map without positive evidence.
     """
-    evidence = normalized_evidence(maps.cpu()).double().flatten(1).sort(1).values
+    evidence = positive_scaled(maps.cpu()).double().flatten(1).sort(1).values
     pixels = evidence.shape[1]
     weights = (2 * torch.arange(1, pixels + 1) - pixels - 1).double()
     return ((evidence * weights).sum(1) / (pixels * _total(evidence))).clamp(min=0)

@@ -11,7 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from cnnlab.attribution.measures.maps import at_picture_size, normalized_evidence
+from cnnlab.attribution.maps import positive_scaled
+from cnnlab.attribution.measures.maps import at_picture_size
 from cnnlab.attribution.measures.probability import composite_probabilities, target_probabilities
 
 
@@ -52,7 +53,7 @@ def confidence_drop(
     Raises: RequestError and WorkError as `composite_probabilities`; what `at_picture_size` raises.
     """
     height, width = images.shape[2:]
-    shown = normalized_evidence(at_picture_size(maps, (height, width))).to(images)
+    shown = positive_scaled(at_picture_size(maps, (height, width))).to(images)
     return Drop(
         target_probabilities(model, images, targets, max_batch=max_batch),
         composite_probabilities(model, lambda rows: images[rows] * shown[rows, None], targets, max_batch=max_batch),

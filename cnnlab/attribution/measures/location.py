@@ -10,7 +10,6 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from cnnlab.attribution.measures.maps import positive
 from cnnlab.attribution.measures.ranking import rank_pixels
 
 FRAME = 1 / 8
@@ -42,7 +41,7 @@ def energy_inside(
 
     Of a uniform map it is the region's share of the area.
     """
-    evidence = positive(maps).cpu().double()
+    evidence = maps.clamp(min=0).cpu().double()
     # the scale drops out; without it, sums of values near 1e-320 would lose digits
     top = evidence.flatten(1).amax(1)
     evidence = evidence / torch.where(top > 0, top, torch.ones_like(top))[:, None, None]

@@ -1,10 +1,9 @@
-"""Explanation maps as measures take them: checked, at the pictures' resolution, and what lies above zero."""
+"""Explanation maps as measures take them: checked, and at the pictures' resolution."""
 
-import torch
-import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from cnnlab.attribution.maps import upsampled
 from cnnlab.core.errors import WorkError
 
 
@@ -22,16 +21,9 @@ def at_picture_size(maps: Float[Tensor, "n h w"], size: tuple[int, int]) -> Floa
         )
     maps = maps.detach().float()
     height, width = maps.shape[1:]
-    if (height, width) == size:
-        return maps
     if height > size[0] or width > size[1]:
         raise ValueError(f"maps of {height}×{width} for pictures of {size[0]}×{size[1]}: expected the same or lower")
-    return F.interpolate(maps[:, None], size=size, mode="bilinear", align_corners=False)[:, 0]
-
-
-def positive(maps: Float[Tensor, "n h w"]) -> Float[Tensor, "n h w"]:
-    """The evidence for the target: negative values become 0."""
-    return maps.clamp(min=0)
+    return upsampled(maps, size)
 
 
 def has_evidence(maps: Float[Tensor, "n h w"]) -> Bool[Tensor, "n"]:
@@ -43,10 +35,3 @@ def varies(maps: Float[Tensor, "n h w"]) -> Bool[Tensor, "n"]:
     """Whether a map prefers any pixel to another; one that does not puts them in random order."""
     flat = maps.flatten(1)
     return flat.max(1).values > flat.min(1).values
-
-
-def normalized_evidence(maps: Float[Tensor, "n h w"]) -> Float[Tensor, "n h w"]:
-    """The positive part divided by its largest value, 0 … 1; all 0 for a map without evidence."""
-    evidence = positive(maps)
-    top = evidence.flatten(1).amax(1)[:, None, None]
-    return evidence / torch.where(top > 0, top, torch.ones_like(top))

@@ -6,11 +6,11 @@ from typing import Any
 from cnnlab.attribution.catalog import METHODS
 from cnnlab.attribution.measures.comparison import Comparison
 from cnnlab.attribution.measures.summary import CurveSummary, MapSummary
-from cnnlab.attribution.measures.verdict import OUTCOMES, Outcome
-from cnnlab.stats.confidence import MeanInterval
+from cnnlab.attribution.measures.verdict import FORM, OUTCOMES, Outcome
 from cnnlab.view.blocks import Block, Cell, Column, Picture, Section, SummaryLine, Table, Text, Tone, shown
 from cnnlab.view.contribution import Question
 from cnnlab.view.drawings import Curves, Series
+from cnnlab.view.intervals import interval_text
 
 _TONES: dict[Outcome, Tone] = {
     "better than every control": "good",
@@ -19,7 +19,6 @@ _TONES: dict[Outcome, Tone] = {
     "worse than chance": "bad",
     "too few pictures": "note",
 }
-_FORM = "+.3f"
 _SHARE = ".1%"
 
 
@@ -90,16 +89,6 @@ def label(name: str) -> str:
     return METHODS[name].label if name in METHODS else f"control: {name}"
 
 
-def interval_text(mean: MeanInterval | None, form: str = _FORM) -> str:
-    """`+0.412 [+0.380, +0.445]`; the mean alone where there is no interval."""
-    if mean is None:
-        return shown(None)
-    text = shown(mean.mean, form)
-    if mean.interval is None:
-        return text
-    return f"{text} [{shown(mean.interval.low, form)}, {shown(mean.interval.high, form)}]"
-
-
 def _removed(maps: Sequence[MapSummary], name: str, *, road: bool) -> Table:
     columns = [
         Column("map"),
@@ -108,11 +97,11 @@ def _removed(maps: Sequence[MapSummary], name: str, *, road: bool) -> Table:
         Column("insertion − deletion", align="right"),
     ]
     if road:
-        columns.append(Column("ROAD", align="right", form=_FORM))
+        columns.append(Column("ROAD", align="right", form=FORM))
     rows: list[tuple[Cell, ...]] = []
     for one in maps:
         pixels = one.pixels
-        areas = (label(one.name), pixels.insertion.mean, pixels.deletion.mean, interval_text(pixels.gain))
+        areas = (label(one.name), pixels.insertion.mean, pixels.deletion.mean, interval_text(pixels.gain, FORM))
         last = (one.road.combined.mean,) if one.road is not None else ()
         rows.append((*areas, *last))
     note = (
@@ -141,7 +130,7 @@ def _blocks(maps: Sequence[MapSummary], name: str) -> Table:
         Column("insertion − deletion", align="right"),
     )
     rows = tuple(
-        (label(one.name), one.blocks.insertion.mean, one.blocks.deletion.mean, interval_text(one.blocks.gain))
+        (label(one.name), one.blocks.insertion.mean, one.blocks.deletion.mean, interval_text(one.blocks.gain, FORM))
         for one in maps
     )
     unit = maps[0].blocks.unit

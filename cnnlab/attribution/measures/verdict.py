@@ -7,10 +7,14 @@ from typing import Literal, get_args
 from jaxtyping import Float
 from torch import Tensor
 
-from cnnlab.core.characters import formatted
 from cnnlab.core.seeds import derive_seed
 from cnnlab.stats.bootstrap import bootstrap_mean, paired_difference
 from cnnlab.stats.confidence import MeanInterval
+from cnnlab.view.blocks import shown
+from cnnlab.view.intervals import interval_text
+
+FORM = "+.3f"
+"""How a difference of areas is written."""
 
 Outcome = Literal[
     "better than every control", "better than chance", "not better than chance", "worse than chance", "too few pictures"
@@ -52,10 +56,13 @@ class Verdict:
         others = [(CHANCE, self.chance_gain, self.beyond_chance)]
         if self.control != CHANCE:
             others.append((self.control, self.control_gain, self.beyond_control))
-        beside = ", ".join(f"{name} {_signed(gain.mean)} ({_spread(beyond)})" for name, gain, beyond in others)
+        beside = ", ".join(
+            f"{name} {shown(gain.mean, FORM)} (difference {interval_text(beyond, FORM)})"
+            for name, gain, beyond in others
+        )
         n = self.beyond_chance.n
         return (
-            f"{self.name}, {self.level}: {said}: insertion − deletion {_signed(self.gain.mean)}, {beside} over {n} "
+            f"{self.name}, {self.level}: {said}: insertion − deletion {shown(self.gain.mean, FORM)}, {beside} over {n} "
             f"picture{'' if n == 1 else 's'}"
         )
 
@@ -104,14 +111,3 @@ def _outcome(beyond_chance: MeanInterval, beyond_control: MeanInterval) -> Outco
     if chance.low > 0:
         return "better than every control" if control.low > 0 else "better than chance"
     return "worse than chance" if chance.high < 0 else "not better than chance"
-
-
-def _spread(difference: MeanInterval) -> str:
-    """`difference +0.250 [+0.210, +0.290]`."""
-    between = difference.interval
-    interval = f" [{_signed(between.low)}, {_signed(between.high)}]" if between else ""
-    return f"difference {_signed(difference.mean)}{interval}"
-
-
-def _signed(value: float) -> str:
-    return formatted(value, "+.3f")

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor, nn
 
-from cnnlab.attribution.maps import upsampled
+from cnnlab.attribution.maps import least_to_largest, upsampled
 from cnnlab.attribution.method import Known, Method, Work, register
 from cnnlab.attribution.passes import checked_logits, fitted, score_gradients, single_precision, undisturbed
 from cnnlab.attribution.piece import Batch, Piece
@@ -113,17 +113,15 @@ def _sums(scores: Float[Tensor, "1 t"], layers: Sequence[tuple[Tensor, Tensor]])
     return sum((each.transpose(0, 1).flatten(1).sum(1) for each in products), torch.zeros_like(scores[0]))
 
 
-def _by_layer(values: Tensor) -> Tensor:
-    low, high = values.amin((2, 3, 4), keepdim=True), values.amax((2, 3, 4), keepdim=True)
-    return (values - low) / (high - low).where(high > low, 1)
-
-
 def _by_channel(values: Tensor) -> Tensor:
     shifted = values - values.amin((3, 4), keepdim=True)
     return shifted / (1e-7 + shifted.amax((3, 4), keepdim=True))
 
 
-_SCALINGS: dict[Scaling, Callable[[Tensor], Tensor]] = {"layer": _by_layer, "channel": _by_channel}
+_SCALINGS: dict[Scaling, Callable[[Tensor], Tensor]] = {
+    "layer": partial(least_to_largest, over=(2, 3, 4)),
+    "channel": _by_channel,
+}
 
 
 def _incomplete(delta: Tensor, scores: Tensor) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from cnnlab.attribution.cam_pieces import channel_maps, layer_maps, tail_behind
 from cnnlab.attribution.capture import SCORE, LayerCapture, Want
+from cnnlab.attribution.maps import least_to_largest
 from cnnlab.attribution.method import Known, Method, Work, register
 from cnnlab.attribution.passes import logits_of
 from cnnlab.attribution.piece import Batch, Piece, is_affine
@@ -44,9 +45,9 @@ def score_cam(
     for row, channel in _pairs(live, max_batch):
         small = activations[row, channel][:, None]
         if scale_first:
-            small = _unit(small)
+            small = least_to_largest(small, (2, 3))
         mask = F.interpolate(small, size=size, mode="bilinear", align_corners=align_corners)
-        mask = (mask if scale_first else _unit(mask)).to(images.device, images.dtype)
+        mask = (mask if scale_first else least_to_largest(mask, (2, 3))).to(images.device, images.dtype)
         logits = logits_of(model, images[row.to(images.device)] * mask)
         score = target.scores if weights == "softmax" else target.probabilities
         found[row, channel] = score(logits, row).to(found)
@@ -117,11 +118,6 @@ def live_channels(activations: Float[Tensor, "n k h w"]) -> Bool[Tensor, "n k"]:
 def _pairs(chosen: Bool[Tensor, "n k"], max_batch: int) -> list[tuple[Tensor, Tensor]]:
     """(pictures, channels) of the chosen channels, picture by picture, at most `max_batch` pairs at a time."""
     return [(part[:, 0], part[:, 1]) for part in chosen.nonzero().cpu().split(max_batch) if len(part)]
-
-
-def _unit(maps: Tensor) -> Tensor:
-    low, high = maps.amin((2, 3), keepdim=True), maps.amax((2, 3), keepdim=True)
-    return (maps - low) / (high - low).where(high > low, 1)
 
 
 def _shares(drops: Tensor, scores: Tensor) -> Tensor:

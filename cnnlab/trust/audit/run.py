@@ -13,8 +13,9 @@ from torch import Tensor
 from cnnlab.attribution.catalog import METHODS
 from cnnlab.attribution.chosen import Asked, chosen, chosen_methods, methods_for_head, unasked
 from cnnlab.attribution.layers import LayerChoice, choose_layer
+from cnnlab.attribution.maps import positive_scaled
 from cnnlab.attribution.measures.location import border_region, corner_region
-from cnnlab.attribution.measures.maps import at_picture_size, normalized_evidence
+from cnnlab.attribution.measures.maps import at_picture_size
 from cnnlab.attribution.result import Attribution, Progress
 from cnnlab.attribution.run import Explanation, Pictures, explain, pixel_range
 from cnnlab.core.advance import Advance
@@ -215,7 +216,7 @@ def _picture(probed: ProbedRun, index: int, evidence: PictureEvidence) -> Audite
 
 def _density(map_: Float[Tensor, "h w"], size: tuple[int, int]) -> Float[Tensor, "H W"]:
     """The positive evidence at the picture's size, divided by its mean; 0 where there is none."""
-    evidence = normalized_evidence(at_picture_size(map_[None], size))[0].double()
+    evidence = positive_scaled(at_picture_size(map_[None], size))[0].double()
     mean = float(evidence.mean())
     return evidence / mean if mean > 0 else evidence
 

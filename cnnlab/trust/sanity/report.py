@@ -11,8 +11,9 @@ from cnnlab.stats.confidence import MeanInterval
 from cnnlab.trust.sanity.facts import SanityFacts, ShownStage
 from cnnlab.trust.sanity.verdict import SMALL, Outcome, SanityVerdict, SimilaritySummary
 from cnnlab.trust.sanity.weights import WeightRandomization
-from cnnlab.view.blocks import Block, Cell, Column, Picture, Report, Section, Table, Text, Tone, shown
+from cnnlab.view.blocks import Block, Cell, Column, Picture, Report, Section, Table, Text, Tone
 from cnnlab.view.drawings import Curves, Panels, Series
+from cnnlab.view.intervals import interval_text
 from cnnlab.view.scenes import Scene, Scenes
 
 Measure = Literal["absolute", "signed", "ssim"]
@@ -81,8 +82,8 @@ def _outcomes(verdicts: Sequence[SanityVerdict], title: str, name: str) -> Table
     rows = tuple(
         (
             METHODS[one.name].label,
-            _interval(one.similarity.signed),
-            _interval(one.similarity.absolute),
+            interval_text(one.similarity.signed, ".2f"),
+            interval_text(one.similarity.absolute, ".2f"),
             one.outcome,
         )
         for one in verdicts
@@ -95,13 +96,6 @@ def _outcomes(verdicts: Sequence[SanityVerdict], title: str, name: str) -> Table
     gone = sum(one.similarity.vanished for one in verdicts)
     note += f" In {gone} cases the map vanished with the weights." if gone else ""
     return Table(title, columns, rows, note, name)
-
-
-def _interval(mean: MeanInterval | None) -> str:
-    if mean is None or mean.interval is None:
-        return shown(None if mean is None else mean.mean, ".2f")
-    low, high = shown(mean.interval.low, ".2f"), shown(mean.interval.high, ".2f")
-    return f"{shown(mean.mean, '.2f')} [{low}, {high}]"
 
 
 def _mode(outcome: WeightRandomization, title: str) -> Section:

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cnnlab.attribution.measures.verdict import FEWEST
-from cnnlab.core.characters import formatted
 from cnnlab.core.seeds import derive_seed
 from cnnlab.stats.bootstrap import bootstrap_mean
 from cnnlab.stats.confidence import MeanInterval
 from cnnlab.trust.sanity.similarity import MapSimilarity
+from cnnlab.view.intervals import interval_text
 
 Outcome = Literal["passes", "passes in sign only", "fails", "undecided", "no maps"]
 
@@ -53,7 +53,7 @@ class SanityVerdict:
             "undecided": "too near the limit, or too few pictures, to tell",
         }[self.outcome]
         numbers = ", ".join(
-            f"{what} {_shown(mean)}"
+            f"{what} {interval_text(mean, '.2f')}"
             for what, mean in (
                 ("rank correlation", self.similarity.signed),
                 ("of absolute values", self.similarity.absolute),
@@ -106,9 +106,3 @@ def _beyond(mean: MeanInterval) -> bool:
 
 def _within(mean: MeanInterval) -> bool:
     return mean.interval is not None and mean.interval.low >= -SMALL and mean.interval.high <= SMALL
-
-
-def _shown(mean: MeanInterval) -> str:
-    between = mean.interval
-    spread = f" [{formatted(between.low, '.2f')}, {formatted(between.high, '.2f')}]" if between else ""
-    return formatted(mean.mean, ".2f") + spread

@@ -3,7 +3,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnnlab.attribution.measures.maps import at_picture_size, normalized_evidence
+from cnnlab.attribution.maps import positive_scaled
+from cnnlab.attribution.measures.maps import at_picture_size
 from cnnlab.attribution.measures.ranking import block_side, rank_pixels
 from cnnlab.core.errors import WorkError
 
@@ -94,4 +95,4 @@ def test_what_is_no_map() -> None:
 
 def test_evidence_is_what_is_positive() -> None:
     maps = torch.tensor([[[-1.0, 2.0], [4.0, 0.0]], [[-1.0, -2.0], [-3.0, 0.0]]])
-    assert normalized_evidence(maps).tolist() == [[[0.0, 0.5], [1.0, 0.0]], [[0.0, 0.0], [0.0, 0.0]]]
+    assert positive_scaled(maps).tolist() == [[[0.0, 0.5], [1.0, 0.0]], [[0.0, 0.0], [0.0, 0.0]]]

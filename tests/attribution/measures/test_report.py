@@ -11,12 +11,10 @@ from cnnlab.attribution.measures.report import (
     evidence_line,
     faithfulness_document,
     faithfulness_section,
-    interval_text,
     label,
     picture_metrics,
 )
 from cnnlab.attribution.measures.verdict import OUTCOMES
-from cnnlab.stats.confidence import Interval, MeanInterval
 from cnnlab.view import json as as_json
 from cnnlab.view import png
 from cnnlab.view.blocks import Report, Text, pictures, tables
@@ -105,9 +103,3 @@ def test_the_document_is_plain(comparison: Comparison) -> None:
     assert gain["interval"]["low"] <= gain["mean"] <= gain["interval"]["high"]
     assert len(found["verdicts"]) == 4
     assert found["areas"]["object"] == pytest.approx(16 / 144)
-
-
-def test_intervals_in_words() -> None:
-    assert interval_text(None) == "–"
-    assert interval_text(MeanInterval(-0.5, None, None, 1)) == "−0.500"
-    assert interval_text(MeanInterval(0.5, 0.1, Interval(0.25, 0.75), 9), ".1f") == "0.5 [0.2, 0.8]"
