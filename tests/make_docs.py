@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import file_map
 from bad_inputs import page as bad_inputs
-from references import commands, components, config
+from references import commands, components, config, methods
 
 ROOT = file_map.ROOT
 
@@ -19,6 +19,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/bad-inputs.md": bad_inputs.page,
     "docs/reference/config.md": config.page,
     "docs/reference/commands.md": commands.page,
+    "docs/reference/methods.md": methods.page,
     "docs/reference/layers.md": components.page,
 }
 

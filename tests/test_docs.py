@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from file_map import ROOT, sentence_of
 from make_docs import PAGES
-from references import commands, components, config
+from references import commands, components, config, methods
 from references.markdown import anchors, code, prose
 
 TEXTS = ("README.md", "CONTRIBUTING.md", *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "docs").rglob("*.md")))
@@ -152,11 +152,16 @@ def test_every_key_of_a_config_has_a_sentence_and_a_row() -> None:
 def test_every_component_and_option_is_in_the_reference() -> None:
     page = text_of("docs/reference/layers.md")
     for kind in components.KINDS:
-        if kind in components.WITHOUT:
-            continue
         for entry in components.listed(kind):
             part = page.split(f"\n## {components.title(kind)}\n")[1].split("\n## ")[0].split(f"\n### {entry.name}\n")[1]
             assert all(f"`{option.name}`" in part.split("\n### ")[0] for option in entry.options)
+
+
+def test_every_method_is_in_the_reference_with_every_option() -> None:
+    page = text_of("docs/reference/methods.md")
+    for name in methods.METHODS:
+        part = page.split(f"\n### {name}\n")[1].split("\n### ")[0]
+        assert all(f"`{option.name}`" in part for option in methods.find("methods", name).options), name
 
 
 def test_every_command_is_in_the_reference_with_every_option() -> None:

@@ -17,13 +17,10 @@ written. `cnnlab list layers NAME` shows the same on the terminal; [config.md](c
 TITLES = {"datasets": "Data sets"}
 """Where a kind's heading is not its word."""
 
-WITHOUT = {"methods"}
-"""Kinds that have a page of their own."""
-
 
 def page() -> str:
     """The whole page."""
-    kinds = {kind: listed(kind) for kind in KINDS if kind not in WITHOUT}
+    kinds = {kind: listed(kind) for kind in KINDS}
     headings = [("", TITLE)]
     for kind, entries in kinds.items():
         headings += [(kind, title(kind)), *((kind, entry.name) for entry in entries)]
