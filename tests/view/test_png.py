@@ -1,6 +1,7 @@
 import io
 import warnings
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from PIL import Image
 
 from cnnlab.view import png
 from cnnlab.view.blocks import Picture, Report
-from cnnlab.view.drawings import Gallery, Matrix
+from cnnlab.view.drawings import Drawing, Gallery, Matrix
 
 
 def pixels(picture: Picture, theme: png.Theme = png.LIGHT) -> np.ndarray:
@@ -38,6 +39,13 @@ def test_every_drawing_is_a_picture_and_not_blank_the_same_with_a_layout_of_its_
             assert image.shape[1] >= 200
             assert image[0, 0].tolist() == paper
             assert 0.005 < (image != paper).any(2).mean() < 0.98, picture.name
+
+
+def test_every_kind_of_drawing_has_one_way_and_is_drawn_here(every_picture: tuple[Picture, ...]) -> None:
+    assert not png.LAID_OUT.keys() & png.PLOTTED.keys()
+    assert (
+        png.LAID_OUT.keys() | png.PLOTTED.keys() == set(get_args(Drawing)) == {type(p.drawing) for p in every_picture}
+    )
 
 
 def test_nothing_is_cut_off_at_the_edges(every_drawn: dict[str, png.Drawn]) -> None:

@@ -3,8 +3,8 @@
 import io
 import struct
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ from cnnlab.view.drawings import Bars, Curves, Gallery, Lattice, Matrix, Panels,
 from cnnlab.view.png.grids import gallery, lattice, matrix
 from cnnlab.view.png.plots import bars, curves, panels, reliability
 from cnnlab.view.png.scatter import scatter
-from cnnlab.view.png.scenes import scenes
+from cnnlab.view.png.scenes import lone_scene, scenes
 from cnnlab.view.png.spans import spans
 from cnnlab.view.png.theme import DARK, DPI, LIGHT, Theme, styled
 from cnnlab.view.scatter import Scatter
@@ -30,43 +30,35 @@ from cnnlab.view.scenes import Scene, Scenes
 __all__ = ["DARK", "DPI", "LIGHT", "Drawn", "Theme", "draw", "drawn", "encode", "pixels", "save", "size"]
 
 
+LAID_OUT: dict[type, Callable[..., None]] = {Gallery: gallery, Scene: lone_scene, Scenes: scenes}
+"""How drawings that are laid out to the pixel are put on a figure, their title included: (figure, drawing, theme)."""
+
+PLOTTED: dict[type, Callable[..., None]] = {
+    Curves: curves,
+    Panels: panels,
+    Bars: bars,
+    Reliability: reliability,
+    Matrix: matrix,
+    Spans: spans,
+    Lattice: lattice,
+    Scatter: scatter,
+}
+"""Likewise all others, for which matplotlib finds the room."""
+
+
 def draw(picture: Picture, *, theme: Theme = LIGHT) -> Figure:
     """The picture as a matplotlib figure with an Agg canvas."""
-    title = printable(picture.title)
+    title, kind = printable(picture.title), type(picture.drawing)
     with styled(theme):
-        if isinstance(picture.drawing, Gallery | Scene | Scenes):
-            # Laid out to the pixel, its title included.
+        if kind in LAID_OUT:
             figure = Figure()
             FigureCanvasAgg(figure)
-            match picture.drawing:
-                case Gallery():
-                    gallery(figure, picture.drawing, theme, title=title)
-                case Scene():
-                    scenes(figure, Scenes((picture.drawing,), columns=1), theme, title=title)
-                case Scenes():
-                    scenes(figure, picture.drawing, theme, title=title)
-            return figure
-        figure = Figure(layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.08, hspace=0.04))
-        FigureCanvasAgg(figure)
-        match picture.drawing:
-            case Curves():
-                drawn = partial(curves, figure, picture.drawing, theme)
-            case Panels():
-                drawn = partial(panels, figure, picture.drawing, theme)
-            case Bars():
-                drawn = partial(bars, figure, picture.drawing, theme)
-            case Reliability():
-                drawn = partial(reliability, figure, picture.drawing, theme)
-            case Matrix():
-                drawn = partial(matrix, figure, picture.drawing, theme)
-            case Spans():
-                drawn = partial(spans, figure, picture.drawing, theme)
-            case Lattice():
-                drawn = partial(lattice, figure, picture.drawing, theme)
-            case Scatter():
-                drawn = partial(scatter, figure, picture.drawing, theme)
-        drawn()
-        figure.suptitle(title, x=0.012, ha="left", fontsize=12, fontweight="bold")
+            LAID_OUT[kind](figure, picture.drawing, theme, title=title)
+        else:
+            figure = Figure(layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.08, hspace=0.04))
+            FigureCanvasAgg(figure)
+            PLOTTED[kind](figure, picture.drawing, theme)
+            figure.suptitle(title, x=0.012, ha="left", fontsize=12, fontweight="bold")
         return figure
 
 

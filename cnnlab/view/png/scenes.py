@@ -19,6 +19,11 @@ _MOST_NAMED = 12
 """Entries of a legend."""
 
 
+def lone_scene(figure: Figure, drawing: Scene, theme: Theme, *, title: str) -> None:
+    """A single panel."""
+    scenes(figure, Scenes((drawing,), columns=1), theme, title=title)
+
+
 def scenes(figure: Figure, drawing: Scenes, theme: Theme, *, title: str) -> None:
     """The whole figure, its title included."""
     dpi = float(drawing.dpi or DPI)
