@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
+import numpy as np
 from torch import nn
 from torch.optim import Optimizer
 
@@ -94,11 +95,9 @@ def smoothed_losses(points: Sequence[RatePoint]) -> list[float]:
     losses = [min(point.loss, ceiling) for point in points]
     width = _width(points)
     reach = math.ceil(3 * width)
-    smooth = []
-    for i in range(len(losses)):
-        near = range(max(0, i - reach), min(len(losses), i + reach + 1))
-        weights = [math.exp(-(((i - j) / width) ** 2) / 2) for j in near]
-        smooth.append(sum(w * losses[j] for w, j in zip(weights, near, strict=True)) / sum(weights))
+    window = np.exp(-((np.arange(-reach, reach + 1) / width) ** 2) / 2)
+    sums, weights = (np.convolve(values, window)[reach:-reach] for values in (losses, np.ones(len(losses))))
+    smooth: list[float] = (sums / weights).tolist()
     return smooth
 
 
