@@ -38,24 +38,40 @@ def attribute(
     layouts: Layouts | None = None,
     pixels: PixelRange | None = None,
 ) -> tuple[Attribution, ...]:
-    """What the answers of `model` to `images` rest on, by each of `methods`, in their order.
+    """Attribute the answers of `model` to places of `images`, by each of `methods`, in their order.
 
-    `methods` are names, with options where wanted: `["gradcam", "integrated_gradients:steps=200,baseline=blur"]`, or
-    `{"integrated_gradients": {"steps": 200, "baseline": tensor}}`; `cnnlab list methods` says what there is.
-    `targets` are classes (n,), several for each picture (n, t), or a function from logits (b, classes) to scores (b,).
-    `layers` are names, or "auto": the last feature map before the head (`layers.choose_layer`); of several, the maps
-    are scaled and averaged. All gradient CAMs share one forward pass, and one backward pass that ends at the layer;
-    Finer-CAM and ShapleyCAM, which differentiate other scores, add their own. `smooth` touches CAMs only: "aug"
-    averages the maps of mirrored and dimmed pictures (six times the passes), "eigen" takes the first principal
-    component of the weighted feature maps. Nothing holds more than `max_batch` pictures at a time.
-    Random methods draw from `seed`. `layouts` are the network's for images of this size, where the caller has them
-    (as of a `LayerChoice`); finding them takes a walk. `pixels` says what the network sees where an image is black or
-    white, for baselines of these colours. The network is left as it was, also after an exception.
+    All gradient CAMs share one forward pass, and one backward pass that ends at the layer; Finer-CAM and ShapleyCAM,
+    which differentiate other scores, add their own. The network is left as it was, also after an exception. A method
+    that the network is not made for is left out, with a note on the others.
 
-    A method that the network is not made for is left out, with a note on the others.
+    Arguments:
+        model: a network from images to logits (n, classes).
+        images: (n, c, h, w), normalised as in training; no more than `max_batch` are held at a time.
+        targets: classes (n,), several for each image (n, t), or a function from logits (b, classes) to scores (b,).
+        methods: names, with options where wanted: `"gradcam,rise:masks=4000"`, `["gradcam", "rise:masks=4000"]`, or
+            `[{"integrated_gradients": {"baseline": tensor}}]`; `cnnlab list methods` says what there is.
+        layers: names, a `LayerChoice`, or "auto": the last feature map before the head (`layers.choose_layer`); of
+            several, the maps are scaled and averaged.
+        smooth: of CAMs only: "aug" averages the maps of mirrored and dimmed images (six times the passes), "eigen"
+            takes the first principal component of the weighted feature maps.
+        max_batch: images that go through the network at a time.
+        seed: of the methods that draw.
+        layouts: the network's for images of this size, where the caller has them (as of a `LayerChoice`); finding them
+            takes a walk.
+        pixels: what the network sees where an image is black or white, for baselines of these colours.
 
-    Raises: RequestError for what cannot be asked (a name, a layer, a class, a shape), and for a method left out when
-    none remains; WorkError where the network's answers are NaN or infinite.
+    Returns: raw maps with scores, notes and the options used, one `Attribution` for each method.
+
+    Raises: RequestError for what cannot be asked (a name, an option, a layer, a class, a shape), and for a method left
+        out when none remains; WorkError where the network's answers are NaN or infinite.
+
+    Example:
+        >>> import torch
+        >>> from cnnlab.attribution.attribute import attribute
+        >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 8 * 8, 5))
+        >>> lrp, covered = attribute(model, torch.rand(2, 3, 8, 8), [0, 3], methods="lrp,occlusion:window=4,stride=2")
+        >>> lrp.maps.shape, covered.options["window"]
+        (torch.Size([2, 8, 8]), 4)
     """
     steps = attribution_steps(
         model,

@@ -26,6 +26,7 @@ def chosen_methods(asked: str | Sequence[Asked]) -> tuple[Component, ...]:
     is asked for twice with other options, and for none at all.
 
     Example:
+        >>> from cnnlab.attribution.chosen import chosen_methods
         >>> [one.options["masks"] for one in chosen_methods("gradcam,rise:masks=4000,keep=0.3")[1:]]
         [4000]
     """

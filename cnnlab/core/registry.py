@@ -12,7 +12,7 @@ written `name` or `name: {option: value, …}`.
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import PurePath
 from typing import Annotated, Any, ClassVar, TypeVar, cast, get_type_hints
 
@@ -238,8 +238,12 @@ def component(kind: str, name: str, **options: Any) -> Component:
     """
     _ = Registry.of(kind)[name]
     problems: list[Problem] = []
-    adapter: TypeAdapter[Component] = TypeAdapter(Annotated[Component, Chosen(kind)])
-    made = adapter.validate_python({name: options}, context=problems)
+    made = _adapter(kind).validate_python({name: options}, context=problems)
     if problems:
         raise ConfigError(problems)
     return made
+
+
+@cache
+def _adapter(kind: str) -> TypeAdapter[Component]:
+    return TypeAdapter(Annotated[Component, Chosen(kind)])

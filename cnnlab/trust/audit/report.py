@@ -1,6 +1,7 @@
 """Where the evidence lies over many pictures, arranged: the limits, the shares, the mean map and the suspects."""
 
 from cnnlab.attribution.catalog import METHODS
+from cnnlab.attribution.chosen import listed
 from cnnlab.stats.confidence import MeanInterval
 from cnnlab.trust.audit.facts import EvidenceFacts
 from cnnlab.trust.audit.figures import border_bars, contact_sheet, mean_maps
@@ -16,9 +17,10 @@ def evidence_report(facts: EvidenceFacts) -> Report:
     blocks += [contact_sheet(facts), _limits(facts)]
     blocks += [Text(note, "note") for note in facts.notes]
     at = f" at {', '.join(facts.layers)}" if facts.layers else ""
+    using = f" with {listed(facts.options)}" if facts.options else ""
     lead = (
         f"{len(facts.pictures)} {facts.split} pictures, evidence for the predicted class by "
-        f"{METHODS[facts.method].label}{at} ({facts.reason})."
+        f"{METHODS[facts.method].label}{at}{using} ({facts.reason})."
     )
     return Report(f"Where the evidence for the answers of {facts.run} lies", tuple(blocks), lead)
 

@@ -184,3 +184,19 @@ def test_a_planted_shortcut_is_caught_and_its_twin_passes(
         assert inside < 0.11
         assert "broken: " in result.err
     assert cnnlab("audit", "tiny", "--count", "150", "--max-border", "0.3", "--json").code == code
+
+
+def test_the_method_has_the_options_that_are_asked_for(trained: Any) -> None:
+    """Those of the document are those of the maps: with a window of one pixel, the audit's shares are others."""
+
+    def audited(asked: str) -> Any:
+        result = trained.place("audit", "tiny", "--count", "6", "--method", asked, "--max-border", "1", "--json")
+        assert result.code == 0, result.err
+        return result.json()
+
+    document = audited("occlusion:window=2,baseline=white")
+    assert document["method"] == "occlusion"
+    assert document["options"] == {"window": 2, "stride": None, "baseline": "white"}
+    assert document["all"] != audited("occlusion")["all"]
+    page = (trained.run / "reports" / "audit-validation" / "index.html").read_text()
+    assert "by occlusion with window null, stride null, baseline zero (asked for)" in page

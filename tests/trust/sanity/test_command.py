@@ -88,6 +88,16 @@ def test_by_itself_a_map_and_three_methods_of_pixels_in_words(trained: Any) -> N
     assert "Trained on random labels" not in result.out
 
 
+def test_methods_have_the_options_that_are_asked_for(trained: Any) -> None:
+    asked = ("--method", "smoothgrad:samples=2,noise=0.3", "--method", "occlusion:window=8,baseline=black")
+    result = trained.place("sanity", "tiny", *asked, "--count", "2", "--depths", "1", "--json")
+    assert result.code == 0, result.err
+    assert {one["name"]: one["options"] for one in result.json()["methods"]} == {
+        "smoothgrad": {"samples": 2, "noise": 0.3},
+        "occlusion": {"window": 8, "stride": None, "baseline": "black"},
+    }
+
+
 def test_a_method_that_the_network_is_not_made_for_is_left_out_and_named(cnnlab: Any, no_report: None) -> None:
     config = cnnlab.config(
         "data: {dataset: {shapes: {train_count: 60, size: 16}}}\n"
