@@ -1,4 +1,4 @@
-"""How well pictures are told apart: everything that logits and labels say."""
+"""How well pictures are told apart, and which class is taken for which: everything that logits and labels say."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,6 @@ from torch import Tensor
 from cnnlab.core.errors import WorkError
 from cnnlab.stats.calibration import Calibration, Temperature, calibration
 from cnnlab.stats.confidence import Interval, wilson_interval
-from cnnlab.stats.confusion import ConfusedPair, Confusion, confused_pairs, confusions
 
 TOP = 5
 
@@ -51,6 +50,28 @@ class GroupAccuracy:
     accuracy: float
     interval: Interval
     n: int
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """`truth` was called `predicted`, one direction."""
+
+    truth: int
+    predicted: int
+    n: int
+    share: float
+    """Share of the images of `truth`, 0 … 1."""
+
+
+@dataclass(frozen=True)
+class ConfusedPair:
+    """Two classes that are taken for one another, both directions together."""
+
+    first: int
+    second: int
+    n: int
+    first_as_second: int
+    second_as_first: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,6 +146,30 @@ def classify(
         scaled=calibration(logits / temperature.value, labels) if temperature else None,
         mistakes=most_wrong(logits, labels),
     )
+
+
+def confusions(matrix: Int64[Tensor, "k k"]) -> tuple[Confusion, ...]:
+    """Every wrong cell that is not empty (rows truth, columns prediction), most pictures first, then largest share."""
+    support = matrix.sum(1).tolist()
+    found = [
+        Confusion(truth, predicted, n, n / support[truth])
+        for truth, row in enumerate(matrix.tolist())
+        for predicted, n in enumerate(row)
+        if n and truth != predicted
+    ]
+    return tuple(sorted(found, key=lambda c: (-c.n, -c.share, c.truth, c.predicted)))
+
+
+def confused_pairs(matrix: Int64[Tensor, "k k"]) -> tuple[ConfusedPair, ...]:
+    """Every pair of classes with a mistake between them, both directions summed, most pictures first."""
+    rows = matrix.tolist()
+    found = [
+        ConfusedPair(i, j, rows[i][j] + rows[j][i], rows[i][j], rows[j][i])
+        for i in range(len(rows))
+        for j in range(i + 1, len(rows))
+        if rows[i][j] + rows[j][i]
+    ]
+    return tuple(sorted(found, key=lambda pair: (-pair.n, pair.first, pair.second)))
 
 
 def most_wrong(logits: Float[Tensor, "n k"], labels: Int64[Tensor, "n"], *, count: int = 25) -> tuple[Mistake, ...]:

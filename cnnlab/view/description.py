@@ -6,8 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from cnnlab.view.blocks import Picture, shown
-from cnnlab.view.drawings import Bars, Curves, Drawing, Gallery, Lattice, Matrix, Panels, Reliability, Spans
-from cnnlab.view.scatter import Scatter
+from cnnlab.view.drawings import Bars, Curves, Drawing, Gallery, Lattice, Matrix, Panels, Reliability, Scatter, Spans
 from cnnlab.view.scenes import Scene, Scenes
 from cnnlab.view.sketches import lattice_lines, size_text
 

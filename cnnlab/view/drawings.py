@@ -7,7 +7,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnlab.view.scatter import Scatter
 from cnnlab.view.scenes import Scene, Scenes
 
 Scale = Literal["linear", "log"]
@@ -231,6 +230,38 @@ class Lattice:
         """True at the places that it reads."""
         known: NDArray[np.bool_] = np.logical_not(np.isnan(np.asarray(self.values, dtype=float)))
         return known
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """The points of one group.
+
+    Raises: ValueError where x and y are not of equal number.
+    """
+
+    name: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.x) != len(self.y):
+            raise ValueError(f"cloud {self.name!r}: {len(self.x)} places across and {len(self.y)} upwards")
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """Clouds in one plane whose axes have the same unit, drawn to the same scale.
+
+    Raises: ValueError without a point.
+    """
+
+    clouds: tuple[Cloud, ...]
+    x_label: str
+    y_label: str
+
+    def __post_init__(self) -> None:
+        if not any(cloud.x for cloud in self.clouds):
+            raise ValueError("a scatter without points")
 
 
 Drawing = Curves | Panels | Matrix | Gallery | Bars | Reliability | Scene | Scenes | Spans | Lattice | Scatter

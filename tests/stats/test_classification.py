@@ -7,8 +7,15 @@ from hypothesis import strategies as st
 
 from cnnlab.core.errors import WorkError
 from cnnlab.stats.calibration import fit_temperature
-from cnnlab.stats.classification import by_group, classify, most_wrong
-from cnnlab.stats.confusion import ConfusedPair, Confusion, confused_pairs, confusions
+from cnnlab.stats.classification import (
+    ConfusedPair,
+    Confusion,
+    by_group,
+    classify,
+    confused_pairs,
+    confusions,
+    most_wrong,
+)
 
 NAMES = ("cat", "dog", "frog")
 

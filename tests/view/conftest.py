@@ -6,8 +6,21 @@ import numpy as np
 import pytest
 
 from cnnlab.view.blocks import Column, Number, Numbers, Picture, Report, Section, Table, Text
-from cnnlab.view.drawings import Bars, Curves, Gallery, Lattice, Mark, Matrix, Panels, Reliability, Series, Span, Spans
-from cnnlab.view.scatter import Cloud, Scatter
+from cnnlab.view.drawings import (
+    Bars,
+    Cloud,
+    Curves,
+    Gallery,
+    Lattice,
+    Mark,
+    Matrix,
+    Panels,
+    Reliability,
+    Scatter,
+    Series,
+    Span,
+    Spans,
+)
 from cnnlab.view.scenes import Box, Contour, Point, Scene, Scenes
 
 NASTY = (

@@ -8,8 +8,7 @@ from torch import Tensor
 
 from cnnlab.inside.embedding.neighbours import PrincipalComponents
 from cnnlab.view.blocks import Cell, Column, Number, Numbers, Picture, Report, Table, Text, shown
-from cnnlab.view.drawings import Gallery
-from cnnlab.view.scatter import Cloud, Scatter
+from cnnlab.view.drawings import Cloud, Gallery, Scatter
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,14 +17,12 @@ from PIL import Image
 from cnnlab.core.characters import printable
 from cnnlab.core.files import write_whole
 from cnnlab.view.blocks import Picture, Report, pictures
-from cnnlab.view.drawings import Bars, Curves, Gallery, Lattice, Matrix, Panels, Reliability, Spans
+from cnnlab.view.drawings import Bars, Curves, Gallery, Lattice, Matrix, Panels, Reliability, Scatter, Spans
 from cnnlab.view.png.grids import gallery, lattice, matrix
-from cnnlab.view.png.plots import bars, curves, panels, reliability
-from cnnlab.view.png.scatter import scatter
+from cnnlab.view.png.plots import bars, curves, panels, reliability, scatter
 from cnnlab.view.png.scenes import lone_scene, scenes
 from cnnlab.view.png.spans import spans
 from cnnlab.view.png.theme import DARK, DPI, LIGHT, Theme, styled
-from cnnlab.view.scatter import Scatter
 from cnnlab.view.scenes import Scene, Scenes
 
 __all__ = ["DARK", "DPI", "LIGHT", "Drawn", "Theme", "draw", "drawn", "encode", "pixels", "save", "size"]
