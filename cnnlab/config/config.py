@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
 
 from cnnlab.config.overrides import apply_overrides
+from cnnlab.core.characters import printable, shortened
 from cnnlab.core.errors import ConfigError, Problem
 from cnnlab.core.located import Table, Text
 from cnnlab.core.problems import problems_of
@@ -241,7 +242,8 @@ def _load_plugins(tree: Table, base: Path, allow_plugins: bool) -> None:
         return
     if not allow_plugins:
         place = tree.marks["plugins"]
-        message = "plugins run Python code from a file; allow that with --allow-plugins if you trust it"
+        files = shortened(", ".join(printable(str(plugin)) for plugin in plugins), 200)
+        message = f"plugins run Python code from a file ({files}); allow that with --allow-plugins if you trust it"
         raise ConfigError([Problem(str(place), message)])
     load_plugins([plugin for plugin in plugins if isinstance(plugin, Text)], base)
 

@@ -24,9 +24,10 @@ def compare(
     from cnnlab.view import console, png
 
     comparison = compare_runs([Run.open(name, runs) for name in names], allow_plugins=allow_plugins)
+    folder = out or runs / "compare"
+    if out is not None or not as_json:
+        png.save(comparison.report, folder)
     if as_json:
         print_json(comparison.as_json())
         return
-    folder = out or runs / "compare"
-    png.save(comparison.report, folder)
     console.show(comparison.report, out_console(), folder=folder)

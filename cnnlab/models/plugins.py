@@ -43,6 +43,13 @@ def load_plugins(paths: Sequence[str], base: Path) -> None:
         _load((base / given).resolve(), given)
 
 
+def forget_plugins() -> None:
+    """Take every layer and initialisation that a plugin registered out again, as in a process that has loaded none."""
+    for name in list(_loaded.values()):
+        _forget(name)
+    _loaded.clear()
+
+
 def _load(path: Path, given: str) -> None:
     try:
         content = read_file(path, at_most=MAX_BYTES)

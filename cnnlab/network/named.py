@@ -54,7 +54,8 @@ def named_model(
 ) -> NamedModel:
     """The network that `text` names; `size` (`224`, `224,160` or `C,H,W`) in place of its own picture size.
 
-    values: False for a network whose shapes alone are looked at; its weights may then be on meta.
+    values: False for a network whose shapes alone are looked at; its weights may then be on meta. With them the
+    network is on `device`.
 
     Raises: RequestError when there is no such run, config or network (with the nearest name).
     """
@@ -65,7 +66,16 @@ def named_model(
         found = _from_config(Path(text), size, allow_plugins)
     else:
         found = _from_run(text, runs, weights, device or torch.device("cpu"), allow_plugins)
+    if device is not None and values:
+        found = _on(found, device)
     return replace(found, shape=shape_for(size, found.shape)) if size else found
+
+
+def _on(named: NamedModel, device: torch.device) -> NamedModel:
+    """The same network on `device`, and with it those that `fresh` makes."""
+    fresh = named.fresh
+    there = None if fresh is None else lambda seed: fresh(seed).to(device)
+    return replace(named, model=named.model.to(device), fresh=there)
 
 
 def shape_for(text: str, own: Shape) -> Shape:

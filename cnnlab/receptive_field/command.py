@@ -125,7 +125,7 @@ def receptive_field(
         proof=proof,
         more=more,
     )
-    folder = out or (named.run.path / "reports" if named.run else RUNS) / "receptive-field"
+    folder = out or (named.run.path / "reports" if named.run else runs) / "receptive-field"
     pictures = files.save(report, folder).pictures
     if animate:
         from cnnlab.receptive_field.figures import animation

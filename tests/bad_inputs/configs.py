@@ -359,7 +359,8 @@ CONFIGS = (
     config(
         "plugins that are not allowed",
         "plugins: [mine.py]",
-        ("error: bad.yaml:1:1: plugins run Python code from a file; allow that with --allow-plugins if you trust it"),
+        "error: bad.yaml:1:1: plugins run Python code from a file (mine.py); allow that with --allow-plugins if you "
+        "trust it",
         rest=MODEL,
         make=file("mine.py", ""),
     ),

@@ -131,9 +131,8 @@ def test_a_network_that_no_later_step_looks_at(plugin) -> None:
 def test_plugins_from_training_to_evaluation(plugin, no_report) -> None:
     refused = plugin("train", "tiny.yaml")
     assert refused.code == 2
-    assert refused.err.startswith(
-        "error: tiny.yaml:1:1: plugins run Python code from a file; allow that with --allow-p"
-    )
+    assert refused.err.startswith("error: tiny.yaml:1:1: ")
+    assert "--allow-plugins" in refused.err
     assert not plugin.runs.exists()
     paused = plugin("train", "tiny.yaml", "--allow-plugins", "--stop-after", 1)
     assert paused.code == 0, paused.err

@@ -45,11 +45,12 @@ def summary(
 
     named = named_model(model, runs, size=size, values=False, allow_plugins=allow_plugins)
     found = summarize(named)
+    report = summary_report(found, name=named.name, depth=depth, explain=explain)
+    if out is not None:
+        files.save(report, out)
     if as_json:
         print_json(summary_json(found, named.name))
         return
-    report = summary_report(found, name=named.name, depth=depth, explain=explain)
     console.show(report, out_console())
     if out is not None:
-        files.save(report, out)
         err_console().print(f"written to {out}", style="dim", soft_wrap=True)

@@ -87,6 +87,8 @@ def leaks(
         with_test=with_test,
         max_distance=max_distance,
     )
+    report = leaks_report(checks)
+    png.save(report, out)
     if as_json:
         print_json(
             [
@@ -102,8 +104,6 @@ def leaks(
             ]
         )
     else:
-        report = leaks_report(checks)
-        png.save(report, out)
         console.show(report, out_console(), folder=out)
     if any(check.leaks.found for check in checks):
         raise typer.Exit(1)

@@ -66,7 +66,8 @@ def train_on_random_labels(
     if epochs < 1:
         raise RequestError(f"--epochs is {epochs}; expected 1 or more")
     training = config.training.model_copy(
-        update={"epochs": epochs, "batch_size": batch, "accumulate": 1, "compile": False, "drop_last": False}
+        update={"epochs": epochs, "batch_size": batch, "evaluation_batch_size": options.max_batch}
+        | {"accumulate": 1, "compile": False, "drop_last": False}
     )
     data = config.data.model_copy(update={"augment": []})
     changed: dict[str, Any] = {"training": training, "data": data, "ema": None, "early_stopping": None}
