@@ -55,7 +55,5 @@ def no_plugin_outlives_its_test() -> Iterator[None]:
     """The registries are the process's: a layer that one test's plugin registers must not meet the next test."""
     yield
     plugins = sys.modules.get("cnnlab.models.plugins")
-    for name in list(plugins._loaded.values()) if plugins else ():
-        plugins._forget(name)
     if plugins:
-        plugins._loaded.clear()
+        plugins.forget_plugins()
