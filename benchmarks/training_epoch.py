@@ -23,7 +23,7 @@ from cnnlab.data.statistics import channel_statistics
 from cnnlab.fit.fit import StepDone, fit
 from cnnlab.fit.parameter_groups import parameter_groups
 from cnnlab.fit.state import TrainingState
-from cnnlab.network.trained import new_network
+from cnnlab.network.fresh import new_network
 
 BATCH = 128
 

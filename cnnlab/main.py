@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 from cnnlab import __version__
 from cnnlab.attribution import gradcam_command as gradcam
 from cnnlab.attribution import saliency_command as saliency
+from cnnlab.cli.command import Application
 from cnnlab.cli.failures import EXPECTED, PIPE_CLOSED, StoppedError, blamed, failed
 from cnnlab.cli.options import with_values
 from cnnlab.cli.panels import EXPERIMENTS, INSIDE, PROJECT, TRAIN
@@ -60,7 +61,7 @@ class Commands(TyperGroup):
             raise StoppedError("interrupted") from error
 
 
-app = typer.Typer(
+app = Application(
     name="cnnlab",
     cls=Commands,
     no_args_is_help=True,

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
+from cnnlab.network.network import Network
+
 
 def small(*, seed: int = 0, classes: int = 4, channels: int = 3, inplace: bool = True) -> nn.Sequential:
     """conv 3×3 with padding, batch norm, in-place ReLU, max pool, conv 3×3 with stride 2, ReLU, mean, linear."""
@@ -58,4 +60,13 @@ def _facts(model: nn.Module) -> tuple[list[bool], list[bool], list[int], list[to
         [p.requires_grad for p in model.parameters()],
         hooks,
         [t.detach().clone() for t in model.state_dict().values()],
+    )
+
+
+def network_of(
+    model: nn.Module, shape: tuple[int, ...], *, trained: bool = False, classes: tuple[str, ...] = ()
+) -> Network:
+    """A network as commands look at it."""
+    return Network(
+        name="net", origin="module", model=model, shape=shape, trained=trained, weights="its own", classes=classes
     )

@@ -191,7 +191,7 @@ def test_inside_a_subject_computation_knows_neither_report_nor_command() -> None
     [
         ("core/a.py", "import torch.nn", "core/a.py:1: core imports torch.nn"),
         ("data/a.py", "from cnnlab.models import build", "data/a.py:1: data imports cnnlab.models"),
-        ("runs/a.py", "def f():\n    import cnnlab.network.named", "runs/a.py:2: runs imports cnnlab.network.named"),
+        ("runs/a.py", "def f():\n    import cnnlab.network", "runs/a.py:2: runs imports cnnlab.network"),
         ("walk/a.py", "from cnnlab import fit", "walk/a.py:1: walk imports cnnlab.fit"),
         ("view/a.py", "from cnnlab.data.dataset import D", "view/a.py:1: view imports cnnlab.data.dataset"),
         ("cli/a.py", "import torch", "cli/a.py:1: torch is imported before a command runs"),

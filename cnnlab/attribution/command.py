@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cnnlab.attribution.run import Explanation, Pictures
     from cnnlab.core.registry import Component
     from cnnlab.network.image_files import Unreadable
-    from cnnlab.network.preparation import PreparedNetwork
+    from cnnlab.network.network import Network
     from cnnlab.network.prepared_images import ExplainedPicture
 
 AUTO = "auto"
@@ -114,22 +114,15 @@ def explain_and_show(request: Request) -> None:
     """The whole command: exit code 1 where a picture could not be read, after the others are done."""
     from cnnlab.attribution.files import WrittenExplanation, write_explanation
     from cnnlab.attribution.run import Pictures, pixel_range
-    from cnnlab.fit.device import choose_device
-    from cnnlab.network.preparation import prepared_network
+    from cnnlab.network.open import open_network
     from cnnlab.network.prepared_images import masks_of, pixels_of
+    from cnnlab.network.session import Session
     from cnnlab.view import console
     from cnnlab.view.terminal import said
 
     _check(request)
-    network = prepared_network(
-        request.model,
-        request.runs,
-        size=request.size,
-        weights=request.weights,
-        device=choose_device(request.device),
-        place=data_place(),
-        allow_plugins=request.allow_plugins,
-    )
+    session = Session(runs=request.runs, device_name=request.device, allow_plugins=request.allow_plugins, track=tracked)
+    network = open_network(request.model, session, size=request.size, weights=request.weights, for_images=True)
     found, unreadable = _pictures(request, network)
     if not found:
         end_without_pictures(unreadable, as_json=request.as_json)
@@ -141,14 +134,14 @@ def explain_and_show(request: Request) -> None:
         pixel_range(network.preparation.statistics),
     )
     explanation = _explained(request, network, ready)
-    run = network.named.run
+    run = network.run
     folder = request.out or (run.path / "reports" if run else request.runs) / request.command
     writing = write_explanation(
         network,
         found,
         explanation,
         folder,
-        title=f"What {network.named.name} looks at",
+        title=f"What {network.name} looks at",
         target=request.target,
         unreadable=unreadable,
         asked=request.layer != AUTO,
@@ -181,19 +174,19 @@ def _check(request: Request) -> None:
         raise RequestError("no picture to explain: give files, folders or patterns, or --split validation")
 
 
-def _pictures(request: Request, network: "PreparedNetwork") -> "tuple[list[ExplainedPicture], list[Unreadable]]":
+def _pictures(request: Request, network: "Network") -> "tuple[list[ExplainedPicture], list[Unreadable]]":
     from cnnlab.network.image_files import find_pictures
     from cnnlab.network.prepared_images import pictures_of_files, pictures_of_part
 
     if request.split is None:
         sources = find_pictures(request.images, sys.stdin.buffer)
-        return pictures_of_files(sources, network.preparation, network.named.classes)
+        return pictures_of_files(sources, network.preparation, network.classes)
     part = network.part(request.split.value, data_place())
     split, count = request.split.value, request.count
     return pictures_of_part(part, split, network.preparation, count=count, seed=request.seed), []
 
 
-def _explained(request: Request, network: "PreparedNetwork", pictures: "Pictures") -> "Explanation":
+def _explained(request: Request, network: "Network", pictures: "Pictures") -> "Explanation":
     """The explanation, with its work announced and followed by bars."""
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
@@ -201,7 +194,7 @@ def _explained(request: Request, network: "PreparedNetwork", pictures: "Pictures
     from cnnlab.view.bars import Bars
 
     steps = explain(
-        network.named,
+        network,
         pictures,
         methods=request.method,
         layers="auto" if request.layer == AUTO else listed(request.layer, "--layer"),

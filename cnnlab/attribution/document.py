@@ -14,7 +14,7 @@ from cnnlab.attribution.measures.report import faithfulness_document
 from cnnlab.attribution.report import MapEntry
 from cnnlab.attribution.run import Explanation
 from cnnlab.network.image_files import Unreadable
-from cnnlab.network.preparation import PreparedNetwork
+from cnnlab.network.network import Network
 
 CONVENTIONS = {
     "score": "the logit of the class, before softmax; a single logit speaks for class 1",
@@ -28,13 +28,13 @@ CONVENTIONS = {
 }
 
 
-def provenance(network: PreparedNetwork, explanation: Explanation) -> dict[str, str]:
+def provenance(network: Network, explanation: Explanation) -> dict[str, str]:
     """For the page: words."""
     passes = sum(one.passes for one in explanation.attributions)
     chosen = [f"{METHODS[o.method].label}: {listed(o.options)}" for o in explanation.attributions if o.options]
     papers = ", ".join(f"{METHODS[o.method].label} ({METHODS[o.method].paper})" for o in explanation.attributions)
     found = {
-        "network": network.named.name,
+        "network": network.name,
         "weights": network.weights,
         "pictures": network.preparation.sentence,
         "methods": papers,
@@ -54,7 +54,7 @@ def _versions() -> dict[str, str]:
 
 
 def explanation_document(
-    network: PreparedNetwork,
+    network: Network,
     explanation: Explanation,
     entries: Sequence[MapEntry],
     unreadable: Sequence[Unreadable],
@@ -62,7 +62,7 @@ def explanation_document(
 ) -> dict[str, Any]:
     """For `--json`: every map, how it was made and what it was measured to be worth."""
     plan, preparation = explanation.plan, network.preparation
-    state = next(network.named.model.parameters(), torch.empty(0))
+    state = next(network.model.parameters(), torch.empty(0))
     methods = [
         {
             "name": one.method,
@@ -78,9 +78,9 @@ def explanation_document(
         for one in explanation.attributions
     ]
     return {
-        "model": network.named.name,
+        "model": network.name,
         "weights": network.weights,
-        "trained": network.named.trained,
+        "trained": network.trained,
         "target": target,
         "images": [entry.as_json() for entry in entries],
         "unreadable": [{"path": one.path, "reason": one.reason} for one in unreadable],

@@ -29,8 +29,8 @@ from cnnlab.attribution.report import (
 from cnnlab.attribution.run import Explanation
 from cnnlab.core.files import write_whole
 from cnnlab.network.image_files import Unreadable
+from cnnlab.network.network import Network
 from cnnlab.network.placement import laid_over
-from cnnlab.network.preparation import PreparedNetwork
 from cnnlab.network.prepared_images import ExplainedPicture
 from cnnlab.view import files, json, png
 from cnnlab.view.blocks import Picture, Report
@@ -61,7 +61,7 @@ class WrittenExplanation:
 
 
 def write_explanation(
-    network: PreparedNetwork,
+    network: Network,
     pictures: Sequence[ExplainedPicture],
     explanation: Explanation,
     folder: Path,

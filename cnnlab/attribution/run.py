@@ -26,7 +26,7 @@ from cnnlab.core.errors import WorkError
 from cnnlab.core.registry import Component
 from cnnlab.data.batches import normalise
 from cnnlab.data.statistics import ChannelStatistics
-from cnnlab.network.named import NamedModel
+from cnnlab.network.network import Network
 from cnnlab.walk.layouts import layouts_of
 
 GAP_HEADS: tuple[HeadKind, ...] = ("gap_linear", "gap_dense")
@@ -99,7 +99,7 @@ class Explanation:
 
 
 def explain(
-    named: NamedModel,
+    network: Network,
     pictures: Pictures,
     *,
     methods: Sequence[Asked] | Literal["auto"] = "auto",
@@ -119,17 +119,17 @@ def explain(
 
     Raises: RequestError for what cannot be asked; WorkError where the network's answers are NaN or infinite.
     """
-    logits = torch.cat([logits_of(named.model, part).cpu() for part in pictures.inputs.split(max_batch)])
+    logits = torch.cat([logits_of(network.model, part).cpu() for part in pictures.inputs.split(max_batch)])
     if not bool(logits.isfinite().all()):
-        raise WorkError(f"the answers of {named.name} are NaN or infinite: its weights diverged")
-    classes, probabilities = class_names(logits, named.classes), class_probabilities(logits.float())
+        raise WorkError(f"the answers of {network.name} are NaN or infinite: its weights diverged")
+    classes, probabilities = class_names(logits, network.classes), class_probabilities(logits.float())
     targets = explained_targets(target, probabilities, classes, pictures.truths, pictures.names)
-    plan = _plan(named, pictures, targets, methods, layers, smooth, max_batch, metrics=metrics, road=road)
+    plan = _plan(network, pictures, targets, methods, layers, smooth, max_batch, metrics=metrics, road=road)
     caution = target_caution(target, classes)
     plan = replace(plan, cautions=(*plan.cautions, *([caution] if caution else [])))
     yield plan
     steps = attribution_steps(
-        named.model,
+        network.model,
         pictures.inputs,
         targets,
         methods=plan.methods,
@@ -148,10 +148,10 @@ def explain(
             attributions = fact
     comparisons: list[Comparison] = []
     if metrics:
-        device = next(named.model.parameters(), pictures.inputs).device
+        device = next(network.model.parameters(), pictures.inputs).device
         for rank in range(targets.shape[1]):
             measuring = compare_maps(
-                named.model,
+                network.model,
                 pictures.inputs.to(device),
                 targets[:, rank].to(device),
                 {one.method: one.maps[:, rank].cpu() for one in attributions},
@@ -170,7 +170,7 @@ def explain(
 
 
 def _plan(
-    named: NamedModel,
+    network: Network,
     pictures: Pictures,
     targets: Int64[Tensor, "n t"],
     methods: Sequence[Asked] | Literal["auto"],
@@ -184,7 +184,7 @@ def _plan(
     reason = "asked for"
     choices: tuple[LayerChoice, ...] = ()
     if methods == "auto" or any(METHODS[one.name].uses_layer for one in chosen_methods(methods)):
-        choices = _choices(named, layers)
+        choices = _choices(network, layers)
     if methods == "auto":
         simple = all(choice.head.kind in GAP_HEADS for choice in choices)
         head = next((choice.head for choice in choices if choice.head.kind not in GAP_HEADS), choices[0].head)
@@ -192,10 +192,10 @@ def _plan(
         reason = head.sentence
     chosen = chosen_methods(methods)
     warnings = [METHODS[one.name].warning(choice.head) for one in chosen for choice in choices]
-    cautions = [] if named.trained else [RANDOM]
+    cautions = [] if network.trained else [RANDOM]
     cautions += [warning for warning in warnings if warning]
     passes = planned_passes(
-        named.model,
+        network.model,
         pictures.inputs,
         targets,
         methods=chosen,
@@ -219,14 +219,16 @@ def pixel_range(statistics: ChannelStatistics) -> PixelRange:
     return PixelRange(black, white)
 
 
-def _choices(named: NamedModel, layers: Layers) -> tuple[LayerChoice, ...]:
+def _choices(network: Network, layers: Layers) -> tuple[LayerChoice, ...]:
     """The layers that are looked at, each with the head behind it."""
     if isinstance(layers, LayerChoice):
         return (layers,)
-    layouts = layouts_of(named.model, named.shape)
+    layouts = layouts_of(network.model, network.shape)
     if layers == "auto":
-        return (choose_layer(named.model, named.shape, layouts=layouts),)
-    return tuple(choose_layer(named.model, named.shape, layer=name, layouts=layouts) for name in dict.fromkeys(layers))
+        return (choose_layer(network.model, network.shape, layouts=layouts),)
+    return tuple(
+        choose_layer(network.model, network.shape, layer=name, layouts=layouts) for name in dict.fromkeys(layers)
+    )
 
 
 def _layers(plan: Plan) -> Layers:

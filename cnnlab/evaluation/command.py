@@ -6,21 +6,18 @@ import typer
 
 from cnnlab.cli.choices import Split, TestTime, Weights
 from cnnlab.cli.options import (
-    RUNS,
-    DataOption,
-    DeviceOption,
-    JsonOption,
-    PluginsOption,
     RunArgument,
-    RunsOption,
-    data_place,
     err_console,
     out_console,
     print_json,
 )
+from cnnlab.cli.session import with_session
+from cnnlab.network.session import Session
 
 
+@with_session("data", "device", "allow_plugins", "runs", "as_json")
 def evaluate(
+    session: Session,
     run: RunArgument,
     split: Annotated[Split, typer.Option(help="Only this command opens the test part.")] = Split.validation,
     tta: Annotated[TestTime, typer.Option(help="flip: the mean of each picture and its mirror image.")] = TestTime.none,
@@ -29,11 +26,6 @@ def evaluate(
         typer.Option(metavar="GROUP", help="Accuracy per group, class, or per match of a regex on the path."),
     ] = None,
     weights: Annotated[Weights, typer.Option(help="Of the best epoch, or of the last.")] = Weights.best,
-    data: DataOption = None,
-    device: DeviceOption = "auto",
-    allow_plugins: PluginsOption = False,
-    runs: RunsOption = RUNS,
-    as_json: JsonOption = False,
 ) -> None:
     """Measure a trained network: accuracy with its interval, confusion, calibration, the worst errors.
 
@@ -41,23 +33,19 @@ def evaluate(
     """
     from cnnlab.evaluation.run import EvaluateOptions
     from cnnlab.evaluation.run import evaluate as evaluate_run
-    from cnnlab.fit.device import choose_device
-    from cnnlab.runs.folder import Run
     from cnnlab.view import console
     from cnnlab.view.terminal import said
 
-    opened = Run.open(run, runs)
+    opened = session.run(run)
     options = EvaluateOptions(
         split=split.value,
         tta=tta.value,
         by=by,
         weights=weights.value,
-        device=choose_device(device),
-        place=data_place(data),
-        allow_plugins=allow_plugins,
+        session=session,
     )
     result = evaluate_run(opened, options)
-    if as_json:
+    if session.as_json:
         print_json(result.as_json())
     else:
         console.show(result.report, out_console(), folder=result.folder)

@@ -14,7 +14,7 @@ from cnnlab.data.decoding import Fit, fit_picture
 from cnnlab.data.parallel import in_parallel
 from cnnlab.fit.device import autocast, evaluating
 from cnnlab.network.image_files import Source, Unreadable
-from cnnlab.network.trained import TrainedNetwork
+from cnnlab.network.network import RunNetwork
 
 BATCH = 256
 
@@ -39,7 +39,7 @@ class Prediction:
 
 
 def predict_pictures(
-    network: TrainedNetwork, sources: Sequence[Source], *, top: int, reject_below: float
+    network: RunNetwork, sources: Sequence[Source], *, top: int, reject_below: float
 ) -> Iterator[Prediction | Unreadable]:
     """One result per picture, in order; those that cannot be read are named, and the others go on."""
     options = network.config.data.dataset.options
@@ -65,9 +65,9 @@ def _prepare(source: Source, shape: tuple[int, ...], fit: Fit) -> tuple[str, UIn
     return source.name, fit_picture(picture, shape[1], fit)
 
 
-def _probabilities(network: TrainedNetwork, images: UInt8[Tensor, "n c h w"]) -> Tensor:
+def _probabilities(network: RunNetwork, images: UInt8[Tensor, "n c h w"]) -> Tensor:
     with evaluating(network.model), autocast(images.device, network.config.training.precision):
-        logits: Tensor = network.model(normalise(images, network.statistics))
+        logits: Tensor = network.model(normalise(images, network.preparation.statistics))
         return logits.float().softmax(1).cpu()
 
 

@@ -60,15 +60,15 @@ def predict(
     if probabilities and not (as_json or as_csv):
         raise RequestError("--probabilities goes with --json or --csv; for people there is --top")
     from cnnlab.evaluation.predict import Prediction, predict_pictures
-    from cnnlab.fit.device import choose_device
     from cnnlab.network.image_files import Unreadable, find_pictures
-    from cnnlab.network.trained import trained_network
+    from cnnlab.network.open import open_run
+    from cnnlab.network.session import Session
     from cnnlab.runs.folder import Run
     from cnnlab.runs.images import relocated
     from cnnlab.view import csv
 
     opened = Run.open(run, runs)
-    network = trained_network(opened, choose_device(device), which=weights.value, allow_plugins=allow_plugins)
+    network = open_run(opened, Session(device_name=device, allow_plugins=allow_plugins), weights.value)
     relocated(network.config, data_place(data))  # a prediction needs nothing of it, but a wrong path is said
     sources = find_pictures(paths, sys.stdin.buffer)
     began = time.perf_counter()

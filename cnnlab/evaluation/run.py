@@ -8,16 +8,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
-
 from cnnlab.core.errors import RequestError
 from cnnlab.core.files import append_line, refuse_links, remove_parts
 from cnnlab.core.patterns import captured, checked_pattern
 from cnnlab.data.batches import evaluation_batches
-from cnnlab.data.dataset import DataPlace, Dataset
+from cnnlab.data.dataset import Dataset
 from cnnlab.evaluation.report import evaluation_document, evaluation_report
 from cnnlab.fit.predict import Predictions, TestTimeAugmentation, predict
-from cnnlab.network.trained import TrainedNetwork, trained_network
+from cnnlab.network.network import RunNetwork
+from cnnlab.network.open import open_run
+from cnnlab.network.session import Session
 from cnnlab.runs.folder import TEST_EVALUATIONS, Run, WhichWeights
 from cnnlab.runs.images import evaluation_pictures
 from cnnlab.stats.calibration import Temperature, fit_temperature
@@ -36,9 +36,7 @@ class EvaluateOptions:
     tta: TestTimeAugmentation
     by: str | None
     weights: WhichWeights
-    device: torch.device
-    place: DataPlace
-    allow_plugins: bool = False
+    session: Session
 
 
 @dataclass(frozen=True)
@@ -82,8 +80,8 @@ def evaluate(run: Run, options: EvaluateOptions) -> Evaluation:
     for path in (folder, run.path / TEST_EVALUATIONS):  # before the test part is opened, which is noted there
         refuse_links(path)
     remove_parts(run.path)
-    network = trained_network(run, options.device, which=options.weights, allow_plugins=options.allow_plugins)
-    pictures = evaluation_pictures(run, network.config, options.split, options.place)
+    network = open_run(run, options.session, options.weights)
+    pictures = evaluation_pictures(run, network.config, options.split, options.session.place)
     names = group_names(pictures, options.by) if options.by else ()  # first: a wrong --by need not wait for the network
     predictions = predictions_of(network, pictures, options)
     temperature = _temperature(run, network, options)
@@ -108,7 +106,7 @@ def evaluate(run: Run, options: EvaluateOptions) -> Evaluation:
     )
 
 
-def _note(network: TrainedNetwork, tta: TestTimeAugmentation) -> str:
+def _note(network: RunNetwork, tta: TestTimeAugmentation) -> str:
     """How the answers were made: of which weights, and from how many views."""
     weights = f"Weights of epoch {network.epoch}" + (
         ", averaged over the training's steps (ema)" * bool(network.config.ema)
@@ -143,23 +141,23 @@ def group_names(pictures: Dataset, by: str) -> Sequence[str]:
     return ["(no match)" if group is None else group for group in captured(by, pictures.paths)]
 
 
-def predictions_of(network: TrainedNetwork, pictures: Dataset, options: EvaluateOptions) -> Predictions:
+def predictions_of(network: RunNetwork, pictures: Dataset, options: EvaluateOptions) -> Predictions:
     """What the network says of each picture, in order."""
     training = network.config.training
     batches = evaluation_batches(
-        pictures.images.to(options.device),
-        pictures.labels.to(options.device),
+        pictures.images.to(options.session.device),
+        pictures.labels.to(options.session.device),
         batch_size=training.evaluation_batch_size,
-        statistics=network.statistics,
+        statistics=network.preparation.statistics,
     )
     return predict(network.model, batches, tta=options.tta, precision=training.precision)
 
 
-def _temperature(run: Run, network: TrainedNetwork, options: EvaluateOptions) -> Temperature | None:
+def _temperature(run: Run, network: RunNetwork, options: EvaluateOptions) -> Temperature | None:
     """Fitted on the validation part: never on the pictures that it is judged on."""
     if options.split == "validation" or not run.record.data.validation:
         return None
-    validation = evaluation_pictures(run, network.config, "validation", options.place)
+    validation = evaluation_pictures(run, network.config, "validation", options.session.place)
     predictions = predictions_of(network, validation, options)
     return fit_temperature(predictions.logits, predictions.labels, fitted_on="the validation part")
 

@@ -1,7 +1,6 @@
 """`cnnlab visualize filters|features|patches|dream|embedding|training`."""
 
-import typer
-
+from cnnlab.cli.command import Application
 from cnnlab.inside.dream.command import dream
 from cnnlab.inside.embedding.command import embedding
 from cnnlab.inside.features.command import features
@@ -9,7 +8,7 @@ from cnnlab.inside.film.command import training
 from cnnlab.inside.filters.command import filters
 from cnnlab.inside.patches.command import patches
 
-app = typer.Typer(
+app = Application(
     help="Draw what is inside: filters, feature maps, what channels answer to, a training.", no_args_is_help=True
 )
 app.command("filters")(filters)

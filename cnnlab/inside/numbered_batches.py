@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from cnnlab.data.dataset import Dataset
-from cnnlab.network.preparation import PreparedNetwork
+from cnnlab.network.network import Network
 
 PIXELS = 256 * 32 * 32
 """Of a batch: 256 small pictures, 5 of 224 × 224."""
@@ -18,9 +18,9 @@ def batch_size(pictures: Dataset) -> int:
     return max(1, PIXELS // (height * width))
 
 
-def numbered_batches(network: PreparedNetwork, pictures: Dataset) -> Iterator[tuple[Tensor, Tensor, int]]:
+def numbered_batches(network: Network, pictures: Dataset) -> Iterator[tuple[Tensor, Tensor, int]]:
     """(images [n, c, h, w] on the network's device, labels [n], number of the first) in order."""
-    device = next(network.named.model.parameters(), torch.empty(0)).device
+    device = next(network.model.parameters(), torch.empty(0)).device
     size = batch_size(pictures)
     for first in range(0, len(pictures), size):
         images = pictures.images[first : first + size]

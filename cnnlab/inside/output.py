@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cnnlab.cli.choices import Split
-from cnnlab.cli.options import data_place, err_console, out_console, print_json
+from cnnlab.cli.options import err_console, out_console, print_json, tracked
 from cnnlab.cli.unreadable import name_unreadable, unreadable_json
 from cnnlab.core.errors import RequestError
 
 if TYPE_CHECKING:
     from cnnlab.data.dataset import DataPlace, Dataset
     from cnnlab.network.image_files import Unreadable
-    from cnnlab.network.named import NamedModel
-    from cnnlab.network.preparation import PreparedNetwork
+    from cnnlab.network.network import Network
     from cnnlab.view.blocks import Report
 
 OutOption = Annotated[Path | None, typer.Option(metavar="DIR", help="The folder for pictures, tables and the page.")]
@@ -34,32 +33,29 @@ SizeOption = Annotated[
 SplitOption = Annotated[Split, typer.Option(help="Which pictures of the run's data.")]
 
 
-def folder_of(named: "NamedModel", what: str, out: Path | None, runs: Path) -> Path:
+def folder_of(network: "Network", what: str, out: Path | None, runs: Path) -> Path:
     """`out`; or with the run's reports; or beside the runs, with the model's name."""
     if out is not None:
         return out
-    if named.run is not None:
-        return named.run.path / "reports" / f"visualize-{what}"
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", named.name).strip("-.")
+    if network.run is not None:
+        return network.run.path / "reports" / f"visualize-{what}"
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", network.name).strip("-.")
     return runs / "visualize" / f"{what}-{name}"
 
 
 def opened(
     text: str, runs: Path, *, weights: str | None, device: str, allow_plugins: bool, size: str | None = None
-) -> "tuple[PreparedNetwork, DataPlace]":
+) -> "tuple[Network, DataPlace]":
     """The network that a command's options name, ready for pictures, and where data sets lie.
 
-    Raises: RequestError as `prepared_network`, and for a device that is not there.
+    Raises: RequestError as `open_network`, and for a device that is not there.
     """
-    from cnnlab.fit.device import choose_device
-    from cnnlab.network.preparation import prepared_network
+    from cnnlab.network.open import open_network
+    from cnnlab.network.session import Session
 
-    place = data_place()
-    chosen = choose_device(device)
-    network = prepared_network(
-        text, runs, size=size, weights=weights, device=chosen, place=place, allow_plugins=allow_plugins
-    )
-    return network, place
+    session = Session(runs=runs, device_name=device, allow_plugins=allow_plugins, track=tracked)
+    network = open_network(text, session, size=size, weights=weights, for_images=True)
+    return network, session.place
 
 
 def refuse_test(split: Split) -> None:
@@ -71,13 +67,13 @@ def refuse_test(split: Split) -> None:
         raise RequestError("the test part is opened by `cnnlab eval --split test` alone; use --split validation")
 
 
-def own_pictures(network: "PreparedNetwork", split: Split, place: "DataPlace") -> "Dataset":
+def own_pictures(network: "Network", split: Split, place: "DataPlace") -> "Dataset":
     """The pictures of a part of the network's own data.
 
     Raises: RequestError for a network without any.
     """
     if network.config is None:
-        raise RequestError(f"{network.named.name} has no pictures of its own; name a run, or a config")
+        raise RequestError(f"{network.name} has no pictures of its own; name a run, or a config")
     return network.part(split.value, place)
 
 

@@ -3,7 +3,7 @@
 from torch import nn
 
 from cnnlab.core.errors import RequestError
-from cnnlab.network.named import NamedModel
+from cnnlab.network.network import Network
 from cnnlab.walk.costs import axes_of
 from cnnlab.walk.facts import Failure
 from cnnlab.walk.walker import walked
@@ -12,25 +12,24 @@ LARGEST = 4096
 """Pixels up to which a size that works is looked for."""
 
 
-def check_runs(named: NamedModel) -> None:
+def check_runs(network: Network) -> None:
     """Nothing, where the network runs on its pictures.
 
     Raises: RequestError with the layer where it stops, the reason, and the smallest square that works.
     """
-    failure = walked(named.model, named.shape, follow=False).failure
+    failure = walked(network.model, network.shape, follow=False).failure
     if failure is None:
         return
-    smallest = _smallest(named)
-    size = "×".join(map(str, named.shape[1:]))
+    smallest = _smallest(network)
+    size = "×".join(map(str, network.shape[1:]))
     layer = f"layer '{failure.layer}' ({failure.kind})" if failure.layer else f"the network itself ({failure.kind})"
     works = (
         f"the smallest square that works is {smallest}"
         if smallest
-        else f"no square up to {LARGEST} works either, with that number of channels ({named.shape[0]})"
+        else f"no square up to {LARGEST} works either, with that number of channels ({network.shape[0]})"
     )
-    raise RequestError(
-        f"{named.name} cannot run on {named.shape[0]}×{size} pictures: {layer} {_reason(named.model, failure)}; {works}"
-    )
+    reason = _reason(network.model, failure)
+    raise RequestError(f"{network.name} cannot run on {network.shape[0]}×{size} pictures: {layer} {reason}; {works}")
 
 
 def _reason(model: nn.Module, failure: Failure) -> str:
@@ -45,11 +44,12 @@ def _reason(model: nn.Module, failure: Failure) -> str:
     return f"{got}{failure.message}"
 
 
-def _smallest(named: NamedModel) -> int | None:
+def _smallest(network: Network) -> int | None:
     """By doubling until a square works, then by halves: a walk takes a tenth of a second."""
 
     def runs(side: int) -> bool:
-        return walked(named.model, (named.shape[0], *[side] * (len(named.shape) - 1)), follow=False).failure is None
+        square = (network.shape[0], *[side] * (len(network.shape) - 1))
+        return walked(network.model, square, follow=False).failure is None
 
     high = 1
     while not runs(high):

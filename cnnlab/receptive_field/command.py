@@ -71,8 +71,8 @@ def receptive_field(
     Example: [bold]cnnlab receptive-field torchvision:resnet18 --input 224 --what-if conv1.stride=1[/]
     """
     from cnnlab.core.errors import RequestError
-    from cnnlab.fit.device import choose_device
-    from cnnlab.network.named import named_model
+    from cnnlab.network.open import open_network
+    from cnnlab.network.session import Session
     from cnnlab.receptive_field import run as work
     from cnnlab.receptive_field.probe import Verification, verification
     from cnnlab.receptive_field.report import receptive_field_report
@@ -81,15 +81,9 @@ def receptive_field(
     changes = [*(what_if or []), *(changes or [])]
     if changes and not what_if:
         raise RequestError(f"'{changes[0]}': changes come after --what-if, such as --what-if {changes[0]}")
-    named = named_model(
-        model,
-        runs,
-        size=size,
-        values=verify or effective > 0,
-        device=choose_device(device),
-        allow_plugins=allow_plugins,
-    )
-    inspection = work.inspect(named, ignore_gates=ignore_gates)
+    session = Session(runs=runs, device_name=device, allow_plugins=allow_plugins)
+    network = open_network(model, session, size=size, values=verify or effective > 0)
+    inspection = work.inspect(network, ignore_gates=ignore_gates)
     watched = inspection.field(layer).name if layer else inspection.local.name
     claims = [work.claim(inspection, text) for text in asserted or []]
     place = work.unit_of(unit) if unit else None
@@ -99,7 +93,7 @@ def receptive_field(
     repaired = list(tracked(work.repairs(inspection), "changes that mend it", 1)) if repairs else []
     proof: Verification | None = None
     if verify:
-        steps = tracked(verification(named.model, inspection.fields.walk), "proving", _passes(inspection))
+        steps = tracked(verification(network.model, inspection.fields.walk), "proving", _passes(inspection))
         proof = list(steps)[-1]
     facts: EffectiveFacts | None = None
     more: list[Block] = []
@@ -117,7 +111,7 @@ def receptive_field(
     report = receptive_field_report(
         inspection.fields,
         inspection.audit,
-        name=named.name,
+        name=network.name,
         depth=depth,
         repairs=repaired,
         trials=trials,
@@ -125,7 +119,7 @@ def receptive_field(
         proof=proof,
         more=more,
     )
-    folder = out or (named.run.path / "reports" if named.run else runs) / "receptive-field"
+    folder = session.folder("receptive-field", network.run, out=out)
     pictures = files.save(report, folder).pictures
     if animate:
         from cnnlab.receptive_field.figures import animation
@@ -140,7 +134,7 @@ def receptive_field(
 
 
 def _passes(inspection: "Inspection") -> int:
-    return sum(2 * -(-side // 16) for side in inspection.named.shape[1:])
+    return sum(2 * -(-side // 16) for side in inspection.network.shape[1:])
 
 
 def _document(
@@ -158,7 +152,7 @@ def _document(
 
     fields = inspection.fields
     return {
-        "model": inspection.named.name,
+        "model": inspection.network.name,
         "input": fields.shape,
         "layers": [field_json(field) for field in fields.layers],
         "audit": audit_json(inspection.audit),

@@ -30,7 +30,7 @@ def field_picture(
     """The clipped box of a unit of `layer`, and the contours of its effective field where that was measured."""
     (row, column), rows, columns = unit_box(inspection, layer, unit)
     scene = Scene(
-        (inspection.named.shape[1], inspection.named.shape[2]),
+        (inspection.network.shape[1], inspection.network.shape[2]),
         image=_background(inspection, image),
         boxes=(Box(f"field of unit {row},{column}", rows[0], rows[1], columns[0], columns[1]),),
         contours=contours_of(facts) if facts else (),
@@ -58,7 +58,7 @@ def animation(inspection: Inspection, image: Path | None, path: Path) -> Path:
         seen.add(field.size)
         _, rows, columns = unit_box(inspection, field.name, None)
         box = Box("receptive field", rows[0], rows[1], columns[0], columns[1])
-        scene = Scene((inspection.named.shape[1], inspection.named.shape[2]), image=background, boxes=(box,))
+        scene = Scene((inspection.network.shape[1], inspection.network.shape[2]), image=background, boxes=(box,))
         title = f"{field.name}: {size_text(field.size)} px"
         frames.append(Picture(f"layer-{len(frames)}", title, scene))
     gif.save(frames, path, seconds=SECONDS)
@@ -68,7 +68,7 @@ def animation(inspection: Inspection, image: Path | None, path: Path) -> Path:
 def _background(inspection: Inspection, image: Path | None) -> NDArray[np.uint8] | None:
     if image is None:
         return None
-    channels, height, width = inspection.named.shape
+    channels, height, width = inspection.network.shape
     if not image.exists():
         raise RequestError(f"{image}: no such picture")
     picture = read_picture(image, channels=1 if channels == 1 else 3, name=str(image))

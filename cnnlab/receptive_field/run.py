@@ -9,7 +9,7 @@ from itertools import combinations
 from typing import Any
 
 from cnnlab.core.errors import RequestError, unknown
-from cnnlab.network.named import NamedModel
+from cnnlab.network.network import Network
 from cnnlab.network.runnable import check_runs
 from cnnlab.receptive_field.audit import Audit, audit
 from cnnlab.receptive_field.edits import Edit, parse_edit
@@ -24,14 +24,14 @@ from cnnlab.walk.layouts import Layouts, layouts_of
 class Inspection:
     """The fields of a network and what the audit says of them."""
 
-    named: NamedModel
+    network: Network
     fields: Fields
     audit: Audit
 
     @cached_property
     def layouts(self) -> Layouts:
         """Which outputs are feature maps; a walk of its own."""
-        return layouts_of(self.named.model, self.named.shape)
+        return layouts_of(self.network.model, self.network.shape)
 
     @property
     def local(self) -> Field:
@@ -49,16 +49,16 @@ class Inspection:
         return found
 
 
-def inspect(named: NamedModel, *, ignore_gates: bool = False) -> Inspection:
+def inspect(network: Network, *, ignore_gates: bool = False) -> Inspection:
     """Walk the network for its pictures.
 
     Raises: RequestError where it cannot run at this size, with the layer, the reason and the smallest size that works.
     """
-    check_runs(named)
-    fields = receptive_fields(named.model, named.shape, ignore_gates=ignore_gates)
+    check_runs(network)
+    fields = receptive_fields(network.model, network.shape, ignore_gates=ignore_gates)
     gated = not ignore_gates and any(field.is_global and len(field.output) == 3 for field in fields.layers)
-    judged = receptive_fields(named.model, named.shape, ignore_gates=True) if gated else fields
-    return Inspection(named, fields, audit(judged, named.model))
+    judged = receptive_fields(network.model, network.shape, ignore_gates=True) if gated else fields
+    return Inspection(network, fields, audit(judged, network.model))
 
 
 def repairs(inspection: Inspection) -> Iterator[Variant]:
@@ -67,18 +67,18 @@ def repairs(inspection: Inspection) -> Iterator[Variant]:
     For layers that can add nothing: finer maps, one stage or two of them at stride 1. For a field that is smaller than
     the picture: a wider dilation or a larger kernel. Yields nothing where nothing is wrong.
     """
-    found, model = inspection.audit, inspection.named.model
+    found, model = inspection.audit, inspection.network.model
     if not found.unproductive and found.covers:
         return
     yield _try(inspection, ())
     if found.unproductive:
         stages = strides(inspection.fields, model)
         pairs = [(*one, *other) for one, other in combinations(stages[:3], 2)]
-        tried = variants(model, inspection.named.shape, [*stages, *pairs], layer=found.trunk)
+        tried = variants(model, inspection.network.shape, [*stages, *pairs], layer=found.trunk)
         better = [v for v in tried if v.unproductive is not None and v.unproductive < len(found.unproductive)]
         yield from sorted(better, key=lambda v: (v.unproductive, v.macs))[:5]
     if not found.covers:
-        tried = variants(model, inspection.named.shape, growth(inspection.fields, model), layer=found.trunk)
+        tried = variants(model, inspection.network.shape, growth(inspection.fields, model), layer=found.trunk)
         larger = [v for v in tried if v.field is not None and min(v.field.size) > min(found.largest)]
         yield from sorted(larger, key=lambda v: _cheapest_that_covers(v, found.picture))[:5]
 
@@ -92,7 +92,7 @@ def _cheapest_that_covers(one: Variant, picture: Sequence[int]) -> tuple[bool, i
 
 def what_if(inspection: Inspection, texts: Sequence[str], *, layer: str, ignore_gates: bool) -> Iterator[Variant]:
     """The network as it is, and with each of `texts`: one change, or several at once with blanks between them."""
-    wanted = [[parse_edit(part, inspection.named.model) for part in text.split()] for text in texts]
+    wanted = [[parse_edit(part, inspection.network.model) for part in text.split()] for text in texts]
     if not wanted:
         return
     for edits in ([], *wanted):
@@ -103,8 +103,8 @@ def _try(
     inspection: Inspection, edits: Sequence[Edit], layer: str | None = None, ignore_gates: bool = False
 ) -> Variant:
     watched = layer if layer is not None else inspection.audit.trunk
-    named = inspection.named
-    return variant(named.model, named.shape, edits, layer=watched, ignore_gates=ignore_gates)
+    network = inspection.network
+    return variant(network.model, network.shape, edits, layer=watched, ignore_gates=ignore_gates)
 
 
 COMPARISONS = {

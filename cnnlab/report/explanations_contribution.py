@@ -44,7 +44,7 @@ def _measured(studied: Studied, methods: Sequence[str]) -> Comparison:
     network = studied.network
     chosen = studied.images.take(torch.arange(min(MEASURED, len(studied.images))))
     device = next(network.model.parameters()).device
-    images = normalise(chosen.images.to(device), network.statistics)
+    images = normalise(chosen.images.to(device), network.preparation.statistics)
     answers = studied.predictions.logits[: len(chosen)].argmax(1).to(device)
     found = attribute(network.model, images, answers, methods=methods)
     maps = {one.method: one.maps.cpu() for one in found}

@@ -8,10 +8,8 @@ from pathlib import Path
 from cnnlab.core.advance import Advance
 from cnnlab.core.files import refuse_links, remove_folder, remove_parts
 from cnnlab.evaluation.run import EvaluateOptions, predictions_of
-from cnnlab.network.named import NamedModel
-from cnnlab.network.preparation import of_run
+from cnnlab.network.open import open_run
 from cnnlab.network.studied import Studied
-from cnnlab.network.trained import trained_network
 from cnnlab.report.contributors import CONTRIBUTORS
 from cnnlab.report.gallery.run import chosen_pictures
 from cnnlab.runs.events import EventLog
@@ -61,22 +59,18 @@ def whole_report(run: Run, options: EvaluateOptions, *, tensorboard: bool = Fals
 
 def _studied(run: Run, options: EvaluateOptions) -> Studied:
     assert options.split != "test"
-    network = trained_network(run, options.device, which=options.weights, allow_plugins=options.allow_plugins)
-    images = evaluation_pictures(run, network.config, options.split, options.place)
+    network = open_run(run, options.session, options.weights)
+    images = evaluation_pictures(run, network.config, options.split, options.session.place)
     predictions = predictions_of(network, images, options)
-    named = NamedModel(run.name, "run", network.model, network.shape, True, network.classes, run)
     return Studied(
         run=run,
         network=network,
-        prepared=of_run(named, options.weights, allow_plugins=options.allow_plugins),
         split=options.split,
         images=images,
         predictions=predictions,
         chosen=chosen_pictures(predictions.logits.argmax(1), predictions.labels),
         weights=options.weights,
-        device=options.device,
-        place=options.place,
-        allow_plugins=options.allow_plugins,
+        session=options.session,
     )
 
 

@@ -19,8 +19,10 @@ from cnnlab.cli.options import (
     out_console,
     print_json,
     seconds_of,
+    tracked,
 )
 from cnnlab.core.errors import RequestError
+from cnnlab.network.session import Session
 from cnnlab.training.invocation import Invocation
 
 
@@ -143,7 +145,8 @@ def train(
     if full_report:
         for finished in progress.finished:
             run = Run(finished.path)
-            invocation.write_whole_report(run, options.device, data=data, allow_plugins=allow_plugins)
+            session = Session(device_name=device, data=data, allow_plugins=allow_plugins, track=tracked)
+            invocation.write_whole_report(run, session)
     progress.conclude(err_console() if as_json else out_console(), dry_run=dry_run, in_full=full_report)
     if as_json:
         print_json(progress.as_json(dry_run=dry_run))

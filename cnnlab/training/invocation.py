@@ -4,10 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    import torch
-
+    from cnnlab.network.session import Session
     from cnnlab.runs.folder import Run
     from cnnlab.training.observer import MakesObserver
     from cnnlab.training.report_files import MakesSection
@@ -16,10 +13,8 @@ if TYPE_CHECKING:
 class WritesReport(Protocol):
     """Writes what `cnnlab report` writes."""
 
-    def __call__(
-        self, run: "Run", device: "torch.device", *, data: "Path | None" = None, allow_plugins: bool = False
-    ) -> object:
-        """The page of `run`, computed on `device`; `data`: where its pictures lie now."""
+    def __call__(self, run: "Run", session: "Session", /) -> object:
+        """The page of `run`."""
 
 
 @dataclass(frozen=True)

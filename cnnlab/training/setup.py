@@ -22,7 +22,7 @@ from cnnlab.fit.saved_state import EpochPlan
 from cnnlab.fit.schedules import Schedule
 from cnnlab.fit.state import TrainingState
 from cnnlab.models.build import Model
-from cnnlab.network.trained import new_network
+from cnnlab.network.fresh import new_network
 from cnnlab.runs.images import TrainingPictures, fixed_sample, training_pictures
 
 

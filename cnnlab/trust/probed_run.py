@@ -12,10 +12,11 @@ from cnnlab.attribution.passes import logits_of
 from cnnlab.attribution.targets import class_probabilities
 from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.data.batches import normalise
-from cnnlab.data.dataset import DataPlace, Dataset
+from cnnlab.data.dataset import Dataset
 from cnnlab.evaluation.run import group_names
-from cnnlab.network.named import NamedModel
-from cnnlab.network.trained import TrainedNetwork, trained_network
+from cnnlab.network.network import RunNetwork
+from cnnlab.network.open import open_run
+from cnnlab.network.session import Session
 from cnnlab.runs.folder import Run, WhichWeights
 from cnnlab.runs.images import evaluation_pictures, fixed_sample
 
@@ -30,22 +31,17 @@ class ProbeOptions:
     """None for validation, or train where no validation part was kept."""
     count: int
     """Pictures at most."""
-    seed: int
     weights: WhichWeights
-    device: torch.device
-    place: DataPlace
-    max_batch: int = 64
+    session: Session
     by: str | None = None
     """`class`, `group` or a regular expression on the path, as `cnnlab eval --by`."""
-    allow_plugins: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class ProbedRun:
     """All of it; the pictures in the order of the part that they are from."""
 
-    run: Run
-    network: TrainedNetwork
+    network: RunNetwork
     split: str
     pictures: Dataset
     numbers: tuple[int, ...]
@@ -58,10 +54,9 @@ class ProbedRun:
     """On the CPU."""
 
     @property
-    def named(self) -> NamedModel:
-        """The network as other workflows take it."""
-        network = self.network
-        return NamedModel(self.run.name, "run", network.model, network.shape, True, network.classes, self.run)
+    def run(self) -> Run:
+        """Whose network it is."""
+        return self.network.run
 
     @property
     def answers(self) -> Int64[Tensor, "n"]:
@@ -81,7 +76,7 @@ def probed_split(text: str | None) -> ProbedSplit | None:
 
 
 def probed_run(
-    run: Run, options: ProbeOptions, purpose: str, *, loaded: tuple[TrainedNetwork, Dataset] | None = None
+    run: Run, options: ProbeOptions, purpose: str, *, loaded: tuple[RunNetwork, Dataset] | None = None
 ) -> ProbedRun:
     """Load the network and the same pictures for the same seed and purpose.
 
@@ -97,21 +92,21 @@ def probed_run(
     if loaded is not None:
         network, part = loaded
     else:
-        network = trained_network(run, options.device, which=options.weights, allow_plugins=options.allow_plugins)
-        part = evaluation_pictures(run, network.config, split, options.place)
+        network = open_run(run, options.session, options.weights)
+        part = evaluation_pictures(run, network.config, split, options.session.place)
     names = group_names(part, options.by) if options.by else ()
     # the numbers go along under `paths`, which stay beside their pictures
     carried = replace(part, paths=tuple(map(str, range(len(part)))))
-    chosen = fixed_sample(carried, options.count, options.seed, purpose)
+    chosen = fixed_sample(carried, options.count, options.session.seed, purpose)
     assert chosen.paths is not None
     numbers = tuple(map(int, chosen.paths))
     paths = None if part.paths is None else tuple(part.paths[number] for number in numbers)
-    inputs = normalise(chosen.images.to(options.device), network.statistics)
-    logits = torch.cat([logits_of(network.model, some).float().cpu() for some in inputs.split(options.max_batch)])
+    inputs = normalise(chosen.images.to(options.session.device), network.preparation.statistics)
+    parts = inputs.split(options.session.max_batch)
+    logits = torch.cat([logits_of(network.model, some).float().cpu() for some in parts])
     if not bool(logits.isfinite().all()):
         raise WorkError(f"the answers of {run.name} are NaN or infinite: its weights diverged")
     return ProbedRun(
-        run=run,
         network=network,
         split=split,
         pictures=replace(chosen, paths=paths),

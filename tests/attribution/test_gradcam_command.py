@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from numpy.lib.stride_tricks import sliding_window_view
 from PIL import Image
 
@@ -15,7 +14,8 @@ from cnnlab.attribution.attribute import attribute
 from cnnlab.config.config import read_config
 from cnnlab.data.batches import normalise
 from cnnlab.data.dataset import DataPlace
-from cnnlab.network.trained import trained_network
+from cnnlab.network.open import open_run
+from cnnlab.network.session import Session
 from cnnlab.runs.folder import Run
 
 FLAT = """
@@ -113,7 +113,7 @@ def test_maps_over_a_run_s_own_pictures_are_those_of_the_analysis(trained: Any) 
     images = result.json()["images"]
     assert len(images) == 5
     run = Run.open("tiny", trained.place.runs)
-    network = trained_network(run, torch.device("cpu"))
+    network = open_run(run, Session(device_name="cpu"))
     config = read_config(run.path / "config.yaml")
     from cnnlab.runs.images import training_pictures
 
@@ -123,7 +123,7 @@ def test_maps_over_a_run_s_own_pictures_are_those_of_the_analysis(trained: Any) 
         number = int(one["path"].removeprefix("validation/"))
         image, label = part.images[number][None], int(part.labels[number])
         assert one["target"] == one["truth"] == network.classes[label]
-        inputs = normalise(image, network.statistics)
+        inputs = normalise(image, network.preparation.statistics)
         (expected,) = attribute(network.model, inputs, [label], methods=["gradcam"])
         np.testing.assert_allclose(np.load(trained.place.folder / one["raw"]), expected.maps[0], rtol=1e-4, atol=1e-5)
     assert images[0]["raw"].startswith("runs/tiny/reports/gradcam/maps/")

@@ -73,7 +73,7 @@ def test_vgg16_takes_the_last_relu_before_the_pool() -> None:
 
 def built(yaml: str, shape: tuple[int, int, int] = (3, 32, 32), classes: int = 10) -> Model:
     from cnnlab.config.config import check_config
-    from cnnlab.network.trained import new_network
+    from cnnlab.network.fresh import new_network
 
     config = check_config(parse(yaml, "net.yaml"), [], default_name="x", base=Path())
     with torch.random.fork_rng():

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import torch
+from networks import network_of
 from torch import Tensor, nn
 
 from cnnlab.attribution.attribute import attribute
@@ -12,7 +13,7 @@ from cnnlab.attribution.result import Progress
 from cnnlab.attribution.run import Explanation, Pictures, Plan, explain
 from cnnlab.attribution.targets import class_probabilities, explained_targets, target_caution
 from cnnlab.core.errors import RequestError, WorkError
-from cnnlab.network.named import NamedModel
+from cnnlab.network.network import Network
 
 CLASSES = ("cat", "dog", "<b>emu</b>", "7")
 N = 6
@@ -29,8 +30,8 @@ def network(*, flat: bool = False, seed: int = 0) -> nn.Sequential:
         return nn.Sequential(nn.Conv2d(3, 6, 3, stride=2, padding=1), nn.ReLU(), *head).eval()
 
 
-def named(model: nn.Module | None = None, *, trained: bool = True) -> NamedModel:
-    return NamedModel("net", "run", model or network(), (3, 16, 16), trained, CLASSES)
+def named(model: nn.Module | None = None, *, trained: bool = True) -> Network:
+    return network_of(model or network(), (3, 16, 16), trained=trained, classes=CLASSES)
 
 
 def pictures(**more: Any) -> Pictures:
@@ -38,7 +39,7 @@ def pictures(**more: Any) -> Pictures:
     return Pictures(inputs, tuple(f"p{i}" for i in range(N)), (0, 1, 2, 3, 0, 1), **more)
 
 
-def explained(model: NamedModel, **options: Any) -> tuple[Explanation, list[object]]:
+def explained(model: Network, **options: Any) -> tuple[Explanation, list[object]]:
     facts = list(explain(model, options.pop("pictures", pictures()), **options))
     last = facts[-1]
     assert isinstance(last, Explanation)

@@ -16,7 +16,10 @@ from cnnlab.data.dataset import DataPlace, Dataset
 from cnnlab.fit.checkpoints import load_weights_file
 from cnnlab.inside.filters.layer import convolution_filters
 from cnnlab.inside.filters.measure import measure
-from cnnlab.network.trained import TrainedNetwork, new_network, trained_network
+from cnnlab.network.fresh import new_network
+from cnnlab.network.network import RunNetwork
+from cnnlab.network.open import open_run
+from cnnlab.network.session import Session
 from cnnlab.runs.folder import Run
 from cnnlab.runs.images import evaluation_pictures
 
@@ -55,21 +58,21 @@ def run(seen: Any) -> Run:
 
 
 @pytest.fixture(scope="module")
-def network(run: Run) -> TrainedNetwork:
-    return trained_network(run, torch.device("cpu"))
+def network(run: Run) -> RunNetwork:
+    return open_run(run, Session(device_name="cpu"))
 
 
 @pytest.fixture(scope="module")
-def validation(run: Run, network: TrainedNetwork, seen: Any) -> Dataset:
+def validation(run: Run, network: RunNetwork, seen: Any) -> Dataset:
     return evaluation_pictures(run, network.config, "validation", DataPlace(seen.folder / "data"))
 
 
-def output(network: TrainedNetwork, layer: str, images: torch.Tensor) -> torch.Tensor:
+def output(network: RunNetwork, layer: str, images: torch.Tensor) -> torch.Tensor:
     """What `layer` puts out, by a hook of torch's."""
     found: list[torch.Tensor] = []
     handle = network.model.get_submodule(layer).register_forward_hook(lambda m, i, o: found.append(o.detach()))
     with torch.no_grad():
-        network.model(normalise(images, network.statistics))
+        network.model(normalise(images, network.preparation.statistics))
     handle.remove()
     return found[0]
 
@@ -78,7 +81,7 @@ def written(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def test_filters_beside_their_untrained_twin_and_random_ones(seen: Any, run: Run, network: TrainedNetwork) -> None:
+def test_filters_beside_their_untrained_twin_and_random_ones(seen: Any, run: Run, network: RunNetwork) -> None:
     result = seen("visualize", "filters", "tiny", "--random", "6", "--json")
     assert result.code == 0, result.err
     facts = result.json()
@@ -125,7 +128,7 @@ def test_weights_of_a_file_are_held_against_random_ones(cnnlab: Any, run: Run) -
 
 
 def test_feature_maps_and_silent_channels_are_those_of_a_hook(
-    seen: Any, run: Run, network: TrainedNetwork, validation: Dataset
+    seen: Any, run: Run, network: RunNetwork, validation: Dataset
 ) -> None:
     result = seen("visualize", "features", "tiny", "photo.png", "--layer", "conv_bn_act2", "--json")
     assert result.code == 0, result.err
@@ -149,7 +152,7 @@ def test_a_picture_that_cannot_be_read_is_named_after_the_others(seen: Any) -> N
 
 
 def test_patches_are_the_strongest_units_of_distinct_pictures(
-    seen: Any, network: TrainedNetwork, validation: Dataset
+    seen: Any, network: RunNetwork, validation: Dataset
 ) -> None:
     result = seen("visualize", "patches", "tiny", "--layer", "conv_bn_act2", "--top", "3", "--out", "patches", "--json")
     assert result.code == 0, result.err
@@ -170,10 +173,9 @@ def test_patches_are_the_strongest_units_of_distinct_pictures(
 
 def test_a_patch_is_cut_from_its_picture(seen: Any, validation: Dataset) -> None:
     from cnnlab.inside.patches.run import found_patches
-    from cnnlab.network.preparation import prepared_network
+    from cnnlab.network.open import open_network
 
-    place = DataPlace(seen.folder / "data")
-    prepared = prepared_network("tiny", seen.runs, size=None, weights=None, device=torch.device("cpu"), place=place)
+    prepared = open_network("tiny", Session(runs=seen.runs, device_name="cpu"), for_images=True)
     steps = found_patches(prepared, validation, split="validation", layer=None, channels=(1,), top=2)
     facts = list(steps)[-1]
     (drawn,) = facts.drawn  # type: ignore[union-attr]
@@ -183,7 +185,7 @@ def test_a_patch_is_cut_from_its_picture(seen: Any, validation: Dataset) -> None
         assert (patch.image == cut.numpy()).all()
 
 
-def test_a_dream_follows_from_its_seed(seen: Any, network: TrainedNetwork) -> None:
+def test_a_dream_follows_from_its_seed(seen: Any, network: RunNetwork) -> None:
     made = {}
     for name, seed in (("one", 1), ("again", 1), ("other", 2)):
         words = ("--class", "star", "--steps", "12", "--seed", seed, "--out", name, "--json")
@@ -198,12 +200,12 @@ def test_a_dream_follows_from_its_seed(seen: Any, network: TrainedNetwork) -> No
     assert made["one"][0] != made["other"][0]
     pixels = torch.from_numpy(np.array(Image.open(path))).permute(2, 0, 1)[None]
     with torch.no_grad():
-        logits = network.model(normalise(pixels, network.statistics))
+        logits = network.model(normalise(pixels, network.preparation.statistics))
     # pixels were rounded to bytes on their way into the file
     assert float(logits[0, network.classes.index("star")]) == pytest.approx(dream["end"], rel=0.05)
 
 
-def test_dreams_of_channels_beside_what_pictures_reach(seen: Any, network: TrainedNetwork, validation: Dataset) -> None:
+def test_dreams_of_channels_beside_what_pictures_reach(seen: Any, network: RunNetwork, validation: Dataset) -> None:
     words = ("--layer", "conv_bn_act1", "--channel", "0,2", "--steps", "2", "--json")
     result = seen("visualize", "dream", "tiny", *words)
     assert result.code == 0, result.err
@@ -213,7 +215,7 @@ def test_dreams_of_channels_beside_what_pictures_reach(seen: Any, network: Train
 
 
 def test_an_embedding_for_the_projector_and_neighbours(
-    seen: Any, run: Run, network: TrainedNetwork, validation: Dataset
+    seen: Any, run: Run, network: RunNetwork, validation: Dataset
 ) -> None:
     for _ in range(2):  # the second takes the place of the first
         result = seen("visualize", "embedding", "tiny", "--like", "3", "--like", "photo.png", "--neighbours", "4",
@@ -249,7 +251,7 @@ def test_the_projector_replaces_nothing_else(seen: Any) -> None:
     assert (seen.folder / "mine" / "embedding" / "thesis.txt").exists()
 
 
-def test_a_training_as_a_film(seen: Any, run: Run, network: TrainedNetwork) -> None:
+def test_a_training_as_a_film(seen: Any, run: Run, network: RunNetwork) -> None:
     result = seen("visualize", "training", "tiny", "--json")
     assert result.code == 0, result.err
     facts = result.json()

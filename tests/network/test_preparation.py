@@ -10,7 +10,10 @@ from torchvision import models
 
 from cnnlab.core.errors import RequestError
 from cnnlab.data.dataset import DataPlace
-from cnnlab.network.preparation import IMAGENET, PreparedNetwork, prepared_network
+from cnnlab.network.network import Network
+from cnnlab.network.open import open_network
+from cnnlab.network.session import Session
+from cnnlab.network.zoos import IMAGENET
 
 CONFIG = """
 name: tiny
@@ -25,11 +28,11 @@ model:
 @pytest.fixture
 def prepare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CNNLAB_DATA", str(tmp_path))
     Path("tiny.yaml").write_text(CONFIG)
 
-    def call(text: str, **more: Any) -> PreparedNetwork:
-        options: dict[str, Any] = {"size": None, "weights": None} | more
-        return prepared_network(text, Path("runs"), device=torch.device("cpu"), place=DataPlace(tmp_path), **options)
+    def call(text: str, **more: Any) -> Network:
+        return open_network(text, Session(device_name="cpu", data=None), for_images=True, **more)
 
     return call
 
@@ -39,8 +42,8 @@ def test_a_config_has_the_statistics_of_its_data(prepare: Any) -> None:
     part = found.part("train", DataPlace(Path()))
     pixels = part.images.double().div(255)
     assert found.preparation.statistics.mean == pytest.approx(pixels.mean((0, 2, 3)).tolist())
-    assert found.named.classes == part.classes
-    assert not found.named.trained
+    assert found.classes == part.classes
+    assert not found.trained
     assert found.weights == "random weights (seed 0)"
     inputs = found.preparation.inputs(part.images)
     torch.testing.assert_close(inputs.double().mean((0, 2, 3)), torch.zeros(3, dtype=torch.float64), atol=1e-5, rtol=0)
@@ -58,9 +61,9 @@ def test_another_size(prepare: Any) -> None:
 def test_torchvision_has_imagenet_s(prepare: Any) -> None:
     found = prepare("torchvision:squeezenet1_1", size="64")
     assert found.preparation.statistics == IMAGENET
-    assert len(found.named.classes) == 1000
-    assert found.named.classes[:2] == ("tench", "goldfish")
-    assert not found.named.model.training
+    assert len(found.classes) == 1000
+    assert found.classes[:2] == ("tench", "goldfish")
+    assert not found.model.training
     with pytest.raises(RequestError, match="has no data of its own"):
         found.part("validation", DataPlace(Path()))
 
@@ -71,11 +74,11 @@ def test_weights_of_a_file(prepare: Any) -> None:
         other = models.squeezenet1_1(weights=None)
     save_file(other.state_dict(), "w.safetensors")
     found = prepare("torchvision:squeezenet1_1", size="64", weights="w.safetensors")
-    assert found.named.trained
+    assert found.trained
     assert found.weights == "weights of w.safetensors"
     picture = torch.zeros(1, 3, 64, 64)
-    assert torch.equal(found.named.model(picture), other.eval()(picture))
+    assert torch.equal(found.model(picture), other.eval()(picture))
     with pytest.raises(RequestError, match=r"w\.safetensors: a checkpoint of another model: .* are missing"):
         prepare("tiny.yaml", weights="w.safetensors")
-    with pytest.raises(RequestError, match="--weights last is of a run, and tiny is none"):
+    with pytest.raises(RequestError, match="`weights` last is of a run, and tiny is none"):
         prepare("tiny.yaml", weights="last")

@@ -9,11 +9,11 @@ from collections.abc import Callable
 import pytest
 import torch
 import torch.nn.functional as F
+from networks import network_of
 from torch import Tensor, nn
 from walk.zoo import Function, numbers
 
 from cnnlab.core.errors import RequestError
-from cnnlab.network.named import NamedModel
 from cnnlab.receptive_field.audit import audit
 from cnnlab.receptive_field.fields import Field, Fields, receptive_fields
 from cnnlab.receptive_field.probe import Verification, verification
@@ -184,7 +184,7 @@ def said(model: nn.Module, fields: Fields, proof: Verification) -> None:
     told = [each.text for each in inner if isinstance(each, Text)]
     assert any("suit this network, where it is the same one at that size" in text for text in told)
     with pytest.raises(RequestError, match="the border clips last everywhere, so that its r is known from below only"):
-        claim(Inspection(NamedModel("halves", "config", model, (3, SIDE, SIDE), False), fields, found), "last.r<=40")
+        claim(Inspection(network_of(model, (3, SIDE, SIDE)), fields, found), "last.r<=40")
 
 
 class Halves(nn.Module):

@@ -3,12 +3,14 @@
 from pathlib import Path
 
 import pytest
+from networks import network_of
 
 from cnnlab.config.config import check_config
 from cnnlab.core.errors import RequestError
 from cnnlab.core.yaml import parse
-from cnnlab.network.named import NamedModel, shape_for
-from cnnlab.network.trained import new_network
+from cnnlab.network.fresh import new_network
+from cnnlab.network.network import Network
+from cnnlab.network.open import shape_for
 from cnnlab.receptive_field.probe import verification
 from cnnlab.receptive_field.run import claim, inspect, unit_box, unit_of
 
@@ -21,9 +23,9 @@ model:
 """
 
 
-def named(text: str, size: int = 16) -> NamedModel:
+def named(text: str, size: int = 16) -> Network:
     config = check_config(parse(text, "net.yaml"), [], default_name="net", base=Path())
-    return NamedModel("net", "config", new_network(config, (3, size, size), 3), (3, size, size), False)
+    return network_of(new_network(config, (3, size, size), 3), (3, size, size))
 
 
 def test_a_network_bound_to_one_size_is_read_at_that_size() -> None:
@@ -32,7 +34,7 @@ def test_a_network_bound_to_one_size_is_read_at_that_size() -> None:
     field = inspection.field("conv1")
     assert (field.size, field.stride, field.padding) == ((9, 9), (2, 2), (4, 4))
     assert inspection.field("linear1").is_global
-    *_, proof = verification(inspection.named.model, inspection.fields.walk)
+    *_, proof = verification(inspection.network.model, inspection.fields.walk)
     assert proof.proven
 
 

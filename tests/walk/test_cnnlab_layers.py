@@ -9,7 +9,7 @@ import cnnlab
 from cnnlab.config.config import check_config, read_config
 from cnnlab.core.yaml import parse
 from cnnlab.models.catalog import LAYERS
-from cnnlab.network.trained import new_network
+from cnnlab.network.fresh import new_network
 
 ROOT = Path(cnnlab.__file__).parent.parent
 

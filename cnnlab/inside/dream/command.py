@@ -42,6 +42,6 @@ def dream(
     network, place = opened(model, runs, weights=weights, device=device, allow_plugins=allow_plugins, size=size)
     wanted = objectives(network, layer=layer, channels=channel, classes=classes or ())
     facts = followed(dreams(network, wanted, steps=steps, learning_rate=rate, seed=seed, place=place))
-    folder = folder_of(network.named, "dream", out, runs)
+    folder = folder_of(network, "dream", out, runs)
     made = [save_picture(one.image, folder / "pixels" / f"{one.stem}.png") for one in facts.dreams]
     write_and_show(dream_report(facts), dream_json(facts), folder, as_json=as_json, more=made)

@@ -14,7 +14,7 @@ from cnnlab.inside.dream.objective import Channel, ClassScore, Objective, check_
 from cnnlab.inside.dream.report import DreamFacts, Dreamt
 from cnnlab.inside.numbered_batches import numbered_batches
 from cnnlab.models.undisturbed import undisturbed
-from cnnlab.network.preparation import PreparedNetwork
+from cnnlab.network.network import Network
 from cnnlab.runs.images import fixed_sample
 
 SAMPLE = 1000
@@ -24,7 +24,7 @@ SURE = 5
 
 
 def objectives(
-    network: PreparedNetwork, *, layer: str | None, channels: str | None, classes: Sequence[str]
+    network: Network, *, layer: str | None, channels: str | None, classes: Sequence[str]
 ) -> tuple[Objective, ...]:
     """What `--layer L --channel 3,7` or `--class cat` ask for.
 
@@ -34,12 +34,12 @@ def objectives(
         raise RequestError("a dream is of channels (--layer, --channel) or of classes (--class), not of both")
     if not classes and (layer is None or channels is None):
         raise RequestError("a dream needs --layer with --channel, such as --layer conv_bn_act2 --channel 3, or --class")
-    found: list[Objective] = [ClassScore(_class_number(name, network.named.classes)) for name in classes]
+    found: list[Objective] = [ClassScore(_class_number(name, network.classes)) for name in classes]
     if layer is not None and channels is not None:
         found += [Channel(layer, number) for number in channels_of(channels)]
-    model = network.named.model
+    model = network.model
     device = next(model.parameters(), torch.empty(0)).device
-    blank = torch.zeros(1, *network.named.shape, device=device)
+    blank = torch.zeros(1, *network.shape, device=device)
     for one in found:
         check_objective(model, one)
         with undisturbed(model), torch.no_grad():
@@ -56,7 +56,7 @@ def _class_number(text: str, classes: Sequence[str]) -> int:
 
 
 def dreams(
-    network: PreparedNetwork,
+    network: Network,
     wanted: Sequence[Objective],
     *,
     steps: int,
@@ -70,13 +70,13 @@ def dreams(
 
     Raises: WorkError where nothing moves the score.
     """
-    channels, height, width = network.named.shape
+    channels, height, width = network.shape
     statistics = network.preparation.statistics
     natural, samples = _natural(network, wanted, place)
     made: list[Dreamt] = []
     for number, one in enumerate(wanted):
         ascent = maximise(
-            network.named.model,
+            network.model,
             one,
             (channels, height, width),
             mean=statistics.mean,
@@ -91,9 +91,9 @@ def dreams(
             else:
                 made.append(_dreamt(network, fact, natural[number]))
     yield DreamFacts(
-        model=network.named.name,
+        model=network.name,
         weights=network.weights,
-        trained=network.named.trained,
+        trained=network.trained,
         dreams=tuple(made),
         samples=samples,
         steps=steps,
@@ -102,8 +102,8 @@ def dreams(
     )
 
 
-def _dreamt(network: PreparedNetwork, dream: Dream, natural: float | None) -> Dreamt:
-    objective, names = dream.objective, network.named.classes
+def _dreamt(network: Network, dream: Dream, natural: float | None) -> Dreamt:
+    objective, names = dream.objective, network.classes
     if isinstance(objective, Channel):
         label = str(objective)
         stem = f"{objective.layer}-{objective.channel}"
@@ -116,9 +116,9 @@ def _dreamt(network: PreparedNetwork, dream: Dream, natural: float | None) -> Dr
     )
 
 
-def _seen(network: PreparedNetwork, dream: Dream) -> tuple[tuple[str, float], ...]:
+def _seen(network: Network, dream: Dream) -> tuple[tuple[str, float], ...]:
     """What the network says to the finished picture: its likeliest classes; nothing where it gives no class scores."""
-    model, names = network.named.model, network.named.classes
+    model, names = network.model, network.classes
     first = next(model.parameters(), torch.empty(0))
     with undisturbed(model), torch.no_grad():
         logits = model(dream.normalised[None].to(first.device, first.dtype))
@@ -129,17 +129,15 @@ def _seen(network: PreparedNetwork, dream: Dream) -> tuple[tuple[str, float], ..
     return tuple((names[place] if names else str(place), value) for value, place in pairs)
 
 
-def _natural(
-    network: PreparedNetwork, wanted: Sequence[Objective], place: DataPlace
-) -> tuple[list[float | None], str | None]:
+def _natural(network: Network, wanted: Sequence[Objective], place: DataPlace) -> tuple[list[float | None], str | None]:
     """The largest score of each objective among the network's own pictures, and which those are."""
     if network.config is None:
         return [None] * len(wanted), None
     part, pictures = network.held_out(place)
-    if pictures.shape != network.named.shape:
+    if pictures.shape != network.shape:
         return [None] * len(wanted), None
     sample = fixed_sample(pictures, SAMPLE, network.config.seed, "dream")
-    model = network.named.model
+    model = network.model
     best = [-torch.inf] * len(wanted)
     with undisturbed(model), torch.no_grad():
         for images, _, _ in numbered_batches(network, sample):

@@ -60,7 +60,7 @@ def embedding(
             neighbours=neighbours,
         )
     )
-    folder = folder_of(network.named, "embedding", out, runs)
-    beside = network.named.run.path / "tensorboard" if network.named.run and out is None else folder
+    folder = folder_of(network, "embedding", out, runs)
+    beside = network.run.path / "tensorboard" if network.run and out is None else folder
     projector = str(write_projector(facts, beside / "embedding"))
     write_and_show(embedding_report(facts, projector), embedding_json(facts, projector), folder, as_json=as_json)

@@ -28,7 +28,7 @@ from cnnlab.inside.embedding.neighbours import (
 from cnnlab.inside.embedding.report import EmbeddingFacts, Query
 from cnnlab.inside.numbered_batches import batch_size, numbered_batches
 from cnnlab.network.image_files import Source
-from cnnlab.network.preparation import PreparedNetwork
+from cnnlab.network.network import Network
 from cnnlab.network.prepared_images import pictures_of_files
 from cnnlab.runs.images import fixed_sample
 from cnnlab.view.tiles import tile, tiles
@@ -44,7 +44,7 @@ MOST_QUERIES = 10
 
 
 def embedded(
-    network: PreparedNetwork,
+    network: Network,
     part: Dataset,
     *,
     split: str,
@@ -68,7 +68,7 @@ def embedded(
     chosen = _queries(network, part, pictures, numbers, queries)
     total = -(-len(pictures) // batch_size(pictures))
     parts: list[Features] = []
-    for one in penultimate_features(network.named.model, numbered_batches(network, pictures), layer=layer):
+    for one in penultimate_features(network.model, numbered_batches(network, pictures), layer=layer):
         parts.append(one)
         yield Advance("features", len(parts), total)
     found = joined(parts)
@@ -82,7 +82,7 @@ def embedded(
         if row % 100 == 99 or row == judged - 1:
             yield Advance("neighbours", row + 1, judged)
     yield EmbeddingFacts(
-        model=network.named.name,
+        model=network.name,
         weights=network.weights,
         split=split,
         layer=found.layer,
@@ -112,7 +112,7 @@ class _Asked:
 
 
 def _queries(
-    network: PreparedNetwork, part: Dataset, pictures: Dataset, numbers: Sequence[int], texts: Sequence[str]
+    network: Network, part: Dataset, pictures: Dataset, numbers: Sequence[int], texts: Sequence[str]
 ) -> list[_Asked]:
     if not texts:
         labels = pictures.labels.tolist()
@@ -120,7 +120,7 @@ def _queries(
     return [_query(network, part, numbers, text) for text in texts]
 
 
-def _query(network: PreparedNetwork, part: Dataset, numbers: Sequence[int], text: str) -> _Asked:
+def _query(network: Network, part: Dataset, numbers: Sequence[int], text: str) -> _Asked:
     if text.isdecimal():
         number = int(text)
         if number >= len(part):
@@ -135,12 +135,12 @@ def _query(network: PreparedNetwork, part: Dataset, numbers: Sequence[int], text
     return _Asked(Path(text).name, None, good[0].pixels, None)
 
 
-def _answered(network: PreparedNetwork, found: Features, asked: _Asked, near: int) -> Query:
+def _answered(network: Network, found: Features, asked: _Asked, near: int) -> Query:
     if asked.row is None:
-        device = next(network.named.model.parameters(), torch.empty(0)).device
+        device = next(network.model.parameters(), torch.empty(0)).device
         inputs = network.preparation.inputs(asked.pixels[None].to(device))
         batch = [(inputs, torch.zeros(1, dtype=torch.int64), 0)]
-        own = joined(penultimate_features(network.named.model, batch, layer=found.layer)).features[0]
+        own = joined(penultimate_features(network.model, batch, layer=found.layer)).features[0]
     else:
         own = found.features[asked.row]
     like = nearest_neighbours(found.features, own, count=near, leave_out=asked.row)

@@ -48,9 +48,9 @@ def features(
     wanted = None if channels is None else channels_of(channels)
     network, place = opened(model, runs, weights=weights, device=device, allow_plugins=allow_plugins, size=size)
     sources = find_pictures(images, sys.stdin.buffer)
-    found, unreadable = pictures_of_files(sources, network.preparation, network.named.classes)
+    found, unreadable = pictures_of_files(sources, network.preparation, network.classes)
     if not found:
         end_without_pictures(unreadable, as_json=as_json)
     facts = followed(watched_features(network, found, layer=layer, channels=wanted, place=place))
-    folder = folder_of(network.named, "features", out, runs)
+    folder = folder_of(network, "features", out, runs)
     write_and_show(features_report(facts), features_json(facts), folder, as_json=as_json, unreadable=unreadable)

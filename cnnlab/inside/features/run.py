@@ -13,7 +13,7 @@ from cnnlab.data.dataset import DataPlace, Dataset
 from cnnlab.inside.channels import checked_channels
 from cnnlab.inside.features.feature_maps import FeatureMaps, feature_maps
 from cnnlab.inside.features.report import FeatureFacts, LayerFigures, PictureMaps
-from cnnlab.network.preparation import PreparedNetwork
+from cnnlab.network.network import Network
 from cnnlab.network.prepared_images import ExplainedPicture, pixels_of
 from cnnlab.runs.images import fixed_sample
 from cnnlab.view.tiles import tile
@@ -30,7 +30,7 @@ VALUES = 64 * 64 * 32 * 32
 
 
 def watched_features(
-    network: PreparedNetwork,
+    network: Network,
     pictures: Sequence[ExplainedPicture],
     *,
     layer: str | None,
@@ -45,7 +45,7 @@ def watched_features(
 
     Raises: RequestError for a layer that is not there or has no maps, and a channel out of range.
     """
-    model = network.named.model
+    model = network.model
     names, layouts = _walk(model, network)
     chosen = layer if layer is not None else names[0]
     if chosen not in dict(model.named_modules()) or not chosen:
@@ -72,7 +72,7 @@ def watched_features(
         maps.append(PictureMaps(picture.name, tile(picture.pixels), found[chosen], walk))
         yield Advance("drawing", number + 1, len(pictures))
     yield FeatureFacts(
-        model=network.named.name,
+        model=network.name,
         weights=network.weights,
         layer=chosen,
         channels=wanted,
@@ -83,9 +83,9 @@ def watched_features(
     )
 
 
-def _walk(model: nn.Module, network: PreparedNetwork) -> tuple[list[str], Layouts]:
+def _walk(model: nn.Module, network: Network) -> tuple[list[str], Layouts]:
     """The layers whose maps go on to others: those behind an activation, or all where there is none."""
-    choice = choose_layer(model, network.named.shape)
+    choice = choose_layer(model, network.shape)
     active = [candidate.name for candidate in choice.candidates if candidate.post_activation]
     return active or [candidate.name for candidate in choice.candidates], choice.layouts
 
@@ -96,9 +96,7 @@ def _strongest(maps: "torch.Tensor | object") -> tuple[int, ...]:
     return tuple(peaks.sort(descending=True, stable=True).indices[:STRONGEST].tolist())
 
 
-def _sample(
-    network: PreparedNetwork, inputs: Tensor, place: DataPlace, own: tuple[str, Dataset] | None
-) -> tuple[Tensor, str]:
+def _sample(network: Network, inputs: Tensor, place: DataPlace, own: tuple[str, Dataset] | None) -> tuple[Tensor, str]:
     """Pictures to count over, and what they are: bytes of the network's own data at its own size, or `inputs`."""
     if network.config is not None:
         part, pictures = own if own is not None else network.held_out(place)

@@ -21,7 +21,7 @@ from cnnlab.inside.film.frames import film
 from cnnlab.inside.film.report import Evidence, FilmFacts, evidence_frame, filter_frame
 from cnnlab.inside.filters.colour import colour_patterns
 from cnnlab.inside.filters.layer import convolution_filters
-from cnnlab.network.trained import new_network
+from cnnlab.network.fresh import new_network
 from cnnlab.runs.folder import Run
 from cnnlab.runs.images import evaluation_pictures
 from cnnlab.view import gif

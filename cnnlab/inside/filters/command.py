@@ -32,6 +32,6 @@ def filters(
     from cnnlab.inside.filters.run import filters_network, measured_filters
 
     named = filters_network(model, runs, weights=weights, allow_plugins=allow_plugins)
-    facts = followed(measured_filters(named, layer=layer, random=random, seed=seed, allow_plugins=allow_plugins))
+    facts = followed(measured_filters(named, layer=layer, random=random, seed=seed))
     folder = folder_of(named, "filters", out, runs)
     write_and_show(filters_report(facts), filters_json(facts), folder, as_json=as_json)

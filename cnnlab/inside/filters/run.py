@@ -1,15 +1,12 @@
 """`cnnlab visualize filters`: the filters of a convolution, measured against filters that learned nothing."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from cnnlab.core.advance import Advance
-from cnnlab.core.errors import RequestError
 from cnnlab.core.seeds import derive_seed
 from cnnlab.inside.filters.bank import against_null, bank
 from cnnlab.inside.filters.colour import colour_patterns
@@ -18,36 +15,24 @@ from cnnlab.inside.filters.facts import FilterFacts, NullBank
 from cnnlab.inside.filters.frequency import SIZE, frequencies, frequency_response
 from cnnlab.inside.filters.layer import convolution_filters, random_filters
 from cnnlab.inside.filters.measure import MeasuredFilter, measure
-from cnnlab.network.named import NamedModel, named_model
-from cnnlab.network.preparation import OF_A_RUN
-from cnnlab.network.trained import new_network
-from cnnlab.network.weights_file import load_weights_file
-from cnnlab.runs.folder import Run
+from cnnlab.network.network import Network
+from cnnlab.network.open import open_network
+from cnnlab.network.session import Session
 
 BINS = 16
 """Of spatial frequency, 0 … ½ cycle per pixel."""
 
 
-def filters_network(text: str, runs: Path, *, weights: str | None, allow_plugins: bool) -> NamedModel:
+def filters_network(text: str, runs: Path, *, weights: str | None, allow_plugins: bool) -> Network:
     """The network that `text` names, with its best or last weights, or those of a file; no picture is needed.
 
     Raises: RequestError where there is no such network or file, or the two do not fit each other.
     """
-    which: Any = weights if weights in OF_A_RUN else "best"
-    named = named_model(text, runs, weights=which, allow_plugins=allow_plugins)
-    if weights is None or (named.run is not None and weights in OF_A_RUN):
-        return named
-    if named.run is not None:
-        raise RequestError(f"--weights is '{weights}', and the run {named.name} has best and last")
-    if weights in OF_A_RUN:
-        raise RequestError(f"--weights {weights} is of a run, and {named.name} is none; give a file of weights")
-    load_weights_file(named.model, Path(weights).expanduser())
-    return replace(named, trained=True)
+    session = Session(runs=runs, device_name="cpu", allow_plugins=allow_plugins)
+    return open_network(text, session, weights=weights)
 
 
-def measured_filters(
-    named: NamedModel, *, layer: str | None, random: int, seed: int, allow_plugins: bool = False
-) -> Iterator[Advance | FilterFacts]:
+def measured_filters(network: Network, *, layer: str | None, random: int, seed: int) -> Iterator[Advance | FilterFacts]:
     """How far the fits are, a tenth of a second each; at last the facts of the convolution `layer`, or of the first.
 
     The nulls are `random` filters of the same shape from `seed`, and where the network is trained the same layer as
@@ -55,8 +40,8 @@ def measured_filters(
 
     Raises: RequestError for a name that is no convolution, and for filters smaller than 3×3.
     """
-    name, weights = convolution_filters(named.model, layer)
-    twin = _untrained(named, allow_plugins)
+    name, weights = convolution_filters(network.model, layer)
+    twin = _untrained(network)
     sets: dict[str, Tensor] = {"these": weights}
     if twin is not None:
         sets["untrained"] = convolution_filters(twin[0], name)[1]
@@ -74,8 +59,8 @@ def measured_filters(
             yield Advance("fitting", done, total)
     ours = found["these"]
     yield FilterFacts(
-        model=named.name,
-        trained=named.trained,
+        model=network.name,
+        trained=network.trained,
         layer=name,
         weights=weights,
         patterns=colour_patterns(weights).patterns,
@@ -98,16 +83,14 @@ def measured_filters(
     )
 
 
-def _untrained(named: NamedModel, allow_plugins: bool) -> tuple[nn.Module, str] | None:
+def _untrained(network: Network) -> tuple[nn.Module, str] | None:
     """The network before its training and what it is, in words; None where it has learned nothing."""
-    if named.run is not None:
-        run: Run = named.run
-        config, data = run.config(allow_plugins=allow_plugins), run.record.data
-        words = f"the same layer before the training (seed {config.seed})"
-        return new_network(config, data.shape, len(data.classes)), words
-    if named.trained and named.fresh is not None:
-        return named.fresh(0), "the same layer with random weights (seed 0)"
-    return None
+    if not network.trained or network.fresh is None:
+        return None
+    if network.run is not None and network.config is not None:
+        seed = network.config.seed
+        return network.fresh(seed), f"the same layer before the training (seed {seed})"
+    return network.fresh(0), "the same layer with random weights (seed 0)"
 
 
 def _radial(weights: Tensor) -> tuple[float, ...]:

@@ -49,5 +49,5 @@ def patches(
     network, place = opened(run, runs, weights=weights, device=device, allow_plugins=allow_plugins)
     pictures = own_pictures(network, split, place)
     facts = followed(found_patches(network, pictures, split=split.value, layer=layer, channels=wanted, top=top))
-    folder = folder_of(network.named, "patches", out, runs)
+    folder = folder_of(network, "patches", out, runs)
     write_and_show(patches_report(facts), patches_json(facts), folder, as_json=as_json)

@@ -16,7 +16,7 @@ from cnnlab.inside.channels import checked_channels
 from cnnlab.inside.numbered_batches import batch_size, numbered_batches
 from cnnlab.inside.patches.report import ChannelPatches, Patch, PatchFacts
 from cnnlab.inside.patches.search import channel_classes, crop, patch_boxes, top_units
-from cnnlab.network.preparation import PreparedNetwork
+from cnnlab.network.network import Network
 from cnnlab.receptive_field.reading import boxes
 from cnnlab.receptive_field.run import Inspection, inspect, plane_of
 from cnnlab.view.tiles import tile
@@ -28,7 +28,7 @@ FIFTH_PERCENTILE = 0.05
 
 
 def found_patches(
-    network: PreparedNetwork,
+    network: Network,
     pictures: Dataset,
     *,
     split: str,
@@ -46,7 +46,7 @@ def found_patches(
     """
     if pictures.shape != network.preparation.shape:
         raise RequestError(f"the pictures are {pictures.shape}, the network is for {network.preparation.shape}")
-    inspection = inspect(network.named)
+    inspection = inspect(network)
     chosen = layer if layer is not None else inspection.local.name
     field = inspection.field(chosen)
     layout = plane_of(inspection, chosen)
@@ -56,7 +56,7 @@ def found_patches(
     total = -(-len(pictures) // batch_size(pictures))
     found = None
     batches = numbered_batches(network, pictures)
-    for done, units in enumerate(top_units(network.named.model, batches, chosen, k=top, layout=layout), 1):
+    for done, units in enumerate(top_units(network.model, batches, chosen, k=top, layout=layout), 1):
         found = units
         yield Advance("searching", done, total)
     assert found is not None
@@ -79,7 +79,7 @@ def found_patches(
         made.append(ChannelPatches(channel, tuple(patches), purity[channel]))
     mean, low = _chance(pictures.labels, found.values.shape[1], len(pictures.classes), seed)
     yield PatchFacts(
-        model=network.named.name,
+        model=network.name,
         weights=network.weights,
         layer=chosen,
         split=split,

@@ -40,16 +40,18 @@ def summary(
     """
     from cnnlab.layers_lab.summary.report import summary_json, summary_report
     from cnnlab.layers_lab.summary.run import summarize
-    from cnnlab.network.named import named_model
+    from cnnlab.network.open import open_network
+    from cnnlab.network.session import Session
     from cnnlab.view import console, files
 
-    named = named_model(model, runs, size=size, values=False, allow_plugins=allow_plugins)
-    found = summarize(named)
-    report = summary_report(found, name=named.name, depth=depth, explain=explain)
+    session = Session(runs=runs, device_name="cpu", allow_plugins=allow_plugins)
+    network = open_network(model, session, size=size, values=False)
+    found = summarize(network)
+    report = summary_report(found, name=network.name, depth=depth, explain=explain)
     if out is not None:
         files.save(report, out)
     if as_json:
-        print_json(summary_json(found, named.name))
+        print_json(summary_json(found, network.name))
         return
     console.show(report, out_console())
     if out is not None:

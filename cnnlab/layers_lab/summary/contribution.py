@@ -13,7 +13,7 @@ from cnnlab.view.contribution import Contribution
 
 def architecture(studied: Studied) -> Iterator[Contribution]:
     """The section on the network whatever it has learned."""
-    named = studied.prepared.named
+    named = studied.network
     summary, inspection = summarize(named), inspect(named)
     fields = Section("What each layer sees", field_blocks(inspection.fields, inspection.audit))
     yield Contribution((Section("Architecture", (*summary_blocks(summary), fields), "architecture"),))

@@ -22,7 +22,7 @@ from cnnlab.data.registry import facts_of, image_of
 from cnnlab.data.statistics import ChannelStatistics
 from cnnlab.fit.parameter_groups import parameter_groups
 from cnnlab.models.build import parameter_count
-from cnnlab.network.trained import new_network
+from cnnlab.network.fresh import new_network
 from cnnlab.runs.images import origins
 
 LOOKED_AT = 20

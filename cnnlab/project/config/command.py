@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from cnnlab.cli.command import Application
 from cnnlab.cli.failures import failed
 from cnnlab.cli.options import (
     MOST,
@@ -16,7 +17,7 @@ from cnnlab.cli.options import (
     print_json,
 )
 
-app = typer.Typer(help="Check a config, or print it with every default.", no_args_is_help=True)
+app = Application(help="Check a config, or print it with every default.", no_args_is_help=True)
 
 
 @app.command("check")

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from cnnlab.cli.command import Application
 from cnnlab.cli.options import (
     JsonOption,
     OverridesArgument,
@@ -15,7 +16,7 @@ from cnnlab.cli.options import (
     print_json,
 )
 
-app = typer.Typer(help="Look at the data: statistics, leaks between its parts, augmentation.", no_args_is_help=True)
+app = Application(help="Look at the data: statistics, leaks between its parts, augmentation.", no_args_is_help=True)
 
 SourceArgument = Annotated[
     str, typer.Argument(metavar="CONFIG|DATASET", help="A config file, or the name of a data set such as cifar10.")

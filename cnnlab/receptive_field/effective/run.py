@@ -11,7 +11,7 @@ from cnnlab.core.seeds import derive_seed
 from cnnlab.data.batches import normalise
 from cnnlab.data.dataset import DataPlace
 from cnnlab.data.statistics import ChannelStatistics
-from cnnlab.network.named import NamedModel
+from cnnlab.network.network import Network
 from cnnlab.receptive_field.effective.field import EffectiveField, effective_field, random_weight_fields
 from cnnlab.receptive_field.effective.mass import holdings
 from cnnlab.receptive_field.effective.measures import measure
@@ -31,14 +31,14 @@ def effective_fields(
     Raises: RequestError for a layer without a map, and a unit that is not there.
     """
     at, _, _ = unit_box(inspection, layer, unit)
-    running, samples = _running(inspection.named, layer, at, count, place, seed)
+    running, samples = _running(inspection.network, layer, at, count, place, seed)
     yield from _measured(inspection, layer, at, running, samples)
 
 
 def fields_over(inspection: Inspection, images: Tensor, *, layer: str, what: str) -> Iterator[EffectiveFacts]:
     """The same over given images, normalised [n, c, h, w]; `what` they are."""
     at, _, _ = unit_box(inspection, layer, None)
-    running = effective_field(inspection.named.model, images, layer=layer, unit=at, max_batch=MAX_BATCH)
+    running = effective_field(inspection.network.model, images, layer=layer, unit=at, max_batch=MAX_BATCH)
     yield from _measured(inspection, layer, at, running, f"{len(images)} {what}")
 
 
@@ -66,26 +66,32 @@ def _centre(field: Field, unit: tuple[int, int]) -> tuple[float, float] | None:
 
 
 def _running(
-    named: NamedModel, layer: str, unit: tuple[int, int], count: int, place: DataPlace, seed: int
+    network: Network, layer: str, unit: tuple[int, int], count: int, place: DataPlace, seed: int
 ) -> tuple[Iterator[EffectiveField], str]:
-    if named.fresh is not None:
-        channels, height, width = named.shape
+    if not network.trained and network.fresh is not None:
+        channels, height, width = network.shape
         fields = random_weight_fields(
-            named.fresh, (channels, height, width), count=count, seed=seed, layer=layer, unit=unit, max_batch=MAX_BATCH
+            network.fresh,
+            (channels, height, width),
+            count=count,
+            seed=seed,
+            layer=layer,
+            unit=unit,
+            max_batch=MAX_BATCH,
         )
         return fields, f"{count} networks of random weights, a picture of noise each"
-    images, what = _pictures(named, count, place, seed)
-    device = next(named.model.parameters()).device
-    return effective_field(named.model, images.to(device), layer=layer, unit=unit, max_batch=MAX_BATCH), what
+    images, what = _pictures(network, count, place, seed)
+    device = next(network.model.parameters()).device
+    return effective_field(network.model, images.to(device), layer=layer, unit=unit, max_batch=MAX_BATCH), what
 
 
-def _pictures(named: NamedModel, count: int, place: DataPlace, seed: int) -> tuple[Tensor, str]:
+def _pictures(network: Network, count: int, place: DataPlace, seed: int) -> tuple[Tensor, str]:
     """Validation pictures of the run as its network sees them; noise where it kept none, or at another size."""
-    assert named.run is not None
-    record = named.run.record.data
-    if named.shape == record.shape and record.validation:
+    assert network.run is not None
+    record = network.run.record.data
+    if network.shape == record.shape and record.validation:
         # who has its network in hand has allowed its plugins
-        pictures = evaluation_pictures(named.run, named.run.config(allow_plugins=True), "validation", place)
+        pictures = evaluation_pictures(network.run, network.run.config(allow_plugins=True), "validation", place)
         sample = fixed_sample(pictures, count, seed, "effective field")
         return normalise(
             sample.images, ChannelStatistics(record.mean, record.std)
@@ -93,4 +99,4 @@ def _pictures(named: NamedModel, count: int, place: DataPlace, seed: int) -> tup
     if count < 1:
         raise RequestError(f"--effective {count}: at least one picture is needed")
     generator = torch.Generator().manual_seed(derive_seed(seed, "effective field"))
-    return torch.randn(count, *named.shape, generator=generator), f"{count} pictures of noise"
+    return torch.randn(count, *network.shape, generator=generator), f"{count} pictures of noise"

@@ -26,7 +26,7 @@ class FieldViews:
         if not is_due(fact, self.session, every=self.session.config.logging.effective_field_every_epochs):
             return
         # imported here: trainings that do not ask for it need none of this
-        from cnnlab.network.named import NamedModel
+        from cnnlab.network.network import Network
         from cnnlab.receptive_field.effective.report import effective_section
         from cnnlab.receptive_field.effective.run import fields_over
         from cnnlab.receptive_field.run import inspect
@@ -35,9 +35,16 @@ class FieldViews:
 
         session = self.session
         model: nn.Module = session.state.evaluated_model
-        named = NamedModel(session.config.name, "config", model, session.pictures.train.shape, True)
+        network = Network(
+            name=session.config.name,
+            origin="config",
+            model=model,
+            shape=session.pictures.train.shape,
+            trained=True,
+            weights="those of this epoch",
+        )
         images = normalise(session.clean.images[:PICTURES].to(session.state.device), session.pictures.statistics)
-        inspection = inspect(named)
+        inspection = inspect(network)
         found = list(fields_over(inspection, images, layer=inspection.local.name, what="training pictures"))[-1]
         extent = found.measures.extent
         self.events.scalars({"erf/side": extent.side if extent else None, "erf/ratio": found.measures.ratio}, fact.step)

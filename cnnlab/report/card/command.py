@@ -41,8 +41,8 @@ def report_card(
     Example: [bold]cnnlab report-card cifar --pick wrong[/]
     """
     from cnnlab.core.errors import RequestError
-    from cnnlab.fit.device import choose_device
-    from cnnlab.network.trained import trained_network
+    from cnnlab.network.open import open_run
+    from cnnlab.network.session import Session
     from cnnlab.report.card.report import report_card_report
     from cnnlab.report.card.run import report_card as make_card
     from cnnlab.runs.folder import Run
@@ -52,7 +52,7 @@ def report_card(
     opened = Run.open(run, runs)
     if split is Split.test:
         raise RequestError("the test part is opened by `cnnlab eval --split test` alone; pick from validation or train")
-    network = trained_network(opened, choose_device(device), which=weights.value, allow_plugins=allow_plugins)
+    network = open_run(opened, Session(device_name=device, allow_plugins=allow_plugins), weights.value)
     pictures = evaluation_pictures(opened, network.config, split.value, data_place(data))
     card = make_card(network, pictures, run=opened.name, split=split.value, pick=pick, random_weights=random_weights)
     report = report_card_report(card)

@@ -15,7 +15,7 @@ from cnnlab.data.dataset import Dataset
 from cnnlab.fit.device import evaluating
 from cnnlab.inside.filters.layer import convolution_filters
 from cnnlab.network.activations import capture_outputs
-from cnnlab.network.trained import TrainedNetwork, new_network
+from cnnlab.network.network import RunNetwork
 from cnnlab.report.card.report import Card
 from cnnlab.trust.audit.evidence import locate
 from cnnlab.trust.sanity.similarity import spearman
@@ -28,7 +28,7 @@ BATCH = 500
 
 
 def report_card(
-    network: TrainedNetwork, pictures: Dataset, *, run: str, split: str, pick: str, random_weights: bool = False
+    network: RunNetwork, pictures: Dataset, *, run: str, split: str, pick: str, random_weights: bool = False
 ) -> Card:
     """The card of the picture that `pick` chooses: `first-correct`, `wrong`, a number from 0, or a class's name.
 
@@ -43,9 +43,9 @@ def report_card(
     learned = _views(model, network, image, answer)
     shown, likeness = learned, None
     if random_weights:
-        model = new_network(network.config, network.shape, len(network.classes)).to(image.device)
+        model = network.fresh(network.config.seed).to(image.device)
         with evaluating(model):
-            logits = model(normalise(image, network.statistics))[0].float().cpu()
+            logits = model(normalise(image, network.preparation.statistics))[0].float().cpu()
         shown = _views(model, network, image, answer)
         likeness = {
             "saliency": float(spearman(shown.saliency.abs()[None], learned.saliency.abs()[None])[0]),
@@ -87,8 +87,8 @@ class _Views:
     layer: str
 
 
-def _views(model: nn.Module, network: TrainedNetwork, image: Tensor, target: int) -> _Views:
-    inputs = normalise(image, network.statistics)
+def _views(model: nn.Module, network: RunNetwork, image: Tensor, target: int) -> _Views:
+    inputs = normalise(image, network.preparation.statistics)
     choice = choose_layer(model, network.shape)
     method = methods_for_head(choice.head.kind)[0]
     classes = torch.tensor([target], device=image.device)
@@ -111,7 +111,7 @@ def _middle(model: nn.Module, layouts: Layouts) -> str:
     return middle
 
 
-def _picked(network: TrainedNetwork, pictures: Dataset, pick: str) -> tuple[int, Tensor]:
+def _picked(network: RunNetwork, pictures: Dataset, pick: str) -> tuple[int, Tensor]:
     """The picture's number and the network's logits for it."""
     if pick.isdecimal():
         index = int(pick)
@@ -134,8 +134,8 @@ def _picked(network: TrainedNetwork, pictures: Dataset, pick: str) -> tuple[int,
     raise RequestError(f"--pick is {pick}, and no picture of this part is so")
 
 
-def _logits(network: TrainedNetwork, images: Tensor) -> Tensor:
+def _logits(network: RunNetwork, images: Tensor) -> Tensor:
     device = next(network.model.parameters()).device
     with evaluating(network.model):
-        logits: Tensor = network.model(normalise(images.to(device), network.statistics))
+        logits: Tensor = network.model(normalise(images.to(device), network.preparation.statistics))
     return logits.float().cpu()

@@ -13,7 +13,7 @@ from cnnlab.attribution.layers import choose_layer
 from cnnlab.core.errors import RequestError
 from cnnlab.data.batches import normalise
 from cnnlab.data.dataset import Dataset
-from cnnlab.network.trained import TrainedNetwork
+from cnnlab.network.network import RunNetwork
 from cnnlab.report.gallery.report import TARGETS, Explained, Shown
 from cnnlab.walk.layouts import Layouts
 
@@ -34,7 +34,7 @@ def chosen_pictures(answers: Tensor, labels: Tensor) -> Tensor:
 
 
 def gallery(
-    network: TrainedNetwork, pictures: Dataset, logits: Tensor, indices: Tensor
+    network: RunNetwork, pictures: Dataset, logits: Tensor, indices: Tensor
 ) -> tuple[list[Shown], list[Explained]]:
     """Every map of the chosen pictures: for the answer, and for the truth where that is another class."""
     device = next(network.model.parameters()).device
@@ -51,13 +51,13 @@ def gallery(
             chosen.images, truths, answers, logits[indices].softmax(1).amax(1), strict=True
         )
     ]
-    inputs = normalise(chosen.images.to(device), network.statistics)
+    inputs = normalise(chosen.images.to(device), network.preparation.statistics)
     targets = torch.stack([answers, truths], dim=1).to(device)
     maps = list(_maps(network, inputs, targets))
     return shown, [one for one in maps if one.target == "answer" or answers[one.picture] != truths[one.picture]]
 
 
-def _maps(network: TrainedNetwork, inputs: Tensor, targets: Tensor) -> Iterator[Explained]:
+def _maps(network: RunNetwork, inputs: Tensor, targets: Tensor) -> Iterator[Explained]:
     for layer, wanted, layouts in _asked(network):
         layers = (layer,) if layer else "auto"
         for found in attribute(network.model, inputs, targets, methods=wanted, layers=layers, layouts=layouts):
@@ -73,7 +73,7 @@ def of_pixels(methods: Sequence[str]) -> list[str]:
     return [name for name in methods if not METHODS[name].uses_layer]
 
 
-def _asked(network: TrainedNetwork) -> Iterator[tuple[str | None, Sequence[str], Layouts | None]]:
+def _asked(network: RunNetwork) -> Iterator[tuple[str | None, Sequence[str], Layouts | None]]:
     """Layers and what is asked of each, with the layouts of all; methods that explain pixels are asked once."""
     try:
         choice = choose_layer(network.model, network.shape)

@@ -9,23 +9,18 @@ from cnnlab.cli.bars import followed
 from cnnlab.cli.choices import Split, Weights
 from cnnlab.cli.options import (
     MOST,
-    RUNS,
-    BatchOption,
-    DataOption,
-    DeviceOption,
-    JsonOption,
-    PluginsOption,
     RunArgument,
-    RunsOption,
-    SeedOption,
-    data_place,
     err_console,
     out_console,
     print_json,
 )
+from cnnlab.cli.session import with_session
+from cnnlab.network.session import Session
 
 
+@with_session("max_batch", "seed", "data", "device", "allow_plugins", "runs", "as_json")
 def audit(
+    session: Session,
     run: RunArgument,
     split: Annotated[
         Split | None, typer.Option(help="Validation, or train where none was kept.", show_default=False)
@@ -48,13 +43,6 @@ def audit(
     ] = None,
     count: Annotated[int, typer.Option(min=1, max=MOST, help="Pictures, at most.")] = 500,
     weights: Annotated[Weights, typer.Option(help="Of the best epoch, or of the last.")] = Weights.best,
-    max_batch: BatchOption = 64,
-    seed: SeedOption = 0,
-    data: DataOption = None,
-    device: DeviceOption = "auto",
-    allow_plugins: PluginsOption = False,
-    runs: RunsOption = RUNS,
-    as_json: JsonOption = False,
 ) -> None:
     """Tell whether answers rest on the object or on borders and corners; exit code 1 where a limit is broken.
 
@@ -65,8 +53,6 @@ def audit(
 
     Example: [bold]cnnlab audit quickstart --split validation --max-border 0.3[/]
     """
-    from cnnlab.fit.device import choose_device
-    from cnnlab.runs.folder import Run
     from cnnlab.trust.audit.run import AuditOptions
     from cnnlab.trust.audit.run import audit as audit_run
     from cnnlab.trust.probed_run import ProbeOptions, probed_split
@@ -76,17 +62,13 @@ def audit(
     probe = ProbeOptions(
         split=probed_split(split.value if split else None),
         count=count,
-        seed=seed,
         weights=weights.value,
-        device=choose_device(device),
-        place=data_place(data),
-        max_batch=max_batch,
         by=by,
-        allow_plugins=allow_plugins,
+        session=session,
     )
     options = AuditOptions(probe, methods_of(method), layer, max_border, min_inside)
-    result = followed(audit_run(Run.open(run, runs), options))
-    if as_json:
+    result = followed(audit_run(session.run(run), options))
+    if session.as_json:
         print_json(result.as_json())
     else:
         console.show(result.report, out_console(), folder=result.folder)

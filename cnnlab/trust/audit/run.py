@@ -134,17 +134,17 @@ def _maps(
 ) -> Iterator[Advance | Explanation]:
     names = tuple(f"{probed.split}/{number}" for number in probed.numbers)
     steps = explain(
-        probed.named,
+        probed.network,
         Pictures(
             probed.inputs,
             names,
             tuple(probed.pictures.labels.tolist()),
-            pixels=pixel_range(probed.network.statistics),
+            pixels=pixel_range(probed.network.preparation.statistics),
         ),
         methods=(method,),
         layers=choice or AUTO,
-        max_batch=options.probe.max_batch,
-        seed=options.probe.seed,
+        max_batch=options.probe.session.max_batch,
+        seed=options.probe.session.seed,
     )
     for fact in steps:
         if isinstance(fact, Progress):
@@ -156,7 +156,7 @@ def _maps(
 def _facts(
     probed: ProbedRun, options: AuditOptions, found: Attribution, reason: str, notes: tuple[str, ...]
 ) -> EvidenceFacts:
-    pictures, seed = probed.pictures, options.probe.seed
+    pictures, seed = probed.pictures, options.probe.session.seed
     size = (probed.network.shape[1], probed.network.shape[2])
     maps = found.maps[:, 0].cpu()
     located = locate(maps, size=size, masks=pictures.masks, seed=seed)

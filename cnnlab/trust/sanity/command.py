@@ -8,25 +8,29 @@ from cnnlab.attribution.command import AUTO, BY_HEAD, methods_of
 from cnnlab.cli.bars import followed
 from cnnlab.cli.choices import Split, Weights
 from cnnlab.cli.options import (
-    LAST_SEED,
     MOST,
-    RUNS,
-    BatchOption,
-    DataOption,
-    DeviceOption,
-    JsonOption,
-    PluginsOption,
     RunArgument,
-    RunsOption,
-    data_place,
     err_console,
     out_console,
     print_json,
 )
+from cnnlab.cli.session import with_session
 from cnnlab.core.errors import RequestError
+from cnnlab.network.session import Session
 
 
+@with_session(
+    "max_batch",
+    "seed",
+    "data",
+    "device",
+    "allow_plugins",
+    "runs",
+    "as_json",
+    help={"seed": "Of the pictures, of fresh weights and of random labels."},
+)
 def sanity(
+    session: Session,
     run: RunArgument,
     method: Annotated[
         list[str],
@@ -43,15 +47,6 @@ def sanity(
         Split | None, typer.Option(help="Validation, or train where none was kept.", show_default=False)
     ] = None,
     weights: Annotated[Weights, typer.Option(help="Of the best epoch, or of the last.")] = Weights.best,
-    max_batch: BatchOption = 64,
-    seed: Annotated[
-        int, typer.Option(min=0, max=LAST_SEED, help="Of the pictures, of fresh weights and of random labels.")
-    ] = 0,
-    data: DataOption = None,
-    device: DeviceOption = "auto",
-    allow_plugins: PluginsOption = False,
-    runs: RunsOption = RUNS,
-    as_json: JsonOption = False,
 ) -> None:
     """Check that maps depend on what was learned: make the network forget, layer by layer, and compare.
 
@@ -60,8 +55,6 @@ def sanity(
 
     Example: [bold]cnnlab sanity quickstart --method gradcam,gradient,guided_backprop --labels[/]
     """
-    from cnnlab.fit.device import choose_device
-    from cnnlab.runs.folder import Run
     from cnnlab.trust.probed_run import ProbeOptions, probed_split
     from cnnlab.trust.sanity.run import SanityOptions
     from cnnlab.trust.sanity.run import sanity as check_run
@@ -72,17 +65,13 @@ def sanity(
     probe = ProbeOptions(
         split=probed_split(split.value if split else None),
         count=count,
-        seed=seed,
         weights=weights.value,
-        device=choose_device(device),
-        place=data_place(data),
-        max_batch=max_batch,
-        allow_plugins=allow_plugins,
+        session=session,
     )
     chosen = methods_of(method)
     options = SanityOptions(probe, () if chosen == AUTO else chosen, depths=depths, labels=labels, epochs=epochs)
-    result = followed(check_run(Run.open(run, runs), options))
-    if as_json:
+    result = followed(check_run(session.run(run), options))
+    if session.as_json:
         print_json(result.as_json())
     else:
         console.show(result.report, out_console(), folder=result.folder)

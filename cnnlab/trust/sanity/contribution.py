@@ -23,11 +23,8 @@ def randomisation_test(studied: Studied) -> Iterator[Advance | Contribution]:
     probe = ProbeOptions(
         split=studied.split,
         count=IMAGES,
-        seed=0,
         weights=studied.weights,
-        device=studied.device,
-        place=studied.place,
-        allow_plugins=studied.allow_plugins,
+        session=studied.session,
     )
     steps = sanity_facts(studied.run, SanityOptions(probe, depths=DEPTHS), loaded=(studied.network, studied.images))
     title = "Do the maps show what was learned?"

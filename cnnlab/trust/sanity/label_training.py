@@ -52,9 +52,9 @@ def train_on_random_labels(
     Raises: what `training_session` and `fit` raise.
     """
     config = probed.network.config
-    halves = training_pictures(config, options.place)
-    few = fixed_sample(halves.train, PICTURES, options.seed, "random labels")
-    generator = torch.Generator().manual_seed(derive_seed(options.seed, "permuted labels"))
+    halves = training_pictures(config, options.session.place)
+    few = fixed_sample(halves.train, PICTURES, options.session.seed, "random labels")
+    generator = torch.Generator().manual_seed(derive_seed(options.session.seed, "permuted labels"))
     few = replace(few, labels=few.labels[torch.randperm(len(few), generator=generator)])
     facts = run.record.data
     pictures = TrainingPictures(few, None, ChannelStatistics(facts.mean, facts.std))
@@ -66,13 +66,15 @@ def train_on_random_labels(
     if epochs < 1:
         raise RequestError(f"--epochs is {epochs}; expected 1 or more")
     training = config.training.model_copy(
-        update={"epochs": epochs, "batch_size": batch, "evaluation_batch_size": options.max_batch}
+        update={"epochs": epochs, "batch_size": batch, "evaluation_batch_size": options.session.max_batch}
         | {"accumulate": 1, "compile": False, "drop_last": False}
     )
     data = config.data.model_copy(update={"augment": []})
     changed: dict[str, Any] = {"training": training, "data": data, "ema": None, "early_stopping": None}
-    changed["seed"] = derive_seed(options.seed, "random labels", config.seed) % 2**31
-    session = training_session(config.model_copy(update=changed), options.place, options.device, pictures=pictures)
+    changed["seed"] = derive_seed(options.session.seed, "random labels", config.seed) % 2**31
+    session = training_session(
+        config.model_copy(update=changed), options.session.place, options.session.device, pictures=pictures
+    )
     for fact in fit(
         session.state,
         session.batches,

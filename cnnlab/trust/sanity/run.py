@@ -18,7 +18,7 @@ from cnnlab.core.errors import RequestError
 from cnnlab.core.files import write_whole
 from cnnlab.core.registry import Component
 from cnnlab.data.dataset import Dataset
-from cnnlab.network.trained import TrainedNetwork
+from cnnlab.network.network import RunNetwork
 from cnnlab.runs.folder import Run
 from cnnlab.trust.probed_run import ProbedRun, ProbeOptions, probed_run
 from cnnlab.trust.sanity.facts import LabelTest, SanityFacts, ShownStage, sanity_document
@@ -81,7 +81,7 @@ def _written(run: Run, facts: SanityFacts) -> SanityCheck:
 
 
 def sanity_facts(
-    run: Run, options: SanityOptions, *, loaded: tuple[TrainedNetwork, Dataset] | None = None
+    run: Run, options: SanityOptions, *, loaded: tuple[RunNetwork, Dataset] | None = None
 ) -> Iterator[Advance | SanityFacts]:
     """How far the work is, and at last the facts; nothing is written. `loaded` as for `probed_run`.
 
@@ -100,12 +100,12 @@ def sanity_facts(
         for fact in randomize_weights(
             probed.network.model,
             probed.inputs,
-            probed.answers.to(options.probe.device),
+            probed.answers.to(options.probe.session.device),
             explains,
-            seed=options.probe.seed,
+            seed=options.probe.session.seed,
             mode=mode,
             depths=options.depths,
-            max_batch=options.probe.max_batch,
+            max_batch=options.probe.session.max_batch,
         ):
             if isinstance(fact, WeightRandomization):
                 outcomes[mode] = fact
@@ -125,7 +125,7 @@ def sanity_facts(
         run=run.name,
         split=probed.split,
         n=len(probed.numbers),
-        seed=options.probe.seed,
+        seed=options.probe.session.seed,
         at=at,
         options={one.name: used(one) for one in methods},
         cascading=outcomes["cascading"],
@@ -162,9 +162,9 @@ def _methods(
         probed.answers[:1],
         methods=chosen,
         layers=(choice.name,) if choice else "auto",
-        seed=options.probe.seed,
+        seed=options.probe.session.seed,
         layouts=choice.layouts if choice else None,
-        pixels=pixel_range(probed.network.statistics),
+        pixels=pixel_range(probed.network.preparation.statistics),
     )
     # of the other notes on this one map, most are about it alone
     notes = [note for one in found for note in one.notes if "was left out" in note]
@@ -178,7 +178,7 @@ def _methods(
 
 
 def _explain(method: Component, choice: LayerChoice | None, probed: ProbedRun, options: ProbeOptions) -> Explain:
-    pixels = pixel_range(probed.network.statistics)
+    pixels = pixel_range(probed.network.preparation.statistics)
 
     def explain(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
         (found,) = attribute(
@@ -188,8 +188,8 @@ def _explain(method: Component, choice: LayerChoice | None, probed: ProbedRun, o
             methods=(method,),
             # by its name: the head of a network that forgets is another than the one that was looked at
             layers=(choice.name,) if choice else "auto",
-            max_batch=options.max_batch,
-            seed=options.seed,
+            max_batch=options.session.max_batch,
+            seed=options.session.seed,
             layouts=choice.layouts if choice else None,
             pixels=pixels,
         )
@@ -218,10 +218,10 @@ def _label_test(
         probed.network.model,
         network.model,
         probed.inputs,
-        probed.answers.to(options.probe.device),
+        probed.answers.to(options.probe.session.device),
         explains,
-        seed=options.probe.seed,
-        max_batch=options.probe.max_batch,
+        seed=options.probe.session.seed,
+        max_batch=options.probe.session.max_batch,
     )
     verdicts = []
     for done, verdict in enumerate(comparing, 1):

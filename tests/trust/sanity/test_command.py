@@ -9,7 +9,8 @@ import torch
 from cnnlab.attribution.attribute import attribute
 from cnnlab.data.batches import normalise
 from cnnlab.data.dataset import DataPlace
-from cnnlab.network.trained import trained_network
+from cnnlab.network.open import open_run
+from cnnlab.network.session import Session
 from cnnlab.runs.folder import Run
 from cnnlab.runs.images import evaluation_pictures
 from cnnlab.trust.sanity.weights import WeightRandomization, randomize_weights
@@ -30,9 +31,9 @@ def test_similarities_are_those_of_the_analysis(trained: Any, checked: Any) -> N
     assert checked.code == 0, checked.err
     document = checked.json()
     run = Run(trained.run)
-    network = trained_network(run, torch.device("cpu"))
+    network = open_run(run, Session(device_name="cpu"))
     part = evaluation_pictures(run, network.config, "validation", DataPlace.default())
-    inputs = normalise(part.images, network.statistics)
+    inputs = normalise(part.images, network.preparation.statistics)
     with torch.no_grad():
         answers = network.model(inputs).argmax(1)
 

@@ -1,0 +1,97 @@
+"""A network that commands look at: where it comes from, what it is for, and the data that it may be asked about."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import torch
+from torch import nn
+
+from cnnlab.config.config import Config
+from cnnlab.core.arithmetic import Shape
+from cnnlab.core.errors import RequestError
+from cnnlab.data.dataset import DataPlace, Dataset
+from cnnlab.network.preparation import Preparation
+from cnnlab.runs.folder import Run
+from cnnlab.runs.images import evaluation_pictures, training_pictures
+
+Origin: TypeAlias = Literal["run", "config", "torchvision", "timm", "module"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Network:
+    """One network; `open_network` is the way to it."""
+
+    name: str
+    """As in a title."""
+    origin: Origin
+    model: nn.Module
+    """In evaluation mode, on the session's device."""
+    shape: Shape
+    """(channels, height, width) of its images, in pixels."""
+    trained: bool
+    """Whether its weights are learned ones."""
+    weights: str
+    """What its weights are, in words."""
+    classes: tuple[str, ...] = ()
+    """None where their names are not known."""
+    run: Run | None = None
+    config: Config | None = None
+    """Of a run or a config."""
+    fresh: Callable[[int], nn.Module] | None = None
+    """A twin with random weights that follow from a seed, before any training; None of a module."""
+    prepared: Preparation | None = None
+    """None where nothing is known of the statistics of its images; see `preparation`."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where its parameters are; the processor where it has none."""
+        return next(self.model.parameters(), torch.empty(0)).device
+
+    @property
+    def preparation(self) -> Preparation:
+        """How an image is prepared for it.
+
+        Raises: RequestError for a network that was opened without its images.
+        """
+        if self.prepared is None:
+            raise RequestError(f"{self.name} was opened for its layers alone; open it for images")
+        return self.prepared
+
+    def part(self, split: str, place: DataPlace) -> Dataset:
+        """The `train` or `validation` part of the network's own data.
+
+        Raises: RequestError for a network without any, or a part that was not kept.
+        """
+        if self.config is None:
+            raise RequestError(f"{self.name} has no data of its own, so `split` has nothing to take; give files")
+        if self.run is not None:
+            return evaluation_pictures(self.run, self.config, split, place)
+        halves = training_pictures(self.config, place)
+        if split == "validation" and halves.validation is None:
+            raise RequestError(f"{self.name} keeps no validation part (data.validation is 0); use `split` train")
+        return halves.train if split == "train" or halves.validation is None else halves.validation
+
+    def held_out(self, place: DataPlace) -> tuple[str, Dataset]:
+        """The `validation` part where one was kept, otherwise the `train` part; with its name.
+
+        Raises: RequestError as `part`.
+        """
+        if self.run is not None:
+            split = "validation" if self.run.record.data.validation else "train"
+            return split, self.part(split, place)
+        assert self.config is not None
+        halves = training_pictures(self.config, place)
+        return ("validation", halves.validation) if halves.validation is not None else ("train", halves.train)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RunNetwork(Network):
+    """The network of a run, which has all of it."""
+
+    run: Run
+    config: Config
+    prepared: Preparation
+    fresh: Callable[[int], nn.Module]
+    epoch: int
+    """Of its weights, from 1."""

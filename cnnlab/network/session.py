@@ -1,0 +1,88 @@
+"""What all the work of one call shares: where runs and data lie, on which device, and how much at a time."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import torch
+
+    from cnnlab.data.dataset import DataPlace
+    from cnnlab.runs.folder import Run
+
+
+class Track(Protocol):
+    """Wraps a long iteration, so that whoever iterates can show how far it is."""
+
+    def __call__(self, items: Iterable[Any], what: str, total: int, /) -> Iterable[Any]:
+        """The same items; `what` is being done, and there are `total`."""
+
+
+def untracked(items: Iterable[Any], what: str, total: int, /) -> Iterable[Any]:
+    """The items as they are."""
+    return items
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """Made once for a call and handed on as one thing.
+
+    Example:
+        >>> session = Session(device_name="cpu", seed=1)
+        >>> session.device
+        device(type='cpu')
+    """
+
+    runs: Path = Path("runs")
+    """The folder that holds the runs."""
+    device_name: str = "auto"
+    """auto, cpu, cuda, cuda:1 or mps."""
+    data: Path | None = None
+    """Where a run's images lie now, if they have moved."""
+    allow_plugins: bool = False
+    """Whether the Python files that a config names may be run."""
+    max_batch: int = 64
+    """Images that pass through a network at a time, at most."""
+    seed: int = 0
+    """Of the choice of images, and of methods that draw."""
+    as_json: bool = False
+    """Results as one JSON document, not in words."""
+    track: Track = untracked
+    """How long reading is followed."""
+
+    @cached_property
+    def device(self) -> "torch.device":
+        """The device that `device_name` means here.
+
+        Raises: RequestError where it is not there, with those that are.
+        """
+        from cnnlab.fit.device import choose_device
+
+        return choose_device(self.device_name)
+
+    @cached_property
+    def place(self) -> "DataPlace":
+        """Where data sets lie on this machine, and where a run's own data has moved to."""
+        from cnnlab.data.dataset import DataPlace
+
+        return DataPlace.default(track=self.track, moved=self.data)
+
+    def run(self, text: str | Path) -> "Run":
+        """The run of that name, or in that folder.
+
+        Raises: RequestError where there is none, with the nearest name.
+        """
+        from cnnlab.runs.folder import Run
+
+        return Run.open(text, self.runs)
+
+    def folder(self, name: str, run: "Run | None" = None, *, out: Path | None = None, without_run: str = "") -> Path:
+        """Where a command writes: `out`, else with the reports of the run, else among the runs.
+
+        without_run: the name where there is no run, `name` by itself.
+        """
+        if out is not None:
+            return out
+        return self.runs / (without_run or name) if run is None else run.path / "reports" / name
