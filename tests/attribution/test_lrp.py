@@ -241,6 +241,16 @@ def test_activations_that_work_in_place_are_the_same() -> None:
         assert torch.equal(values(first, images), values(second, images))
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_has_the_same_shares(dtype: torch.dtype) -> None:
+    """Where ε is too small for the type, and dead places divide by nothing."""
+    model, images = seeded(Branches).eval(), pictures(2)
+    model.wide.weight.data[0] = model.wide.bias.data[0] = 0
+    single = values(model, images)
+    half = values(model.to(dtype), images.to(dtype))
+    assert float((half - single).norm()) <= 0.1 * float(single.norm())
+
+
 def on_maps(function: Callable[[nn.Module, Tensor], Tensor]) -> nn.Module:
     class Inner(nn.Module):
         def __init__(self) -> None:

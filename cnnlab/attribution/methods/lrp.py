@@ -197,7 +197,7 @@ class _Rules(TorchFunctionMode):
 
     def _damp(self, result: Tensor) -> None:
         size = result.detach().abs()
-        factor = size / (size + self.epsilon)
+        factor = (size / (size + self.epsilon)).where(size > 0, 0)  # in half precision epsilon itself may be 0
         self.damped[result] = result.register_hook(factor.mul)
 
     def _normalised(self, func: Any, args: Any, given: dict[str, Any]) -> Any:
