@@ -61,7 +61,7 @@ def gradcam(
     runs: RunsOption = RUNS,
     as_json: JsonOption = False,
 ) -> None:
-    """Show where in a picture an answer comes from: class activation maps by 14 methods, drawn and kept as numbers.
+    """Show where in a picture an answer comes from: class activation maps, drawn and kept as numbers.
 
     MODEL is a run, a config, torchvision:NAME or timm:NAME. Pixel methods of `cnnlab saliency` go beside them.
     A method's options follow its name, as in --method rise:masks=4000,keep=0.3; `cnnlab list methods` has all of them.

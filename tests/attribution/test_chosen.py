@@ -1,16 +1,22 @@
 """Methods as a person names them: the grammar, the checks, and the options that maps were made with."""
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
 
 import pytest
 import torch
 from attribution.subjects import gap, pictures
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import Field
+from torch import Tensor, nn
 
-from cnnlab.attribution.attribute import attribute
+from cnnlab.attribution.attribute import attribute, planned_passes
 from cnnlab.attribution.catalog import METHODS
 from cnnlab.attribution.chosen import chosen, chosen_methods, listed, methods_for_head, split, unasked, used, written
+from cnnlab.attribution.method import FUNCTIONS, Known, Method, register
+from cnnlab.attribution.piece import Piece
+from cnnlab.attribution.steps import Steps
 from cnnlab.core.errors import RequestError
 
 
@@ -160,6 +166,55 @@ def test_maps_say_the_options_that_they_were_made_with() -> None:
     assert not torch.equal(plain.maps, few.maps)
     (made,) = attribute(gap(), images, [0], methods=[{"occlusion": {"baseline": torch.ones(3, 1, 1)}}])
     assert made.options["baseline"] == "a tensor of 3 x 1 x 1"
+
+
+@pytest.fixture
+def own() -> Iterator[None]:
+    """A method as somebody may write it: a function, and what is known of it."""
+
+    @register(
+        Method(
+            name="brightness",
+            label="brightness",
+            kind="pixel",
+            sentence="how bright the pixel is",
+            paper="none",
+            passes=lambda batch, *, times, **options: times,
+            warning=lambda head: f"behind '{head.layer}' nothing is certain",
+            remark=lambda maps: f"{len(maps)} maps",
+            needs=(Known.head,),
+            of_layer=True,
+        )
+    )
+    def brightness(
+        model: nn.Module, images: Tensor, *, times: Annotated[int, Field(ge=1)] = 1, power: Literal[1, 2] = 1
+    ) -> Steps[Piece]:
+        """How bright each pixel is."""
+        for _ in range(times):
+            model(images)
+            yield 1
+        return Piece((times * images.sum(1, keepdim=True) ** power,))
+
+    yield
+    FUNCTIONS.forget("brightness")
+    METHODS.pop("brightness")
+
+
+@pytest.mark.usefixtures("own")
+def test_a_method_of_ones_own_is_one_function() -> None:
+    """Asked for, checked, planned, run beside others and told of, like those of the package."""
+    model, images = gap().eval(), pictures(3)
+    asked = "gradcam,brightness:times=2,power=2"
+    assert planned_passes(model, images, [0, 1, 2], methods=asked, max_batch=2) == {"gradcam": 4, "brightness": 6}
+    _, found = attribute(model, images, [0, 1, 2], methods=asked, max_batch=2)
+    torch.testing.assert_close(found.maps, 2 * images.sum(1) ** 2)
+    assert (found.passes, found.options) == (6, {"times": 2, "power": 2})
+    assert found.notes == ("behind 'relu2' nothing is certain", "3 maps")
+    assert found.layers == ("relu2",)
+    with pytest.raises(RequestError, match=r"brightness: 'power' is '3', expected 1 or 2; see cnnlab list methods"):
+        chosen("brightness", power=3)
+    with pytest.raises(RequestError, match=r"no method 'brightnes'. Did you mean 'brightness'\?"):
+        chosen("brightnes")
 
 
 def test_what_is_shown_where_nobody_asked_is_the_entries_own() -> None:

@@ -143,6 +143,14 @@ def test_full_gradient_of_windows_in_the_batch_of_inputs_by_name_and_of_layers_t
     torch.testing.assert_close(together.maps[1], found.maps[0])
 
 
+@pytest.mark.parametrize("max_batch", [2, 64])
+def test_passes_of_full_gradient_are_as_planned_where_biases_are_told_apart(max_batch: int) -> None:
+    request = {"methods": ["fullgrad"], "max_batch": max_batch}
+    planned = planned_passes(Windows(), pictures(3), CLASS[:3], **request)  # type: ignore[arg-type]
+    (found,) = attribute(Windows(), pictures(3), CLASS[:3], **request)  # type: ignore[arg-type]
+    assert planned == {"fullgrad": found.passes}
+
+
 def test_full_gradient_of_tokens_before_the_images() -> None:
     """With as many tokens as images sizes would not tell which is which."""
 

@@ -83,7 +83,7 @@ def full_gradient(
             if not takes_hooks(module):
                 what = f"layer '{name}'" if name else "the network"
                 raise RequestError(f"{what} is compiled by torch.jit.script, so that its biases cannot be told apart")
-            if next(module.children(), None) is None and next(iter(module.parameters()), None) is not None:
+            if _has_biases(module):
                 hooks.callback(module.register_forward_hook(partial(hook, name), with_kwargs=True).remove)
         pixels = fitted(model, images).detach().clone().requires_grad_()
         logits = checked_logits(model(pixels.clone()), target)
@@ -132,7 +132,20 @@ def _incomplete(delta: Tensor, scores: Tensor) -> tuple[str, ...]:
 
 
 def _passes(batch: Batch, **options: object) -> int:
-    return 1 + batch.target.count
+    """At most: where an output is not in the order of the images, each image's biases take passes of their own."""
+    assert batch.layouts is not None
+    apart = any(_is_apart(batch.layouts, name) for name, module in batch.model.named_modules() if _has_biases(module))
+    return 1 + batch.target.count * (1 + len(batch.images) * apart)
+
+
+def _has_biases(module: nn.Module) -> bool:
+    return next(module.children(), None) is None and next(iter(module.parameters()), None) is not None
+
+
+def _is_apart(layouts: Layouts, name: str) -> bool:
+    last = layouts.last.get(layouts.known.get(name, name))
+    calls = range(1, 1 + (last.call if last else 0))
+    return any(layouts.at(name, call) is None and not layouts.is_batched(name, call) for call in calls)
 
 
 @register(
