@@ -1,12 +1,10 @@
 """All that a network holds, taken down and put back: its modules, their attributes, and every tensor behind them."""
 
-import ctypes
 import operator
 import random
 import weakref
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from types import FunctionType, MethodType, ModuleType
 from typing import Any, final
 
@@ -17,6 +15,8 @@ from torch.nn.parameter import is_lazy
 from torch.utils._python_dispatch import TorchDispatchMode, is_traceable_wrapper_subclass
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakIdKeyDictionary, WeakTensorKeyDictionary
+
+from cnnlab.models.tensor_memory import Held, Memory
 
 CHEAP = 2**22
 """Bytes up to which a network's tensors are all copied every time: about 1 ms."""
@@ -46,8 +46,8 @@ class Snapshot:
         self._contents: list[tuple[Any, Any]] = []
         self._classes: dict[type, dict[str, Any]] = {}
         self._states: list[tuple[Any, Any]] = []
-        self._tensors: list[_Held] = []
-        self.unknown: dict[int, _Memory] = {}
+        self._tensors: list[Held] = []
+        self.unknown: dict[int, Memory] = {}
         """Large memory of which it is not known whether the network writes into it."""
         self._followed: dict[int, Any] = {id(module): module for module, _, _ in self._modes}
         for module, kind, _ in self._modes:
@@ -65,7 +65,7 @@ class Snapshot:
         match value:
             case Tensor():
                 if value.layout is torch.strided and not is_lazy(value) and not is_traceable_wrapper_subclass(value):
-                    self._tensors.append(_Held.of(value))
+                    self._tensors.append(Held.of(value))
                     if self._tensors[-1].grad is not None:
                         self._follow(self._tensors[-1].grad, depth)
             case dict():
@@ -119,7 +119,7 @@ class Snapshot:
             self._classes[one] = own
             self._follow_all(own.values(), DEPTH)
 
-    def _copied(self, replaced: bool) -> "dict[int, _Memory]":
+    def _copied(self, replaced: bool) -> dict[int, Memory]:
         """The memory of every tensor that is to be put back, once where several share it."""
         storages: dict[int, tuple[Tensor, torch.UntypedStorage]] = {}
         for held in self._tensors:
@@ -133,9 +133,9 @@ class Snapshot:
             large = not everything and storage.nbytes() > SMALL
             address, written = looks.get(tensor, (None, False)) if large else (None, True)
             if address != storage.data_ptr() and not written and not replaced:
-                self.unknown[key] = _Memory(tensor, storage, large)
+                self.unknown[key] = Memory(tensor, storage, large)
             elif written and not (replaced and large):
-                copied[key] = _Memory(tensor, storage, large).kept()
+                copied[key] = Memory(tensor, storage, large).kept()
         return copied
 
     def put_back(self, *, ended: bool) -> None:
@@ -193,76 +193,6 @@ class WritesKept(TorchDispatchMode):
                 if isinstance(value, Tensor) and value.layout is torch.strided and value.device.type != "meta":
                     self._snapshot.keep(value)
         return func(*args, **kwargs or {})
-
-
-@dataclass(frozen=True, eq=False)
-class _Held:
-    """A tensor, and what is told of it beside its values."""
-
-    tensor: Tensor
-    data: Tensor
-    """The tensor's memory."""
-    version: int | None
-    requires_grad: bool
-    grad: Tensor | None
-
-    @classmethod
-    def of(cls, tensor: Tensor) -> "_Held":
-        """Take down `tensor` as it is now."""
-        version = None if tensor.is_inference() else tensor._version
-        return cls(tensor, tensor.data, version, tensor.requires_grad, tensor.grad if tensor.is_leaf else None)
-
-    def put_back(self) -> None:
-        """All but the values."""
-        tensor, data = self.tensor, self.data
-        if (
-            tensor.data_ptr() != data.data_ptr()
-            or tensor.shape != data.shape
-            or tensor.dtype != data.dtype
-            or tensor.device != data.device
-            or tensor.layout != data.layout
-            or tensor.stride() != data.stride()
-        ):
-            tensor.data = data
-        if tensor.requires_grad != self.requires_grad and tensor.is_leaf and not tensor.is_inference():
-            tensor.requires_grad_(self.requires_grad)
-        if tensor.is_leaf and tensor.grad is not self.grad:
-            tensor.grad = self.grad
-        if self.version is not None and tensor._version != self.version:
-            # a graph that somebody holds would take the tensor for changed
-            torch._C._autograd._unsafe_set_version_counter((tensor,), (self.version,))
-
-
-@dataclass(frozen=True, eq=False)
-class _Memory:
-    """The bytes that a tensor lies in, whatever its type and strides are."""
-
-    tensor: Tensor
-    storage: torch.UntypedStorage
-    large: bool
-    before: bytes = b""
-
-    def kept(self) -> "_Memory":
-        """Return the memory with its bytes as they are now."""
-        return replace(self, before=_read(self.storage))
-
-    def put_back(self) -> bool:
-        """Whether it had been written into."""
-        if self.storage.nbytes() != len(self.before):
-            self.storage.resize_(len(self.before))
-        elif _read(self.storage) == self.before:
-            return False
-        if self.storage.device.type == "cpu":
-            ctypes.memmove(self.storage.data_ptr(), self.before, len(self.before))
-        else:
-            self.storage.copy_(torch.UntypedStorage.from_buffer(self.before, dtype=torch.uint8))
-        return True
-
-
-def _read(storage: torch.UntypedStorage) -> bytes:
-    # not through tensors of bytes, which take a hundred times as long for the many small ones of a network
-    own = storage if storage.device.type == "cpu" else storage.cpu()
-    return ctypes.string_at(own.data_ptr(), own.nbytes()) if own.nbytes() else b""
 
 
 _UNCHANGING = frozenset(

@@ -18,7 +18,8 @@ from cnnlab.walk.memory import Memory
 from cnnlab.walk.mixing import NARROW
 from cnnlab.walk.moving import moves_of
 from cnnlab.walk.program import Program, Step, StoppedError
-from cnnlab.walk.reach import Move, Room, Tag, TooLargeError, aligned, joined, single, union, within
+from cnnlab.walk.reach import Move, Tag, aligned, joined, single, union
+from cnnlab.walk.room import Room, TooLargeError, within
 from cnnlab.walk.rules import FREE, KEPT, SWALLOWING, Kind, is_of_planes, kind_of, melted, pointwise
 from cnnlab.walk.store import Store
 from cnnlab.walk.values import Values, is_small

@@ -10,19 +10,8 @@ from torch import Tensor
 
 from cnnlab.walk import movement
 from cnnlab.walk.call import Call, Transfer, whole
-from cnnlab.walk.reach import (
-    Array,
-    Reach,
-    Tag,
-    aligned,
-    compact,
-    empty_like,
-    fill_of,
-    join_ufunc,
-    joined,
-    room_for,
-    uniform,
-)
+from cnnlab.walk.reach import Array, Reach, Tag, aligned, compact, empty_like, fill_of, join_ufunc, joined, uniform
+from cnnlab.walk.room import room_for
 
 
 def _index_select(call: Call) -> Tag | None:

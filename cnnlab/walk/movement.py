@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnlab.walk.reach import Array, Move, fill_of, join_ufunc, room_for
+from cnnlab.walk.reach import Array, Move, fill_of, join_ufunc
+from cnnlab.walk.room import room_for
 
 LARGEST = 2**26
 """Elements up to which an operation is replayed element by element."""

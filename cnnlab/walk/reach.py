@@ -5,17 +5,16 @@ changes has size 1, whatever the tensor's size: in a convolutional network the r
 row alone, so that a canvas of 4,000 × 4,000 pixels costs arrays of 4,000 numbers.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from functools import reduce as fold
-from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from cnnlab.walk.room import room_for
 
 Array = NDArray[Any]
 Move = Callable[[Array], Array]
@@ -23,9 +22,6 @@ Move = Callable[[Array], Array]
 
 NOTHING = -(2**29)
 """Stands in `hull` and `short` for both ends of an empty interval."""
-
-LARGEST = 2**27
-"""Numbers of four bytes in one array: half a gibibyte."""
 
 WORD = 64
 """Input indices in one word of `bits`."""
@@ -124,40 +120,6 @@ def aligned(array: Array, rank: int) -> Array:
     """Put dimensions of size 1 in front, as broadcasting does, until there are `rank`."""
     missing = rank - (array.ndim - 1)
     return array.reshape(len(array), *[1] * missing, *array.shape[1:]) if missing > 0 else array
-
-
-class TooLargeError(Exception):
-    """A tag would need more memory than is reasonable."""
-
-
-@dataclass
-class Room:
-    """How many numbers of four bytes the arrays of a walk may still take."""
-
-    left: int
-
-
-_ROOM: ContextVar[Room | None] = ContextVar("room", default=None)
-
-
-@contextmanager
-def within(room: Room) -> Iterator[None]:
-    """Arrays that do not fit into `room` are not made."""
-    token = _ROOM.set(room)
-    try:
-        yield
-    finally:
-        _ROOM.reset(token)
-
-
-def room_for(array: Array, sizes: Sequence[int]) -> None:
-    """Refuse an array like this one with dimensions of `sizes` for which there is no room.
-
-    Raises: TooLargeError before it is made: every token of a large picture beside every other.
-    """
-    needed, room = len(array) * prod(sizes) * array.itemsize // 4, _ROOM.get()
-    if needed > (LARGEST if room is None else min(LARGEST, room.left)):
-        raise TooLargeError(f"{needed:,} numbers")
 
 
 def joined(tags: Iterable[Tag | None]) -> Tag | None:

@@ -14,7 +14,8 @@ from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from cnnlab.walk.movement import LARGEST, anywhere
-from cnnlab.walk.reach import Array, Move, Reach, Tag, TooLargeError, compact, empty_like, joined, room_for
+from cnnlab.walk.reach import Array, Move, Reach, Tag, compact, empty_like, joined
+from cnnlab.walk.room import TooLargeError, room_for
 
 
 @dataclass(eq=False)
