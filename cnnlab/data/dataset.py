@@ -1,27 +1,21 @@
 """A data set in memory: pictures as bytes, labels as numbers."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import platformdirs
 import torch
 from jaxtyping import Bool, Int64, UInt8
 from torch import Tensor
 
+from cnnlab.core.advance import Track, untracked
 from cnnlab.core.arithmetic import Shape
 from cnnlab.core.errors import RequestError
 
 Part = Literal["train", "test"]
-
-Track = Callable[[Iterable[Any], str, int], Iterable[Any]]
-"""Wraps a long iteration: (items, what is done, how many) → the same items, so that whoever iterates can show a bar."""
-
-
-def _untracked(items: Iterable[Any], what: str, total: int) -> Iterable[Any]:
-    return items
 
 
 @dataclass(frozen=True)
@@ -32,12 +26,12 @@ class DataPlace:
     base: Path = field(default_factory=Path)
     """What relative paths of the `folder` data set start from."""
     download: bool = True
-    track: Track = _untracked
+    track: Track = untracked
     moved: Path | None = None
     """The folder or file of a run's data now, if it is no longer where the run had it."""
 
     @staticmethod
-    def default(*, track: Track = _untracked, moved: Path | None = None) -> "DataPlace":
+    def default(*, track: Track = untracked, moved: Path | None = None) -> "DataPlace":
         """`$CNNLAB_DATA` where it is set, otherwise the user's cache folder."""
         root = os.environ.get("CNNLAB_DATA") or platformdirs.user_cache_dir("cnnlab")
         return DataPlace(Path(root).expanduser(), track=track, moved=moved)

@@ -1,28 +1,17 @@
 """What all the work of one call shares: where runs and data lie, on which device, and how much at a time."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
+
+from cnnlab.core.advance import Track, untracked
 
 if TYPE_CHECKING:
     import torch
 
     from cnnlab.data.dataset import DataPlace
     from cnnlab.runs.folder import Run
-
-
-class Track(Protocol):
-    """Wraps a long iteration, so that whoever iterates can show how far it is."""
-
-    def __call__(self, items: Iterable[Any], what: str, total: int, /) -> Iterable[Any]:
-        """The same items; `what` is being done, and there are `total`."""
-
-
-def untracked(items: Iterable[Any], what: str, total: int, /) -> Iterable[Any]:
-    """The items as they are."""
-    return items
 
 
 @dataclass(frozen=True, kw_only=True)

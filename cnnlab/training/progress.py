@@ -16,7 +16,7 @@ from cnnlab.training.events import Finished, Started, TrainingEvent
 from cnnlab.training.repeat import Repeated
 from cnnlab.training.report import EpochRow
 from cnnlab.view.bars import Bars
-from cnnlab.view.terminal import said
+from cnnlab.view.terminal import fitting, said
 
 REFRESH_SECONDS = 0.25
 """Between two looks at the loss: each makes a GPU wait."""
@@ -204,18 +204,9 @@ def epoch_line(row: EpochRow, epochs: int, width: int = len(HEADER)) -> str:
         "s": f"{row.seconds:.1f}",
         "img/s": f"{row.images_per_second:,.0f}",
     }
-    return "  ".join(f"{cells[name]:>{COLUMNS[name]}}" for name in _columns(width))
+    return "  ".join(f"{cells[name]:>{COLUMNS[name]}}" for name in fitting(COLUMNS, LEAST_FIRST, width))
 
 
 def header(width: int) -> str:
     """The names above the epochs' numbers."""
-    return "  ".join(f"{name:>{COLUMNS[name]}}" for name in _columns(width))
-
-
-def _columns(width: int) -> list[str]:
-    """Those that fit, so that no terminal breaks a number: the first to go are what matters least."""
-    kept = list(COLUMNS)
-    for name in LEAST_FIRST:
-        if sum(COLUMNS[one] + 2 for one in kept) - 2 > width:
-            kept.remove(name)
-    return kept
+    return "  ".join(f"{name:>{COLUMNS[name]}}" for name in fitting(COLUMNS, LEAST_FIRST, width))

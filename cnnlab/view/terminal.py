@@ -5,7 +5,7 @@ Control characters are shown and not sent, wherever a text came from.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -80,3 +80,15 @@ def said(template: str, *values: object) -> Text:
 
     spans = [Span(moved(span.start), moved(span.end), span.style) for span in drawn.spans]
     return Text(whole, spans=spans)
+
+
+def fitting(columns: Mapping[str, int], least_first: Sequence[str], width: int) -> list[str]:
+    """The columns that fit into `width` cells, with two between them, so that no terminal breaks a number.
+
+    columns: their names and widths, in order. least_first: those that may go, what matters least first.
+    """
+    kept = list(columns)
+    for name in least_first:
+        if sum(columns[one] + 2 for one in kept) - 2 > width:
+            kept.remove(name)
+    return kept

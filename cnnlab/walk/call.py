@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from cnnlab.walk.reach import Tag, slid
@@ -78,3 +79,8 @@ Transfer = Callable[[Call], Tag | list[Tag | None] | None]
 def whole(dim: int, rank: int) -> int:
     """A dimension counted from the end as one from the start."""
     return dim % rank if rank else 0
+
+
+def numbered(tensor: Tensor) -> Tensor:
+    """The elements' numbers, from 0, in the tensor's shape: what moves elements is replayed on them."""
+    return torch.arange(tensor.numel()).reshape(tensor.shape)

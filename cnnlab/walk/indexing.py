@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cnnlab.walk import movement
-from cnnlab.walk.call import Call, Transfer, whole
+from cnnlab.walk.call import Call, Transfer, numbered, whole
 from cnnlab.walk.reach import Array, Reach, Tag, aligned, compact, empty_like, fill_of, join_ufunc, joined, uniform
 from cnnlab.walk.room import room_for
 
@@ -36,7 +36,7 @@ def _index(call: Call) -> Tag | None:
         if call["self"].numel() > movement.LARGEST:
             return _anywhere(call)
         index = tuple(slice(None) if value is None else value for value in values)
-        return compact(tag.moved(movement.gathered(shape, _numbered(call["self"])[index].numpy())))
+        return compact(tag.moved(movement.gathered(shape, numbered(call["self"])[index].numpy())))
     indices = tuple(slice(None) if value is None else value.numpy() for value in values)
 
     def move(array: Array) -> Array:
@@ -63,7 +63,7 @@ def _gather(call: Call) -> Tag | None:
         own = call.tag("index")
         return joined([made, own and own.joined_along([dim])])
     return compact(
-        tag.moved(movement.gathered(tuple(tensor.shape), _numbered(tensor).gather(call["dim"], values).numpy()))
+        tag.moved(movement.gathered(tuple(tensor.shape), numbered(tensor).gather(call["dim"], values).numpy()))
     )
 
 
@@ -73,7 +73,7 @@ def _masked_select(call: Call) -> Tag | None:
     if tag is None or mask is None or tensor.numel() > movement.LARGEST:
         return _anywhere(call)
     return compact(
-        tag.moved(movement.gathered(tuple(tensor.shape), _numbered(tensor).masked_select(mask.cpu()).numpy()))
+        tag.moved(movement.gathered(tuple(tensor.shape), numbered(tensor).masked_select(mask.cpu()).numpy()))
     )
 
 
@@ -90,7 +90,7 @@ def _anywhere(call: Call, dims: Sequence[int] | None = None) -> Tag | None:
 def _put(call: Call) -> Tag | None:
     """Elements of another tensor put where known indices lead; where they are not known, each may be anywhere."""
     own, tensor = call.tag("self"), call["self"]
-    numbers = _numbered(tensor) if tensor.numel() <= movement.LARGEST else None
+    numbers = numbered(tensor) if tensor.numel() <= movement.LARGEST else None
     where = None if numbers is None else _WHERE[call.name](call, numbers)
     content = next((call[name] for name in _CONTENT if isinstance(call.get(name), Tensor)), None)
     new = None if content is None else call.tag_of(content)
@@ -168,10 +168,6 @@ _WHERE: dict[str, Callable[[Call, Tensor], Tensor | None]] = {
     "diagonal_scatter": lambda call, numbers: numbers.diagonal(call["offset"], call["dim1"], call["dim2"]),
     "masked_scatter": lambda call, numbers: None,
 }  # fmt: skip
-
-
-def _numbered(tensor: Tensor) -> Tensor:
-    return torch.arange(tensor.numel()).reshape(tensor.shape)
 
 
 def _where(call: Call) -> Tag | None:

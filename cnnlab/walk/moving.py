@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from cnnlab.walk import movement
-from cnnlab.walk.call import Call, Transfer, whole
+from cnnlab.walk.call import Call, Transfer, numbered, whole
 from cnnlab.walk.reach import Move, Tag, empty_like, join_ufunc, uniform
 from cnnlab.walk.taps import padded
 
@@ -157,13 +157,9 @@ def _as_strided(call: Call, tensor: Tensor) -> Move | None:
     offset = tensor.storage_offset() if call["storage_offset"] is None else call["storage_offset"]
     length = tensor.untyped_storage().nbytes() // tensor.element_size()
     held = torch.full((length,), -1)
-    torch.as_strided(held, tensor.shape, tensor.stride(), tensor.storage_offset()).copy_(_numbered(tensor))
+    torch.as_strided(held, tensor.shape, tensor.stride(), tensor.storage_offset()).copy_(numbered(tensor))
     index = torch.as_strided(held, call["size"], call["stride"], offset)
     return None if (index < 0).any() else movement.gathered(tuple(tensor.shape), index.numpy())
-
-
-def _numbered(tensor: Tensor) -> Tensor:
-    return torch.arange(tensor.numel()).reshape(tensor.shape)
 
 
 def _replayed(call: Call, tensor: Tensor, function: Callable[..., Tensor], *arguments: Any) -> Move | None:
@@ -171,7 +167,7 @@ def _replayed(call: Call, tensor: Tensor, function: Callable[..., Tensor], *argu
     if tensor.numel() > movement.LARGEST:
         return None
     # numbers from 1, since 0 is what is put where there is no element
-    index = function(_numbered(tensor) + 1, *arguments) - 1
+    index = function(numbered(tensor) + 1, *arguments) - 1
     return movement.gathered(tuple(tensor.shape), index.numpy())
 
 

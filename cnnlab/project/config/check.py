@@ -24,12 +24,10 @@ from cnnlab.fit.parameter_groups import parameter_groups
 from cnnlab.models.build import parameter_count
 from cnnlab.network.fresh import new_network
 from cnnlab.runs.images import origins
+from cnnlab.runs.record import MOST_VALUES
 
 LOOKED_AT = 20
 """Pictures of each class of which the beginning is read."""
-
-MOST_VALUES = 2**26
-"""Of a picture: those of 8192 × 8192 pixels of one channel."""
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ def runs(runs: RunsOption = RUNS, as_json: JsonOption = False) -> None:
     from rich.table import Table
 
     from cnnlab.runs.folder import all_runs
-    from cnnlab.view.terminal import said
+    from cnnlab.view.terminal import fitting, said
 
     found, others = all_runs(runs)
     if as_json:
@@ -39,7 +39,7 @@ def runs(runs: RunsOption = RUNS, as_json: JsonOption = False) -> None:
     else:
         console = out_console()
         table = Table(box=None, pad_edge=False, header_style="bold")
-        shown = _columns(console.width)
+        shown = fitting(COLUMNS, LEAST_FIRST, console.width)
         for name in shown:
             words = name in WORDS
             table.add_column(
@@ -67,12 +67,3 @@ def _cells(run: "Run") -> dict[str, str]:
         "train s": f"{outcome.train_seconds:.0f}",
         "outcome": shortened(printable(", ".join([*words, outcome.diagnosis or ""]).removesuffix(", ")), LONGEST),
     }
-
-
-def _columns(width: int) -> list[str]:
-    """Those that fit: a run without its name is none, and no number is broken."""
-    kept = list(COLUMNS)
-    for name in LEAST_FIRST:
-        if sum(COLUMNS[one] + 2 for one in kept) - 2 > width:
-            kept.remove(name)
-    return kept
