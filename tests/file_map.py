@@ -30,7 +30,7 @@ HEAD = """\
 # The files
 
 Every file of the package by the first sentence of its docstring: the foundation in the order in which its packages may
-import each other, then the subjects.
+import each other, then the subjects. [architecture.md](architecture.md) walks one command through them.
 """
 
 

@@ -2,6 +2,7 @@
 the commands, options, targets and Python that they show are there."""
 
 import contextlib
+import doctest
 import io
 import re
 import shlex
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from file_map import ROOT, sentence_of
+from house import FOUNDATION, SUBJECTS
 from make_docs import PAGES
 from references import commands, components, config, methods
 from references.markdown import anchors, code, prose
@@ -139,6 +141,20 @@ def test_the_python_of_the_readme_prints_what_it_says() -> None:
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         exec(source, {})
     assert printed.getvalue().strip() == said
+
+
+def test_the_examples_in_python_are_right() -> None:
+    found = doctest.testfile(str(ROOT / "docs" / "python.md"), module_relative=False)
+    assert found.attempted > 10
+    assert found.failed == 0
+
+
+def test_the_levels_are_those_that_the_imports_are_held_to() -> None:
+    rows = re.findall(r"^\| \d+ \| ([^|]*) \|", text_of("docs/architecture.md"), re.MULTILINE)
+    assert [set(re.findall(r"`(\w+)`", row)) for row in rows[:-1]] == [*FOUNDATION, set(SUBJECTS), {"report"}]
+    rule = re.search(r"(core < .*?) < subjects", text_of("CONTRIBUTING.md"), re.DOTALL)
+    assert rule
+    assert [set(level.split(", ")) for level in " ".join(rule[1].split()).split(" < ")] == list(FOUNDATION)
 
 
 def test_every_key_of_a_config_has_a_sentence_and_a_row() -> None:
