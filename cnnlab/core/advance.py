@@ -1,8 +1,8 @@
 """How far long work is: what it yields until its result comes, and what wraps an iteration that is followed."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -14,13 +14,10 @@ class Advance:
     total: int
 
 
-class Track(Protocol):
-    """Wraps a long iteration, so that whoever iterates can show how far it is."""
-
-    def __call__(self, items: Iterable[Any], what: str, total: int, /) -> Iterable[Any]:
-        """The same items; `what` is being done, and there are `total`."""
+Track = Callable[[Iterable[Any], str, int], Iterable[Any]]
+"""Wraps a long iteration: (items, what is done, how many) → the same items, so that whoever iterates can show a bar."""
 
 
-def untracked(items: Iterable[Any], what: str, total: int, /) -> Iterable[Any]:
+def untracked(items: Iterable[Any], what: str, total: int) -> Iterable[Any]:
     """The items as they are."""
     return items
