@@ -49,7 +49,7 @@ class LayerCost:
     unused: int
     """How many of its `parameters` no operation of this pass, in evaluation mode, reads."""
     macs: int
-    at_least: bool
+    macs_at_least: bool
     """Whether it does multiply-accumulates that cannot be counted beside these."""
     activation_bytes: int
     """Bytes of its output in float32."""
@@ -191,7 +191,7 @@ def _rows(node: _Node, walk: Walk) -> Iterator[tuple[float, LayerCost]]:
         shared=every,
         unused=0,
         macs=0,
-        at_least=False,
+        macs_at_least=False,
         activation_bytes=0,
         saved_bytes=0,
     )
@@ -212,18 +212,18 @@ def _rows(node: _Node, walk: Walk) -> Iterator[tuple[float, LayerCost]]:
                     shared=0,
                     unused=0 if read else count,
                     macs=0,
-                    at_least=False,
+                    macs_at_least=False,
                     activation_bytes=0,
                     saved_bytes=0,
                 ),
             )
         own = _counted(replace(again, shared=0, leaf=True, depth=node.depth + 1), node.own_operations, walk)
         own = replace(own, name=f"{node.name} {ITSELF}".strip(), saved_bytes=sum(node.own_saved.values()))
-        if own.macs or own.at_least or own.saved_bytes:
+        if own.macs or own.macs_at_least or own.saved_bytes:
             yield node.place, own
     if not node.calls:
         row = _counted(replace(whole, saved_bytes=node.saved), node.operations, walk)
-        if every or row.macs or row.at_least or row.saved_bytes:
+        if every or row.macs or row.macs_at_least or row.saved_bytes:
             yield node.place, row
         return
     later = {call: outputs[0][1] for call, outputs in node.calls.items() if call > 1}
@@ -261,7 +261,7 @@ def _call_of(operation: int, later: dict[int, Output]) -> int:
 
 def _counted(row: LayerCost, operations: list[int], walk: Walk) -> LayerCost:
     some = [walk.operations[number] for number in operations]
-    return replace(row, macs=sum(one.macs for one in some), at_least=not all(one.counted for one in some))
+    return replace(row, macs=sum(one.macs for one in some), macs_at_least=not all(one.counted for one in some))
 
 
 _WINDOWS = (nn.modules.conv._ConvNd, nn.modules.pooling._MaxPoolNd, nn.modules.pooling._AvgPoolNd)

@@ -33,7 +33,7 @@ def check_sums(found: Costs) -> None:
         assert sum(row.parameters for row in table) == found.parameters
         assert sum(row.unused for row in table) == found.unused
         assert sum(row.macs for row in table) == found.macs
-        assert any(row.at_least for row in table) == bool(found.uncounted)
+        assert any(row.macs_at_least for row in table) == bool(found.uncounted)
         if found.training_bytes is not None:
             assert sum(row.saved_bytes or 0 for row in table) == found.training_bytes
     names = [row.name for row in found.layers]

@@ -105,7 +105,7 @@ def _alike(row: LayerCost) -> tuple[object, ...]:
     if row.leaf:
         return (row.name,)
     above = row.name.rpartition(".")[0]
-    return (row.kind, row.inputs, row.output, row.parameters, row.unused, row.macs, row.at_least, above)
+    return (row.kind, row.inputs, row.output, row.parameters, row.unused, row.macs, row.macs_at_least, above)
 
 
 def _row(group: Sequence[LayerCost], fields: dict[str, Field]) -> tuple[Cell, ...]:
@@ -116,7 +116,7 @@ def _row(group: Sequence[LayerCost], fields: dict[str, Field]) -> tuple[Cell, ..
     marks = ["(shared)"] if first.shared and not first.parameters else []
     marks += ["(unused)"] if first.unused and first.unused == first.parameters else []
     marks += ["(partly unused)"] if 0 < first.unused < first.parameters else []
-    marks += ["(MACs: at least)"] if first.at_least else []
+    marks += ["(MACs: at least)"] if first.macs_at_least else []
     return (
         name,
         " ".join([first.kind, *marks]),
@@ -156,6 +156,10 @@ def _sharing(costs: Costs) -> Table:
     return Table("What weight sharing saves", columns, tuple(rows), note, "sharing")
 
 
+NO_R = dict.fromkeys(("r", "exact", "stride", "global"))
+"""Of what has no receptive field."""
+
+
 def summary_json(found: Summary, name: str) -> dict[str, object]:
     """`--json`."""
     costs = found.costs
@@ -163,30 +167,13 @@ def summary_json(found: Summary, name: str) -> dict[str, object]:
     layers = []
     for row in costs.layers:
         field = fields.get(row.name)
-        layers.append(
-            {
-                "name": row.name,
-                "kind": row.kind,
-                "depth": row.depth,
-                "leaf": row.leaf,
-                "inputs": row.inputs,
-                "output": row.output,
-                "parameters": row.parameters,
-                "shared": row.shared,
-                "unused": row.unused,
-                "macs": row.macs,
-                "macs_at_least": row.at_least,
-                "activation_bytes": row.activation_bytes,
-                "saved_bytes": row.saved_bytes,
-                "formula": row.formula,
-                "dense_weights": row.dense_weights,
-                "local_weights": row.local_weights,
-                "r": field and field.size,
-                "exact": field and field.exact,
-                "stride": field and field.stride,
-                "global": field and field.is_global,
-            }
+        measured = {name: value for name, value in vars(row).items() if name != "weights"}
+        r = (
+            {"r": field.size, "exact": field.exact, "stride": field.stride, "global": field.is_global}
+            if field
+            else NO_R
         )
+        layers.append(measured | r)
     return {
         "model": name,
         "input": found.fields.shape,

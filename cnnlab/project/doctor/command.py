@@ -12,8 +12,6 @@ def doctor(runs: RunsOption = RUNS, as_json: JsonOption = False) -> None:
 
     Example: [bold]cnnlab doctor[/]
     """
-    from dataclasses import asdict
-
     from rich.table import Table
     from rich.text import Text
 
@@ -23,7 +21,7 @@ def doctor(runs: RunsOption = RUNS, as_json: JsonOption = False) -> None:
     checks = examine(runs)
     healthy = all(check.state != "fail" for check in checks)
     if as_json:
-        print_json({"ok": healthy, "checks": [asdict(check) for check in checks]})
+        print_json({"ok": healthy, "checks": checks})
         raise typer.Exit(0 if healthy else 1)
     colours = {"ok": "green", "warn": "yellow", "fail": "bold red"}
     console = out_console()

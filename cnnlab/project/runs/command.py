@@ -24,8 +24,6 @@ def runs(runs: RunsOption = RUNS, as_json: JsonOption = False) -> None:
 
     Example: [bold]cnnlab runs[/]
     """
-    from dataclasses import asdict
-
     from rich.table import Table
 
     from cnnlab.runs.folder import all_runs
@@ -33,7 +31,7 @@ def runs(runs: RunsOption = RUNS, as_json: JsonOption = False) -> None:
 
     found, others = all_runs(runs)
     if as_json:
-        print_json([{"path": str(run.path), **asdict(run.record)} for run in found])
+        print_json([{"path": str(run.path), **vars(run.record)} for run in found])
     elif not found:
         err_console().print(said("no runs under {} yet; [bold]cnnlab train[/] makes one", runs))
     else:

@@ -57,7 +57,6 @@ def lr_find(
     )
     pictures = png.save(report, out)
     if as_json:
-        curve = [{"step": p.step, "lr": p.lr, "loss": p.loss, "smoothed": p.smoothed} for p in points]
-        print_json({"suggestion": suggestion, "points": curve, "picture": str(pictures[0])})
+        print_json({"suggestion": suggestion, "points": points, "picture": pictures[0]})
         return
     console.show(report, out_console(), folder=out)
