@@ -80,10 +80,12 @@ def built(yaml: str, shape: tuple[int, int, int] = (3, 32, 32), classes: int = 1
         return new_network(config, shape, classes)
 
 
-@pytest.mark.parametrize("file", ["cnnlab/quickstart.yaml", "configs/cifar.yaml"])
-def test_networks_of_configs(file: str) -> None:
+@pytest.mark.parametrize(
+    ("file", "last"),
+    [("cnnlab/config/quickstart.yaml", ("conv_bn_act5", 64, 8)), ("configs/cifar.yaml", ("conv_bn_act6", 128, 4))],
+)
+def test_networks_of_configs(file: str, last: tuple[str, int, int]) -> None:
     choice = choose_layer(built((ROOT / file).read_text()), (3, 32, 32))
-    last = {"cnnlab/quickstart.yaml": ("conv_bn_act5", 64, 8), "configs/cifar.yaml": ("conv_bn_act6", 128, 4)}[file]
     assert (choice.name, choice.channels, choice.height) == last
     assert (choice.width, choice.post_activation) == (choice.height, True)
     assert (choice.head.kind, choice.head.affine, choice.head.mean_only) == ("gap_linear", True, True)
