@@ -15,7 +15,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from cnnlab.attribution.passes import checked_logits, fitted, score_gradients, single_precision, undisturbed
+from cnnlab.attribution.passes import checked_logits, fitted, frozen, score_gradients, single_precision
 from cnnlab.attribution.target import Target
 from cnnlab.core.errors import RequestError
 from cnnlab.models.failure import takes_hooks
@@ -111,15 +111,15 @@ def capture(
             outputs.clear()
 
     modules = dict(model.named_modules())
-    with ExitStack() as hooks, undisturbed(model):
+    with frozen(model), ExitStack() as kernels:
         for name in layers:
             if not takes_hooks(modules[name]):
                 raise RequestError(f"layer '{name}' is compiled by torch.jit.script and cannot be watched")
-            hooks.callback(modules[name].register_forward_hook(hook(name)).remove)
+            modules[name].register_forward_hook(hook(name))
         if any(want.curved for want in wants):
             # fused attention has no second derivative; as its products it has
             torch.backends.mha.set_fastpath_enabled(False)
-            hooks.enter_context(sdpa_kernel(SDPBackend.MATH))
+            kernels.enter_context(sdpa_kernel(SDPBackend.MATH))
         with torch.set_grad_enabled(bool(wants)):
             logits = checked_logits(forward(model, fitted(model, images), again=restart), target)
         for name in layers:

@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from cnnlab.attribution.target import Target, check_classes
 from cnnlab.core.errors import RequestError
 from cnnlab.models.failure import check_parameters, told
-from cnnlab.models.undisturbed import undisturbed as observed
+from cnnlab.models.undisturbed import undisturbed
 from cnnlab.network.forward import forward
 
 
 @contextmanager
-def undisturbed(model: nn.Module) -> Iterator[None]:
+def frozen(model: nn.Module) -> Iterator[None]:
     """Evaluation mode, parameters that ask for no gradient, and autograd on; all as before afterwards.
 
     Parameters without `requires_grad` keep the part of the network in front of a cut free of autograd, and no gradient
@@ -24,7 +24,7 @@ def undisturbed(model: nn.Module) -> Iterator[None]:
     Raises: RequestError for what the network raises inside.
     """
     check_parameters(model)
-    with told(), observed(model), torch.inference_mode(False), torch.enable_grad():
+    with told(), undisturbed(model), torch.inference_mode(False), torch.enable_grad():
         for parameter in model.parameters():
             parameter.requires_grad_(False)
         yield
@@ -64,7 +64,7 @@ def checked_logits(output: object, target: Target | None = None) -> Float[Tensor
 
 def logits_of(model: nn.Module, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
     """One forward pass without gradients, in evaluation mode."""
-    with undisturbed(model), torch.no_grad():
+    with frozen(model), torch.no_grad():
         return checked_logits(forward(model, fitted(model, images)))
 
 
@@ -82,7 +82,7 @@ def input_gradients(
 
     Raises: RequestError where a score has no gradient at the picture.
     """
-    with undisturbed(model):
+    with frozen(model):
         pixels = fitted(model, images).detach().clone().requires_grad_()
         with within or nullcontext():
             logits = checked_logits(model(pixels.clone()), target)

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from cnnlab.attribution.passes import checked_logits, fitted, undisturbed
+from cnnlab.attribution.passes import checked_logits, fitted, frozen
 from cnnlab.core.errors import RequestError
 from cnnlab.models.tensors import run_on, tensors_of, twins_of
 from cnnlab.network.forward import forward
@@ -58,7 +58,7 @@ def tail_logits(tail: Tail, maps: Float[Tensor, "b k h w"], rows: Int64[Tensor, 
     """
     rest = tail.modules_after if tail.closed else None
     if rest is not None:
-        with undisturbed(tail.model), torch.no_grad():
+        with frozen(tail.model), torch.no_grad():
             # a copy: an in-place layer must not change the caller's maps
             return checked_logits(_forward(rest)(tail.layout.output(maps).clone()))
     calls = 0
@@ -76,12 +76,9 @@ def tail_logits(tail: Tail, maps: Float[Tensor, "b k h w"], rows: Int64[Tensor, 
         nonlocal calls
         calls = 0
 
-    handle = tail.model.get_submodule(tail.layer).register_forward_hook(put_in)
-    try:
-        with undisturbed(tail.model), torch.no_grad():
-            return checked_logits(forward(_forward(tail.model), fitted(tail.model, pictures), again=restart))
-    finally:
-        handle.remove()
+    with frozen(tail.model), torch.no_grad():
+        tail.model.get_submodule(tail.layer).register_forward_hook(put_in)
+        return checked_logits(forward(_forward(tail.model), fitted(tail.model, pictures), again=restart))
 
 
 def tail_of(

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from cnnlab.attribution.activation_functions import ACTIVATIONS
-from cnnlab.attribution.passes import checked_logits, fitted, undisturbed
+from cnnlab.attribution.passes import checked_logits, fitted, frozen
 from cnnlab.models.failure import watched
 from cnnlab.walk.layout import Layout
 from cnnlab.walk.layouts import Layouts
@@ -59,17 +59,11 @@ def trace(model: nn.Module, images: Float[Tensor, "n c h w"], layouts: Layouts) 
     Raises: RequestError where the output is no logits.
     """
     watch = _Watch(layouts)
-    handles = [
-        module.register_forward_hook(watch.hook(name))
-        for name, module in watched(model)
-        if name
-    ]  # fmt: skip
-    try:
-        with undisturbed(model), torch.no_grad(), _Activations(watch):
-            classes = checked_logits(model(fitted(model, images))).shape[1]
-    finally:
-        for handle in handles:
-            handle.remove()
+    with frozen(model), torch.no_grad(), _Activations(watch):
+        for name, module in watched(model):
+            if name:
+                module.register_forward_hook(watch.hook(name))
+        classes = checked_logits(model(fitted(model, images))).shape[1]
     return Trace(watch.maps(), classes)
 
 

@@ -1,7 +1,6 @@
 """FullGrad: the score taken apart into what the pixels and what every bias of the network adds to it."""
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, Literal, TypeAlias
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 
 from cnnlab.attribution.maps import least_to_largest, upsampled
 from cnnlab.attribution.method import Known, Method, Work, register
-from cnnlab.attribution.passes import checked_logits, fitted, score_gradients, single_precision, undisturbed
+from cnnlab.attribution.passes import checked_logits, fitted, frozen, score_gradients, single_precision
 from cnnlab.attribution.piece import Batch, Piece
 from cnnlab.attribution.steps import Steps
 from cnnlab.attribution.target import Target
@@ -78,13 +77,13 @@ def full_gradient(
         layers.append((maps, layout.maps(bias), True))
         return layout.output(maps).clone()
 
-    with ExitStack() as hooks, undisturbed(model):
+    with frozen(model):
         for name, module in model.named_modules():
             if not takes_hooks(module):
                 what = f"layer '{name}'" if name else "the network"
                 raise RequestError(f"{what} is compiled by torch.jit.script, so that its biases cannot be told apart")
             if _has_biases(module):
-                hooks.callback(module.register_forward_hook(partial(hook, name), with_kwargs=True).remove)
+                module.register_forward_hook(partial(hook, name), with_kwargs=True)
         pixels = fitted(model, images).detach().clone().requires_grad_()
         logits = checked_logits(model(pixels.clone()), target)
         scores = target.scores(logits, torch.arange(len(images)))
