@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from cnnlab.runs.events import EventLog
     from cnnlab.runs.folder import Run
     from cnnlab.training.observer import Observer
-    from cnnlab.training.setup import TrainingSession
+    from cnnlab.training.setup import TrainingSetup
     from cnnlab.view.contribution import Contribution
 
 
@@ -23,13 +23,13 @@ def invocation(began: float) -> Invocation:
     )
 
 
-def _field_views(session: "TrainingSession", events: "EventLog") -> "Observer":
+def _field_views(setup: "TrainingSetup", events: "EventLog") -> "Observer":
     from cnnlab.receptive_field.effective.views import FieldViews
 
-    return FieldViews(session, events)
+    return FieldViews(setup, events)
 
 
-def _validation_section(session: "TrainingSession", run: "Run") -> "Contribution":
+def _validation_section(setup: "TrainingSetup", run: "Run") -> "Contribution":
     from cnnlab.evaluation.validation_section import validation_section
 
-    return validation_section(session, run)
+    return validation_section(setup, run)

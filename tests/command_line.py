@@ -119,6 +119,6 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
 @pytest.fixture
 def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
     """The report takes most of the time of a tiny training."""
-    import cnnlab.training.sitting
+    import cnnlab.training.loop
 
-    monkeypatch.setattr(cnnlab.training.sitting, "write_training_report", lambda *arguments, **options: (None, None))
+    monkeypatch.setattr(cnnlab.training.loop, "write_training_report", lambda *arguments, **options: (None, None))

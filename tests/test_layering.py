@@ -46,7 +46,7 @@ RUNS = {
     "cnnlab.training.progress",
     "cnnlab.training.repeat",
     "cnnlab.training.report_files",
-    "cnnlab.training.sitting",
+    "cnnlab.training.loop",
     "cnnlab.trust.probed_run",
     "cnnlab.trust.sanity.label_training",
 }

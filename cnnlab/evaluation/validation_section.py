@@ -7,20 +7,20 @@ from cnnlab.fit.state import load_weights
 from cnnlab.models.build import build
 from cnnlab.runs.folder import Run
 from cnnlab.stats.classification import classify
-from cnnlab.training.setup import TrainingSession
+from cnnlab.training.setup import TrainingSetup
 from cnnlab.view.blocks import Section
 from cnnlab.view.contribution import Contribution
 
 
-def validation_section(session: TrainingSession, run: Run) -> Contribution:
-    """Evaluate the best weights that `run` has kept on the validation part of `session`, which has one."""
-    validation = session.pictures.validation
+def validation_section(setup: TrainingSetup, run: Run) -> Contribution:
+    """Evaluate the best weights that `run` has kept on the validation part of `setup`, which has one."""
+    validation = setup.pictures.validation
     assert validation is not None
     weights, facts = run.weights("best")
     classes = validation.classes
-    model = build(session.config.model, validation.shape, classes=len(classes)).to(session.state.device)
+    model = build(setup.config.model, validation.shape, classes=len(classes)).to(setup.state.device)
     load_weights(model, weights)
-    predictions = session.evaluate(validation, model=model)
+    predictions = setup.evaluate(validation, model=model)
     found = classify(predictions.logits, predictions.labels, classes=classes)
     report = evaluation_report(
         found,

@@ -105,7 +105,7 @@ def fit(
         model.train()
         if progress.batch == 0:
             state.sums = Sums.zero(state.device)
-        sitting = time.perf_counter() - state.sums.seconds
+        epoch_zero = time.perf_counter() - state.sums.seconds
         stream = batches.epoch(progress.epoch, start=progress.batch)
         out_of_time = False
         while True:
@@ -138,7 +138,7 @@ def fit(
             seen = sum(len(batch.images) for batch in group)
             yield StepDone(progress.step, progress.epoch + 1, progress.batch, lr, value, norm, seen)
         if state.sums.images:
-            yield _epoch_done(state, sitting)
+            yield _epoch_done(state, epoch_zero)
         if out_of_time:
             return
 

@@ -24,7 +24,7 @@ class Progress:
     step: int = 0
     """Optimizer steps."""
     seconds: float = 0.0
-    """Spent in training steps, over all sittings; set-up and validation excluded."""
+    """Spent in training steps, before and after every stop; set-up and validation excluded."""
     elapsed: float = 0.0
     """Seconds with validation: what a time budget is held against."""
     best_metric: float | None = None
@@ -43,7 +43,7 @@ class Sums:
     mixed: bool = False
     """Targets were mixed (mixup, cutmix), so an accuracy has no meaning."""
     seconds: float = 0.0
-    """Spent in the training steps of this epoch, over all sittings."""
+    """Spent in the training steps of this epoch, before and after every stop."""
 
     @staticmethod
     def zero(device: torch.device) -> "Sums":

@@ -6,27 +6,16 @@ from typing import Annotated
 
 import typer
 
-from cnnlab.cli.options import (
-    MOST,
-    RUNS,
-    DataOption,
-    DeviceOption,
-    JsonOption,
-    PluginsOption,
-    RunsOption,
-    data_place,
-    err_console,
-    out_console,
-    print_json,
-    seconds_of,
-    tracked,
-)
+from cnnlab.cli.options import MOST, err_console, out_console, print_json, seconds_of
+from cnnlab.cli.session import with_session
 from cnnlab.core.errors import RequestError
 from cnnlab.network.session import Session
 from cnnlab.training.invocation import Invocation
 
 
+@with_session("data", "device", "allow_plugins", "runs", "as_json")
 def train(
+    session: Session,
     context: typer.Context,
     arguments: Annotated[
         list[str] | None,
@@ -37,11 +26,9 @@ def train(
         ),
     ] = None,
     name: Annotated[str | None, typer.Option(help="What the run is called; the config's name by default.")] = None,
-    device: DeviceOption = "auto",
     resume: Annotated[
         str | None, typer.Option(metavar="RUN", help="Go on with this run; its own config holds.")
     ] = None,
-    data: DataOption = None,
     repeats: Annotated[int, typer.Option(min=1, max=1000, help="Train this often with seed, seed + 1, …")] = 1,
     time_budget: Annotated[str | None, typer.Option(help="Let the schedule end after 90s, 10m or 1.5h.")] = None,
     stop_after: Annotated[
@@ -65,9 +52,6 @@ def train(
         bool, typer.Option("--no-report", help="Draw no figures and write no page at the end: weights and curves only.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Do all of it on two batches; nothing is kept.")] = False,
-    allow_plugins: PluginsOption = False,
-    runs: RunsOption = RUNS,
-    as_json: JsonOption = False,
 ) -> None:
     """Train a network from a config; ends with a verdict on overfitting and a report.
 
@@ -83,16 +67,15 @@ def train(
 
         from cnnlab.config.builtin import QUICKSTART
         from cnnlab.config.config import read_config
-        from cnnlab.fit.device import choose_device
         from cnnlab.runs.folder import Run
         from cnnlab.training.events import TrainingEvent
         from cnnlab.training.interruption import stop_wish
+        from cnnlab.training.loop import TrainOptions
         from cnnlab.training.progress import TrainingProgress
         from cnnlab.training.repeat import Repeated, repeat
         from cnnlab.training.run import dry_run as run_dry
         from cnnlab.training.run import resume as resume_run
         from cnnlab.training.run import train as train_run
-        from cnnlab.training.sitting import TrainOptions
         from cnnlab.training.views import TrainingViews
 
     invocation: Invocation = context.obj
@@ -100,7 +83,7 @@ def train(
     config = overrides.pop(0) if overrides and "=" not in overrides[0] else None
     if resume and (config is not None or repeats > 1 or dry_run or name):
         raise RequestError("--resume goes on with one run and its own config: no CONFIG, --repeats, --dry-run, --name")
-    if data and not resume:
+    if session.data and not resume:
         raise RequestError("--data is for --resume; a new run's pictures are named by the config")
     if full_report and no_report:
         raise RequestError("--full-report writes a report and --no-report none; choose one of them")
@@ -110,15 +93,12 @@ def train(
         torch.set_num_threads(threads)
     path = QUICKSTART if config is None else Path(config)
     options = TrainOptions(
-        runs=runs,
-        device=choose_device(device),
-        place=data_place(data),
+        session,
         name=name,
         time_budget=seconds_of(time_budget) if time_budget else None,
         stop_after=stop_after,
         command=["cnnlab", *sys.argv[1:]],
         config_folder=path.parent,
-        allow_plugins=allow_plugins,
         threads=threads,
         stretch_schedule=stretch_schedule,
         report=not no_report,
@@ -129,13 +109,13 @@ def train(
     events: Iterator[TrainingEvent | Repeated]
     with stop_wish() as stop:
         if resume:
-            events = resume_run(Run.open(resume, runs), overrides, options, stop)
+            events = resume_run(session.run(resume), overrides, options, stop)
         else:
-            settings = read_config(path, overrides, allow_plugins=allow_plugins)
+            settings = read_config(path, overrides, allow_plugins=session.allow_plugins)
             if dry_run:
                 events = run_dry(settings, options, stop)
             elif repeats > 1:
-                events = repeat(settings, options, stop, repeats)
+                events = repeat(settings, options, stop, repeats=repeats)
             else:
                 events = train_run(settings, options, stop)
         with TrainingProgress(err_console(), time_budget=options.time_budget) as progress:
@@ -144,11 +124,9 @@ def train(
     full_report = full_report and not dry_run and not stop
     if full_report:
         for finished in progress.finished:
-            run = Run(finished.path)
-            session = Session(device_name=device, data=data, allow_plugins=allow_plugins, track=tracked)
-            invocation.write_whole_report(run, session)
-    progress.conclude(err_console() if as_json else out_console(), dry_run=dry_run, in_full=full_report)
-    if as_json:
+            invocation.write_whole_report(Run(finished.path), session)
+    progress.conclude(err_console() if session.as_json else out_console(), dry_run=dry_run, in_full=full_report)
+    if session.as_json:
         print_json(progress.as_json(dry_run=dry_run))
     if stop:
         raise typer.Exit(stop.exit_code)

@@ -12,11 +12,11 @@ from cnnlab.fit.learning_rate_curve import LearningRateCurve, departure
 from cnnlab.fit.registry import ScheduleChoice
 from cnnlab.runs.folder import Run
 from cnnlab.runs.record import RunRecord
-from cnnlab.training.setup import TrainingSession
-from cnnlab.training.sitting import TrainOptions
+from cnnlab.training.loop import TrainOptions
+from cnnlab.training.setup import TrainingSetup
 
 
-def curve_remark(run: Run, before: Config, session: TrainingSession, options: TrainOptions) -> str | None:
+def curve_remark(run: Run, before: Config, setup: TrainingSetup, options: TrainOptions) -> str | None:
     """What is to be said where the learning rate leaves the curve that it has followed so far; None where it does not.
 
     before: the config that the run has been trained with.
@@ -25,34 +25,32 @@ def curve_remark(run: Run, before: Config, session: TrainingSession, options: Tr
     """
     # a record that says nothing of the arithmetic is older than the one that says what budget there was
     budget = run.record.time_budget if run.record.arithmetic else options.time_budget
-    then = _curve(session, before.schedule, before.training.epochs, budget)
-    now = _curve(session, session.config.schedule, session.config.training.epochs, options.time_budget)
-    found = departure(then, now, session.state.progress)
+    then = _curve(setup, before.schedule, before.training.epochs, budget)
+    now = _curve(setup, setup.config.schedule, setup.config.training.epochs, options.time_budget)
+    found = departure(then, now, setup.state.progress)
     if found is None:
         return None
     if options.stretch_schedule:
-        return f"{found}; it does, as --stretch-schedule asks"
+        return f"{found}; it does, as asked for"
     kept = [] if then.epochs == now.epochs else [f"training.epochs={then.epochs}"]
     if then.time_budget != now.time_budget:
-        kept.append(f"--time-budget {then.time_budget:g}s" if then.time_budget else "no --time-budget")
-    over = then.done(session.state.progress) == 1
+        kept.append(f"`time_budget` {then.time_budget:g}s" if then.time_budget else "no `time_budget`")
+    over = then.done(setup.state.progress) == 1
     old = "the old one is at its end" if over else f"{' and '.join(kept)} keeps to the old one"
-    raise RequestError(f"{found}; --stretch-schedule takes the new one, {old}")
+    raise RequestError(f"{found}; `stretch_schedule` takes the new one, {old}")
 
 
-def extension(run: Run, before: Config, session: TrainingSession) -> str:
+def extension(run: Run, before: Config, setup: TrainingSetup) -> str:
     """What makes a run that has done all its epochs go on for as many again."""
-    epochs = 2 * session.state.progress.epoch
-    then = _curve(session, before.schedule, before.training.epochs, run.record.time_budget)
-    leaves = departure(then, _curve(session, before.schedule, epochs, None), session.state.progress)
-    return f"training.epochs={epochs}" + " --stretch-schedule" * bool(leaves)
+    epochs = 2 * setup.state.progress.epoch
+    then = _curve(setup, before.schedule, before.training.epochs, run.record.time_budget)
+    leaves = departure(then, _curve(setup, before.schedule, epochs, None), setup.state.progress)
+    return f"training.epochs={epochs}" + " `stretch_schedule`" * bool(leaves)
 
 
-def _curve(
-    session: TrainingSession, schedule: ScheduleChoice, epochs: int, time_budget: float | None
-) -> LearningRateCurve:
-    lr = float(session.state.optimizer.param_groups[0]["lr_base"])
-    steps = math.ceil(session.batches.steps / session.config.training.accumulate)
+def _curve(setup: TrainingSetup, schedule: ScheduleChoice, epochs: int, time_budget: float | None) -> LearningRateCurve:
+    lr = float(setup.state.optimizer.param_groups[0]["lr_base"])
+    steps = math.ceil(setup.batches.steps / setup.config.training.accumulate)
     return LearningRateCurve(schedule.build(epochs=epochs), schedule.name, lr, epochs, steps, time_budget)
 
 
@@ -60,7 +58,7 @@ def arithmetic_remark(run: Run, options: TrainOptions) -> str | None:
     """What is to be said where this process computes otherwise than the one that trained the run; None where not."""
     if not run.record.arithmetic:
         return None
-    before, now = run.record.arithmetic[-1], arithmetic(options.device)
+    before, now = run.record.arithmetic[-1], arithmetic(options.session.device)
     found = differences(before, now)
     if not found:
         return None
@@ -72,7 +70,7 @@ def arithmetic_remark(run: Run, options: TrainOptions) -> str | None:
 
 def continued_record(record: RunRecord, options: TrainOptions) -> RunRecord:
     """The record with how this process computes, where that is new, and its time budget."""
-    now = arithmetic(options.device)
+    now = arithmetic(options.session.device)
     computed = record.arithmetic if record.arithmetic[-1:] == (now,) else (*record.arithmetic, now)
     return replace(record, arithmetic=computed, time_budget=options.time_budget)
 

@@ -5,11 +5,11 @@ from typing import Protocol
 
 from cnnlab.fit.fit import EpochDone
 from cnnlab.runs.events import EventLog
-from cnnlab.training.setup import TrainingSession
+from cnnlab.training.setup import TrainingSetup
 
 
 class Observer(Protocol):
-    """Watches one sitting of a training, and leaves its network as it is."""
+    """Watches a training from its start or resumption on, and leaves its network as it is."""
 
     def at_start(self) -> None:
         """Called before the first step; after a resumption, too."""
@@ -18,9 +18,9 @@ class Observer(Protocol):
         """Called after each epoch and its validation, before the checkpoint is written."""
 
 
-MakesObserver = Callable[[TrainingSession, EventLog], Observer]
+MakesObserver = Callable[[TrainingSetup, EventLog], Observer]
 
 
-def is_due(fact: EpochDone, session: TrainingSession, *, every: int) -> bool:
+def is_due(fact: EpochDone, setup: TrainingSetup, *, every: int) -> bool:
     """Return whether the epoch is one of every so many, or the last; never where `every` is 0."""
-    return bool(every) and (fact.epoch % every == 0 or fact.epoch == session.config.training.epochs)
+    return bool(every) and (fact.epoch % every == 0 or fact.epoch == setup.config.training.epochs)

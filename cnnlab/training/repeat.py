@@ -10,8 +10,8 @@ from cnnlab.config.config import Config
 from cnnlab.stats.confidence import MeanInterval, mean_interval
 from cnnlab.training.events import Finished, TrainingEvent
 from cnnlab.training.interruption import StopWish
+from cnnlab.training.loop import TrainOptions
 from cnnlab.training.run import check_free, train
-from cnnlab.training.sitting import TrainOptions
 
 
 @dataclass(frozen=True)
@@ -46,15 +46,26 @@ class Repeated:
         }
 
 
-def repeat(config: Config, options: TrainOptions, stop: StopWish, repeats: int) -> Iterator[TrainingEvent | Repeated]:
+def repeat(
+    config: Config, options: TrainOptions, stop: StopWish | bool = False, *, repeats: int
+) -> Iterator[TrainingEvent | Repeated]:
     """Train `repeats` runs with seeds config.seed, config.seed + 1, …; the data split changes with the seed too.
 
-    Raises: RequestError before the first one when a run of one of the names exists.
+    Arguments:
+        config, options, stop: as of `train`; each run is called after its seed, as in `quickstart-seed0`.
+        repeats: how many runs, from 1.
+
+    Yields:
+        What `train` yields of each run; at last `Repeated`.
+
+    Raises:
+        RequestError: before the first one when a run of one of the names exists, and as `train`.
+        WorkError: when training fails, which the run records.
     """
     names = [f"{options.name or config.name}-seed{config.seed + number}" for number in range(repeats)]
     for name in names:
-        if os.path.lexists(options.runs / name):
-            check_free(options.runs / name)
+        if os.path.lexists(options.session.runs / name):
+            check_free(options.session.runs / name)
     done: list[Finished] = []
     for number, name in enumerate(names):
         seed = config.seed + number

@@ -20,26 +20,26 @@ from cnnlab.runs.folder import Run
 from cnnlab.runs.writer import RunWriter
 from cnnlab.training.overfitting import Diagnosis, diagnose
 from cnnlab.training.report import EpochRow, learning_curves, training_contribution
-from cnnlab.training.setup import TrainingSession
+from cnnlab.training.setup import TrainingSetup
 from cnnlab.view.contribution import Contribution, composed
 
 ROW = TypeAdapter(EpochRow)
 
-MakesSection = Callable[[TrainingSession, Run], Contribution]
+MakesSection = Callable[[TrainingSetup, Run], Contribution]
 """Adds to the page of a run that has been trained with a validation part."""
 
 
-def epoch_row(fact: EpochDone, session: TrainingSession) -> EpochRow:
+def epoch_row(fact: EpochDone, setup: TrainingSetup) -> EpochRow:
     """The epoch's training facts with clean training accuracy and validation beside them.
 
     Raises: DivergenceError when a loss is not finite: an epoch's last step can break the network, too.
     """
-    validation = session.pictures.validation
-    scores = session.evaluate(validation) if validation else None
-    clean = session.evaluate(session.clean) if session.config.training.clean_train_pictures else None
-    for name, pictures, found in (("validation", validation, scores), ("clean training", session.clean, clean)):
+    validation = setup.pictures.validation
+    scores = setup.evaluate(validation) if validation else None
+    clean = setup.evaluate(setup.clean) if setup.config.training.clean_train_pictures else None
+    for name, pictures, found in (("validation", validation, scores), ("clean training", setup.clean, clean)):
         if pictures and found and not math.isfinite(found.loss):
-            _raise_diverged(name, pictures, found.loss, fact, session)
+            _raise_diverged(name, pictures, found.loss, fact, setup)
     return EpochRow(
         epoch=fact.epoch,
         train_loss=fact.loss,
@@ -53,9 +53,9 @@ def epoch_row(fact: EpochDone, session: TrainingSession) -> EpochRow:
     )
 
 
-def _raise_diverged(name: str, pictures: Dataset, loss: float, fact: EpochDone, session: TrainingSession) -> NoReturn:
-    batches = session.batches_of(pictures)
-    model, precision = session.state.evaluated_model, session.config.training.precision
+def _raise_diverged(name: str, pictures: Dataset, loss: float, fact: EpochDone, setup: TrainingSetup) -> NoReturn:
+    batches = setup.batches_of(pictures)
+    model, precision = setup.state.evaluated_model, setup.config.training.precision
     with undisturbed(model):
         where = first_non_finite(model, (batch.images for batch in batches), precision=precision)
     raise DivergenceError(
@@ -101,7 +101,7 @@ def epoch_rows(run: Run) -> list[EpochRow]:
 
 
 def write_training_report(
-    session: TrainingSession,
+    setup: TrainingSetup,
     writer: RunWriter,
     events: EventLog,
     rows: Sequence[EpochRow],
@@ -116,9 +116,9 @@ def write_training_report(
 
     Returns the diagnosis (None without validation) and the page's path.
     """
-    validation = session.pictures.validation
+    validation = setup.pictures.validation
     diagnosis = diagnose(learning_curves(rows, validation_pictures=len(validation))) if validation else None
-    _hyperparameters(session, events, rows)
+    _hyperparameters(setup, events, rows)
     if not page:
         return diagnosis, None
     with collector.spared():  # imported here: a training without a report needs no matplotlib
@@ -129,34 +129,34 @@ def write_training_report(
         training_contribution(
             rows,
             diagnosis,
-            train_seconds=session.state.progress.seconds,
+            train_seconds=setup.state.progress.seconds,
             wall_seconds=wall_seconds,
             config=shlex.quote(str(writer.path / "config.yaml")),
             parameters=writer.record.parameters,
         )
     ]
     if validation and validation_section:
-        parts.append(validation_section(session, Run(writer.path)))
+        parts.append(validation_section(setup, Run(writer.path)))
     whole = f"cnnlab report {shlex.quote(str(writer.path))}"
-    report = composed(f"Training of {writer.path.name}", parts, lead=_lead(session, writer), command=whole)
+    report = composed(f"Training of {writer.path.name}", parts, lead=_lead(setup, writer), command=whole)
     saved = files.save(report, writer.reports)
-    events_of.write(report, events, session.state.progress.step, prefix="report", drawn=saved.drawn)
+    events_of.write(report, events, setup.state.progress.step, prefix="report", drawn=saved.drawn)
     return diagnosis, saved.page
 
 
-def _lead(session: TrainingSession, writer: RunWriter) -> str:
-    data, record = session.pictures.facts(), writer.record
+def _lead(setup: TrainingSetup, writer: RunWriter) -> str:
+    data, record = setup.pictures.facts(), writer.record
     return (
         f"{data.train:,} training and {data.validation:,} validation pictures of {data.name}, on {record.device}. "
         f"To repeat it: cnnlab train {shlex.quote(str(writer.path / 'config.yaml'))}"
     )
 
 
-def _hyperparameters(session: TrainingSession, events: EventLog, rows: Sequence[EpochRow]) -> None:
+def _hyperparameters(setup: TrainingSetup, events: EventLog, rows: Sequence[EpochRow]) -> None:
     """TensorBoard's table of runs: what was set, and what came of it."""
-    config, progress = session.config, session.state.progress
+    config, progress = setup.config, setup.state.progress
     values: dict[str, str | float | bool] = {
-        "data": session.pictures.train.name,
+        "data": setup.pictures.train.name,
         "epochs": config.training.epochs,
         "batch_size": config.training.batch_size,
         "optimizer": config.optimizer.name,

@@ -26,9 +26,9 @@ from cnnlab.runs.writer import RunWriter, free_name, taken
 from cnnlab.training.continuation import arithmetic_remark, continued_record, curve_remark, extension
 from cnnlab.training.events import TrainingEvent
 from cnnlab.training.interruption import StopWish
+from cnnlab.training.loop import TrainOptions, resume_command, training_loop
 from cnnlab.training.report_files import epoch_rows
-from cnnlab.training.setup import TrainingSession, training_session
-from cnnlab.training.sitting import TrainOptions, resume_command, sit
+from cnnlab.training.setup import TrainingSetup, set_up_training
 
 CHANGEABLE = ("training.epochs", "training.evaluation_batch_size", "training.compile", "logging.", "early_stopping")
 """What may differ in a resumed run; anything else would make it another run."""
@@ -37,28 +37,51 @@ UNREPORTED = ("running", "interrupted", "failed")
 """A run in one of these states may have done all its epochs and still lack its report."""
 
 
-def train(config: Config, options: TrainOptions, stop: StopWish) -> Iterator[TrainingEvent]:
+def train(config: Config, options: TrainOptions, stop: StopWish | bool = False) -> Iterator[TrainingEvent]:
     """Train a new run.
 
-    Raises: RequestError before anything is written; WorkError when training fails, which the run records.
+    Arguments:
+        config: all that decides what the network becomes.
+        options: where it is trained, what the run is called, and when to pause.
+        stop: true as soon as the training should end with the step that it is at; it can be resumed.
+
+    Yields:
+        `Started`, a `StepDone` after each step of the optimizer, an `EpochRow` after each epoch, and `Finished`.
+
+    Raises:
+        RequestError: before anything is written.
+        WorkError: when training fails, which the run records.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from tempfile import mkdtemp
+        >>> from cnnlab.config.builtin import QUICKSTART
+        >>> from cnnlab.config.config import read_config
+        >>> from cnnlab.network.session import Session
+        >>> from cnnlab.training.run import TrainOptions, train
+        >>> small = ["data.dataset={shapes: {train_count: 300}}", "training.batch_size=64", "training.epochs=1"]
+        >>> session = Session(runs=Path(mkdtemp()), device_name="cpu")
+        >>> *_, end = train(read_config(QUICKSTART, small), TrainOptions(session, report=False))
+        >>> end.run, end.status, end.epochs
+        ('quickstart', 'finished', 1)
     """
     try:
         name = checked_name(options.name) if options.name is not None else None
     except ValueError as error:
-        raise RequestError(f"--name: {error}") from None
-    if name is not None and os.path.lexists(options.runs / name):
-        check_free(options.runs / name)
-    session = training_session(config, options.place, options.device)
+        raise RequestError(f"`name`: {error}") from None
+    if name is not None and os.path.lexists(options.session.runs / name):
+        check_free(options.session.runs / name)
+    setup = set_up_training(config, options.session)
     plugins = [(options.config_folder / plugin).resolve() for plugin in config.plugins]
-    with _claimed(options.runs, name, config.name) as (path, remarks):
+    with _claimed(options.session.runs, name, config.name) as (path, remarks):
         kept = config.model_copy(update={"name": path.name, "plugins": [f"plugins/{file.name}" for file in plugins]})
         if facts_of(config.data.dataset).source == "own":
             said = elsewhere_too(config.written_paths["path"], config.data.dataset.options["path"])
             remarks += (said,) if said else ()
         with _safe(path, options):
-            record = _record(path.name, session, options)
+            record = _record(path.name, setup, options)
             writer = RunWriter.create(path, record, _from_anywhere(kept).as_yaml(), plugins)
-            yield from sit(session, writer, replace(options, remarks=remarks), stop)
+            yield from training_loop(setup, writer, replace(options, remarks=remarks), stop)
 
 
 def _from_anywhere(config: Config) -> Config:
@@ -122,10 +145,22 @@ def _safe(path: Path, options: TrainOptions) -> Iterator[None]:
         raise WriteError(error.place, error.reason, f"{cause}, {go_on}") from error
 
 
-def resume(run: Run, overrides: Sequence[str], options: TrainOptions, stop: StopWish) -> Iterator[TrainingEvent]:
+def resume(
+    run: Run, overrides: Sequence[str], options: TrainOptions, stop: StopWish | bool = False
+) -> Iterator[TrainingEvent]:
     """Go on with a run from its last checkpoint, to the bit as if it had never stopped.
 
-    Raises: RequestError when there is nothing to resume, or `overrides` would make it another run.
+    Arguments:
+        run: one that has a checkpoint.
+        overrides: of its config, such as `training.epochs=20`.
+        options, stop: as of `train`; `name` is the run's own.
+
+    Yields:
+        What `train` yields, from the step after the checkpoint on.
+
+    Raises:
+        RequestError: when there is nothing to resume, or `overrides` would make it another run.
+        WorkError: when training fails, which the run records.
     """
     with training_lock(run.path) as remark, _safe(run.path, options):
         # its record may have changed since it was opened: by the process that had the lock before
@@ -133,9 +168,12 @@ def resume(run: Run, overrides: Sequence[str], options: TrainOptions, stop: Stop
         yield from _resume(Run(run.path), overrides, options, stop)
 
 
-def _resume(run: Run, overrides: Sequence[str], options: TrainOptions, stop: StopWish) -> Iterator[TrainingEvent]:
-    before = run.config(allow_plugins=options.allow_plugins)
-    config = resumed_config(run, overrides, allow_plugins=options.allow_plugins)
+def _resume(
+    run: Run, overrides: Sequence[str], options: TrainOptions, stop: StopWish | bool
+) -> Iterator[TrainingEvent]:
+    session = options.session
+    before = run.config(allow_plugins=session.allow_plugins)
+    config = resumed_config(run, overrides, allow_plugins=session.allow_plugins)
     if not run.last_state.exists():
         refuse_links(run.last_state.parent)
         if can_start_over(run.path):
@@ -144,17 +182,17 @@ def _resume(run: Run, overrides: Sequence[str], options: TrainOptions, stop: Sto
         raise RequestError(
             f"{run.last_state}: is missing, and the run {run.name} cannot go on without it; anew: {again}"
         )
-    check_there(run, config, options.place)
-    config = relocated(config, options.place)
-    saved = load_state(run.last_state, options.device)
-    session = training_session(config, options.place, options.device)
-    check_unchanged(run, session.pictures)
+    check_there(run, config, session.place)
+    config = relocated(config, session.place)
+    saved = load_state(run.last_state, session.device)
+    setup = set_up_training(config, session)
+    check_unchanged(run, setup.pictures)
     try:
-        session.state.load_state_dict(saved, session.plan)
+        setup.state.load_state_dict(saved, setup.plan)
     except RequestError as error:
         raise RequestError(f"{run.last_state}: {error}") from None
     epoch_rows(run)  # as the report will read them
-    progress = session.state.progress
+    progress = setup.state.progress
     if progress.epoch >= config.training.epochs and run.record.outcome.status not in UNREPORTED:
         if progress.epoch > config.training.epochs:
             raise RequestError(
@@ -162,21 +200,21 @@ def _resume(run: Run, overrides: Sequence[str], options: TrainOptions, stop: Sto
                 f"more than training.epochs={config.training.epochs}"
             )
         raise RequestError(
-            f"the run {run.name} has done its {progress.epoch} epochs; {extension(run, before, session)} extends it"
+            f"the run {run.name} has done its {progress.epoch} epochs; {extension(run, before, setup)} extends it"
         )
     if options.stop_after and options.stop_after <= progress.epoch < config.training.epochs:
         raise RequestError(
-            f"--stop-after is {options.stop_after}, and the run {run.name} has done {progress.epoch} epochs already; "
+            f"`stop_after` is {options.stop_after}, and the run {run.name} has done {progress.epoch} epochs already; "
             "all of its epochs count"
         )
-    changes = (curve_remark(run, before, session, options), arithmetic_remark(run, options))
+    changes = (curve_remark(run, before, setup, options), arithmetic_remark(run, options))
     options = replace(options, remarks=(*options.remarks, *(change for change in changes if change)))
     kept = _from_anywhere(config).as_yaml()
     writer = RunWriter.resume(run, step=progress.step, epoch=progress.epoch, config_yaml=kept)
     record = continued_record(writer.record, options)
-    places = session.pictures.facts().places  # which may have moved
+    places = setup.pictures.facts().places  # which may have moved
     writer.record = replace(record, data=replace(record.data, places=places))
-    yield from sit(session, writer, options, stop)
+    yield from training_loop(setup, writer, options, stop)
 
 
 def resumed_config(run: Run, overrides: Sequence[str], *, allow_plugins: bool) -> Config:
@@ -192,12 +230,21 @@ def resumed_config(run: Run, overrides: Sequence[str], *, allow_plugins: bool) -
     return check_config(tree, overrides, default_name=run.name, base=run.path, allow_plugins=allow_plugins)
 
 
-def dry_run(config: Config, options: TrainOptions, stop: StopWish) -> Iterator[TrainingEvent]:
-    """All of it on two batches, in a folder that is removed: checkpoint written, read back and compared.
+def dry_run(config: Config, options: TrainOptions, stop: StopWish | bool = False) -> Iterator[TrainingEvent]:
+    """Train on two batches, in a folder that is removed: the checkpoint is written, read back and compared.
 
-    Raises: WorkError when the checkpoint does not read back to the same state.
+    Arguments:
+        config, options, stop: as of `train`.
+
+    Yields:
+        What `train` yields, of a run of one epoch.
+
+    Raises:
+        RequestError: as `train`.
+        WorkError: when training fails, or the checkpoint does not read back to the same state.
     """
-    pictures = training_pictures(config, options.place)
+    device = options.session.device  # first: a wrong one need not wait for the images
+    pictures = training_pictures(config, options.session.place)
     few = 2 * config.training.batch_size
     validation = pictures.validation
     pictures = replace(
@@ -205,31 +252,31 @@ def dry_run(config: Config, options: TrainOptions, stop: StopWish) -> Iterator[T
         train=fixed_sample(pictures.train, few, config.seed, "dry run"),
         validation=fixed_sample(validation, few, config.seed, "dry run") if validation else None,
     )
-    session = training_session(config, options.place, options.device, pictures=pictures)
+    setup = set_up_training(config, options.session, pictures=pictures)
     one_epoch = config.training.model_copy(update={"epochs": 1})
     watched = config.logging.model_copy(update={"histograms_every_epochs": 1, "every_steps": 1})
-    session = replace(session, config=config.model_copy(update={"training": one_epoch, "logging": watched}))
+    setup = replace(setup, config=config.model_copy(update={"training": one_epoch, "logging": watched}))
     with tempfile.TemporaryDirectory(prefix="cnnlab-dry-run-") as folder:
-        record = _record(config.name, session, options)
+        record = _record(config.name, setup, options)
         writer = RunWriter.create(Path(folder) / config.name, record, config.as_yaml())
-        yield from sit(session, writer, replace(options, time_budget=None, stop_after=None), stop)
-        saved = load_state(writer.path / "checkpoints" / "last.pt", options.device)
-        for name, tensor in session.network.state_dict().items():
+        yield from training_loop(setup, writer, replace(options, time_budget=None, stop_after=None), stop)
+        saved = load_state(writer.path / "checkpoints" / "last.pt", device)
+        for name, tensor in setup.network.state_dict().items():
             if not torch.equal(saved["model"][name], tensor):
                 raise WorkError(f"the checkpoint does not read back: {name} differs")
         try:
-            session.state.load_state_dict(saved, session.plan)
+            setup.state.load_state_dict(saved, setup.plan)
         except RequestError as error:
             raise WorkError(f"the checkpoint does not read back: {error}") from error
 
 
-def _record(name: str, session: TrainingSession, options: TrainOptions) -> RunRecord:
+def _record(name: str, setup: TrainingSetup, options: TrainOptions) -> RunRecord:
     return new_record(
         name=name,
         command=options.command,
-        seed=session.config.seed,
-        device=str(options.device),
-        parameters=parameter_count(session.network),
-        data=replace(session.pictures.facts(), written=session.config.written_paths),
+        seed=setup.config.seed,
+        device=str(options.session.device),
+        parameters=parameter_count(setup.network),
+        data=replace(setup.pictures.facts(), written=setup.config.written_paths),
         time_budget=options.time_budget,
     )

@@ -11,7 +11,7 @@ from cnnlab.config.least_memory import check_memory_suffices, least_memory
 from cnnlab.core.errors import RequestError
 from cnnlab.core.seeds import derive_seed
 from cnnlab.data.batches import Batch, TrainingBatches, batch_bounds, evaluation_batches
-from cnnlab.data.dataset import DataPlace, Dataset
+from cnnlab.data.dataset import Dataset
 from cnnlab.fit.clipping import Clipping
 from cnnlab.fit.device import check_compiler
 from cnnlab.fit.ema import Ema
@@ -23,11 +23,12 @@ from cnnlab.fit.schedules import Schedule
 from cnnlab.fit.state import TrainingState
 from cnnlab.models.build import Model
 from cnnlab.network.fresh import new_network
+from cnnlab.network.session import Session
 from cnnlab.runs.images import TrainingPictures, fixed_sample, training_pictures
 
 
 @dataclass(frozen=True)
-class TrainingSession:
+class TrainingSetup:
     """All that `fit` needs, and the pictures that are watched on the way."""
 
     config: Config
@@ -68,15 +69,18 @@ class TrainingSession:
         )
 
 
-def training_session(
-    config: Config, place: DataPlace, device: torch.device, *, pictures: TrainingPictures | None = None
-) -> TrainingSession:
+def set_up_training(config: Config, session: Session, *, pictures: TrainingPictures | None = None) -> TrainingSetup:
     """Load, split, build; nothing is written.
+
+    Arguments:
+        config: of the training.
+        session: where data lies, and the device.
+        pictures: in place of those that the config names.
 
     Raises: RequestError when parts of the config do not fit each other or the data.
     """
-    if pictures is None:
-        pictures = training_pictures(config, place)
+    device = session.device  # first: a wrong one need not wait for the images
+    pictures = pictures or training_pictures(config, session.place)
     training, train = config.training, pictures.train
     if config.early_stopping and pictures.validation is None:
         raise RequestError("early_stopping watches the validation part; set data.validation above 0")
@@ -113,7 +117,7 @@ def training_session(
     next(batches.epoch(0))  # an augmentation that cannot work on these pictures fails here, before anything is written
     loss = config.loss.build(counts=train.counts())
     torch.manual_seed(derive_seed(config.seed, "dropout"))
-    return TrainingSession(
+    return TrainingSetup(
         config=config,
         pictures=pictures,
         network=network,

@@ -8,7 +8,7 @@ from cnnlab.fit.fit import EpochDone
 from cnnlab.network.activations import capture_outputs
 from cnnlab.runs.events import EventLog
 from cnnlab.training.observer import is_due
-from cnnlab.training.setup import TrainingSession
+from cnnlab.training.setup import TrainingSetup
 
 PICTURES = 32
 HISTOGRAM_PICTURES = 128
@@ -23,44 +23,44 @@ CHARTS: dict[str, dict[str, tuple[str, ...]]] = {
 
 
 class TrainingViews:
-    """Writes pictures and histograms of one session at the pace that its config sets."""
+    """Writes pictures and histograms of one training at the pace that its config sets."""
 
-    def __init__(self, session: TrainingSession, events: EventLog) -> None:
-        self.session = session
+    def __init__(self, setup: TrainingSetup, events: EventLog) -> None:
+        self.setup = setup
         self.writer = events.writer
         self.events = events
-        self.logging = session.config.logging
+        self.logging = setup.config.logging
 
     def at_start(self) -> None:
         """The first batch as the network sees it, and the network as a graph."""
-        progress = self.session.state.progress
+        progress = self.setup.state.progress
         if progress.step:
             return
         self.events.layout(CHARTS)
-        first = next(iter(self.session.batches.epoch(0)))
+        first = next(iter(self.setup.batches.epoch(0)))
         if self.logging.pictures:
             self.writer.add_images("pictures/augmented", self._as_seen(first), 0)
         if self.logging.graph:
-            self.events.graph(self.session.network, first.images[:1])
+            self.events.graph(self.setup.network, first.images[:1])
 
     def after_epoch(self, fact: EpochDone) -> None:
         """Histograms of weights and activations: every so many epochs and after the last."""
-        if is_due(fact, self.session, every=self.logging.histograms_every_epochs):
+        if is_due(fact, self.setup, every=self.logging.histograms_every_epochs):
             self._histograms(fact)
 
     def _histograms(self, fact: EpochDone) -> None:
-        for name, parameter in self.session.network.named_parameters():
+        for name, parameter in self.setup.network.named_parameters():
             self.events.histogram(f"weights/{printable(name)}", parameter.detach(), fact.step)
-        images = self.session.clean.images[:HISTOGRAM_PICTURES].to(self.session.state.device)
+        images = self.setup.clean.images[:HISTOGRAM_PICTURES].to(self.setup.state.device)
         # a list, since an empty Sequential is a child like any other, but false
-        names = [name for name, module in self.session.network.named_modules() if name and not list(module.children())]
+        names = [name for name, module in self.setup.network.named_modules() if name and not list(module.children())]
         for name, output in self._activations(images, names).items():
             self.events.histogram(f"activations/{printable(name)}", output, fact.step)
 
     def _activations(self, images: Tensor, names: list[str]) -> dict[str, Tensor]:
-        model: nn.Module = self.session.state.evaluated_model
-        return capture_outputs(model, normalise(images, self.session.pictures.statistics), names)
+        model: nn.Module = self.setup.state.evaluated_model
+        return capture_outputs(model, normalise(images, self.setup.pictures.statistics), names)
 
     def _as_seen(self, batch: Batch) -> Tensor:
         """The first pictures of a batch in 0..1: normalisation undone, augmentation kept."""
-        return denormalise(batch.images[:PICTURES].cpu().float(), self.session.pictures.statistics)
+        return denormalise(batch.images[:PICTURES].cpu().float(), self.setup.pictures.statistics)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-import cnnlab.training.sitting
+import cnnlab.training.loop
 from cnnlab.data.batches import normalise
 from cnnlab.data.dataset import DataPlace, Dataset
 from cnnlab.fit.checkpoints import load_weights_file
@@ -43,7 +43,7 @@ def seen(place_of: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     place.config(CONFIG)
     with pytest.MonkeyPatch.context() as patch:
         # the report takes most of the time of a tiny training
-        patch.setattr(cnnlab.training.sitting, "write_training_report", lambda *arguments, **options: (None, None))
+        patch.setattr(cnnlab.training.loop, "write_training_report", lambda *arguments, **options: (None, None))
         result = place("train", "tiny.yaml", "--device", "cpu")
     assert result.code == 0, result.err
     pixels = np.random.default_rng(0).integers(0, 255, (20, 30, 3), dtype=np.uint8)

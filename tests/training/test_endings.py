@@ -154,7 +154,7 @@ def test_plugins_from_training_to_evaluation(plugin, no_report) -> None:
 
 
 def test_a_second_interruption_leaves_no_run_that_seems_to_run(cnnlab, no_report, monkeypatch) -> None:
-    import cnnlab.training.sitting as workflow
+    import cnnlab.training.loop as workflow
 
     def interrupted(*arguments: object) -> None:
         raise KeyboardInterrupt

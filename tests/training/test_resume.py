@@ -15,23 +15,23 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-import cnnlab.training.sitting as workflow
+import cnnlab.training.loop as workflow
 from cnnlab.config.config import read_config
 from cnnlab.core.errors import RequestError, WriteError
 from cnnlab.core.files import write_whole
-from cnnlab.data.dataset import DataPlace
 from cnnlab.fit.checkpoints import load_state, load_weights_file
 from cnnlab.fit.fit import StepDone
 from cnnlab.fit.state import Progress
+from cnnlab.network.session import Session
 from cnnlab.runs.folder import Run
 from cnnlab.runs.lock import training_lock
 from cnnlab.runs.writer import RunWriter, free_name
 from cnnlab.training.continuation import curve_remark
 from cnnlab.training.events import Finished, Started
 from cnnlab.training.interruption import StopWish
+from cnnlab.training.loop import TrainOptions
 from cnnlab.training.report import EpochRow
 from cnnlab.training.run import resume, train
-from cnnlab.training.sitting import TrainOptions
 
 CONFIG = """
 name: tiny
@@ -69,7 +69,7 @@ def config_file(tmp_path: Path) -> Path:
 
 
 def options(runs: Path, **changes: object) -> TrainOptions:
-    return TrainOptions(runs=runs, device=torch.device("cpu"), place=DataPlace(runs / "data"), **changes)  # type: ignore[arg-type]
+    return TrainOptions(Session(runs=runs, device_name="cpu"), **changes)  # type: ignore[arg-type]
 
 
 def train_whole(config_file: Path, runs: Path, **changes: object) -> Run:
@@ -107,7 +107,7 @@ def test_three_epochs_and_three_more_are_six(config_file: Path, tmp_path: Path) 
     whole = train_whole(config_file, tmp_path / "whole")
     half = train_whole(config_file, tmp_path / "parts", stop_after=3)
     assert half.record.outcome.status == "paused"
-    with pytest.raises(RequestError, match="--stop-after is 3, and the run tiny has done 3 epochs already"):
+    with pytest.raises(RequestError, match="`stop_after` is 3, and the run tiny has done 3 epochs already"):
         list(resume(half, [], options(tmp_path / "parts", stop_after=3), StopWish()))
     events = list(resume(half, [], options(tmp_path / "parts"), StopWish()))
     assert isinstance(events[-1], Finished)
@@ -236,11 +236,11 @@ main()
 
 def test_a_finished_run_is_extended_by_epochs_only(config_file: Path, tmp_path: Path) -> None:
     run = train_whole(config_file, tmp_path)
-    with pytest.raises(RequestError, match=r"has done its 6 epochs; training.epochs=12 --stretch-schedule extends it"):
+    with pytest.raises(RequestError, match=r"has done its 6 epochs; training.epochs=12 `stretch_schedule` extends it"):
         list(resume(run, [], options(tmp_path), StopWish()))
     with pytest.raises(RequestError, match=r"'optimizer.lr=1' would make it another run"):
         list(resume(run, ["optimizer.lr=1"], options(tmp_path), StopWish()))
-    with pytest.raises(RequestError, match=r"would jump from 2e-07 to .* after epoch 6: .* --stretch-schedule takes"):
+    with pytest.raises(RequestError, match=r"would jump from 2e-07 to .* after epoch 6: .* `stretch_schedule` takes"):
         list(resume(run, ["training.epochs=7"], options(tmp_path), StopWish()))
     assert Run.open("tiny", tmp_path).config().training.epochs == 6  # refused before anything is written
     events = list(resume(run, ["training.epochs=7"], options(tmp_path, stretch_schedule=True), StopWish()))
@@ -359,11 +359,11 @@ def test_the_time_budget_of_a_record_that_has_none_is_the_one_that_is_given(conf
     progress = Progress(epoch=2, step=2, elapsed=30.0)
     optimizer = SimpleNamespace(param_groups=[{"lr_base": 0.1}])
     config = read_config(config_file, ["schedule=cosine"])
-    session: Any = SimpleNamespace(
+    setup: Any = SimpleNamespace(
         config=config, batches=SimpleNamespace(steps=2), state=SimpleNamespace(optimizer=optimizer, progress=progress)
     )
     old: Any = SimpleNamespace(record=SimpleNamespace(arithmetic=(), time_budget=None))
-    assert curve_remark(old, config, session, options(Path(), time_budget=60.0)) is None
+    assert curve_remark(old, config, setup, options(Path(), time_budget=60.0)) is None
     new: Any = SimpleNamespace(record=SimpleNamespace(arithmetic=("known",), time_budget=None))
-    with pytest.raises(RequestError, match="no --time-budget keeps to the old one"):
-        curve_remark(new, config, session, options(Path(), time_budget=60.0))
+    with pytest.raises(RequestError, match="no `time_budget` keeps to the old one"):
+        curve_remark(new, config, setup, options(Path(), time_budget=60.0))

@@ -6,16 +6,16 @@ from cnnlab.data.batches import normalise
 from cnnlab.fit.fit import EpochDone
 from cnnlab.runs.events import EventLog
 from cnnlab.training.observer import is_due
-from cnnlab.training.setup import TrainingSession
+from cnnlab.training.setup import TrainingSetup
 
 PICTURES = 32
 
 
 class FieldViews:
-    """Writes the effective field of one session's network at the pace that its config sets."""
+    """Writes the effective field of the network of one training at the pace that its config sets."""
 
-    def __init__(self, session: TrainingSession, events: EventLog) -> None:
-        self.session = session
+    def __init__(self, setup: TrainingSetup, events: EventLog) -> None:
+        self.setup = setup
         self.events = events
 
     def at_start(self) -> None:
@@ -23,7 +23,7 @@ class FieldViews:
 
     def after_epoch(self, fact: EpochDone) -> None:
         """Write `erf/side` in pixels and `erf/ratio` to the theoretical size, of the last layer that is not global."""
-        if not is_due(fact, self.session, every=self.session.config.logging.effective_field_every_epochs):
+        if not is_due(fact, self.setup, every=self.setup.config.logging.effective_field_every_epochs):
             return
         # imported here: trainings that do not ask for it need none of this
         from cnnlab.network.network import Network
@@ -33,17 +33,17 @@ class FieldViews:
         from cnnlab.view import png
         from cnnlab.view.blocks import pictures
 
-        session = self.session
-        model: nn.Module = session.state.evaluated_model
+        setup = self.setup
+        model: nn.Module = setup.state.evaluated_model
         network = Network(
-            name=session.config.name,
+            name=setup.config.name,
             origin="config",
             model=model,
-            shape=session.pictures.train.shape,
+            shape=setup.pictures.train.shape,
             trained=True,
             weights="those of this epoch",
         )
-        images = normalise(session.clean.images[:PICTURES].to(session.state.device), session.pictures.statistics)
+        images = normalise(setup.clean.images[:PICTURES].to(setup.state.device), setup.pictures.statistics)
         inspection = inspect(network)
         found = list(fields_over(inspection, images, layer=inspection.local.name, what="training pictures"))[-1]
         extent = found.measures.extent

@@ -16,12 +16,11 @@ def learning_rate_report(
     *,
     suggestion: float | None,
     name: str,
-    reason: str = "",
 ) -> Report:
     """The curve with the rate to use.
 
     rates: of each step; losses in nats, of each step; smoothed: the curve the suggestion was read from;
-    suggestion: None where the curve shows none; reason: how it was read, in a sentence.
+    suggestion: None where the curve shows none.
     """
     x = tuple(rates)
     picture = Picture(
@@ -48,8 +47,8 @@ def learning_rate_report(
         )
         return Report(f"Learning rate of {name}", (text, picture))
     number = Number("learning rate", suggestion, ".2g", detail=f"optimizer.lr={suggestion:.2g}")
-    blocks = (Numbers((number,)), *((Text(reason),) if reason else ()), picture)
-    return Report(f"Learning rate of {name}", blocks)
+    reason = Text("The rate of the steepest fall, at most a third of the rate where the loss is least.")
+    return Report(f"Learning rate of {name}", (Numbers((number,)), reason, picture))
 
 
 def _readable(smoothed: Sequence[float]) -> tuple[float | None, float | None]:

@@ -15,7 +15,7 @@ from cnnlab.data.statistics import ChannelStatistics
 from cnnlab.fit.fit import StepDone, fit
 from cnnlab.runs.folder import Run
 from cnnlab.runs.images import TrainingPictures, fixed_sample, training_pictures
-from cnnlab.training.setup import training_session
+from cnnlab.training.setup import set_up_training
 from cnnlab.trust.probed_run import ProbedRun, ProbeOptions
 
 PICTURES = 200
@@ -49,7 +49,7 @@ def train_on_random_labels(
 
     epochs: over the few pictures; without them, as many as make the steps of the run's own epochs, 100 at most.
 
-    Raises: what `training_session` and `fit` raise.
+    Raises: what `set_up_training` and `fit` raise.
     """
     config = probed.network.config
     halves = training_pictures(config, options.session.place)
@@ -72,26 +72,24 @@ def train_on_random_labels(
     data = config.data.model_copy(update={"augment": []})
     changed: dict[str, Any] = {"training": training, "data": data, "ema": None, "early_stopping": None}
     changed["seed"] = derive_seed(options.session.seed, "random labels", config.seed) % 2**31
-    session = training_session(
-        config.model_copy(update=changed), options.session.place, options.session.device, pictures=pictures
-    )
+    setup = set_up_training(config.model_copy(update=changed), options.session, pictures=pictures)
     for fact in fit(
-        session.state,
-        session.batches,
-        loss=session.loss,
-        schedule=session.schedule,
+        setup.state,
+        setup.batches,
+        loss=setup.loss,
+        schedule=setup.schedule,
         epochs=epochs,
-        clip=session.clip,
+        clip=setup.clip,
         precision=training.precision,
     ):
         if isinstance(fact, StepDone):
-            yield Advance("random labels", fact.step, epochs * session.batches.steps)
-    predictions = session.evaluate(few)
+            yield Advance("random labels", fact.step, epochs * setup.batches.steps)
+    predictions = setup.evaluate(few)
     yield RandomLabelNetwork(
-        model=session.network.eval(),
+        model=setup.network.eval(),
         pictures=len(few),
         epochs=epochs,
-        steps=session.state.progress.step,
+        steps=setup.state.progress.step,
         accuracy=float((predictions.logits.argmax(1) == predictions.labels).double().mean()),
         chance=float(few.counts().max()) / len(few),
     )

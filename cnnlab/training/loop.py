@@ -1,4 +1,4 @@
-"""One sitting of a training: from a session and a run's folder to its end, its report, or the wish to stop."""
+"""The loop of a training: from its set-up and a run's folder to the last epoch and its report, or the wish to stop."""
 
 import math
 import shlex
@@ -12,10 +12,10 @@ from typing import Any
 import torch
 
 from cnnlab.core.errors import WorkError, WriteError
-from cnnlab.data.dataset import DataPlace
 from cnnlab.fit.device import choose_device, deterministic
 from cnnlab.fit.divergence import DivergenceError
 from cnnlab.fit.fit import EpochDone, StepDone, fit
+from cnnlab.network.session import Session
 from cnnlab.runs.events import EventLog
 from cnnlab.runs.folder import Run
 from cnnlab.runs.images import origins
@@ -27,18 +27,17 @@ from cnnlab.training.interruption import StopWish
 from cnnlab.training.observer import MakesObserver, Observer
 from cnnlab.training.report import EpochRow
 from cnnlab.training.report_files import MakesSection, epoch_row, epoch_rows, point_of, write_training_report
-from cnnlab.training.setup import TrainingSession
+from cnnlab.training.setup import TrainingSetup
 
 STEP_CURVES = ("train/step_loss", "lr", "gradient_norm")
 
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """What the command line adds to a config."""
+    """What whoever trains adds to a config."""
 
-    runs: Path
-    device: torch.device
-    place: DataPlace
+    session: Session
+    """Where runs and data lie, on which device, and whether plugins may be run; the seed is the config's."""
     name: str | None = None
     time_budget: float | None = None
     """Seconds of training and validation, after which the schedule has run out."""
@@ -47,7 +46,6 @@ class TrainOptions:
     command: Sequence[str] = ()
     config_folder: Path = field(default_factory=Path)
     """Where relative paths of plugins start."""
-    allow_plugins: bool = False
     remarks: tuple[str, ...] = ()
     """What is to be said when it starts."""
     threads: int | None = None
@@ -64,12 +62,14 @@ class TrainOptions:
     """When the process started, by `time.perf_counter`."""
 
 
-def sit(session: TrainingSession, writer: RunWriter, options: TrainOptions, stop: StopWish) -> Iterator[TrainingEvent]:
-    """Train from where the session stands: steps, validation after each epoch, checkpoints, the report.
+def training_loop(
+    setup: TrainingSetup, writer: RunWriter, options: TrainOptions, stop: StopWish | bool
+) -> Iterator[TrainingEvent]:
+    """Train from where the set-up stands: steps, validation after each epoch, checkpoints, the report.
 
     Raises: WorkError when training fails, which the run records.
     """
-    progress, config = session.state.progress, session.config
+    progress, config = setup.state.progress, setup.config
     wall_before = writer.record.outcome.wall_seconds
 
     def wall() -> float:
@@ -89,38 +89,38 @@ def sit(session: TrainingSession, writer: RunWriter, options: TrainOptions, stop
 
     note("running", message=None)
     rows = epoch_rows(Run(writer.path))
-    yield _started(session, writer, options)
+    yield _started(setup, writer, options)
     status: Status = "failed"
     ended = False
     diagnosis, report = None, None
     try:
-        with _event_log(session, writer) as events, deterministic(config.training.deterministic):
-            observers = [make(session, events) for make in options.observers]
+        with _event_log(setup, writer) as events, deterministic(config.training.deterministic):
+            observers = [make(setup, events) for make in options.observers]
             for observer in observers:
                 observer.at_start()
             for fact in fit(
-                session.state,
-                session.batches,
-                loss=session.loss,
-                schedule=session.schedule,
+                setup.state,
+                setup.batches,
+                loss=setup.loss,
+                schedule=setup.schedule,
                 epochs=config.training.epochs,
-                clip=session.clip,
+                clip=setup.clip,
                 accumulate=config.training.accumulate,
                 precision=config.training.precision,
                 time_budget=options.time_budget,
-                forward=session.forward,
+                forward=setup.forward,
             ):
                 if isinstance(fact, StepDone):
-                    if _is_recorded(fact, session):
+                    if _is_recorded(fact, setup):
                         _record_step(fact, writer, events)
                     yield fact
                     if stop:
                         status = "interrupted"
                         events.flush()
-                        writer.save_state(session.state.state_dict())
+                        writer.save_state(setup.state.state_dict())
                         break
                     continue
-                row = _close_epoch(fact, session, writer, events, observers)
+                row = _close_epoch(fact, setup, writer, events, observers)
                 rows.append(row)
                 note("running")
                 yield row
@@ -140,7 +140,7 @@ def sit(session: TrainingSession, writer: RunWriter, options: TrainOptions, stop
                 status = "finished" if progress.epoch >= config.training.epochs else "out-of-time"
             if rows and status != "interrupted":
                 diagnosis, report = write_training_report(
-                    session,
+                    setup,
                     writer,
                     events,
                     rows,
@@ -156,7 +156,7 @@ def sit(session: TrainingSession, writer: RunWriter, options: TrainOptions, stop
         raise
     except torch.OutOfMemoryError as error:
         message = (
-            f"{options.device} has too little memory for a batch of {config.training.batch_size}; "
+            f"{options.session.device} has too little memory for a batch of {config.training.batch_size}; "
             "make training.batch_size smaller (training.accumulate keeps the step's size), or precision bf16"
         )
         note("failed", message=message)
@@ -181,10 +181,10 @@ def sit(session: TrainingSession, writer: RunWriter, options: TrainOptions, stop
     )
 
 
-def _event_log(session: TrainingSession, writer: RunWriter) -> EventLog:
+def _event_log(setup: TrainingSetup, writer: RunWriter) -> EventLog:
     """TensorBoard's events, without those that will be made again."""
-    step = session.state.progress.step
-    if session.state.progress.batch < session.batches.steps:
+    step = setup.state.progress.step
+    if setup.state.progress.batch < setup.batches.steps:
         return EventLog(writer.events, step=step or None)
     # Stopped between an epoch's last step and its end: the events of that end carry the number of the step.
     events = EventLog(writer.events, step=step - 1)
@@ -197,43 +197,44 @@ def _event_log(session: TrainingSession, writer: RunWriter) -> EventLog:
 
 def resume_command(path: Path, options: TrainOptions) -> str:
     """What goes on with the run in `path` as it began."""
+    session = options.session
     words = ["cnnlab", "train", "--resume", str(path)]
-    words += ["--allow-plugins"] if options.allow_plugins else []
-    words += [] if options.place.moved is None else ["--data", str(options.place.moved)]
-    words += [] if options.device == choose_device("auto") else ["--device", str(options.device)]
+    words += ["--allow-plugins"] if session.allow_plugins else []
+    words += [] if session.data is None else ["--data", str(session.data)]
+    words += [] if session.device == choose_device("auto") else ["--device", str(session.device)]
     words += [f"--time-budget={options.time_budget:g}s"] if options.time_budget else []
     words += [f"--threads={options.threads}"] if options.threads else []
     words += [] if options.report else ["--no-report"]
     return shlex.join(words)
 
 
-def _started(session: TrainingSession, writer: RunWriter, options: TrainOptions) -> Started:
-    facts = session.pictures.facts()
+def _started(setup: TrainingSetup, writer: RunWriter, options: TrainOptions) -> Started:
+    facts = setup.pictures.facts()
     return Started(
         run=writer.path.name,
         path=writer.path,
         parameters=writer.record.parameters,
         train=facts.train,
         validation=facts.validation,
-        steps_per_epoch=-(-session.batches.steps // session.config.training.accumulate),
-        epochs=session.config.training.epochs,
-        device=str(options.device),
-        resumed_from=session.state.progress.epoch,
+        steps_per_epoch=-(-setup.batches.steps // setup.config.training.accumulate),
+        epochs=setup.config.training.epochs,
+        device=str(options.session.device),
+        resumed_from=setup.state.progress.epoch,
         groups=tuple(
             f"{len(group['names'])} tensors: lr {group['lr_base']:g}, weight decay {group['weight_decay']:g}"
-            for group in session.state.optimizer.param_groups
+            for group in setup.state.optimizer.param_groups
         ),
         skipped=facts.skipped,
-        origins=origins(facts.places, session.config.data.validation),
-        remarks=(*options.remarks, *session.pictures.remarks, *session.batches.remarks),
+        origins=origins(facts.places, setup.config.data.validation),
+        remarks=(*options.remarks, *setup.pictures.remarks, *setup.batches.remarks),
     )
 
 
-def _is_recorded(fact: StepDone, session: TrainingSession) -> bool:
+def _is_recorded(fact: StepDone, setup: TrainingSetup) -> bool:
     """Every so many steps, and the last one of an epoch that would have no point otherwise."""
-    every = session.config.logging.every_steps
-    first = fact.step - math.ceil(fact.batch / session.config.training.accumulate)
-    last = fact.batch >= session.batches.steps
+    every = setup.config.logging.every_steps
+    first = fact.step - math.ceil(fact.batch / setup.config.training.accumulate)
+    last = fact.batch >= setup.batches.steps
     return fact.step % every == 0 or (last and fact.step // every == first // every)
 
 
@@ -244,13 +245,13 @@ def _record_step(fact: StepDone, writer: RunWriter, events: EventLog) -> None:
 
 
 def _close_epoch(
-    fact: EpochDone, session: TrainingSession, writer: RunWriter, events: EventLog, observers: Sequence[Observer]
+    fact: EpochDone, setup: TrainingSetup, writer: RunWriter, events: EventLog, observers: Sequence[Observer]
 ) -> EpochRow:
     """Validate, remember the best, write point, events and checkpoints; in this order, so that a kill loses nothing."""
-    progress, pictures = session.state.progress, session.pictures
-    row = epoch_row(fact, session)
+    progress, pictures = setup.state.progress, setup.pictures
+    row = epoch_row(fact, setup)
     metric = row.val_accuracy
-    gain = session.config.early_stopping.minimum_gain if session.config.early_stopping else 0.0
+    gain = setup.config.early_stopping.minimum_gain if setup.config.early_stopping else 0.0
     best = metric is not None and (progress.best_metric is None or metric > progress.best_metric)
     enough = metric is not None and (progress.best_metric is None or metric > progress.best_metric + gain)
     progress.stale_epochs = 0 if enough else progress.stale_epochs + 1
@@ -264,12 +265,12 @@ def _close_epoch(
     for observer in observers:
         observer.after_epoch(fact)
     events.flush()
-    weights, facts = session.state.evaluated_model.state_dict(), {"epoch": fact.epoch, "val_accuracy": metric}
+    weights, facts = setup.state.evaluated_model.state_dict(), {"epoch": fact.epoch, "val_accuracy": metric}
     if best or pictures.validation is None:
         writer.save_weights("best", weights, facts)
     writer.save_weights("last", weights, facts)
-    every = session.config.logging.snapshots_every_epochs
+    every = setup.config.logging.snapshots_every_epochs
     if every and fact.epoch % every == 0:
         writer.save_snapshot(fact.epoch, weights, facts)
-    writer.save_state(session.state.state_dict())
+    writer.save_state(setup.state.state_dict())
     return row

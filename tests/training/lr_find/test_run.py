@@ -5,11 +5,20 @@ import pytest
 import torch
 from torch import nn
 
+from cnnlab.config.builtin import QUICKSTART
+from cnnlab.config.config import read_config
 from cnnlab.core.errors import RequestError
 from cnnlab.data.batches import TrainingBatches
 from cnnlab.data.statistics import ChannelStatistics
 from cnnlab.fit.parameter_groups import GroupRule, parameter_groups
-from cnnlab.training.lr_find.finder import RatePoint, learning_rate_range, smoothed_losses, suggest_rate
+from cnnlab.network.session import Session
+from cnnlab.training.lr_find.run import (
+    RatePoint,
+    find_learning_rate,
+    learning_rate_range,
+    smoothed_losses,
+    suggest_rate,
+)
 
 
 def toy() -> tuple[nn.Module, TrainingBatches]:
@@ -76,10 +85,8 @@ def test_the_smoothed_loss_by_hand() -> None:
 
 @pytest.mark.parametrize(("start", "end"), [(0.0, 1.0), (1.0, 1.0), (1.0, 0.1)])
 def test_ranges_that_do_not_grow(start: float, end: float) -> None:
-    model, data = toy()
-    optimizer = torch.optim.SGD(parameter_groups(model, [], lr=0.1, weight_decay=0.0))
-    with pytest.raises(RequestError, match="expected 0 < start < end"):
-        list(learning_rate_range(model, optimizer, data, loss=nn.CrossEntropyLoss(), start=start, end=end, steps=5))
+    with pytest.raises(RequestError, match=r"`start` is .* and `end` .*; expected 0 < start < end"):
+        next(find_learning_rate(read_config(QUICKSTART), Session(device_name="cpu"), start=start, end=end))
 
 
 @pytest.mark.parametrize("noise", [0.02, 0.3])
