@@ -80,6 +80,26 @@ def test_planted_broken_links_are_found() -> None:
     assert broken_links("README.md", text) == ["#c", "docs/nowhere.md", "docs/none.png"]
 
 
+def absent(text: str) -> list[str]:
+    """Files, folders and modules of the project that a page names and that are not there."""
+    spans = re.findall(r"`([^`\n]+)`", text)
+    paths = [span for span in spans if re.fullmatch(r"(cnnlab|tests|docs|configs|benchmarks)/[\w./-]*", span)]
+    modules = [span for span in spans if re.fullmatch(r"cnnlab(\.\w+)+", span)]
+    gone = [module for module in modules if not list(ROOT.glob(f"{module.replace('.', '/')}*"))]
+    return [path for path in paths if not (ROOT / path).exists()] + gone
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_the_files_and_modules_it_names_are_there(name: str) -> None:
+    assert absent(text_of(name)) == []
+
+
+def test_planted_names_of_files_are_found() -> None:
+    assert absent("`cnnlab/core/files.py` `tests/nowhere.py` `cnnlab.walk.layouts` `cnnlab.walk.gone`") == [
+        "tests/nowhere.py", "cnnlab.walk.gone"
+    ]  # fmt: skip
+
+
 def shown(text: str) -> Iterator[list[str]]:
     """The words of each command that a page shows, in code spans and in blocks."""
     spans = re.findall(r"`(cnnlab [^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL))
