@@ -18,7 +18,6 @@ from cnnlab.attribution import saliency_command as saliency
 from cnnlab.cli.command import Application
 from cnnlab.cli.failures import EXPECTED, PIPE_CLOSED, StoppedError, blamed, failed
 from cnnlab.cli.options import with_values
-from cnnlab.cli.panels import EXPERIMENTS, INSIDE, PROJECT, TRAIN
 from cnnlab.cli.streams import safe_streams
 from cnnlab.core.collector import leave_without_a_search
 from cnnlab.evaluation import command as evaluate
@@ -42,6 +41,12 @@ from cnnlab.training.lr_find import command as learning_rate
 from cnnlab.trust.audit import command as audit
 from cnnlab.trust.sanity import command as sanity
 from cnnlab.wiring import invocation
+
+TRAIN = "Train and use a network"
+INSIDE = "Look inside a network"
+EXPERIMENTS = "Experiments"
+PROJECT = "Data and project"
+"""The panels of `cnnlab --help`, in their order."""
 
 
 def _print_version(wanted: bool) -> None:

@@ -3,7 +3,6 @@
 torchvision is imported where it is used: its data sets take a second to import, and a config may need none of them.
 """
 
-from importlib.util import find_spec
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -12,7 +11,6 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from cnnlab.core.errors import RequestError
 from cnnlab.data.dataset import DataPlace, Dataset, Part
 from cnnlab.data.distribution import Distribution, Download, Member, open_distribution
 from cnnlab.data.registry import DATASETS, DatasetFacts
@@ -78,8 +76,6 @@ def svhn(place: DataPlace, part: Part) -> Dataset:
 
     Source: Netzer et al. 2011, http://ufldl.stanford.edu/housenumbers/. Needs scipy to read its files.
     """
-    if find_spec("scipy") is None:
-        raise RequestError("svhn comes as MATLAB files, which scipy reads; install it: pip install scipy")
     from torchvision.datasets import SVHN
 
     url, path, md5 = SVHN.split_list[part]

@@ -8,19 +8,14 @@ tensors without values, so this knows no optimizer by name.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from cnnlab.core.errors import RequestError
-
-LARGEST = 2.0**63
-"""Whole numbers beyond it do not fit into a tensor, and no number of a training comes near."""
-
-SHOWN = 40
-"""Letters of a wrong value that a message quotes."""
+from cnnlab.fit.saved_values import check_finite, check_like, check_weights, damaged, is_there, mapping, same, shown
 
 
 @dataclass(frozen=True)
@@ -53,109 +48,48 @@ def check_saved(
     if foreign := sorted(set(map(str, saved)) - set(fresh)):
         raise RequestError(f"a damaged checkpoint: it has an unknown '{foreign[0]}'")
     for part in ("ema", "scaler"):
-        if _is_there(saved[part]) != _is_there(fresh[part]):
+        if is_there(saved[part]) != is_there(fresh[part]):
             has, has_not = ("the config", "the checkpoint") if fresh[part] else ("the checkpoint", "the config")
             raise RequestError(f"a checkpoint of another config: {has} has {part}, {has_not} has none")
     check_weights(saved["model"], fresh["model"], "model")
     if fresh["ema"]:
-        averages = _mapping(saved["ema"], "ema")
+        averages = mapping(saved["ema"], "ema")
         check_weights(averages.get("model"), fresh["ema"]["model"], "ema.model")
-        _check_like(averages, fresh["ema"], "ema")
+        check_like(averages, fresh["ema"], "ema")
     _check_scaler(saved["scaler"], fresh["scaler"])
     _check_progress(saved["progress"], fresh["progress"])
-    _check_like(saved["sums"], fresh["sums"], "sums")
+    check_like(saved["sums"], fresh["sums"], "sums")
     _check_random(saved["random"], fresh["random"], device)
     _check_optimizer(saved, fresh, model, optimizer)
     _check_amounts(saved, plan)
     for part in ("model", "ema"):
-        _check_finite(saved[part], fresh[part], part)
-    _check_finite(saved["optimizer"]["state"], {}, "optimizer.state")
-
-
-def check_weights(weights: Any, own: Mapping[str, Tensor], path: str = "") -> None:
-    """Refuse `weights` that are not tensors of the names, shapes and types of `own`.
-
-    Raises: RequestError when names or shapes differ, with the first of each kind.
-    """
-    tensors = _mapping(weights, path or "weights")
-    missing = sorted(set(own) - set(tensors))
-    foreign = sorted(map(str, set(tensors) - set(own)))
-    for name in own:
-        if name in tensors and not isinstance(tensors[name], Tensor):
-            _damaged(f"{path}.{name}" if path else name, tensors[name], _in_words(own[name]))
-    other = [name for name in own if name in tensors and own[name].shape != tensors[name].shape]
-    details = []
-    if missing:
-        details.append(f"{len(missing)} weights are missing (first {missing[0]})")
-    if foreign:
-        details.append(f"{len(foreign)} are unknown to this model (first {foreign[0]})")
-    if other:
-        name = other[0]
-        shapes = f"{list(tensors[name].shape)} for {list(own[name].shape)}"
-        details.append(f"{len(other)} have another shape (first {name}: {shapes})")
-    if details:
-        raise RequestError(f"a checkpoint of another model: {'; '.join(details)}")
-    for name in own:
-        _check_like(tensors[name], own[name], f"{path}.{name}" if path else name)
-
-
-def _check_like(value: Any, own: Any, path: str) -> None:
-    """`value` has the names, types and shapes of `own` all the way down; numbers are finite and not negative."""
-    if isinstance(own, Mapping):
-        entries = _mapping(value, path)
-        for name in own:
-            if name not in entries:
-                raise RequestError(f"a damaged checkpoint: it lacks '{path}.{name}'")
-            _check_like(entries[name], own[name], f"{path}.{name}")
-        if foreign := [name for name in entries if name not in own]:
-            raise RequestError(f"a damaged checkpoint: it has an unknown '{path}.{foreign[0]}'")
-    elif isinstance(own, Tensor):
-        plain = isinstance(value, Tensor) and value.layout is torch.strided and not value.is_meta
-        if not plain or value.dtype != own.dtype or value.shape != own.shape:
-            _damaged(path, value, _in_words(own))
-    elif isinstance(own, bool) or own is None or isinstance(own, str):
-        if type(value) is not type(own):
-            _damaged(path, value, {bool: "true or false", str: "a text"}.get(type(own), "nothing"))
-    elif type(value) is not type(own) or not 0 <= value < LARGEST:
-        _damaged(path, value, f"a {'whole number' if isinstance(own, int) else 'number'} of at least 0")
-
-
-def _check_finite(value: Any, own: Any, path: str) -> None:
-    """No NaN and no infinity where `own` has none: the next step would spread it, and blame the learning rate."""
-    if isinstance(value, Mapping):
-        for name, part in value.items():
-            _check_finite(part, own.get(name, {}), f"{path}.{name}")
-    elif isinstance(value, Tensor) and not _is_finite(value) and not (isinstance(own, Tensor) and not _is_finite(own)):
-        raise RequestError(f"a damaged checkpoint: '{path}' holds numbers that are not finite, so no step can follow")
-
-
-def _is_finite(tensor: Tensor) -> bool:
-    return bool(tensor.isfinite().all())
+        check_finite(saved[part], fresh[part], part)
+    check_finite(saved["optimizer"]["state"], {}, "optimizer.state")
 
 
 def _check_progress(saved: Any, own: Mapping[str, Any]) -> None:
-    progress = _mapping(saved, "progress")
+    progress = mapping(saved, "progress")
     without_best = {**progress, "best_metric": None} if "best_metric" in progress else progress
-    _check_like(without_best, {**own, "best_metric": None}, "progress")
+    check_like(without_best, {**own, "best_metric": None}, "progress")
     best = progress["best_metric"]
     if best is not None:
-        _check_like(best, 1.0, "progress.best_metric")
+        check_like(best, 1.0, "progress.best_metric")
         if best > 1:
-            _damaged("progress.best_metric", best, "an accuracy from 0 to 1")
+            damaged("progress.best_metric", best, "an accuracy from 0 to 1")
     for name in ("best_epoch", "stale_epochs"):
         if progress[name] > progress["epoch"]:
-            _damaged(f"progress.{name}", progress[name], f"at most the {progress['epoch']} epochs that are done")
+            damaged(f"progress.{name}", progress[name], f"at most the {progress['epoch']} epochs that are done")
 
 
 def _check_scaler(scaler: Any, own: Mapping[str, Any] | None) -> None:
     """Its scale and what it has counted are the run's; how they change is the program's."""
-    _check_like(scaler, own, "scaler")
+    check_like(scaler, own, "scaler")
     mine = own or {}
     for name in mine:
         if name == "scale" and not scaler[name] > 0:
-            _damaged("scaler.scale", scaler[name], "more than 0")
-        if name not in ("scale", "_growth_tracker") and not _same(scaler[name], mine[name]):
-            _damaged(f"scaler.{name}", scaler[name], _shown(mine[name]))
+            damaged("scaler.scale", scaler[name], "more than 0")
+        if name not in ("scale", "_growth_tracker") and not same(scaler[name], mine[name]):
+            damaged(f"scaler.{name}", scaler[name], shown(mine[name]))
 
 
 def _check_amounts(saved: Mapping[str, Any], plan: EpochPlan | None) -> None:
@@ -163,41 +97,41 @@ def _check_amounts(saved: Mapping[str, Any], plan: EpochPlan | None) -> None:
     progress, sums = saved["progress"], saved["sums"]
     step = progress["step"]
     if not 0 <= float(sums["correct"]) <= sums["images"]:
-        _damaged("sums.correct", sums["correct"], f"from 0 to the {sums['images']} pictures seen")
+        damaged("sums.correct", sums["correct"], f"from 0 to the {sums['images']} pictures seen")
     if not math.isfinite(float(sums["loss"])):
-        _damaged("sums.loss", sums["loss"], "a finite number")
+        damaged("sums.loss", sums["loss"], "a finite number")
     if plan is not None:
         _check_plan(progress, sums, plan)
     if saved["ema"] and not saved["ema"]["updates"] <= saved["ema"]["steps"] <= step:
-        _damaged("ema.steps", saved["ema"]["steps"], f"from its {saved['ema']['updates']} updates to step {step}")
+        damaged("ema.steps", saved["ema"]["steps"], f"from its {saved['ema']['updates']} updates to step {step}")
 
 
 def _check_plan(progress: Mapping[str, Any], sums: Mapping[str, Any], plan: EpochPlan) -> None:
     epoch, batch, step = (progress[name] for name in ("epoch", "batch", "step"))
     count = len(plan.ends)
     if batch > count or (batch < count and batch % plan.accumulate):
-        _damaged("progress.batch", batch, f"a multiple of {plan.accumulate} up to the {count} batches of an epoch")
+        damaged("progress.batch", batch, f"a multiple of {plan.accumulate} up to the {count} batches of an epoch")
     seen = plan.ends[batch - 1] if batch else 0
     if batch and sums["images"] != seen:
-        _damaged("sums.images", sums["images"], f"{seen}, the pictures of {batch} batches")
+        damaged("sums.images", sums["images"], f"{seen}, the pictures of {batch} batches")
     # a time budget may have ended an epoch early, after one step at least
     least, most = epoch + bool(batch), epoch * plan.steps(count) + plan.steps(batch)
     if not least <= step <= most:
-        _damaged("progress.step", step, f"{least} to {most} after {epoch} epochs and {batch} batches")
+        damaged("progress.step", step, f"{least} to {most} after {epoch} epochs and {batch} batches")
 
 
 def _check_random(saved: Any, own: Mapping[str, Any], device: torch.device) -> None:
-    states = _mapping(saved, "random")
+    states = mapping(saved, "random")
     cuda = states.get("cuda")
     if not isinstance(cuda, list):
-        _damaged("random.cuda", cuda, "a list")
+        damaged("random.cuda", cuda, "a list")
     # a run may go on where there is another number of GPUs
-    _check_like({**states, "cuda": None}, {**own, "cuda": None}, "random")
+    check_like({**states, "cuda": None}, {**own, "cuda": None}, "random")
     _check_generator(states["cpu"], torch.Generator(), "random.cpu")
     for number, state in enumerate(cuda):
         path = f"random.cuda.{number}"
         if not isinstance(state, Tensor) or state.dtype != torch.uint8:
-            _damaged(path, state, "the state of a generator")
+            damaged(path, state, "the state of a generator")
         if device.type == "cuda":
             _check_generator(state, torch.Generator(device), path)
 
@@ -206,18 +140,18 @@ def _check_generator(state: Tensor, generator: torch.Generator, path: str) -> No
     try:
         generator.set_state(state.cpu())
     except RuntimeError:
-        _damaged(path, state, "the state of a generator")
+        damaged(path, state, "the state of a generator")
 
 
 def _check_optimizer(
     saved: Mapping[str, Any], fresh: Mapping[str, Any], model: nn.Module, optimizer: Optimizer
 ) -> None:
-    kept = _mapping(saved["optimizer"], "optimizer")
+    kept = mapping(saved["optimizer"], "optimizer")
     for name in ("state", "param_groups"):
         if name not in kept:
             raise RequestError(f"a damaged checkpoint: it lacks 'optimizer.{name}'")
     _check_groups(kept["param_groups"], fresh["optimizer"]["param_groups"], optimizer)
-    states = _mapping(kept["state"], "optimizer.state")
+    states = mapping(kept["state"], "optimizer.state")
     expected = stepped(optimizer)
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     names = {id(parameter): name for name, parameter in model.named_parameters()}
@@ -228,12 +162,12 @@ def _check_optimizer(
         path, name = f"optimizer.state.{number}", names[id(parameter)]
         wanted = expected.get(number, {})
         if number in states:
-            _check_like(states[number], wanted, path)
+            check_like(states[number], wanted, path)
             for key, value in states[number].items():
                 if isinstance(value, Tensor) and not value.dim():
                     counted = float(value)
                     if not 0 <= counted <= saved["progress"]["step"]:
-                        _damaged(f"{path}.{key}", value, f"from 0 to step {saved['progress']['step']}")
+                        damaged(f"{path}.{key}", value, f"from 0 to step {saved['progress']['step']}")
         elif wanted and saved["progress"]["step"] and not torch.equal(saved["model"][name], fresh["model"][name]):
             # only what no step has changed yet, because it had no gradient, may have none
             raise RequestError(f"a damaged checkpoint: it lacks '{path}', what the optimizer keeps of {name}")
@@ -242,26 +176,20 @@ def _check_optimizer(
 def _check_groups(groups: Any, own: Sequence[Mapping[str, Any]], optimizer: Optimizer) -> None:
     """The options of the config hold; the checkpoint may only say the same. The learning rate is the schedule's."""
     if not isinstance(groups, list) or len(groups) != len(own):
-        _damaged("optimizer.param_groups", groups, f"a list of {len(own)} parameter groups")
+        damaged("optimizer.param_groups", groups, f"a list of {len(own)} parameter groups")
     for number, (group, mine) in enumerate(zip(groups, own, strict=True)):
         path = f"optimizer.param_groups.{number}"
-        options = _mapping(group, path)
+        options = mapping(group, path)
         if foreign := sorted(str(name) for name in options if name not in mine):
             kind = type(optimizer).__name__
             raise RequestError(f"a checkpoint of another optimizer: {kind} has no {', '.join(foreign)}")
         for name in ("params", "lr"):
             if name not in options:
                 raise RequestError(f"a damaged checkpoint: it lacks '{path}.{name}'")
-        _check_like(options["lr"], 1.0, f"{path}.lr")
+        check_like(options["lr"], 1.0, f"{path}.lr")
         for name, value in options.items():
-            if name != "lr" and not _same(value, mine[name]):
-                _damaged(f"{path}.{name}", value, f"{_shown(mine[name])} as in the config")
-
-
-def _same(value: Any, own: Any) -> bool:
-    if isinstance(own, list | tuple):
-        return type(value) is type(own) and len(value) == len(own) and all(map(_same, value, own))
-    return type(value) is type(own) and not isinstance(value, Tensor) and bool(value == own)
+            if name != "lr" and not same(value, mine[name]):
+                damaged(f"{path}.{name}", value, f"{shown(mine[name])} as in the config")
 
 
 def stepped(optimizer: Optimizer) -> dict[int, dict[str, Any]]:
@@ -277,32 +205,3 @@ def stepped(optimizer: Optimizer) -> dict[int, dict[str, Any]]:
     twin.step()
     state: dict[int, dict[str, Any]] = twin.state_dict()["state"]
     return state
-
-
-def _is_there(value: Any) -> bool:
-    return value is not None and not (isinstance(value, Mapping) and not value)
-
-
-def _mapping(value: Any, path: str) -> Mapping[Any, Any]:
-    if not isinstance(value, Mapping):
-        _damaged(path, value, "a mapping")
-    return value
-
-
-def _in_words(tensor: Tensor) -> str:
-    return f"a tensor of {list(tensor.shape)} ({str(tensor.dtype).removeprefix('torch.')})"
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, Tensor):
-        return f"'{value.item()}'" if value.numel() == 1 and value.layout is torch.strided else _in_words(value)
-    if isinstance(value, Mapping):
-        return "a mapping"
-    if isinstance(value, list | tuple) and len(str(value)) > SHOWN:
-        return f"a list of {len(value)}"
-    text = str(value)
-    return f"'{text}'" if len(text) <= SHOWN else f"'{text[: SHOWN - 1]}…'"
-
-
-def _damaged(path: str, value: Any, expected: str) -> NoReturn:
-    raise RequestError(f"a damaged checkpoint: '{path}' is {_shown(value)}, expected {expected}")

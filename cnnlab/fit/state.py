@@ -10,7 +10,8 @@ from torch.optim import Optimizer
 
 from cnnlab.core.errors import RequestError, first_line
 from cnnlab.fit.ema import Ema
-from cnnlab.fit.saved_state import EpochPlan, check_saved, check_weights
+from cnnlab.fit.saved_state import EpochPlan, check_saved
+from cnnlab.fit.saved_values import check_weights
 
 FORMAT = 1
 
