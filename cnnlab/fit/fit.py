@@ -2,9 +2,10 @@
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +19,8 @@ from cnnlab.fit.losses import Loss
 from cnnlab.fit.pointwise import pointwise_route
 from cnnlab.fit.schedules import Schedule
 from cnnlab.fit.state import Sums, TrainingState
+
+Clock: TypeAlias = Callable[[], float]
 
 GPU_CHECK_STEPS = 50
 """Losses are looked at this often on a GPU, where every look makes the processor wait; on a CPU at each step."""
@@ -66,12 +69,13 @@ def fit(
     precision: Precision = "fp32",
     time_budget: float | None = None,
     forward: nn.Module | None = None,
+    clock: Clock = time.perf_counter,
 ) -> Iterator[StepDone | EpochDone]:
     """Train `state.model` from where `state.progress` stands to the end of `epochs`.
 
-    `forward` is a compiled twin of the model, if any. With `time_budget` (seconds) the schedule runs by the clock where
-    the clock is ahead of the steps, so that its decay ends on time. `accumulate` batches make one optimizer step; batch
-    normalisation still sees single batches.
+    `forward` is a compiled twin of the model, if any; `clock` tells the time in seconds, from any beginning. With
+    `time_budget` (seconds) the schedule runs by the clock where the clock is ahead of the steps, so that its decay ends
+    on time. `accumulate` batches make one optimizer step; batch normalisation still sees single batches.
 
     Raises: DivergenceError when the loss is not finite, with the step, the learning rate and the layer; RequestError
     when an epoch has no batch.
@@ -84,7 +88,7 @@ def fit(
     total_steps = epochs * math.ceil(batches.steps / accumulate)
     pending: list[tuple[int, float, Tensor]] = []
     check_every = 1 if state.device.type == "cpu" else GPU_CHECK_STEPS
-    clock_zero = time.perf_counter() - progress.elapsed
+    clock_zero = clock() - progress.elapsed
 
     def check(group: Sequence[Batch]) -> None:
         """Raise where a loss since the last look is not finite."""
@@ -105,11 +109,11 @@ def fit(
         model.train()
         if progress.batch == 0:
             state.sums = Sums.zero(state.device)
-        epoch_zero = time.perf_counter() - state.sums.seconds
+        epoch_zero = clock() - state.sums.seconds
         stream = batches.epoch(progress.epoch, start=progress.batch)
         out_of_time = False
         while True:
-            started = time.perf_counter()
+            started = clock()
             progress.elapsed = started - clock_zero
             done = progress.step / total_steps
             if time_budget is not None:
@@ -131,14 +135,14 @@ def fit(
                 state.ema.update(model)
             progress.step += 1
             progress.batch += len(group)
-            now = time.perf_counter()
+            now = clock()
             progress.seconds += now - started
             state.sums.seconds += now - started
             progress.elapsed = now - clock_zero
             seen = sum(len(batch.images) for batch in group)
             yield StepDone(progress.step, progress.epoch + 1, progress.batch, lr, value, norm, seen)
         if state.sums.images:
-            yield _epoch_done(state, epoch_zero)
+            yield _epoch_done(state, epoch_zero, clock)
         if out_of_time:
             return
 
@@ -194,7 +198,7 @@ def _step(state: TrainingState, parameters: Sequence[nn.Parameter], clip: Clippi
     return norm
 
 
-def _epoch_done(state: TrainingState, started: float) -> EpochDone:
+def _epoch_done(state: TrainingState, started: float, clock: Clock) -> EpochDone:
     """Close the epoch, which began at `started` on the clock."""
     sums, progress = state.sums, state.progress
     progress.epoch += 1
@@ -202,7 +206,7 @@ def _epoch_done(state: TrainingState, started: float) -> EpochDone:
     loss = float(sums.loss) / sums.images  # waits for the device, so the clock below is right
     if state.device.type != "cpu":
         # A GPU works on while the steps' facts are used, so the time between the steps counts, too.
-        waited = max(0.0, time.perf_counter() - started - sums.seconds)
+        waited = max(0.0, clock() - started - sums.seconds)
         progress.seconds += waited
         sums.seconds += waited
     return EpochDone(

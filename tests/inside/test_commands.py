@@ -81,6 +81,14 @@ def written(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
+def bootstrap_of_a_difference(ours: list[float], theirs: list[float]) -> tuple[float, float]:
+    """95 % of the differences of means between resamples of both."""
+    values = np.random.default_rng(0)
+    means = [values.choice(one, (20_000, len(one))).mean(1) for one in (ours, theirs)]
+    low, high = np.quantile(means[0] - means[1], (0.025, 0.975))
+    return float(low), float(high)
+
+
 def test_filters_beside_their_untrained_twin_and_random_ones(seen: Any, run: Run, network: RunNetwork) -> None:
     result = seen("visualize", "filters", "tiny", "--random", "6", "--json")
     assert result.code == 0, result.err
@@ -97,7 +105,8 @@ def test_filters_beside_their_untrained_twin_and_random_ones(seen: Any, run: Run
     assert gabor["null_mean"] == pytest.approx(sum(before) / 4)
     now = [one["explained"]["gabor"] for one in facts["filters"]]
     assert gabor["mean"] == pytest.approx(sum(now) / 4)
-    assert gabor["rediscovered"] == (gabor["interval"]["low"] > 0)
+    assert gabor["rediscovered"] == (bootstrap_of_a_difference(now, before)[0] > 0)
+    assert list(gabor["interval"].values()) == pytest.approx(bootstrap_of_a_difference(now, before), abs=0.02)
     folder = run.path / "reports" / "visualize-filters"
     assert {"filters.png", "families.png", "frequencies.png", "each_filter.csv", "index.html", "facts.json"} <= written(
         folder

@@ -145,8 +145,39 @@ def test_shapleycam_with_rest(name: str) -> None:
     close(as_theirs(raw("shapleycam", model, layer, images, classes), images.shape[-1]), expected, 2e-5)
 
 
-def test_finercam_with_their_weights() -> None:
-    """Theirs: softmax-weighted mean of S_c − S_d over three classes; ours takes it as a function of the logits."""
+@ALL
+@pytest.mark.parametrize("gamma", [0.6, 1.0])
+def test_finercam_against_the_nearest_class(name: str, gamma: float) -> None:
+    """Of one class to compare with, their softmax weight cancels and S_c − gamma · S_d is left, as of ours."""
+    model, layer, images, _ = subject(name)
+    with torch.no_grad():
+        predicted = model(images).argmax(1)
+    mine = attribute(model, images, predicted, methods=[f"finercam:nearest=1,gamma={gamma}"], layers=[layer])[0].maps
+    cam = theirs.FinerCAM(model, [model.get_submodule(layer)])
+    expected = torch.from_numpy(cam(images, None, alpha=gamma, comparison_categories=[1]))
+    close(as_theirs(mine, images.shape[-1]), expected)
+
+
+@ALL
+def test_finercam_against_the_mean_of_the_nearest(name: str) -> None:
+    """Equation 4 of Zhang et al. 2025, arXiv:2501.11309, as a target of their Grad-CAM; for any class, by default."""
+    model, layer, images, classes = subject(name)
+    with torch.no_grad():
+        logits = model(images)
+
+    def target(row: int):  # type: ignore[no-untyped-def]
+        own = int(classes[row])
+        apart = [(abs(float(value - logits[row, own])), d) for d, value in enumerate(logits[row]) if d != own]
+        nearest = [d for _, d in sorted(apart)[:3]]
+        return lambda output: output[own] - 0.6 * output[nearest].mean()
+
+    cam = theirs.GradCAM(model, [model.get_submodule(layer)])
+    expected = torch.from_numpy(cam(images, [target(row) for row in range(len(images))]))
+    close(as_theirs(raw("finercam", model, layer, images, classes), images.shape[-1]), expected)
+
+
+def test_their_finercam_as_a_function_of_the_logits() -> None:
+    """Theirs: softmax-weighted mean of S_c − S_d over three classes; our Grad-CAM of that function is the same."""
     model, layer, images, _ = subject("gap")
 
     def their_target(logits: torch.Tensor) -> torch.Tensor:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from trust.sanity.judged import judged
 
 from cnnlab.attribution.attribute import attribute
 from cnnlab.data.batches import normalise
@@ -55,7 +56,10 @@ def test_each_method_has_its_verdict(checked: Any) -> None:
     document = checked.json()
     assert [one["name"] for one in document["methods"]] == ["gradcam", "gradient"]
     for one in document["methods"]:
-        assert one["outcome"] in ("passes", "passes in sign only", "fails", "undecided")
+        last = document["cascading"][one["name"]][-1]
+        assert (one["signed"], one["absolute"]) == (last["signed"], last["absolute"])
+        assert one["outcome"] == judged(one["signed"]["interval"], one["absolute"]["interval"])
+        assert one["sentence"].startswith(f"{one['name']}: {one['outcome']}: ")
         assert "with all 5 layers randomised" in one["sentence"]
     assert document["layer"] == ["conv_bn_act2"]
 
