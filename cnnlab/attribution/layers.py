@@ -1,6 +1,6 @@
 """The layer whose feature maps are explained: chosen by one run at the real picture size, with the reason."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -169,8 +169,3 @@ def _name(found: FeatureMap) -> str:
 
 def _size(shape: Sequence[int]) -> str:
     return " x ".join(map(str, shape))
-
-
-def names_of(choice: "LayerChoice | Sequence[str]") -> Iterator[str]:
-    """The layer names that a choice or a list of names stands for."""
-    yield from ([choice.name] if isinstance(choice, LayerChoice) else choice)

@@ -25,17 +25,16 @@ class MeanInterval:
     n: int
 
 
-def wilson_interval(successes: int, n: int, *, level: float = 0.95) -> Interval:
-    """The score interval of a share: sound near 0 and 1, where p ± 1.96·√(p(1−p)/n) leaves the unit interval.
+def wilson_interval(successes: int, n: int) -> Interval:
+    """The 95 % score interval of a share: sound near 0 and 1, where p ± 1.96·√(p(1−p)/n) leaves the unit interval.
 
     E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927).
 
-    Raises: ValueError unless 0 ≤ successes ≤ n, n ≥ 1 and 0 < level < 1.
+    Raises: ValueError unless 0 ≤ successes ≤ n and n ≥ 1.
     """
-    _check_level(level)
     if n < 1 or not 0 <= successes <= n:
         raise ValueError(f"{successes} successes of {n}: expected 0 to n of at least 1")
-    z = NormalDist().inv_cdf((1 + level) / 2)
+    z = NormalDist().inv_cdf((1 + 0.95) / 2)
     share = successes / n
     scale = 1 + z * z / n
     centre = (share + z * z / (2 * n)) / scale
@@ -49,7 +48,8 @@ def mean_interval(values: Sequence[float], *, level: float = 0.95) -> MeanInterv
 
     Raises: ValueError without values, or unless 0 < level < 1.
     """
-    _check_level(level)
+    if not 0 < level < 1:
+        raise ValueError(f"a confidence level of {level}: expected a number between 0 and 1, such as 0.95")
     if not values:
         raise ValueError("no values to average")
     n, mean = len(values), fmean(values)
@@ -61,8 +61,3 @@ def mean_interval(values: Sequence[float], *, level: float = 0.95) -> MeanInterv
 
     half = float(t.ppf((1 + level) / 2, n - 1)) * deviation / math.sqrt(n)
     return MeanInterval(mean, deviation, Interval(mean - half, mean + half), n)
-
-
-def _check_level(level: float) -> None:
-    if not 0 < level < 1:
-        raise ValueError(f"a confidence level of {level}: expected a number between 0 and 1, such as 0.95")

@@ -45,7 +45,7 @@ def size_text(shape: Sequence[int], times: str = " × ") -> str:
     return times.join(map(str, shape))
 
 
-def pair_text(values: Sequence[float | int | None], form: str = "g") -> str:
+def pair_text(values: Sequence[float | int | None]) -> str:
     """`7`, or `7 × 5` (vertical × horizontal) where the axes differ; `–` for nothing."""
-    texts = ["–" if value is None else formatted(value, form) for value in values]
+    texts = ["–" if value is None else formatted(value, "g") for value in values]
     return texts[0] if len(set(texts)) == 1 else " × ".join(texts)

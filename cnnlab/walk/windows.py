@@ -9,9 +9,9 @@ from cnnlab.walk.movement import permuted, reshaped
 from cnnlab.walk.reach import Array, Move, Tag, chosen_channels, compact, joined
 
 
-def numbers_of(value: Any, count: int, default: int = 0) -> list[int]:
+def numbers_of(value: Any, count: int) -> list[int]:
     """An option of a window for each of `count` dimensions; torch lets one number stand for all."""
-    values = [value] if isinstance(value, int) else list(value or [default])
+    values = [value] if isinstance(value, int) else list(value or [0])
     return values * count if len(values) == 1 else values
 
 

@@ -30,24 +30,21 @@ def score_cam(
     *,
     weights: ScoreWeights = "softmax",
     align_corners: bool = False,
-    scale_first: bool = False,
     max_batch: int = 64,
 ) -> Steps[Float[Tensor, "n t k"]]:
     """Weights of channels: the score of the picture seen through each channel, brought to its size and 0 … 1.
 
     Wang et al. 2020, arXiv:1910.01279, definition 2 and algorithm 1; the black picture's score cancels in the softmax.
     Channels that are constant show nothing and get weight 0. Pictures and channels go through together, masks are made
-    `max_batch` at a time. `scale_first` brings channels to 0 … 1 before they grow and not after.
+    `max_batch` at a time.
     """
     live = live_channels(activations)
     found = torch.full((*live.shape, target.count), float("-inf"), dtype=activations.dtype, device=activations.device)
     size = images.shape[-2:]
     for row, channel in _pairs(live, max_batch):
         small = activations[row, channel][:, None]
-        if scale_first:
-            small = least_to_largest(small, (2, 3))
-        mask = F.interpolate(small, size=size, mode="bilinear", align_corners=align_corners)
-        mask = (mask if scale_first else least_to_largest(mask, (2, 3))).to(images.device, images.dtype)
+        grown = F.interpolate(small, size=size, mode="bilinear", align_corners=align_corners)
+        mask = least_to_largest(grown, (2, 3)).to(images.device, images.dtype)
         logits = logits_of(model, images[row.to(images.device)] * mask)
         score = target.scores if weights == "softmax" else target.probabilities
         found[row, channel] = score(logits, row).to(found)

@@ -63,8 +63,6 @@ def random_weight_fields(
     seed: int,
     layer: str | None,
     unit: tuple[int, int] | int | None = None,
-    channel: int | None = None,
-    part: Part = "absolute",
     images: int = 1,
     max_batch: int = 16,
 ) -> Iterator[EffectiveField]:
@@ -79,7 +77,7 @@ def random_weight_fields(
     """
     if count < 1 or images < 1 or max_batch < 1:
         raise RequestError(f"count {count}, images {images}, max_batch {max_batch}: each has to be at least 1")
-    return _over_weights(make_model, shape, count, seed, (layer, unit, channel), part, images, max_batch)
+    return _over_weights(make_model, shape, count, seed, layer, unit, images, max_batch)
 
 
 def centre_of(unit: Unit, height: int, width: int) -> Place:
@@ -119,12 +117,11 @@ def _over_weights(
     shape: tuple[int, int, int],
     count: int,
     seed: int,
-    wanted: tuple[str | None, tuple[int, int] | int | None, int | None],
-    part: Part,
+    layer: str | None,
+    position: tuple[int, int] | int | None,
     images: int,
     max_batch: int,
 ) -> Iterator[EffectiveField]:
-    layer, position, channel = wanted
     channels, height, width = shape
     layouts: Layouts | None = None
     summed = torch.zeros(height, width, dtype=torch.float64)
@@ -134,9 +131,9 @@ def _over_weights(
         generator = torch.Generator().manual_seed(derive_seed(seed, "inputs", index))
         inputs = torch.randn(images, *shape, generator=generator).to(like)
         layouts = layouts or layouts_of(model, shape)
-        unit = locate(model, inputs, layer=layer, unit=position, channel=channel, layouts=layouts)
+        unit = locate(model, inputs, layer=layer, unit=position, layouts=layouts)
         for batch in inputs.split(max_batch):
-            summed = summed + summed_influence(model, batch, unit, part=part) / images
+            summed = summed + summed_influence(model, batch, unit) / images
         if index + 1 == count:
             _check_alive(summed, unit, f"{count} network(s)")
         yield EffectiveField(summed / (index + 1), unit, centre_of(unit, height, width), channels, index + 1, count)
