@@ -13,8 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from cnnlab import __version__
-from cnnlab.attribution import gradcam_command as gradcam
-from cnnlab.attribution import saliency_command as saliency
+from cnnlab.attribution import command as attribution
 from cnnlab.cli.command import Application
 from cnnlab.cli.failures import EXPECTED, PIPE_CLOSED, StoppedError, blamed, failed
 from cnnlab.cli.options import with_values
@@ -94,8 +93,8 @@ app.command("runs", rich_help_panel=TRAIN)(runs.runs)
 app.command("doctor", rich_help_panel=TRAIN)(doctor.doctor)
 
 app.command("receptive-field", rich_help_panel=INSIDE)(receptive_field.receptive_field)
-app.command("gradcam", rich_help_panel=INSIDE)(gradcam.gradcam)
-app.command("saliency", rich_help_panel=INSIDE)(saliency.saliency)
+app.command("gradcam", rich_help_panel=INSIDE)(attribution.gradcam)
+app.command("saliency", rich_help_panel=INSIDE)(attribution.saliency)
 app.command("audit", rich_help_panel=INSIDE)(audit.audit)
 app.command("sanity", rich_help_panel=INSIDE)(sanity.sanity)
 app.command("report", rich_help_panel=INSIDE)(report.report)

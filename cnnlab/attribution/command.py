@@ -1,21 +1,26 @@
-"""What `cnnlab gradcam` and `cnnlab saliency` share: options, bars, and the way from a request to its files."""
+"""`cnnlab gradcam` and `cnnlab saliency`: their options, their bars, and the way from a request to its files."""
 
+import inspect
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
+from typer.models import ArgumentInfo
 
 from cnnlab.cli.choices import Split
-from cnnlab.cli.options import MOST, data_place, err_console, out_console, print_json, tracked
+from cnnlab.cli.options import MOST, ModelArgument, err_console, out_console, print_json, tracked
+from cnnlab.cli.session import with_session
 from cnnlab.cli.unreadable import end_without_pictures, name_unreadable
 from cnnlab.core.errors import RequestError
+from cnnlab.network.session import Session
 
 if TYPE_CHECKING:
-    from cnnlab.attribution.run import Explanation, Pictures
+    from cnnlab.attribution.measures.comparison import Scoring
+    from cnnlab.attribution.result import Progress
+    from cnnlab.attribution.run import Explanation, Plan
     from cnnlab.core.registry import Component
     from cnnlab.network.image_files import Unreadable
     from cnnlab.network.network import Network
@@ -24,6 +29,10 @@ if TYPE_CHECKING:
 AUTO = "auto"
 BY_HEAD = [AUTO]
 """What `--method` is by itself."""
+OF_PIXELS = ["gradient,smoothgrad,integrated_gradients"]
+"""The same of `cnnlab saliency`."""
+
+SESSION = ("max_batch", "seed", "device", "allow_plugins", "runs", "as_json")
 
 
 class Smoothing(StrEnum):
@@ -33,58 +42,166 @@ class Smoothing(StrEnum):
     eigen = "eigen"
 
 
-ImagesArgument = Annotated[
-    list[str] | None, typer.Argument(metavar="[IMAGE]…", help="Files, folders, patterns; - for stdin.")
-]
-LayerOption = Annotated[str, typer.Option(metavar="auto|NAME,…", help="Where to look; several layers are fused.")]
-TargetOption = Annotated[
-    str, typer.Option(metavar="CLASS", help="predicted, true, a class by name or else number, or the likeliest: top3.")
-]
-MetricsOption = Annotated[
-    bool, typer.Option("--metrics", help="Measure how far to trust each map, beside three controls.")
-]
-RoadOption = Annotated[bool, typer.Option("--road/--no-road", help="With --metrics: ROAD, which takes the most time.")]
-SplitOption = Annotated[
-    Split | None, typer.Option(help="Pictures of the network's own data, in place of files.", show_default=False)
-]
-CountOption = Annotated[int, typer.Option(min=1, max=MOST, help="With --split: how many.")]
-SizeOption = Annotated[str | None, typer.Option("--input", metavar="SIZE", help="The side of the pictures, in pixels.")]
-WeightsOption = Annotated[
-    str | None,
-    typer.Option(metavar="best|last|FILE", help="Of a run best or last; a file for any other network."),
-]
-OutOption = Annotated[Path | None, typer.Option(metavar="DIR", help="The folder for pictures, maps and the page.")]
-FullSizeOption = Annotated[
-    bool, typer.Option("--full-size", help="Overlays of up to 4,096 pixels; without it at most 1,600.")
-]
+def sharing(shared: Callable[..., None], *, without: Collection[str] = ()) -> Callable[[Callable[..., None]], Any]:
+    """Give a command the keyword-only parameters of `shared`, which reach it as `**options`.
+
+    Arguments:
+        shared: what the command calls in the end; its arguments come before the command's own options, its options
+            behind them.
+        without: those that this command has not.
+    """
+    parameters = inspect.signature(shared).parameters.values()
+    offered = [one for one in parameters if one.kind is one.KEYWORD_ONLY and one.name not in without]
+    first = [one for one in offered if isinstance(_typer(one), ArgumentInfo)]
+
+    def wrap(command: Callable[..., None]) -> Any:
+        own = [one for one in inspect.signature(command).parameters.values() if one.kind is not one.VAR_KEYWORD]
+        last = [one for one in offered if one not in first]
+        told: Any = command
+        told.__signature__ = inspect.Signature([one.replace(kind=one.KEYWORD_ONLY) for one in (*first, *own, *last)])
+        return told
+
+    return wrap
 
 
-@dataclass(frozen=True)
-class Request:
-    """What a person asked for, in their words."""
+def _typer(parameter: inspect.Parameter) -> object:
+    """What typer is told of a parameter."""
+    return next(iter(get_args(parameter.annotation)[1:]), None)
 
-    command: str
-    """Also the name of the folder."""
-    model: str
-    images: Sequence[str]
-    method: "Sequence[Component] | Literal['auto']"
-    layer: str
-    target: str
-    smooth: Literal["aug", "eigen"] | None
-    metrics: bool
-    road: bool
-    split: Split | None
-    count: int
-    max_batch: int
-    size: str | None
-    weights: str | None
-    seed: int
-    out: Path | None
-    full_size: bool
-    device: str
-    allow_plugins: bool
-    runs: Path
-    as_json: bool
+
+def explain_and_show(
+    command: str,
+    methods: "Sequence[Component] | Literal['auto']",
+    *,
+    session: Session,
+    model: ModelArgument,
+    images: Annotated[
+        list[str] | None, typer.Argument(metavar="[IMAGE]…", help="Files, folders, patterns; - for stdin.")
+    ] = None,
+    layer: Annotated[str, typer.Option(metavar="auto|NAME,…", help="Where to look; several layers are fused.")] = AUTO,
+    target: Annotated[
+        str,
+        typer.Option(metavar="CLASS", help="predicted, true, a class by name or else number, or the likeliest: top3."),
+    ] = "predicted",
+    smooth: Annotated[
+        Smoothing | None, typer.Option(help="aug: mirrored and dimmed; eigen: first component.", show_default=False)
+    ] = None,
+    metrics: Annotated[
+        bool, typer.Option("--metrics", help="Measure how far to trust each map, beside three controls.")
+    ] = False,
+    road: Annotated[
+        bool, typer.Option("--road/--no-road", help="With --metrics: ROAD, which takes the most time.")
+    ] = True,
+    split: Annotated[
+        Split | None, typer.Option(help="Pictures of the network's own data, in place of files.", show_default=False)
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, max=MOST, help="With --split: how many.")] = 12,
+    size: Annotated[
+        str | None, typer.Option("--input", metavar="SIZE", help="The side of the pictures, in pixels.")
+    ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(metavar="best|last|FILE", help="Of a run best or last; a file for any other network."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder for pictures, maps and the page.")] = None,
+    full_size: Annotated[
+        bool, typer.Option("--full-size", help="Overlays of up to 4,096 pixels; without it at most 1,600.")
+    ] = False,
+) -> None:
+    """The whole of `command`: exit code 1 where an image could not be read, after the others are done."""
+    from cnnlab.attribution.files import WrittenExplanation, write_explanation
+    from cnnlab.attribution.run import Pictures, explain
+    from cnnlab.network.open import open_network
+    from cnnlab.view import console
+    from cnnlab.view.terminal import said
+
+    if split is Split.test:
+        raise RequestError("the test part is opened by `cnnlab eval --split test` alone; use --split validation")
+    if images and split is not None:
+        raise RequestError("pictures are given as files or by --split, not both")
+    if not images and split is None:
+        raise RequestError("no picture to explain: give files, folders or patterns, or --split validation")
+    network = open_network(model, session, size=size, weights=weights, for_images=True)
+    found, unreadable = _images(network, images or (), split, count, session)
+    if not found:
+        end_without_pictures(unreadable, as_json=session.as_json)
+    explanation = _followed(
+        explain(
+            network,
+            Pictures.of(network, found),
+            session,
+            methods=methods,
+            layers="auto" if layer == AUTO else listed(layer, "--layer"),
+            target=target,
+            smooth=None if smooth is None else smooth.value,
+            metrics=metrics,
+            road=road,
+        )
+    )
+    folder = session.folder(command, network.run, out=out)
+    writing = write_explanation(
+        network,
+        found,
+        explanation,
+        folder,
+        target=target,
+        unreadable=unreadable,
+        asked=layer != AUTO,
+        full_size=full_size,
+    )
+    written: WrittenExplanation | None = None
+    for step in tracked(writing, "drawing", len(found) + 1):
+        if isinstance(step, WrittenExplanation):
+            written = step
+    assert written is not None
+    if session.as_json:
+        for caution in explanation.plan.cautions:
+            err_console().print(said("[bold yellow]caution:[/] {}", caution), soft_wrap=True)
+        print_json(written.document)
+    else:
+        console.show(written.report, out_console(), folder=folder)
+        err_console().print(f"written to {written.page}", style="dim", soft_wrap=True)
+    name_unreadable(unreadable)
+    if unreadable:
+        raise typer.Exit(1)
+
+
+@with_session(*SESSION)
+@sharing(explain_and_show)
+def gradcam(
+    method: Annotated[
+        list[str], typer.Option(metavar="auto|NAME,…", help="gradcam, hirescam, layercam, …; auto goes by the head.")
+    ] = BY_HEAD,
+    **options: Any,
+) -> None:
+    """Show where in a picture an answer comes from: class activation maps, drawn and kept as numbers.
+
+    MODEL is a run, a config, torchvision:NAME or timm:NAME. Pixel methods of `cnnlab saliency` go beside them.
+    A method's options follow its name, as in --method rise:masks=4000,keep=0.3; `cnnlab list methods` has all of them.
+
+    Example: [bold]cnnlab gradcam quickstart --split validation --method gradcam,layercam --metrics[/]
+    """
+    explain_and_show("gradcam", methods_of(method), **options)
+
+
+@with_session(*SESSION)
+@sharing(explain_and_show, without=("smooth",))
+def saliency(
+    method: Annotated[
+        list[str],
+        typer.Option(metavar="NAME,…", help="gradient, gradient_x_input, occlusion, rise, guided_backprop, …"),
+    ] = OF_PIXELS,
+    **options: Any,
+) -> None:
+    """Show which pixels an answer rests on: gradients, integrated gradients, occlusion, RISE and others.
+
+    MODEL is a run, a config, torchvision:NAME or timm:NAME. --layer is for guided_gradcam alone.
+    A method's options follow its name, as in --method rise:masks=4000,keep=0.3; `cnnlab list methods` has all of them.
+
+    Example: [bold]cnnlab saliency quickstart photo.jpg --method integrated_gradients,occlusion[/]
+    """
+    _check_pixels(method)
+    explain_and_show("saliency", methods_of(method), **options)
 
 
 def methods_of(words: Sequence[str]) -> "tuple[Component, ...] | Literal['auto']":
@@ -94,9 +211,25 @@ def methods_of(words: Sequence[str]) -> "tuple[Component, ...] | Literal['auto']
     """
     from cnnlab.attribution.chosen import chosen_methods, split
 
-    if list(words) == [AUTO]:
+    if list(words) == BY_HEAD:
         return "auto"
     return chosen_methods([{name: options} for word in words for name, options in split(word, "--method")])
+
+
+def _check_pixels(words: Sequence[str]) -> None:
+    """Nothing, where every method maps pixels.
+
+    Raises: RequestError for one that does not.
+    """
+    from cnnlab.attribution.catalog import METHODS
+    from cnnlab.attribution.chosen import no_method, split
+
+    pixel = [name for name, found in METHODS.items() if found.kind == "pixel"]
+    for name in (name for word in words for name, _ in split(word, "--method")):
+        if name in METHODS and name not in pixel:
+            raise RequestError(f"{METHODS[name].label} maps a layer, not pixels: cnnlab gradcam --method {name}")
+        if name not in pixel:
+            raise RequestError(no_method(name, pixel, "pixel method"))
 
 
 def listed(text: str, option: str) -> list[str]:
@@ -110,101 +243,28 @@ def listed(text: str, option: str) -> list[str]:
     return names
 
 
-def explain_and_show(request: Request) -> None:
-    """The whole command: exit code 1 where a picture could not be read, after the others are done."""
-    from cnnlab.attribution.files import WrittenExplanation, write_explanation
-    from cnnlab.attribution.run import Pictures, pixel_range
-    from cnnlab.network.open import open_network
-    from cnnlab.network.prepared_images import masks_of, pixels_of
-    from cnnlab.network.session import Session
-    from cnnlab.view import console
-    from cnnlab.view.terminal import said
-
-    _check(request)
-    session = Session(runs=request.runs, device_name=request.device, allow_plugins=request.allow_plugins, track=tracked)
-    network = open_network(request.model, session, size=request.size, weights=request.weights, for_images=True)
-    found, unreadable = _pictures(request, network)
-    if not found:
-        end_without_pictures(unreadable, as_json=request.as_json)
-    ready = Pictures(
-        network.preparation.inputs(pixels_of(found)),
-        tuple(picture.name for picture in found),
-        tuple(picture.truth for picture in found),
-        masks_of(found),
-        pixel_range(network.preparation.statistics),
-    )
-    explanation = _explained(request, network, ready)
-    run = network.run
-    folder = request.out or (run.path / "reports" if run else request.runs) / request.command
-    writing = write_explanation(
-        network,
-        found,
-        explanation,
-        folder,
-        title=f"What {network.name} looks at",
-        target=request.target,
-        unreadable=unreadable,
-        asked=request.layer != AUTO,
-        full_size=request.full_size,
-    )
-    written: WrittenExplanation | None = None
-    for step in tracked(writing, "drawing", len(found) + 1):
-        if isinstance(step, WrittenExplanation):
-            written = step
-    assert written is not None
-    if request.as_json:
-        for caution in explanation.plan.cautions:
-            err_console().print(said("[bold yellow]caution:[/] {}", caution), soft_wrap=True)
-        print_json(written.document)
-    else:
-        console.show(written.report, out_console(), folder=folder)
-        err_console().print(f"written to {written.page}", style="dim", soft_wrap=True)
-    name_unreadable(unreadable)
-    if unreadable:
-        raise typer.Exit(1)
-
-
-def _check(request: Request) -> None:
-    """What can be told before anything is loaded."""
-    if request.split is Split.test:
-        raise RequestError("the test part is opened by `cnnlab eval --split test` alone; use --split validation")
-    if request.images and request.split is not None:
-        raise RequestError("pictures are given as files or by --split, not both")
-    if not request.images and request.split is None:
-        raise RequestError("no picture to explain: give files, folders or patterns, or --split validation")
-
-
-def _pictures(request: Request, network: "Network") -> "tuple[list[ExplainedPicture], list[Unreadable]]":
+def _images(
+    network: "Network", words: Sequence[str], split: Split | None, count: int, session: Session
+) -> "tuple[list[ExplainedPicture], list[Unreadable]]":
+    """Those of the files that `words` name, or `count` of a part; and the files that cannot be read."""
     from cnnlab.network.image_files import find_pictures
     from cnnlab.network.prepared_images import pictures_of_files, pictures_of_part
 
-    if request.split is None:
-        sources = find_pictures(request.images, sys.stdin.buffer)
+    if split is None:
+        sources = find_pictures(words, sys.stdin.buffer)
         return pictures_of_files(sources, network.preparation, network.classes)
-    part = network.part(request.split.value, data_place())
-    split, count = request.split.value, request.count
-    return pictures_of_part(part, split, network.preparation, count=count, seed=request.seed), []
+    part = network.part(split.value, session.place)
+    return pictures_of_part(part, split.value, network.preparation, count=count, seed=session.seed), []
 
 
-def _explained(request: Request, network: "Network", pictures: "Pictures") -> "Explanation":
-    """The explanation, with its work announced and followed by bars."""
+def _followed(steps: "Iterable[Plan | Progress | Scoring | Explanation]") -> "Explanation":
+    """The explanation, which comes last; until then the work is announced and followed by bars."""
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
-    from cnnlab.attribution.run import Explanation, Plan, explain
+    from cnnlab.attribution.measures.comparison import Scoring
+    from cnnlab.attribution.run import Explanation, Plan
     from cnnlab.view.bars import Bars
 
-    steps = explain(
-        network,
-        pictures,
-        methods=request.method,
-        layers="auto" if request.layer == AUTO else listed(request.layer, "--layer"),
-        target=request.target,
-        smooth=request.smooth,
-        max_batch=request.max_batch,
-        seed=request.seed,
-        metrics=request.metrics,
-        road=request.road,
-    )
     console = err_console()
     rate = TextColumn("{task.fields[rate]}")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
@@ -216,7 +276,7 @@ def _explained(request: Request, network: "Network", pictures: "Pictures") -> "E
             if isinstance(fact, Plan):
                 console.print(fact.announcement, style="dim", soft_wrap=True)
                 continue
-            bar = bars["measuring" if hasattr(fact, "name") else "passes"]
+            bar = bars["measuring" if isinstance(fact, Scoring) else "passes"]
             speed = progress.tasks[bar].speed
             progress.update(
                 bar, completed=fact.done, total=fact.total, visible=True, rate=f"{speed:,.1f}/s" if speed else ""

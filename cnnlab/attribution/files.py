@@ -66,7 +66,6 @@ def write_explanation(
     explanation: Explanation,
     folder: Path,
     *,
-    title: str,
     target: str,
     unreadable: Sequence[Unreadable] = (),
     asked: bool = False,
@@ -74,7 +73,7 @@ def write_explanation(
 ) -> Iterator[ExplainedPicture | WrittenExplanation]:
     """Each picture when its files are written, and at last the page and `explanations.json`; all below `folder`.
 
-    title: of the page; target: what was asked to be explained; asked: whether the layers were; full_size: overlays of
+    target: what was asked to be explained; asked: whether the layers were; full_size: overlays of
     up to `FULL` pixels and not `SCREEN`.
     """
     entries: list[MapEntry] = []
@@ -92,7 +91,7 @@ def write_explanation(
     plan = explanation.plan
     report = attribution_report(
         drawn,
-        title=title,
+        title=f"What {network.name} looks at",
         lead=f"{_counted(len(pictures), 'picture')}, {network.weights}; evidence for {_asked(target)}.",
         cautions=plan.cautions,
         notes=explanation.notes,

@@ -27,6 +27,8 @@ from cnnlab.core.registry import Component
 from cnnlab.data.batches import normalise
 from cnnlab.data.statistics import ChannelStatistics
 from cnnlab.network.network import Network
+from cnnlab.network.prepared_images import ExplainedPicture, masks_of, pixels_of
+from cnnlab.network.session import Session
 from cnnlab.walk.layouts import layouts_of
 
 GAP_HEADS: tuple[HeadKind, ...] = ("gap_linear", "gap_dense")
@@ -45,6 +47,17 @@ class Pictures:
     """Objects, for the pointing game and the share of evidence inside."""
     pixels: PixelRange | None = None
     """What the network sees of black and of white, for baselines of these colours."""
+
+    @classmethod
+    def of(cls, network: Network, images: Sequence[ExplainedPicture]) -> "Pictures":
+        """What `network` sees of images from files (`pictures_of_files`) or of a data set (`pictures_of_part`)."""
+        return cls(
+            network.preparation.inputs(pixels_of(images)),
+            tuple(one.name for one in images),
+            tuple(one.truth for one in images),
+            masks_of(images),
+            pixel_range(network.preparation.statistics),
+        )
 
 
 @dataclass(frozen=True)
@@ -101,24 +114,46 @@ class Explanation:
 def explain(
     network: Network,
     pictures: Pictures,
+    session: Session,
     *,
     methods: Sequence[Asked] | Literal["auto"] = "auto",
     layers: Layers = "auto",
     target: str = "predicted",
     smooth: Smooth = None,
-    max_batch: int = 64,
-    seed: int = 0,
     metrics: bool = False,
     road: bool = True,
 ) -> Iterator[Plan | Progress | Scoring | Explanation]:
-    """First the plan, then how far the work is, last the explanation of every picture by every method.
+    """Explain every image by every method; what `cnnlab gradcam` and `cnnlab saliency` do before they draw.
 
-    methods: names with their options, or "auto", which goes by the head behind the layer: Grad-CAM behind a global
-    average, otherwise HiResCAM and integrated gradients. target: `predicted`, `true`, a class, or `top3`. metrics:
-    measure each map beside the three controls, by removing pixels and blocks, with ROAD unless `road` is off.
+    Arguments:
+        network: opened for images.
+        pictures: the images, ready for the network.
+        session: how many images pass at a time, and the seed of methods that draw.
+        methods: names with their options, or "auto", which goes by the head behind the layer: Grad-CAM behind a global
+            average, otherwise HiResCAM and integrated gradients.
+        layers: names of layers, whose maps are fused, or "auto" for the last with feature maps.
+        target: `predicted`, `true`, a class by name or number, or the likeliest ones, as `top3`.
+        smooth: `aug` or `eigen`, of class activation maps.
+        metrics: whether each map is measured beside the three controls, by removing pixels and blocks.
+        road: whether ROAD is among the measures.
 
-    Raises: RequestError for what cannot be asked; WorkError where the network's answers are NaN or infinite.
+    Yields:
+        First the plan, then how far the work is, last the explanation: maps (n, targets, h, w) of each method.
+
+    Raises:
+        RequestError: for what cannot be asked.
+        WorkError: where the network's answers are NaN or infinite.
+
+    Example:
+        >>> from cnnlab.network.open import open_network
+        >>> session = Session(device_name="cpu")
+        >>> network = open_network("torchvision:squeezenet1_1", session, size="64", for_images=True)
+        >>> noise = Pictures(torch.randn(2, 3, 64, 64), ("a", "b"), (None, None))
+        >>> *_, found = explain(network, noise, session, methods=["gradcam", "gradient"])
+        >>> [(one.method, tuple(one.maps.shape)) for one in found.attributions]
+        [('gradcam', (2, 1, 3, 3)), ('gradient', (2, 1, 64, 64))]
     """
+    max_batch, seed = session.max_batch, session.seed
     logits = torch.cat([logits_of(network.model, part).cpu() for part in pictures.inputs.split(max_batch)])
     if not bool(logits.isfinite().all()):
         raise WorkError(f"the answers of {network.name} are NaN or infinite: its weights diverged")

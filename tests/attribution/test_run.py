@@ -14,6 +14,7 @@ from cnnlab.attribution.run import Explanation, Pictures, Plan, explain
 from cnnlab.attribution.targets import class_probabilities, explained_targets, target_caution
 from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.network.network import Network
+from cnnlab.network.session import Session
 
 CLASSES = ("cat", "dog", "<b>emu</b>", "7")
 N = 6
@@ -40,7 +41,8 @@ def pictures(**more: Any) -> Pictures:
 
 
 def explained(model: Network, **options: Any) -> tuple[Explanation, list[object]]:
-    facts = list(explain(model, options.pop("pictures", pictures()), **options))
+    session = Session(device_name="cpu", max_batch=options.pop("max_batch", 64))
+    facts = list(explain(model, options.pop("pictures", pictures()), session, **options))
     last = facts[-1]
     assert isinstance(last, Explanation)
     assert isinstance(facts[0], Plan)

@@ -141,10 +141,9 @@ def _maps(
             tuple(probed.pictures.labels.tolist()),
             pixels=pixel_range(probed.network.preparation.statistics),
         ),
+        options.probe.session,
         methods=(method,),
         layers=choice or AUTO,
-        max_batch=options.probe.session.max_batch,
-        seed=options.probe.session.seed,
     )
     for fact in steps:
         if isinstance(fact, Progress):
