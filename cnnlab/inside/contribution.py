@@ -21,7 +21,7 @@ PATCHES = 9
 
 def filters(studied: Studied) -> Iterator[Advance | Contribution]:
     """The filters of the first convolution."""
-    steps = measured_filters(studied.network, layer=None, random=RANDOM_FILTERS, seed=0)
+    steps = measured_filters(studied.network, studied.session, random=RANDOM_FILTERS)
     return section_of("Filters", "filters", steps, filters_report)
 
 
@@ -30,12 +30,11 @@ def features(studied: Studied) -> Iterator[Advance | Contribution]:
     images, number = studied.images, int(studied.chosen[0])
     name = f"{studied.split}/{number}" if images.paths is None else images.paths[number]
     shown = ExplainedPicture(name, images.images[number], WHOLE, int(images.labels[number]), None)
-    own = (studied.split, images)
-    steps = watched_features(studied.network, [shown], layer=None, channels=None, place=studied.session.place, own=own)
+    steps = watched_features(studied.network, [shown], studied.session, own=(studied.split, images))
     return section_of("Feature maps", "feature-maps", steps, features_report)
 
 
 def patches(studied: Studied) -> Iterator[Advance | Contribution]:
     """The patches that each channel answers to most."""
-    steps = found_patches(studied.network, studied.images, split=studied.split, layer=None, channels=None, top=PATCHES)
+    steps = found_patches(studied.network, studied.images, studied.session, split=studied.split, top=PATCHES)
     return section_of("What channels answer to", "patches", steps, patches_report)

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cnnlab.cli.choices import Split
-from cnnlab.cli.options import err_console, out_console, print_json, tracked
+from cnnlab.cli.options import err_console, out_console, print_json
 from cnnlab.cli.unreadable import name_unreadable, unreadable_json
 from cnnlab.core.errors import RequestError
+from cnnlab.network.session import Session
 
 if TYPE_CHECKING:
-    from cnnlab.data.dataset import DataPlace, Dataset
+    from cnnlab.data.dataset import Dataset
     from cnnlab.network.image_files import Unreadable
     from cnnlab.network.network import Network
     from cnnlab.view.blocks import Report
@@ -32,30 +33,14 @@ SizeOption = Annotated[
 ]
 SplitOption = Annotated[Split, typer.Option(help="Which pictures of the run's data.")]
 
+SESSION = ("device", "allow_plugins", "runs", "as_json")
+"""Options that they share with other commands."""
 
-def folder_of(network: "Network", what: str, out: Path | None, runs: Path) -> Path:
-    """`out`; or with the run's reports; or beside the runs, with the model's name."""
-    if out is not None:
-        return out
-    if network.run is not None:
-        return network.run.path / "reports" / f"visualize-{what}"
+
+def folder_of(network: "Network", what: str, session: Session, out: Path | None) -> Path:
+    """Where `what` of a network is written; without a run, among the runs by the model's name."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", network.name).strip("-.")
-    return runs / "visualize" / f"{what}-{name}"
-
-
-def opened(
-    text: str, runs: Path, *, weights: str | None, device: str, allow_plugins: bool, size: str | None = None
-) -> "tuple[Network, DataPlace]":
-    """The network that a command's options name, ready for pictures, and where data sets lie.
-
-    Raises: RequestError as `open_network`, and for a device that is not there.
-    """
-    from cnnlab.network.open import open_network
-    from cnnlab.network.session import Session
-
-    session = Session(runs=runs, device_name=device, allow_plugins=allow_plugins, track=tracked)
-    network = open_network(text, session, size=size, weights=weights, for_images=True)
-    return network, session.place
+    return session.folder(f"visualize-{what}", network.run, out=out, without_run=f"visualize/{what}-{name}")
 
 
 def refuse_test(split: Split) -> None:
@@ -67,22 +52,22 @@ def refuse_test(split: Split) -> None:
         raise RequestError("the test part is opened by `cnnlab eval --split test` alone; use --split validation")
 
 
-def own_pictures(network: "Network", split: Split, place: "DataPlace") -> "Dataset":
-    """The pictures of a part of the network's own data.
+def own_images(network: "Network", split: Split, session: Session) -> "Dataset":
+    """The images of a part of the network's own data.
 
     Raises: RequestError for a network without any.
     """
     if network.config is None:
         raise RequestError(f"{network.name} has no pictures of its own; name a run, or a config")
-    return network.part(split.value, place)
+    return network.part(split.value, session.place)
 
 
 def write_and_show(
     report: "Report",
     document: Mapping[str, Any],
     folder: Path,
+    session: Session,
     *,
-    as_json: bool,
     more: Sequence[Path] = (),
     unreadable: "Sequence[Unreadable]" = (),
 ) -> None:
@@ -97,7 +82,7 @@ def write_and_show(
     pictures = [*saved.pictures, *more]
     whole = {**document, "unreadable": unreadable_json(unreadable), "pictures": pictures, "page": saved.page}
     write_whole(folder / "facts.json", json.text(whole) + "\n")
-    if as_json:
+    if session.as_json:
         print_json(whole)
     else:
         console.show(report, out_console(), folder=folder)

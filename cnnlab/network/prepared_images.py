@@ -1,7 +1,7 @@
 """Pictures that are to be explained: from files or from a run's own data, prepared, and as they were."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -15,7 +15,7 @@ from cnnlab.data.parallel import in_parallel
 from cnnlab.network.image_files import Source, Unreadable
 from cnnlab.network.placement import WHOLE, Placement, placement_of
 from cnnlab.network.preparation import Preparation
-from cnnlab.runs.images import fixed_sample
+from cnnlab.runs.images import sample_indices
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,21 +81,17 @@ def pictures_of_part(
     Raises: RequestError unless `count` ≥ 1.
     """
     if count < 1:
-        raise RequestError(f"--count is {count}; at least one picture is needed")
+        raise RequestError(f"`count` is {count}; at least one picture is needed")
     size = preparation.shape[1]
-    names = tuple(f"{split}/{number}" for number in range(len(part)))
-    # the names go along under `paths`, the paths under `groups`: both are kept beside their pictures
-    carried = replace(part, paths=names, groups=part.paths)
-    chosen = fixed_sample(carried, count, seed, "explanations")
-    assert chosen.paths is not None
     made = []
-    for place, (image, label, name) in enumerate(zip(chosen.images, chosen.labels.tolist(), chosen.paths, strict=True)):
+    for number in sample_indices(len(part), count, seed, "explanations").tolist():
+        image, label, name = part.images[number], int(part.labels[number]), f"{split}/{number}"
         fits = image.shape[1:] == (size, size)
-        mask = None if chosen.masks is None or not fits else chosen.masks[place]
+        mask = None if part.masks is None or not fits else part.masks[number]
         pixels = image if fits else fit_picture(image, size, "stretch")
         placement, source = WHOLE, None
-        if chosen.groups is not None:
-            name, source = chosen.groups[place], Source(chosen.groups[place])
+        if part.paths is not None:
+            name, source = part.paths[number], Source(part.paths[number])
             _, height, width = source.read(1 if len(image) == 1 else 3).shape
             placement = placement_of(height, width, size, preparation.fit)
         made.append(ExplainedPicture(name, pixels, placement, label, mask, source))

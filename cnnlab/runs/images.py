@@ -7,6 +7,8 @@ from itertools import zip_longest
 from pathlib import Path
 
 import torch
+from jaxtyping import Int64
+from torch import Tensor
 
 from cnnlab.config.config import Config
 from cnnlab.core.errors import RequestError
@@ -217,9 +219,14 @@ def _listed(values: tuple[float, ...]) -> str:
     return ", ".join(f"{value:.4f}" for value in values)
 
 
-def fixed_sample(dataset: Dataset, count: int, seed: int, purpose: str) -> Dataset:
-    """Draw at most `count` of the images, the same ones for the same seed and purpose."""
-    if count >= len(dataset):
-        return dataset
+def sample_indices(n: int, count: int, seed: int, purpose: str) -> Int64[Tensor, "k"]:
+    """Draw at most `count` of the numbers 0 … n − 1, in order, the same ones for the same seed and purpose."""
+    if count >= n:
+        return torch.arange(n)
     generator = torch.Generator().manual_seed(derive_seed(seed, purpose))
-    return dataset.take(torch.randperm(len(dataset), generator=generator)[:count].sort().values)
+    return torch.randperm(n, generator=generator)[:count].sort().values
+
+
+def fixed_sample(dataset: Dataset, count: int, seed: int, purpose: str) -> Dataset:
+    """Draw at most `count` of the images, those at `sample_indices`."""
+    return dataset if count >= len(dataset) else dataset.take(sample_indices(len(dataset), count, seed, purpose))

@@ -184,8 +184,9 @@ def test_a_patch_is_cut_from_its_picture(seen: Any, validation: Dataset) -> None
     from cnnlab.inside.patches.run import found_patches
     from cnnlab.network.open import open_network
 
-    prepared = open_network("tiny", Session(runs=seen.runs, device_name="cpu"), for_images=True)
-    steps = found_patches(prepared, validation, split="validation", layer=None, channels=(1,), top=2)
+    session = Session(runs=seen.runs, device_name="cpu")
+    prepared = open_network("tiny", session, for_images=True)
+    steps = found_patches(prepared, validation, session, split="validation", channels=(1,), top=2)
     facts = list(steps)[-1]
     (drawn,) = facts.drawn  # type: ignore[union-attr]
     for patch in drawn.patches:
@@ -282,9 +283,7 @@ def test_a_training_as_a_film(seen: Any, run: Run, network: RunNetwork) -> None:
 def test_a_film_of_a_later_layer_keeps_the_signs_of_its_patterns(seen: Any, run: Run) -> None:
     from cnnlab.inside.film.run import filmed
 
-    steps = filmed(
-        run, layer="conv_bn_act2.conv", picture=1, place=DataPlace(seen.folder / "data"), device=torch.device("cpu")
-    )
+    steps = filmed(run, Session(device_name="cpu"), layer="conv_bn_act2.conv", picture=1)
     facts = list(steps)[-1]
     before, after = (pattern.flatten(1).double() for pattern in facts.patterns[1:])  # type: ignore[union-attr]
     near = torch.nn.functional.cosine_similarity(before, after)

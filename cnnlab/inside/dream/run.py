@@ -7,7 +7,6 @@ from torch import Tensor
 
 from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError, unknown
-from cnnlab.data.dataset import DataPlace
 from cnnlab.inside.channels import channels_of
 from cnnlab.inside.dream.maximise import Dream, DreamStep, maximise
 from cnnlab.inside.dream.objective import Channel, ClassScore, Objective, check_objective, score
@@ -15,6 +14,7 @@ from cnnlab.inside.dream.report import DreamFacts, Dreamt
 from cnnlab.inside.numbered_batches import numbered_batches
 from cnnlab.models.undisturbed import undisturbed
 from cnnlab.network.network import Network
+from cnnlab.network.session import Session
 from cnnlab.runs.images import fixed_sample
 
 SAMPLE = 1000
@@ -24,22 +24,30 @@ SURE = 5
 
 
 def objectives(
-    network: Network, *, layer: str | None, channels: str | None, classes: Sequence[str]
+    network: Network, *, layer: str | None = None, channel: str | None = None, classes: Sequence[str] = ()
 ) -> tuple[Objective, ...]:
-    """What `--layer L --channel 3,7` or `--class cat` ask for.
+    """What dreams are to be of: channels of a layer, or classes.
 
-    Raises: RequestError for neither, for both, for half of the first, and for what is not there.
+    Arguments:
+        network: opened for images.
+        layer: with `channel`, whose channels.
+        channel: their numbers from 0, such as `3,7-9`.
+        classes: names or numbers, in place of channels.
+
+    Raises:
+        RequestError: for neither, for both, for half of the first, and for what is not there.
     """
-    if classes and (layer is not None or channels is not None):
-        raise RequestError("a dream is of channels (--layer, --channel) or of classes (--class), not of both")
-    if not classes and (layer is None or channels is None):
-        raise RequestError("a dream needs --layer with --channel, such as --layer conv_bn_act2 --channel 3, or --class")
+    if classes and (layer is not None or channel is not None):
+        raise RequestError("a dream is of channels (`layer`, `channel`) or of classes (`classes`), not of both")
+    if not classes and (layer is None or channel is None):
+        raise RequestError(
+            "a dream needs `layer` with `channel`, such as `layer` conv_bn_act2 `channel` 3, or `classes`"
+        )
     found: list[Objective] = [ClassScore(_class_number(name, network.classes)) for name in classes]
-    if layer is not None and channels is not None:
-        found += [Channel(layer, number) for number in channels_of(channels)]
+    if layer is not None and channel is not None:
+        found += [Channel(layer, number) for number in channels_of(channel)]
     model = network.model
-    device = next(model.parameters(), torch.empty(0)).device
-    blank = torch.zeros(1, *network.shape, device=device)
+    blank = torch.zeros(1, *network.shape, device=network.device)
     for one in found:
         check_objective(model, one)
         with undisturbed(model), torch.no_grad():
@@ -58,21 +66,39 @@ def _class_number(text: str, classes: Sequence[str]) -> int:
 def dreams(
     network: Network,
     wanted: Sequence[Objective],
+    session: Session,
     *,
-    steps: int,
-    learning_rate: float,
-    seed: int,
-    place: DataPlace,
+    steps: int = 256,
+    learning_rate: float = 0.1,
 ) -> Iterator[Advance | DreamFacts]:
-    """How far the ascents are; at last every dream, beside what the network's own pictures reach.
+    """Make an image for each objective by gradient ascent, beside what the network's own images reach.
 
-    The same seed gives the same picture, to the bit on a CPU.
+    Arguments:
+        network: opened for images.
+        wanted: what is to answer strongly, as `objectives` gives it.
+        session: the seed (the same gives the same image, to the bit on a CPU), and where data sets lie.
+        steps: of each ascent.
+        learning_rate: the size of a step.
 
-    Raises: WorkError where nothing moves the score.
+    Yields:
+        How far the ascents are; at last the facts, with each image [h, w, channels] of bytes.
+
+    Raises:
+        WorkError: where nothing moves the score.
+
+    Example:
+        >>> from cnnlab.network.open import open_network
+        >>> session = Session(device_name="cpu")
+        >>> network = open_network("torchvision:squeezenet1_1", session, size="64", for_images=True)
+        >>> wanted = objectives(network, layer="features.0", channel="3")
+        >>> *_, facts = dreams(network, wanted, session, steps=4)
+        >>> facts.dreams[0].label, facts.dreams[0].image.shape
+        ('channel 3 of features.0', (64, 64, 3))
     """
+    seed = session.seed
     channels, height, width = network.shape
     statistics = network.preparation.statistics
-    natural, samples = _natural(network, wanted, place)
+    natural, samples = _natural(network, wanted, session)
     made: list[Dreamt] = []
     for number, one in enumerate(wanted):
         ascent = maximise(
@@ -129,11 +155,11 @@ def _seen(network: Network, dream: Dream) -> tuple[tuple[str, float], ...]:
     return tuple((names[place] if names else str(place), value) for value, place in pairs)
 
 
-def _natural(network: Network, wanted: Sequence[Objective], place: DataPlace) -> tuple[list[float | None], str | None]:
+def _natural(network: Network, wanted: Sequence[Objective], session: Session) -> tuple[list[float | None], str | None]:
     """The largest score of each objective among the network's own pictures, and which those are."""
     if network.config is None:
         return [None] * len(wanted), None
-    part, pictures = network.held_out(place)
+    part, pictures = network.held_out(session.place)
     if pictures.shape != network.shape:
         return [None] * len(wanted), None
     sample = fixed_sample(pictures, SAMPLE, network.config.seed, "dream")

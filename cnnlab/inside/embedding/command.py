@@ -5,20 +5,24 @@ from typing import Annotated
 import typer
 
 from cnnlab.cli.choices import Split
-from cnnlab.cli.options import MOST, RUNS, DeviceOption, JsonOption, PluginsOption, RunArgument, RunsOption
+from cnnlab.cli.options import MOST, RunArgument
+from cnnlab.cli.session import with_session
 from cnnlab.inside.output import (
+    SESSION,
     OutOption,
     SplitOption,
     WeightsOption,
     folder_of,
-    opened,
-    own_pictures,
+    own_images,
     refuse_test,
     write_and_show,
 )
+from cnnlab.network.session import Session
 
 
+@with_session(*SESSION)
 def embedding(
+    session: Session,
     run: RunArgument,
     like: Annotated[
         list[str] | None,
@@ -32,10 +36,6 @@ def embedding(
     ] = None,
     weights: WeightsOption = None,
     out: OutOption = None,
-    device: DeviceOption = "auto",
-    allow_plugins: PluginsOption = False,
-    runs: RunsOption = RUNS,
-    as_json: JsonOption = False,
 ) -> None:
     """Show pictures as points where the head sees them: principal components, neighbours, TensorBoard's projector.
 
@@ -46,21 +46,23 @@ def embedding(
     from cnnlab.cli.bars import followed
     from cnnlab.inside.embedding.report import embedding_json, embedding_report
     from cnnlab.inside.embedding.run import embedded, write_projector
+    from cnnlab.network.open import open_network
 
     refuse_test(split)
-    network, place = opened(run, runs, weights=weights, device=device, allow_plugins=allow_plugins)
+    network = open_network(run, session, weights=weights, for_images=True)
     facts = followed(
         embedded(
             network,
-            own_pictures(network, split, place),
+            own_images(network, split, session),
+            session,
             split=split.value,
             count=count,
             layer=layer,
-            queries=like or (),
+            like=like or (),
             neighbours=neighbours,
         )
     )
-    folder = folder_of(network, "embedding", out, runs)
+    folder = folder_of(network, "embedding", session, out)
     beside = network.run.path / "tensorboard" if network.run and out is None else folder
     projector = str(write_projector(facts, beside / "embedding"))
-    write_and_show(embedding_report(facts, projector), embedding_json(facts, projector), folder, as_json=as_json)
+    write_and_show(embedding_report(facts, projector), embedding_json(facts, projector), folder, session)

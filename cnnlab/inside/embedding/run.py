@@ -4,7 +4,7 @@ import math
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
@@ -30,7 +30,8 @@ from cnnlab.inside.numbered_batches import batch_size, numbered_batches
 from cnnlab.network.image_files import Source
 from cnnlab.network.network import Network
 from cnnlab.network.prepared_images import pictures_of_files
-from cnnlab.runs.images import fixed_sample
+from cnnlab.network.session import Session
+from cnnlab.runs.images import sample_indices
 from cnnlab.view.tiles import tile, tiles
 
 COMPONENTS = 10
@@ -46,26 +47,41 @@ MOST_QUERIES = 10
 def embedded(
     network: Network,
     part: Dataset,
+    session: Session,
     *,
     split: str,
-    count: int,
-    layer: str | None,
-    queries: Sequence[str],
-    neighbours: int,
+    count: int = 2000,
+    layer: str | None = None,
+    like: Sequence[str] = (),
+    neighbours: int = 8,
 ) -> Iterator[Advance | EmbeddingFacts]:
-    """How far the pictures are; at last their features, principal components and nearest neighbours.
+    """Place images in the space of features that the head sees, with principal components and nearest neighbours.
 
-    At most `count` of the pictures of `part` are taken. `queries` are numbers in `part` or files; without any, the
-    first picture of each class.
+    Arguments:
+        network: opened for images.
+        part: the images.
+        session: the seed by which they are chosen where there are more than `count`.
+        split: the name of their part.
+        count: how many are taken, at most.
+        layer: whose input the features are; by default the head.
+        like: whose neighbours are shown: numbers in `part`, or files; without any, the first image of each class.
+        neighbours: of each image.
 
-    Raises: RequestError for a network without a head that is known, and a query that is no picture.
+    Yields:
+        How far the images are; at last the facts, with features [n, d].
+
+    Raises:
+        RequestError: for a network without a head that is known, and for one in `like` that is no image.
+        WorkError: for a file that cannot be read.
+
+    Example:
+        network = open_network("quickstart", session, for_images=True)
+        images = network.part("validation", session.place)
+        *_, facts = embedded(network, images, session, split="validation", like=["7"])
     """
-    # the numbers go along under `groups`, which is kept beside the pictures
-    carried = replace(part, groups=tuple(map(str, range(len(part)))))
-    pictures = fixed_sample(carried, count, 0, "embedding")
-    assert pictures.groups is not None
-    numbers = tuple(map(int, pictures.groups))
-    chosen = _queries(network, part, pictures, numbers, queries)
+    chosen_numbers = sample_indices(len(part), count, session.seed, "embedding")
+    pictures, numbers = part.take(chosen_numbers), tuple(chosen_numbers.tolist())
+    chosen = _queries(network, part, pictures, numbers, like)
     total = -(-len(pictures) // batch_size(pictures))
     parts: list[Features] = []
     for one in penultimate_features(network.model, numbered_batches(network, pictures), layer=layer):
@@ -77,8 +93,8 @@ def embedded(
     agreement = []
     judged = min(JUDGED, len(pictures))
     for row in range(judged):
-        like = nearest_neighbours(found.features, found.features[row], count=near, leave_out=row)
-        agreement.append(float((found.labels[like.indices] == found.labels[row]).double().mean()))
+        nearest = nearest_neighbours(found.features, found.features[row], count=near, leave_out=row)
+        agreement.append(float((found.labels[nearest.indices] == found.labels[row]).double().mean()))
         if row % 100 == 99 or row == judged - 1:
             yield Advance("neighbours", row + 1, judged)
     yield EmbeddingFacts(
@@ -124,11 +140,11 @@ def _query(network: Network, part: Dataset, numbers: Sequence[int], text: str) -
     if text.isdecimal():
         number = int(text)
         if number >= len(part):
-            raise RequestError(f"--like is {text}; there are pictures 0 to {len(part) - 1}")
+            raise RequestError(f"`like` is {text}; there are pictures 0 to {len(part) - 1}")
         row = numbers.index(number) if number in numbers else None
         return _Asked(text, part.classes[int(part.labels[number])], part.images[number], row)
     if not Path(text).is_file():
-        raise RequestError(f"--like is '{text}', expected a picture's number from 0, or a file")
+        raise RequestError(f"`like` is '{text}', expected a picture's number from 0, or a file")
     good, bad = pictures_of_files([Source(text)], network.preparation, part.classes)
     if bad:
         raise WorkError(f"{bad[0].path}: {bad[0].reason}")
@@ -137,8 +153,7 @@ def _query(network: Network, part: Dataset, numbers: Sequence[int], text: str) -
 
 def _answered(network: Network, found: Features, asked: _Asked, near: int) -> Query:
     if asked.row is None:
-        device = next(network.model.parameters(), torch.empty(0)).device
-        inputs = network.preparation.inputs(asked.pixels[None].to(device))
+        inputs = network.preparation.inputs(asked.pixels[None].to(network.device))
         batch = [(inputs, torch.zeros(1, dtype=torch.int64), 0)]
         own = joined(penultimate_features(network.model, batch, layer=found.layer)).features[0]
     else:

@@ -9,12 +9,13 @@ from cnnlab.attribution.layers import choose_layer
 from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError, unknown
 from cnnlab.core.spread import evenly
-from cnnlab.data.dataset import DataPlace, Dataset
+from cnnlab.data.dataset import Dataset
 from cnnlab.inside.channels import checked_channels
 from cnnlab.inside.features.feature_maps import FeatureMaps, feature_maps
 from cnnlab.inside.features.report import FeatureFacts, LayerFigures, PictureMaps
 from cnnlab.network.network import Network
 from cnnlab.network.prepared_images import ExplainedPicture, pixels_of
+from cnnlab.network.session import Session
 from cnnlab.runs.images import fixed_sample
 from cnnlab.view.tiles import tile
 from cnnlab.walk.layouts import Layouts
@@ -32,35 +33,55 @@ VALUES = 64 * 64 * 32 * 32
 def watched_features(
     network: Network,
     pictures: Sequence[ExplainedPicture],
+    session: Session,
     *,
-    layer: str | None,
-    channels: tuple[int, ...] | None,
-    place: DataPlace,
+    layer: str | None = None,
+    channels: tuple[int, ...] | None = None,
     own: tuple[str, Dataset] | None = None,
 ) -> Iterator[Advance | FeatureFacts]:
-    """How far the pictures are; at last the maps of `layer` (by default of the first that ends with an activation).
+    """Record the feature maps that images bring about, and count the dead and the sparse channels.
 
-    Dead and sparse channels are counted over validation pictures where the network has data of its own, otherwise over
-    the given ones. `own` is a part's name and its pictures, where a caller has them already.
+    These are counted over validation images where the network has data of its own, otherwise over the given ones.
 
-    Raises: RequestError for a layer that is not there or has no maps, and a channel out of range.
+    Arguments:
+        network: opened for images.
+        pictures: the images, from files (`pictures_of_files`) or a data set (`pictures_of_part`).
+        session: where data sets lie.
+        layer: whose maps; by default the first layer that ends with an activation.
+        channels: those that are drawn; by default as many as fit.
+        own: the name of a part of the network's data and its images, where a caller has them already.
+
+    Yields:
+        How far the images are; at last the facts, with maps [channels, h, w] of each image.
+
+    Raises:
+        RequestError: for a layer that is not there or has no maps, and a channel out of range.
+
+    Example:
+        >>> from cnnlab.network.open import open_network
+        >>> from cnnlab.network.placement import WHOLE
+        >>> session = Session(device_name="cpu")
+        >>> network = open_network("torchvision:squeezenet1_1", session, size="64", for_images=True)
+        >>> grey = ExplainedPicture("grey", torch.full((3, 64, 64), 128, dtype=torch.uint8), WHOLE, None, None)
+        >>> *_, facts = watched_features(network, [grey], session)
+        >>> facts.layer, facts.pictures[0].maps.shape
+        ('features.1', (64, 31, 31))
     """
     model = network.model
     names, layouts = _walk(model, network)
     chosen = layer if layer is not None else names[0]
     if chosen not in dict(model.named_modules()) or not chosen:
         raise RequestError(unknown("layer", chosen, [name for name, _ in model.named_modules() if name]))
-    device = next(model.parameters(), torch.empty(0)).device
-    inputs = network.preparation.inputs(pixels_of(pictures).to(device))
+    inputs = network.preparation.inputs(pixels_of(pictures).to(network.device))
     (shown,) = feature_maps(model, inputs[:1], [chosen], layouts=layouts)
     wanted = None if channels is None else checked_channels(channels, shown.maps.shape[1], chosen)
     layers = list(dict.fromkeys([*names, chosen]))
-    sample, samples = _sample(network, inputs, place, own)
+    sample, samples = _sample(network, inputs, session, own)
     figures: dict[str, LayerFigures] = {}
     size = max(1, min(64, VALUES // max(1, shown.maps[0].numel())))
     for first in range(0, len(sample), size):
         part = sample[first : first + size]
-        batch = part if part.is_floating_point() else network.preparation.inputs(part.to(device))
+        batch = part if part.is_floating_point() else network.preparation.inputs(part.to(network.device))
         for one in feature_maps(model, batch, layers, layouts=layouts):
             figures[one.layer] = _joined(figures.get(one.layer), one, len(batch))
         yield Advance("watching", min(first + size, len(sample)), len(sample))
@@ -96,10 +117,10 @@ def _strongest(maps: "torch.Tensor | object") -> tuple[int, ...]:
     return tuple(peaks.sort(descending=True, stable=True).indices[:STRONGEST].tolist())
 
 
-def _sample(network: Network, inputs: Tensor, place: DataPlace, own: tuple[str, Dataset] | None) -> tuple[Tensor, str]:
+def _sample(network: Network, inputs: Tensor, session: Session, own: tuple[str, Dataset] | None) -> tuple[Tensor, str]:
     """Pictures to count over, and what they are: bytes of the network's own data at its own size, or `inputs`."""
     if network.config is not None:
-        part, pictures = own if own is not None else network.held_out(place)
+        part, pictures = own if own is not None else network.held_out(session.place)
         if pictures.shape == network.preparation.shape:
             chosen = fixed_sample(pictures, SAMPLE, network.config.seed, "features")
             return chosen.images, f"{len(chosen)} {part} pictures"

@@ -4,21 +4,21 @@ from typing import Annotated
 
 import typer
 
-from cnnlab.cli.options import MOST, RUNS, DeviceOption, JsonOption, PluginsOption, RunArgument, RunsOption, data_place
-from cnnlab.inside.output import OutOption, write_and_show
+from cnnlab.cli.options import MOST, RunArgument
+from cnnlab.cli.session import with_session
+from cnnlab.inside.output import SESSION, OutOption, write_and_show
+from cnnlab.network.session import Session
 
 
+@with_session(*SESSION)
 def training(
+    session: Session,
     run: RunArgument,
     layer: Annotated[
         str | None, typer.Option(metavar="NAME", show_default=False, help="A convolution; the first one.")
     ] = None,
     picture: Annotated[int, typer.Option(min=0, max=MOST, help="A validation picture, by its number.")] = 0,
     out: OutOption = None,
-    device: DeviceOption = "auto",
-    allow_plugins: PluginsOption = False,
-    runs: RunsOption = RUNS,
-    as_json: JsonOption = False,
 ) -> None:
     """Film a training: filters and the evidence for one picture at each epoch, as strips and as GIFs.
 
@@ -27,21 +27,11 @@ def training(
     Example: [bold]cnnlab visualize training quickstart[/]
     """
     from cnnlab.cli.bars import followed
-    from cnnlab.fit.device import choose_device
     from cnnlab.inside.film.report import film_json, film_report
     from cnnlab.inside.film.run import animations, filmed
-    from cnnlab.runs.folder import Run
 
-    opened = Run.open(run, runs)
-    steps = filmed(
-        opened,
-        layer=layer,
-        picture=picture,
-        place=data_place(),
-        device=choose_device(device),
-        allow_plugins=allow_plugins,
-    )
-    facts = followed(steps)
-    folder = out or opened.path / "reports" / "visualize-training"
+    opened = session.run(run)
+    facts = followed(filmed(opened, session, layer=layer, picture=picture))
+    folder = session.folder("visualize-training", opened, out=out)
     made = animations(facts, folder)
-    write_and_show(film_report(facts), film_json(facts), folder, as_json=as_json, more=made)
+    write_and_show(film_report(facts), film_json(facts), folder, session, more=made)

@@ -12,7 +12,6 @@ from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError
 from cnnlab.core.spread import evenly
 from cnnlab.data.batches import normalise
-from cnnlab.data.dataset import DataPlace
 from cnnlab.data.statistics import ChannelStatistics
 from cnnlab.fit.checkpoints import load_weights_file
 from cnnlab.fit.device import evaluating
@@ -22,6 +21,7 @@ from cnnlab.inside.film.report import Evidence, FilmFacts, evidence_frame, filte
 from cnnlab.inside.filters.colour import colour_patterns
 from cnnlab.inside.filters.layer import convolution_filters
 from cnnlab.network.fresh import new_network
+from cnnlab.network.session import Session
 from cnnlab.runs.folder import Run
 from cnnlab.runs.images import evaluation_pictures
 from cnnlab.view import gif
@@ -32,33 +32,44 @@ SECONDS = 0.6
 MOST_FRAMES = 60
 
 
-def filmed(
-    run: Run, *, layer: str | None, picture: int, place: DataPlace, device: torch.device, allow_plugins: bool = False
-) -> Iterator[Advance | FilmFacts]:
-    """How far the epochs are; at last filters and evidence at each epoch whose weights were kept.
+def filmed(run: Run, session: Session, *, layer: str | None = None, picture: int = 0) -> Iterator[Advance | FilmFacts]:
+    """Follow filters, and the evidence for one image, over the epochs of a run whose weights were kept.
 
-    Epoch 0 is before the first step: the weights follow from the config's seed. The evidence is for the picture's true
-    class, by the method that fits the network's head; the picture is number `picture` of the validation part, or of
-    the training part where nothing was kept for validation.
+    Epoch 0 is before the first step: the weights follow from the config's seed. The evidence is for the image's true
+    class, by the method that fits the network's head.
 
-    Raises: RequestError for a run without snapshots, with the way to get them, and for a picture or layer that is not
-    there.
+    Arguments:
+        run: trained with `logging.snapshots_every_epochs`.
+        session: the device, where data lies, and whether plugins may be run.
+        layer: a convolution; by default the first.
+        picture: the image's number in the validation part, or in the training part where none was kept.
+
+    Yields:
+        How far the epochs are; at last the facts.
+
+    Raises:
+        RequestError: for a run without snapshots, with the way to get them, and for an image or a layer that is not
+            there.
+
+    Example:
+        *_, facts = filmed(session.run("quickstart"), session, picture=3)
+        animations(facts, Path("film"))
     """
     kept = run.snapshots()
     if not kept:
         raise RequestError(
             f"the run {run.name} kept no weights of its epochs; train with logging.snapshots_every_epochs=1 to film it"
         )
-    config, data = run.config(allow_plugins=allow_plugins), run.record.data
+    config, data = run.config(allow_plugins=session.allow_plugins), run.record.data
     model = new_network(config, data.shape, len(data.classes))
     name, _ = convolution_filters(model, layer)
     part = "validation" if data.validation else "train"
-    pictures = evaluation_pictures(run, config, part, place)
+    pictures = evaluation_pictures(run, config, part, session.place)
     if not 0 <= picture < len(pictures):
-        raise RequestError(f"--picture is {picture}; there are pictures 0 to {len(pictures) - 1}")
+        raise RequestError(f"`picture` is {picture}; there are pictures 0 to {len(pictures) - 1}")
     image, label = pictures.images[picture], int(pictures.labels[picture])
-    inputs = normalise(image[None].to(device), ChannelStatistics(data.mean, data.std))
-    model = model.to(device).eval()
+    inputs = normalise(image[None].to(session.device), ChannelStatistics(data.mean, data.std))
+    model = model.to(session.device).eval()
     choice = choose_layer(model, data.shape)
     method = methods_for_head(choice.head.kind)[0]
     evidence: list[Evidence] = []
@@ -72,7 +83,9 @@ def filmed(
             except RequestError as error:
                 raise RequestError(f"{kept[epoch]}: {error}") from None
         filters.append((epoch, {f"{name}.weight": convolution_filters(model, name)[1]}))
-        (found,) = attribute(model, inputs, torch.tensor([label], device=device), methods=(method,), layers=choice)
+        (found,) = attribute(
+            model, inputs, torch.tensor([label], device=session.device), methods=(method,), layers=choice
+        )
         with evaluating(model):
             probability = float(model(inputs)[0].float().softmax(0)[label])
         evidence.append(Evidence(epoch, found.maps[0].float().cpu().numpy(), float(found.scores[0]), probability))

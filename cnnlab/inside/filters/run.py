@@ -1,7 +1,6 @@
 """`cnnlab visualize filters`: the filters of a convolution, measured against filters that learned nothing."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -16,30 +15,37 @@ from cnnlab.inside.filters.frequency import SIZE, frequencies, frequency_respons
 from cnnlab.inside.filters.layer import convolution_filters, random_filters
 from cnnlab.inside.filters.measure import MeasuredFilter, measure
 from cnnlab.network.network import Network
-from cnnlab.network.open import open_network
 from cnnlab.network.session import Session
 
 BINS = 16
 """Of spatial frequency, 0 … ½ cycle per pixel."""
 
 
-def filters_network(text: str, runs: Path, *, weights: str | None, allow_plugins: bool) -> Network:
-    """The network that `text` names, with its best or last weights, or those of a file; no picture is needed.
+def measured_filters(
+    network: Network, session: Session, *, layer: str | None = None, random: int = 64
+) -> Iterator[Advance | FilterFacts]:
+    """Measure the filters of a convolution, and beside them filters that learned nothing.
 
-    Raises: RequestError where there is no such network or file, or the two do not fit each other.
+    These are random ones, and where the network is trained the same layer as it was before: from the config's own seed
+    for a run, otherwise from seed 0.
+
+    Arguments:
+        network: on the CPU.
+        session: the seed of the random filters and of the intervals.
+        layer: the convolution's name; by default the first.
+        random: how many random filters of the same shape.
+
+    Yields:
+        How far the fits are, a tenth of a second each; at last the facts.
+
+    Raises:
+        RequestError: for a name that is no convolution, and for filters smaller than 3×3.
+
+    Example:
+        *_, facts = measured_filters(open_network("quickstart", session), session)
+        print(facts.bank.shares)
     """
-    session = Session(runs=runs, device_name="cpu", allow_plugins=allow_plugins)
-    return open_network(text, session, weights=weights)
-
-
-def measured_filters(network: Network, *, layer: str | None, random: int, seed: int) -> Iterator[Advance | FilterFacts]:
-    """How far the fits are, a tenth of a second each; at last the facts of the convolution `layer`, or of the first.
-
-    The nulls are `random` filters of the same shape from `seed`, and where the network is trained the same layer as
-    it was before: from the config's own seed for a run, otherwise from seed 0.
-
-    Raises: RequestError for a name that is no convolution, and for filters smaller than 3×3.
-    """
+    seed = session.seed
     name, weights = convolution_filters(network.model, layer)
     twin = _untrained(network)
     sets: dict[str, Tensor] = {"these": weights}

@@ -5,22 +5,26 @@ from typing import Annotated
 import typer
 
 from cnnlab.cli.choices import Split
-from cnnlab.cli.options import RUNS, DeviceOption, JsonOption, PluginsOption, RunArgument, RunsOption
+from cnnlab.cli.options import RunArgument
+from cnnlab.cli.session import with_session
 from cnnlab.inside.output import (
+    SESSION,
     ChannelsOption,
     LayerOption,
     OutOption,
     SplitOption,
     WeightsOption,
     folder_of,
-    opened,
-    own_pictures,
+    own_images,
     refuse_test,
     write_and_show,
 )
+from cnnlab.network.session import Session
 
 
+@with_session(*SESSION)
 def patches(
+    session: Session,
     run: RunArgument,
     layer: LayerOption = None,
     channels: ChannelsOption = None,
@@ -28,10 +32,6 @@ def patches(
     top: Annotated[int, typer.Option(min=1, max=64, help="Patches of each channel.")] = 9,
     weights: WeightsOption = None,
     out: OutOption = None,
-    device: DeviceOption = "auto",
-    allow_plugins: PluginsOption = False,
-    runs: RunsOption = RUNS,
-    as_json: JsonOption = False,
 ) -> None:
     """Find the patches of a data set that each channel answers to most, cut to exactly what its unit sees.
 
@@ -43,11 +43,14 @@ def patches(
     from cnnlab.inside.channels import channels_of
     from cnnlab.inside.patches.report import patches_json, patches_report
     from cnnlab.inside.patches.run import found_patches
+    from cnnlab.network.open import open_network
 
     refuse_test(split)
     wanted = None if channels is None else channels_of(channels)
-    network, place = opened(run, runs, weights=weights, device=device, allow_plugins=allow_plugins)
-    pictures = own_pictures(network, split, place)
-    facts = followed(found_patches(network, pictures, split=split.value, layer=layer, channels=wanted, top=top))
-    folder = folder_of(network, "patches", out, runs)
-    write_and_show(patches_report(facts), patches_json(facts), folder, as_json=as_json)
+    network = open_network(run, session, weights=weights, for_images=True)
+    pictures = own_images(network, split, session)
+    facts = followed(
+        found_patches(network, pictures, session, split=split.value, layer=layer, channels=wanted, top=top)
+    )
+    folder = folder_of(network, "patches", session, out)
+    write_and_show(patches_report(facts), patches_json(facts), folder, session)

@@ -17,6 +17,7 @@ from cnnlab.inside.numbered_batches import batch_size, numbered_batches
 from cnnlab.inside.patches.report import ChannelPatches, Patch, PatchFacts
 from cnnlab.inside.patches.search import channel_classes, crop, patch_boxes, top_units
 from cnnlab.network.network import Network
+from cnnlab.network.session import Session
 from cnnlab.receptive_field.reading import boxes
 from cnnlab.receptive_field.run import Inspection, inspect, plane_of
 from cnnlab.view.tiles import tile
@@ -30,19 +31,37 @@ FIFTH_PERCENTILE = 0.05
 def found_patches(
     network: Network,
     pictures: Dataset,
+    session: Session,
     *,
     split: str,
-    layer: str | None,
-    channels: tuple[int, ...] | None,
-    top: int,
-    seed: int = 0,
+    layer: str | None = None,
+    channels: tuple[int, ...] | None = None,
+    top: int = 9,
 ) -> Iterator[Advance | PatchFacts]:
-    """How far the search is; at last the `top` patches of every channel of `layer`, each of another picture.
+    """Find the maximally activating patches of every channel of a layer, each of another image.
 
-    By default the layer is the last one whose receptive field is not the whole picture because of what it computes.
-    A patch is exactly what its unit sees, clipped at the picture's border. Memory does not grow with the pictures.
+    A patch is exactly what its unit sees, clipped at the image's border. Memory does not grow with the images.
 
-    Raises: RequestError for a layer that is not there or has no places, and a channel out of range.
+    Arguments:
+        network: opened for images.
+        pictures: the images that are searched, of the network's size.
+        session: the seed of the random choices that chance is measured by.
+        split: the name of their part.
+        layer: by default the last one whose receptive field is not the whole image because of what it computes.
+        channels: those that are drawn, from 0; by default as many as fit.
+        top: patches of each channel.
+
+    Yields:
+        How far the search is; at last the facts, with each patch's box (top, left, bottom, right) in pixels.
+
+    Raises:
+        RequestError: for images of another size, a layer that is not there or has no places, and a channel out of
+            range.
+
+    Example:
+        network = open_network("quickstart", session, for_images=True)
+        images = network.part("validation", session.place)
+        *_, facts = found_patches(network, images, session, split="validation", layer="conv_bn_act3")
     """
     if pictures.shape != network.preparation.shape:
         raise RequestError(f"the pictures are {pictures.shape}, the network is for {network.preparation.shape}")
@@ -77,7 +96,7 @@ def found_patches(
             for rank in range(found.values.shape[1])
         ]
         made.append(ChannelPatches(channel, tuple(patches), purity[channel]))
-    mean, low = _chance(pictures.labels, found.values.shape[1], len(pictures.classes), seed)
+    mean, low = _chance(pictures.labels, found.values.shape[1], len(pictures.classes), session.seed)
     yield PatchFacts(
         model=network.name,
         weights=network.weights,
