@@ -24,7 +24,6 @@ from cnnlab.evaluation import compare_command as compare
 from cnnlab.evaluation import predict_command as predict
 from cnnlab.inside.command import app as visualize
 from cnnlab.layers_lab import command as layer
-from cnnlab.layers_lab import compare_command as compare_layers
 from cnnlab.layers_lab.summary import command as summary
 from cnnlab.project.config import command as config
 from cnnlab.project.config import schema_command as schema
@@ -102,7 +101,7 @@ app.command("report-card", rich_help_panel=INSIDE)(report_card.report_card)
 app.add_typer(visualize, name="visualize", rich_help_panel=INSIDE)
 app.command("summary", rich_help_panel=INSIDE)(summary.summary)
 app.command("layer", rich_help_panel=INSIDE)(layer.layer)
-app.command("compare-layers", rich_help_panel=INSIDE)(compare_layers.compare_layers)
+app.command("compare-layers", rich_help_panel=INSIDE)(layer.compare_layers)
 
 app.command("lr-find", rich_help_panel=EXPERIMENTS)(learning_rate.lr_find)
 app.command("compare", rich_help_panel=EXPERIMENTS)(compare.compare)

@@ -1,12 +1,14 @@
-"""`cnnlab layer`."""
+"""`cnnlab layer` and `cnnlab compare-layers`."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cnnlab.cli.options import MOST, JsonOption, out_console, print_json
+from cnnlab.cli.options import MOST, out_console, print_json
+from cnnlab.cli.session import with_session
 from cnnlab.core.errors import RequestError
+from cnnlab.network.session import Session
 
 InputOption = Annotated[
     str | None, typer.Option("--input", metavar="C,H,W", help="Channels, height and width of the picture.")
@@ -16,7 +18,9 @@ ClassesOption = Annotated[
 ]
 
 
+@with_session("as_json")
 def layer(
+    session: Session,
     kind: Annotated[str, typer.Argument(metavar="KIND", help="A layer of `cnnlab list layers`.", show_default=False)],
     options: Annotated[
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]…", help="Its options, such as channels=16 stride=2.")
@@ -32,7 +36,6 @@ def layer(
     out: Annotated[
         Path | None, typer.Option(help="The folder for its sampling pattern (PNG) and its tables (CSV).")
     ] = None,
-    as_json: JsonOption = False,
 ) -> None:
     """One layer's arithmetic: output size with the formula, weights, multiplications, memory, receptive field.
 
@@ -52,8 +55,8 @@ def layer(
     from cnnlab.view import console, csv, png
 
     if matrix is not None:
-        kernel = None if weights is None else matrix_of(weights, "--weights")
-        found = examine_on(kind, options or [], matrix_of(matrix, "--matrix"), kernel, classes=classes)
+        kernel = None if weights is None else matrix_of(weights, "`weights`")
+        found = examine_on(kind, options or [], matrix_of(matrix, "`matrix`"), kernel, classes=classes)
     else:
         found = examine(kind, options or [], input_of(shape or ""), classes=classes)
     words = " ".join([kind, *(options or [])])
@@ -63,9 +66,36 @@ def layer(
     }
     report = layer_report(found.arithmetic, found.alternatives, name=words, picture=found.picture, **worked)
     files = [] if out is None else [*png.save(report, out), *csv.save(report, out)]
-    if as_json:
+    if session.as_json:
         as_data = found.layer.as_data()
         document = layer_document(found.arithmetic, found.alternatives, layer=as_data, picture=found.picture, **worked)
         print_json(document | {"files": [str(path) for path in files]})
         return
     console.show(report, out_console(), folder=out)
+
+
+@with_session("as_json")
+def compare_layers(
+    session: Session,
+    stacks: Annotated[
+        list[str], typer.Argument(metavar="STACK…", help="Two or more, each 'KIND key=value … + KIND key=value …'.")
+    ],
+    shape: InputOption = None,
+    classes: ClassesOption = 10,
+) -> None:
+    """Layers side by side on the same picture: shapes, weights, multiplications, memory, receptive field, ratios.
+
+    Example: [bold]cnnlab compare-layers 'conv channels=64' 'depthwise_separable channels=64' --input 64,32,32[/]
+    """
+    if shape is None:
+        raise RequestError("--input is missing: channels, height and width, such as --input 3,32,32")
+    from cnnlab.layers_lab.comparison_report import stacks_document, stacks_report
+    from cnnlab.layers_lab.run import compare, input_of
+    from cnnlab.view import console
+
+    picture = input_of(shape)
+    found = compare(stacks, picture, classes=classes)
+    if session.as_json:
+        print_json(stacks_document(found))
+        return
+    console.show(stacks_report(found, picture), out_console())

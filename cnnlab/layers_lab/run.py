@@ -40,10 +40,25 @@ class Examined:
     """What it made of `matrix`, (channels, height, width) or (features,)."""
 
 
-def examine(kind: str, options: Sequence[str], shape: Shape, *, classes: int) -> Examined:
-    """One layer's arithmetic for pictures of `shape`; a dense layer gets them flattened.
+def examine(kind: str, options: Sequence[str], shape: Shape, *, classes: int = 10) -> Examined:
+    """Work out one layer's arithmetic.
 
-    Raises: RequestError for a layer that is not there or does not fit, ConfigError for wrong options.
+    Arguments:
+        kind: a layer of the registry.
+        options: such as `channels=16`.
+        shape: (channels, height, width) of its input; a dense layer gets it flattened.
+        classes: what `features: classes` means.
+
+    Returns:
+        The layer's arithmetic, and beside it that of the dense and the locally connected layer of the same shapes.
+
+    Raises:
+        RequestError: for a layer that is not there or does not fit.
+        ConfigError: for wrong options.
+
+    Example:
+        >>> examine("conv", ["channels=16", "stride=2", "padding=1"], (3, 32, 32)).arithmetic.output
+        (16, 16, 16)
     """
     layer = layer_of(kind, options)
     found = _arithmetic([layer], shape, classes, " ".join([kind, *options]))
@@ -54,15 +69,26 @@ def examine_on(
     kind: str,
     options: Sequence[str],
     matrix: Float[Tensor, "h w"],
-    weights: Float[Tensor, "kh kw"] | None,
+    weights: Float[Tensor, "kh kw"] | None = None,
     *,
-    classes: int,
+    classes: int = 10,
 ) -> Examined:
-    """The same for a picture of one channel, `matrix`, and what the layer makes of it.
+    """Work out one layer's arithmetic, and run the layer on a matrix.
 
-    weights: of every filter of a convolution, applied as they are (cross-correlation); biases are 0.
+    Arguments:
+        kind, options, classes: as `examine`.
+        matrix: the input, of one channel.
+        weights: of every filter of a convolution, applied as they are (cross-correlation); biases are 0.
 
-    Raises: as `examine`, and RequestError for a layer with other weights than one filter bank.
+    Returns:
+        As `examine`, with the matrix and what the layer makes of it.
+
+    Raises:
+        RequestError: as `examine`, and for a layer with other weights than one filter bank.
+
+    Example:
+        >>> examine_on("max_pool", [], matrix_of("1 3 2 0 / 4 2 1 5 / 0 1 6 2 / 2 3 1 0", "matrix")).result.tolist()
+        [[[4.0, 5.0], [3.0, 6.0]]]
     """
     if weights is not None and not any(option.startswith("kernel=") for option in options):
         options = [*options, f"kernel=[{weights.shape[0]},{weights.shape[1]}]"]
@@ -77,10 +103,19 @@ def examine_on(
     return replace(found, matrix=matrix, result=result)
 
 
-def compare(texts: Sequence[str], shape: Shape, *, classes: int) -> tuple[ComparedStack, ...]:
-    """The arithmetic of each of `texts`, `KIND key=value … + KIND …`, on pictures of `shape`.
+def compare(texts: Sequence[str], shape: Shape, *, classes: int = 10) -> tuple[ComparedStack, ...]:
+    """Work out the arithmetic of stacks of layers side by side.
 
-    Raises: RequestError for fewer than two, and as `examine`.
+    Arguments:
+        texts: two or more, each `KIND key=value … + KIND …`.
+        shape: (channels, height, width) of their input.
+        classes: what `features: classes` means.
+
+    Returns:
+        One for each text, in order.
+
+    Raises:
+        RequestError: for fewer than two, and as `examine`.
     """
     if len(texts) < 2:
         raise RequestError("one stack has nothing to be compared with; cnnlab layer shows a layer alone")
@@ -96,7 +131,7 @@ def _arithmetic(layers: Sequence[Component], shape: Shape, classes: int, text: s
     placed = any(isinstance(module, nn.Flatten | LocallyConnected2d) for module in network.modules())
     if placed and prod(shape) > MOST_PLACES:
         raise RequestError(
-            f"--input has {prod(shape):,} values; with a layer that is bound to one size, such as flatten and "
+            f"`shape` has {prod(shape):,} values; with a layer that is bound to one size, such as flatten and "
             f"locally_connected, {MOST_PLACES:,} at most"
         )
     return arithmetic(network, shape)
@@ -109,19 +144,19 @@ def _fill(network: nn.Module, kind: str, weights: Tensor | None) -> None:
     others = [name for name in parameters if not name.endswith(("weight", "bias"))]
     if not parameters:
         if weights is not None:
-            raise RequestError(f"--weights: layer '{kind}' has no weights")
+            raise RequestError(f"`weights`: layer '{kind}' has no weights")
         return
     if len(banks) != 1 or len(parameters) > 2 or others:
         raise RequestError(
-            f"--matrix: layer '{kind}' has {len(parameters)} parameters; on a matrix run layers without any, and "
-            f"those with one filter bank (conv, depthwise, locally_connected) with --weights"
+            f"`matrix`: layer '{kind}' has {len(parameters)} parameters; on a matrix run layers without any, and "
+            f"those with one filter bank (conv, depthwise, locally_connected) with `weights`"
         )
     if weights is None:
-        raise RequestError(f"--matrix: layer '{kind}' needs its weights, such as --weights '1 0 -1 / 2 0 -2 / 1 0 -1'")
+        raise RequestError(f"`matrix`: layer '{kind}' needs its weights, such as `weights` '1 0 -1 / 2 0 -2 / 1 0 -1'")
     (bank,) = banks
     if tuple(bank.shape[-2:]) != tuple(weights.shape):
         (height, width), (rows, columns) = bank.shape[-2:], weights.shape
-        raise RequestError(f"--weights is {rows}×{columns}, and the kernel {height}×{width}; leave 'kernel' out")
+        raise RequestError(f"`weights` is {rows}×{columns}, and the kernel {height}×{width}; leave 'kernel' out")
     bank.copy_(weights.to(bank).expand_as(bank))
     for name, parameter in parameters.items():
         if name.endswith("bias"):
@@ -135,11 +170,11 @@ def input_of(text: str) -> Shape:
     """
     parts = [part.strip() for part in text.replace("x", ",").split(",")]
     if len(parts) != 3 or not all(part.isascii() and part.isdecimal() and int(part) > 0 for part in parts):
-        raise RequestError(f"--input is '{text}', expected channels, height and width, such as 3,32,32")
+        raise RequestError(f"`shape` is '{text}', expected channels, height and width, such as 3,32,32")
     shape = tuple(map(int, parts))
     if prod(shape) > MOST_VALUES or max(shape[1:]) > LARGEST_SIDE:
         raise RequestError(
-            f"--input is '{text}'; an input has {LARGEST_SIDE:,} rows and columns and {MOST_VALUES:,} values at most"
+            f"`shape` is '{text}'; an input has {LARGEST_SIDE:,} rows and columns and {MOST_VALUES:,} values at most"
         )
     return shape
 

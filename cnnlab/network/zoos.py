@@ -74,7 +74,7 @@ def torchvision(name: str, *, values: bool = True) -> Offer:
         (3, crop, crop),
         ChannelStatistics(tuple(made.mean), tuple(made.std)),
         "as torchvision's weights of it want",
-        tuple(weights[-1].meta["categories"]),
+        tuple(weights[-1].meta.get("categories") or ()),
     )
 
 

@@ -5,20 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cnnlab.cli.options import (
-    RUNS,
-    DepthOption,
-    DeviceOption,
-    JsonOption,
-    ModelArgument,
-    PluginsOption,
-    RunsOption,
-    data_place,
-    err_console,
-    out_console,
-    print_json,
-    tracked,
-)
+from cnnlab.cli.options import DepthOption, ModelArgument, err_console, out_console, print_json, tracked
+from cnnlab.cli.session import with_session
+from cnnlab.network.session import Session
 
 if TYPE_CHECKING:
     from cnnlab.receptive_field.effective.report import EffectiveFacts
@@ -28,7 +17,9 @@ if TYPE_CHECKING:
     from cnnlab.view.blocks import Block
 
 
+@with_session("device", "allow_plugins", "runs", "as_json")
 def receptive_field(
+    session: Session,
     model: ModelArgument,
     changes: Annotated[
         list[str] | None, typer.Argument(metavar="[CHANGE]…", help="More changes for --what-if.", show_default=False)
@@ -49,7 +40,7 @@ def receptive_field(
         list[str] | None,
         typer.Option(metavar="CHANGE", help="LAYER.stride=1 (dilation, kernel, padding), or LAYER=identity."),
     ] = None,
-    asserted: Annotated[
+    claim: Annotated[
         list[str] | None,
         typer.Option("--assert", metavar="CLAIM", help="Such as 'layer4.size>=224'; exit code 1 where it fails."),
     ] = None,
@@ -59,10 +50,6 @@ def receptive_field(
     repairs: Annotated[bool, typer.Option("--repairs/--no-repairs", help="Look for changes that mend it.")] = True,
     animate: Annotated[bool, typer.Option(help="A GIF of the box, layer by layer.")] = False,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder for pictures and tables.")] = None,
-    device: DeviceOption = "auto",
-    allow_plugins: PluginsOption = False,
-    runs: RunsOption = RUNS,
-    as_json: JsonOption = False,
 ) -> None:
     """Tell what each layer of a network sees: exact for any network, with branches, gates and functions too.
 
@@ -72,7 +59,6 @@ def receptive_field(
     """
     from cnnlab.core.errors import RequestError
     from cnnlab.network.open import open_network
-    from cnnlab.network.session import Session
     from cnnlab.receptive_field import run as work
     from cnnlab.receptive_field.probe import Verification, verification
     from cnnlab.receptive_field.report import receptive_field_report
@@ -81,11 +67,10 @@ def receptive_field(
     changes = [*(what_if or []), *(changes or [])]
     if changes and not what_if:
         raise RequestError(f"'{changes[0]}': changes come after --what-if, such as --what-if {changes[0]}")
-    session = Session(runs=runs, device_name=device, allow_plugins=allow_plugins)
     network = open_network(model, session, size=size, values=verify or effective > 0)
     inspection = work.inspect(network, ignore_gates=ignore_gates)
     watched = inspection.field(layer).name if layer else inspection.local.name
-    claims = [work.claim(inspection, text) for text in asserted or []]
+    claims = [work.claim(inspection, text) for text in claim or []]
     place = work.unit_of(unit) if unit else None
     if unit or image:
         work.unit_box(inspection, watched, place)
@@ -101,7 +86,7 @@ def receptive_field(
         from cnnlab.receptive_field.effective.report import effective_section
         from cnnlab.receptive_field.effective.run import effective_fields
 
-        measured = effective_fields(inspection, layer=watched, unit=place, count=effective, place=data_place())
+        measured = effective_fields(inspection, session, layer=watched, unit=place, count=effective)
         facts = list(tracked(measured, "effective field", -(-effective // 16)))[-1]
         more.append(effective_section(facts))
     if image or unit or animate:
@@ -125,7 +110,7 @@ def receptive_field(
         from cnnlab.receptive_field.figures import animation
 
         pictures.append(animation(inspection, image, folder / "layers.gif"))
-    if as_json:
+    if session.as_json:
         print_json(_document(inspection, claims, trials, repaired, facts, proof, pictures))
     else:
         console.show(report, out_console(), folder=folder)

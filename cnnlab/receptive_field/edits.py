@@ -46,17 +46,17 @@ def parse_edit(text: str, model: nn.Module) -> Edit:
     path, equals, value = text.partition("=")
     modules = {name: module for name, module in model.named_modules() if name}
     if not equals:
-        raise RequestError(f"--what-if is '{text}', expected LAYER.OPTION=VALUE, such as layer3.0.conv2.stride=1")
+        raise RequestError(f"`what_if` is '{text}', expected LAYER.OPTION=VALUE, such as layer3.0.conv2.stride=1")
     if path in modules and value == IDENTITY:
         return Edit(path, None, ())
     layer, _, option = path.rpartition(".")
     if layer not in modules:
-        raise RequestError(f"--what-if {text}: {unknown('layer', layer or path, modules)}")
+        raise RequestError(f"`what_if` {text}: {unknown('layer', layer or path, modules)}")
     known = [name for name in OPTIONS if hasattr(modules[layer], OPTIONS[name])]
     if option not in known:
         has = ", ".join(name for name in known if name != "kernel_size") or "none that can be changed"
         raise RequestError(
-            f"--what-if {text}: no option '{option}' in {layer} ({type(modules[layer]).__name__}); it has {has}."
+            f"`what_if` {text}: no option '{option}' in {layer} ({type(modules[layer]).__name__}); it has {has}."
             f"{did_you_mean(option, known)}"
         )
     least = 0 if option == "padding" else 1
@@ -64,7 +64,7 @@ def parse_edit(text: str, model: nn.Module) -> Edit:
     axes = _axes(modules[layer])
     if len(numbers) not in (1, axes) or min(numbers) < least:
         raise RequestError(
-            f"--what-if {text}: '{value}' is no {option}; expected a whole number from {least}, or {axes}"
+            f"`what_if` {text}: '{value}' is no {option}; expected a whole number from {least}, or {axes}"
         )
     return Edit(layer, OPTIONS[option], numbers * axes if len(numbers) == 1 else numbers)
 

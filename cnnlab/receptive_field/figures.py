@@ -73,5 +73,5 @@ def _background(inspection: Inspection, image: Path | None) -> NDArray[np.uint8]
         raise RequestError(f"{image}: no such picture")
     picture = read_picture(image, channels=1 if channels == 1 else 3, name=str(image))
     if height != width:
-        raise RequestError(f"--image is drawn for square pictures; these are {height} × {width}")
+        raise RequestError(f"`image` is drawn for square pictures; these are {height} × {width}")
     return tile(fit_picture(picture, height, "crop"))

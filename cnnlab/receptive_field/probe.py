@@ -163,7 +163,7 @@ class _Tally:
                 if found is not None:
                     different[full] = found
 
-        way_out = "it was given an image with NaN, by which --verify sees what depends on what: leave --verify out"
+        way_out = "it was given an image with NaN, by which `verify` sees what depends on what: leave `verify` out"
         with observe(model, look), attention_as_products(), told(way_out):
             model(batch)
         return different

@@ -50,9 +50,26 @@ class Inspection:
 
 
 def inspect(network: Network, *, ignore_gates: bool = False) -> Inspection:
-    """Walk the network for its pictures.
+    """Tell what each layer of a network sees of its images.
 
-    Raises: RequestError where it cannot run at this size, with the layer, the reason and the smallest size that works.
+    Arguments:
+        network: opened with or without its values.
+        ignore_gates: whether factors of one number per channel are left out.
+
+    Returns:
+        The fields of all layers, and the audit of them.
+
+    Raises:
+        RequestError: where the network cannot run at this size, with the layer, the reason and the smallest size that
+            works.
+
+    Example:
+        >>> from cnnlab.network.open import open_network
+        >>> from cnnlab.network.session import Session
+        >>> session = Session(device_name="cpu")
+        >>> network = open_network("torchvision:squeezenet1_1", session, size="64", values=False)
+        >>> inspect(network).field("features.0").size
+        (3, 3)
     """
     check_runs(network)
     fields = receptive_fields(network.model, network.shape, ignore_gates=ignore_gates)
@@ -65,7 +82,10 @@ def repairs(inspection: Inspection) -> Iterator[Variant]:
     """The network as it is, then the smallest changes after which the audit finds less, cheapest first in each kind.
 
     For layers that can add nothing: finer maps, one stage or two of them at stride 1. For a field that is smaller than
-    the picture: a wider dilation or a larger kernel. Yields nothing where nothing is wrong.
+    the image: a wider dilation or a larger kernel.
+
+    Yields:
+        Networks with one change each, measured; nothing where nothing is wrong.
     """
     found, model = inspection.audit, inspection.network.model
     if not found.unproductive and found.covers:
@@ -91,7 +111,20 @@ def _cheapest_that_covers(one: Variant, picture: Sequence[int]) -> tuple[bool, i
 
 
 def what_if(inspection: Inspection, texts: Sequence[str], *, layer: str, ignore_gates: bool) -> Iterator[Variant]:
-    """The network as it is, and with each of `texts`: one change, or several at once with blanks between them."""
+    """Measure the network as it is, and with changes.
+
+    Arguments:
+        inspection: of the network.
+        texts: each one change (`conv1.stride=1`, `conv1=identity`), or several at once with blanks between them.
+        layer: whose field is measured.
+        ignore_gates: as `inspect`.
+
+    Yields:
+        The network as it is, then with each of `texts`.
+
+    Raises:
+        RequestError: for a change of what is not there.
+    """
     wanted = [[parse_edit(part, inspection.network.model) for part in text.split()] for text in texts]
     if not wanted:
         return
@@ -135,19 +168,19 @@ def claim(inspection: Inspection, text: str) -> Claim:
     """
     match = re.search(r"(>=|<=|==|!=|>|<)\s*(-?\d+(?:\.\d+)?)$", text.strip())
     if not match or not match.start():
-        raise RequestError(f"--assert is '{text}', expected LAYER.MEASURE, a comparison and a number: layer4.size>=224")
+        raise RequestError(f"`claim` is '{text}', expected LAYER.MEASURE, a comparison and a number: layer4.size>=224")
     layer, _, measure = text.strip()[: match.start()].rstrip().rpartition(".")
     if measure not in MEASURES:
-        raise RequestError(f"--assert {text}: {unknown('measure', measure, MEASURES)}")
+        raise RequestError(f"`claim` {text}: {unknown('measure', measure, MEASURES)}")
     field = inspection.field(layer)
     value: Any = getattr(field, MEASURES[measure])
     values = tuple(value) if isinstance(value, tuple) else (value,)
     if any(one is None for one in values):
-        raise RequestError(f"--assert {text}: the layer is global, it has no {measure}")
+        raise RequestError(f"`claim` {text}: the layer is global, it has no {measure}")
     if measure in ("size", "r", "r_min") and not field.exact and not match[1].startswith(">"):
         raise RequestError(
-            f"--assert {text}: the border clips {layer} everywhere, so that its {measure} is known from below only, at "
-            f"least {' × '.join(map(str, values))}; assert > or >=, or give a larger --input"
+            f"`claim` {text}: the border clips {layer} everywhere, so that its {measure} is known from below only, at "
+            f"least {' × '.join(map(str, values))}; assert > or >=, or give a larger `size`"
         )
     holds = all(COMPARISONS[match[1]](one, float(match[2])) for one in values)
     return Claim(text, tuple(float(one) for one in values), holds)
@@ -179,7 +212,7 @@ def unit_box(
     row, column = unit or (height // 2, width // 2)
     if not (0 <= row < height and 0 <= column < width):
         raise RequestError(
-            f"--unit is {row},{column}; '{layer}' has units 0,0 to {height - 1},{width - 1} at this size of picture"
+            f"`unit` is {row},{column}; '{layer}' has units 0,0 to {height - 1},{width - 1} at this size of picture"
         )
     top, bottom = found.rows[min(row, len(found.rows) - 1)].tolist()
     left, right = found.columns[min(column, len(found.columns) - 1)].tolist()
@@ -193,7 +226,7 @@ def unit_of(text: str) -> tuple[int, int]:
     """
     match = re.fullmatch(r"\s*(\d+)\s*,\s*(\d+)\s*", text)
     if not match:
-        raise RequestError(f"--unit is '{text}', expected row and column from 0, such as 3,4")
+        raise RequestError(f"`unit` is '{text}', expected row and column from 0, such as 3,4")
     return int(match[1]), int(match[2])
 
 

@@ -54,9 +54,9 @@ def test_a_kernel_is_applied_as_it_is_written(matrix, weights) -> None:
 @pytest.mark.parametrize(
     ("kind", "options", "weights", "message"),
     [
-        ("conv", ["channels=1"], None, "needs its weights, such as --weights '1 0 -1 / 2 0 -2 / 1 0 -1'"),
-        ("max_pool", [], "1", "--weights: layer 'max_pool' has no weights"),
-        ("conv", ["channels=1", "kernel=5"], "1 2 1 / 1 2 1 / 1 2 1", "--weights is 3×3, and the kernel 5×5"),
+        ("conv", ["channels=1"], None, "needs its weights, such as `weights` '1 0 -1 / 2 0 -2 / 1 0 -1'"),
+        ("max_pool", [], "1", "`weights`: layer 'max_pool' has no weights"),
+        ("conv", ["channels=1", "kernel=5"], "1 2 1 / 1 2 1 / 1 2 1", "`weights` is 3×3, and the kernel 5×5"),
         ("batch_norm", [], None, "layer 'batch_norm' has 2 parameters"),
         ("linear", [], None, "layer 'linear' has 2 parameters"),
         ("depthwise_separable", ["channels=1"], "1 1 1 / 1 1 1 / 1 1 1", "has 4 parameters"),
@@ -87,7 +87,7 @@ def test_an_input_in_words() -> None:
     "text", ["", "3,32", "3,32,32,32", "3,0,32", "3,-1,32", "3,a,32", "1,1,99999", "1000,9999,9999", "3,²,3"]
 )
 def test_what_is_no_input(text: str) -> None:
-    with pytest.raises(RequestError, match="--input is"):
+    with pytest.raises(RequestError, match="`shape` is"):
         input_of(text)
 
 

@@ -9,9 +9,24 @@ from cnnlab.walk.costs import layer_costs
 
 
 def summarize(network: Network) -> Summary:
-    """Everything about the layers of a network for its pictures.
+    """Tell shapes, parameters, multiply-accumulates, memory and receptive fields of a network's layers.
 
-    Raises: RequestError where it cannot run at this size.
+    Arguments:
+        network: opened with or without its values.
+
+    Returns:
+        The costs and the receptive field of each layer, for images of the network's shape.
+
+    Raises:
+        RequestError: where it cannot run at this size.
+
+    Example:
+        >>> from cnnlab.network.open import open_network
+        >>> from cnnlab.network.session import Session
+        >>> session = Session(device_name="cpu")
+        >>> network = open_network("torchvision:squeezenet1_1", session, size="64", values=False)
+        >>> summarize(network).costs.parameters
+        1235496
     """
     check_runs(network)
     fields = receptive_fields(network.model, network.shape)

@@ -9,9 +9,8 @@ from torch import Tensor
 from cnnlab.core.errors import RequestError
 from cnnlab.core.seeds import derive_seed
 from cnnlab.data.batches import normalise
-from cnnlab.data.dataset import DataPlace
-from cnnlab.data.statistics import ChannelStatistics
-from cnnlab.network.network import Network
+from cnnlab.network.network import Network, RunNetwork
+from cnnlab.network.session import Session
 from cnnlab.receptive_field.effective.field import EffectiveField, effective_field, random_weight_fields
 from cnnlab.receptive_field.effective.mass import holdings
 from cnnlab.receptive_field.effective.measures import measure
@@ -24,14 +23,34 @@ MAX_BATCH = 16
 
 
 def effective_fields(
-    inspection: Inspection, *, layer: str, unit: tuple[int, int] | None, count: int, place: DataPlace, seed: int = 0
+    inspection: Inspection, session: Session, *, layer: str, unit: tuple[int, int] | None = None, count: int = 32
 ) -> Iterator[EffectiveFacts]:
-    """The field of one unit of `layer` (its central one by default), better with every step: the last one counts.
+    """Measure the effective field of one unit of a layer.
 
-    Raises: RequestError for a layer without a map, and a unit that is not there.
+    Arguments:
+        inspection: of a network with its values.
+        session: the seed, and where the run's images lie.
+        layer: one with a map.
+        unit: (row, column) from 0; by default the central one.
+        count: validation images of the run; of a network that learned nothing, networks of random weights.
+
+    Yields:
+        The field, better with every step: the last one counts.
+
+    Raises:
+        RequestError: for a layer without a map, and a unit that is not there.
+
+    Example:
+        >>> from cnnlab.network.open import open_network
+        >>> from cnnlab.receptive_field.run import inspect
+        >>> session = Session(device_name="cpu")
+        >>> network = open_network("torchvision:squeezenet1_1", session, size="64")
+        >>> *_, found = effective_fields(inspect(network), session, layer="features.3", count=2)
+        >>> found.samples
+        '2 networks of random weights, a picture of noise each'
     """
     at, _, _ = unit_box(inspection, layer, unit)
-    running, samples = _running(inspection.network, layer, at, count, place, seed)
+    running, samples = _running(inspection.network, layer, at, count, session)
     yield from _measured(inspection, layer, at, running, samples)
 
 
@@ -66,7 +85,7 @@ def _centre(field: Field, unit: tuple[int, int]) -> tuple[float, float] | None:
 
 
 def _running(
-    network: Network, layer: str, unit: tuple[int, int], count: int, place: DataPlace, seed: int
+    network: Network, layer: str, unit: tuple[int, int], count: int, session: Session
 ) -> tuple[Iterator[EffectiveField], str]:
     if not network.trained and network.fresh is not None:
         channels, height, width = network.shape
@@ -74,29 +93,25 @@ def _running(
             network.fresh,
             (channels, height, width),
             count=count,
-            seed=seed,
+            seed=session.seed,
             layer=layer,
             unit=unit,
             max_batch=MAX_BATCH,
         )
         return fields, f"{count} networks of random weights, a picture of noise each"
-    images, what = _pictures(network, count, place, seed)
-    device = next(network.model.parameters()).device
-    return effective_field(network.model, images.to(device), layer=layer, unit=unit, max_batch=MAX_BATCH), what
+    images, what = _images(network, count, session)
+    return effective_field(network.model, images.to(network.device), layer=layer, unit=unit, max_batch=MAX_BATCH), what
 
 
-def _pictures(network: Network, count: int, place: DataPlace, seed: int) -> tuple[Tensor, str]:
-    """Validation pictures of the run as its network sees them; noise where it kept none, or at another size."""
-    assert network.run is not None
+def _images(network: Network, count: int, session: Session) -> tuple[Tensor, str]:
+    """Validation images of the run as its network sees them; noise where it kept none, or at another size."""
+    assert isinstance(network, RunNetwork)
     record = network.run.record.data
     if network.shape == record.shape and record.validation:
-        # who has its network in hand has allowed its plugins
-        pictures = evaluation_pictures(network.run, network.run.config(allow_plugins=True), "validation", place)
-        sample = fixed_sample(pictures, count, seed, "effective field")
-        return normalise(
-            sample.images, ChannelStatistics(record.mean, record.std)
-        ), f"{len(sample)} validation pictures"
+        part = evaluation_pictures(network.run, network.config, "validation", session.place)
+        sample = fixed_sample(part, count, session.seed, "effective field")
+        return normalise(sample.images, network.preparation.statistics), f"{len(sample)} validation pictures"
     if count < 1:
-        raise RequestError(f"--effective {count}: at least one picture is needed")
-    generator = torch.Generator().manual_seed(derive_seed(seed, "effective field"))
+        raise RequestError(f"`count` is {count}: at least one image is needed")
+    generator = torch.Generator().manual_seed(derive_seed(session.seed, "effective field"))
     return torch.randn(count, *network.shape, generator=generator), f"{count} pictures of noise"
