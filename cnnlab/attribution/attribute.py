@@ -15,8 +15,9 @@ from cnnlab.attribution.maps import fused
 from cnnlab.attribution.method import of_methods
 from cnnlab.attribution.piece import Batch, Piece, PixelRange, UnfitError
 from cnnlab.attribution.request import Layers, Smooth, Targets, batches, request
-from cnnlab.attribution.result import Attribution, Progress
+from cnnlab.attribution.result import Attribution
 from cnnlab.attribution.target import Target
+from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.core.registry import Component
 from cnnlab.walk.layouts import Layouts
@@ -86,7 +87,7 @@ def attribute(
         pixels=pixels,
     )
     for fact in steps:
-        if not isinstance(fact, Progress):
+        if not isinstance(fact, Advance):
             return fact
     raise AssertionError("the steps end with the result")
 
@@ -103,13 +104,13 @@ def attribution_steps(
     seed: int = 0,
     layouts: Layouts | None = None,
     pixels: PixelRange | None = None,
-) -> Iterator[Progress | tuple[Attribution, ...]]:
+) -> Iterator[Advance | tuple[Attribution, ...]]:
     """`attribute` step by step: how far it is, and at the end the result."""
     chosen = chosen_methods(methods)
     whole = request(model, images, targets, of_methods(chosen), layers, smooth, max_batch, seed, layouts, pixels)
     total = sum(_planned(whole, chosen, smooth))
     done = 0
-    yield Progress(done, total)
+    yield Advance("passes", done, total)
     parts: list[tuple[Capture, dict[str, Piece | UnfitError]]] = []
     for part in batches(whole):
         merged: dict[str, list[Piece | UnfitError]] = {}
@@ -127,7 +128,7 @@ def attribution_steps(
                 except StopIteration as end:
                     found, pieces = end.value
                     break
-                yield Progress(min(done, total), total)
+                yield Advance("passes", min(done, total), total)  # some methods end with fewer
             if first:
                 captured = _finite(found)
             for name, piece in pieces.items():

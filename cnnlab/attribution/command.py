@@ -14,12 +14,11 @@ from cnnlab.cli.choices import Split
 from cnnlab.cli.options import MOST, ModelArgument, err_console, out_console, print_json, tracked
 from cnnlab.cli.session import with_session
 from cnnlab.cli.unreadable import end_without_pictures, name_unreadable
+from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError
 from cnnlab.network.session import Session
 
 if TYPE_CHECKING:
-    from cnnlab.attribution.measures.comparison import Scoring
-    from cnnlab.attribution.result import Progress
     from cnnlab.attribution.run import Explanation, Plan
     from cnnlab.core.registry import Component
     from cnnlab.network.image_files import Unreadable
@@ -257,11 +256,10 @@ def _images(
     return pictures_of_part(part, split.value, network.preparation, count=count, seed=session.seed), []
 
 
-def _followed(steps: "Iterable[Plan | Progress | Scoring | Explanation]") -> "Explanation":
+def _followed(steps: "Iterable[Plan | Advance | Explanation]") -> "Explanation":
     """The explanation, which comes last; until then the work is announced and followed by bars."""
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
-    from cnnlab.attribution.measures.comparison import Scoring
     from cnnlab.attribution.run import Explanation, Plan
     from cnnlab.view.bars import Bars
 
@@ -276,7 +274,7 @@ def _followed(steps: "Iterable[Plan | Progress | Scoring | Explanation]") -> "Ex
             if isinstance(fact, Plan):
                 console.print(fact.announcement, style="dim", soft_wrap=True)
                 continue
-            bar = bars["measuring" if isinstance(fact, Scoring) else "passes"]
+            bar = bars[fact.what]
             speed = progress.tasks[bar].speed
             progress.update(
                 bar, completed=fact.done, total=fact.total, visible=True, rate=f"{speed:,.1f}/s" if speed else ""

@@ -39,14 +39,6 @@ class Attribution:
     """Sum of all parts less what they should add up to, for methods that have such a sum."""
 
 
-@dataclass(frozen=True)
-class Progress:
-    """How many of the planned passes are done; some methods end with fewer."""
-
-    done: int
-    total: int
-
-
 def without_evidence(maps: Float[Tensor, "n t h w"]) -> str | None:
     """The sentence for maps without a positive value, if there are any."""
     empty = (maps.amax((2, 3)) <= 0).nonzero()[:, 0].tolist()

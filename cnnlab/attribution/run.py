@@ -13,15 +13,16 @@ from cnnlab.attribution.catalog import METHODS
 from cnnlab.attribution.chosen import Asked, chosen_methods, methods_for_head
 from cnnlab.attribution.head import HeadKind
 from cnnlab.attribution.layers import LayerChoice, choose_layer
-from cnnlab.attribution.measures.comparison import Comparison, Scoring, compare_maps
+from cnnlab.attribution.measures.comparison import Comparison, compare_maps
 from cnnlab.attribution.measures.controls import CONTROLS
 from cnnlab.attribution.measures.curves import STEPS
 from cnnlab.attribution.measures.road import PERCENTILES
 from cnnlab.attribution.passes import logits_of
 from cnnlab.attribution.piece import PixelRange
 from cnnlab.attribution.request import Layers, Smooth
-from cnnlab.attribution.result import Attribution, Progress
+from cnnlab.attribution.result import Attribution
 from cnnlab.attribution.targets import class_names, class_probabilities, explained_targets, target_caution
+from cnnlab.core.advance import Advance
 from cnnlab.core.errors import WorkError
 from cnnlab.core.registry import Component
 from cnnlab.data.batches import normalise
@@ -122,7 +123,7 @@ def explain(
     smooth: Smooth = None,
     metrics: bool = False,
     road: bool = True,
-) -> Iterator[Plan | Progress | Scoring | Explanation]:
+) -> Iterator[Plan | Advance | Explanation]:
     """Explain every image by every method; what `cnnlab gradcam` and `cnnlab saliency` do before they draw.
 
     Arguments:
@@ -177,7 +178,7 @@ def explain(
     )
     attributions: tuple[Attribution, ...] = ()
     for fact in steps:
-        if isinstance(fact, Progress):
+        if isinstance(fact, Advance):
             yield fact
         else:
             attributions = fact
@@ -200,7 +201,7 @@ def explain(
                     comparisons.append(found)
                 else:
                     total = found.total * targets.shape[1]
-                    yield Scoring(found.name, rank * found.total + found.done, total)
+                    yield replace(found, done=rank * found.total + found.done, total=total)
     yield Explanation(plan, classes, probabilities, targets, attributions, tuple(comparisons), smooth, seed)
 
 

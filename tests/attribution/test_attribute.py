@@ -9,7 +9,7 @@ from cnnlab.attribution.attribute import attribute, attribution_steps, planned_p
 from cnnlab.attribution.catalog import METHODS
 from cnnlab.attribution.layers import choose_layer
 from cnnlab.attribution.maps import upsampled
-from cnnlab.attribution.result import Progress
+from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError, WorkError
 
 CLASS = torch.tensor([0, 3, 1, 4])
@@ -109,8 +109,8 @@ def test_progress_ends_where_it_said() -> None:
     steps = attribution_steps(gap(), pictures(), CLASS, methods=quick(names), max_batch=3, smooth="aug")
     *progress, result = steps
     assert isinstance(result, tuple)
-    assert all(isinstance(fact, Progress) for fact in progress)
-    assert progress[0] == Progress(0, progress[-1].total)
+    assert all(isinstance(fact, Advance) for fact in progress)
+    assert progress[0] == Advance("passes", 0, progress[-1].total)
     assert [fact.done for fact in progress] == sorted(fact.done for fact in progress)
     assert progress[-1].done == progress[-1].total
 

@@ -8,10 +8,9 @@ from networks import network_of
 from torch import Tensor, nn
 
 from cnnlab.attribution.attribute import attribute
-from cnnlab.attribution.measures.comparison import Scoring
-from cnnlab.attribution.result import Progress
 from cnnlab.attribution.run import Explanation, Pictures, Plan, explain
 from cnnlab.attribution.targets import class_probabilities, explained_targets, target_caution
+from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.network.network import Network
 from cnnlab.network.session import Session
@@ -56,7 +55,7 @@ def test_the_maps_are_those_of_the_analysis() -> None:
     for ours, theirs in zip(found.attributions, expected, strict=True):
         assert torch.equal(ours.maps, theirs.maps)
         assert ours.maps.shape[:2] == (N, 2)
-    done = [fact for fact in facts if isinstance(fact, Progress)]
+    done = [fact for fact in facts if isinstance(fact, Advance) and fact.what == "passes"]
     assert [fact.done for fact in done] == sorted(fact.done for fact in done)
     assert done[-1].done == done[-1].total
     assert "Grad-CAM" in found.plan.announcement
@@ -119,7 +118,7 @@ def test_metrics_stand_beside_the_controls() -> None:
         assert [one.name for one in comparison.controls] == ["random", "centre", "edges"]
         assert len(comparison.verdicts) == 4
         assert comparison.object_area == pytest.approx(36 / 256)
-    scored = [fact for fact in facts if isinstance(fact, Scoring)]
+    scored = [fact for fact in facts if isinstance(fact, Advance) and fact.what == "measuring"]
     assert [fact.done for fact in scored] == sorted(fact.done for fact in scored)
     assert scored[-1].done == scored[-1].total == 2 * 5 * N
     # 4 curves of 33 points, 2 pictures of the drop, 18 of ROAD

@@ -13,17 +13,8 @@ from cnnlab.attribution.measures.pictures import PictureScores, score_pictures
 from cnnlab.attribution.measures.road import NOISE, PERCENTILES, road_noise
 from cnnlab.attribution.measures.summary import CurveSummary, MapSummary, summarize
 from cnnlab.attribution.measures.verdict import Verdict, verdict
+from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError
-
-
-@dataclass(frozen=True)
-class Scoring:
-    """So far: how many of all maps are measured, and which method is under way."""
-
-    name: str
-    done: int
-    total: int
-    """Pictures × (methods and controls)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +55,7 @@ def compare_maps(
     with_road: bool = True,
     steps: int = STEPS,
     max_batch: int = 256,
-) -> Iterator[Scoring | Comparison]:
+) -> Iterator[Advance | Comparison]:
     """Measure each of `maps` (name → raw maps, of picture size or lower) and the controls; last comes the result.
 
     `images` are normalised, so that 0 is the data set's mean; `targets` are the classes that the maps speak of; `masks`
@@ -86,7 +77,7 @@ def compare_maps(
             if isinstance(item, PictureScores):
                 summaries[name] = summarize(name, item, control=name in CONTROLS, seed=seed)
             else:
-                yield Scoring(name, position * len(images) + item, len(everything) * len(images))
+                yield Advance("measuring", position * len(images) + item, len(everything) * len(images))
     height, width = images.shape[2:]
     yield Comparison(
         n=len(images),

@@ -16,7 +16,7 @@ from cnnlab.attribution.layers import LayerChoice, choose_layer
 from cnnlab.attribution.maps import positive_scaled
 from cnnlab.attribution.measures.location import border_region, corner_region
 from cnnlab.attribution.measures.maps import at_picture_size
-from cnnlab.attribution.result import Attribution, Progress
+from cnnlab.attribution.result import Attribution
 from cnnlab.attribution.run import Explanation, Pictures, explain, pixel_range
 from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError, WorkError
@@ -146,7 +146,7 @@ def _maps(
         layers=choice or AUTO,
     )
     for fact in steps:
-        if isinstance(fact, Progress):
+        if isinstance(fact, Advance):
             yield Advance("maps", fact.done, fact.total)
         elif isinstance(fact, Explanation):
             yield fact

@@ -3,8 +3,9 @@ import torch
 from networks import small, unchanged
 from torch import Tensor, nn
 
-from cnnlab.attribution.measures.comparison import Comparison, Scoring, compare_maps
+from cnnlab.attribution.measures.comparison import Comparison, compare_maps
 from cnnlab.attribution.measures.controls import CONTROLS
+from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError, WorkError
 
 
@@ -84,9 +85,9 @@ def test_progress_ends_at_the_total_and_nothing_depends_on_the_batch() -> None:
     *small_events, parts = compare_maps(model, images, targets, maps, seed=0, masks=masks, steps=8, max_batch=5)
     assert isinstance(parts, Comparison)
     for made in (events, small_events):
-        done = [event.done for event in made if isinstance(event, Scoring)]
+        done = [event.done for event in made if isinstance(event, Advance)]
         assert done == sorted(set(done))
-        assert done[-1] == 5 * 7 == next(event.total for event in made if isinstance(event, Scoring))
+        assert done[-1] == 5 * 7 == next(event.total for event in made if isinstance(event, Advance))
     assert len(small_events) == 5 * 7 > len(events)
     for one, other in zip((*whole.methods, *whole.controls), (*parts.methods, *parts.controls), strict=True):
         assert one.pixels.gain.mean == pytest.approx(other.pixels.gain.mean, abs=1e-6)
