@@ -19,14 +19,12 @@ from cnnlab.cli.failures import EXPECTED, PIPE_CLOSED, StoppedError, blamed, fai
 from cnnlab.cli.options import with_values
 from cnnlab.cli.streams import safe_streams
 from cnnlab.core.collector import leave_without_a_search
-from cnnlab.evaluation import command as evaluate
-from cnnlab.evaluation import compare_command as compare
+from cnnlab.evaluation import command as evaluation
 from cnnlab.evaluation import predict_command as predict
 from cnnlab.inside.command import app as visualize
 from cnnlab.layers_lab import command as layer
 from cnnlab.layers_lab.summary import command as summary
 from cnnlab.project.config import command as config
-from cnnlab.project.config import schema_command as schema
 from cnnlab.project.data import command as data
 from cnnlab.project.doctor import command as doctor
 from cnnlab.project.listing import command as listing
@@ -86,7 +84,7 @@ def cnnlab(
 
 
 app.command("train", rich_help_panel=TRAIN)(train.train)
-app.command("eval", rich_help_panel=TRAIN)(evaluate.evaluate)
+app.command("eval", rich_help_panel=TRAIN)(evaluation.evaluate)
 app.command("predict", rich_help_panel=TRAIN)(predict.predict)
 app.command("runs", rich_help_panel=TRAIN)(runs.runs)
 app.command("doctor", rich_help_panel=TRAIN)(doctor.doctor)
@@ -104,12 +102,12 @@ app.command("layer", rich_help_panel=INSIDE)(layer.layer)
 app.command("compare-layers", rich_help_panel=INSIDE)(layer.compare_layers)
 
 app.command("lr-find", rich_help_panel=EXPERIMENTS)(learning_rate.lr_find)
-app.command("compare", rich_help_panel=EXPERIMENTS)(compare.compare)
+app.command("compare", rich_help_panel=EXPERIMENTS)(evaluation.compare)
 
 app.command("list", rich_help_panel=PROJECT)(listing.list_entries)
 app.add_typer(config.app, name="config", rich_help_panel=PROJECT)
 app.add_typer(data.app, name="data", rich_help_panel=PROJECT)
-app.command("schema", rich_help_panel=PROJECT)(schema.schema)
+app.command("schema", rich_help_panel=PROJECT)(config.schema)
 
 
 def main() -> None:

@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from cnnlab.report.command import write_whole_report
 from cnnlab.training.invocation import Invocation
 
 if TYPE_CHECKING:
+    from cnnlab.network.session import Session
     from cnnlab.runs.events import EventLog
     from cnnlab.runs.folder import Run
     from cnnlab.training.observer import Observer
@@ -17,10 +17,17 @@ def invocation(began: float) -> Invocation:
     """What commands find in `context.obj`; `began`: when the process started, by `time.perf_counter`."""
     return Invocation(
         began,
-        write_whole_report=write_whole_report,
+        write_whole_report=_write_whole_report,
         training_observers=(_field_views,),
         validation_section=_validation_section,
     )
+
+
+def _write_whole_report(run: "Run", session: "Session") -> None:
+    from cnnlab.cli.bars import followed
+    from cnnlab.report.run import whole_report
+
+    followed(whole_report(run, session))
 
 
 def _field_views(setup: "TrainingSetup", events: "EventLog") -> "Observer":
@@ -30,6 +37,6 @@ def _field_views(setup: "TrainingSetup", events: "EventLog") -> "Observer":
 
 
 def _validation_section(setup: "TrainingSetup", run: "Run") -> "Contribution":
-    from cnnlab.evaluation.validation_section import validation_section
+    from cnnlab.evaluation.contribution import validation_section
 
     return validation_section(setup, run)

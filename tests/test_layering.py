@@ -36,7 +36,6 @@ RUNS = {
     "cnnlab.attribution.document",
     "cnnlab.attribution.files",
     "cnnlab.evaluation.compare",
-    "cnnlab.evaluation.validation_section",
     "cnnlab.receptive_field.figures",
     "cnnlab.report.contributors",
     "cnnlab.receptive_field.effective.views",

@@ -54,7 +54,7 @@ def moved(options: Mapping[str, Any], data: Path) -> dict[str, Any]:
     Raises: RequestError where there is no such folder or file.
     """
     if not data.exists():
-        raise RequestError(f"--data is '{data}': no such folder or CSV file")
+        raise RequestError(f"`data` is '{data}': no such folder or CSV file")
     found = {**options, "path": str(data.absolute())}
     root = Path(str(options["path"])).expanduser().absolute()
     for name in PARTS:

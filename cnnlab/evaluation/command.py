@@ -1,16 +1,12 @@
-"""`cnnlab eval`."""
+"""`cnnlab eval` and `cnnlab compare`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cnnlab.cli.choices import Split, TestTime, Weights
-from cnnlab.cli.options import (
-    RunArgument,
-    err_console,
-    out_console,
-    print_json,
-)
+from cnnlab.cli.options import RunArgument, err_console, out_console, print_json
 from cnnlab.cli.session import with_session
 from cnnlab.network.session import Session
 
@@ -36,15 +32,8 @@ def evaluate(
     from cnnlab.view import console
     from cnnlab.view.terminal import said
 
-    opened = session.run(run)
-    options = EvaluateOptions(
-        split=split.value,
-        tta=tta.value,
-        by=by,
-        weights=weights.value,
-        session=session,
-    )
-    result = evaluate_run(opened, options)
+    options = EvaluateOptions(session, split=split.value, tta=tta.value, by=by, weights=weights.value)
+    result = evaluate_run(session.run(run), options)
     if session.as_json:
         print_json(result.as_json())
     else:
@@ -61,3 +50,26 @@ def evaluate(
             ),
             soft_wrap=True,
         )
+
+
+@with_session("allow_plugins", "runs", "as_json")
+def compare(
+    session: Session,
+    names: Annotated[list[str], typer.Argument(metavar="RUN…", help="Two runs or more.")],
+    out: Annotated[Path | None, typer.Option(help="The folder for the curves.", show_default="RUNS/compare")] = None,
+) -> None:
+    """Runs side by side: where their configs differ, their results with intervals, overlaid curves.
+
+    Example: [bold]cnnlab compare cifar cifar-2[/]
+    """
+    from cnnlab.evaluation.compare import compare as compare_runs
+    from cnnlab.view import console, png
+
+    comparison = compare_runs([session.run(name) for name in names], session)
+    folder = session.folder("compare", out=out)
+    if out is not None or not session.as_json:
+        png.save(comparison.report, folder)
+    if session.as_json:
+        print_json(comparison.as_json())
+        return
+    console.show(comparison.report, out_console(), folder=folder)

@@ -6,6 +6,7 @@ from typing import Any
 
 from cnnlab.core.errors import RequestError
 from cnnlab.evaluation.comparison_report import ComparedRun, comparison_report
+from cnnlab.network.session import Session
 from cnnlab.runs.folder import Run
 from cnnlab.stats.confidence import Interval, wilson_interval
 from cnnlab.training.report_files import epoch_rows
@@ -42,14 +43,26 @@ class Comparison:
         return {"runs": rows, "differences": self.differences, "same": self.same}
 
 
-def compare(runs: Sequence[Run], *, allow_plugins: bool = False) -> Comparison:
-    """Read the runs' records, configs and curves.
+def compare(runs: Sequence[Run], session: Session) -> Comparison:
+    """Set runs side by side: where their configs differ, their accuracies with intervals, their curves.
 
-    Raises: RequestError for a single run.
+    Arguments:
+        runs: two or more.
+        session: whether their plugins may be run.
+
+    Returns:
+        The differences as data, and a report on them.
+
+    Raises:
+        RequestError: for a single run, and where a run's config or curves are damaged.
+
+    Example:
+        session = Session()
+        compare([session.run("cifar"), session.run("cifar-2")], session).differences
     """
     if len(runs) < 2:
         raise RequestError(f"one run, {runs[0].name}, compares with nothing: name two or more")
-    configs = [_flat(run.config(allow_plugins=allow_plugins).as_data()) for run in runs]
+    configs = [_flat(run.config(allow_plugins=session.allow_plugins).as_data()) for run in runs]
     keys = list(dict.fromkeys(key for config in configs for key in config))
     values_of = {key: [config.get(key) for config in configs] for key in keys if key != "name"}
     differences = {key: values for key, values in values_of.items() if any(value != values[0] for value in values)}

@@ -91,13 +91,13 @@ def _chance(runs: Sequence[ComparedRun]) -> Text | None:
     if lead <= least:
         return Text(
             f"{sentence}; with so few validation pictures ({min(n, m):,}) up to {100 * least:.2f} may be chance. "
-            "More seeds (train --repeats) would tell.",
+            "More seeds would tell.",
             "caution",
             "close",
         )
     return Text(
         f"{sentence}, more than the {100 * least:.2f} that the choice of validation pictures explains. "
-        "Another seed moves the result too: train --repeats shows by how much.",
+        "Another seed moves the result too; several trainings show by how much.",
         "plain",
         "ahead",
     )

@@ -1,4 +1,4 @@
-"""What an evaluation says on the page of a run: its report, with images behind each cell of the confusion matrix."""
+"""What an evaluation says on the pages of a run and of its training; images stand behind the confusion matrix."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -7,8 +7,12 @@ import numpy as np
 
 from cnnlab.evaluation.report import CONFUSION, evaluation_report
 from cnnlab.evaluation.summary_report import summary_lines
+from cnnlab.fit.state import load_weights
+from cnnlab.models.build import build
 from cnnlab.network.studied import Studied
+from cnnlab.runs.folder import Run
 from cnnlab.stats.classification import Classification, classify
+from cnnlab.training.setup import TrainingSetup
 from cnnlab.view.blocks import Section
 from cnnlab.view.contribution import Contribution
 from cnnlab.view.interactive import CellAlbum
@@ -33,6 +37,27 @@ def evaluation(studied: Studied) -> Iterator[Contribution]:
     )
     section = Section(f"Evaluation on {split}", blocks, KEY)
     yield Contribution((section,), summary_lines(facts, split=split, section=KEY))
+
+
+def validation_section(setup: TrainingSetup, run: Run) -> Contribution:
+    """Evaluate the best weights that `run` has kept on the validation part of `setup`, which has one."""
+    validation = setup.pictures.validation
+    assert validation is not None
+    weights, facts = run.weights("best")
+    classes = validation.classes
+    model = build(setup.config.model, validation.shape, classes=len(classes)).to(setup.state.device)
+    load_weights(model, weights)
+    predictions = setup.evaluate(validation, model=model)
+    found = classify(predictions.logits, predictions.labels, classes=classes)
+    report = evaluation_report(
+        found,
+        name=run.path.name,
+        split="validation",
+        images=validation.images,
+        paths=validation.paths,
+    )
+    section = Section(f"Validation, weights of epoch {facts['epoch']}", report.blocks, KEY)
+    return Contribution((section,), summary_lines(found, split="validation", section=KEY))
 
 
 def _cells(facts: Classification, studied: Studied) -> CellAlbum:

@@ -9,7 +9,6 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from cnnlab.core.errors import RequestError
-from cnnlab.data.batches import normalise
 from cnnlab.data.decoding import Fit, fit_picture
 from cnnlab.data.parallel import in_parallel
 from cnnlab.fit.device import autocast, evaluating
@@ -39,16 +38,28 @@ class Prediction:
 
 
 def predict_pictures(
-    network: RunNetwork, sources: Sequence[Source], *, top: int, reject_below: float
+    network: RunNetwork, sources: Sequence[Source], *, top: int = 5, reject_below: float = 0.0
 ) -> Iterator[Prediction | Unreadable]:
-    """One result per picture, in order; those that cannot be read are named, and the others go on."""
-    options = network.config.data.dataset.options
-    fit: Fit = options.get("fit", "crop")
-    device = next(network.model.parameters()).device
+    """Label images of any size, prepared as in training.
+
+    Arguments:
+        network: of a run, from `open_run`.
+        sources: the images, from `find_pictures`.
+        top: how many classes to name, the likeliest first.
+        reject_below: the least probability, 0 … 1, with which an image gets a label.
+
+    Yields:
+        One result per image, in order; one that cannot be read is named with the reason, and the others go on.
+
+    Example:
+        network = open_run("cifar", Session())
+        labels = [prediction.label for prediction in predict_pictures(network, [Source("cat.jpg"), Source("dog.jpg")])]
+    """
+    fit = network.preparation.fit
     for begin in range(0, len(sources), BATCH):
         group = list(in_parallel(lambda s: _prepare(s, network.shape, fit), sources[begin : begin + BATCH]))
         good = [picture for _, picture in group if not isinstance(picture, str)]
-        probabilities = iter(_probabilities(network, torch.stack(good).to(device)) if good else ())
+        probabilities = iter(_probabilities(network, torch.stack(good).to(network.device)) if good else ())
         for name, picture in group:
             if isinstance(picture, str):
                 yield Unreadable(name, picture)
@@ -67,7 +78,7 @@ def _prepare(source: Source, shape: tuple[int, ...], fit: Fit) -> tuple[str, UIn
 
 def _probabilities(network: RunNetwork, images: UInt8[Tensor, "n c h w"]) -> Tensor:
     with evaluating(network.model), autocast(images.device, network.config.training.precision):
-        logits: Tensor = network.model(normalise(images, network.preparation.statistics))
+        logits: Tensor = network.model(network.preparation.inputs(images))
         return logits.float().softmax(1).cpu()
 
 

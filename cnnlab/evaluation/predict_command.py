@@ -8,30 +8,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cnnlab.cli.choices import Weights
-from cnnlab.cli.options import (
-    MOST,
-    RUNS,
-    DataOption,
-    DeviceOption,
-    JsonOption,
-    PluginsOption,
-    RunArgument,
-    RunsOption,
-    data_place,
-    err_console,
-    out_console,
-    print_json,
-    tracked,
-)
+from cnnlab.cli.options import MOST, RunArgument, err_console, out_console, print_json
+from cnnlab.cli.session import with_session
 from cnnlab.cli.unreadable import name_unreadable
 from cnnlab.core.errors import RequestError
+from cnnlab.network.session import Session
 
 if TYPE_CHECKING:
     from cnnlab.evaluation.predict import Prediction
     from cnnlab.network.image_files import Unreadable
 
 
+@with_session("data", "device", "allow_plugins", "runs", "as_json")
 def predict(
+    session: Session,
     run: RunArgument,
     paths: Annotated[list[str], typer.Argument(metavar="PATH…", help="Pictures, folders, patterns; - for stdin.")],
     top: Annotated[int, typer.Option(min=1, max=MOST, help="How many classes to name.")] = 5,
@@ -39,11 +29,6 @@ def predict(
         float, typer.Option(min=0.0, max=1.0, help="No label where the probability is below this.")
     ] = 0.0,
     weights: Annotated[Weights, typer.Option(help="Of the best epoch, or of the last.")] = Weights.best,
-    data: DataOption = None,
-    device: DeviceOption = "auto",
-    allow_plugins: PluginsOption = False,
-    runs: RunsOption = RUNS,
-    as_json: JsonOption = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV: path, label, probability, error.")] = False,
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="With --json or --csv: those of all classes, too.")
@@ -55,31 +40,27 @@ def predict(
 
     Example: [bold]cnnlab predict cifar photos/ --top 3 --reject-below 0.5[/]
     """
-    if as_json and as_csv:
+    if session.as_json and as_csv:
         raise RequestError("--json and --csv exclude each other")
-    if probabilities and not (as_json or as_csv):
+    if probabilities and not (session.as_json or as_csv):
         raise RequestError("--probabilities goes with --json or --csv; for people there is --top")
     from cnnlab.evaluation.predict import Prediction, predict_pictures
     from cnnlab.network.image_files import Unreadable, find_pictures
     from cnnlab.network.open import open_run
-    from cnnlab.network.session import Session
-    from cnnlab.runs.folder import Run
     from cnnlab.runs.images import relocated
     from cnnlab.view import csv
 
-    opened = Run.open(run, runs)
-    network = open_run(opened, Session(device_name=device, allow_plugins=allow_plugins), weights.value)
-    relocated(network.config, data_place(data))  # a prediction needs nothing of it, but a wrong path is said
+    network = open_run(session.run(run), session, weights.value)
+    relocated(network.config, session.place)  # a prediction needs nothing of it, but a wrong path is said
     sources = find_pictures(paths, sys.stdin.buffer)
     began = time.perf_counter()
-    results = list(
-        tracked(predict_pictures(network, sources, top=top, reject_below=reject_below), "predicting", len(sources))
-    )
+    predictions = predict_pictures(network, sources, top=top, reject_below=reject_below)
+    results = list(session.track(predictions, "predicting", len(sources)))
     seconds = time.perf_counter() - began
     good = [result for result in results if isinstance(result, Prediction)]
     bad = [result for result in results if isinstance(result, Unreadable)]
     classes = network.classes if probabilities else ()
-    if as_json:
+    if session.as_json:
         print_json([result.as_json() | _every(result, classes) for result in results])
     elif as_csv:
         heads = ["path", "label", "probability", "error", *(f"p({name})" for name in classes)]

@@ -30,13 +30,17 @@ SplitName = Literal["train", "validation", "test"]
 
 @dataclass(frozen=True)
 class EvaluateOptions:
-    """What the command line chooses."""
+    """What to evaluate, and how."""
 
-    split: SplitName
-    tta: TestTimeAugmentation
-    by: str | None
-    weights: WhichWeights
     session: Session
+    """Where runs and data lie, and on which device."""
+    split: SplitName = "validation"
+    """Each opening of `test` is noted in the run."""
+    tta: TestTimeAugmentation = "none"
+    """`flip`: the mean of the answers to each image and its mirror image."""
+    by: str | None = None
+    """`class`, `group`, or a regex on the path whose capture names the group that an accuracy is measured of."""
+    weights: WhichWeights = "best"
 
 
 @dataclass(frozen=True)
@@ -74,16 +78,28 @@ def evaluate(run: Run, options: EvaluateOptions) -> Evaluation:
 
     The temperature of the calibration is fitted on the validation part, and reported for the other ones.
 
-    Raises: RequestError when the run, its weights or its data are not there or do not fit each other.
+    Arguments:
+        run: that has weights.
+        options: the part, the weights and the rest.
+
+    Returns:
+        The measures with their intervals, and a report on them.
+
+    Raises:
+        RequestError: when the run, its weights or its data are not there or do not fit each other.
+
+    Example:
+        session = Session()
+        evaluate(session.run("cifar"), EvaluateOptions(session, split="validation")).facts.accuracy
     """
-    folder = run.path / "reports" / _folder_name(options)
+    folder = options.session.folder(_folder_name(options), run)
     for path in (folder, run.path / TEST_EVALUATIONS):  # before the test part is opened, which is noted there
         refuse_links(path)
     remove_parts(run.path)
     network = open_run(run, options.session, options.weights)
     pictures = evaluation_pictures(run, network.config, options.split, options.session.place)
-    names = group_names(pictures, options.by) if options.by else ()  # first: a wrong --by need not wait for the network
-    predictions = predictions_of(network, pictures, options)
+    names = group_names(pictures, options.by) if options.by else ()  # first: a wrong one need not wait for the network
+    predictions = predictions_of(network, pictures, options.tta)
     temperature = _temperature(run, network, options)
     facts = classify(predictions.logits, predictions.labels, classes=network.classes, temperature=temperature)
     groups = by_group(predictions.logits, predictions.labels, names) if names else ()
@@ -130,27 +146,27 @@ def group_names(pictures: Dataset, by: str) -> Sequence[str]:
         return [pictures.classes[label] for label in pictures.labels.tolist()]
     if by == "group":
         if pictures.groups is None:
-            raise RequestError(f"the data set {pictures.name} has no groups; --by class works for every data set")
+            raise RequestError(f"the data set {pictures.name} has no groups; `by` class works for every data set")
         return pictures.groups
     if pictures.paths is None:
-        raise RequestError(f"--by is '{by}', expected class or group: the pictures of {pictures.name} have no paths")
+        raise RequestError(f"`by` is '{by}', expected class or group: the pictures of {pictures.name} have no paths")
     try:
         checked_pattern(by)
     except ValueError as error:
-        raise RequestError(f"--by is neither class nor group: {error}") from None
+        raise RequestError(f"`by` is neither class nor group: {error}") from None
     return ["(no match)" if group is None else group for group in captured(by, pictures.paths)]
 
 
-def predictions_of(network: RunNetwork, pictures: Dataset, options: EvaluateOptions) -> Predictions:
+def predictions_of(network: RunNetwork, pictures: Dataset, tta: TestTimeAugmentation = "none") -> Predictions:
     """What the network says of each picture, in order."""
     training = network.config.training
     batches = evaluation_batches(
-        pictures.images.to(options.session.device),
-        pictures.labels.to(options.session.device),
+        pictures.images.to(network.device),
+        pictures.labels.to(network.device),
         batch_size=training.evaluation_batch_size,
         statistics=network.preparation.statistics,
     )
-    return predict(network.model, batches, tta=options.tta, precision=training.precision)
+    return predict(network.model, batches, tta=tta, precision=training.precision)
 
 
 def _temperature(run: Run, network: RunNetwork, options: EvaluateOptions) -> Temperature | None:
@@ -158,7 +174,7 @@ def _temperature(run: Run, network: RunNetwork, options: EvaluateOptions) -> Tem
     if options.split == "validation" or not run.record.data.validation:
         return None
     validation = evaluation_pictures(run, network.config, "validation", options.session.place)
-    predictions = predictions_of(network, validation, options)
+    predictions = predictions_of(network, validation, options.tta)
     return fit_temperature(predictions.logits, predictions.labels, fitted_on="the validation part")
 
 

@@ -72,13 +72,13 @@ class Network:
             raise RequestError(f"{self.name} keeps no validation part (data.validation is 0); use `split` train")
         return halves.train if split == "train" or halves.validation is None else halves.validation
 
-    def held_out(self, place: DataPlace) -> tuple[str, Dataset]:
+    def held_out(self, place: DataPlace) -> tuple[Literal["train", "validation"], Dataset]:
         """The `validation` part where one was kept, otherwise the `train` part; with its name.
 
         Raises: RequestError as `part`.
         """
         if self.run is not None:
-            split = "validation" if self.run.record.data.validation else "train"
+            split: Literal["train", "validation"] = "validation" if self.run.record.data.validation else "train"
             return split, self.part(split, place)
         assert self.config is not None
         halves = training_pictures(self.config, place)

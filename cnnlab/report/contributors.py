@@ -1,20 +1,87 @@
-"""Who says something on the page of a run, in the order of the page: the one list to add a section to."""
+"""Who says something on the page of a run, in the order of the page: the one list to add a section to.
 
-from collections.abc import Callable, Iterator
+And what the page says by itself: maps of single images with their measures, one image's card, links to the raw data.
+"""
 
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+
+from cnnlab.attribution.attribute import attribute
+from cnnlab.attribution.chosen import unasked
+from cnnlab.attribution.measures.comparison import Comparison, compare_maps
+from cnnlab.attribution.measures.report import evidence_line, faithfulness_section
 from cnnlab.core.advance import Advance
+from cnnlab.core.errors import RequestError
 from cnnlab.evaluation.contribution import evaluation
 from cnnlab.inside.contribution import features, filters, patches
 from cnnlab.layers_lab.summary.contribution import architecture
 from cnnlab.network.studied import Studied
-from cnnlab.report.explanations_contribution import explanations
-from cnnlab.report.raw_data import raw_data
+from cnnlab.report.card.report import report_card_report
+from cnnlab.report.card.run import report_card
+from cnnlab.report.gallery.report import gallery_album
+from cnnlab.report.gallery.run import gallery, of_pixels
 from cnnlab.training.contribution import training
 from cnnlab.trust.sanity.contribution import randomisation_test
+from cnnlab.view.blocks import Block, Link, Links, Section, Text
 from cnnlab.view.contribution import Contribution
+
+MEASURED = 48
+"""Images over which the maps are measured."""
 
 Contributor = Callable[[Studied], Iterator[Advance | Contribution]]
 """Yields how far its work is, and what it has to say."""
+
+
+def explanations(studied: Studied) -> Iterator[Contribution]:
+    """The gallery, the measures over the first images of the part, and the card."""
+    network, images = studied.network, studied.images
+    shown, maps = gallery(network, images, studied.predictions.logits, studied.chosen)
+    methods = unasked("measured") if any(one.layer is not None for one in maps) else of_pixels(unasked("measured"))
+    comparison = _measured(studied, methods)
+    blocks: list[Block] = [gallery_album(shown, maps), faithfulness_section(comparison, target="the answer")]
+    try:
+        card = report_card(network, images, split=studied.split)
+    except RequestError as error:
+        blocks.append(Text(f"No report card: {str(error).replace('`', '')}.", "note"))
+    else:
+        blocks.append(report_card_report(card).blocks[0])
+    section = Section("What the answers rest on", tuple(blocks), "explanations")
+    yield Contribution((section,), (evidence_line(comparison, section.key),))
+
+
+def _measured(studied: Studied, methods: Sequence[str]) -> Comparison:
+    """The maps of the gallery's quick methods, beside the controls."""
+    network = studied.network
+    chosen = studied.images.take(torch.arange(min(MEASURED, len(studied.images))))
+    images = network.preparation.inputs(chosen.images.to(network.device))
+    answers = studied.predictions.logits[: len(chosen)].argmax(1).to(network.device)
+    found = attribute(network.model, images, answers, methods=methods)
+    maps = {one.method: one.maps.cpu() for one in found}
+    steps = compare_maps(network.model, images, answers, maps, seed=0, masks=chosen.masks, with_road=False)
+    (comparison,) = [step for step in steps if isinstance(step, Comparison)]
+    return comparison
+
+
+def raw_data(studied: Studied) -> Iterator[Contribution]:
+    """Links to the run's files, and to the tables beside the page."""
+    run = studied.run
+    known = {
+        "config.yaml": "every option of the training",
+        "run.json": "versions, seed, device, outcome",
+        "metrics.jsonl": "every point of the curves",
+        "checkpoints/best.safetensors": "the weights",
+        "reports/per_class.csv": "precision, recall and F1 of each class",
+        "reports/receptive_fields.csv": "receptive fields",
+        "reports/layers.csv": "shapes and costs",
+    }
+    links = [
+        Link(name, f"../{name}" if not name.startswith("reports/") else name.removeprefix("reports/"), detail)
+        for name, detail in known.items()
+        if (run.path / name).exists() or name.startswith("reports/")
+    ]
+    yield Contribution((Section("Raw data", (Links(tuple(links)),), "raw-data"),))
+
 
 CONTRIBUTORS: tuple[Contributor, ...] = (
     training,

@@ -2,19 +2,19 @@
 
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from cnnlab.core.advance import Advance
 from cnnlab.core.files import refuse_links, remove_folder, remove_parts
-from cnnlab.evaluation.run import EvaluateOptions, predictions_of
+from cnnlab.evaluation.run import predictions_of
 from cnnlab.network.open import open_run
+from cnnlab.network.session import Session
 from cnnlab.network.studied import Studied
 from cnnlab.report.contributors import CONTRIBUTORS
 from cnnlab.report.gallery.run import chosen_pictures
 from cnnlab.runs.events import EventLog
-from cnnlab.runs.folder import Run
-from cnnlab.runs.images import evaluation_pictures
+from cnnlab.runs.folder import Run, WhichWeights
 from cnnlab.view import files
 from cnnlab.view import tensorboard as events_of
 from cnnlab.view.blocks import Report
@@ -29,16 +29,31 @@ class WholeReport:
     report: Report
 
 
-def whole_report(run: Run, options: EvaluateOptions, *, tensorboard: bool = False) -> Iterator[Advance | WholeReport]:
-    """How far the work is; at last the page of a run, on `options.split` (validation, or train without one).
+def whole_report(
+    run: Run, session: Session, *, weights: WhichWeights = "best", tensorboard: bool = False
+) -> Iterator[Advance | WholeReport]:
+    """Write everything about a run on one page, `RUN/reports/index.html`, with its tables beside it.
 
-    tensorboard: whether its pictures, numbers and words go to `RUN/tensorboard/report`, too.
+    Arguments:
+        run: that has weights; the page is on its validation part, or on what it was trained on where none was kept.
+        session: where its data lies, and the device.
+        weights: `best` or `last`.
+        tensorboard: whether figures, numbers and words go to `RUN/tensorboard/report`, too.
 
-    Raises: RequestError where the run has no weights, or its data is not what it was trained on.
+    Yields:
+        How far the work is; at last the page.
+
+    Raises:
+        RequestError: where the run has no weights, or its data is not what it was trained on.
+
+    Example:
+        session = Session()
+        *_, written = whole_report(session.run("cifar"), session)
+        print(written.page)
     """
     refuse_links(run.path / "reports")  # now, and not when the work is done
     remove_parts(run.path)
-    studied = _studied(run, options)
+    studied = _studied(run, session, weights)
     said: list[Contribution] = []
     for contribute in CONTRIBUTORS:
         for step in contribute(studied):
@@ -47,7 +62,7 @@ def whole_report(run: Run, options: EvaluateOptions, *, tensorboard: bool = Fals
             else:
                 said.append(step)
     again = f"cnnlab report {shlex.quote(str(run.path))}"
-    report = composed(f"Report of {run.name}", said, lead=_lead(run, options), command=again)
+    report = composed(f"Report of {run.name}", said, lead=_lead(run, weights), command=again)
     saved = files.save(report, run.path / "reports")
     if tensorboard:
         folder = run.path / "tensorboard" / "report"
@@ -57,32 +72,26 @@ def whole_report(run: Run, options: EvaluateOptions, *, tensorboard: bool = Fals
     yield WholeReport(saved.page, report)
 
 
-def _studied(run: Run, options: EvaluateOptions) -> Studied:
-    assert options.split != "test"
-    network = open_run(run, options.session, options.weights)
-    images = evaluation_pictures(run, network.config, options.split, options.session.place)
-    predictions = predictions_of(network, images, options)
+def _studied(run: Run, session: Session, weights: WhichWeights) -> Studied:
+    network = open_run(run, session, weights)
+    split, images = network.held_out(session.place)
+    predictions = predictions_of(network, images)
     return Studied(
         run=run,
         network=network,
-        split=options.split,
+        split=split,
         images=images,
         predictions=predictions,
         chosen=chosen_pictures(predictions.logits.argmax(1), predictions.labels),
-        weights=options.weights,
-        session=options.session,
+        weights=weights,
+        session=session,
     )
 
 
-def _lead(run: Run, options: EvaluateOptions) -> str:
+def _lead(run: Run, weights: WhichWeights) -> str:
     record = run.record
     return (
         f"{record.data.train:,} training and {record.data.validation:,} validation pictures of {record.data.name}, "
         f"{len(record.data.classes)} classes, on {record.device}, seed {record.seed}. Everything below is of the "
-        f"{options.weights} weights. To repeat it: cnnlab train {shlex.quote(str(run.path / 'config.yaml'))}"
+        f"{weights} weights. To repeat it: cnnlab train {shlex.quote(str(run.path / 'config.yaml'))}"
     )
-
-
-def default_options(run: Run, options: EvaluateOptions) -> EvaluateOptions:
-    """The validation part, or what was trained on where none was kept."""
-    return options if run.record.data.validation else replace(options, split="train")

@@ -95,12 +95,12 @@ def relocated(config: Config, place: DataPlace) -> Config:
         return config
     source = facts_of(dataset).source
     if source == "made":
-        message = f"--data has nothing to name: the pictures of the data set {dataset.name} are made, not read"
+        message = f"`data` has nothing to name: the pictures of the data set {dataset.name} are made, not read"
         raise RequestError(message)
     if source == "own":
         return config.with_data(moved(dataset.options, place.moved))
     if not place.moved.is_dir():
-        raise RequestError(f"--data is '{place.moved}': no such folder")
+        raise RequestError(f"`data` is '{place.moved}': no such folder")
     return config
 
 
@@ -133,7 +133,7 @@ def evaluation_pictures(run: Run, config: Config, part: str, place: DataPlace) -
     else:
         halves = training_pictures(config, place)
         if part == "validation" and halves.validation is None:
-            raise RequestError(f"the run {run.name} kept no validation part (data.validation is 0); use --split test")
+            raise RequestError(f"the run {run.name} kept no validation part (data.validation is 0); use `split` test")
         check_unchanged(run, halves)
         pictures = halves.train if part == "train" or halves.validation is None else halves.validation
     _check_kind(run, pictures.classes, pictures.shape)
@@ -152,7 +152,7 @@ def check_there(run: Run, config: Config, place: DataPlace) -> None:
     if not root.exists():
         raise RequestError(
             f"{root}: no such folder or CSV file, and the run {run.name} had its pictures there; "
-            "name where they are now with --data"
+            "name where they are now with `data`"
         )
 
 
@@ -186,7 +186,7 @@ def _other_parts(then: DataFacts, now: DataFacts) -> str:
     if came is None:  # of a run from before such folders were taken, or to which one was added
         return (
             f"; the validation part was cut from the training part, and is now {comes}; "
-            f"--data {shlex.quote(now.places['train'])} divides the training part as then"
+            f"`data` {shlex.quote(now.places['train'])} divides the training part as then"
         )
     return f"; the validation part was {came}, and is now cut from the training part"
 

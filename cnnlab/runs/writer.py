@@ -121,8 +121,8 @@ class RunWriter:
 def taken(path: Path) -> str:
     """The sentence for a name that a run has, or something else."""
     if path.is_dir() and not os.path.lexists(path / "run.json"):
-        return f"{path} has something in it already and is no run; choose another --name, or move that away"
-    return f"the run {path} exists; choose another --name, or --resume it"
+        return f"{path} has something in it already and is no run; choose another `name`, or move that away"
+    return f"the run {path} exists; choose another `name`, or `resume` it"
 
 
 def _clear(folder: Path) -> None:

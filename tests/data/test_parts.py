@@ -1,7 +1,6 @@
 """Which folder is which part, and what is said of classes that a part lacks."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -14,8 +13,10 @@ from cnnlab.data.dataset import DataPlace, Dataset
 from cnnlab.data.folder import Contents, folder, list_contents
 from cnnlab.data.parts import Parts, find_parts
 from cnnlab.data.splits import split
+from cnnlab.network.session import Session
 from cnnlab.project.config.check import check
 from cnnlab.project.data.run import preview_report
+from cnnlab.runs.folder import Run
 from cnnlab.runs.images import check_unchanged, origins, training_pictures
 from cnnlab.runs.record import new_record
 from cnnlab.view.blocks import pictures
@@ -212,7 +213,7 @@ def test_a_preview_shows_every_class(tmp_path: Path, count: int, labels: list[st
     fill(tmp_path, "cat dog owl", count=4)
     tree = f"data: {{dataset: {{folder: {{path: {tmp_path}, size: 4, cache: false}}}}, validation: 0}}\nmodel: [linear]"
     config = check_config(parse(tree, "own.yaml"), [], default_name="own", base=tmp_path)
-    report = preview_report(config, DataPlace(tmp_path), count=count, epochs=1)
+    report = preview_report(config, Session(), count=count, epochs=1)
     assert list(pictures(report)[0].drawing.row_labels) == labels  # type: ignore[union-attr]
 
 
@@ -297,19 +298,21 @@ def test_config_check_looks_at_the_pictures(tmp_path: Path) -> None:
     (tmp_path / "train" / "owl" / "bad.png").write_bytes(b"no picture")
     text = f"data: {{dataset: {{folder: {{path: '{tmp_path}', size: 8}}}}}}\nmodel: [global_avg_pool, linear]\n"
     config = check_config(parse(text, "test"), [], default_name="test", base=tmp_path)
-    seen = check(config, place=DataPlace(tmp_path))
+    seen = check(config, Session())
     assert (seen.classes, seen.parameters) == (3, 12)
     assert list(seen.origins) == ["train", "validation", "test"]
     assert seen.remarks[0] == f"{tmp_path}/val: the validation part has no pictures of the class owl"
     assert seen.remarks[2] == "1 of the 6 pictures looked at cannot be read:"
     assert seen.remarks[3].startswith(f"{tmp_path}/train/owl/bad.png: is")
     gone = check_config(parse(text.replace(str(tmp_path), "gone"), "test"), [], default_name="test", base=tmp_path)
-    assert check(gone, classes=2, place=DataPlace(tmp_path)).parameters == 8
+    assert check(gone, Session(), classes=2).parameters == 8
     with pytest.raises(RequestError, match="gone: no such folder or CSV file"):
-        check(gone, place=DataPlace(tmp_path))
+        check(gone, Session())
 
 
-def test_a_run_whose_validation_part_was_another_is_told_so(tmp_path: Path) -> None:
+def test_a_run_whose_validation_part_was_another_is_told_so(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     for part in ("train", "test"):
         fill(tmp_path / part, count=4)
     text = f"data: {{dataset: {{folder: {{path: '{tmp_path}', size: 8, cache: false}}}}, validation: 0.25}}\n"
@@ -317,13 +320,15 @@ def test_a_run_whose_validation_part_was_another_is_told_so(tmp_path: Path) -> N
     place = DataPlace(tmp_path)
     then = training_pictures(config, place)
     record = new_record(name="x", command=[], seed=0, device="cpu", parameters=1, data=then.facts())
-    run = SimpleNamespace(name="x", record=record)
-    check_unchanged(run, then)  # type: ignore[arg-type]
+    run = Run(tmp_path_factory.mktemp("runs") / "x")
+    run.path.mkdir()
+    record.write(run.path / "run.json")
+    check_unchanged(run, then)
     fill(tmp_path / "val", count=2)
     with pytest.raises(RequestError) as caught:
-        check_unchanged(run, training_pictures(config, place))  # type: ignore[arg-type]
+        check_unchanged(run, training_pictures(config, place))
     assert str(caught.value) == (
         "the data has changed since the run x was trained: 6 training and 2 validation pictures then, 8 and 4 now; "
         f"the validation part was cut from the training part, and is now {tmp_path}/val; "
-        f"--data {tmp_path}/train divides the training part as then"
+        f"`data` {tmp_path}/train divides the training part as then"
     )

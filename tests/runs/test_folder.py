@@ -125,7 +125,7 @@ def test_all_runs_and_what_is_none(tmp_path: Path) -> None:
 def test_creating_refuses_what_exists(tmp_path: Path) -> None:
     make(tmp_path).save_state({})
     before = names(tmp_path)
-    with pytest.raises(RequestError, match="first exists; choose another --name, or --resume it"):
+    with pytest.raises(RequestError, match="first exists; choose another `name`, or `resume` it"):
         make(tmp_path)
     assert names(tmp_path) == before
     (tmp_path / "file").write_text("")

@@ -129,7 +129,7 @@ def test_data_is_the_folder_of_the_archives(tmp_path: Path) -> None:
     config = check_config(tree, [], default_name="c", base=tmp_path)
     with pytest.raises(RequestError, match=f"cifar10 is not in {tmp_path / 'now'}"):
         training_pictures(config, DataPlace(tmp_path / "then", download=False, moved=tmp_path / "now"))
-    with pytest.raises(RequestError, match=r"--data is '.*gone': no such folder"):
+    with pytest.raises(RequestError, match=r"`data` is '.*gone': no such folder"):
         training_pictures(config, DataPlace(tmp_path / "then", download=False, moved=tmp_path / "gone"))
 
 

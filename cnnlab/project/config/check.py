@@ -14,7 +14,6 @@ from cnnlab.core.arithmetic import Shape
 from cnnlab.core.errors import RequestError
 from cnnlab.core.registry import Component
 from cnnlab.data.batches import TrainingBatches
-from cnnlab.data.dataset import DataPlace
 from cnnlab.data.decoding import picture_header
 from cnnlab.data.folder import Contents, list_contents
 from cnnlab.data.listing import SHOWN, Listing
@@ -23,6 +22,7 @@ from cnnlab.data.statistics import ChannelStatistics
 from cnnlab.fit.parameter_groups import parameter_groups
 from cnnlab.models.build import parameter_count
 from cnnlab.network.fresh import new_network
+from cnnlab.network.session import Session
 from cnnlab.runs.images import origins
 from cnnlab.runs.record import MOST_VALUES
 
@@ -52,26 +52,38 @@ class Checked:
         layers = f"{self.layers} layer{'' if self.layers == 1 else 's'}"
         if self.parameters is not None:
             return f"fine: {layers}, {self.parameters:,} parameters"
-        needed = [] if self.shape else ["--shape C,H,W"]
-        needed += [] if self.classes else ["--classes N"]
-        return f"fine as far as its options go: {layers}; to check the network as well, add {' '.join(needed)}"
+        return f"fine as far as its options go: {layers}"
 
 
-def check(
-    config: Config, shape: Shape | None = None, classes: int | None = None, *, place: DataPlace | None = None
-) -> Checked:
-    """Build all that a config names, for pictures of `shape` and `classes` classes (those of its data set by default).
+def check(config: Config, session: Session, *, shape: Shape | None = None, classes: int | None = None) -> Checked:
+    """Build all that a config names, and look at the folders of images, without loading them.
 
-    place: where the user's own pictures are looked at, unless `classes` says that they need not be there.
+    Arguments:
+        config: to check.
+        session: where data lies.
+        shape: (channels, height, width) of an image, in pixels; that of the data set by default.
+        classes: how many there are; with it the user's own images need not be there.
 
-    Raises: RequestError for a layer that does not fit, parts of the config that do not fit each other, and pictures
-    that no training could start with.
+    Returns:
+        The size of what it makes.
+
+    Raises:
+        RequestError: for a layer that does not fit, parts of the config that do not fit each other, and images that
+            no training could start with.
+
+    Example:
+        >>> from cnnlab.config.builtin import QUICKSTART
+        >>> from cnnlab.config.config import read_config
+        >>> from cnnlab.network.session import Session
+        >>> from cnnlab.project.config.check import check
+        >>> check(read_config(QUICKSTART), Session()).sentence
+        'fine: 7 layers, 98,330 parameters'
     """
     known_shape, known_classes = image_of(config.data.dataset)
     contents = None
-    if facts_of(config.data.dataset).source == "own" and place is not None and classes is None:
+    if facts_of(config.data.dataset).source == "own" and classes is None:
         try:
-            contents = list_contents(place, **config.data.dataset.options)
+            contents = list_contents(session.place, **config.data.dataset.options)
         except RequestError as error:
             raise config.data.dataset.located(error) from error
         known_classes = len(contents.classes)
@@ -171,8 +183,8 @@ def shape_of(text: str) -> Shape:
     """
     parts = text.replace("x", ",").split(",")
     if len(parts) != 3 or not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
-        raise RequestError(f"--shape is '{text}', expected channels, height and width, such as 3,32,32")
+        raise RequestError(f"`shape` is '{text}', expected channels, height and width, such as 3,32,32")
     shape = tuple(int(part) for part in parts)
     if prod(shape) > MOST_VALUES:
-        raise RequestError(f"--shape is '{text}'; a picture has {MOST_VALUES:,} values at most")
+        raise RequestError(f"`shape` is '{text}'; a picture has {MOST_VALUES:,} values at most")
     return shape

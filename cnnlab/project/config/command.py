@@ -1,6 +1,7 @@
-"""`cnnlab config check` and `cnnlab config show`."""
+"""`cnnlab config check`, `cnnlab config show` and `cnnlab schema`."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,19 +10,24 @@ from cnnlab.cli.failures import failed
 from cnnlab.cli.options import (
     MOST,
     ConfigArgument,
-    JsonOption,
     OverridesArgument,
-    PluginsOption,
-    data_place,
+    err_console,
     out_console,
     print_json,
 )
+from cnnlab.cli.session import with_session
+from cnnlab.network.session import Session
+
+if TYPE_CHECKING:
+    from cnnlab.project.config.check import Checked
 
 app = Application(help="Check a config, or print it with every default.", no_args_is_help=True)
 
 
 @app.command("check")
+@with_session("allow_plugins", "as_json")
 def check_config(
+    session: Session,
     config: ConfigArgument,
     overrides: OverridesArgument = None,
     shape: Annotated[
@@ -30,8 +36,6 @@ def check_config(
     classes: Annotated[
         int | None, typer.Option(min=1, max=MOST, metavar="N", help="How many there are, likewise.")
     ] = None,
-    allow_plugins: PluginsOption = False,
-    as_json: JsonOption = False,
 ) -> None:
     """Check a config, the network that it describes and the folders of pictures. Every mistake is told with its place.
 
@@ -45,30 +49,39 @@ def check_config(
 
     size = shape_of(shape) if shape else None
     try:
-        settings = read_config(config, overrides or [], allow_plugins=allow_plugins)
-        checked = check(settings, size, classes, place=data_place())
+        settings = read_config(config, overrides or [], allow_plugins=session.allow_plugins)
+        checked = check(settings, session, shape=size, classes=classes)
     except (ConfigError, RequestError) as error:
-        if not as_json:
+        if not session.as_json:
             raise
         no_place = [{"place": "", "message": str(error)}]  # of what is no mistake in the file
         raise typer.Exit(failed(error, as_json=True, fine=False, problems=no_place)) from None
-    if as_json:
+    if session.as_json:
         facts = {"layers": checked.layers, "parameters": checked.parameters}
         pictures = {"shape": checked.shape, "classes": checked.classes, "parts": checked.origins}
         print_json({"fine": True, **facts, **pictures, "remarks": checked.remarks})
     else:
         console = out_console()
-        console.print(f"{config}: {checked.sentence}", soft_wrap=True)
+        console.print(f"{config}: {checked.sentence}{_to_add(checked)}", soft_wrap=True)
         for label, sentence in (*checked.origins.items(), *(("note", remark) for remark in checked.remarks)):
             console.print(f"{label}: {sentence}", soft_wrap=True)
 
 
+def _to_add(checked: "Checked") -> str:
+    """The options with which the network would be checked as well."""
+    if checked.parameters is not None:
+        return ""
+    needed = [] if checked.shape else ["--shape C,H,W"]
+    needed += [] if checked.classes else ["--classes N"]
+    return f"; to check the network as well, add {' '.join(needed)}"
+
+
 @app.command("show")
+@with_session("allow_plugins", "as_json")
 def show_config(
+    session: Session,
     config: ConfigArgument,
     overrides: OverridesArgument = None,
-    allow_plugins: PluginsOption = False,
-    as_json: JsonOption = False,
 ) -> None:
     """Print a config with every default spelled out, as YAML that `cnnlab train` reads.
 
@@ -76,8 +89,32 @@ def show_config(
     """
     from cnnlab.config.config import read_config
 
-    settings = read_config(config, overrides or [], allow_plugins=allow_plugins)
-    if as_json:
+    settings = read_config(config, overrides or [], allow_plugins=session.allow_plugins)
+    if session.as_json:
         print_json(settings.as_data())
     else:
         out_console().print(settings.as_yaml(), end="", soft_wrap=True)
+
+
+def schema(
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it there instead of printing it.")] = None,
+) -> None:
+    """Print the JSON Schema of a config, so that an editor completes and checks it.
+
+    An editor with a YAML language server (VS Code, Neovim, Helix, PyCharm …) uses it for a config whose first line is
+    [bold]# yaml-language-server: $schema=config.schema.json[/] (a path from the config's folder).
+
+    Example: [bold]cnnlab schema --out configs/config.schema.json[/]
+    """
+    import json
+
+    from cnnlab.config.schema import config_schema
+    from cnnlab.core.files import write_whole
+
+    document = config_schema()
+    if out is None:
+        print_json(document)
+        return
+    write_whole(out, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    line = f"# yaml-language-server: $schema={out.name}"
+    err_console().print(f"wrote {out}; the first line of a config beside it: {line}", soft_wrap=True)

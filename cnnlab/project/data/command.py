@@ -7,14 +7,13 @@ import typer
 
 from cnnlab.cli.command import Application
 from cnnlab.cli.options import (
-    JsonOption,
     OverridesArgument,
-    PluginsOption,
-    data_place,
     err_console,
     out_console,
     print_json,
 )
+from cnnlab.cli.session import with_session
+from cnnlab.network.session import Session
 
 app = Application(help="Look at the data: statistics, leaks between its parts, augmentation.", no_args_is_help=True)
 
@@ -24,11 +23,11 @@ SourceArgument = Annotated[
 
 
 @app.command("stats")
+@with_session("allow_plugins", "as_json")
 def stats(
+    session: Session,
     source: SourceArgument,
     overrides: OverridesArgument = None,
-    allow_plugins: PluginsOption = False,
-    as_json: JsonOption = False,
 ) -> None:
     """Count the pictures of each class, and measure mean and standard deviation of each channel.
 
@@ -37,8 +36,8 @@ def stats(
     from cnnlab.project.data.run import data_config, data_statistics
     from cnnlab.view import console
 
-    facts = data_statistics(data_config(source, overrides or [], allow_plugins=allow_plugins), data_place())
-    if as_json:
+    facts = data_statistics(data_config(source, overrides or [], session), session)
+    if session.as_json:
         sources = facts.sources
         print_json(
             {
@@ -66,14 +65,14 @@ def stats(
 
 
 @app.command("leaks")
+@with_session("allow_plugins", "as_json")
 def leaks(
+    session: Session,
     source: SourceArgument,
     overrides: OverridesArgument = None,
     with_test: Annotated[bool, typer.Option("--with-test", help="Compare with the test part too.")] = False,
     max_distance: Annotated[int, typer.Option(min=0, max=16, help="Bits of 64 that near pictures may differ in.")] = 4,
     out: Annotated[Path, typer.Option(help="The folder for the pictures of the pairs.")] = Path("runs/leaks"),
-    allow_plugins: PluginsOption = False,
-    as_json: JsonOption = False,
 ) -> None:
     """Find pictures, or near copies of them, that are in two parts at once; exit code 1 if there are any.
 
@@ -82,15 +81,11 @@ def leaks(
     from cnnlab.project.data.run import data_config, leak_checks, leaks_report
     from cnnlab.view import console, png
 
-    checks = leak_checks(
-        data_config(source, overrides or [], allow_plugins=allow_plugins),
-        data_place(),
-        with_test=with_test,
-        max_distance=max_distance,
-    )
+    chosen = data_config(source, overrides or [], session)
+    checks = leak_checks(chosen, session, with_test=with_test, max_distance=max_distance)
     report = leaks_report(checks)
     png.save(report, out)
-    if as_json:
+    if session.as_json:
         print_json(
             [
                 {
@@ -111,13 +106,14 @@ def leaks(
 
 
 @app.command("preview")
+@with_session("allow_plugins")
 def preview(
+    session: Session,
     config: SourceArgument,
     overrides: OverridesArgument = None,
     count: Annotated[int, typer.Option(min=1, max=64, help="Pictures.")] = 8,
     epochs: Annotated[int, typer.Option(min=1, max=16, help="Augmented versions of each.")] = 7,
     out: Annotated[Path, typer.Option(help="The folder for the picture.")] = Path("runs/preview"),
-    allow_plugins: PluginsOption = False,
 ) -> None:
     """Draw training pictures beside what augmentation makes of them.
 
@@ -126,8 +122,6 @@ def preview(
     from cnnlab.project.data.run import data_config, preview_report
     from cnnlab.view import png
 
-    report = preview_report(
-        data_config(config, overrides or [], allow_plugins=allow_plugins), data_place(), count=count, epochs=epochs
-    )
+    report = preview_report(data_config(config, overrides or [], session), session, count=count, epochs=epochs)
     for path in png.save(report, out):
         err_console().print(f"written to {path}", soft_wrap=True)

@@ -106,7 +106,7 @@ def leak_blocks(leaks: Sequence[LeakCount]) -> tuple[Block, ...]:
         return table, Text(warning, "caution", "leaks")
     sentence = "No picture of one part has a double in another."
     if not any("test" in (leak.first, leak.second) for leak in leaks):
-        sentence += " The test part was not compared: that takes --with-test."
+        sentence += " The test part was not compared, which is done on request."
     return table, Text(sentence, "good", "no doubles")
 
 

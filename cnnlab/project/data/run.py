@@ -14,12 +14,13 @@ from cnnlab.core.errors import RequestError, unknown
 from cnnlab.core.spread import evenly
 from cnnlab.core.yaml import parse
 from cnnlab.data.batches import TrainingBatches, denormalise
-from cnnlab.data.dataset import DataPlace, Dataset
+from cnnlab.data.dataset import Dataset
 from cnnlab.data.decoding import picture_header
 from cnnlab.data.leaks import Leaks, dataset_leaks
 from cnnlab.data.parallel import in_parallel
 from cnnlab.data.registry import DATASETS
 from cnnlab.data.statistics import ChannelStatistics, channel_statistics
+from cnnlab.network.session import Session
 from cnnlab.project.data.report import LeakCount, data_report, leak_blocks
 from cnnlab.project.data.report import preview_report as pictures_report
 from cnnlab.runs.images import origins, training_pictures
@@ -118,13 +119,19 @@ class LeakCheck:
     leaks: Leaks
 
 
-def data_config(source: str, overrides: list[str], *, allow_plugins: bool = False) -> Config:
-    """The config in the file `source`, or one for the data set of that name.
+def data_config(source: str, overrides: Sequence[str], session: Session) -> Config:
+    """Read the config in the file `source`, or make one for the data set of that name.
 
-    Raises: RequestError when it is neither.
+    Arguments:
+        source: a path, or a name such as `cifar10`.
+        overrides: such as `data.validation=0.2`.
+        session: whether plugins may be run.
+
+    Raises:
+        RequestError: when it is neither, and where the config has a mistake.
     """
     if Path(source).suffix in (".yaml", ".yml") or Path(source).exists():
-        return read_config(Path(source), overrides, allow_plugins=allow_plugins)
+        return read_config(Path(source), overrides, allow_plugins=session.allow_plugins)
     if source not in DATASETS:
         raise RequestError(
             f"{source}: no such config file, and {unknown('data set', source, [e.name for e in DATASETS])}"
@@ -133,10 +140,29 @@ def data_config(source: str, overrides: list[str], *, allow_plugins: bool = Fals
     return check_config(tree, overrides, default_name=source, base=Path())
 
 
-def data_statistics(config: Config, place: DataPlace) -> DataStatistics:
-    """Count and measure the training part."""
-    whole: Dataset = config.data.dataset.build(place=place, part="train")
-    halves = training_pictures(config, place, whole=whole)
+def data_statistics(config: Config, session: Session) -> DataStatistics:
+    """Count the images of the training part, and measure their channels.
+
+    Arguments:
+        config: of which `data` counts.
+        session: where data lies.
+
+    Returns:
+        Counts of each class and half; mean and standard deviation of each channel, of pixels in 0 … 1.
+
+    Raises:
+        RequestError: where the data is not there or is damaged.
+
+    Example:
+        >>> from cnnlab.network.session import Session
+        >>> from cnnlab.project.data.run import data_config, data_statistics
+        >>> session, few = Session(), ["data.dataset={shapes: {train_count: 50}}"]
+        >>> facts = data_statistics(data_config("shapes", few, session), session)
+        >>> facts.count, sum(facts.train), sum(facts.validation)
+        (50, 40, 10)
+    """
+    whole: Dataset = config.data.dataset.build(place=session.place, part="train")
+    halves = training_pictures(config, session.place, whole=whole)
     channels, height, width = whole.shape
     none = (0,) * len(whole.classes)
     return DataStatistics(
@@ -154,19 +180,29 @@ def data_statistics(config: Config, place: DataPlace) -> DataStatistics:
     )
 
 
-def leak_checks(config: Config, place: DataPlace, *, with_test: bool, max_distance: int) -> list[LeakCheck]:
-    """Compare train with validation, and both with the test part when asked to.
+def leak_checks(config: Config, session: Session, *, with_test: bool = False, max_distance: int = 4) -> list[LeakCheck]:
+    """Find images that are in two parts at once: train and validation, and both and the test part when asked to.
 
-    Raises: RequestError when there is nothing to compare with.
+    Arguments:
+        config: of which `data` counts.
+        session: where data lies.
+        with_test: whether the test part is opened, too.
+        max_distance: bits of 64 in which the perceptual hashes of near images may differ.
+
+    Returns:
+        What two parts have in common, for each pair of parts; `leaks_report` draws it.
+
+    Raises:
+        RequestError: when there is nothing to compare with.
     """
-    halves = training_pictures(config, place)
+    halves = training_pictures(config, session.place)
     parts = {"train": halves.train}
     if halves.validation:
         parts["validation"] = halves.validation
     if with_test:
-        parts["test"] = config.data.dataset.build(place=place, part="test")
+        parts["test"] = config.data.dataset.build(place=session.place, part="test")
     if len(parts) < 2:
-        raise RequestError("data.validation is 0, so there is one part only; compare with the test part: --with-test")
+        raise RequestError("data.validation is 0, so there is one part only; compare with the test part: `with_test`")
     return [
         LeakCheck(
             a, b, (parts[a].images, parts[b].images), dataset_leaks(parts[a], parts[b], max_distance=max_distance)
@@ -198,12 +234,19 @@ def _pairs_picture(check: LeakCheck, pairs: Tensor) -> Picture:
     return Picture(f"leaks-{check.first}-{check.second}", title, gallery, "Each picture beside its double.")
 
 
-def preview_report(config: Config, place: DataPlace, *, count: int, epochs: int) -> Report:
-    """`count` pictures of the training part, evenly out of it, and what they become in the first `epochs` epochs.
+def preview_report(config: Config, session: Session, *, count: int = 8, epochs: int = 7) -> Report:
+    """Draw images of the training part beside what augmentation makes of them.
 
-    Mixed pictures (mixup, cutmix) are mixed with one another.
+    Arguments:
+        config: of which `data` counts, and the seed.
+        session: where data lies.
+        count: of the images, evenly out of the part; they are mixed with one another (mixup, cutmix).
+        epochs: in how many of the first epochs.
+
+    Returns:
+        One figure, a row an image.
     """
-    halves = training_pictures(config, place)
+    halves = training_pictures(config, session.place)
     # evenly: pictures that lie in folders come class by class
     few = halves.train.take(torch.tensor(evenly(range(len(halves.train)), max(2, count))[:count]))
     batches = TrainingBatches(

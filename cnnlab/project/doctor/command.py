@@ -2,10 +2,13 @@
 
 import typer
 
-from cnnlab.cli.options import RUNS, JsonOption, RunsOption, out_console, print_json
+from cnnlab.cli.options import out_console, print_json
+from cnnlab.cli.session import with_session
+from cnnlab.network.session import Session
 
 
-def doctor(runs: RunsOption = RUNS, as_json: JsonOption = False) -> None:
+@with_session("runs", "as_json")
+def doctor(session: Session) -> None:
     """Check the installation, the device and the folders, and say what mends them.
 
     Exit code 1 when something is broken; a warning alone is 0.
@@ -18,9 +21,9 @@ def doctor(runs: RunsOption = RUNS, as_json: JsonOption = False) -> None:
     from cnnlab.project.doctor.run import examine
     from cnnlab.view.terminal import said
 
-    checks = examine(runs)
+    checks = examine(session)
     healthy = all(check.state != "fail" for check in checks)
-    if as_json:
+    if session.as_json:
         print_json({"ok": healthy, "checks": checks})
         raise typer.Exit(0 if healthy else 1)
     colours = {"ok": "green", "warn": "yellow", "fail": "bold red"}

@@ -15,6 +15,7 @@ from typing import Literal
 
 import platformdirs
 
+from cnnlab.network.session import Session
 from cnnlab.project.doctor.installation import (
     PROBE_TORCH,
     PROBE_TORCHVISION,
@@ -55,11 +56,19 @@ class Check:
     remedy: str = ""
 
 
-def examine(runs: Path) -> tuple[Check, ...]:
+def examine(session: Session) -> tuple[Check, ...]:
     """Look at Python, the packages, the device and the folders, and change nothing.
 
-    Takes as long as importing torch.
+    Arguments:
+        session: of which the folder of the runs is looked at.
+
+    Returns:
+        What was found, with what mends it where that is not ok. It takes as long as importing torch.
+
+    Example:
+        [check.remedy for check in examine(Session()) if check.state != "ok"]
     """
+    runs = session.runs
     with ThreadPoolExecutor(2) as pool:
         torch, torchvision = pool.map(probe, (PROBE_TORCH, PROBE_TORCHVISION))
     data = data_root()

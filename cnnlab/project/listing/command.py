@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cnnlab.cli.options import JsonOption, out_console, print_json
+from cnnlab.cli.options import out_console, print_json
+from cnnlab.cli.session import with_session
+from cnnlab.network.session import Session
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,12 +19,13 @@ WORDS = (
 )  # fmt: skip
 
 
+@with_session("as_json")
 def list_entries(
+    session: Session,
     kind: Annotated[
         str | None, typer.Argument(metavar="[KIND]", help=", ".join(WORDS), autocompletion=lambda: WORDS)
     ] = None,
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only this one, in full.")] = None,
-    as_json: JsonOption = False,
 ) -> None:
     """List what a config can name, with its options and their defaults; [bold]models[/] are the configs of cnnlab.
 
@@ -35,21 +38,21 @@ def list_entries(
     from cnnlab.project.listing.run import MODELS, find, listed
 
     if kind is None:
-        _list_names(as_json)
+        _list_names(session.as_json)
         return
     if kind == MODELS:
-        _list_configs(name, as_json)
+        _list_configs(name, session.as_json)
         return
     if name is None:
         entries = listed(kind)
-        if as_json:
+        if session.as_json:
             print_json([entry.as_json() for entry in entries])
         else:
             _print_all(entries, out_console())
             out_console().print(f"\ncnnlab list {kind} NAME shows one in full", style="dim")
         return
     entry = find(kind, name)
-    if as_json:
+    if session.as_json:
         print_json(entry.as_json())
     else:
         _print_one(entry, out_console())

@@ -2,8 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from cnnlab.cli.options import RUNS, JsonOption, RunsOption, err_console, out_console, print_json
+from cnnlab.cli.options import err_console, out_console, print_json
+from cnnlab.cli.session import with_session
 from cnnlab.core.characters import printable, shortened
+from cnnlab.network.session import Session
 
 if TYPE_CHECKING:
     from cnnlab.runs.folder import Run
@@ -19,7 +21,8 @@ LONGEST = 100
 """Characters of a cell."""
 
 
-def runs(runs: RunsOption = RUNS, as_json: JsonOption = False) -> None:
+@with_session("runs", "as_json")
+def runs(session: Session) -> None:
     """List the runs: when, on what, how they ended.
 
     Example: [bold]cnnlab runs[/]
@@ -29,11 +32,11 @@ def runs(runs: RunsOption = RUNS, as_json: JsonOption = False) -> None:
     from cnnlab.runs.folder import all_runs
     from cnnlab.view.terminal import fitting, said
 
-    found, others = all_runs(runs)
-    if as_json:
+    found, others = all_runs(session.runs)
+    if session.as_json:
         print_json([{"path": str(run.path), **vars(run.record)} for run in found])
     elif not found:
-        err_console().print(said("no runs under {} yet; [bold]cnnlab train[/] makes one", runs))
+        err_console().print(said("no runs under {} yet; [bold]cnnlab train[/] makes one", session.runs))
     else:
         console = out_console()
         table = Table(box=None, pad_edge=False, header_style="bold")

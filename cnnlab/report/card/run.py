@@ -10,7 +10,6 @@ from cnnlab.attribution.attribute import attribute
 from cnnlab.attribution.chosen import methods_for_head
 from cnnlab.attribution.layers import choose_layer
 from cnnlab.core.errors import RequestError, unknown
-from cnnlab.data.batches import normalise
 from cnnlab.data.dataset import Dataset
 from cnnlab.fit.device import evaluating
 from cnnlab.inside.filters.layer import convolution_filters
@@ -28,13 +27,27 @@ BATCH = 500
 
 
 def report_card(
-    network: RunNetwork, pictures: Dataset, *, run: str, split: str, pick: str, random_weights: bool = False
+    network: RunNetwork, pictures: Dataset, *, split: str, pick: str = "first-correct", random_weights: bool = False
 ) -> Card:
-    """The card of the picture that `pick` chooses: `first-correct`, `wrong`, a number from 0, or a class's name.
+    """Look at one image through filters, a feature map, saliency and a class activation map.
 
-    random_weights: the same picture through the same network before it learned anything.
+    Arguments:
+        network: of a run.
+        pictures: the images to pick from, such as `network.part(split, session.place)`.
+        split: the name of that part, for the card's words.
+        pick: `first-correct`, `wrong`, the number of an image from 0, or the name of a class.
+        random_weights: whether the image goes through the same network before it learned anything.
 
-    Raises: RequestError where no picture is meant.
+    Returns:
+        All that the card shows; `report_card_report` draws it.
+
+    Raises:
+        RequestError: where no image is meant.
+
+    Example:
+        session = Session()
+        network = open_run("cifar", session)
+        report_card(network, network.part("validation", session.place), split="validation", pick="wrong").answer
     """
     index, logits = _picked(network, pictures, pick)
     answer = int(logits.argmax())
@@ -45,7 +58,7 @@ def report_card(
     if random_weights:
         model = network.fresh(network.config.seed).to(image.device)
         with evaluating(model):
-            logits = model(normalise(image, network.preparation.statistics))[0].float().cpu()
+            logits = model(network.preparation.inputs(image))[0].float().cpu()
         shown = _views(model, network, image, answer)
         likeness = {
             "saliency": float(spearman(shown.saliency.abs()[None], learned.saliency.abs()[None])[0]),
@@ -56,7 +69,7 @@ def report_card(
     (located,) = locate(shown.raw[None], masks=masks, size=(network.shape[1], network.shape[2]), seed=0)
     first, filters = convolution_filters(model)
     return Card(
-        run=run,
+        run=network.name,
         split=split,
         index=index,
         image=np.ascontiguousarray(image[0].permute(1, 2, 0).cpu().numpy()),
@@ -88,7 +101,7 @@ class _Views:
 
 
 def _views(model: nn.Module, network: RunNetwork, image: Tensor, target: int) -> _Views:
-    inputs = normalise(image, network.preparation.statistics)
+    inputs = network.preparation.inputs(image)
     choice = choose_layer(model, network.shape)
     method = methods_for_head(choice.head.kind)[0]
     classes = torch.tensor([target], device=image.device)
@@ -116,10 +129,10 @@ def _picked(network: RunNetwork, pictures: Dataset, pick: str) -> tuple[int, Ten
     if pick.isdecimal():
         index = int(pick)
         if index >= len(pictures):
-            raise RequestError(f"--pick is {index}; there are pictures 0 to {len(pictures) - 1}")
+            raise RequestError(f"`pick` is {index}; there are pictures 0 to {len(pictures) - 1}")
         return index, _logits(network, pictures.images[index : index + 1])[0]
     if pick not in PICKS and pick not in network.classes:
-        raise RequestError(f"--pick: {unknown('picture or class', pick, [*PICKS, *network.classes])}")
+        raise RequestError(f"`pick`: {unknown('picture or class', pick, [*PICKS, *network.classes])}")
     for begin in range(0, len(pictures), BATCH):
         logits = _logits(network, pictures.images[begin : begin + BATCH])
         answers, labels = logits.argmax(1), pictures.labels[begin : begin + BATCH].cpu()
@@ -131,11 +144,10 @@ def _picked(network: RunNetwork, pictures: Dataset, pick: str) -> tuple[int, Ten
         if fits.any():
             place = int(fits.nonzero()[0])
             return begin + place, logits[place]
-    raise RequestError(f"--pick is {pick}, and no picture of this part is so")
+    raise RequestError(f"`pick` is {pick}, and no picture of this part is so")
 
 
 def _logits(network: RunNetwork, images: Tensor) -> Tensor:
-    device = next(network.model.parameters()).device
     with evaluating(network.model):
-        logits: Tensor = network.model(normalise(images.to(device), network.preparation.statistics))
+        logits: Tensor = network.model(network.preparation.inputs(images.to(network.device)))
     return logits.float().cpu()

@@ -11,7 +11,6 @@ from cnnlab.attribution.catalog import METHODS
 from cnnlab.attribution.chosen import unasked
 from cnnlab.attribution.layers import choose_layer
 from cnnlab.core.errors import RequestError
-from cnnlab.data.batches import normalise
 from cnnlab.data.dataset import Dataset
 from cnnlab.network.network import RunNetwork
 from cnnlab.report.gallery.report import TARGETS, Explained, Shown
@@ -36,8 +35,17 @@ def chosen_pictures(answers: Tensor, labels: Tensor) -> Tensor:
 def gallery(
     network: RunNetwork, pictures: Dataset, logits: Tensor, indices: Tensor
 ) -> tuple[list[Shown], list[Explained]]:
-    """Every map of the chosen pictures: for the answer, and for the truth where that is another class."""
-    device = next(network.model.parameters()).device
+    """Make the maps of chosen images: for the answer, and for the truth where that is another class.
+
+    Arguments:
+        network: of a run.
+        pictures: the images that `indices` chooses from.
+        logits: of all of them, [n, classes].
+        indices: as of `chosen_pictures`, int64 [k].
+
+    Returns:
+        The k images, and their maps by every method of the gallery at up to two layers.
+    """
     chosen = pictures.take(indices)
     answers, truths = logits[indices].argmax(1), chosen.labels
     shown = [
@@ -51,8 +59,8 @@ def gallery(
             chosen.images, truths, answers, logits[indices].softmax(1).amax(1), strict=True
         )
     ]
-    inputs = normalise(chosen.images.to(device), network.preparation.statistics)
-    targets = torch.stack([answers, truths], dim=1).to(device)
+    inputs = network.preparation.inputs(chosen.images.to(network.device))
+    targets = torch.stack([answers, truths], dim=1).to(network.device)
     maps = list(_maps(network, inputs, targets))
     return shown, [one for one in maps if one.target == "answer" or answers[one.picture] != truths[one.picture]]
 

@@ -7,6 +7,7 @@ from cnnlab.core.registry import component
 from cnnlab.core.yaml import parse
 from cnnlab.data.dataset import DataPlace
 from cnnlab.data.registry import DATASETS, image_of
+from cnnlab.network.session import Session
 from cnnlab.project.config.check import Checked, check, shape_of
 from cnnlab.project.listing.run import listed_configs
 
@@ -21,13 +22,13 @@ def test_the_chapters_network(tmp_path):
     path = {config.name: config.path for config in listed_configs()}["cifar"]
     config = config_of(path.read_text(), tmp_path)
     # the count that the chapter gives (section 19.2)
-    assert check(config) == Checked(layers=8, shape=(3, 32, 32), classes=10, parameters=288_746)
-    assert check(config).sentence == "fine: 8 layers, 288,746 parameters"
+    assert check(config, Session()) == Checked(layers=8, shape=(3, 32, 32), classes=10, parameters=288_746)
+    assert check(config, Session()).sentence == "fine: 8 layers, 288,746 parameters"
 
 
 def test_checking_draws_no_random_number(tmp_path):
     before = torch.random.get_rng_state()
-    check(config_of(SMALL, tmp_path))
+    check(config_of(SMALL, tmp_path), Session())
     assert torch.equal(before, torch.random.get_rng_state())
 
 
@@ -52,13 +53,34 @@ def test_every_data_set_is_known_but_for_the_classes_of_folders():
     assert {entry.name for entry in DATASETS if entry.facts.source != "archive"} == {"shapes", "folder"}
 
 
-def test_what_is_not_known_must_be_given(tmp_path):
-    config = config_of(SMALL + "data: {dataset: {folder: {path: pictures, size: 16}}}", tmp_path)
-    found = check(config)
+@pytest.fixture
+def unheard_of():
+    @DATASETS.register("unheard_of")
+    def unheard_of(place: DataPlace, part: str):
+        """A data set of which nothing is known."""
+
+    yield
+    DATASETS.forget("unheard_of")
+
+
+def test_what_is_not_known_must_be_given(unheard_of, tmp_path):
+    config, session = config_of(SMALL + "data: {dataset: unheard_of}", tmp_path), Session()
+    found = check(config, session, shape=(3, 16, 16))
     assert (found.shape, found.classes, found.parameters) == ((3, 16, 16), None, None)
-    assert found.sentence == "fine as far as its options go: 3 layers; to check the network as well, add --classes N"
-    assert check(config, classes=5).parameters == 4 * 3 * 9 + 4 + 5 * 4 + 5
-    assert check(config, (1, 8, 8), 2).parameters == 4 * 9 + 4 + 2 * 4 + 2
+    assert found.sentence == "fine as far as its options go: 3 layers"
+    assert check(config, session, shape=(1, 8, 8), classes=2).parameters == 4 * 9 + 4 + 2 * 4 + 2
+
+
+def test_pictures_need_not_be_there_where_their_classes_are_told(tmp_path):
+    config = config_of(SMALL + "data: {dataset: {folder: {path: pictures, size: 16}}}", tmp_path)
+    assert check(config, Session(), classes=5).parameters == 4 * 3 * 9 + 4 + 5 * 4 + 5
+
+
+def test_the_command_names_the_options_that_tell(cnnlab, unheard_of):
+    cnnlab.config(SMALL + "data: {dataset: unheard_of}", "some.yaml")
+    said = "some.yaml: fine as far as its options go: 3 layers; to check the network as well, add --shape C,H,W"
+    assert cnnlab("config", "check", "some.yaml").out == f"{said} --classes N\n"
+    assert cnnlab("config", "check", "some.yaml", "--classes", 2).out == f"{said}\n"
 
 
 @pytest.mark.parametrize(
@@ -76,7 +98,7 @@ def test_what_is_not_known_must_be_given(tmp_path):
 )
 def test_parts_that_do_not_fit(text, message, tmp_path):
     with pytest.raises(RequestError, match=message):
-        check(config_of(text, tmp_path))
+        check(config_of(text, tmp_path), Session())
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,13 @@
 import json
 
 import pytest
+import typer
 import yaml
 from typer.testing import CliRunner
 
 from cnnlab.config.config import read_config
 from cnnlab.core.errors import ConfigError, RequestError
-from cnnlab.project.config.command import app
+from cnnlab.project.config.command import app, schema
 
 SMALL = "model:\n  - conv: {channels: 4}\n  - global_avg_pool\n  - linear\n"
 
@@ -73,3 +74,25 @@ def test_show_prints_a_config_that_reads_back_to_an_equal_one(path, tmp_path):
 def test_show_as_json(path):
     document = json.loads(run("show", path, "--json").stdout)
     assert document == read_config(path).as_data()
+
+
+def schema_app(*arguments):
+    alone = typer.Typer()
+    alone.command()(schema)
+    return CliRunner().invoke(alone, list(map(str, arguments)))
+
+
+def test_the_schema_goes_to_stdout_and_nothing_else():
+    result = schema_app()
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["title"] == "cnnlab config"
+    assert result.stderr == ""
+
+
+def test_or_to_a_file_with_the_line_that_an_editor_needs(tmp_path):
+    out = tmp_path / "configs" / "config.schema.json"
+    result = schema_app("--out", out)
+    assert result.exit_code == 0
+    assert result.stdout == ""
+    assert "# yaml-language-server: $schema=config.schema.json" in result.stderr
+    assert json.loads(out.read_text())["title"] == "cnnlab config"

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from cnnlab.network.session import Session
 from cnnlab.project.doctor import run as doctor
 from cnnlab.project.doctor.installation import Minimum, Probe
 
@@ -27,7 +28,7 @@ def test_the_data_folder_is_the_one_that_data_sets_use(monkeypatch, tmp_path):
 
 def test_this_machine_is_examined_without_changing_anything(tmp_path, monkeypatch):
     monkeypatch.setenv("CNNLAB_DATA", str(tmp_path / "data"))
-    checks = {check.name: check for check in doctor.examine(tmp_path / "runs")}
+    checks = {check.name: check for check in doctor.examine(Session(runs=tmp_path / "runs"))}
     assert list(checks) == ["Python", "torch", "torchvision", "packages", "device", "data", "runs", "disk"]
     assert checks["torch"].state == checks["torchvision"].state == checks["packages"].state == "ok"
     assert list(tmp_path.iterdir()) == []
