@@ -1,0 +1,119 @@
+"""`evaluate` and `predict_pictures` called from Python, held against a forward pass of torch."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+
+from cnnlab.core.errors import RequestError
+from cnnlab.data.batches import normalise
+from cnnlab.data.dataset import Dataset
+from cnnlab.evaluation.predict import Prediction, predict_pictures
+from cnnlab.evaluation.run import EvaluateOptions, evaluate
+from cnnlab.network.image_files import Source, Unreadable
+from cnnlab.network.network import RunNetwork
+from cnnlab.network.open import open_run
+from cnnlab.network.session import Session
+from cnnlab.runs.folder import Run
+from cnnlab.runs.images import evaluation_pictures
+
+SESSION = Session(device_name="cpu")
+
+
+@pytest.fixture
+def run(trained: Any, tmp_path: Path) -> Run:
+    return Run(shutil.copytree(trained.run, tmp_path / "runs" / "tiny"))
+
+
+@pytest.fixture
+def network(run: Run) -> RunNetwork:
+    return open_run(run, SESSION)
+
+
+def part(run: Run, network: RunNetwork, split: str) -> Dataset:
+    return evaluation_pictures(run, network.config, split, SESSION.place)
+
+
+def answers(network: RunNetwork, images: torch.Tensor) -> torch.Tensor:
+    with torch.no_grad():
+        logits: torch.Tensor = network.model(normalise(images, network.preparation.statistics))
+    return logits
+
+
+def options(**changes: Any) -> EvaluateOptions:
+    usual = {"split": "validation", "tta": "none", "by": None, "weights": "best", "session": SESSION}
+    return EvaluateOptions(**(usual | changes))
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_evaluate(run: Run, network: RunNetwork, split: str) -> None:
+    result = evaluate(run, options(split=split, by="class"))
+    pictures = part(run, network, split)
+    logits = answers(network, pictures.images)
+    right = logits.argmax(1) == pictures.labels
+    assert result.facts.n == len(pictures)
+    assert result.facts.accuracy == pytest.approx(float(right.double().mean()))
+    loss = torch.nn.functional.cross_entropy(logits, pictures.labels)
+    assert result.facts.loss == pytest.approx(float(loss), rel=1e-5)
+    pairs = list(zip(pictures.labels.tolist(), logits.argmax(1).tolist(), strict=True))
+    assert {place: n for place, n in counted(result.facts.matrix) if n} == {pair: pairs.count(pair) for pair in pairs}
+    assert {group.name: (group.accuracy, group.n) for group in result.groups} == {
+        pictures.classes[label]: (
+            pytest.approx(float(right[pictures.labels == label].double().mean())),
+            int((pictures.labels == label).sum()),
+        )
+        for label in pictures.labels.unique().tolist()
+    }
+    assert result.folder == run.path / "reports" / f"eval-{split}"
+    assert (result.folder / "confusion.png").exists()
+    assert result.test_evaluations == (split == "test")
+
+
+def counted(matrix: torch.Tensor) -> list[tuple[tuple[int, int], int]]:
+    return [((i, j), int(n)) for i, row in enumerate(matrix.tolist()) for j, n in enumerate(row)]
+
+
+def test_evaluate_on_an_image_and_its_mirror_image(run: Run, network: RunNetwork) -> None:
+    result = evaluate(run, options(tta="flip"))
+    pictures = part(run, network, "validation")
+    both = [answers(network, images).softmax(1) for images in (pictures.images, pictures.images.flip(-1))]
+    mean = (both[0] + both[1]) / 2
+    assert result.facts.accuracy == float((mean.argmax(1) == pictures.labels).double().mean())
+    assert result.folder.name == "eval-validation-flip"
+
+
+def test_the_test_part_is_counted_each_time(run: Run) -> None:
+    assert [evaluate(run, options(split="test")).test_evaluations for _ in range(2)] == [1, 2]
+
+
+def test_evaluate_refuses_groups_that_are_not_there(run: Run) -> None:
+    with pytest.raises(RequestError, match="group"):
+        evaluate(run, options(by="group"))
+
+
+def test_predict(run: Run, network: RunNetwork, tmp_path: Path) -> None:
+    pictures = part(run, network, "validation")
+    paths = []
+    for number in range(3):
+        paths.append(tmp_path / f"{number}.png")
+        Image.fromarray(pictures.images[number].permute(1, 2, 0).numpy()).save(paths[-1])
+    (tmp_path / "broken.png").write_bytes(paths[0].read_bytes()[:60])
+    sources = [Source(str(path)) for path in (paths[0], tmp_path / "broken.png", *paths[1:])]
+    found = list(predict_pictures(network, sources, top=3, reject_below=0.0))
+    assert [type(one) for one in found] == [Prediction, Unreadable, Prediction, Prediction]
+    probabilities = answers(network, pictures.images[:3]).softmax(1)
+    told = [one for one in found if isinstance(one, Prediction)]
+    for one, expected in zip(told, probabilities, strict=True):
+        assert one.probabilities == pytest.approx(expected.tolist(), abs=1e-6)
+        assert one.label == network.classes[int(expected.argmax())]
+        values, places = expected.topk(3)
+        assert one.top == tuple(
+            (network.classes[place], pytest.approx(value, abs=1e-6))
+            for value, place in zip(values.tolist(), places.tolist(), strict=True)
+        )
+    (unsure,) = predict_pictures(network, sources[:1], top=1, reject_below=1.0)
+    assert isinstance(unsure, Prediction)
+    assert (unsure.label, len(unsure.top)) == (None, 1)
