@@ -28,7 +28,7 @@ def images(network: RunNetwork) -> Dataset:
 
 
 def card(network: RunNetwork, images: Dataset, pick: str, **options: Any) -> Any:
-    return report_card(network, images, run="tiny", split="validation", pick=pick, **options)
+    return report_card(network, images, split="validation", pick=pick, **options)
 
 
 def test_the_answer_is_that_of_the_network(network: RunNetwork, images: Dataset) -> None:
