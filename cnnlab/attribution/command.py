@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 import typer
 from typer.models import ArgumentInfo
 
-from cnnlab.cli.choices import Split
+from cnnlab.cli.choices import Split, looked_into
 from cnnlab.cli.options import MOST, ModelArgument, err_console, out_console, print_json, tracked
 from cnnlab.cli.session import with_session
 from cnnlab.cli.unreadable import end_without_pictures, name_unreadable
@@ -114,14 +114,13 @@ def explain_and_show(
     from cnnlab.view import console
     from cnnlab.view.terminal import said
 
-    if split is Split.test:
-        raise RequestError("the test part is opened by `cnnlab eval --split test` alone; use --split validation")
-    if images and split is not None:
+    part = looked_into(split)
+    if images and part is not None:
         raise RequestError("pictures are given as files or by --split, not both")
-    if not images and split is None:
+    if not images and part is None:
         raise RequestError("no picture to explain: give files, folders or patterns, or --split validation")
     network = open_network(model, session, size=size, weights=weights, for_images=True)
-    found, unreadable = _images(network, images or (), split, count, session)
+    found, unreadable = _images(network, images or (), part, count, session)
     if not found:
         end_without_pictures(unreadable, as_json=session.as_json)
     explanation = _followed(
@@ -243,7 +242,7 @@ def listed(text: str, option: str) -> list[str]:
 
 
 def _images(
-    network: "Network", words: Sequence[str], split: Split | None, count: int, session: Session
+    network: "Network", words: Sequence[str], split: str | None, count: int, session: Session
 ) -> "tuple[list[ExplainedPicture], list[Unreadable]]":
     """Those of the files that `words` name, or `count` of a part; and the files that cannot be read."""
     from cnnlab.network.image_files import find_pictures
@@ -252,8 +251,8 @@ def _images(
     if split is None:
         sources = find_pictures(words, sys.stdin.buffer)
         return pictures_of_files(sources, network.preparation, network.classes)
-    part = network.part(split.value, session.place)
-    return pictures_of_part(part, split.value, network.preparation, count=count, seed=session.seed), []
+    part = network.part(split, session.place)
+    return pictures_of_part(part, split, network.preparation, count=count, seed=session.seed), []
 
 
 def _followed(steps: "Iterable[Plan | Advance | Explanation]") -> "Explanation":

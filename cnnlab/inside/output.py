@@ -43,15 +43,6 @@ def folder_of(network: "Network", what: str, session: Session, out: Path | None)
     return session.folder(f"visualize-{what}", network.run, out=out, without_run=f"visualize/{what}-{name}")
 
 
-def refuse_test(split: Split) -> None:
-    """Nothing, unless the test part is asked for.
-
-    Raises: RequestError for the test part.
-    """
-    if split is Split.test:
-        raise RequestError("the test part is opened by `cnnlab eval --split test` alone; use --split validation")
-
-
 def own_images(network: "Network", split: Split, session: Session) -> "Dataset":
     """The images of a part of the network's own data.
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cnnlab.cli.choices import Split
+from cnnlab.cli.choices import Split, looked_into
 from cnnlab.cli.options import MOST, RunArgument
 from cnnlab.cli.session import with_session
 from cnnlab.inside.output import (
@@ -14,7 +14,6 @@ from cnnlab.inside.output import (
     WeightsOption,
     folder_of,
     own_images,
-    refuse_test,
     write_and_show,
 )
 from cnnlab.network.session import Session
@@ -48,7 +47,7 @@ def embedding(
     from cnnlab.inside.embedding.run import embedded, write_projector
     from cnnlab.network.open import open_network
 
-    refuse_test(split)
+    looked_into(split)
     network = open_network(run, session, weights=weights, for_images=True)
     facts = followed(
         embedded(

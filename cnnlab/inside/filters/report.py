@@ -14,8 +14,8 @@ from cnnlab.view.blocks import Block, Column, Number, Numbers, Picture, Report, 
 from cnnlab.view.drawings import Bars, Curves, Gallery, Series
 
 MOST_DRAWN = 64
-SHORT = {"difference of gaussians": "DoG"}
-"""Names in tables, where the whole one leaves no room for the numbers."""
+SHORT = {"difference of gaussians": "DoG", "colour-opponent": "opponent"}
+"""Names in tables and under figures, where the whole one leaves no room for the numbers."""
 RANDOM_CHROMA = 2 / 3
 """Two of the three axes of colour: what random weights have across luminance."""
 
@@ -103,7 +103,7 @@ def _grid(facts: FilterFacts) -> Picture:
     n, c = facts.weights.shape[:2]
     drawn = min(n, MOST_DRAWN)
     captions = tuple(
-        f"{one.index} · {one.kind.removeprefix('colour-')}\n"
+        f"{one.index} · {SHORT.get(one.kind, one.kind)}\n"
         + " ".join([f"R² {one.explained[one.family]:.2f}", *_angle(one)])
         for one in facts.filters[:drawn]
     )

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cnnlab.cli.choices import Split
+from cnnlab.cli.choices import Split, looked_into
 from cnnlab.cli.options import RunArgument
 from cnnlab.cli.session import with_session
 from cnnlab.inside.output import (
@@ -16,7 +16,6 @@ from cnnlab.inside.output import (
     WeightsOption,
     folder_of,
     own_images,
-    refuse_test,
     write_and_show,
 )
 from cnnlab.network.session import Session
@@ -45,7 +44,7 @@ def patches(
     from cnnlab.inside.patches.run import found_patches
     from cnnlab.network.open import open_network
 
-    refuse_test(split)
+    looked_into(split)
     wanted = None if channels is None else channels_of(channels)
     network = open_network(run, session, weights=weights, for_images=True)
     pictures = own_images(network, split, session)

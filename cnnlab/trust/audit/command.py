@@ -6,7 +6,7 @@ import typer
 
 from cnnlab.attribution.command import BY_HEAD, methods_of
 from cnnlab.cli.bars import followed
-from cnnlab.cli.choices import Split, Weights
+from cnnlab.cli.choices import Split, Weights, looked_into
 from cnnlab.cli.options import (
     MOST,
     RunArgument,
@@ -53,21 +53,15 @@ def audit(
 
     Example: [bold]cnnlab audit quickstart --split validation --max-border 0.3[/]
     """
+    from cnnlab.network.open import open_run
     from cnnlab.trust.audit.run import AuditOptions
     from cnnlab.trust.audit.run import audit as audit_run
-    from cnnlab.trust.probed_run import ProbeOptions, probed_split
     from cnnlab.view import console
     from cnnlab.view.terminal import said
 
-    probe = ProbeOptions(
-        split=probed_split(split.value if split else None),
-        count=count,
-        weights=weights.value,
-        by=by,
-        session=session,
-    )
-    options = AuditOptions(probe, methods_of(method), layer, max_border, min_inside)
-    result = followed(audit_run(session.run(run), options))
+    part = looked_into(split)
+    options = AuditOptions(part, count, by, methods_of(method), layer, max_border, min_inside)
+    result = followed(audit_run(open_run(run, session, weights.value), session, options))
     if session.as_json:
         print_json(result.as_json())
     else:

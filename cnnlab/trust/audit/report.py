@@ -39,7 +39,7 @@ def _verdict(facts: EvidenceFacts) -> list[Block]:
     blocks += [Text(limit.sentence, "good", "held") for limit in held]
     for limit in facts.limits:
         if limit.close and limit.group is None:
-            words = "the limit lies within the interval: other pictures could turn the outcome; a larger --count tells"
+            words = "the limit lies within the interval: other pictures could turn the outcome; more of them tell"
             blocks.append(Text(f"{_title(limit)}: {words}.", "caution", "close"))
     return blocks
 
@@ -132,6 +132,6 @@ def _limits(facts: EvidenceFacts) -> Text:
     if even:
         words += (
             f" No limit was given for the {' and the '.join(even)}, so that evidence may lie there no worse than if it "
-            "were spread evenly; --max-border and --min-inside ask for more."
+            "were spread evenly; stricter limits ask for more."
         )
     return Text(words, "note")

@@ -22,13 +22,14 @@ from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.core.files import write_whole
 from cnnlab.core.registry import Component
-from cnnlab.runs.folder import Run
+from cnnlab.network.network import RunNetwork
+from cnnlab.network.session import Session
 from cnnlab.trust.audit.evidence import PictureEvidence, evidence_by_group, locate, most_suspicious, summarize_evidence
 from cnnlab.trust.audit.facts import AuditedPicture, EvidenceFacts, MeanEvidence, Suspect, evidence_document
 from cnnlab.trust.audit.figures import MOST_GROUPS, MOST_SUSPECTS
 from cnnlab.trust.audit.limits import judge_limits
 from cnnlab.trust.audit.report import evidence_report
-from cnnlab.trust.probed_run import ProbedRun, ProbeOptions, probed_run
+from cnnlab.trust.sample import SampledRun, sample_of_run
 from cnnlab.view import files, json
 from cnnlab.view.blocks import Report
 from cnnlab.view.tiles import tile
@@ -38,9 +39,14 @@ AUTO: Literal["auto"] = "auto"
 
 @dataclass(frozen=True)
 class AuditOptions:
-    """What the command line chooses."""
+    """What is audited, how, and the limits."""
 
-    probe: ProbeOptions
+    split: Literal["train", "validation"] | None = None
+    """None for validation, or train where no validation part was kept."""
+    count: int = 500
+    """Images at most."""
+    by: str | None = None
+    """`class`, `group` or a regular expression on the path: limits hold for each of these groups, too."""
     method: Sequence[Asked] | Literal["auto"] = AUTO
     """One method, with its options. By itself gradient × input, and with a layer the map that fits the head.
 
@@ -68,33 +74,47 @@ class EvidenceAudit:
         return evidence_document(self.facts) | {"report": str(self.folder)}
 
 
-def audit(run: Run, options: AuditOptions) -> Iterator[Advance | EvidenceAudit]:
-    """How far the maps are, and at last the audit, written to `RUN/reports/audit-SPLIT`.
+def audit(network: RunNetwork, session: Session, options: AuditOptions) -> Iterator[Advance | EvidenceAudit]:
+    """Tell whether a run's answers rest on the object or on borders and corners.
 
-    Raises: RequestError for what cannot be asked (a method, a layer, a part, masks that are not there); WorkError where
-    no map has positive evidence.
+    Arguments:
+        network: of the run.
+        session: the seed, and how many images pass at a time.
+        options: what is audited, how, and the limits.
+
+    Yields:
+        How far the maps are, and at last the audit, written to `RUN/reports/audit-SPLIT`.
+
+    Raises:
+        RequestError: for what cannot be asked (a method, a layer, a part, masks that are not there).
+        WorkError: where no map has positive evidence.
+
+    Example:
+        network = open_run("quickstart", session)
+        *_, found = audit(network, session, AuditOptions(max_border=0.3))
+        print(found.facts.broken)
     """
     if options.method != AUTO:
         _only(options.method)
-    probed = probed_run(run, options.probe, "audit")
-    masks = probed.pictures.masks
+    sample = sample_of_run(network, session, split=options.split, count=options.count, purpose="audit", by=options.by)
+    masks = sample.pictures.masks
     if options.min_inside is not None and (masks is None or not bool(masks.any())):
         raise RequestError(
-            f"--min-inside {options.min_inside:g} needs masks of the objects, and the data set {probed.pictures.name} "
-            "has none; --max-border needs none"
+            f"`min_inside` {options.min_inside:g} needs masks of the objects, and the data set {sample.pictures.name} "
+            "has none; `max_border` needs none"
         )
-    method, choice, reason = _method(probed, options)
+    method, choice, reason = _method(sample, options)
     found: Attribution | None = None
     notes: tuple[str, ...] = ()
-    for fact in _maps(probed, method, choice, options):
+    for fact in _maps(sample, session, method, choice):
         if isinstance(fact, Advance):
             yield fact
         else:
             (found,), notes = fact.attributions, (*fact.plan.cautions, *fact.notes)
     assert found is not None
-    facts = _facts(probed, options, found, reason, tuple(dict.fromkeys([*notes, *_coarse(found, probed)])))
+    facts = _facts(sample, session, options, found, reason, tuple(dict.fromkeys([*notes, *_coarse(found, sample)])))
     report = evidence_report(facts)
-    folder = run.path / "reports" / f"audit-{probed.split}"
+    folder = session.folder(f"audit-{sample.split}", network.run)
     files.save(report, folder)
     made = EvidenceAudit(facts, report, folder)
     write_whole(folder / "audit.json", json.text(made.as_json()) + "\n")
@@ -112,36 +132,36 @@ def _only(asked: Sequence[Asked]) -> Component:
     return found[0]
 
 
-def _method(probed: ProbedRun, options: AuditOptions) -> tuple[Component, LayerChoice | None, str]:
+def _method(sample: SampledRun, options: AuditOptions) -> tuple[Component, LayerChoice | None, str]:
     """The method, the layer that it looks at, and why this method."""
     asked = None if options.method == AUTO else _only(options.method)
     if asked is not None and not METHODS[asked.name].uses_layer:
         if options.layer != AUTO:
-            raise RequestError(f"--layer {options.layer}: {METHODS[asked.name].label} maps pixels, not a layer")
+            raise RequestError(f"`layer` {options.layer}: {METHODS[asked.name].label} maps pixels, not a layer")
         return asked, None, "asked for"
     if asked is None and options.layer == AUTO:
         (pixels,) = chosen_methods(unasked("audit"))
         return pixels, None, "single pixels: the cells of a layer's map are coarse, and see beyond themselves"
     wanted = None if options.layer == AUTO else options.layer
-    choice = choose_layer(probed.network.model, probed.network.shape, layer=wanted)
+    choice = choose_layer(sample.network.model, sample.network.shape, layer=wanted)
     if asked is not None:
         return asked, choice, "asked for"
     return chosen(methods_for_head(choice.head.kind)[0]), choice, choice.head.sentence
 
 
 def _maps(
-    probed: ProbedRun, method: Component, choice: LayerChoice | None, options: AuditOptions
+    sample: SampledRun, session: Session, method: Component, choice: LayerChoice | None
 ) -> Iterator[Advance | Explanation]:
-    names = tuple(f"{probed.split}/{number}" for number in probed.numbers)
+    names = tuple(f"{sample.split}/{number}" for number in sample.numbers)
     steps = explain(
-        probed.network,
+        sample.network,
         Pictures(
-            probed.inputs,
+            sample.inputs,
             names,
-            tuple(probed.pictures.labels.tolist()),
-            pixels=pixel_range(probed.network.preparation.statistics),
+            tuple(sample.pictures.labels.tolist()),
+            pixels=pixel_range(sample.network.preparation.statistics),
         ),
-        options.probe.session,
+        session,
         methods=(method,),
         layers=choice or AUTO,
     )
@@ -153,29 +173,34 @@ def _maps(
 
 
 def _facts(
-    probed: ProbedRun, options: AuditOptions, found: Attribution, reason: str, notes: tuple[str, ...]
+    sample: SampledRun,
+    session: Session,
+    options: AuditOptions,
+    found: Attribution,
+    reason: str,
+    notes: tuple[str, ...],
 ) -> EvidenceFacts:
-    pictures, seed = probed.pictures, options.probe.session.seed
-    size = (probed.network.shape[1], probed.network.shape[2])
+    pictures, seed = sample.pictures, session.seed
+    size = (sample.network.shape[1], sample.network.shape[2])
     maps = found.maps[:, 0].cpu()
     located = locate(maps, size=size, masks=pictures.masks, seed=seed)
     if not any(one.evident for one in located):
         raise WorkError(
             f"{METHODS[found.method].label} finds no positive evidence in any of {len(located)} maps; try another "
-            "--method, such as integrated_gradients"
+            "`method`, such as integrated_gradients"
         )
-    audited = tuple(_picture(probed, index, one) for index, one in enumerate(located))
+    audited = tuple(_picture(sample, index, one) for index, one in enumerate(located))
     areas = [one.area for one in located if one.area is not None]
-    groups = evidence_by_group(located, probed.groups, seed=seed) if probed.groups else ()
+    groups = evidence_by_group(located, sample.groups, seed=seed) if sample.groups else ()
     return EvidenceFacts(
-        run=probed.run.name,
-        split=probed.split,
+        run=sample.network.run.name,
+        split=sample.split,
         method=found.method,
         options=found.options,
         layers=found.layers,
         reason=reason,
         seed=seed,
-        accuracy=float((probed.answers == pictures.labels).double().mean()),
+        accuracy=float((sample.answers == pictures.labels).double().mean()),
         pictures=audited,
         summary=summarize_evidence(located, seed=seed),
         even={
@@ -183,32 +208,31 @@ def _facts(
             "border": float(border_region(*size).double().mean()),
             "corner": float(corner_region(*size).double().mean()),
         },
-        by=options.probe.by,
+        by=options.by,
         groups=groups,
         limits=judge_limits(
             located,
             size=size,
             max_border=options.max_border,
             min_inside=options.min_inside,
-            groups=probed.groups,
+            groups=sample.groups,
             seed=seed,
         ),
-        means=_means(maps, located, probed, tuple(group.name for group in groups)),
-        suspects=_suspects(maps, located, audited, probed),
+        means=_means(maps, located, sample, tuple(group.name for group in groups)),
+        suspects=_suspects(maps, located, audited, sample),
         notes=notes,
     )
 
 
-def _picture(probed: ProbedRun, index: int, evidence: PictureEvidence) -> AuditedPicture:
-    pictures, classes, answer = probed.pictures, probed.network.classes, int(probed.answers[index])
-    number = probed.numbers[index]
+def _picture(sample: SampledRun, index: int, evidence: PictureEvidence) -> AuditedPicture:
+    pictures, classes, answer = sample.pictures, sample.network.classes, int(sample.answers[index])
     return AuditedPicture(
-        number=number,
-        name=f"{probed.split}/{number}" if pictures.paths is None else pictures.paths[index],
-        group=probed.groups[index] if probed.groups else None,
+        number=sample.numbers[index],
+        name=sample.names[index],
+        group=sample.groups[index] if sample.groups else None,
         truth=classes[int(pictures.labels[index])],
         predicted=classes[answer],
-        probability=float(probed.probabilities[index, answer]),
+        probability=float(sample.probabilities[index, answer]),
         evidence=evidence,
     )
 
@@ -221,17 +245,17 @@ def _density(map_: Float[Tensor, "h w"], size: tuple[int, int]) -> Float[Tensor,
 
 
 def _means(
-    maps: Float[Tensor, "n h w"], located: tuple[PictureEvidence, ...], probed: ProbedRun, groups: tuple[str, ...]
+    maps: Float[Tensor, "n h w"], located: tuple[PictureEvidence, ...], sample: SampledRun, groups: tuple[str, ...]
 ) -> tuple[MeanEvidence, ...]:
     """Over all pictures, and over those of each of the first groups."""
-    size = (probed.network.shape[1], probed.network.shape[2])
+    size = (sample.network.shape[1], sample.network.shape[2])
     sums = {name: torch.zeros(size, dtype=torch.float64) for name in (None, *groups[:MOST_GROUPS])}
     counts = dict.fromkeys(sums, 0)
     for one in located:
         if not one.evident:
             continue
         density = _density(maps[one.index], size)
-        for name in (None, probed.groups[one.index]) if probed.groups else (None,):
+        for name in (None, sample.groups[one.index]) if sample.groups else (None,):
             if name in sums:
                 sums[name] += density
                 counts[name] += 1
@@ -246,13 +270,13 @@ def _suspects(
     maps: Float[Tensor, "n h w"],
     located: tuple[PictureEvidence, ...],
     audited: tuple[AuditedPicture, ...],
-    probed: ProbedRun,
+    sample: SampledRun,
 ) -> tuple[Suspect, ...]:
-    size, masks = (probed.network.shape[1], probed.network.shape[2]), probed.pictures.masks
+    size, masks = (sample.network.shape[1], sample.network.shape[2]), sample.pictures.masks
     return tuple(
         Suspect(
             picture=audited[one.index],
-            image=tile(probed.pictures.images[one.index]),
+            image=tile(sample.pictures.images[one.index]),
             density=_density(maps[one.index], size).numpy(),
             mask=None if masks is None else masks[one.index].cpu().numpy(),
         )
@@ -260,14 +284,14 @@ def _suspects(
     )
 
 
-def _coarse(found: Attribution, probed: ProbedRun) -> list[str]:
+def _coarse(found: Attribution, sample: SampledRun) -> list[str]:
     """What to know of maps whose cells are wider than the frame."""
     height, width = found.maps.shape[-2:]
-    cell, frame = probed.network.shape[1] / height, max(1, probed.network.shape[1] / 8)
+    cell, frame = sample.network.shape[1] / height, max(1, sample.network.shape[1] / 8)
     if cell <= frame:
         return []
     return [
         f"a cell of these {height} × {width} maps is {cell:g} px high, and the outer frame {frame:g} px: evidence "
         "beside the frame counts in part as in it, and a small mark may be missed, since each cell sees beyond itself; "
-        f"--layer with an earlier layer, or --method {unasked('audit')[0]}, looks closer"
+        f"an earlier layer, or the method {unasked('audit')[0]}, looks closer"
     ]

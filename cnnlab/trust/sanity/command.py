@@ -6,7 +6,7 @@ import typer
 
 from cnnlab.attribution.command import AUTO, BY_HEAD, methods_of
 from cnnlab.cli.bars import followed
-from cnnlab.cli.choices import Split, Weights
+from cnnlab.cli.choices import Split, Weights, looked_into
 from cnnlab.cli.options import (
     MOST,
     RunArgument,
@@ -55,22 +55,17 @@ def sanity(
 
     Example: [bold]cnnlab sanity quickstart --method gradcam,gradient,guided_backprop --labels[/]
     """
-    from cnnlab.trust.probed_run import ProbeOptions, probed_split
+    from cnnlab.network.open import open_run
     from cnnlab.trust.sanity.run import SanityOptions
     from cnnlab.trust.sanity.run import sanity as check_run
     from cnnlab.view import console
 
     if epochs is not None and not labels:
         raise RequestError(f"--epochs {epochs} is of the training on random labels; add --labels")
-    probe = ProbeOptions(
-        split=probed_split(split.value if split else None),
-        count=count,
-        weights=weights.value,
-        session=session,
-    )
-    chosen = methods_of(method)
-    options = SanityOptions(probe, () if chosen == AUTO else chosen, depths=depths, labels=labels, epochs=epochs)
-    result = followed(check_run(session.run(run), options))
+    part, chosen = looked_into(split), methods_of(method)
+    methods = () if chosen == AUTO else chosen
+    options = SanityOptions(part, count, methods, depths=depths, labels=labels, epochs=epochs)
+    result = followed(check_run(open_run(run, session, weights.value), session, options))
     if session.as_json:
         print_json(result.as_json())
     else:

@@ -6,7 +6,6 @@ from typing import get_args
 from cnnlab.attribution.catalog import METHODS
 from cnnlab.core.advance import Advance
 from cnnlab.network.studied import Studied
-from cnnlab.trust.probed_run import ProbeOptions
 from cnnlab.trust.sanity.facts import SanityFacts
 from cnnlab.trust.sanity.report import TONES, sanity_report
 from cnnlab.trust.sanity.run import SanityOptions, sanity_facts
@@ -20,13 +19,8 @@ IMAGES, DEPTHS = 32, 8
 
 def randomisation_test(studied: Studied) -> Iterator[Advance | Contribution]:
     """The test of the methods that `cnnlab sanity` takes by itself."""
-    probe = ProbeOptions(
-        split=studied.split,
-        count=IMAGES,
-        weights=studied.weights,
-        session=studied.session,
-    )
-    steps = sanity_facts(studied.run, SanityOptions(probe, depths=DEPTHS), loaded=(studied.network, studied.images))
+    options = SanityOptions(split=studied.split, count=IMAGES, depths=DEPTHS)
+    steps = sanity_facts(studied.network, studied.session, options, part=studied.images)
     title = "Do the maps show what was learned?"
     return section_of(title, "randomisation", steps, sanity_report, answers=Question.TRUSTED, line=trusted_line)
 

@@ -43,7 +43,7 @@ class LabelTest:
         )
         if self.learned:
             return said
-        return f"{said}: it has not learned them, and says no more than random weights; --epochs gives it longer"
+        return f"{said}: it has not learned them, and says no more than random weights; more epochs give it longer"
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,10 +13,10 @@ from cnnlab.core.errors import RequestError
 from cnnlab.core.seeds import derive_seed
 from cnnlab.data.statistics import ChannelStatistics
 from cnnlab.fit.fit import StepDone, fit
-from cnnlab.runs.folder import Run
+from cnnlab.network.network import RunNetwork
+from cnnlab.network.session import Session
 from cnnlab.runs.images import TrainingPictures, fixed_sample, training_pictures
 from cnnlab.training.setup import set_up_training
-from cnnlab.trust.probed_run import ProbedRun, ProbeOptions
 
 PICTURES = 200
 """So few that a small network has learned them by heart in some hundred steps: of 200, `quickstart` in 60 epochs."""
@@ -25,7 +25,7 @@ BATCH = 32
 """Pictures of a step, at most: few pictures should still make many steps."""
 
 MOST_EPOCHS = 100
-"""Without --epochs."""
+"""Where their number is not asked for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,20 +43,28 @@ class RandomLabelNetwork:
 
 
 def train_on_random_labels(
-    run: Run, probed: ProbedRun, options: ProbeOptions, *, epochs: int | None
+    network: RunNetwork, session: Session, *, epochs: int | None
 ) -> Iterator[Advance | RandomLabelNetwork]:
-    """Each step, and at last the network. The recipe is the run's, without augmentation, averages and early stopping.
+    """Train a network of the same architecture on a few training images with permuted labels.
 
-    epochs: over the few pictures; without them, as many as make the steps of the run's own epochs, 100 at most.
+    The recipe is the run's, without augmentation, averages and early stopping.
+
+    Arguments:
+        network: of the run.
+        session: the seed, the device, and where data sets lie.
+        epochs: over the few images; without them, as many as make the steps of the run's own epochs, 100 at most.
+
+    Yields:
+        Each step, and at last the network.
 
     Raises: what `set_up_training` and `fit` raise.
     """
-    config = probed.network.config
-    halves = training_pictures(config, options.session.place)
-    few = fixed_sample(halves.train, PICTURES, options.session.seed, "random labels")
-    generator = torch.Generator().manual_seed(derive_seed(options.session.seed, "permuted labels"))
+    config = network.config
+    halves = training_pictures(config, session.place)
+    few = fixed_sample(halves.train, PICTURES, session.seed, "random labels")
+    generator = torch.Generator().manual_seed(derive_seed(session.seed, "permuted labels"))
     few = replace(few, labels=few.labels[torch.randperm(len(few), generator=generator)])
-    facts = run.record.data
+    facts = network.run.record.data
     pictures = TrainingPictures(few, None, ChannelStatistics(facts.mean, facts.std))
     batch = min(config.training.batch_size, BATCH)
     steps = math.ceil(len(few) / batch)
@@ -64,15 +72,15 @@ def train_on_random_labels(
         own = config.training.epochs * math.ceil(facts.train / config.training.batch_size)
         epochs = max(1, min(MOST_EPOCHS, math.ceil(own / steps)))
     if epochs < 1:
-        raise RequestError(f"--epochs is {epochs}; expected 1 or more")
+        raise RequestError(f"`epochs` is {epochs}; expected 1 or more")
     training = config.training.model_copy(
-        update={"epochs": epochs, "batch_size": batch, "evaluation_batch_size": options.session.max_batch}
+        update={"epochs": epochs, "batch_size": batch, "evaluation_batch_size": session.max_batch}
         | {"accumulate": 1, "compile": False, "drop_last": False}
     )
     data = config.data.model_copy(update={"augment": []})
     changed: dict[str, Any] = {"training": training, "data": data, "ema": None, "early_stopping": None}
-    changed["seed"] = derive_seed(options.session.seed, "random labels", config.seed) % 2**31
-    setup = set_up_training(config.model_copy(update=changed), options.session, pictures=pictures)
+    changed["seed"] = derive_seed(session.seed, "random labels", config.seed) % 2**31
+    setup = set_up_training(config.model_copy(update=changed), session, pictures=pictures)
     for fact in fit(
         setup.state,
         setup.batches,

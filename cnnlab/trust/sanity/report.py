@@ -66,10 +66,7 @@ def sanity_report(facts: SanityFacts) -> Report:
 
 
 def _sentences(verdicts: Sequence[SanityVerdict]) -> list[Text]:
-    return [
-        Text(one.sentence.removeprefix(f"{one.name}: "), TONES[one.outcome], METHODS[one.name].label)
-        for one in verdicts
-    ]
+    return [Text(one.finding, TONES[one.outcome], METHODS[one.name].label) for one in verdicts]
 
 
 def _outcomes(verdicts: Sequence[SanityVerdict], title: str, name: str) -> Table:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from torch import Tensor, nn
@@ -19,8 +19,8 @@ from cnnlab.core.files import write_whole
 from cnnlab.core.registry import Component
 from cnnlab.data.dataset import Dataset
 from cnnlab.network.network import RunNetwork
-from cnnlab.runs.folder import Run
-from cnnlab.trust.probed_run import ProbedRun, ProbeOptions, probed_run
+from cnnlab.network.session import Session
+from cnnlab.trust.sample import SampledRun, sample_of_run
 from cnnlab.trust.sanity.facts import LabelTest, SanityFacts, ShownStage, sanity_document
 from cnnlab.trust.sanity.label_training import RandomLabelNetwork, train_on_random_labels
 from cnnlab.trust.sanity.labels import compare_label_training
@@ -33,9 +33,12 @@ from cnnlab.view.tiles import tile
 
 @dataclass(frozen=True)
 class SanityOptions:
-    """What the command line chooses."""
+    """Which methods are tested, on how many images, and how thoroughly."""
 
-    probe: ProbeOptions
+    split: Literal["train", "validation"] | None = None
+    """None for validation, or train where no validation part was kept."""
+    count: int = 32
+    """Images at most."""
     methods: Sequence[Asked] = ()
     """None for the map that fits the head, and three of pixels, one of which is known to fail."""
     depths: int = 16
@@ -59,53 +62,74 @@ class SanityCheck:
         return sanity_document(self.facts) | {"report": str(self.folder)}
 
 
-def sanity(run: Run, options: SanityOptions) -> Iterator[Advance | SanityCheck]:
-    """How far the work is, and at last the check, written to `RUN/reports/sanity`.
+def sanity(
+    network: RunNetwork, session: Session, options: SanityOptions | None = None
+) -> Iterator[Advance | SanityCheck]:
+    """Check whether maps depend on what a run has learned, by randomising its weights.
 
-    Raises: as `sanity_facts`.
+    Arguments:
+        network: of the run.
+        session: the seed, and how many images pass at a time.
+        options: which methods are tested, on how many images, and how thoroughly.
+
+    Yields:
+        How far the work is, and at last the check, written to `RUN/reports/sanity`.
+
+    Raises:
+        RequestError: for what cannot be asked.
+        WorkError: for maps or answers that are NaN or infinite.
+
+    Example:
+        network = open_run("quickstart", session)
+        *_, check = sanity(network, session, SanityOptions(methods=["gradcam", "guided_backprop"]))
+        print([one.sentence for one in check.facts.verdicts])
     """
-    for step in sanity_facts(run, options):
+    for step in sanity_facts(network, session, options or SanityOptions()):
         if isinstance(step, Advance):
             yield step
-        else:
-            yield _written(run, step)
-
-
-def _written(run: Run, facts: SanityFacts) -> SanityCheck:
-    report = sanity_report(facts)
-    folder = run.path / "reports" / "sanity"
-    files.save(report, folder)
-    made = SanityCheck(facts, report, folder)
-    write_whole(folder / "sanity.json", json.text(made.as_json()) + "\n")
-    return made
+            continue
+        report, folder = sanity_report(step), session.folder("sanity", network.run)
+        files.save(report, folder)
+        made = SanityCheck(step, report, folder)
+        write_whole(folder / "sanity.json", json.text(made.as_json()) + "\n")
+        yield made
 
 
 def sanity_facts(
-    run: Run, options: SanityOptions, *, loaded: tuple[RunNetwork, Dataset] | None = None
+    network: RunNetwork, session: Session, options: SanityOptions, *, part: Dataset | None = None
 ) -> Iterator[Advance | SanityFacts]:
-    """How far the work is, and at last the facts; nothing is written. `loaded` as for `probed_run`.
+    """The facts of `sanity`; nothing is written.
 
-    Raises: RequestError for what cannot be asked; WorkError for maps or answers that are NaN or infinite.
+    Arguments:
+        network, session, options: as `sanity`.
+        part: all images of `options.split`, where a caller has them already.
+
+    Yields:
+        How far the work is, and at last the facts.
+
+    Raises:
+        RequestError: for what cannot be asked.
+        WorkError: for maps or answers that are NaN or infinite.
     """
     if options.methods:
         chosen_methods(options.methods)
-    probed = probed_run(run, options.probe, "sanity", loaded=loaded)
-    methods, choice, notes = _methods(probed, options)
+    sample = sample_of_run(network, session, split=options.split, count=options.count, purpose="sanity", part=part)
+    methods, choice, notes = _methods(sample, session, options)
     at = () if choice is None else (choice.name,)
-    explains = {one.name: _explain(one, choice, probed, options.probe) for one in methods}
+    explains = {one.name: _explain(one, choice, sample, session) for one in methods}
     outcomes: dict[Mode, WeightRandomization] = {}
     stages: list[ShownStage] = []
     modes: tuple[Mode, ...] = ("cascading", "independent")
     for mode in modes:
         for fact in randomize_weights(
-            probed.network.model,
-            probed.inputs,
-            probed.answers.to(options.probe.session.device),
+            sample.network.model,
+            sample.inputs,
+            sample.answers.to(session.device),
             explains,
-            seed=options.probe.session.seed,
+            seed=session.seed,
             mode=mode,
             depths=options.depths,
-            max_batch=options.probe.session.max_batch,
+            max_batch=session.max_batch,
         ):
             if isinstance(fact, WeightRandomization):
                 outcomes[mode] = fact
@@ -115,31 +139,30 @@ def sanity_facts(
             yield Advance(mode, fact.done, fact.total)
     labels: LabelTest | None = None
     if options.labels:
-        for step in _label_test(run, probed, explains, options):
+        for step in _label_test(sample, session, explains, options):
             if isinstance(step, Advance):
                 yield step
             else:
                 labels = step
-    image, number = probed.pictures.images[0], probed.numbers[0]
     yield SanityFacts(
-        run=run.name,
-        split=probed.split,
-        n=len(probed.numbers),
-        seed=options.probe.session.seed,
+        run=network.run.name,
+        split=sample.split,
+        n=len(sample.numbers),
+        seed=session.seed,
         at=at,
         options={one.name: used(one) for one in methods},
         cascading=outcomes["cascading"],
         independent=outcomes["independent"],
         labels=labels,
-        image=tile(image),
-        shown=f"{probed.split}/{number}" if probed.pictures.paths is None else probed.pictures.paths[0],
+        image=tile(sample.pictures.images[0]),
+        shown=sample.names[0],
         stages=tuple(stages),
         notes=notes,
     )
 
 
 def _methods(
-    probed: ProbedRun, options: SanityOptions
+    sample: SampledRun, session: Session, options: SanityOptions
 ) -> tuple[tuple[Component, ...], LayerChoice | None, tuple[str, ...]]:
     """Those that the network is made for, the layer that they look at, and what to know; tried on one picture.
 
@@ -149,7 +172,7 @@ def _methods(
     choice: LayerChoice | None = None
     if not chosen or any(METHODS[one.name].uses_layer for one in chosen):
         try:
-            choice = choose_layer(probed.network.model, probed.network.shape)
+            choice = choose_layer(sample.network.model, sample.network.shape)
         except RequestError:
             if chosen:
                 raise
@@ -157,14 +180,14 @@ def _methods(
         else:
             chosen = chosen or chosen_methods([methods_for_head(choice.head.kind)[0], *unasked("sanity")])
     found = attribute(
-        probed.network.model,
-        probed.inputs[:1],
-        probed.answers[:1],
+        sample.network.model,
+        sample.inputs[:1],
+        sample.answers[:1],
         methods=chosen,
         layers=(choice.name,) if choice else "auto",
-        seed=options.probe.session.seed,
+        seed=session.seed,
         layouts=choice.layouts if choice else None,
-        pixels=pixel_range(probed.network.preparation.statistics),
+        pixels=pixel_range(sample.network.preparation.statistics),
     )
     # of the other notes on this one map, most are about it alone
     notes = [note for one in found for note in one.notes if "was left out" in note]
@@ -177,8 +200,8 @@ def _methods(
     )
 
 
-def _explain(method: Component, choice: LayerChoice | None, probed: ProbedRun, options: ProbeOptions) -> Explain:
-    pixels = pixel_range(probed.network.preparation.statistics)
+def _explain(method: Component, choice: LayerChoice | None, sample: SampledRun, session: Session) -> Explain:
+    pixels = pixel_range(sample.network.preparation.statistics)
 
     def explain(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
         (found,) = attribute(
@@ -188,8 +211,8 @@ def _explain(method: Component, choice: LayerChoice | None, probed: ProbedRun, o
             methods=(method,),
             # by its name: the head of a network that forgets is another than the one that was looked at
             layers=(choice.name,) if choice else "auto",
-            max_batch=options.session.max_batch,
-            seed=options.session.seed,
+            max_batch=session.max_batch,
+            seed=session.seed,
             layouts=choice.layouts if choice else None,
             pixels=pixels,
         )
@@ -204,24 +227,24 @@ def _stage(fact: LayerRandomized) -> ShownStage:
 
 
 def _label_test(
-    run: Run, probed: ProbedRun, explains: Mapping[str, Explain], options: SanityOptions
+    sample: SampledRun, session: Session, explains: Mapping[str, Explain], options: SanityOptions
 ) -> Iterator[Advance | LabelTest]:
     """Train the second network, and compare its maps."""
     network: RandomLabelNetwork | None = None
-    for step in train_on_random_labels(run, probed, options.probe, epochs=options.epochs):
+    for step in train_on_random_labels(sample.network, session, epochs=options.epochs):
         if isinstance(step, Advance):
             yield step
         else:
             network = step
     assert network is not None
     comparing = compare_label_training(
-        probed.network.model,
+        sample.network.model,
         network.model,
-        probed.inputs,
-        probed.answers.to(options.probe.session.device),
+        sample.inputs,
+        sample.answers.to(session.device),
         explains,
-        seed=options.probe.session.seed,
-        max_batch=options.probe.session.max_batch,
+        seed=session.seed,
+        max_batch=session.max_batch,
     )
     verdicts = []
     for done, verdict in enumerate(comparing, 1):

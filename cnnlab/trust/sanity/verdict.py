@@ -43,9 +43,14 @@ class SanityVerdict:
 
     @property
     def sentence(self) -> str:
-        """The outcome with its figures and what it means, in one line."""
+        """The method and its finding, in one line."""
+        return f"{self.name}: {self.finding}"
+
+    @property
+    def finding(self) -> str:
+        """The outcome with its figures and what it means."""
         if self.outcome == "no maps":
-            return f"{self.name}: no maps: each has one value everywhere, and there is nothing to compare"
+            return "no maps: each has one value everywhere, and there is nothing to compare"
         meaning = {
             "passes": "the maps depend on what the network has learned",
             "passes in sign only": "where the map is strong depends little on what was learned, only its sign does",
@@ -61,7 +66,7 @@ class SanityVerdict:
             )
             if mean
         )
-        return f"{self.name}: {self.outcome}: {meaning}; with {self.against}: {numbers} (small is within ±{SMALL})"
+        return f"{self.outcome}: {meaning}; with {self.against}: {numbers} (small is within ±{SMALL})"
 
 
 def summarize_similarity(similarity: MapSimilarity, *, seed: int) -> SimilaritySummary:

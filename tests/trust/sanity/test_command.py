@@ -69,7 +69,7 @@ def test_labels_that_were_not_learned_are_no_test(checked: Any) -> None:
     assert (labels["epochs"], labels["steps"]) == (2, 2 * -(-labels["pictures"] // 32))
     assert not labels["learned"]
     assert labels["accuracy"] < 0.95
-    assert labels["sentence"].endswith("says no more than random weights; --epochs gives it longer")
+    assert labels["sentence"].endswith("says no more than random weights; more epochs give it longer")
     assert [one["against"] for one in labels["methods"]] == ["a network trained on random labels"] * 2
 
 

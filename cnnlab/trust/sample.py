@@ -1,0 +1,98 @@
+"""A sample of a run's images, and what its network answers to them: what every test of a run begins with."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from cnnlab.attribution.passes import logits_of
+from cnnlab.attribution.targets import class_probabilities
+from cnnlab.core.errors import RequestError, WorkError
+from cnnlab.data.batches import normalise
+from cnnlab.data.dataset import Dataset
+from cnnlab.evaluation.run import group_names
+from cnnlab.network.network import RunNetwork
+from cnnlab.network.session import Session
+from cnnlab.runs.images import evaluation_pictures, sample_indices
+
+
+@dataclass(frozen=True, eq=False)
+class SampledRun:
+    """The network of a run, and the sample in the order of the part that it is from."""
+
+    network: RunNetwork
+    split: str
+    pictures: Dataset
+    numbers: tuple[int, ...]
+    """Of each image within its part, from 0."""
+    groups: Sequence[str]
+    """Of each image; none without `by`."""
+    inputs: Float[Tensor, "n c h w"]
+    """Normalised, on the device."""
+    probabilities: Float[Tensor, "n classes"]
+    """On the CPU."""
+
+    @property
+    def answers(self) -> Int64[Tensor, "n"]:
+        """The class that the network finds likeliest."""
+        return self.probabilities.argmax(1)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of each image its path, or such as validation/17."""
+        return self.pictures.paths or tuple(f"{self.split}/{number}" for number in self.numbers)
+
+
+def sample_of_run(
+    network: RunNetwork,
+    session: Session,
+    *,
+    split: Literal["train", "validation"] | None,
+    count: int,
+    purpose: str,
+    by: str | None = None,
+    part: Dataset | None = None,
+) -> SampledRun:
+    """Draw a sample of a run's images, and ask its network about them.
+
+    Arguments:
+        network: of the run.
+        session: the seed of the choice, the device, and where the run's data lies.
+        split: None for validation, or train where no validation part was kept.
+        count: images at most.
+        purpose: of the choice, which is the same for the same seed and purpose.
+        by: `class`, `group` or a regular expression on the path, as of an evaluation.
+        part: all images of `split`, where a caller has them already.
+
+    Returns:
+        The sample with the network's answers.
+
+    Raises:
+        RequestError: where the run has no such part, its data has changed, or `by` does not fit.
+        WorkError: where the network's answers are NaN or infinite.
+    """
+    run = network.run
+    kept = run.record.data.validation > 0
+    split = split or ("validation" if kept else "train")
+    if split == "validation" and not kept:
+        raise RequestError(f"the run {run.name} kept no validation part (data.validation is 0); use `split` train")
+    whole = evaluation_pictures(run, network.config, split, session.place) if part is None else part
+    names = group_names(whole, by) if by else ()
+    indices = sample_indices(len(whole), count, session.seed, purpose)
+    pictures, numbers = whole.take(indices), tuple(indices.tolist())
+    inputs = normalise(pictures.images.to(session.device), network.preparation.statistics)
+    logits = torch.cat([logits_of(network.model, some).float().cpu() for some in inputs.split(session.max_batch)])
+    if not bool(logits.isfinite().all()):
+        raise WorkError(f"the answers of {run.name} are NaN or infinite: its weights diverged")
+    return SampledRun(
+        network=network,
+        split=split,
+        pictures=pictures,
+        numbers=numbers,
+        groups=tuple(names[number] for number in numbers) if names else (),
+        inputs=inputs,
+        probabilities=class_probabilities(logits),
+    )
