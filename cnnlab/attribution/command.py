@@ -11,7 +11,7 @@ import typer
 from typer.models import ArgumentInfo
 
 from cnnlab.cli.choices import Split, looked_into
-from cnnlab.cli.options import MOST, ModelArgument, err_console, out_console, print_json, tracked
+from cnnlab.cli.options import MOST, ModelArgument, err_console, out_console, print_json
 from cnnlab.cli.session import with_session
 from cnnlab.cli.unreadable import end_without_pictures, name_unreadable
 from cnnlab.core.advance import Advance
@@ -148,7 +148,7 @@ def explain_and_show(
         full_size=full_size,
     )
     written: WrittenExplanation | None = None
-    for step in tracked(writing, "drawing", len(found) + 1):
+    for step in session.track(writing, "drawing", len(found) + 1):
         if isinstance(step, WrittenExplanation):
             written = step
     assert written is not None

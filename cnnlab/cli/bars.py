@@ -1,6 +1,6 @@
 """Bars on stderr for work that says how far it is."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 from cnnlab.cli.options import err_console
@@ -22,3 +22,11 @@ def followed(steps: Iterable[Advance | T]) -> T:
                 bars[step.what] = progress.add_task(step.what)
             progress.update(bars[step.what], completed=step.done, total=step.total)
     raise AssertionError("the steps end with the result")
+
+
+def tracked(items: Iterable[T], what: str, total: int) -> Iterator[T]:
+    """`items`, with a bar that shows rate and time left where stderr is a terminal."""
+    from cnnlab.view.bars import Bars
+
+    with Bars(err_console()) as progress:
+        yield from progress.track(items, total=total, description=what)

@@ -2,9 +2,9 @@
 
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,15 +13,8 @@ from cnnlab.core.errors import RequestError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from cnnlab.data.dataset import DataPlace
-
-T = TypeVar("T")
-
 MOST = 1_000_000
 """Of pictures, layers, epochs and whatever else is counted: more is a slip of the keyboard, and would not end."""
-
-LAST_SEED = 2**63 - 1
-"""torch takes no larger one."""
 
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's name, or its folder.", show_default=False)]
 ModelArgument = Annotated[
@@ -31,23 +24,9 @@ ConfigArgument = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML f
 OverridesArgument = Annotated[
     list[str] | None, typer.Argument(metavar="[KEY=VALUE]…", help="Changes to the config, such as optimizer.lr=0.05.")
 ]
-RunsOption = Annotated[Path, typer.Option("--runs", help="The folder that holds the runs.")]
-DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
-DataOption = Annotated[
-    Path | None,
-    typer.Option("--data", metavar="PATH", help="Where the run's pictures lie now, if they have moved."),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, and nothing else.")]
-PluginsOption = Annotated[bool, typer.Option("--allow-plugins", help="Run the Python files that the config names.")]
-BatchOption = Annotated[int, typer.Option(min=1, max=MOST, help="Pictures that pass through the network at a time.")]
-SeedOption = Annotated[
-    int, typer.Option(min=0, max=LAST_SEED, help="Of the choice of pictures, and of methods that draw.")
-]
 DepthOption = Annotated[
     int | None, typer.Option(min=1, max=MOST, help="How deep the table goes into layers of layers.")
 ]
-
-RUNS = Path("runs")
 
 VALUES_BY_DEFAULT = {"--effective": "32"}
 """Options that may stand without a value, and the value that they have then."""
@@ -88,21 +67,6 @@ def print_json(document: Any) -> None:
     unicode = (sys.stdout.encoding or "utf-8").lower().startswith("utf")
     sys.stdout.write(json.text(document, ascii_only=not unicode) + "\n")
     sys.stdout.flush()
-
-
-def data_place(moved: Path | None = None) -> "DataPlace":
-    """The data folder of this machine, with a bar on stderr for long reading; `moved`: what `--data` names."""
-    from cnnlab.data.dataset import DataPlace
-
-    return DataPlace.default(track=tracked, moved=moved)
-
-
-def tracked(items: Iterable[T], what: str, total: int) -> Iterator[T]:
-    """`items`, with a bar that shows rate and time left where stderr is a terminal."""
-    from cnnlab.view.bars import Bars
-
-    with Bars(err_console()) as progress:
-        yield from progress.track(items, total=total, description=what)
 
 
 def seconds_of(text: str) -> float:

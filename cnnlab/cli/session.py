@@ -4,28 +4,35 @@ import inspect
 from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import fields
+from pathlib import Path
 from typing import Annotated, Any, get_args
 
-from cnnlab.cli.options import (
-    BatchOption,
-    DataOption,
-    DeviceOption,
-    JsonOption,
-    PluginsOption,
-    RunsOption,
-    SeedOption,
-    tracked,
-)
+import typer
+
+from cnnlab.cli.bars import tracked
+from cnnlab.cli.options import MOST
 from cnnlab.network.session import Session
 
+LAST_SEED = 2**63 - 1
+"""torch takes no larger one."""
+
 SHARED: Mapping[str, Any] = {
-    "max_batch": BatchOption,
-    "seed": SeedOption,
-    "data": DataOption,
-    "device": DeviceOption,
-    "allow_plugins": PluginsOption,
-    "runs": RunsOption,
-    "as_json": JsonOption,
+    "max_batch": Annotated[
+        int, typer.Option(min=1, max=MOST, help="Pictures that pass through the network at a time.")
+    ],
+    "seed": Annotated[
+        int, typer.Option(min=0, max=LAST_SEED, help="Of the choice of pictures, and of methods that draw.")
+    ],
+    "data": Annotated[
+        Path | None,
+        typer.Option("--data", metavar="PATH", help="Where the run's pictures lie now, if they have moved."),
+    ],
+    "device": Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")],
+    "allow_plugins": Annotated[
+        bool, typer.Option("--allow-plugins", help="Run the Python files that the config names.")
+    ],
+    "runs": Annotated[Path, typer.Option("--runs", help="The folder that holds the runs.")],
+    "as_json": Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, and nothing else.")],
 }
 """In the order of --help."""
 

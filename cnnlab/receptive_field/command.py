@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cnnlab.cli.options import DepthOption, ModelArgument, err_console, out_console, print_json, tracked
+from cnnlab.cli.options import DepthOption, ModelArgument, err_console, out_console, print_json
 from cnnlab.cli.session import with_session
 from cnnlab.network.session import Session
 
@@ -75,10 +75,10 @@ def receptive_field(
     if unit or image:
         work.unit_box(inspection, watched, place)
     trials = list(work.what_if(inspection, changes, layer=watched, ignore_gates=ignore_gates))
-    repaired = list(tracked(work.repairs(inspection), "changes that mend it", 1)) if repairs else []
+    repaired = list(session.track(work.repairs(inspection), "changes that mend it", 1)) if repairs else []
     proof: Verification | None = None
     if verify:
-        steps = tracked(verification(network.model, inspection.fields.walk), "proving", _passes(inspection))
+        steps = session.track(verification(network.model, inspection.fields.walk), "proving", _passes(inspection))
         proof = list(steps)[-1]
     facts: EffectiveFacts | None = None
     more: list[Block] = []
@@ -87,7 +87,7 @@ def receptive_field(
         from cnnlab.receptive_field.effective.run import effective_fields
 
         measured = effective_fields(inspection, session, layer=watched, unit=place, count=effective)
-        facts = list(tracked(measured, "effective field", -(-effective // 16)))[-1]
+        facts = list(session.track(measured, "effective field", -(-effective // 16)))[-1]
         more.append(effective_section(facts))
     if image or unit or animate:
         from cnnlab.receptive_field.figures import field_picture
