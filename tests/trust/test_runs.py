@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cnnlab.trust.probed_run import ProbeOptions
 from subject_steps import outcome
 
 from cnnlab.core.errors import RequestError
@@ -15,7 +16,6 @@ from cnnlab.network.session import Session
 from cnnlab.runs.folder import Run
 from cnnlab.runs.images import evaluation_pictures
 from cnnlab.trust.audit.run import AuditOptions, EvidenceAudit, audit
-from cnnlab.trust.probed_run import ProbeOptions
 from cnnlab.trust.sanity.run import SanityCheck, SanityOptions, sanity
 
 
