@@ -197,7 +197,7 @@ def attribution_report(
     blocks.append(Section("Maps", (*_drawings(pictures, count), rows)))
     blocks += trust
     if not trust:
-        words = "How far to trust these maps: --metrics removes pixels by them and by three maps that know nothing."
+        words = "How far to trust these maps is not measured: for that, pixels are removed by them and by others."
         blocks.append(Text(words, "note"))
     blocks += [Text(note, "note") for note in notes if note not in cautions]
     made = Table("How these maps were made", (Column("what"), Column("how")), tuple(provenance.items()))
@@ -219,7 +219,7 @@ def _layer_text(choice: LayerChoice, *, asked: bool) -> Text:
     if others and not asked:
         listed = ", ".join(f"{one.name} ({one.height} × {one.width})" for one in others[-MOST_LAYERS:][::-1])
         more = f" and {len(others) - MOST_LAYERS} more" if len(others) > MOST_LAYERS else ""
-        said += f" --layer also takes {listed}{more}, and layers before their activation."
+        said += f" Other layers: {listed}{more}, and those before their activation."
     return Text(said, "plain", "layer")
 
 

@@ -31,12 +31,12 @@ def target_caution(text: str, classes: Sequence[str]) -> str | None:
         return None
     number = list(classes).index(text)
     if text in ("predicted", "true"):
-        return f"--target {text} is the word; the class that is called '{text}' has the number {number}"
+        return f"target {text} is the word; the class that is called '{text}' has the number {number}"
     if re.fullmatch(r"top\d{1,9}", text):
-        return f"--target {text} is the class of that name (number {number}), not the {text[3:]} likeliest"
+        return f"target {text} is the class of that name (number {number}), not the {text[3:]} likeliest"
     if re.fullmatch(r"\d{1,9}", text) and int(text) < len(classes) and int(text) != number:
         other = classes[int(text)]
-        return f"--target {text} is the class of that name (number {number}); class number {text} is '{other}'"
+        return f"target {text} is the class of that name (number {number}); class number {text} is '{other}'"
     return None
 
 
@@ -61,16 +61,16 @@ def explained_targets(
         for truth, name in zip(truths, names, strict=True):
             if truth is None:
                 raise RequestError(
-                    f"--target true: the class of {name} is not known; put it into a folder that is called like its "
-                    "class, or use --split"
+                    f"`target` true: the class of {name} is not known; put it into a folder that is called like its "
+                    "class, or use `split`"
                 )
         return torch.tensor(truths, dtype=torch.int64)[:, None]
     if text in classes:
         return torch.full((n, 1), list(classes).index(text))
     if top := re.fullmatch(r"top(\d{1,9})", text):
         if not 1 <= int(top[1]) <= count:
-            raise RequestError(f"--target is {text}, and the network has {count} classes")
+            raise RequestError(f"`target` is {text}, and the network has {count} classes")
         return probabilities.topk(int(top[1]), dim=1).indices
     if re.fullmatch(r"\d{1,9}", text) and int(text) < count:
         return torch.full((n, 1), int(text))
-    raise RequestError(f"--target: {unknown('class', text, [*WORDS, *classes])}")
+    raise RequestError(f"`target`: {unknown('class', text, [*WORDS, *classes])}")

@@ -193,7 +193,7 @@ def test_layers_are_named_or_chosen_with_a_reason(trained: Any) -> None:
     assert "conv_bn_act2 (16 × 4 × 4): the last feature map before the head, after its activation" in " ".join(
         said.split()
     )
-    assert "--layer also takes conv_bn_act1 (8 × 8)" in " ".join(said.split())
+    assert "Other layers: conv_bn_act1 (8 × 8)" in " ".join(said.split())
     fused = place(
         "gradcam", "tiny", "--split", "validation", "--count", "1", "--layer", "conv_bn_act1,conv_bn_act2",
         "--method", "gradcam", "--smooth", "eigen", "--out", "fused", "--json",

@@ -194,11 +194,11 @@ def test_a_network_without_gradients() -> None:
 
 def test_of_two_meanings_of_a_target_one_is_said_to_win() -> None:
     classes = ("cat", "0", "predicted", "top2", "4")
-    assert target_caution("0", classes) == "--target 0 is the class of that name (number 1); class number 0 is 'cat'"
+    assert target_caution("0", classes) == "target 0 is the class of that name (number 1); class number 0 is 'cat'"
     assert target_caution("predicted", classes) == (
-        "--target predicted is the word; the class that is called 'predicted' has the number 2"
+        "target predicted is the word; the class that is called 'predicted' has the number 2"
     )
-    assert target_caution("top2", classes) == "--target top2 is the class of that name (number 3), not the 2 likeliest"
+    assert target_caution("top2", classes) == "target top2 is the class of that name (number 3), not the 2 likeliest"
     assert [target_caution(text, classes) for text in ("cat", "1", "true", "top3", "4", "nix")] == [None] * 6
     probabilities = torch.eye(5)[:1]
     for text, number in (("0", 1), ("predicted", 0), ("top2", 3)):

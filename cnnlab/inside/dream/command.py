@@ -34,9 +34,8 @@ def dream(
     Example: [bold]cnnlab visualize dream quickstart --class star[/]
     """
     from cnnlab.cli.bars import followed
-    from cnnlab.inside.dream.image_file import save_picture
     from cnnlab.inside.dream.report import dream_json, dream_report
-    from cnnlab.inside.dream.run import dreams, objectives
+    from cnnlab.inside.dream.run import dreams, objectives, save_picture
     from cnnlab.network.open import open_network
 
     network = open_network(model, session, size=size, weights=weights, for_images=True)

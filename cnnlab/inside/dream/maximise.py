@@ -14,9 +14,15 @@ from torch import Tensor, nn
 
 from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.core.seeds import derive_seed
-from cnnlab.inside.dream.colour import IMAGENET_COLOURS, decorrelated
-from cnnlab.inside.dream.fourier import default_octaves, fresh_spectrum, highest_frequency, pixels
 from cnnlab.inside.dream.objective import Channel, Objective, check_objective, score
+from cnnlab.inside.dream.parametrisation import (
+    IMAGENET_COLOURS,
+    decorrelated,
+    default_octaves,
+    fresh_spectrum,
+    highest_frequency,
+    pixels,
+)
 from cnnlab.inside.dream.views import UNMOVED, Views, drawn_views
 from cnnlab.models.undisturbed import undisturbed
 from cnnlab.walk.layouts import Layouts, layouts_of

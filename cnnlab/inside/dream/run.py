@@ -1,12 +1,18 @@
 """`cnnlab visualize dream`: pictures made so that a channel or a class answers as strongly as it can."""
 
+import io
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
 from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError, unknown
+from cnnlab.core.files import write_whole
 from cnnlab.inside.channels import channels_of
 from cnnlab.inside.dream.maximise import Dream, DreamStep, maximise
 from cnnlab.inside.dream.objective import Channel, ClassScore, Objective, check_objective, score
@@ -170,3 +176,11 @@ def _natural(network: Network, wanted: Sequence[Objective], session: Session) ->
             for number, one in enumerate(wanted):
                 best[number] = max(best[number], float(score(model, images, one).max()))
     return list(best), f"{len(sample)} {part} pictures"
+
+
+def save_picture(pixels: NDArray[np.uint8], path: Path) -> Path:
+    """Write `pixels` [h, w, 1 or 3] as a PNG of that size, for whatever comes after; its path."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(buffer, "PNG")
+    write_whole(path, buffer.getvalue())
+    return path

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.core.seeds import derive_seed
 from cnnlab.receptive_field.effective.capture import Part, Unit, locate, summed_influence
-from cnnlab.receptive_field.effective.influence import Place
+from cnnlab.receptive_field.effective.mass import Place
 from cnnlab.walk.layouts import Layouts, layouts_of
 
 

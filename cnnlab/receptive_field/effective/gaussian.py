@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from cnnlab.receptive_field.effective.influence import Place, check
+from cnnlab.receptive_field.effective.mass import Place, check
 
 ROUND = 1e-9
 """Relative difference of the principal variances under which neither axis is the longer one."""

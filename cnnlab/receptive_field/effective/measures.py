@@ -12,10 +12,18 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from cnnlab.receptive_field.effective.area_score import AreaScore, area_scores
 from cnnlab.receptive_field.effective.gaussian import GaussianFit, fit_gaussian
-from cnnlab.receptive_field.effective.influence import Place, Reference, check, value_at
-from cnnlab.receptive_field.effective.mass import CURVE, Holding, holdings
+from cnnlab.receptive_field.effective.mass import (
+    CURVE,
+    AreaScore,
+    Holding,
+    Place,
+    Reference,
+    area_scores,
+    check,
+    holdings,
+    value_at,
+)
 
 THRESHOLD = 0.0455
 
@@ -54,7 +62,7 @@ class Measures:
     linear_scores: tuple[AreaScore, ...]
     """High-contribution area of the map itself."""
     log_scores: tuple[AreaScore, ...]
-    """The same of the log-compressed map, as in the RepLKNet paper; see `area_score` on when they are comparable."""
+    """The same of the log-compressed map, as in the RepLKNet paper; see `mass` on when they are comparable."""
 
 
 def measure(

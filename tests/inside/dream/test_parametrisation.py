@@ -5,9 +5,10 @@ import math
 import pytest
 import torch
 
-from cnnlab.inside.dream.colour import IMAGENET_COLOURS, decorrelated
-from cnnlab.inside.dream.fourier import (
+from cnnlab.inside.dream.parametrisation import (
+    IMAGENET_COLOURS,
     START,
+    decorrelated,
     default_octaves,
     fresh_spectrum,
     highest_frequency,

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnnlab.core.errors import RequestError
-from cnnlab.inside.filters.evidence import fit_evidence
+from cnnlab.inside.filters.facts import fit_evidence
 from cnnlab.inside.filters.families import (
     DERIVATIVES,
     DIFFERENCE_OF_GAUSSIANS,

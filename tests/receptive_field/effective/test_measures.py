@@ -6,10 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from cnnlab.receptive_field.effective.area_score import area_scores
 from cnnlab.receptive_field.effective.gaussian import fit_gaussian
-from cnnlab.receptive_field.effective.influence import value_at
-from cnnlab.receptive_field.effective.mass import CURVE, holdings
+from cnnlab.receptive_field.effective.mass import CURVE, area_scores, holdings, value_at
 from cnnlab.receptive_field.effective.measures import THRESHOLD, extent, measure
 
 
