@@ -1,9 +1,9 @@
-"""Pictures per second of the input pipeline alone: torchvision's, a picture at a time in two workers, against cnnlab's.
+"""Images per second of the input pipeline alone: torchvision's, an image at a time in two workers, against cnnlab's.
 
     python benchmarks/input_pipeline.py [--images 50000] [--threads 2]
 
 Both sides make CIFAR-10 batches of 128: random crop with a border of 4, random flip, to float, normalised. The real
-pictures are used where $CNNLAB_DATA holds them, otherwise random bytes (the work is the same). No training takes place.
+images are used where $CNNLAB_DATA holds them, otherwise random bytes (the work is the same). No training takes place.
 Each side runs a first time to warm up, then their epochs alternate. Other work on the machine slows both; the best
 epoch is the one that it disturbed least.
 """
@@ -59,16 +59,16 @@ def load(count: int) -> tuple[UInt8[np.ndarray, "n 32 32 3"], list[int], str]:
 
 
 def rate(batches: Iterable[Any], count_of: Callable[[Any], int]) -> float:
-    """Pictures per second of one pass."""
-    begin, pictures = time.perf_counter(), 0
+    """Images per second of one pass."""
+    begin, images = time.perf_counter(), 0
     for batch in batches:
-        pictures += count_of(batch)
-    return pictures / (time.perf_counter() - begin)
+        images += count_of(batch)
+    return images / (time.perf_counter() - begin)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="The input pipeline alone: torchvision's against cnnlab's.")
-    parser.add_argument("--images", type=int, default=50_000, help="pictures per epoch, for a shorter run")
+    parser.add_argument("--images", type=int, default=50_000, help="images per epoch, for a shorter run")
     parser.add_argument("--threads", type=int, default=2, help="threads of the main process")
     parser.add_argument("--rounds", type=int, default=3, help="torchvision epochs; cnnlab's are ten times as many")
     options = parser.parse_args()
@@ -110,7 +110,7 @@ def main() -> None:
             cnnlab_rates.extend(ten)
 
     machine = f"{os.cpu_count()} cores, torch {torch.__version__}"
-    print(f"{len(pixels):,} pictures ({source}), batches of {BATCH_SIZE}, {machine}")
+    print(f"{len(pixels):,} images ({source}), batches of {BATCH_SIZE}, {machine}")
     sides = {
         f"torchvision, DataLoader with {WORKERS} workers": torchvision_rates,
         f"cnnlab, {options.threads} threads": cnnlab_rates,

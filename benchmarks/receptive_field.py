@@ -2,8 +2,8 @@
 
     python benchmarks/receptive_field.py [--network resnet152] [--size 224] [--rounds 5] [--threads 2]
 
-The table: both walks (at the picture's size, and on a canvas on which no field is clipped), each layer read with its
-costs and gaps. The forward pass: one picture, no gradients. The sides alternate in one process, so that a machine whose
+The table: both walks (at the image's size, and on a canvas on which no field is clipped), each layer read with its
+costs and gaps. The forward pass: one image, no gradients. The sides alternate in one process, so that a machine whose
 speed drifts treats both alike; the ratio of the medians is printed.
 
 Then the table of a LeNet that flattens its map, against that of its twin that pools it: on a canvas a flattened map
@@ -33,7 +33,7 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     model = torchvision.models.get_model(arguments.network, weights=None).eval()
     shape = (3, arguments.size, arguments.size)
-    picture = torch.randn(1, *shape)
+    image = torch.randn(1, *shape)
     tables, walks, passes = [], [], []
     layers = 0
     for turn in range(arguments.rounds + 1):
@@ -46,7 +46,7 @@ def main() -> None:
         started = time.perf_counter()
         with torch.inference_mode():
             for _ in range(3):
-                model(picture)
+                model(image)
         forward = (time.perf_counter() - started) / 3
         if turn:  # the first round warms caches and kernels up
             tables.append(table)

@@ -2,7 +2,7 @@
 
     python benchmarks/training_epoch.py [--steps 60] [--rounds 5] [--threads 2]
 
-Both sides train the chapter's SmallCNN on 32 × 32 pictures. The bare loop gets ready-made float batches: no cropping,
+Both sides train the chapter's SmallCNN on 32 × 32 images. The bare loop gets ready-made float batches: no cropping,
 flipping or normalising, no accounting, no check for NaN. cnnlab's side draws, augments and normalises each batch, sums
 loss and accuracy, measures the gradient norm and follows the schedule. The sides alternate step by step in one process,
 so that a machine whose speed drifts treats both alike; the ratio of the medians is printed.
@@ -52,9 +52,9 @@ def main() -> None:
             bare_times.append(bare_time)
             our_times.append(our_time)
     ratios = [our / bare for our, bare in zip(our_times, bare_times, strict=True)]
-    print(f"torch {torch.__version__}, {arguments.threads} threads, {len(bare_times)} steps of {BATCH} pictures a side")
-    print(f"bare loop {1e3 * median(bare_times):8.2f} ms a step {BATCH / median(bare_times):10,.0f} pictures/s")
-    print(f"cnnlab    {1e3 * median(our_times):8.2f} ms a step {BATCH / median(our_times):10,.0f} pictures/s")
+    print(f"torch {torch.__version__}, {arguments.threads} threads, {len(bare_times)} steps of {BATCH} images a side")
+    print(f"bare loop {1e3 * median(bare_times):8.2f} ms a step {BATCH / median(bare_times):10,.0f} images/s")
+    print(f"cnnlab    {1e3 * median(our_times):8.2f} ms a step {BATCH / median(our_times):10,.0f} images/s")
     print(
         f"cnnlab / bare loop: {median(our_times) / median(bare_times):.3f} (median of step ratios {median(ratios):.3f})"
     )

@@ -24,10 +24,10 @@ def invocation(began: float) -> Invocation:
 
 
 def _write_whole_report(run: "Run", session: "Session") -> None:
-    from cnnlab.cli.bars import followed
+    from cnnlab.cli.bars import with_bars
     from cnnlab.report.run import whole_report
 
-    followed(whole_report(run, session))
+    with_bars(whole_report(run, session))
 
 
 def _field_views(setup: "TrainingSetup", events: "EventLog") -> "Observer":

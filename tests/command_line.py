@@ -108,7 +108,7 @@ class Trained:
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """`cnnlab train tiny.yaml --json` with graph, pictures and histograms; tests only read it."""
+    """`cnnlab train tiny.yaml --json` with graph, images and histograms; tests only read it."""
     place = Place(tmp_path_factory.mktemp("trained"))
     place.config(TINY.replace("graph: false, pictures: false", "graph: true, pictures: true"))
     result = place("train", "tiny.yaml", "--device", "cpu", "--json")

@@ -139,7 +139,7 @@ def _commands(found: Any, name: str) -> Iterator[tuple[str, frozenset[str], list
 
 
 def draw(folder: Path, count: int, *, darkest: int, seed: int) -> None:
-    """`count` pictures of 16 × 16 px in each of two classes, whose middle is red or green."""
+    """`count` images of 16 × 16 px in each of two classes, whose middle is red or green."""
     values = np.random.default_rng(seed)
     for channel, name in enumerate(("cat", "dog")):
         (folder / name).mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Attribution of a network's answers to places of the picture: every method, through one function."""
+"""Attribution of a network's answers to places of the image: every method, through one function."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -13,7 +13,7 @@ from cnnlab.attribution.catalog import METHODS
 from cnnlab.attribution.chosen import Asked, chosen_methods, used
 from cnnlab.attribution.maps import fused
 from cnnlab.attribution.method import of_methods
-from cnnlab.attribution.piece import Batch, Piece, PixelRange, UnfitError
+from cnnlab.attribution.piece import Batch, MethodMaps, PixelRange, UnfitError
 from cnnlab.attribution.request import Layers, Smooth, Targets, batches, request
 from cnnlab.attribution.result import Attribution
 from cnnlab.attribution.target import Target
@@ -23,7 +23,7 @@ from cnnlab.core.registry import Component
 from cnnlab.walk.layouts import Layouts
 
 VIEWS = tuple((turned, factor) for turned in (False, True) for factor in (1.0, 0.9, 1.1))
-"""Of `smooth="aug"`: mirrored or not, times a factor of the normalised values; the picture itself comes first."""
+"""Views of `smooth="aug"`: mirrored or not, times a factor of the normalised values; the image itself comes first."""
 
 
 def attribute(
@@ -111,9 +111,9 @@ def attribution_steps(
     total = sum(_planned(whole, chosen, smooth))
     done = 0
     yield Advance("passes", done, total)
-    parts: list[tuple[Capture, dict[str, Piece | UnfitError]]] = []
+    parts: list[tuple[Capture, dict[str, MethodMaps | UnfitError]]] = []
     for part in batches(whole):
-        merged: dict[str, list[Piece | UnfitError]] = {}
+        merged: dict[str, list[MethodMaps | UnfitError]] = {}
         captured: Capture | None = None
         for turned, factor in VIEWS if smooth == "aug" else VIEWS[:1]:
             first = captured is None
@@ -150,7 +150,7 @@ def planned_passes(
     layouts: Layouts | None = None,
     pixels: PixelRange | None = None,
 ) -> dict[str, int]:
-    """How many passes of at most `max_batch` pictures each method takes by itself, at most; little is run to find out.
+    """How many passes of at most `max_batch` images each method takes by itself, at most; little is run to find out.
 
     Raises: RequestError as `attribute` does.
     """
@@ -174,22 +174,22 @@ def _cams(chosen: Sequence[Component]) -> tuple[Component, ...]:
 def _finite(found: Capture) -> Capture:
     if not bool(found.logits.isfinite().all()):
         raise WorkError(
-            "the network's answers are NaN or infinite; its weights diverged, or the pictures were not normalised as "
+            "the network's answers are NaN or infinite; its weights diverged, or the images were not normalised as "
             "in training"
         )
     return found
 
 
-def _turned(piece: Piece | UnfitError) -> Piece | UnfitError:
+def _turned(piece: MethodMaps | UnfitError) -> MethodMaps | UnfitError:
     if isinstance(piece, UnfitError):
         return piece
     return replace(piece, maps=tuple(maps.flip(-1) for maps in piece.maps))
 
 
-def _mean(pieces: list[Piece | UnfitError]) -> Piece | UnfitError:
+def _mean(pieces: list[MethodMaps | UnfitError]) -> MethodMaps | UnfitError:
     """One piece from those of several views."""
     first = pieces[0]
-    good = [piece for piece in pieces if isinstance(piece, Piece)]
+    good = [piece for piece in pieces if isinstance(piece, MethodMaps)]
     if isinstance(first, UnfitError) or len(good) == 1:
         return first
     maps = tuple(torch.stack(views).mean(0) for views in zip(*(piece.maps for piece in good), strict=True))
@@ -197,7 +197,7 @@ def _mean(pieces: list[Piece | UnfitError]) -> Piece | UnfitError:
 
 
 def _results(
-    whole: Batch, chosen: Sequence[Component], parts: list[tuple[Capture, dict[str, Piece | UnfitError]]]
+    whole: Batch, chosen: Sequence[Component], parts: list[tuple[Capture, dict[str, MethodMaps | UnfitError]]]
 ) -> tuple[Attribution, ...]:
     refused = {
         name: error for _, pieces in parts[:1] for name, error in pieces.items() if isinstance(error, UnfitError)
@@ -218,13 +218,13 @@ def _results(
             continue
         method = METHODS[one.name]
         pieces = [part[method.name] for _, part in parts]
-        good = [piece for piece in pieces if isinstance(piece, Piece)]
+        good = [piece for piece in pieces if isinstance(piece, MethodMaps)]
         by_layer = [torch.cat(maps) for maps in zip(*(piece.maps for piece in good), strict=True)]
         maps = by_layer[0] if len(by_layer) == 1 else fused(by_layer)
         if not bool(maps.isfinite().all()):
             raise WorkError(
                 f"{method.label}: the map has NaN or infinite values where the network's answers have none: its "
-                "gradients or its answers to changed pictures are not finite (a square root or a division by 0); "
+                "gradients or its answers to changed images are not finite (a square root or a division by 0); "
                 "leave this method out"
             )
         notes = [note for piece in good for note in piece.notes]

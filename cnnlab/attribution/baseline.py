@@ -11,8 +11,8 @@ from torch import Tensor
 from cnnlab.attribution.piece import Batch
 from cnnlab.core.errors import RequestError, did_you_mean
 
-Word: TypeAlias = Literal["zero", "black", "white", "mean", "blur", "noise"]
-WORDS: tuple[str, ...] = get_args(Word)
+BaselineName: TypeAlias = Literal["zero", "black", "white", "mean", "blur", "noise"]
+NAMED_BASELINES: tuple[str, ...] = get_args(BaselineName)
 
 BLUR = 10
 """The standard deviation of the blur is the image's shorter side, divided by this."""
@@ -27,13 +27,13 @@ def _read(value: object) -> object:
         if not value.is_floating_point() or not bool(value.isfinite().all()):
             raise ValueError(f"is a tensor of {value.dtype}, expected finite floating-point numbers")
         return value
-    if isinstance(value, str) and str(value) in WORDS:
+    if isinstance(value, str) and str(value) in NAMED_BASELINES:
         return str(value)
-    expected = f"expected {', '.join(WORDS)}, or a finite number"
+    expected = f"expected {', '.join(NAMED_BASELINES)}, or a finite number"
     try:
         number = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
-        guess = did_you_mean(value, WORDS) if isinstance(value, str) else ""
+        guess = did_you_mean(value, NAMED_BASELINES) if isinstance(value, str) else ""
         shown = f"'{value}'" if isinstance(value, str) else type(value).__name__
         raise ValueError(f"is {shown}, {expected}{'.' if guess else ''}{guess}") from None
     if not math.isfinite(number):
@@ -42,9 +42,9 @@ def _read(value: object) -> object:
 
 
 Baseline: TypeAlias = Annotated[
-    Any, PlainValidator(_read), WithJsonSchema({"anyOf": [{"enum": list(WORDS)}, {"type": "number"}]})
+    Any, PlainValidator(_read), WithJsonSchema({"anyOf": [{"enum": list(NAMED_BASELINES)}, {"type": "number"}]})
 ]
-"""In the network's own units, which is after normalisation: `zero` (the mean colour of the training images where they
+"""Values in the network's own units, after normalisation: `zero` (the mean colour of the training images where they
 are normalised by it) or another number; `mean`, each image's own mean colour; `blur`, the image blurred; `noise`,
 normal noise with each channel's mean and standard deviation in the image. `black` and `white` are colours of the image
 before normalisation. In Python a tensor, too, which broadcasts against the images."""
@@ -55,7 +55,7 @@ MEANING = (
 )
 
 
-def baseline_of(batch: Batch, baseline: Word | float | Tensor) -> Float[Tensor, "n c h w"]:
+def baseline_of(batch: Batch, baseline: BaselineName | float | Tensor) -> Float[Tensor, "n c h w"]:
     """The baseline of each image of the batch, in the network's own units.
 
     Raises: RequestError for black and white where nobody has said how images are normalised, and for a tensor that does
@@ -71,11 +71,11 @@ def baseline_of(batch: Batch, baseline: Word | float | Tensor) -> Float[Tensor, 
     ](batch, baseline)
 
 
-def _zero(batch: Batch, word: Word) -> Tensor:
+def _zero(batch: Batch, word: BaselineName) -> Tensor:
     return torch.zeros_like(batch.images)
 
 
-def _colour(batch: Batch, word: Word) -> Tensor:
+def _colour(batch: Batch, word: BaselineName) -> Tensor:
     if batch.pixels is None:
         raise RequestError(
             f"baseline: {word} is a colour of images before normalisation, and nothing says how these were normalised; "
@@ -85,11 +85,11 @@ def _colour(batch: Batch, word: Word) -> Tensor:
     return colour.to(batch.images).reshape(-1, 1, 1).expand_as(batch.images)
 
 
-def _mean(batch: Batch, word: Word) -> Tensor:
+def _mean(batch: Batch, word: BaselineName) -> Tensor:
     return batch.images.mean((2, 3), keepdim=True).expand_as(batch.images)
 
 
-def _blurred(batch: Batch, word: Word) -> Tensor:
+def _blurred(batch: Batch, word: BaselineName) -> Tensor:
     from torchvision.transforms.v2.functional import gaussian_blur
 
     height, width = batch.images.shape[2:]
@@ -100,8 +100,8 @@ def _blurred(batch: Batch, word: Word) -> Tensor:
     return blurred
 
 
-def _noise(batch: Batch, word: Word) -> Tensor:
-    """The same draws for every image, so that no result depends on which images go through together."""
+def _noise(batch: Batch, word: BaselineName) -> Tensor:
+    """Draw one noise for every image, so that no result depends on which images go through together."""
     images = batch.images
     draws = torch.randn(images.shape[1:], generator=torch.Generator().manual_seed(batch.seed)).to(images)
     centre = images.mean((2, 3), keepdim=True)

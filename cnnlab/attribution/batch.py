@@ -4,14 +4,14 @@ from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from cnnlab.attribution.capture import Capture, Want, capture, passes_of
+from cnnlab.attribution.capture import Capture, GradientTarget, capture, passes_of
 from cnnlab.attribution.method import METHODS, Shared, Work, of_methods
-from cnnlab.attribution.piece import Batch, Piece, UnfitError
+from cnnlab.attribution.piece import Batch, MethodMaps, UnfitError
 from cnnlab.attribution.steps import Steps
 from cnnlab.core.registry import Component
 
 
-def batch_steps(batch: Batch, chosen: Sequence[Component]) -> Steps[tuple[Capture, dict[str, Piece | UnfitError]]]:
+def batch_steps(batch: Batch, chosen: Sequence[Component]) -> Steps[tuple[Capture, dict[str, MethodMaps | UnfitError]]]:
     """Run the chosen methods on the batch; one that the network is not made for gives its error in place of a piece."""
     found = capture(
         batch.model,
@@ -29,7 +29,7 @@ def batch_steps(batch: Batch, chosen: Sequence[Component]) -> Steps[tuple[Captur
         except UnfitError as error:
             shared[need] = error
     work = Work(batch, found, shared)
-    pieces: dict[str, Piece | UnfitError] = {}
+    pieces: dict[str, MethodMaps | UnfitError] = {}
     for one in chosen:
         pieces[one.name] = yield from _piece(work, one)
     return found, pieces
@@ -50,11 +50,11 @@ def _before(batch: Batch, chosen: Sequence[Component]) -> int:
     return 1 + differentiated + sum(need.passes(batch) for need in _shared(chosen))
 
 
-def _piece(work: Work, one: Component) -> Steps[Piece | UnfitError]:
+def _piece(work: Work, one: Component) -> Steps[MethodMaps | UnfitError]:
     """The steps of one method, its passes counted."""
     batch, passes = work.batch, _before(work.batch, [one])
     try:
-        steps: Steps[Piece] = one.build(
+        steps: Steps[MethodMaps] = one.build(
             work=work,
             model=batch.model,
             images=batch.images,
@@ -67,13 +67,13 @@ def _piece(work: Work, one: Component) -> Steps[Piece | UnfitError]:
             passes += done
             yield done
     except StopIteration as end:
-        piece: Piece = end.value
+        piece: MethodMaps = end.value
         return replace(piece, passes=passes)
     except UnfitError as error:
         return error
 
 
-def _wants(batch: Batch, chosen: Sequence[Component]) -> tuple[Want, ...]:
+def _wants(batch: Batch, chosen: Sequence[Component]) -> tuple[GradientTarget, ...]:
     """What the capture has to differentiate, each once."""
     return tuple(dict.fromkeys(want for one in chosen for want in METHODS[one.name].wants(batch, **one.options)))
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from jaxtyping import Float
 from torch import Tensor
 
-from cnnlab.attribution.capture import LayerCapture, Want
+from cnnlab.attribution.capture import GradientTarget, LayerCapture
 from cnnlab.attribution.method import Work
-from cnnlab.attribution.piece import Batch, Piece
+from cnnlab.attribution.piece import Batch, MethodMaps
 from cnnlab.attribution.principal import principal_map
 from cnnlab.attribution.steps import Steps, at_once
 from cnnlab.attribution.tail import Tail, noise_for
@@ -19,7 +19,7 @@ Factor = Callable[[Tensor, Tensor], Tensor]
 """From activations and gradients (r, k, h, w) to what each channel is multiplied with, (r, k, h, w) or (r, k, 1, 1)."""
 
 
-def layer_maps(work: Work, of_layer: LayerMap) -> Steps[Piece]:
+def layer_maps(work: Work, of_layer: LayerMap) -> Steps[MethodMaps]:
     """The map of each layer that is looked at, and a note for one that runs several times."""
     maps = []
     for layer in work.capture.layers:
@@ -29,10 +29,10 @@ def layer_maps(work: Work, of_layer: LayerMap) -> Steps[Piece]:
         for layer in work.capture.layers
         if layer.calls > 1
     )
-    return Piece(tuple(maps), notes=notes)
+    return MethodMaps(tuple(maps), notes=notes)
 
 
-def factored_maps(work: Work, want: Want, factor: Factor, *, eigen: bool = False) -> Steps[Piece]:
+def factored_maps(work: Work, want: GradientTarget, factor: Factor, *, eigen: bool = False) -> Steps[MethodMaps]:
     """Σ_k factor_k · A_k at each layer, with the gradients of `want`.
 
     With `eigen`, or where the batch asks for it, the first principal component of the products.

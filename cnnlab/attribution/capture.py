@@ -24,7 +24,7 @@ from cnnlab.walk.layouts import Layouts, layouts_of
 
 
 @runtime_checkable
-class Want(Protocol):
+class GradientTarget(Protocol):
     """What is differentiated: a function of the logits; those that are equal are worked out once."""
 
     curved: ClassVar[bool]
@@ -43,7 +43,7 @@ class Score:
     curved: ClassVar[bool] = False
 
     def scores(self, target: Target, logits: Float[Tensor, "b k"], rows: Int64[Tensor, "b"]) -> Float[Tensor, "b t"]:
-        """As the target gives them."""
+        """The scores as the target gives them."""
         return target.scores(logits, rows)
 
 
@@ -56,8 +56,8 @@ class LayerCapture:
 
     name: str
     activations: Float[Tensor, "n k h w"]
-    gradients: dict[Want, Float[Tensor, "n t k h w"]]
-    """Of each score that was wanted, with its curvature where that was wanted, too."""
+    gradients: dict[GradientTarget, Float[Tensor, "n t k h w"]]
+    """Gradients of each score that was wanted, with its curvature where that was wanted, too."""
     calls: int
     """How often the layer ran; its last output is the one that is kept."""
 
@@ -79,7 +79,7 @@ def capture(
     target: Target,
     *,
     layers: Sequence[str] = (),
-    wants: Sequence[Want] = (),
+    wants: Sequence[GradientTarget] = (),
     layouts: Layouts | None = None,
 ) -> Capture:
     """Run `model` once on `images` and differentiate what `wants` says at each of `layers`.
@@ -127,7 +127,7 @@ def capture(
                 raise RequestError(f"layer '{name}' does not run when the network does")
         outputs = [kept[name][-1] for name in layers]
         rows = torch.arange(len(images))
-        gradients: dict[Want, list[Tensor]] = {}
+        gradients: dict[GradientTarget, list[Tensor]] = {}
         place = " and ".join(f"layer '{name}'" for name in layers)
         for want in wants:
             score = want.scores(target, logits, rows)
@@ -148,8 +148,8 @@ def capture(
     return Capture(logits.detach(), scores, captures, 1 + passes_of(wants, target.count, len(layers)))
 
 
-def passes_of(wants: Sequence[Want], count: int, layers: int) -> int:
-    """Backward passes for `count` scores a picture."""
+def passes_of(wants: Sequence[GradientTarget], count: int, layers: int) -> int:
+    """Backward passes for `count` scores an image."""
     return count * sum(1 + layers if want.curved else 1 for want in wants)
 
 

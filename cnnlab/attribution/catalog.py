@@ -16,7 +16,7 @@ MODULES = (
     "rise",
     "lrp",
 )
-"""In the order in which methods are shown."""
+"""Files of methods, in the order in which methods are shown."""
 
 _PLACES = {import_module(f"{__package__}.methods.{name}").__name__: place for place, name in enumerate(MODULES)}
 

@@ -13,7 +13,7 @@ from typer.models import ArgumentInfo
 from cnnlab.cli.choices import Split, looked_into
 from cnnlab.cli.options import MOST, ModelArgument, err_console, out_console, print_json
 from cnnlab.cli.session import with_session
-from cnnlab.cli.unreadable import end_without_pictures, name_unreadable
+from cnnlab.cli.unreadable import end_without_images, name_unreadable
 from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError
 from cnnlab.network.session import Session
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cnnlab.core.registry import Component
     from cnnlab.network.image_files import Unreadable
     from cnnlab.network.network import Network
-    from cnnlab.network.prepared_images import ExplainedPicture
+    from cnnlab.network.prepared_images import ExplainedImage
 
 AUTO = "auto"
 BY_HEAD = [AUTO]
@@ -35,7 +35,7 @@ SESSION = ("max_batch", "seed", "device", "allow_plugins", "runs", "as_json")
 
 
 class Smoothing(StrEnum):
-    """Of class activation maps."""
+    """Smoothing of class activation maps."""
 
     aug = "aug"
     eigen = "eigen"
@@ -92,41 +92,41 @@ def explain_and_show(
         bool, typer.Option("--road/--no-road", help="With --metrics: ROAD, which takes the most time.")
     ] = True,
     split: Annotated[
-        Split | None, typer.Option(help="Pictures of the network's own data, in place of files.", show_default=False)
+        Split | None, typer.Option(help="Images of the network's own data, in place of files.", show_default=False)
     ] = None,
     count: Annotated[int, typer.Option(min=1, max=MOST, help="With --split: how many.")] = 12,
     size: Annotated[
-        str | None, typer.Option("--input", metavar="SIZE", help="The side of the pictures, in pixels.")
+        str | None, typer.Option("--input", metavar="SIZE", help="The side of the images, in pixels.")
     ] = None,
     weights: Annotated[
         str | None,
         typer.Option(metavar="best|last|FILE", help="Of a run best or last; a file for any other network."),
     ] = None,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder for pictures, maps and the page.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder for figures, maps and the page.")] = None,
     full_size: Annotated[
         bool, typer.Option("--full-size", help="Overlays of up to 4,096 pixels; without it at most 1,600.")
     ] = False,
 ) -> None:
     """The whole of `command`: exit code 1 where an image could not be read, after the others are done."""
     from cnnlab.attribution.files import WrittenExplanation, write_explanation
-    from cnnlab.attribution.run import Pictures, explain
+    from cnnlab.attribution.run import Images, explain
     from cnnlab.network.open import open_network
     from cnnlab.view import console
     from cnnlab.view.terminal import said
 
     part = looked_into(split)
     if images and part is not None:
-        raise RequestError("pictures are given as files or by --split, not both")
+        raise RequestError("images are given as files or by --split, not both")
     if not images and part is None:
-        raise RequestError("no picture to explain: give files, folders or patterns, or --split validation")
+        raise RequestError("no image to explain: give files, folders or patterns, or --split validation")
     network = open_network(model, session, size=size, weights=weights, for_images=True)
     found, unreadable = _images(network, images or (), part, count, session)
     if not found:
-        end_without_pictures(unreadable, as_json=session.as_json)
+        end_without_images(unreadable, as_json=session.as_json)
     explanation = _followed(
         explain(
             network,
-            Pictures.of(network, found),
+            Images.of(network, found),
             session,
             methods=methods,
             layers="auto" if layer == AUTO else listed(layer, "--layer"),
@@ -172,7 +172,7 @@ def gradcam(
     ] = BY_HEAD,
     **options: Any,
 ) -> None:
-    """Show where in a picture an answer comes from: class activation maps, drawn and kept as numbers.
+    """Show where in an image an answer comes from: class activation maps, drawn and kept as numbers.
 
     MODEL is a run, a config, torchvision:NAME or timm:NAME. Pixel methods of `cnnlab saliency` go beside them.
     A method's options follow its name, as in --method rise:masks=4000,keep=0.3; `cnnlab list methods` has all of them.
@@ -243,16 +243,16 @@ def listed(text: str, option: str) -> list[str]:
 
 def _images(
     network: "Network", words: Sequence[str], split: str | None, count: int, session: Session
-) -> "tuple[list[ExplainedPicture], list[Unreadable]]":
+) -> "tuple[list[ExplainedImage], list[Unreadable]]":
     """Those of the files that `words` name, or `count` of a part; and the files that cannot be read."""
-    from cnnlab.network.image_files import find_pictures
-    from cnnlab.network.prepared_images import pictures_of_files, pictures_of_part
+    from cnnlab.network.image_files import find_images
+    from cnnlab.network.prepared_images import images_of_files, images_of_part
 
     if split is None:
-        sources = find_pictures(words, sys.stdin.buffer)
-        return pictures_of_files(sources, network.preparation, network.classes)
+        sources = find_images(words, sys.stdin.buffer)
+        return images_of_files(sources, network.preparation, network.classes)
     part = network.part(split, session.place)
-    return pictures_of_part(part, split, network.preparation, count=count, seed=session.seed), []
+    return images_of_part(part, split, network.preparation, count=count, seed=session.seed), []
 
 
 def _followed(steps: "Iterable[Plan | Advance | Explanation]") -> "Explanation":

@@ -20,7 +20,7 @@ CONVENTIONS = {
     "score": "the logit of the class, before softmax; a single logit speaks for class 1",
     "probability": "softmax",
     "raw": "signed, as the method gives it, nothing brought to 0 … 1; of several fused layers scaled means of 0 … 1",
-    "enlarging": "bilinear with half-pixel centres (align_corners=False), straight to the picture's own size; the "
+    "enlarging": "bilinear with half-pixel centres (align_corners=False), straight to the image's own size; the "
     "nearest cell for maps of pixels",
     "colours": "from 0 to the map's largest value, of pixel methods to the 99th percentile; below 0 only where a pixel "
     "method has a sign",
@@ -29,7 +29,7 @@ CONVENTIONS = {
 
 
 def provenance(network: Network, explanation: Explanation) -> dict[str, str]:
-    """For the page: words."""
+    """The provenance in words, for the page."""
     passes = sum(one.passes for one in explanation.attributions)
     chosen = [f"{METHODS[o.method].label}: {listed(o.options)}" for o in explanation.attributions if o.options]
     papers = ", ".join(f"{METHODS[o.method].label} ({METHODS[o.method].paper})" for o in explanation.attributions)
@@ -42,7 +42,7 @@ def provenance(network: Network, explanation: Explanation) -> dict[str, str]:
         "chosen because": explanation.plan.reason,
         "smoothing": explanation.smooth or "none",
         "seed": str(explanation.seed),
-        "passes": f"{passes:,} of at most {explanation.plan.max_batch} pictures, shared ones counted for each method",
+        "passes": f"{passes:,} of at most {explanation.plan.max_batch} images, shared ones counted for each method",
         "versions": ", ".join(f"{name} {number}" for name, number in _versions().items()),
     }
     return found | CONVENTIONS
@@ -60,7 +60,7 @@ def explanation_document(
     unreadable: Sequence[Unreadable],
     target: str,
 ) -> dict[str, Any]:
-    """For `--json`: every map, how it was made and what it was measured to be worth."""
+    """The document of `--json`: every map, how it was made and what it was measured to be worth."""
     plan, preparation = explanation.plan, network.preparation
     state = next(network.model.parameters(), torch.empty(0))
     methods = [

@@ -1,4 +1,4 @@
-"""What is left of an explanation: raw maps, overlays on the pictures as they were, a page and a document."""
+"""The files of an explanation: raw maps, overlays on the images as they were, a page and a document."""
 
 import io
 import math
@@ -15,12 +15,12 @@ from torch import Tensor
 
 from cnnlab.attribution.catalog import METHODS
 from cnnlab.attribution.document import explanation_document, provenance
-from cnnlab.attribution.measures.report import faithfulness_section, picture_metrics
+from cnnlab.attribution.measures.report import faithfulness_section, image_metrics
 from cnnlab.attribution.report import (
     MOST_DRAWN,
     MapEntry,
+    ShownImage,
     ShownMap,
-    ShownPicture,
     attribution_report,
     map_table,
     map_title,
@@ -31,21 +31,21 @@ from cnnlab.core.files import write_whole
 from cnnlab.network.image_files import Unreadable
 from cnnlab.network.network import Network
 from cnnlab.network.placement import laid_over
-from cnnlab.network.prepared_images import ExplainedPicture
+from cnnlab.network.prepared_images import ExplainedImage
 from cnnlab.view import files, json, png
-from cnnlab.view.blocks import Picture, Report
+from cnnlab.view.blocks import Figure, Report
 from cnnlab.view.scenes import Scenes
 from cnnlab.view.tiles import tile
 
 SCREEN = 1600
-"""Pixels of the longer side up to which an overlay is as large as its picture: a map has some hundred places at most,
+"""Pixels of the longer side up to which an overlay is as large as its image: a map has some hundred places at most,
 and a drawing of a photo of 12 million pixels takes 3 GB."""
 
 FULL = 4096
-"""The same where the full size is asked for."""
+"""Pixels of the longer side where the full size is asked for."""
 
 SMALL = 448
-"""Pixels of the longer side of a picture on the page."""
+"""Pixels of the longer side of an image on the page."""
 
 PANEL = 4.6
 """Inches that a single panel is wide (`cnnlab.view.png.scene_layout`): the resolution that keeps each pixel."""
@@ -62,7 +62,7 @@ class WrittenExplanation:
 
 def write_explanation(
     network: Network,
-    pictures: Sequence[ExplainedPicture],
+    images: Sequence[ExplainedImage],
     explanation: Explanation,
     folder: Path,
     *,
@@ -70,20 +70,20 @@ def write_explanation(
     unreadable: Sequence[Unreadable] = (),
     asked: bool = False,
     full_size: bool = False,
-) -> Iterator[ExplainedPicture | WrittenExplanation]:
-    """Each picture when its files are written, and at last the page and `explanations.json`; all below `folder`.
+) -> Iterator[ExplainedImage | WrittenExplanation]:
+    """Each image when its files are written, and at last the page and `explanations.json`; all below `folder`.
 
     target: what was asked to be explained; asked: whether the layers were; full_size: overlays of
     up to `FULL` pixels and not `SCREEN`.
     """
     entries: list[MapEntry] = []
-    drawn: list[ShownPicture] = []
-    for index, picture in enumerate(pictures):
-        original = picture.original()
-        entries += _one_picture(picture, original, index, explanation, folder, FULL if full_size else SCREEN)
+    drawn: list[ShownImage] = []
+    for index, image in enumerate(images):
+        original = image.original()
+        entries += _one_image(image, original, index, explanation, folder, FULL if full_size else SCREEN)
         if len(drawn) < MOST_DRAWN:
-            drawn.append(_shown(picture, original, index, explanation, SMALL))
-        yield picture
+            drawn.append(_shown(image, original, index, explanation, SMALL))
+        yield image
     trust = [
         faithfulness_section(comparison, **_rank(rank, explanation))
         for rank, comparison in enumerate(explanation.comparisons)
@@ -92,12 +92,12 @@ def write_explanation(
     report = attribution_report(
         drawn,
         title=f"What {network.name} looks at",
-        lead=f"{_counted(len(pictures), 'picture')}, {network.weights}; evidence for {_asked(target)}.",
+        lead=f"{_counted(len(images), 'image')}, {network.weights}; evidence for {_asked(target)}.",
         cautions=plan.cautions,
         notes=explanation.notes,
         layers=plan.layers,
         asked=asked,
-        count=len(pictures),
+        count=len(images),
         rows=map_table(entries),
         trust=trust,
         provenance=provenance(network, explanation),
@@ -108,13 +108,13 @@ def write_explanation(
     yield WrittenExplanation(report, document, page)
 
 
-def _one_picture(
-    picture: ExplainedPicture, original: Tensor, index: int, explanation: Explanation, folder: Path, most: int
+def _one_image(
+    image: ExplainedImage, original: Tensor, index: int, explanation: Explanation, folder: Path, most: int
 ) -> Iterator[MapEntry]:
     """The files of each of its maps, with overlays of at most `most` pixels."""
-    shown = _shown(picture, original, index, explanation, most)
+    shown = _shown(image, original, index, explanation, most)
     factor = max(original.shape[1:]) / max(shown.image.shape[:2])
-    stem = f"{index:04}-{_slug(Path(picture.name).stem)}"
+    stem = f"{index:04}-{_slug(Path(image.name).stem)}"
     places = [(one, rank) for one in explanation.attributions for rank in range(explanation.targets.shape[1])]
     for (one, rank), map_ in zip(places, shown.maps, strict=True):
         name = f"{stem}-{_slug(one.method)}-{rank}-{_slug(map_.target)}"
@@ -128,7 +128,7 @@ def _one_picture(
         write_whole(overlaid, _overlay_png(shown, map_))
         measured = explanation.comparisons[rank] if explanation.comparisons else None
         yield MapEntry(
-            path=picture.name,
+            path=image.name,
             predicted=shown.predicted,
             probability=shown.probability,
             truth=shown.truth,
@@ -142,22 +142,20 @@ def _one_picture(
             overlay=str(overlaid),
             evident=map_.evident,
             peak=_peak(map_.heat, factor) if map_.evident else None,
-            metrics=None if measured is None else picture_metrics(measured, one.method, index),
+            metrics=None if measured is None else image_metrics(measured, one.method, index),
         )
 
 
-def _overlay_png(picture: ShownPicture, shown: ShownMap) -> bytes:
-    """The evidence on the picture as it is shown, one pixel a pixel or a whole number of them, with a colour bar."""
-    longest = max(picture.image.shape[:2])
-    scene = overlay(picture, shown, caption=picture.answer)
+def _overlay_png(image: ShownImage, shown: ShownMap) -> bytes:
+    """The evidence on the image as it is shown, one pixel a pixel or a whole number of them, with a colour bar."""
+    longest = max(image.image.shape[:2])
+    scene = overlay(image, shown, caption=image.answer)
     drawing = Scenes((scene,), columns=1, dpi=max(png.DPI, math.ceil(longest / PANEL)))
-    return png.encode(Picture("overlay", map_title(shown), drawing))
+    return png.encode(Figure("overlay", map_title(shown), drawing))
 
 
-def _shown(
-    picture: ExplainedPicture, original: Tensor, index: int, explanation: Explanation, most: int
-) -> ShownPicture:
-    """The picture with its maps over it, its longer side of at most `most` pixels."""
+def _shown(explained: ExplainedImage, original: Tensor, index: int, explanation: Explanation, most: int) -> ShownImage:
+    """The image with its maps over it, its longer side of at most `most` pixels."""
     image = _as_image(original, most)
     classes, probabilities = explanation.classes, explanation.probabilities[index]
     answer = int(probabilities.argmax())
@@ -166,14 +164,14 @@ def _shown(
         for rank, target in enumerate(explanation.targets[index].tolist()):
             smooth = METHODS[one.method].kind == "cam"
             values = one.maps[index, rank].cpu().numpy()
-            heat = laid_over(values, picture.placement, (image.shape[0], image.shape[1]), smooth=smooth)
+            heat = laid_over(values, explained.placement, (image.shape[0], image.shape[1]), smooth=smooth)
             sure, evident = float(probabilities[target]), bool((values > 0).any())
             maps.append(ShownMap(one.method, one.layers, classes[target], sure, heat, evident))
-    return ShownPicture(
-        name=picture.name,
+    return ShownImage(
+        name=explained.name,
         image=image,
-        seen=picture.placement.seen(image.shape[0], image.shape[1]),
-        truth=None if picture.truth is None else classes[picture.truth],
+        seen=explained.placement.seen(image.shape[0], image.shape[1]),
+        truth=None if explained.truth is None else classes[explained.truth],
         predicted=classes[answer],
         probability=float(probabilities[answer]),
         maps=tuple(maps),
@@ -181,19 +179,19 @@ def _shown(
     )
 
 
-def _as_image(picture: Tensor, most: int) -> NDArray[np.uint8]:
+def _as_image(image: Tensor, most: int) -> NDArray[np.uint8]:
     """[h, w, 1 or 3], made smaller where its longer side has more than `most` pixels."""
     from torchvision.transforms.v2 import functional
 
-    longest = max(picture.shape[1:])
+    longest = max(image.shape[1:])
     if longest > most:
-        height, width = (max(2, round(side * most / longest)) for side in picture.shape[1:])
-        picture = functional.resize(picture, [height, width], antialias=True)
-    return tile(picture)
+        height, width = (max(2, round(side * most / longest)) for side in image.shape[1:])
+        image = functional.resize(image, [height, width], antialias=True)
+    return tile(image)
 
 
 def _peak(heat: NDArray[np.float64], factor: float) -> tuple[int, int]:
-    """Row and column of the largest value in the picture as it was, `factor` times as large as the heat."""
+    """Row and column of the largest value in the image as it was, `factor` times as large as the heat."""
     row, column = divmod(int(np.nanargmax(heat)), heat.shape[1])
     return int((row + 0.5) * factor), int((column + 0.5) * factor)
 

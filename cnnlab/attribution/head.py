@@ -11,10 +11,10 @@ from cnnlab.attribution.tail import Tail, tail_logits
 
 HeadKind: TypeAlias = Literal["gap_linear", "gap_dense", "flatten_dense", "other"]
 
-PROBES = 8
+TRIALS = 8
 """Maps that are tried at a time, so that a network that is linear here and there is not taken for one that is."""
 TOLERANCE = 1e-3
-"""Of the largest change of a logit: room for rounding and TF32, far below what any activation function bends."""
+"""Share of the largest change of a logit: room for rounding and TF32, far below what any activation function bends."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Head:
 
 
 def head_of(tail: Tail, maps: Float[Tensor, "n k h w"], *, convolutions_follow: bool) -> Head:
-    """What kind of head follows `tail.layer`, whose output for some pictures is `maps`; six passes of the tail.
+    """What kind of head follows `tail.layer`, whose output for some images is `maps`; six passes of the tail.
 
     The logits are worked out for the maps and noise of their size, for their means put at every place, for places
     exchanged, and for points on the line through two such maps. `convolutions_follow` says whether learned layers
@@ -54,10 +54,10 @@ def head_of(tail: Tail, maps: Float[Tensor, "n k h w"], *, convolutions_follow: 
     """
     if not tail.closed:
         return Head(tail.layer, "other", affine=False, orderless=False, mean_only=False, closed=False)
-    rows = torch.zeros(PROBES, dtype=torch.long)
+    rows = torch.zeros(TRIALS, dtype=torch.long)
     generator = torch.Generator().manual_seed(0)
     spread = maps.std() if float(maps.std()) > 0 else torch.ones((), device=maps.device)
-    shape = (PROBES, *maps.shape[1:])
+    shape = (TRIALS, *maps.shape[1:])
 
     def noise() -> Tensor:
         # Noise of places averages out: only offsets of whole channels reach the bends of what lies behind an average.

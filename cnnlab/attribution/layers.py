@@ -1,4 +1,4 @@
-"""The layer whose feature maps are explained: chosen by one run at the real picture size, with the reason."""
+"""The layer whose feature maps are explained: chosen by one run at the real image size, with the reason."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,13 +41,13 @@ class LayerChoice:
     candidates: tuple[Candidate, ...]
     """Every layer with more than one place, in the order in which they run."""
     layouts: Layouts
-    """Of the outputs of all layers, for images of this size."""
+    """Layouts of the outputs of all layers, for images of this size."""
 
 
 def choose_layer(
     model: nn.Module, shape: Shape, *, layer: str | None = None, layouts: Layouts | None = None
 ) -> LayerChoice:
-    """The last feature map before the head of `model` for pictures of `shape` (channels, height, width), or `layer`.
+    """The last feature map before the head of `model` for images of `shape` (channels, height, width), or `layer`.
 
     Goes back from the logits over what has no parameters and is no activation (pooling, dropout) and over maps that
     are already one per class, to the first map that everything behind depends on through it alone.
@@ -86,7 +86,7 @@ def choose_layer(
         return _better(run, index, model, noise, tail, maps, candidates, layouts)
     if fallback is None:
         raise RequestError(
-            f"no layer of the network has feature maps with more than one place for pictures of {_size(shape)}"
+            f"no layer of the network has feature maps with more than one place for images of {_size(shape)}"
             f"{layouts.unseen}; class activation maps need one: use a pixel method (gradient, integrated_gradients, "
             "occlusion)"
         )

@@ -7,7 +7,7 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from torch import Tensor
 
-from cnnlab.attribution.capture import Capture, Want
+from cnnlab.attribution.capture import Capture, GradientTarget
 from cnnlab.attribution.head import Head, HeadKind
 from cnnlab.attribution.piece import Batch, UnfitError
 from cnnlab.attribution.result import without_evidence
@@ -16,7 +16,7 @@ from cnnlab.core.registry import Component, Entry, Registry
 
 Kind: TypeAlias = Literal["cam", "pixel"]
 Occasion: TypeAlias = Literal["audit", "gallery", "measured", "sanity"]
-"""Where methods are shown that nobody named: the audit, a report's gallery, the gallery's table of how far to trust
+"""Occasions to show methods that nobody named: the audit, a report's gallery, the gallery's table of how far to trust
 each map, and the randomisation test beside the map that fits the head."""
 
 Value = TypeVar("Value")
@@ -66,7 +66,7 @@ def _no_passes(batch: Batch, **options: object) -> int:
     return 0
 
 
-def _no_wants(batch: Batch, **options: object) -> tuple[Want, ...]:
+def _no_wants(batch: Batch, **options: object) -> tuple[GradientTarget, ...]:
     return ()
 
 
@@ -87,7 +87,7 @@ class Method:
 
     name: str
     label: str
-    """As the field writes it."""
+    """The name as the field writes it."""
     kind: Kind
     """A map at a layer's own size, or one value for each pixel."""
     sentence: str
@@ -95,7 +95,7 @@ class Method:
     paper: str
     needs: tuple[Need, ...] = ()
     """What is found out before it runs, once for all methods that need it."""
-    wants: Callable[..., tuple[Want, ...]] = _no_wants
+    wants: Callable[..., tuple[GradientTarget, ...]] = _no_wants
     """What is differentiated at the layer, for a batch; all in one capture."""
     passes: Callable[..., int] = _no_passes
     """Passes of its own for a batch, at most; what it shares is counted by whoever makes it.
@@ -138,10 +138,10 @@ class Method:
 
 
 FUNCTIONS = Registry("method", supplies=("work", "model", "images", "target", "seed", "max_batch"))
-"""Each gives the steps that end with a `Piece`."""
+"""Each gives the steps that end with a `MethodMaps`."""
 
 METHODS: dict[str, Method] = {}
-"""By name; filled by `cnnlab.attribution.catalog`."""
+"""The methods by name; filled by `cnnlab.attribution.catalog`."""
 
 
 def register(method: Method) -> Callable[[Made], Made]:

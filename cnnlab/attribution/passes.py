@@ -76,18 +76,18 @@ def input_gradients(
     *,
     within: AbstractContextManager[object] | None = None,
 ) -> tuple[Float[Tensor, "b t"], Float[Tensor, "b t c h w"]]:
-    """Scores and their gradients at the pictures: one forward pass and t backward passes.
+    """Scores and their gradients at the images: one forward pass and t backward passes.
 
     The forward pass runs inside the context `within`, which may change what a function's gradient is.
 
-    Raises: RequestError where a score has no gradient at the picture.
+    Raises: RequestError where a score has no gradient at the image.
     """
     with frozen(model):
         pixels = fitted(model, images).detach().clone().requires_grad_()
         with within or nullcontext():
             logits = checked_logits(model(pixels.clone()), target)
         scores = target.scores(logits, rows)
-        (gradients,) = score_gradients(scores, [pixels], "the pictures")
+        (gradients,) = score_gradients(scores, [pixels], "the images")
     return scores.detach(), gradients
 
 

@@ -1,4 +1,4 @@
-"""One method's part of the work on one batch of images, and what is asked of the batch."""
+"""The maps of one method for one batch of images, and what the method asks of the batch."""
 
 from dataclasses import dataclass
 
@@ -28,9 +28,9 @@ class Batch:
     target: Target
     layers: tuple[str, ...]
     heads: dict[str, Head]
-    """By layer, for the methods that depend on it."""
+    """Heads by layer, for the methods that depend on it."""
     layouts: Layouts | None
-    """Of the network's outputs, where the methods look at layers."""
+    """Layouts of the network's outputs, where the methods look at layers."""
     eigen: bool
     """First principal component of the weighted feature maps in place of their sum."""
     max_batch: int
@@ -44,7 +44,7 @@ class Batch:
 
 
 @dataclass(frozen=True, eq=False)
-class Piece:
+class MethodMaps:
     """One method's part for one batch."""
 
     maps: tuple[Float[Tensor, "n t _ _"], ...]
@@ -53,7 +53,7 @@ class Piece:
     delta: Float[Tensor, "n t"] | None = None
     notes: tuple[str, ...] = ()
     passes: int = 0
-    """Of the method by itself, shared ones among them; counted by whoever runs it."""
+    """Passes of the method by itself, shared ones among them; counted by whoever runs it."""
 
 
 class UnfitError(RequestError):

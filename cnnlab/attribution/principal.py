@@ -13,7 +13,7 @@ def principal_map(maps: Float[Tensor, "r k h w"], *, centred: bool = False) -> F
     goes along with the plain sum of channels, ⟨X v₁, X 1⟩ = σ² Σ v₁; for maps without negative values v₁ has none.
     A centred map has no such direction where channels outweigh one another.
 
-    X Xᵀ (h·w, h·w) and Xᵀ X (k, k) have the same eigenvalues σ²: the smaller one is decomposed, all pictures at once,
+    X Xᵀ (h·w, h·w) and Xᵀ X (k, k) have the same eigenvalues σ²: the smaller one is decomposed, all images at once,
     in double precision, since squaring halves the digits.
     """
     rows, channels, height, width = maps.shape

@@ -1,4 +1,4 @@
-"""What answers rest on, arranged: pictures with the evidence over them, and how the maps were made."""
+"""The report of an explanation: images with their attribution over them, and how the maps were made."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 from cnnlab.attribution.catalog import METHODS
 from cnnlab.attribution.layers import LayerChoice
-from cnnlab.view.blocks import Block, Cell, Column, Link, Links, Picture, Report, Section, Table, Text, shown
+from cnnlab.view.blocks import Block, Cell, Column, Figure, Link, Links, Report, Section, Table, Text, shown
 from cnnlab.view.scenes import Box, Scene, Scenes
 
 ROWS = 6
-"""Pictures in one drawing: more would be too tall to be seen at once."""
+"""Images in one drawing: more would be too tall to be seen at once."""
 
 MOST_DRAWN = 24
-"""Pictures on the page; of the others there are files."""
+"""Images on the page; of the others there are files."""
 
 MOST_LAYERS = 12
 """Other layers that are listed."""
@@ -27,27 +27,27 @@ LARGEST = 99.0
 
 @dataclass(frozen=True, eq=False)
 class ShownMap:
-    """One map, laid over its picture."""
+    """One map, laid over its image."""
 
     method: str
     layers: tuple[str, ...]
     target: str
     """The class that it speaks of."""
     probability: float
-    """Of that class, 0 … 1."""
+    """Probability of that class, 0 … 1."""
     heat: NDArray[np.float64]
-    """[h, w] of the picture, in the method's own unit; NaN where the network saw nothing of the picture."""
+    """[h, w] of the image, in the method's own unit; NaN where the network saw nothing of the image."""
     evident: bool
-    """Whether the map has anything above zero, be it in the black bars beside the picture."""
+    """Whether the map has anything above zero, be it in the black bars beside the image."""
 
 
 @dataclass(frozen=True, eq=False)
-class ShownPicture:
-    """A picture with all its maps."""
+class ShownImage:
+    """An image with all its maps."""
 
     name: str
     image: NDArray[np.uint8]
-    """[h, w, 1 or 3], the whole picture as it was."""
+    """[h, w, 1 or 3], the whole image as it was."""
     seen: tuple[int, int, int, int] | None
     """First and last row, first and last column that the network saw; None for all."""
     truth: str | None
@@ -55,7 +55,7 @@ class ShownPicture:
     probability: float
     maps: tuple[ShownMap, ...]
     smaller: bool = False
-    """Whether `image` has fewer pixels than the picture."""
+    """Whether `image` has fewer pixels than the original."""
 
     @property
     def answer(self) -> str:
@@ -71,7 +71,7 @@ class MapEntry:
     path: str
     predicted: str
     probability: float
-    """Of the predicted class, 0 … 1."""
+    """Probability of the predicted class, 0 … 1."""
     truth: str | None
     target: str
     target_probability: float
@@ -87,11 +87,11 @@ class MapEntry:
     evident: bool
     """Whether anything of the map is above zero."""
     peak: tuple[int, int] | None
-    """Row and column of the picture, in pixels from 0, where the evidence is strongest; None where there is none."""
+    """Row and column of the image, in pixels from 0, where the evidence is strongest; None where there is none."""
     metrics: Mapping[str, Any] | None
 
     def as_json(self) -> dict[str, Any]:
-        """With `layer` in place of `layers`; several fused ones are joined by +."""
+        """The facts with `layer` in place of `layers`; several fused ones are joined by +."""
         fields = dict(vars(self))
         layers = fields.pop("layers")
         return fields | {"layer": "+".join(layers) or None}
@@ -103,7 +103,7 @@ MEASURES = {
     "inside": ("object", ".0%"),
     "border": ("border", ".0%"),
 }
-"""Of a single map, those that the table shows."""
+"""Measures of a single map that the table shows."""
 
 _MEASURED = (
     "Gain: insertion − deletion of single pixels. Object, border: the share of the evidence there. The same of the "
@@ -111,12 +111,12 @@ _MEASURED = (
 )
 
 
-def overlay(picture: ShownPicture, map_: ShownMap, *, caption: str = "") -> Scene:
-    """The evidence over the whole picture: what speaks for the class, or both signs where a method has both.
+def overlay(image: ShownImage, map_: ShownMap, *, caption: str = "") -> Scene:
+    """The evidence over the whole image: what speaks for the class, or both signs where a method has both.
 
-    Red and blue of both signs are laid over a pale grey picture, whose own colours would be taken for them.
+    Red and blue of both signs are laid over a pale grey image, whose own colours would be taken for them.
     """
-    height, width = picture.image.shape[:2]
+    height, width = image.image.shape[:2]
     method = METHODS[map_.method]
     signed = method.kind == "pixel" and method.signed
     heat = map_.heat if signed else np.clip(map_.heat, 0, None)
@@ -127,11 +127,11 @@ def overlay(picture: ShownPicture, map_: ShownMap, *, caption: str = "") -> Scen
     word = "against" if method.against else "for"
     label = f"for (+) or against (−) {map_.target}" if signed else f"evidence {word} {map_.target}"
     boxes: tuple[Box, ...] = ()
-    if picture.seen is not None:
-        boxes = (Box("all that the network saw", *picture.seen, style="dashed"),)
+    if image.seen is not None:
+        boxes = (Box("all that the network saw", *image.seen, style="dashed"),)
     return Scene(
         (height, width),
-        image=_pale(picture.image) if signed else picture.image,
+        image=_pale(image.image) if signed else image.image,
         heat=heat,
         heat_label=label if method.of_class else "what most channels share",
         heat_scale="signed" if signed else "positive",
@@ -144,14 +144,14 @@ def overlay(picture: ShownPicture, map_: ShownMap, *, caption: str = "") -> Scen
 
 
 def _nothing(map_: ShownMap, *, signed: bool) -> str:
-    """What is said in place of a map that shows nothing on the picture."""
+    """What is said in place of a map that shows nothing on the image."""
     if signed:
         return "no evidence"
-    return "all evidence lies in the bars beside the picture" if map_.evident else "no positive evidence"
+    return "all evidence lies in the bars beside the image" if map_.evident else "no positive evidence"
 
 
 def _pale(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """In grey (luminance of ITU-R BT.601), half way to white."""
+    """Turn an image grey (luminance of ITU-R BT.601), half way to white."""
     weights = np.array([0.299, 0.587, 0.114]) if image.shape[2] == 3 else np.ones(1)
     return (127.5 + 0.5 * (image @ weights)).round().astype(np.uint8)[:, :, None]
 
@@ -174,7 +174,7 @@ def _sure(name: str, probability: float) -> str:
 
 
 def attribution_report(
-    pictures: Sequence[ShownPicture],
+    images: Sequence[ShownImage],
     *,
     title: str,
     lead: str,
@@ -189,12 +189,12 @@ def attribution_report(
 ) -> Report:
     """The whole report.
 
-    pictures: those that are drawn, of `count` in all; asked: whether the layers were named by a person; rows: the table
+    images: those that are drawn, of `count` in all; asked: whether the layers were named by a person; rows: the table
     with a row for each map; trust: what the maps were measured to be worth; provenance: how they were made.
     """
     blocks: list[Block] = [Text(caution, "caution", "caution") for caution in cautions]
     blocks += [_layer_text(choice, asked=asked) for choice in layers]
-    blocks.append(Section("Maps", (*_drawings(pictures, count), rows)))
+    blocks.append(Section("Maps", (*_drawings(images, count), rows)))
     blocks += trust
     if not trust:
         words = "How far to trust these maps is not measured: for that, pixels are removed by them and by others."
@@ -223,64 +223,62 @@ def _layer_text(choice: LayerChoice, *, asked: bool) -> Text:
     return Text(said, "plain", "layer")
 
 
-def _drawings(pictures: Sequence[ShownPicture], count: int) -> list[Block]:
-    """Rows of pictures, columns of maps; the picture alone comes first."""
+def _drawings(images: Sequence[ShownImage], count: int) -> list[Block]:
+    """Rows of images, columns of maps; the image alone comes first."""
     blocks: list[Block] = []
-    if not pictures:
+    if not images:
         return blocks
-    methods = [METHODS[one.method].label for one in pictures[0].maps]
+    methods = [METHODS[one.method].label for one in images[0].maps]
     ranks = len(methods) // len(set(methods))
     if ranks > 1:
         methods = [f"{method}, answer {number % ranks + 1}" for number, method in enumerate(methods)]
-    columns = ("picture", *methods)
-    kinds = {METHODS[one.method].kind for picture in pictures for one in picture.maps}
-    for number, start in enumerate(range(0, len(pictures), ROWS), 1):
-        some = pictures[start : start + ROWS]
+    columns = ("image", *methods)
+    kinds = {METHODS[one.method].kind for image in images for one in image.maps}
+    for number, start in enumerate(range(0, len(images), ROWS), 1):
+        some = images[start : start + ROWS]
         scenes = []
-        for picture in some:
-            scenes.append(_alone(picture))
-            for one in picture.maps:
-                # under the picture stands what was predicted
-                other = "" if one.target == picture.predicted else f"for {_sure(one.target, one.probability)}"
-                scenes.append(overlay(picture, one, caption=other))
+        for image in some:
+            scenes.append(_alone(image))
+            for one in image.maps:
+                # under the image stands what was predicted
+                other = "" if one.target == image.predicted else f"for {_sure(one.target, one.probability)}"
+                scenes.append(overlay(image, one, caption=other))
         drawing = Scenes(
             tuple(scenes),
             columns=len(columns),
             column_titles=columns,
-            row_labels=tuple(_short(picture.name) for picture in some),
+            row_labels=tuple(_short(image.name) for image in some),
         )
         name = "maps" if number == 1 else f"maps_{number}"
         last = start + len(some)
         title = "What the answers rest on"
-        title += "" if len(pictures) <= ROWS else f", pictures {start + 1} to {last}"
+        title += "" if len(images) <= ROWS else f", images {start + 1} to {last}"
         blocks.append(
-            Picture(
-                name, title, drawing, _caption(kinds, some, start + len(some) == len(pictures), len(pictures), count)
-            )
+            Figure(name, title, drawing, _caption(kinds, some, start + len(some) == len(images), len(images), count))
         )
     return blocks
 
 
 def _caption(
-    kinds: set[Literal["cam", "pixel"]], some: Sequence[ShownPicture], last: bool, drawn: int, count: int
+    kinds: set[Literal["cam", "pixel"]], some: Sequence[ShownImage], last: bool, drawn: int, count: int
 ) -> str:
     said = "Each map has its own scale, beside it. "
     if "cam" in kinds:
         said += "Of a layer's map what speaks for the class is shown, enlarged smoothly from the layer's resolution. "
     if "pixel" in kinds:
         said += f"Colours of pixel maps end at the {LARGEST:.0f}th percentile; red is for the class, blue against it. "
-    if any(picture.smaller for picture in some):
-        said += "Large pictures are drawn smaller here, and rows and columns count what is drawn. "
+    if any(image.smaller for image in some):
+        said += "Large images are drawn smaller here, and rows and columns count what is drawn. "
     if last and drawn < count:
-        said += f"{drawn} of {count} pictures are drawn here; each map has a file of its own."
+        said += f"{drawn} of {count} images are drawn here; each map has a file of its own."
     return said.strip()
 
 
-def _alone(picture: ShownPicture) -> Scene:
-    height, width = picture.image.shape[:2]
-    truth = "" if picture.truth is None else f"\ntrue {picture.truth}"
-    caption = f"predicted {_sure(picture.predicted, picture.probability)}{truth}"
-    return Scene((height, width), image=picture.image, caption=caption)
+def _alone(image: ShownImage) -> Scene:
+    height, width = image.image.shape[:2]
+    truth = "" if image.truth is None else f"\ntrue {image.truth}"
+    caption = f"predicted {_sure(image.predicted, image.probability)}{truth}"
+    return Scene((height, width), image=image.image, caption=caption)
 
 
 def _short(path: str) -> str:
@@ -292,7 +290,7 @@ def map_table(entries: Sequence[MapEntry]) -> Table:
     """A row for each map, with what was measured of it."""
     truths, others = any(one.truth is not None for one in entries), any(one.target != one.predicted for one in entries)
     measures = MEASURES if any(one.metrics for one in entries) else {}
-    columns = [Column("picture"), *([Column("truth")] if truths else []), Column("predicted")]
+    columns = [Column("image"), *([Column("truth")] if truths else []), Column("predicted")]
     columns += [Column("evidence for")] if others else []
     columns.append(Column("method"))
     columns += [] if measures else [Column("peak", unit="y, x", align="right")]
@@ -306,6 +304,6 @@ def map_table(entries: Sequence[MapEntry]) -> Table:
         row += [] if measures else [None if one.peak is None else f"{one.peak[0]}, {one.peak[1]}"]
         rows.append((*row, *((one.metrics or {}).get(name) for name in measures)))
     empty = sum(not one.evident for one in entries)
-    notes = [_MEASURED if measures else "Peak: row and column of the picture, in pixels from 0."]
+    notes = [_MEASURED if measures else "Peak: row and column of the image, in pixels from 0."]
     notes += [f"Without positive evidence: {empty} of {len(entries)} maps."] if empty else []
     return Table("Each map", tuple(columns), tuple(rows), " ".join(notes), "each_map")

@@ -33,11 +33,9 @@ def request(
 ) -> Batch:
     """The whole request as one batch, checked, with its layers found."""
     if not images.is_floating_point():
-        raise RequestError(
-            f"the pictures are {images.dtype}; expected floating-point numbers, normalised as in training"
-        )
+        raise RequestError(f"the images are {images.dtype}; expected floating-point numbers, normalised as in training")
     if len(images) < 1:
-        raise RequestError("there are no pictures; expected at least one")
+        raise RequestError("there are no images; expected at least one")
     if max_batch < 1:
         raise RequestError(f"max_batch: is {max_batch}, expected 1 or more")
     shape = (images.shape[1], images.shape[2], images.shape[3])

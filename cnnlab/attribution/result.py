@@ -10,9 +10,9 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False)
 class Attribution:
-    """One method's maps for n pictures, with t targets each where several were asked for (then (n, t, …)).
+    """One method's maps for n images, with t targets each where several were asked for (then (n, t, …)).
 
-    Nothing is brought to 0 … 1 or cut at 0: values compare between pictures. Only several layers, which have no common
+    Nothing is brought to 0 … 1 or cut at 0: values compare between images. Only several layers, which have no common
     unit, are scaled to be averaged (`maps.fused`).
     """
 
@@ -24,7 +24,7 @@ class Attribution:
     targets: Int64[Tensor, "n *t"] | None
     """Classes; None where a function of the logits was explained."""
     maps: Float32[Tensor, "n *t h w"]
-    """At the layer's own size, or at the picture's; positive speaks for the target unless the method has no sign."""
+    """Maps at the layer's own size, or at the image's; positive speaks for the target unless the method has no sign."""
     per_channel: Float32[Tensor, "n *t c hi wi"] | None
     """Signed values of each colour channel, which `maps` sums or takes the largest size of."""
     scores: Float32[Tensor, "n *t"]
@@ -44,6 +44,6 @@ def without_evidence(maps: Float[Tensor, "n t h w"]) -> str | None:
     empty = (maps.amax((2, 3)) <= 0).nonzero()[:, 0].tolist()
     if not empty:
         return None
-    pictures = list(dict.fromkeys(empty))
-    listed = ", ".join(map(str, pictures[:8])) + (" …" if len(pictures) > 8 else "")
-    return f"no positive evidence in {len(empty)} of {maps.shape[0] * maps.shape[1]} maps (pictures {listed})"
+    images = list(dict.fromkeys(empty))
+    listed = ", ".join(map(str, images[:8])) + (" …" if len(images) > 8 else "")
+    return f"no positive evidence in {len(empty)} of {maps.shape[0] * maps.shape[1]} maps (images {listed})"

@@ -1,4 +1,4 @@
-"""Pictures explained: what a network's answers rest on by several methods, and how far to trust the maps."""
+"""Images explained: maps by several methods, and how far to trust them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -28,7 +28,7 @@ from cnnlab.core.registry import Component
 from cnnlab.data.batches import normalise
 from cnnlab.data.statistics import ChannelStatistics
 from cnnlab.network.network import Network
-from cnnlab.network.prepared_images import ExplainedPicture, masks_of, pixels_of
+from cnnlab.network.prepared_images import ExplainedImage, masks_of, pixels_of
 from cnnlab.network.session import Session
 from cnnlab.walk.layouts import layouts_of
 
@@ -37,7 +37,7 @@ RANDOM = "the network's weights are random: its maps show what the architecture 
 
 
 @dataclass(frozen=True, eq=False)
-class Pictures:
+class Images:
     """What is explained, ready for the network."""
 
     inputs: Float[Tensor, "n c h w"]
@@ -50,8 +50,8 @@ class Pictures:
     """What the network sees of black and of white, for baselines of these colours."""
 
     @classmethod
-    def of(cls, network: Network, images: Sequence[ExplainedPicture]) -> "Pictures":
-        """What `network` sees of images from files (`pictures_of_files`) or of a data set (`pictures_of_part`)."""
+    def of(cls, network: Network, images: Sequence[ExplainedImage]) -> "Images":
+        """What `network` sees of images from files (`images_of_files`) or of a data set (`images_of_part`)."""
         return cls(
             network.preparation.inputs(pixels_of(images)),
             tuple(one.name for one in images),
@@ -66,16 +66,16 @@ class Plan:
     """What will be done, known before it is."""
 
     methods: tuple[Component, ...]
-    """With their options."""
+    """The methods with their options."""
     reason: str
     """Why these methods."""
     layers: tuple[LayerChoice, ...]
     """None where no method looks at a layer."""
     passes: dict[str, int]
-    """Of each method by itself, of at most `max_batch` pictures each; shared ones count for each."""
+    """Passes of each method by itself, of at most `max_batch` images each; shared ones count for each."""
     max_batch: int
     measured: int
-    """Pictures that pass through the network to measure the maps, 0 without metrics."""
+    """Images that pass through the network to measure the maps, 0 without metrics."""
     cautions: tuple[str, ...]
     """What to know before the maps are looked at."""
 
@@ -83,21 +83,21 @@ class Plan:
     def announcement(self) -> str:
         """How much work that is, in a sentence."""
         listed = ", ".join(f"{METHODS[name].label} {count:,}" for name, count in self.passes.items())
-        said = f"passes through the network, of at most {self.max_batch} pictures each: {listed}"
+        said = f"passes through the network, of at most {self.max_batch} images each: {listed}"
         if self.measured:
             batches = -(-self.measured // self.max_batch)
-            said += f"; to measure the maps, {self.measured:,} changed pictures in about {batches:,} more"
+            said += f"; to measure the maps, {self.measured:,} changed images in about {batches:,} more"
         return said
 
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """What came out: facts in the order of the pictures, t targets each."""
+    """What came out: facts in the order of the images, t targets each."""
 
     plan: Plan
     classes: tuple[str, ...]
     probabilities: Float[Tensor, "n classes"]
-    """On the CPU."""
+    """Probabilities of all classes, 0 … 1, on the CPU."""
     targets: Int64[Tensor, "n t"]
     attributions: tuple[Attribution, ...]
     """One for each method that the network is made for; maps (n, t, h, w)."""
@@ -114,7 +114,7 @@ class Explanation:
 
 def explain(
     network: Network,
-    pictures: Pictures,
+    images: Images,
     session: Session,
     *,
     methods: Sequence[Asked] | Literal["auto"] = "auto",
@@ -128,7 +128,7 @@ def explain(
 
     Arguments:
         network: opened for images.
-        pictures: the images, ready for the network.
+        images: the images, ready for the network.
         session: how many images pass at a time, and the seed of methods that draw.
         methods: names with their options, or "auto", which goes by the head behind the layer: Grad-CAM behind a global
             average, otherwise HiResCAM and integrated gradients.
@@ -149,24 +149,24 @@ def explain(
         >>> from cnnlab.network.open import open_network
         >>> session = Session(device_name="cpu")
         >>> network = open_network("torchvision:squeezenet1_1", session, size="64", for_images=True)
-        >>> noise = Pictures(torch.randn(2, 3, 64, 64), ("a", "b"), (None, None))
+        >>> noise = Images(torch.randn(2, 3, 64, 64), ("a", "b"), (None, None))
         >>> *_, found = explain(network, noise, session, methods=["gradcam", "gradient"])
         >>> [(one.method, tuple(one.maps.shape)) for one in found.attributions]
         [('gradcam', (2, 1, 3, 3)), ('gradient', (2, 1, 64, 64))]
     """
     max_batch, seed = session.max_batch, session.seed
-    logits = torch.cat([logits_of(network.model, part).cpu() for part in pictures.inputs.split(max_batch)])
+    logits = torch.cat([logits_of(network.model, part).cpu() for part in images.inputs.split(max_batch)])
     if not bool(logits.isfinite().all()):
         raise WorkError(f"the answers of {network.name} are NaN or infinite: its weights diverged")
     classes, probabilities = class_names(logits, network.classes), class_probabilities(logits.float())
-    targets = explained_targets(target, probabilities, classes, pictures.truths, pictures.names)
-    plan = _plan(network, pictures, targets, methods, layers, smooth, max_batch, metrics=metrics, road=road)
+    targets = explained_targets(target, probabilities, classes, images.truths, images.names)
+    plan = _plan(network, images, targets, methods, layers, smooth, max_batch, metrics=metrics, road=road)
     caution = target_caution(target, classes)
     plan = replace(plan, cautions=(*plan.cautions, *([caution] if caution else [])))
     yield plan
     steps = attribution_steps(
         network.model,
-        pictures.inputs,
+        images.inputs,
         targets,
         methods=plan.methods,
         layers=_layers(plan),
@@ -174,7 +174,7 @@ def explain(
         max_batch=max_batch,
         seed=seed,
         layouts=plan.layers[0].layouts if plan.layers else None,
-        pixels=pictures.pixels,
+        pixels=images.pixels,
     )
     attributions: tuple[Attribution, ...] = ()
     for fact in steps:
@@ -184,15 +184,15 @@ def explain(
             attributions = fact
     comparisons: list[Comparison] = []
     if metrics:
-        device = next(network.model.parameters(), pictures.inputs).device
+        device = next(network.model.parameters(), images.inputs).device
         for rank in range(targets.shape[1]):
             measuring = compare_maps(
                 network.model,
-                pictures.inputs.to(device),
+                images.inputs.to(device),
                 targets[:, rank].to(device),
                 {one.method: one.maps[:, rank].cpu() for one in attributions},
                 seed=seed,
-                masks=pictures.masks,
+                masks=images.masks,
                 with_road=road,
                 max_batch=max_batch,
             )
@@ -207,7 +207,7 @@ def explain(
 
 def _plan(
     network: Network,
-    pictures: Pictures,
+    images: Images,
     targets: Int64[Tensor, "n t"],
     methods: Sequence[Asked] | Literal["auto"],
     layers: Layers,
@@ -232,16 +232,16 @@ def _plan(
     cautions += [warning for warning in warnings if warning]
     passes = planned_passes(
         network.model,
-        pictures.inputs,
+        images.inputs,
         targets,
         methods=chosen,
         layers=choices[0] if len(choices) == 1 else [choice.name for choice in choices] or "auto",
         smooth=smooth,
         max_batch=max_batch,
         layouts=choices[0].layouts if choices else None,
-        pixels=pictures.pixels,
+        pixels=images.pixels,
     )
-    # two curves of pixels and of blocks each, the whole and the shown picture, and ROAD's two orders
+    # two curves of pixels and of blocks each, the whole and the shown image, and ROAD's two orders
     each = 4 * (STEPS + 1) + 2 + (2 * len(PERCENTILES) if road else 0)
     maps = len(chosen) + len(CONTROLS)
     measured = each * maps * targets.numel() if metrics else 0

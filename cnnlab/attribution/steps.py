@@ -33,20 +33,20 @@ def at_once(result: Result) -> Steps[Result]:
 
 
 def row_chunks(n: int, each: int, max_batch: int) -> Iterator[tuple[Int64[Tensor, "b"], Int64[Tensor, "b"]]]:
-    """Pairs (picture, item), `each` items for each of n pictures, picture by picture, at most `max_batch` at a time."""
+    """Pairs (image, item), `each` items for each of n images, image by image, at most `max_batch` at a time."""
     pairs = torch.arange(n * each)
     for chunk in pairs.split(max_batch):
         yield chunk // each, chunk % each
 
 
-def add_to_pictures(total: Float[Tensor, "n *s"], rows: Int64[Tensor, "b"], values: Float[Tensor, "b *s"]) -> None:
-    """Add row i of `values` to picture `rows[i]` of `total`, in place.
+def add_to_images(total: Float[Tensor, "n *s"], rows: Int64[Tensor, "b"], values: Float[Tensor, "b *s"]) -> None:
+    """Add row i of `values` to image `rows[i]` of `total`, in place.
 
     Not `index_add_`, which on a GPU adds in an order that changes from run to run.
     """
     rows = rows.to(values.device)
-    for picture in rows.unique().tolist():
-        total[picture] += values[rows == picture].sum(0)
+    for image in rows.unique().tolist():
+        total[image] += values[rows == image].sum(0)
 
 
 def passes_for(rows: int, max_batch: int) -> int:

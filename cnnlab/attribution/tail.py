@@ -14,26 +14,26 @@ from cnnlab.network.forward import forward
 from cnnlab.walk.layout import Layout
 
 CLOSED_TOLERANCE = 1e-4
-"""Of the largest logit: how far the tail's answer may be from the network's for the two to be called equal."""
+"""Share of the largest logit: how far the tail's answer may be from the network's for the two to be called equal."""
 
 
 @dataclass(frozen=True, eq=False)
 class Tail:
-    """The network after its layer `layer`, for pictures `images`."""
+    """The network after its layer `layer`, for images `images`."""
 
     model: nn.Module
     layer: str
     layout: Layout
-    """Of the layer's output: maps are given as (n, channels, height, width)."""
+    """Layout of the layer's output: maps are given as (n, channels, height, width)."""
     calls: int
     """How often the layer runs in one pass; the last output is the one that is replaced."""
     images: Float[Tensor, "n c h w"]
     stem: Float[Tensor, "1 c h w"] | None
-    """One picture that stands in for all in front of the layer, where nothing leads around it; None otherwise."""
+    """One image that stands in for all in front of the layer, where nothing leads around it; None otherwise."""
 
     @property
     def closed(self) -> bool:
-        """Whether the logits depend on the pictures through the layer's output alone."""
+        """Whether the logits depend on the images through the layer's output alone."""
         return self.stem is not None
 
     @property
@@ -51,10 +51,10 @@ class Tail:
 
 
 def tail_logits(tail: Tail, maps: Float[Tensor, "b k h w"], rows: Int64[Tensor, "b"]) -> Float[Tensor, "b classes"]:
-    """The logits when the layer puts out `maps`, row i of which belongs to picture `rows[i]`; without gradients.
+    """The logits when the layer puts out `maps`, row i of which belongs to image `rows[i]`; without gradients.
 
-    Of a closed tail only the layers after this one run where they stand in a row; elsewhere one picture goes through
-    those in front and `b` maps through the rest. Otherwise as many pictures as maps go through all of it.
+    Of a closed tail only the layers after this one run where they stand in a row; elsewhere one image goes through
+    those in front and `b` maps through the rest. Otherwise as many images as maps go through all of it.
     """
     rest = tail.modules_after if tail.closed else None
     if rest is not None:
@@ -70,7 +70,7 @@ def tail_logits(tail: Tail, maps: Float[Tensor, "b k h w"], rows: Int64[Tensor, 
             return None
         return tail.layout.output(maps).to(output.device, output.dtype, copy=True)
 
-    pictures = tail.images[rows.to(tail.images.device)] if tail.stem is None else tail.stem
+    images = tail.images[rows.to(tail.images.device)] if tail.stem is None else tail.stem
 
     def restart() -> None:
         nonlocal calls
@@ -78,7 +78,7 @@ def tail_logits(tail: Tail, maps: Float[Tensor, "b k h w"], rows: Int64[Tensor, 
 
     with frozen(tail.model), torch.no_grad():
         tail.model.get_submodule(tail.layer).register_forward_hook(put_in)
-        return checked_logits(forward(_forward(tail.model), fitted(tail.model, pictures), again=restart))
+        return checked_logits(forward(_forward(tail.model), fitted(tail.model, images), again=restart))
 
 
 def tail_of(
@@ -93,14 +93,14 @@ def tail_of(
 ) -> Tail:
     """The tail after `layer`, whose output for `images` is `maps`, found closed or not by one pass.
 
-    Closed means: with noise for a picture and the layer's own output put in, the logits are those of the pictures.
+    Closed means: with noise for an image and the layer's own output put in, the logits are those of the images.
     """
     tail = Tail(model, layer, layout, calls, images, None)
     closed = replace(tail, stem=noise_for(images))
     try:
         found = tail_logits(closed, maps, torch.arange(len(images)))
     except (RuntimeError, ValueError, TypeError, IndexError, RequestError):
-        # one picture in front and n maps behind do not fit together: something leads around the layer
+        # one image in front and n maps behind do not fit together: something leads around the layer
         return tail
     if found.shape != logits.shape:
         return tail
@@ -110,7 +110,7 @@ def tail_of(
 
 
 def noise_for(images: Float[Tensor, "n c h w"]) -> Float[Tensor, "1 c h w"]:
-    """The picture that stands in for others in front of a closed tail: noise, always the same."""
+    """The image that stands in for others in front of a closed tail: noise, always the same."""
     return torch.randn(1, *images.shape[1:], generator=torch.Generator().manual_seed(0))
 
 

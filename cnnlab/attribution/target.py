@@ -1,4 +1,4 @@
-"""The number that is explained: a class's logit for each picture, several of them, or any function of the logits."""
+"""The number that is explained: a class's logit for each image, several of them, or any function of the logits."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,26 +12,26 @@ from torch import Tensor
 from cnnlab.core.errors import RequestError
 
 ScoreFunction: TypeAlias = Callable[[Tensor], Tensor]
-"""From logits (b, classes) to one score a row (b,); row by row, since pictures go through in batches of any size."""
+"""From logits (b, classes) to one score a row (b,); row by row, since images go through in batches of any size."""
 
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """What is asked of each of n pictures: t classes each, or one score by a function."""
+    """What is asked of each of n images: t classes each, or one score by a function."""
 
     n: int
     classes: Int64[Tensor, "n t"] | None
     function: ScoreFunction | None
     single: bool
-    """Whether one class a picture was asked for, so that results have no axis t."""
+    """Whether one class an image was asked for, so that results have no axis t."""
 
     @property
     def count(self) -> int:
-        """How many scores t each picture has."""
+        """How many scores t each image has."""
         return 1 if self.classes is None else self.classes.shape[1]
 
     def scores(self, logits: Float[Tensor, "b k"], rows: Int64[Tensor, "b"]) -> Float[Tensor, "b t"]:
-        """The scores of logits, row i of which belongs to picture `rows[i]`; differentiable.
+        """The scores of logits, row i of which belongs to image `rows[i]`; differentiable.
 
         With a single logit, as of a yes-or-no network, class 1 has the logit itself and class 0 its negative.
 
@@ -58,14 +58,14 @@ class Target:
             return self.scores(logits if self.function is not None else logits.softmax(1), rows)
         return self.scores(logits, rows).sigmoid()
 
-    def part(self, pictures: slice) -> "Target":
-        """The target of some of the pictures."""
-        classes = None if self.classes is None else self.classes[pictures]
-        return Target(len(range(self.n)[pictures]), classes, self.function, self.single)
+    def part(self, images: slice) -> "Target":
+        """The target of some of the images."""
+        classes = None if self.classes is None else self.classes[images]
+        return Target(len(range(self.n)[images]), classes, self.function, self.single)
 
 
 def target_of(targets: Tensor | Sequence[int] | ScoreFunction, n: int) -> Target:
-    """`targets` for n pictures: classes (n,) or (n, t), or a function from logits (b, classes) to scores (b,).
+    """`targets` for n images: classes (n,) or (n, t), or a function from logits (b, classes) to scores (b,).
 
     Raises: RequestError for a wrong number, shape or type of targets.
     """
@@ -76,7 +76,7 @@ def target_of(targets: Tensor | Sequence[int] | ScoreFunction, n: int) -> Target
         raise RequestError(f"targets are {classes.dtype}; expected whole numbers, the classes to explain")
     if classes.dim() not in (1, 2) or len(classes) != n or classes.numel() == 0:
         raise RequestError(
-            f"targets of shape {tuple(classes.shape)} for {n} pictures; expected ({n},), a class for each, or ({n}, t)"
+            f"targets of shape {tuple(classes.shape)} for {n} images; expected ({n},), a class for each, or ({n}, t)"
         )
     single = classes.dim() == 1
     return Target(n, (classes[:, None] if single else classes).long(), None, single)
@@ -92,9 +92,9 @@ def check_classes(target: Target, classes: int) -> None:
     most = 1 if classes == 1 else classes - 1
     outside = (target.classes < 0) | (target.classes > most)
     if bool(outside.any()):
-        picture, column = outside.nonzero()[0].tolist()
+        image, column = outside.nonzero()[0].tolist()
         raise RequestError(
-            f"class {int(target.classes[picture, column])} is asked of picture {picture}, "
+            f"class {int(target.classes[image, column])} is asked of image {image}, "
             f"and the network has classes 0 to {most}"
         )
 

@@ -1,4 +1,4 @@
-"""Which class is explained for each picture: `predicted`, `true`, a class, or the k likeliest as `topK`."""
+"""Which class is explained for each image: `predicted`, `true`, a class, or the k likeliest as `topK`."""
 
 import re
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from cnnlab.core.errors import RequestError, unknown
 
-WORDS = ("predicted", "true", "top3")
+NAMED_TARGETS = ("predicted", "true", "top3")
 
 
 def class_names(logits: Float[Tensor, "n k"], known: Sequence[str]) -> tuple[str, ...]:
@@ -47,7 +47,7 @@ def explained_targets(
     truths: Sequence[int | None],
     names: Sequence[str],
 ) -> Int64[Tensor, "n t"]:
-    """The classes that `text` means for each picture; `names` are what the pictures are called.
+    """The classes that `text` means for each image; `names` are what the images are called.
 
     A class goes by its name; its number will do where no class is called so.
 
@@ -73,4 +73,4 @@ def explained_targets(
         return probabilities.topk(int(top[1]), dim=1).indices
     if re.fullmatch(r"\d{1,9}", text) and int(text) < count:
         return torch.full((n, 1), int(text))
-    raise RequestError(f"`target`: {unknown('class', text, [*WORDS, *classes])}")
+    raise RequestError(f"`target`: {unknown('class', text, [*NAMED_TARGETS, *classes])}")

@@ -32,7 +32,7 @@ class FeatureMap:
     source: int | None
     """Which earlier feature map that module took in, where it is one of the list."""
     reused: frozenset[str]
-    """Those of `names` whose module ran again later, so that this is not its last output."""
+    """The `names` whose module ran again later, so that this is not its last output."""
 
     @property
     def spatial(self) -> bool:

@@ -9,7 +9,7 @@ from cnnlab.core.advance import Advance
 T = TypeVar("T")
 
 
-def followed(steps: Iterable[Advance | T]) -> T:
+def with_bars(steps: Iterable[Advance | T]) -> T:
     """The result, which comes last; until then a bar for each kind of step, where stderr is a terminal."""
     from cnnlab.view.bars import Bars
 
@@ -24,7 +24,7 @@ def followed(steps: Iterable[Advance | T]) -> T:
     raise AssertionError("the steps end with the result")
 
 
-def tracked(items: Iterable[T], what: str, total: int) -> Iterator[T]:
+def with_bar(items: Iterable[T], what: str, total: int) -> Iterator[T]:
     """`items`, with a bar that shows rate and time left where stderr is a terminal."""
     from cnnlab.view.bars import Bars
 

@@ -7,7 +7,7 @@ from cnnlab.core.errors import RequestError
 
 
 class Split(StrEnum):
-    """Which pictures of a run's data set."""
+    """Which images of a run's data set."""
 
     train = "train"
     validation = "validation"

@@ -59,7 +59,7 @@ def failed(error: Exception, *, as_json: bool, **more: Any) -> int:
 
 
 def _document(error: Exception, message: str, code: int) -> dict[str, Any]:
-    """For `--json`: the words, the exit code, and of a config every mistake with its place."""
+    """The document of `--json`: the words, the exit code, and of a config every mistake with its place."""
     document: dict[str, Any] = {"error": message, "code": code}
     if isinstance(error, ConfigError):
         document["problems"] = [{"place": one.place, "message": one.message} for one in error.problems]
@@ -97,12 +97,12 @@ def _advice(error: Exception) -> str:
     if "torchvision::nms" in message:
         return "torch and torchvision do not fit each other; `cnnlab doctor` says what to install"
     if isinstance(error, MemoryError) or "out of memory" in message or "allocate memory" in message:
-        return "out of memory; a smaller training.batch_size, smaller pictures or a smaller network needs less"
+        return "out of memory; a smaller training.batch_size, smaller images or a smaller network needs less"
     raise error
 
 
 def _show_usage(error: Exception) -> None:
-    """As typer does it, through our own console."""
+    """Show the usage as typer does, through our own console."""
     from typer import rich_utils
 
     from cnnlab.view.terminal import Terminal

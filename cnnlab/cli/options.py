@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 MOST = 1_000_000
-"""Of pictures, layers, epochs and whatever else is counted: more is a slip of the keyboard, and would not end."""
+"""Most images, layers, epochs and whatever else is counted: more is a slip of the keyboard, and would not end."""
 
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's name, or its folder.", show_default=False)]
 ModelArgument = Annotated[
@@ -44,14 +44,14 @@ def with_values(arguments: Sequence[str]) -> list[str]:
 
 
 def err_console() -> "Console":
-    """Where progress and remarks go: stderr, so that stdout holds results only."""
+    """The console of progress and remarks: stderr, so that stdout holds results only."""
     from cnnlab.view.terminal import Terminal
 
     return Terminal(stderr=True)
 
 
 def out_console() -> "Console":
-    """Where results go."""
+    """The console of results: stdout."""
     from cnnlab.view.terminal import Terminal
 
     return Terminal()

@@ -9,7 +9,7 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from cnnlab.cli.bars import tracked
+from cnnlab.cli.bars import with_bar
 from cnnlab.cli.options import MOST
 from cnnlab.network.session import Session
 
@@ -17,15 +17,13 @@ LAST_SEED = 2**63 - 1
 """torch takes no larger one."""
 
 SHARED: Mapping[str, Any] = {
-    "max_batch": Annotated[
-        int, typer.Option(min=1, max=MOST, help="Pictures that pass through the network at a time.")
-    ],
+    "max_batch": Annotated[int, typer.Option(min=1, max=MOST, help="Images that pass through the network at a time.")],
     "seed": Annotated[
-        int, typer.Option(min=0, max=LAST_SEED, help="Of the choice of pictures, and of methods that draw.")
+        int, typer.Option(min=0, max=LAST_SEED, help="Seed of the choice of images, and of methods that draw.")
     ],
     "data": Annotated[
         Path | None,
-        typer.Option("--data", metavar="PATH", help="Where the run's pictures lie now, if they have moved."),
+        typer.Option("--data", metavar="PATH", help="Where the run's images lie now, if they have moved."),
     ],
     "device": Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")],
     "allow_plugins": Annotated[
@@ -65,7 +63,7 @@ def with_session(*options: str, help: Mapping[str, str] | None = None) -> Callab
 
         def called(**given: Any) -> None:
             filled = {FIELDS.get(option.name, option.name): given.pop(option.name) for option in shared}
-            command(session=Session(**filled, track=tracked), **given)
+            command(session=Session(**filled, track=with_bar), **given)
 
         called.__name__, called.__qualname__, called.__doc__ = command.__name__, command.__qualname__, command.__doc__
         called.__module__ = command.__module__

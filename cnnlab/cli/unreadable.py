@@ -1,4 +1,4 @@
-"""Pictures that could not be read, in the words and documents of every command that reads some."""
+"""Images that could not be read, in the words and documents of every command that reads some."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -24,10 +24,10 @@ def unreadable_json(unreadable: "Sequence[Unreadable]") -> list[dict[str, Any]]:
     return [{"path": one.path, "reason": one.reason} for one in unreadable]
 
 
-def end_without_pictures(unreadable: "Sequence[Unreadable]", *, as_json: bool) -> NoReturn:
-    """The end of a command of which no picture could be read: exit code 1."""
+def end_without_images(unreadable: "Sequence[Unreadable]", *, as_json: bool) -> NoReturn:
+    """The end of a command of which no image could be read: exit code 1."""
     name_unreadable(unreadable)
     if as_json:
-        message = f"none of the {len(unreadable)} pictures could be read"
+        message = f"none of the {len(unreadable)} images could be read"
         print_json({"error": message, "code": 1, "unreadable": unreadable_json(unreadable)})
     raise typer.Exit(1)

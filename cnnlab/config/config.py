@@ -78,7 +78,7 @@ class Section(BaseModel):
 
 
 class Data(Section):
-    """Which pictures, and what happens to them before the network sees them."""
+    """Which images, and what happens to them before the network sees them."""
 
     dataset: DatasetChoice = Field(default="shapes", description="a data set; `cnnlab list datasets`")  # type: ignore[assignment]
     validation: ValidationShare = Field(default=0.1, description="the share of the training part kept for validation")
@@ -89,16 +89,16 @@ class Training(Section):
     """How long, in what portions, and with what arithmetic."""
 
     epochs: Count = Field(default=10, description="passes over the training part")
-    batch_size: Positive = Field(default=128, description="pictures a batch")
+    batch_size: Positive = Field(default=128, description="images a batch")
     accumulate: Count = Field(default=1, description="batches that make one optimizer step")
     drop_last: bool = Field(default=False, description="leave out the last batch of an epoch where it is smaller")
     precision: Precision = Field(default="fp32", description="of convolutions and matrix products: fp32, bf16 or fp16")
     channels_last: bool = Field(default=False, description="memory layout NHWC")
     compile: bool = Field(default=False, description="torch.compile: slower to start, faster after")
     deterministic: bool = Field(default=False, description="only deterministic algorithms; slower on a GPU")
-    evaluation_batch_size: Positive = Field(default=500, description="pictures a batch where nothing is learned")
+    evaluation_batch_size: Positive = Field(default=500, description="images a batch where nothing is learned")
     clean_train_pictures: NonNegative = Field(
-        default=5000, description="training pictures, unaugmented, on which accuracy is measured after each epoch"
+        default=5000, description="training images, unaugmented, on which accuracy is measured after each epoch"
     )
 
 
@@ -136,7 +136,7 @@ class Logging(Section):
     snapshots_every_epochs: NonNegative = Field(
         default=0, description="weights kept as checkpoints/epoch-007.safetensors, for films of a training; 0 for never"
     )
-    pictures: bool = Field(default=True, description="example pictures, augmented, with their labels")
+    pictures: bool = Field(default=True, description="example images, augmented, with their labels")
     graph: bool = Field(default=True, description="the network as a graph")
 
 
@@ -166,7 +166,7 @@ class Config(Section):
 
     @property
     def written_paths(self) -> Mapping[str, str]:
-        """The paths of the user's own pictures as they stand in the file, by their options."""
+        """The paths of the user's own images as they stand in the file, by their options."""
         return self._written
 
     def with_data(self, options: Mapping[str, Any]) -> "Config":

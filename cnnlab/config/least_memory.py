@@ -20,7 +20,7 @@ class LeastMemory:
     parameters: int
     """Weights and their gradients."""
     batch: int
-    """Pictures in the batch that is meant: of training, or of evaluation where that is larger."""
+    """Images in the batch that is meant: of training, or of evaluation where that is larger."""
     activations: int
     """The input and the output of the largest layer, for that batch."""
     what: str
@@ -31,12 +31,12 @@ class LeastMemory:
         """The need in a sentence, with the option that makes it less."""
         return (
             f"the weights and their gradients take {gigabytes(self.parameters)}, and the input and output of the "
-            f"largest layer {gigabytes(self.activations)} for a batch of {self.batch:,} pictures ({self.what})"
+            f"largest layer {gigabytes(self.activations)} for a batch of {self.batch:,} images ({self.what})"
         )
 
 
 def least_memory(network: Model, config: Config, *, train: int, evaluated: int) -> LeastMemory:
-    """train, evaluated: how many pictures there are to learn from, and at most to evaluate at a time."""
+    """train, evaluated: how many images there are to learn from, and at most to evaluate at a time."""
     training = config.training
     learning = min(training.batch_size, train)
     looking = min(training.evaluation_batch_size, evaluated)
@@ -61,5 +61,5 @@ def check_memory_suffices(least: LeastMemory, device: torch.device) -> None:
         owner = "this machine" if device.type == "cpu" else str(device)
         raise RequestError(
             f"{owner} has {gigabytes(available)} of memory, and {least.sentence}; a smaller batch, smaller "
-            "pictures or fewer channels need less"
+            "images or fewer channels need less"
         )

@@ -69,7 +69,7 @@ def window_shape(
 ) -> tuple[int, int]:
     """Height and width after a window has slid over `shape` = (channels, height, width).
 
-    Raises: ShapeError when the window is larger than the padded picture, with the formula and a padding that fits
+    Raises: ShapeError when the window is larger than the padded image, with the formula and a padding that fits
     along both axes.
     """
     axes = [Sliding(*numbers) for numbers in zip(shape[1:], kernel, stride, padding, dilation, strict=True)]

@@ -18,7 +18,7 @@ from cnnlab.data.registry import DATASETS, DatasetFacts
 DIGITS = tuple("0123456789")
 STL10_CLASSES = ("airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck")
 MNIST_COUNTS = {"train": 60_000, "t10k": 10_000}
-"""Pictures in the two parts of MNIST and of Fashion-MNIST."""
+"""Images in the two parts of MNIST and of Fashion-MNIST."""
 
 
 def _known(*shape: int, classes: int = 10) -> DatasetFacts:
@@ -61,7 +61,7 @@ def mnist(place: DataPlace, part: Part) -> Dataset:
 
 @DATASETS.register("fashion_mnist", facts=_known(1, 28, 28))
 def fashion_mnist(place: DataPlace, part: Part) -> Dataset:
-    """Fashion-MNIST: 60,000 + 10,000 grey pictures of clothes, 28 × 28 pixels, in 10 classes; a download of 31 MB.
+    """Fashion-MNIST: 60,000 + 10,000 grey images of clothes, 28 × 28 pixels, in 10 classes; a download of 31 MB.
 
     Source: Xiao, Rasul, Vollgraf 2017, arXiv:1708.07747.
     """
@@ -88,7 +88,7 @@ def svhn(place: DataPlace, part: Part) -> Dataset:
 def stl10(place: DataPlace, part: Part) -> Dataset:
     """STL-10: 5,000 + 8,000 colour photographs of 96 × 96 pixels in 10 classes; a download of 2.6 GB.
 
-    Its 100,000 pictures without labels are not read, but their checksum is.
+    Its 100,000 images without labels are not read, but their checksum is.
     Source: Coates, Lee, Ng 2011, https://cs.stanford.edu/~acoates/stl10/
     """
     from torchvision.datasets import STL10
@@ -128,7 +128,7 @@ def _mnist(name: str, kind: Any, classes: tuple[str, ...], place: DataPlace, par
 
 
 def _dataset(
-    name: str, part: Part, pictures: UInt8[np.ndarray, "n c h w"], labels: Any, classes: tuple[str, ...]
+    name: str, part: Part, pixels: UInt8[np.ndarray, "n c h w"], labels: Any, classes: tuple[str, ...]
 ) -> Dataset:
-    images: UInt8[Tensor, "n c h w"] = torch.from_numpy(np.ascontiguousarray(pictures))
+    images: UInt8[Tensor, "n c h w"] = torch.from_numpy(np.ascontiguousarray(pixels))
     return Dataset(name, part, images, torch.as_tensor(labels, dtype=torch.int64), classes)

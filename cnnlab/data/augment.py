@@ -15,7 +15,7 @@ Images = UInt8[Tensor, "n c h w"] | Float[Tensor, "n c h w"]
 """Bytes, or numbers in [0, 1]."""
 
 Targets = Int64[Tensor, "n"] | Float[Tensor, "n classes"]
-"""Labels, or the probability of each class once pictures have been mixed."""
+"""Labels, or the probability of each class once images have been mixed."""
 
 
 @dataclass(frozen=True)
@@ -28,29 +28,29 @@ class Draw:
     """The absolute epoch, which a resumed run continues."""
     seed: int
     indices: Int64[Tensor, "n"]
-    """Which pictures of the training part these are."""
+    """Which images of the training part these are."""
     step: int = 0
     """The batch within the epoch."""
 
     def uniform(self, low: float = 0.0, high: float = 1.0) -> Float[Tensor, "n"]:
-        """A number in [low, high) for each picture."""
+        """A number in [low, high) for each image."""
         drawn = torch.rand(len(self.indices), generator=self.generator, device=self.generator.device)
         return drawn.mul_(high - low).add_(low)
 
     def integers(self, count: int) -> Int64[Tensor, "n"]:
-        """One of 0 … count − 1 for each picture."""
+        """One of 0 … count − 1 for each image."""
         return torch.randint(count, (len(self.indices),), generator=self.generator, device=self.generator.device)
 
     def chance(self, probability: float) -> Bool[Tensor, "n"]:
-        """True with this probability, for each picture on its own."""
+        """True with this probability, for each image on its own."""
         return self.uniform() < probability
 
     def partners(self) -> Int64[Tensor, "n"]:
-        """A permutation of the batch: whom each picture is mixed with."""
+        """A permutation of the batch: whom each image is mixed with."""
         return torch.randperm(len(self.indices), generator=self.generator, device=self.generator.device)
 
     def fixed(self, purpose: str) -> Float[Tensor, "n"]:
-        """A number in [0, 1) that belongs to the picture: the same in every epoch.
+        """A number in [0, 1) that belongs to the image: the same in every epoch.
 
         A hash of (seed, purpose, index), the finaliser of SplitMix64 (Steele, Lea & Flood 2014, "Fast splittable
         pseudorandom number generators"); int64 products wrap around as the unsigned ones of the paper do.
@@ -84,7 +84,7 @@ class Augmentation(Protocol):
         """Whether it needs numbers in [0, 1]; otherwise it takes bytes as well."""
 
     def __call__(self, images: Images, targets: Targets, draw: Draw) -> tuple[Images, Targets]:
-        """The changed pictures, of the same shape and kind, and their targets."""
+        """The changed images, of the same shape and kind, and their targets."""
 
 
 def augment(

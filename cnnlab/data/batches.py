@@ -1,4 +1,4 @@
-"""Batches from pictures in memory: stateless, so that any epoch can be made again from any of its batches.
+"""Batches from images in memory: stateless, so that any epoch can be made again from any of its batches.
 
 Nothing is kept between batches. The order of an epoch depends on (seed, epoch), the augmentation of a batch on (seed,
 epoch, batch): a resumed run continues exactly, and skipping costs nothing.
@@ -20,20 +20,20 @@ from cnnlab.data.statistics import ChannelStatistics
 
 @dataclass(frozen=True)
 class Batch:
-    """What a network sees at once, on the device of the pictures."""
+    """What a network sees at once, on the device of the images."""
 
     images: Float[Tensor, "n c h w"]
     """Normalised."""
     targets: Targets
     indices: Int64[Tensor, "n"]
-    """Which pictures of the whole these are."""
+    """Which images of the whole these are."""
 
 
 @dataclass(frozen=True)
 class TrainingBatches:
     """The training part in random order, augmented a batch at a time on its own device.
 
-    A last batch of a single picture joins the one before, because batch normalisation needs two.
+    A last batch of a single image joins the one before, because batch normalisation needs two.
 
     Raises: RequestError when `drop_last` leaves no batch.
     """
@@ -52,10 +52,10 @@ class TrainingBatches:
         assert self.images.device == self.labels.device, (self.images.device, self.labels.device)
         if not batch_bounds(len(self.images), self.batch_size, drop_last=self.drop_last):
             raise RequestError(
-                f"there are {len(self.images)} training pictures, fewer than the batch_size {self.batch_size}, and "
+                f"there are {len(self.images)} training images, fewer than the batch_size {self.batch_size}, and "
                 "drop_last leaves no batch; make batch_size smaller or drop_last false"
             )
-        # A picture must be one piece of memory: then picking a batch is a plain copy.
+        # An image must be one piece of memory: then picking a batch is a plain copy.
         object.__setattr__(self, "images", self.images.contiguous())
 
     @property
@@ -70,18 +70,18 @@ class TrainingBatches:
         begin, end = batch_bounds(count, size, drop_last=self.drop_last)[-1]
         if end - begin > size:
             return (
-                f"the last batch of an epoch has {end - begin:,} pictures: {count:,} in batches of {size:,} leave a "
+                f"the last batch of an epoch has {end - begin:,} images: {count:,} in batches of {size:,} leave a "
                 "single one, which joins the batch before, as batch normalisation needs two",
             )
         if end < count:
             left = count - end
-            return (f"drop_last leaves {left:,} picture{'s' * (left > 1)} of {count:,} out of each epoch, by chance",)
+            return (f"drop_last leaves {left:,} image{'s' * (left > 1)} of {count:,} out of each epoch, by chance",)
         if count < size:
-            return (f"batch_size is {size:,}, and an epoch is one batch of all {count:,} pictures",)
+            return (f"batch_size is {size:,}, and an epoch is one batch of all {count:,} images",)
         return ()
 
     def order(self, epoch: int) -> Int64[Tensor, "n"]:
-        """The order in which the pictures come in this epoch: the same on every device."""
+        """The order in which the images come in this epoch: the same on every device."""
         generator = torch.Generator().manual_seed(derive_seed(self.seed, "order", epoch))
         return torch.randperm(len(self.images), generator=generator).to(self.images.device)
 
@@ -93,7 +93,7 @@ class TrainingBatches:
         if not 0 <= start <= self.steps:
             raise RequestError(
                 f"an epoch has {self.steps} batches, so it cannot be continued after {start}; "
-                "batch_size, drop_last or the number of pictures has changed"
+                "batch_size, drop_last or the number of images has changed"
             )
         return self._batches(epoch, start)
 
@@ -122,7 +122,7 @@ def evaluation_batches(
     batch_size: int,
     statistics: ChannelStatistics,
 ) -> Iterator[Batch]:
-    """Every picture once, in order, unchanged but for the normalisation."""
+    """Every image once, in order, unchanged but for the normalisation."""
     for begin in range(0, len(images), batch_size):
         part = images[begin : begin + batch_size]
         indices = torch.arange(begin, begin + len(part), device=images.device)
@@ -130,7 +130,7 @@ def evaluation_batches(
 
 
 def batch_bounds(count: int, batch_size: int, *, drop_last: bool = False) -> list[tuple[int, int]]:
-    """(begin, end) of each batch of `count` pictures; a last one of a single picture joins the one before."""
+    """(begin, end) of each batch of `count` images; a last one of a single image joins the one before."""
     bounds = [(begin, min(begin + batch_size, count)) for begin in range(0, count, batch_size)]
     if bounds and drop_last and count % batch_size:
         bounds.pop()
@@ -144,10 +144,10 @@ def normalise(images: Images, statistics: ChannelStatistics) -> Float[Tensor, "n
 
     A channel without variation (std 0) only has its mean taken off.
 
-    Raises: RequestError when the pictures have another number of channels than the statistics.
+    Raises: RequestError when the images have another number of channels than the statistics.
     """
     if images.shape[1] != len(statistics.mean):
-        raise RequestError(f"the pictures have {images.shape[1]} channels, the statistics {len(statistics.mean)}")
+        raise RequestError(f"the images have {images.shape[1]} channels, the statistics {len(statistics.mean)}")
     if images.dtype == torch.uint8:
         factor, offset = _multiply_add(statistics, 255.0, images.device)
         return images.float().mul_(factor).add_(offset)

@@ -1,4 +1,4 @@
-"""Decoded pictures, kept on disk so that the next start need not decode them again.
+"""Decoded images, kept on disk so that the next start need not decode them again.
 
 One file per data set, part and options; its key says which files it was made from, so a changed one is made anew. It
 is a safetensors file: reading it runs no code. It is checked like any other input: only a file that nobody else could
@@ -33,7 +33,7 @@ ABANDONED = 3600.0
 
 @dataclass(frozen=True)
 class Decoded:
-    """Pictures of one size; `kept`: their places in the list of files; `skipped`: a sentence for each other file."""
+    """Images of one size; `kept`: their places in the list of files; `skipped`: a sentence for each other file."""
 
     images: UInt8[Tensor, "n c s s"]
     kept: Int64[Tensor, "n"]
@@ -67,7 +67,7 @@ def digest(*parts: object) -> str:
 def load(wanted: Wanted, folders: Sequence[Path]) -> tuple[Decoded | None, tuple[str, ...]]:
     """What was stored in one of `folders`, None where there is nothing of use; and why files there were refused.
 
-    A file that was made from other pictures is no fault: it is of the past.
+    A file that was made from other images is no fault: it is of the past.
     """
     refused = []
     for folder in folders:
@@ -116,7 +116,7 @@ def store(decoded: Decoded, wanted: Wanted, folders: Sequence[Path]) -> None:
 
 
 def _read(path: Path, wanted: Wanted) -> Decoded | None:
-    """What is in a file; None where it was made from other pictures.
+    """What is in a file; None where it was made from other images.
 
     Shapes are compared before anything is read: a header may promise more than fits into memory.
     """
@@ -126,7 +126,7 @@ def _read(path: Path, wanted: Wanted) -> Decoded | None:
             return None
         skipped = json.loads(facts["skipped"])
         if not isinstance(skipped, list) or not all(isinstance(sentence, str) for sentence in skipped):
-            raise _RefusedError("it names no list of pictures that cannot be read")
+            raise _RefusedError("it names no list of images that cannot be read")
         count = wanted.count - len(skipped)
         _check_tensor(file, "images", "U8", [count, wanted.channels, wanted.size, wanted.size])
         _check_tensor(file, "kept", "I64", [count])
@@ -134,7 +134,7 @@ def _read(path: Path, wanted: Wanted) -> Decoded | None:
     if facts["crc"] != _checksum(wanted.key, facts["skipped"], images, kept):
         raise _RefusedError("its content is not what was written")
     if count and not (int(kept[0]) >= 0 and int(kept[-1]) < wanted.count and bool((kept.diff() > 0).all())):
-        raise _RefusedError(f"it has pictures of files that are not among the {wanted.count:,}")
+        raise _RefusedError(f"it has images of files that are not among the {wanted.count:,}")
     return Decoded(images, kept, tuple(skipped))
 
 
@@ -180,7 +180,7 @@ def _checksum(key: str, skipped: str, images: Tensor, kept: Tensor) -> str:
     """safetensors notices a file that is cut short, but not one whose bytes changed.
 
     Against forgery no checksum helps that everybody can compute: the owner of the file is looked at, and whoever takes
-    the pictures compares some with their files. So it is a quick one: 1 GB a second, five times the speed of BLAKE2.
+    the images compares some with their files. So it is a quick one: 1 GB a second, five times the speed of BLAKE2.
     """
     sum_so_far = zlib.crc32(repr((key, skipped, images.dtype, images.shape, kept.dtype, kept.shape)).encode())
     for tensor in (images, kept):

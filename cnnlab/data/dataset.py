@@ -1,4 +1,4 @@
-"""A data set in memory: pictures as bytes, labels as numbers."""
+"""A data set in memory: images as bytes, labels as numbers."""
 
 import os
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ class DataPlace:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Pictures with labels; everything has one entry per picture, in the same order.
+    """Images with labels; everything has one entry per image, in the same order.
 
     Raises: RequestError when it is empty or its parts do not fit together.
     """
@@ -57,7 +57,7 @@ class Dataset:
     held_out: Bool[Tensor, "n"] | None = None
     """In a training part, True where whoever made it has kept the image for validation."""
     skipped: tuple[str, ...] = ()
-    """A sentence for each picture that could not be read."""
+    """A sentence for each image that could not be read."""
     places: Mapping[str, str] = field(default_factory=dict)
     """The folder or file of each part, where it is the user's own; no `validation` where that is cut from `train`."""
     remarks: tuple[str, ...] = ()
@@ -66,11 +66,11 @@ class Dataset:
     def __post_init__(self) -> None:
         count = len(self.images)
         if count == 0:
-            raise RequestError(f"the data set {self.name} ({self.part}) has no pictures")
+            raise RequestError(f"the data set {self.name} ({self.part}) has no images")
         for what in ("labels", "groups", "paths", "masks", "held_out"):
             values = getattr(self, what)
             if values is not None and len(values) != count:
-                raise RequestError(f"the data set {self.name} has {count} pictures and {len(values)} {what}")
+                raise RequestError(f"the data set {self.name} has {count} images and {len(values)} {what}")
         low, high = int(self.labels.min()), int(self.labels.max())
         if low < 0 or high >= len(self.classes):
             expected = f"0 to {len(self.classes) - 1} for its {len(self.classes)} classes"
@@ -81,12 +81,12 @@ class Dataset:
 
     @property
     def shape(self) -> Shape:
-        """(channels, height, width) of a picture, in pixels."""
+        """(channels, height, width) of an image, in pixels."""
         _, channels, height, width = self.images.shape
         return channels, height, width
 
     def take(self, indices: Int64[Tensor, "k"]) -> "Dataset":
-        """The pictures at `indices`, in that order."""
+        """The images at `indices`, in that order."""
         chosen = indices.tolist()
         return replace(
             self,
@@ -99,5 +99,5 @@ class Dataset:
         )
 
     def counts(self) -> Int64[Tensor, "classes"]:
-        """How many pictures each class has."""
+        """How many images each class has."""
         return torch.bincount(self.labels, minlength=len(self.classes))

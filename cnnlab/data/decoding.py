@@ -1,6 +1,6 @@
-"""From a picture file of any kind to bytes: [channels, height, width], 0 to 255.
+"""From an image file of any kind to bytes: [channels, height, width], 0 to 255.
 
-Used alike by the `folder` data set and by predictions on single files: a network sees its pictures as in training. Only
+Used alike by the `folder` data set and by predictions on single files: a network sees its images as in training. Only
 formats whose decoders are plain code are read: pillow would start other programs for some (Ghostscript for EPS).
 """
 
@@ -32,19 +32,19 @@ SUFFIXES = (
     *(".jpg", ".jpeg", ".jfif", ".png", ".apng", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".avif"),
     *(".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".mpo", ".tga", ".ico"),
 )
-"""How the names of pictures end, in lower case."""
+"""How the names of images end, in lower case."""
 
 MAX_BYTES = 1_000_000_000
 """Larger files are refused: those of `MAX_PIXELS` of 16 bits in four channels have 640 million."""
 
 MAX_PIXELS = 80_000_000
-"""Larger pictures are refused: a file of some kilobytes can claim to have thousands of millions of pixels."""
+"""Larger images are refused: a file of some kilobytes can claim to have thousands of millions of pixels."""
 
 IN_FLIGHT = 100_000_000
-"""Pixels that all threads together decode at a time: while it is decoded a picture takes ten bytes a pixel."""
+"""Pixels that all threads together decode at a time: while it is decoded an image takes ten bytes a pixel."""
 
 Fit = Literal["crop", "pad", "stretch"]
-"""How a picture becomes square: the middle is cut out, black bars are added, or it is stretched."""
+"""How an image becomes square: the middle is cut out, black bars are added, or it is stretched."""
 
 # pillow's warning of too many pixels becomes an error here
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
@@ -69,10 +69,10 @@ _DECODER_FAILURES = (
 _SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N")
 
 
-def read_picture(
+def read_image(
     source: Path | bytes, *, channels: Literal[1, 3] = 3, name: str | None = None
 ) -> UInt8[Tensor, "channels h w"]:
-    """The picture in a file, or in the bytes of one, turned as its EXIF orientation says, in grey or in RGB.
+    """The image in a file, or in the bytes of one, turned as its EXIF orientation says, in grey or in RGB.
 
     Of an animation the first frame; transparent parts on white; 16 bits rounded to 8. `name` is what errors call it.
     Raises: RequestError when it cannot be read, with the reason.
@@ -110,19 +110,19 @@ def _in_flight(pixels: int) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Header:
-    """What the beginning of a picture's file says."""
+    """What the beginning of an image's file says."""
 
     width: int
-    """Pixels, as it is stored: a camera's picture may be turned by its EXIF orientation."""
+    """Pixels, as it is stored: a camera's image may be turned by its EXIF orientation."""
     height: int
     mode: str
     """pillow's word for the kind of its pixels, such as RGB, L (grey), P (palette) or CMYK."""
 
 
-def picture_header(path: Path) -> Header:
-    """The size and mode of a picture; its pixels are not decoded.
+def image_header(path: Path) -> Header:
+    """The size and mode of an image; its pixels are not decoded.
 
-    Raises: RequestError where `read_picture` would before it decodes.
+    Raises: RequestError where `read_image` would before it decodes.
     """
     with _opened(path, None) as image:
         return Header(image.width, image.height, image.mode)
@@ -131,7 +131,7 @@ def picture_header(path: Path) -> Header:
 @contextmanager
 def _opened(source: Path | bytes, name: str | None) -> Iterator[Image.Image]:
     """pillow's image of a file; what pillow raises meanwhile becomes a RequestError that names it."""
-    name = name or (str(source) if isinstance(source, Path) else "the picture")
+    name = name or (str(source) if isinstance(source, Path) else "the image")
     content = _content(source, name)
     try:
         with Image.open(BytesIO(content), formats=_available_formats()) as image:
@@ -141,36 +141,36 @@ def _opened(source: Path | bytes, name: str | None) -> Iterator[Image.Image]:
         pixels = re.search(r"\d+", str(error))
         raise _too_large(name, int(pixels[0]) if pixels else 2 * MAX_PIXELS) from None
     except UnidentifiedImageError:
-        raise RequestError(f"{name}: is no picture of a known format ({', '.join(_available_formats())})") from None
+        raise RequestError(f"{name}: is no image of a known format ({', '.join(_available_formats())})") from None
     except _DECODER_FAILURES as error:
         raise RequestError(f"{name}: is damaged: {str(error).rstrip('.') or type(error).__name__}") from None
 
 
-def fit_picture(picture: UInt8[Tensor, "c h w"], size: int, fit: Fit) -> UInt8[Tensor, "c size size"]:
-    """The picture as a square of `size` pixels, resized with an anti-aliased bilinear filter."""
+def fit_image(image: UInt8[Tensor, "c h w"], size: int, fit: Fit) -> UInt8[Tensor, "c size size"]:
+    """The image as a square of `size` pixels, resized with an anti-aliased bilinear filter."""
     from torchvision.transforms.v2 import functional
 
-    height, width = picture.shape[1:]
-    if fit == "crop":  # cut first: the other order would enlarge a picture of 1 × 10,000 pixels beyond all bounds
-        picture = functional.center_crop(picture, [min(height, width)] * 2)
+    height, width = image.shape[1:]
+    if fit == "crop":  # cut first: the other order would enlarge an image of 1 × 10,000 pixels beyond all bounds
+        image = functional.center_crop(image, [min(height, width)] * 2)
     if fit != "pad":
-        return _resized(picture, size, size)
+        return _resized(image, size, size)
     scale = size / max(height, width)
     height, width = (max(1, round(side * scale)) for side in (height, width))
     left, top = (size - width) // 2, (size - height) // 2
-    return F.pad(_resized(picture, height, width), (left, size - width - left, top, size - height - top))
+    return F.pad(_resized(image, height, width), (left, size - width - left, top, size - height - top))
 
 
-def _resized(picture: UInt8[Tensor, "c h w"], height: int, width: int) -> UInt8[Tensor, "c height width"]:
-    """A picture of one or three channels in another size, by an anti-aliased bilinear filter."""
+def _resized(image: UInt8[Tensor, "c h w"], height: int, width: int) -> UInt8[Tensor, "c height width"]:
+    """An image of one or three channels in another size, by an anti-aliased bilinear filter."""
     from torchvision.transforms.v2 import functional
 
     if width == 1:
         # torch 2.14 fails on a single column, or gives its first pixel everywhere: another fault on each kind of CPU
-        pixels = Image.fromarray(picture.permute(1, 2, 0).squeeze(2).numpy())
+        pixels = Image.fromarray(image.permute(1, 2, 0).squeeze(2).numpy())
         column = np.array(pixels.resize((width, height), Image.Resampling.BILINEAR))
         return torch.from_numpy(column.reshape(height, width, -1)).permute(2, 0, 1).contiguous()
-    made: Tensor = functional.resize(picture, [height, width], antialias=True)
+    made: Tensor = functional.resize(image, [height, width], antialias=True)
     return made
 
 
@@ -188,7 +188,7 @@ def _content(source: Path | bytes, name: str) -> bytes:
         except FileNotFoundError:
             raise RequestError(f"{name}: no such file") from None
         except IsADirectoryError:
-            raise RequestError(f"{name}: is a folder, expected a picture") from None
+            raise RequestError(f"{name}: is a folder, expected an image") from None
         except OSError as error:
             raise RequestError(f"{name}: cannot be read: {error.strerror}") from None
     if not source:

@@ -1,4 +1,4 @@
-"""`folder`: the user's own pictures, as class folders or as a CSV, of any size and kind."""
+"""`folder`: the user's own images, as class folders or as a CSV, of any size and kind."""
 
 import os
 import warnings
@@ -20,15 +20,15 @@ from cnnlab.core.spread import evenly
 from cnnlab.data import cache as decoded_cache
 from cnnlab.data.cache import Decoded, Wanted, digest
 from cnnlab.data.dataset import DataPlace, Dataset, Part
-from cnnlab.data.decoding import Fit, fit_picture, read_picture
-from cnnlab.data.listing import SHOWN, Listing, compare, group_by_pattern, list_pictures
+from cnnlab.data.decoding import Fit, fit_image, read_image
+from cnnlab.data.listing import SHOWN, Listing, compare, group_by_pattern, list_images
 from cnnlab.data.memory import check_memory
 from cnnlab.data.parallel import in_parallel
 from cnnlab.data.parts import Parts, find_parts
 from cnnlab.data.registry import DATASETS, DatasetFacts, square
 
 COMPARED = 4
-"""Pictures that are decoded again to see whether the cache is theirs: some milliseconds each."""
+"""Images that are decoded again to see whether the cache is theirs: some milliseconds each."""
 
 ROUNDED = 4
 """Steps of 255 that another processor's resizing may lie apart."""
@@ -55,15 +55,15 @@ def folder(
     on_error: Literal["skip", "fatal"] = "skip",
     cache: bool = True,
 ) -> Dataset:
-    """Your own pictures: a folder with one folder per class, or a CSV with the columns path, label and perhaps group.
+    """Your own images: a folder with one folder per class, or a CSV with the columns path, label and perhaps group.
 
     `path` may hold `train/`, `val/` and `test/` (or names like them), each with class folders: `val/` is then the
     validation part, in place of a share of the training part, and the test part where there is no other. The options
-    `train`, `validation` and `test` name the folder or CSV of a part, below `path` or anywhere. Pictures of any kind
+    `train`, `validation` and `test` name the folder or CSV of a part, below `path` or anywhere. Images of any kind
     become squares of `size` pixels: `fit: crop` cuts the middle out, `pad` adds black bars, `stretch` distorts.
     `groups` is a regular expression with one capture, such as `(patient\\d+)`, on each path below `path`: what must
-    stay on one side of a split. A picture that cannot be read is left out and reported, or ends the program
-    (`on_error: fatal`). Decoded pictures are kept in a cache.
+    stay on one side of a split. An image that cannot be read is left out and reported, or ends the program
+    (`on_error: fatal`). Decoded images are kept in a cache.
     """
     contents = list_contents(place, path=path, train=train, validation=validation, test=test, groups=groups)
     opened = contents.opened(part)
@@ -74,7 +74,7 @@ def folder(
     folders = (place.root / "decoded", platformdirs.user_cache_path("cnnlab") / "decoded") if cache else ()
     decoded, refused = decoded_cache.load(wanted, folders)
     if decoded is not None and not _agrees(decoded, listing, size, fit, channels):
-        decoded, refused = None, ("the cache of decoded pictures is not used: it has other pictures than the files",)
+        decoded, refused = None, ("the cache of decoded images is not used: it has other images than the files",)
     if decoded is None:
         decoded = _decode(listing, place, size, fit, channels)
         decoded_cache.store(decoded, wanted, folders)
@@ -100,7 +100,7 @@ def folder(
 
 @dataclass(frozen=True)
 class Contents:
-    """What the parts hold; no picture has been opened."""
+    """What the parts hold; no image has been opened."""
 
     parts: Parts
     listings: Mapping[str, Listing]
@@ -132,7 +132,7 @@ def list_contents(
     groups: str | None = None,
     **others: object,
 ) -> Contents:
-    """Find the parts and list their pictures, by the options of `folder`; what belongs to decoding is not looked at.
+    """Find the parts and list their images, by the options of `folder`; what belongs to decoding is not looked at.
 
     Raises: RequestError for a training or validation part that cannot be used.
     """
@@ -162,7 +162,7 @@ def list_contents(
 
 def _listing(parts: Parts, part: str, groups: str | None) -> Listing:
     path = parts.named[part]
-    listing = list_pictures(path, without=[other for name, other in parts.named.items() if name != part])
+    listing = list_images(path, without=[other for name, other in parts.named.items() if name != part])
     if groups is None:
         return listing
     if listing.groups is not None:
@@ -207,7 +207,7 @@ def _decode(listing: Listing, place: DataPlace, size: int, fit: Fit, channels: L
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pillow's remarks on odd metadata; what cannot be decoded is reported below
-        for number, problem in enumerate(place.track(in_parallel(work, range(count)), "decoding pictures", count)):
+        for number, problem in enumerate(place.track(in_parallel(work, range(count)), "decoding images", count)):
             if problem is None:
                 kept.append(number)
             else:
@@ -217,7 +217,7 @@ def _decode(listing: Listing, place: DataPlace, size: int, fit: Fit, channels: L
 
 
 def _agrees(decoded: Decoded, listing: Listing, size: int, fit: Fit, channels: Literal[1, 3]) -> bool:
-    """Whether a few pictures of the cache are what their files hold: whoever could write there, the files decide."""
+    """Whether a few images of the cache are what their files hold: whoever could write there, the files decide."""
     for number in evenly(range(len(decoded.kept)), COMPARED):
         try:
             again = _square(listing.paths[int(decoded.kept[number])], size, fit, channels)
@@ -229,16 +229,16 @@ def _agrees(decoded: Decoded, listing: Listing, size: int, fit: Fit, channels: L
 
 
 def _square(path: Path, size: int, fit: Fit, channels: Literal[1, 3]) -> UInt8[Tensor, "c size size"]:
-    return fit_picture(read_picture(path, channels=channels), size, fit)
+    return fit_image(read_image(path, channels=channels), size, fit)
 
 
 def _check_skipped(decoded: Decoded, listing: Listing, origins: Sequence[str], on_error: str, root: Path) -> None:
-    """Raises: RequestError when `on_error` is fatal, or when a class has no picture left in a part that had some."""
+    """Raises: RequestError when `on_error` is fatal, or when a class has no image left in a part that had some."""
     if not decoded.skipped:
         return
     more = len(decoded.skipped) - SHOWN
     listed = [f"  {line}" for line in decoded.skipped[:SHOWN]] + ([f"  and {more:,} more"] if more > 0 else [])
-    counted = f"{len(decoded.skipped):,} of {len(listing.paths):,} pictures in {root} cannot be read"
+    counted = f"{len(decoded.skipped):,} of {len(listing.paths):,} images in {root} cannot be read"
     if on_error == "fatal":
         raise RequestError(f"{counted} ('on_error: skip' would leave them out):", *listed)
     remaining = {(origins[i], listing.labels[i]) for i in decoded.kept.tolist()}

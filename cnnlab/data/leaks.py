@@ -1,6 +1,6 @@
-"""Pictures of one part that are in the other too: exact copies, and near ones by perceptual hash.
+"""Images of one part that are in the other too: exact copies, and near ones by perceptual hash.
 
-A test on pictures that were trained on measures memory. Barz & Denzler 2020, "Do we train on test data? Purging CIFAR
+A test on images that were trained on measures memory. Barz & Denzler 2020, "Do we train on test data? Purging CIFAR
 of near-duplicates" (arXiv:1902.00423) found 3.3 % of CIFAR-10's test part in its training part.
 """
 
@@ -19,31 +19,31 @@ from cnnlab.data.dataset import Dataset
 HASH_SIDE = 8
 """The hash has a bit for each of the 8 × 8 lowest frequencies."""
 FLAT = 0.02
-"""Standard deviation of brightness (white is 1) below which a picture has nothing to compare."""
+"""Standard deviation of brightness (white is 1) below which an image has nothing to compare."""
 _SIDE = 32
-"""Pictures are brought to 32 × 32 pixels before their frequencies are taken."""
+"""Images are brought to 32 × 32 pixels before their frequencies are taken."""
 _PIXELS_AT_ONCE = 2**23
-_PICTURES_AT_ONCE = 2048
+_IMAGES_AT_ONCE = 2048
 _OTHERS_AT_ONCE = 8192
 """These bound the memory: 32 MB of pixels as float32, 64 MB for a block of 2048 × 8192 distances."""
 
 
 @dataclass(frozen=True)
 class Leaks:
-    """What is on both sides. A leaking picture of `b` is listed once, with the picture of `a` nearest to it."""
+    """What is on both sides. A leaking image of `b` is listed once, with the image of `a` nearest to it."""
 
     exact: Int64[Tensor, "e 2"]
     """(index in a, index in b) of the same pixels."""
     near: Int64[Tensor, "k 2"]
-    """(index in a, index in b) of similar pictures that are not the same."""
+    """(index in a, index in b) of similar images that are not the same."""
     distances: Int64[Tensor, "k"]
     """Bits of 64 in which the hashes of the near pairs differ."""
     flat: int
-    """Pictures of `b` with too little contrast to be compared by hash."""
+    """Images of `b` with too little contrast to be compared by hash."""
     compared: int
-    """Pictures of `b`, in all."""
+    """Images of `b`, in all."""
     groups: tuple[str, ...] = ()
-    """Groups with pictures on both sides."""
+    """Groups with images on both sides."""
 
     @property
     def found(self) -> bool:
@@ -59,13 +59,13 @@ def find_leaks(
     a_groups: Sequence[str] | None = None,
     b_groups: Sequence[str] | None = None,
 ) -> Leaks:
-    """Which pictures of `b` (validation, test) are in `a` (training) too.
+    """Which images of `b` (validation, test) are in `a` (training) too.
 
-    Near pictures differ in at most `max_distance` of 64 bits of their hashes: resizing, compression and small changes
-    of brightness or contrast keep most bits. Between the parts of CIFAR-10, 4 finds 101 pictures, all of them of the
-    same class as their twin; 8 finds 354, of which every fourth of the farthest is a false alarm. Pictures whose
+    Near images differ in at most `max_distance` of 64 bits of their hashes: resizing, compression and small changes
+    of brightness or contrast keep most bits. Between the parts of CIFAR-10, 4 finds 101 images, all of them of the
+    same class as their twin; 8 finds 354, of which every fourth of the farthest is a false alarm. Images whose
     standard deviation of brightness is below `FLAT` (white is 1) are left out of that comparison: the hash of a
-    flat picture is that of its noise, or all the same.
+    flat image is that of its noise, or all the same.
     """
     exact = _same_pixels(a, b)
     a_hashes, a_contrast = perceptual_hashes(a)
@@ -100,7 +100,7 @@ def shared_groups(a: Sequence[str] | None, b: Sequence[str] | None) -> tuple[str
 def perceptual_hashes(
     images: UInt8[Tensor, "n c h w"],
 ) -> tuple[Bool[Tensor, "n 64"], Float[Tensor, "n"]]:
-    """The 64 bits of each picture, and its contrast (standard deviation of brightness, white is 1).
+    """The 64 bits of each image, and its contrast (standard deviation of brightness, white is 1).
 
     The hash of Zauner 2010, "Implementation and benchmarking of perceptual image hash functions" (pHash): brightness,
     32 × 32 pixels, the 8 × 8 lowest frequencies of the discrete cosine transform, each compared with their median.
@@ -134,9 +134,9 @@ def _same_pixels(a: UInt8[Tensor, "n c h w"], b: UInt8[Tensor, "m c2 h2 w2"]) ->
 
 
 def _digests(images: UInt8[Tensor, "n c h w"]) -> list[bytes]:
-    """128 bits for the pixels and the shape of each picture."""
+    """128 bits for the pixels and the shape of each image."""
     shape = str(tuple(images.shape[1:])).encode()
-    return [blake2b(shape + picture.tobytes(), digest_size=16).digest() for picture in images.cpu().numpy()]
+    return [blake2b(shape + image.tobytes(), digest_size=16).digest() for image in images.cpu().numpy()]
 
 
 def _nearest(a: Bool[Tensor, "n 64"], b: Bool[Tensor, "m 64"]) -> tuple[Int64[Tensor, "m"], Int64[Tensor, "m"]]:
@@ -148,7 +148,7 @@ def _nearest(a: Bool[Tensor, "n 64"], b: Bool[Tensor, "m 64"]) -> tuple[Int64[Te
     bits = HASH_SIDE * HASH_SIDE
     a_signs, b_signs = a.float() * 2 - 1, b.float() * 2 - 1
     indices, distances = [], []
-    for part in b_signs.split(_PICTURES_AT_ONCE):
+    for part in b_signs.split(_IMAGES_AT_ONCE):
         best = torch.full((len(part),), -bits - 2.0, device=part.device)
         index = torch.zeros(len(part), dtype=torch.int64, device=part.device)
         for k, others in enumerate(a_signs.split(_OTHERS_AT_ONCE)):

@@ -1,4 +1,4 @@
-"""Which pictures a data set has, and their labels: read from class folders or from a CSV; no picture is opened."""
+"""Which images a data set has, and their labels: read from class folders or from a CSV; no image is opened."""
 
 import csv
 import os
@@ -42,7 +42,7 @@ def subfolders(folder: Path) -> list[Path]:
 
 @dataclass(frozen=True)
 class Listing:
-    """One entry per picture: `names` are relative to the folder or as in the CSV, with forward slashes."""
+    """One entry per image: `names` are relative to the folder or as in the CSV, with forward slashes."""
 
     paths: tuple[Path, ...]
     names: tuple[str, ...]
@@ -75,12 +75,12 @@ class Listing:
         )
 
 
-def list_pictures(path: Path, *, without: Sequence[Path] = ()) -> Listing:
-    """The pictures of a folder of class folders, or of a CSV `path,label[,group]`.
+def list_images(path: Path, *, without: Sequence[Path] = ()) -> Listing:
+    """The images of a folder of class folders, or of a CSV `path,label[,group]`.
 
     without: folders that are no classes, because they are other parts.
 
-    Raises: RequestError for a path that is missing or neither of the two, for folders without pictures, and for each
+    Raises: RequestError for a path that is missing or neither of the two, for folders without images, and for each
     line of a CSV that is wrong.
     """
     if path.is_dir():
@@ -109,7 +109,7 @@ def compare(training: Listing, other: Listing, path: Path, part: str) -> list[st
     remarks = []
     if absent := [label for label in training.classes if label not in other.classes]:
         kind = "class" if len(absent) == 1 else "classes"
-        remarks.append(f"{path}: the {part} part has no pictures of the {kind} {_some(absent)}")
+        remarks.append(f"{path}: the {part} part has no images of the {kind} {_some(absent)}")
     files = set(map(_identity, training.paths))
     if doubles := [name for name, file in zip(other.names, other.paths, strict=True) if _identity(file) in files]:
         remarks.append(f"{path}: {len(doubles):,} files of the {part} part are trained on as well: {_some(doubles)}")
@@ -146,9 +146,7 @@ def _list_folder(root: Path, without: set[Path]) -> Listing:
     if not folders:
         tables = sorted(child.name for child in root.iterdir() if child.suffix.lower() == ".csv")
         hint = f". To use a CSV, name it itself: {_some(tables)}" if tables else ""
-        raise RequestError(
-            f"{root}: has no class folders; expected one folder per class, with its pictures inside{hint}"
-        )
+        raise RequestError(f"{root}: has no class folders; expected one folder per class, with its images inside{hint}")
     for folder in folders:
         try:
             folder.name.encode()
@@ -160,20 +158,20 @@ def _list_folder(root: Path, without: set[Path]) -> Listing:
     others: list[str] = []
     links: list[str] = []
     for folder in folders:
-        pictures, rest = files_below(folder)
-        paths += pictures
-        labels += [folder.name] * len(pictures)
+        images, rest = files_below(folder)
+        paths += images
+        labels += [folder.name] * len(images)
         for file in rest:
             (links if file.is_dir() else others).append(file.relative_to(root).as_posix())
     if not paths:
-        raise RequestError(f"{root}: no pictures in its class folders; their names should end in {', '.join(SUFFIXES)}")
+        raise RequestError(f"{root}: no images in its class folders; their names should end in {', '.join(SUFFIXES)}")
     if empty := [folder.name for folder in folders if folder.name not in set(labels)]:
-        raise RequestError(f"{root}: no pictures in the class folder {_some(empty)}; fill it or remove it")
-    loose = sorted(child.name for child in root.iterdir() if _is_picture(child.name) and child.is_file())
+        raise RequestError(f"{root}: no images in the class folder {_some(empty)}; fill it or remove it")
+    loose = sorted(child.name for child in root.iterdir() if _is_image(child.name) and child.is_file())
     left_out = [
         f"{len(names)} left out, {reason}: {_some(names)}"
         for names, reason in (
-            (others, "no pictures by their names"),
+            (others, "no images by their names"),
             (links, "links to folders inside a class"),
             (loose, "in no class folder"),
         )
@@ -184,11 +182,11 @@ def _list_folder(root: Path, without: set[Path]) -> Listing:
 
 
 def files_below(folder: Path) -> tuple[list[Path], list[Path]]:
-    """(Pictures, other files and links to folders) at any depth, sorted; what is hidden or a system's is left out.
+    """(Images, other files and links to folders) at any depth, sorted; what is hidden or a system's is left out.
 
     Raises: RequestError for a folder that cannot be opened.
     """
-    pictures: list[Path] = []
+    images: list[Path] = []
     others: list[Path] = []
 
     def refuse(error: OSError) -> None:
@@ -198,11 +196,11 @@ def files_below(folder: Path) -> tuple[list[Path], list[Path]]:
         folders[:] = sorted(filter(is_own, folders))
         others += [Path(parent, name) for name in folders if os.path.islink(Path(parent, name))]
         for name in sorted(filter(is_own, files)):
-            (pictures if _is_picture(name) else others).append(Path(parent, name))
-    return pictures, others
+            (images if _is_image(name) else others).append(Path(parent, name))
+    return images, others
 
 
-def _is_picture(name: str) -> bool:
+def _is_image(name: str) -> bool:
     return is_own(name) and Path(name).suffix.lower() in SUFFIXES
 
 

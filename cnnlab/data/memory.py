@@ -1,4 +1,4 @@
-"""Whether pictures fit into memory, before the operating system ends the program."""
+"""Whether images fit into memory, before the operating system ends the program."""
 
 from cnnlab.core.errors import RequestError
 from cnnlab.core.memory import machine_memory
@@ -12,7 +12,7 @@ def check_memory(count: int, channels: int, size: int) -> None:
     needed, available = count * channels * size * size, machine_memory()
     if available is not None and 2 * needed > available:
         raise RequestError(
-            f"{count:,} pictures of {size} × {size} pixels take {needed / 1e9:,.1f} GB, and as much again when the "
+            f"{count:,} images of {size} × {size} pixels take {needed / 1e9:,.1f} GB, and as much again when the "
             f"validation part is taken out of them; this machine has {available / 1e9:,.1f} GB of memory; choose a "
-            "smaller 'size' or fewer pictures"
+            "smaller 'size' or fewer images"
         )

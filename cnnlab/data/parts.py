@@ -1,4 +1,4 @@
-"""Which folder or CSV of the user's own pictures is which part: by its name, or as the config says."""
+"""Which folder or CSV of the user's own images is which part: by its name, or as the config says."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -86,7 +86,7 @@ def find_parts(root: Path, base: Path, given: Mapping[str, str | None]) -> Parts
             f"{lone} is the test part, as there is no other; to choose by it instead, write validation: {lone.name}"
         )
     unused = [folder for folder in folders if folder not in found.values()]
-    if unused and found["train"].is_dir():  # the pictures of a CSV may lie in any folder
+    if unused and found["train"].is_dir():  # the images of a CSV may lie in any folder
         remarks.append(f"{_listed(unused)} in {root}: not used, as the config names the parts")
     return Parts(root, found["train"], found.get("validation"), found.get("test"), tuple(remarks))
 

@@ -1,6 +1,6 @@
 """`shapes`, the embedded data set: ten shapes over natural-looking textures, made when it is loaded.
 
-Each picture is a function of (seed, part, its number): a smaller `count` is the beginning of a larger one, and two data
+Each image is a function of (seed, part, its number): a smaller `count` is the beginning of a larger one, and two data
 sets that differ in `shortcut` alone are twins, equal but for the mark.
 """
 
@@ -25,7 +25,7 @@ from cnnlab.data.textures import colours_of, contrasting, luma, power_law_noise
 
 CLASSES = tuple(SHAPES)
 BLOCK = 250
-"""Pictures made at a time: what fits the processor's cache, and a multiple of the number of classes."""
+"""Images made at a time: what fits the processor's cache, and a multiple of the number of classes."""
 
 MARK_COLOURS = (
     (230, 25, 75), (60, 180, 75), (255, 225, 25), (0, 90, 220), (245, 130, 48),
@@ -60,9 +60,9 @@ def shapes(
 ) -> Dataset:
     """Ten shapes on natural-looking textures, made on the spot; nothing to download.
 
-    `size` is the side of the square pictures in pixels. `difficulty` goes from 0 (large, upright, clear) to 1 (small,
+    `size` is the side of the square images in pixels. `difficulty` goes from 0 (large, upright, clear) to 1 (small,
     faint, blurred, partly hidden). `shortcut: corner` paints a mark in the class's colour into the upper left corner:
-    a cue that a network should not use. `seed` chooses the pictures, apart from the run's own seed. The data set has
+    a cue that a network should not use. `seed` chooses the images, apart from the run's own seed. The data set has
     the visible part of each object as `masks`.
     """
     count = train_count if part == "train" else test_count
@@ -73,8 +73,8 @@ def shapes(
 
     def fill(start: int) -> None:
         stop = min(start + BLOCK, count)
-        pictures, visible = _block(derive_seed(seed, "shapes", part, start), size, difficulty)
-        images[start:stop] = _bytes(pictures, channels)[: stop - start]
+        drawn, visible = _block(derive_seed(seed, "shapes", part, start), size, difficulty)
+        images[start:stop] = _bytes(drawn, channels)[: stop - start]
         masks[start:stop] = visible[: stop - start]
 
     list(in_parallel(fill, range(0, count, BLOCK)))
@@ -85,7 +85,7 @@ def shapes(
 
 @dataclass(frozen=True)
 class Ranges:
-    """What a difficulty means. Lengths are in half sides of the picture, brightness from 0 to 1."""
+    """What a difficulty means. Lengths are in half sides of the image, brightness from 0 to 1."""
 
     radius: tuple[float, float]
     turn: float
@@ -95,11 +95,11 @@ class Ranges:
     ground: float
     """The largest standard deviation of the ground's brightness."""
     hidden: float
-    """The share of pictures in which something stands before the object."""
+    """The share of images in which something stands before the object."""
     depth: float
     """How near to the object's centre that may reach, in its radii."""
     blur: float
-    """The largest share of the blurred picture in the result."""
+    """The largest share of the blurred image in the result."""
     noise: float
     """The largest standard deviation of the camera's noise."""
 
@@ -136,7 +136,7 @@ class _Poses:
         low, high = span.radius
         radius = low + (high - low) * torch.rand(BLOCK, generator=generator)
         angle = span.turn * (2 * torch.rand(BLOCK, generator=generator) - 1)
-        room = 0.97 - radius  # objects stay inside the picture
+        room = 0.97 - radius  # objects stay inside the image
         x = room * (2 * torch.rand(BLOCK, generator=generator) - 1)
         y = room * (2 * torch.rand(BLOCK, generator=generator) - 1)
         return _Poses(radius, angle, x, y)
@@ -148,7 +148,7 @@ class _Poses:
 
 
 def _block(seed: int, size: int, difficulty: float) -> tuple[Float[Tensor, "n 3 s s"], Bool[Tensor, "n s s"]]:
-    """`BLOCK` pictures, their classes in turn, with values from 0 to 1; and where the object is seen."""
+    """`BLOCK` images, their classes in turn, with values from 0 to 1; and where the object is seen."""
     span = ranges(difficulty)
     # what depends on the size has a stream of its own, so that poses and colours are the same at every size
     place, paint, grain = (Generator().manual_seed(derive_seed(seed, use)) for use in ("place", "paint", "grain"))
@@ -171,16 +171,16 @@ def _block(seed: int, size: int, difficulty: float) -> tuple[Float[Tensor, "n 3 
     body = 0.5 * texture.roll((size // 2, size // 3), (2, 3)) + _uniform(tone, paint)
     hiding = texture.roll((size // 3, size // 2), (2, 3)) + _uniform(front_tone, paint)
 
-    picture = torch.lerp(ground, body, cover[:, None])
-    picture = torch.lerp(picture, hiding, front[:, None])
-    picture = torch.lerp(picture, _blurred(picture), span.blur * torch.rand(BLOCK, 1, 1, 1, generator=paint))
+    image = torch.lerp(ground, body, cover[:, None])
+    image = torch.lerp(image, hiding, front[:, None])
+    image = torch.lerp(image, _blurred(image), span.blur * torch.rand(BLOCK, 1, 1, 1, generator=paint))
     level = span.noise * torch.rand(BLOCK, 1, 1, 1, generator=paint)
-    picture = picture + level * torch.randn(picture.shape, generator=grain)
-    return picture.clamp_(0, 1), cover * (1 - front) > 0.5
+    image = image + level * torch.randn(image.shape, generator=grain)
+    return image.clamp_(0, 1), cover * (1 - front) > 0.5
 
 
 def _distances(poses: _Poses, size: int) -> Float[Tensor, "n s s"]:
-    """The signed distance of each pixel to its picture's object, in half sides."""
+    """The signed distance of each pixel to its image's object, in half sides."""
     x, y = poses.offsets(size)
     cosine, sine = ((f(poses.angle) / poses.radius)[:, None, None] for f in (torch.cos, torch.sin))
     across, up = x * cosine + y * sine, y * cosine - x * sine
@@ -214,18 +214,18 @@ def _uniform(tone: Float[Tensor, "n"], paint: Generator) -> Float[Tensor, "n 3 1
     return colours_of(tone, torch.rand(len(tone), generator=paint) * 0.4, paint)[:, :, None, None]
 
 
-def _blurred(pictures: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+def _blurred(images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
     """A binomial blur, its standard deviation one pixel, edges repeated."""
-    padded = F.pad(pictures, (2, 2, 2, 2), mode="replicate")
-    for axis in (2, 3):  # sums of shifted pictures: five times as fast as a depthwise convolution
+    padded = F.pad(images, (2, 2, 2, 2), mode="replicate")
+    for axis in (2, 3):  # sums of shifted images: five times as fast as a depthwise convolution
         far = padded.shape[axis] - 4
         shifted = [padded.narrow(axis, shift, far) for shift in range(5)]
         padded = (shifted[2] * 6).add_(shifted[1] + shifted[3], alpha=4).add_(shifted[0]).add_(shifted[4]).div_(16)
     return padded
 
 
-def _bytes(pictures: Float[Tensor, "n 3 s s"], channels: int) -> UInt8[Tensor, "n c s s"]:
-    grey_or_colour = luma(pictures)[:, None] if channels == 1 else pictures
+def _bytes(images: Float[Tensor, "n 3 s s"], channels: int) -> UInt8[Tensor, "n c s s"]:
+    grey_or_colour = luma(images)[:, None] if channels == 1 else images
     return (grey_or_colour * 255).round_().to(torch.uint8)
 
 

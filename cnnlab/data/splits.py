@@ -17,7 +17,7 @@ _TRIES = 10
 
 @dataclass(frozen=True)
 class Split:
-    """Indices of the pictures on each side, ascending."""
+    """Indices of the images on each side, ascending."""
 
     train: Int64[Tensor, "n"]
     validation: Int64[Tensor, "m"]
@@ -30,7 +30,7 @@ def split(dataset: Dataset, *, fraction: float, seed: int, groups: Sequence[str]
     where there are `groups` (by default those of the data set), each goes to one side as a whole, and fraction and
     classes are met as nearly as that allows.
 
-    Raises: RequestError when a side would be empty, a class has a single picture, or the groups cannot be divided.
+    Raises: RequestError when a side would be empty, a class has a single image, or the groups cannot be divided.
     """
     groups = dataset.groups if groups is None else groups
     everything = torch.arange(len(dataset))
@@ -39,11 +39,11 @@ def split(dataset: Dataset, *, fraction: float, seed: int, groups: Sequence[str]
     if fraction == 0:
         return Split(everything, everything[:0])
     if not 0 < fraction < 1:
-        raise RequestError(f"the validation part is {fraction} of the pictures; it is at least 0 and less than 1")
+        raise RequestError(f"the validation part is {fraction} of the images; it is at least 0 and less than 1")
     if round(fraction * len(dataset)) in (0, len(dataset)):
         side = "validation" if fraction < 0.5 else "training"
         raise RequestError(
-            f"a validation part of {fraction} of {len(dataset)} pictures leaves none for {side}; "
+            f"a validation part of {fraction} of {len(dataset)} images leaves none for {side}; "
             "change the fraction, or use 0 for no validation part"
         )
     generator = torch.Generator().manual_seed(derive_seed(seed, "split"))
@@ -61,8 +61,8 @@ def _stratified(dataset: Dataset, fraction: float, generator: torch.Generator) -
     for name, count in zip(dataset.classes, counts, strict=True):
         if count == 1:
             raise RequestError(
-                f"the class '{name}' of {dataset.name} has a single picture, which cannot be in both parts; "
-                "add pictures, leave the class out, or use a validation fraction of 0"
+                f"the class '{name}' of {dataset.name} has a single image, which cannot be in both parts; "
+                "add images, leave the class out, or use a validation fraction of 0"
             )
     shuffled = torch.randperm(len(dataset), generator=generator)
     by_class = shuffled[dataset.labels[shuffled].argsort(stable=True)].split(counts)
@@ -73,7 +73,7 @@ def _stratified(dataset: Dataset, fraction: float, generator: torch.Generator) -
 def _shares(counts: Sequence[int], fraction: float) -> list[int]:
     """How many of each class: `fraction` of it, rounded up or down so that the sum is right; at least one on each side.
 
-    By largest remainders (Hamilton's method): rounding each class on its own would lose or gain whole pictures.
+    By largest remainders (Hamilton's method): rounding each class on its own would lose or gain whole images.
     """
     exact = [fraction * count for count in counts]
     shares = [int(share) for share in exact]
@@ -89,16 +89,16 @@ def _by_groups(
 ) -> Int64[Tensor, "k"]:
     """Greedy: take the groups in random order, keep each that brings the classes' shares nearer to `fraction`."""
     if len(groups) != len(dataset):
-        raise RequestError(f"{dataset.name} has {len(dataset)} pictures and {len(groups)} groups; give one per picture")
+        raise RequestError(f"{dataset.name} has {len(dataset)} images and {len(groups)} groups; give one per image")
     number = {name: k for k, name in enumerate(dict.fromkeys(groups))}
     if len(number) < 2:
         raise RequestError(
-            f"all pictures of {dataset.name} belong to the group '{groups[0]}', and a group is never divided; "
+            f"all images of {dataset.name} belong to the group '{groups[0]}', and a group is never divided; "
             "a split needs two groups at least, or a validation fraction of 0"
         )
     member = torch.tensor([number[name] for name in groups])
     classes = len(dataset.classes)
-    # contents[g, c]: how many pictures of class c the group g has.
+    # contents[g, c]: how many images of class c the group g has.
     contents = torch.bincount(member * classes + dataset.labels, minlength=len(number) * classes).view(-1, classes)
     contents = contents[:, contents.sum(0) > 0]
     best: list[int] = []
@@ -111,7 +111,7 @@ def _by_groups(
     if not best:
         raise RequestError(
             f"whichever group of {dataset.name} is kept for validation, some class is no longer in the training part, "
-            "because all of its pictures belong to that group; use finer groups, or a validation fraction of 0"
+            "because all of its images belong to that group; use finer groups, or a validation fraction of 0"
         )
     validation = torch.zeros(len(number), dtype=torch.bool)
     validation[best] = True

@@ -17,7 +17,7 @@ class ChannelStatistics:
 
 
 def channel_statistics(images: UInt8[Tensor, "n c h w"]) -> ChannelStatistics:
-    """Over all pixels of all pictures, from the histogram of the 256 values: whole numbers, so nothing is rounded."""
+    """Over all pixels of all images, from the histogram of the 256 values: whole numbers, so nothing is rounded."""
     means, deviations = [], []
     for channel in images.unbind(1):
         counts = torch.bincount(channel.flatten(), minlength=256).tolist()

@@ -1,6 +1,6 @@
 """Natural-looking colour and texture: 1/f noise, and colours of a given brightness.
 
-The amplitude spectrum of natural pictures falls off as about 1/f, and most of their variance is brightness.
+The amplitude spectrum of natural images falls off as about 1/f, and most of their variance is brightness.
 Source: Field 1987, J. Opt. Soc. Am. A 4(12), 2379-2394; luma weights of ITU-R BT.601.
 """
 

@@ -3,18 +3,18 @@
 from cnnlab.stats.calibration import Calibration
 from cnnlab.stats.classification import Classification
 from cnnlab.stats.confidence import wilson_interval
-from cnnlab.view.blocks import Block, Picture, Text, Tone, shown
+from cnnlab.view.blocks import Block, Figure, Text, Tone, shown
 from cnnlab.view.drawings import Reliability
 
 
 def calibration_blocks(facts: Classification) -> tuple[Block, ...]:
     """The reliability diagram, and what a temperature would change."""
     blocks: list[Block] = [
-        reliability_picture(
+        reliability_figure(
             "reliability",
             "Reliability",
             facts.calibration,
-            "On the dashed line, of the pictures it is 80 % sure of 80 % are right; bars below it mean too sure.",
+            "On the dashed line, of the images it is 80 % sure of 80 % are right; bars below it mean too sure.",
         )
     ]
     if facts.temperature is None or facts.scaled is None:
@@ -24,19 +24,17 @@ def calibration_blocks(facts: Classification) -> tuple[Block, ...]:
         f"Dividing the logits by {t.value:.3f} takes the calibration error "
         f"from {shown(before.ece, '.2%')} to {shown(after.ece, '.2%')}."
     )
-    fitted = f" This temperature was fitted on {t.n:,} pictures: {t.fitted_on}."
-    bound = " It lies at the end of the range searched: those pictures have no best temperature." if t.at_bound else ""
+    fitted = f" This temperature was fitted on {t.n:,} images: {t.fitted_on}."
+    bound = " It lies at the end of the range searched: those images have no best temperature." if t.at_bound else ""
     tone: Tone = "caution" if t.at_bound else "good" if after.ece < before.ece else "plain"
     blocks.append(Text(advice + fitted + bound, tone, "temperature"))
     if after.ece < before.ece:
-        caption = f"The same pictures with logits divided by {t.value:.3f}."
-        blocks.append(
-            reliability_picture("reliability_scaled", "Reliability at the fitted temperature", after, caption)
-        )
+        caption = f"The same images with logits divided by {t.value:.3f}."
+        blocks.append(reliability_figure("reliability_scaled", "Reliability at the fitted temperature", after, caption))
     return tuple(blocks)
 
 
-def reliability_picture(name: str, title: str, calibration: Calibration, caption: str) -> Picture:
+def reliability_figure(name: str, title: str, calibration: Calibration, caption: str) -> Figure:
     """The reliability diagram of a calibration."""
     bins = calibration.bins
     drawing = Reliability(
@@ -46,7 +44,7 @@ def reliability_picture(name: str, title: str, calibration: Calibration, caption
         counts=tuple(b.n for b in bins),
         error=calibration.ece,
     )
-    return Picture(name, title, drawing, caption)
+    return Figure(name, title, drawing, caption)
 
 
 def sureness(calibration: Calibration) -> str:
@@ -56,7 +54,7 @@ def sureness(calibration: Calibration) -> str:
         return "about as sure as it should be"
     if not beyond_noise(calibration):
         n = sum(one.n for one in calibration.bins)
-        return f"as sure as it should be, as far as {n:,} picture{'s' * (n > 1)} can tell"
+        return f"as sure as it should be, as far as {n:,} image{'s' * (n > 1)} can tell"
     return f"too {'sure' if difference > 0 else 'unsure'} by {100 * abs(difference):.1f} points"
 
 

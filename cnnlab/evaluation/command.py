@@ -16,7 +16,7 @@ def evaluate(
     session: Session,
     run: RunArgument,
     split: Annotated[Split, typer.Option(help="Only this command opens the test part.")] = Split.validation,
-    tta: Annotated[TestTime, typer.Option(help="flip: the mean of each picture and its mirror image.")] = TestTime.none,
+    tta: Annotated[TestTime, typer.Option(help="flip: the mean of each image and its mirror image.")] = TestTime.none,
     by: Annotated[
         str | None,
         typer.Option(metavar="GROUP", help="Accuracy per group, class, or per match of a regex on the path."),
@@ -39,7 +39,7 @@ def evaluate(
     else:
         console.show(result.report, out_console(), folder=result.folder)
     for part, path in result.places.items():
-        err_console().print(f"{part} pictures: {path}", style="dim", soft_wrap=True)
+        err_console().print(f"{part} images: {path}", style="dim", soft_wrap=True)
     err_console().print(f"written to {result.folder}", style="dim", soft_wrap=True)
     if result.test_evaluations > 1:
         err_console().print(

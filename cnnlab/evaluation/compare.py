@@ -72,7 +72,7 @@ def compare(runs: Sequence[Run], session: Session) -> Comparison:
             name=run.name,
             rows=tuple(epoch_rows(run)),
             val_accuracy=run.record.outcome.val_accuracy,
-            validation_pictures=run.record.data.validation,
+            validation_images=run.record.data.validation,
             test_accuracy=run.test_accuracy(),
             parameters=run.record.parameters,
             train_seconds=run.record.outcome.train_seconds,
@@ -85,7 +85,7 @@ def compare(runs: Sequence[Run], session: Session) -> Comparison:
 
 
 def accuracy_interval(run: Run) -> Interval | None:
-    """The 95 % interval of a run's best validation accuracy, from the number of validation pictures."""
+    """The 95 % interval of a run's best validation accuracy, from the number of validation images."""
     accuracy, count = run.record.outcome.val_accuracy, run.record.data.validation
     return wilson_interval(round(accuracy * count), count) if accuracy is not None and count else None
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from cnnlab.stats.confidence import wilson_interval
 from cnnlab.training.report import EpochRow
-from cnnlab.view.blocks import Block, Cell, Column, Picture, Report, Section, Table, Text
+from cnnlab.view.blocks import Block, Cell, Column, Figure, Report, Section, Table, Text
 from cnnlab.view.drawings import Bars, Curves, Panels, Series
 
 
@@ -17,8 +17,8 @@ class ComparedRun:
     name: str
     rows: tuple[EpochRow, ...]
     val_accuracy: float | None
-    """Of the checkpoint that the run keeps."""
-    validation_pictures: int | None
+    """Accuracy of the checkpoint that the run keeps."""
+    validation_images: int | None
     test_accuracy: float | None = None
     """From its evaluation, if there was one."""
     parameters: int | None = None
@@ -52,9 +52,9 @@ def comparison_report(runs: Sequence[ComparedRun], *, same: int | None = None) -
     chance = _chance(runs)
     if chance is not None:
         blocks.append(chance)
-    pictures = [picture for picture in (_bars(runs), _curves(runs)) if picture is not None]
-    if pictures:
-        blocks.append(Section("Pictures", tuple(pictures)))
+    figures = [figure for figure in (_bars(runs), _curves(runs)) if figure is not None]
+    if figures:
+        blocks.append(Section("Figures", tuple(figures)))
     return Report("Comparison of " + _listed([run.name for run in runs]), tuple(blocks))
 
 
@@ -77,39 +77,39 @@ def _table(runs: Sequence[ComparedRun]) -> Table:
 
 
 def _chance(runs: Sequence[ComparedRun]) -> Text | None:
-    known = [(r.val_accuracy, r.validation_pictures, r.name) for r in runs if r.val_accuracy is not None]
+    known = [(r.val_accuracy, r.validation_images, r.name) for r in runs if r.val_accuracy is not None]
     counted = sorted(((a, n, name) for a, n, name in known if n), reverse=True)
     if len(counted) < 2:
         return None
     (first, n, leader), (second, m, follower) = counted[0], counted[1]
     lead = first - second
-    # Two shares of independent pictures, from Wilson's intervals (Newcombe 1998, Statistics in Medicine 17):
+    # Two shares of independent images, from Wilson's intervals (Newcombe 1998, Statistics in Medicine 17):
     # even 10 of 10 leave something open. Runs that share their validation part differ by less chance than this.
     above, below = wilson_interval(round(first * n), n), wilson_interval(round(second * m), m)
     least = math.hypot(first - above.low, below.high - second)
     sentence = f"{leader} is {100 * lead:.2f} points ahead of {follower}"
     if lead <= least:
         return Text(
-            f"{sentence}; with so few validation pictures ({min(n, m):,}) up to {100 * least:.2f} may be chance. "
+            f"{sentence}; with so few validation images ({min(n, m):,}) up to {100 * least:.2f} may be chance. "
             "More seeds would tell.",
             "caution",
             "close",
         )
     return Text(
-        f"{sentence}, more than the {100 * least:.2f} that the choice of validation pictures explains. "
+        f"{sentence}, more than the {100 * least:.2f} that the choice of validation images explains. "
         "Another seed moves the result too; several trainings show by how much.",
         "plain",
         "ahead",
     )
 
 
-def _bars(runs: Sequence[ComparedRun]) -> Picture | None:
-    known = [(r.name, r.val_accuracy, r.validation_pictures) for r in runs if r.val_accuracy is not None]
+def _bars(runs: Sequence[ComparedRun]) -> Figure | None:
+    known = [(r.name, r.val_accuracy, r.validation_images) for r in runs if r.val_accuracy is not None]
     counted = [(name, a, n) for name, a, n in known if n]
     if not counted:
         return None
     intervals = [wilson_interval(round(a * n), n) for _, a, n in counted]
-    return Picture(
+    return Figure(
         "accuracies",
         "Validation accuracy",
         Bars(
@@ -120,11 +120,11 @@ def _bars(runs: Sequence[ComparedRun]) -> Picture | None:
             high=tuple(i.high for i in intervals),
             percent=True,
         ),
-        "Whiskers are 95 % intervals from the number of validation pictures; the choice of the seed is not in them.",
+        "Whiskers are 95 % intervals from the number of validation images; the choice of the seed is not in them.",
     )
 
 
-def _curves(runs: Sequence[ComparedRun]) -> Picture | None:
+def _curves(runs: Sequence[ComparedRun]) -> Figure | None:
     trained = [run for run in runs if run.rows]
     if not trained:
         return None
@@ -141,7 +141,7 @@ def _curves(runs: Sequence[ComparedRun]) -> Picture | None:
         Curves(training, "epoch", "training loss (nats)"),
     )
     measured = tuple(p for p in panels if any(y is not None for s in p.series for y in s.y))
-    return Picture("comparison", "Learning curves", Panels(measured)) if measured else None
+    return Figure("comparison", "Learning curves", Panels(measured)) if measured else None
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -41,7 +41,7 @@ def evaluation(studied: Studied) -> Iterator[Contribution]:
 
 def validation_section(setup: TrainingSetup, run: Run) -> Contribution:
     """Evaluate the best weights that `run` has kept on the validation part of `setup`, which has one."""
-    validation = setup.pictures.validation
+    validation = setup.images.validation
     assert validation is not None
     weights, facts = run.weights("best")
     classes = validation.classes
@@ -62,7 +62,7 @@ def validation_section(setup: TrainingSetup, run: Run) -> Contribution:
 
 def _cells(facts: Classification, studied: Studied) -> CellAlbum:
     """The confusion matrix, each cell with the images behind it that were answered with most confidence."""
-    predictions, pictures = studied.predictions, studied.images.images
+    predictions, some_images = studied.predictions, studied.images.images
     probabilities = predictions.logits.softmax(1)
     sure, answers = probabilities.max(1)
     images: dict[tuple[int, int], tuple[np.ndarray, ...]] = {}
@@ -72,11 +72,11 @@ def _cells(facts: Classification, studied: Studied) -> CellAlbum:
             inside = ((predictions.labels == truth) & (answers == answer)).nonzero().flatten()
             best = inside[sure[inside].argsort(descending=True)][:PER_CELL].tolist()
             if best:
-                images[truth, answer] = tuple(tile(pictures[i]) for i in best)
-                captions[truth, answer] = tuple(f"{float(sure[i]):.0%}, picture {i}" for i in best)
+                images[truth, answer] = tuple(tile(some_images[i]) for i in best)
+                captions[truth, answer] = tuple(f"{float(sure[i]):.0%}, image {i}" for i in best)
     return CellAlbum(
         "confused",
-        "Follow a number to its pictures",
+        "Follow a number to its images",
         np.asarray(facts.matrix, dtype=np.int64),
         facts.classes,
         "truth",

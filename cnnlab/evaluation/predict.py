@@ -1,4 +1,4 @@
-"""`cnnlab predict`: labels for pictures of any size and mode, prepared exactly as in training."""
+"""`cnnlab predict`: labels for images of any size and mode, prepared exactly as in training."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from cnnlab.core.errors import RequestError
-from cnnlab.data.decoding import Fit, fit_picture
+from cnnlab.data.decoding import Fit, fit_image
 from cnnlab.data.parallel import in_parallel
 from cnnlab.fit.device import autocast, evaluating
 from cnnlab.network.image_files import Source, Unreadable
@@ -20,7 +20,7 @@ BATCH = 256
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the network says of one picture."""
+    """What the network says of one image."""
 
     path: str
     label: str | None
@@ -29,22 +29,22 @@ class Prediction:
     top: tuple[tuple[str, float], ...]
     """The likeliest classes with their probabilities, likeliest first."""
     probabilities: tuple[float, ...]
-    """Of every class, in the classes' order."""
+    """Probability of every class, in the classes' order."""
 
     def as_json(self) -> dict[str, Any]:
-        """An element of the list that `--json` prints; its keys are those of an unreadable picture."""
+        """An element of the list that `--json` prints; its keys are those of an unreadable image."""
         top = [{"label": label, "probability": probability} for label, probability in self.top]
         return {"path": self.path, "label": self.label, "probability": self.probability, "top": top, "error": None}
 
 
-def predict_pictures(
+def predict_images(
     network: RunNetwork, sources: Sequence[Source], *, top: int = 5, reject_below: float = 0.0
 ) -> Iterator[Prediction | Unreadable]:
     """Label images of any size, prepared as in training.
 
     Arguments:
         network: of a run, from `open_run`.
-        sources: the images, from `find_pictures`.
+        sources: the images, from `find_images`.
         top: how many classes to name, the likeliest first.
         reject_below: the least probability, 0 … 1, with which an image gets a label.
 
@@ -53,27 +53,27 @@ def predict_pictures(
 
     Example:
         network = open_run("cifar", Session())
-        labels = [prediction.label for prediction in predict_pictures(network, [Source("cat.jpg"), Source("dog.jpg")])]
+        labels = [prediction.label for prediction in predict_images(network, [Source("cat.jpg"), Source("dog.jpg")])]
     """
     fit = network.preparation.fit
     for begin in range(0, len(sources), BATCH):
         group = list(in_parallel(lambda s: _prepare(s, network.shape, fit), sources[begin : begin + BATCH]))
-        good = [picture for _, picture in group if not isinstance(picture, str)]
+        good = [image for _, image in group if not isinstance(image, str)]
         probabilities = iter(_probabilities(network, torch.stack(good).to(network.device)) if good else ())
-        for name, picture in group:
-            if isinstance(picture, str):
-                yield Unreadable(name, picture)
+        for name, image in group:
+            if isinstance(image, str):
+                yield Unreadable(name, image)
             else:
                 yield _prediction(name, next(probabilities), network.classes, top, reject_below)
 
 
 def _prepare(source: Source, shape: tuple[int, ...], fit: Fit) -> tuple[str, UInt8[Tensor, "c h w"] | str]:
-    """The picture in the network's geometry, or the reason why it cannot be read."""
+    """The image in the network's geometry, or the reason why it cannot be read."""
     try:
-        picture = source.read(1 if shape[0] == 1 else 3)
+        image = source.read(1 if shape[0] == 1 else 3)
     except RequestError as error:
         return source.name, str(error).removeprefix(f"{source.name}: ")
-    return source.name, fit_picture(picture, shape[1], fit)
+    return source.name, fit_image(image, shape[1], fit)
 
 
 def _probabilities(network: RunNetwork, images: UInt8[Tensor, "n c h w"]) -> Tensor:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def predict(
     session: Session,
     run: RunArgument,
-    paths: Annotated[list[str], typer.Argument(metavar="PATH…", help="Pictures, folders, patterns; - for stdin.")],
+    paths: Annotated[list[str], typer.Argument(metavar="PATH…", help="Images, folders, patterns; - for stdin.")],
     top: Annotated[int, typer.Option(min=1, max=MOST, help="How many classes to name.")] = 5,
     reject_below: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="No label where the probability is below this.")
@@ -34,9 +34,9 @@ def predict(
         bool, typer.Option("--probabilities", help="With --json or --csv: those of all classes, too.")
     ] = False,
 ) -> None:
-    """Label pictures of any size and mode, prepared as the run's own were.
+    """Label images of any size and mode, prepared as the run's own were.
 
-    A picture that cannot be read has a row with the reason in JSON and CSV, and makes the exit code 1.
+    An image that cannot be read has a row with the reason in JSON and CSV, and makes the exit code 1.
 
     Example: [bold]cnnlab predict cifar photos/ --top 3 --reject-below 0.5[/]
     """
@@ -44,17 +44,17 @@ def predict(
         raise RequestError("--json and --csv exclude each other")
     if probabilities and not (session.as_json or as_csv):
         raise RequestError("--probabilities goes with --json or --csv; for people there is --top")
-    from cnnlab.evaluation.predict import Prediction, predict_pictures
-    from cnnlab.network.image_files import Unreadable, find_pictures
+    from cnnlab.evaluation.predict import Prediction, predict_images
+    from cnnlab.network.image_files import Unreadable, find_images
     from cnnlab.network.open import open_run
     from cnnlab.runs.images import relocated
     from cnnlab.view import csv
 
     network = open_run(session.run(run), session, weights.value)
     relocated(network.config, session.place)  # a prediction needs nothing of it, but a wrong path is said
-    sources = find_pictures(paths, sys.stdin.buffer)
+    sources = find_images(paths, sys.stdin.buffer)
     began = time.perf_counter()
-    predictions = predict_pictures(network, sources, top=top, reject_below=reject_below)
+    predictions = predict_images(network, sources, top=top, reject_below=reject_below)
     results = list(session.track(predictions, "predicting", len(sources)))
     seconds = time.perf_counter() - began
     good = [result for result in results if isinstance(result, Prediction)]
@@ -68,7 +68,7 @@ def predict(
     elif good:
         _show(good)
     err_console().print(
-        f"{len(good)} picture{'' if len(good) == 1 else 's'}, {len(good) / seconds:,.0f} a second", style="dim"
+        f"{len(good)} image{'' if len(good) == 1 else 's'}, {len(good) / seconds:,.0f} a second", style="dim"
     )
     name_unreadable(bad)
     if bad:
@@ -76,7 +76,7 @@ def predict(
 
 
 def _every(result: "Prediction | Unreadable", classes: Sequence[str]) -> dict[str, Any]:
-    """For JSON: the probability of each of `classes`."""
+    """The probability of each of `classes`, for JSON."""
     if not classes:
         return {}
     known = getattr(result, "probabilities", None)
@@ -84,7 +84,7 @@ def _every(result: "Prediction | Unreadable", classes: Sequence[str]) -> dict[st
 
 
 def _row(result: "Prediction | Unreadable", classes: Sequence[str]) -> list[str]:
-    """For CSV."""
+    """A row for CSV."""
     facts = result.as_json()
     values = (_every(result, classes).get("probabilities") or dict.fromkeys(classes)).values()
     numbers = ["" if value is None else f"{value:.6f}" for value in (facts["probability"], *values)]
@@ -99,7 +99,7 @@ def _show(results: "Sequence[Prediction]") -> None:
     from cnnlab.core.characters import printable
 
     table = Table(box=None, pad_edge=False)
-    table.add_column("picture", overflow="fold")
+    table.add_column("image", overflow="fold")
     table.add_column("label", overflow="fold")
     table.add_column("probability", justify="right", no_wrap=True)
     table.add_column("then", overflow="fold", style="dim", min_width=len("100%,"))

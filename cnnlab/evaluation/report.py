@@ -1,4 +1,4 @@
-"""What an evaluation found, arranged: from the headline to the single picture."""
+"""What an evaluation found, arranged: from the headline to the single image."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from cnnlab.evaluation.calibration_report import calibration_blocks, sureness
 from cnnlab.stats.classification import Classification, GroupAccuracy
-from cnnlab.view.blocks import Block, Column, Number, Numbers, Picture, Report, Section, Table, Text
+from cnnlab.view.blocks import Block, Column, Figure, Number, Numbers, Report, Section, Table, Text
 from cnnlab.view.drawings import Bars, Gallery, Mark, Matrix
 from cnnlab.view.tiles import tile
 
@@ -33,18 +33,18 @@ def evaluation_report(
 ) -> Report:
     """The report of one evaluation.
 
-    name: of the run; split: which pictures, in a word; images: all of them, uint8 [n, c, h, w], to show mistakes;
+    name: of the run; split: which images, in a word; images: all of them, uint8 [n, c, h, w], to show mistakes;
     paths: where each comes from, if files; note: how the answers were made, such as "averaged with the mirror image".
     """
     blocks: list[Block] = [_headline(facts)]
-    blocks.append(Section("Classes", (_per_class_picture(facts), _per_class_table(facts))))
+    blocks.append(Section("Classes", (_per_class_figure(facts), _per_class_table(facts))))
     blocks.append(Section("Confusion", _confusion(facts), CONFUSION))
     if facts.mistakes:
         blocks.append(Section("The most confident mistakes", _mistakes(facts, images, paths)))
     blocks.append(Section("Calibration", calibration_blocks(facts), CALIBRATION))
     if groups:
         blocks.append(Section("Groups", _groups(groups, facts.accuracy)))
-    lead = f"{facts.n:,} pictures of the {split} part, {len(facts.classes)} classes." + (f" {note}" if note else "")
+    lead = f"{facts.n:,} images of the {split} part, {len(facts.classes)} classes." + (f" {note}" if note else "")
     return Report(f"Evaluation of {name} on {split}", tuple(blocks), lead)
 
 
@@ -101,18 +101,18 @@ def _per_class_table(facts: Classification) -> Table:
             Column("precision", align="right", form=_SHARE),
             Column("recall", align="right", form=_SHARE),
             Column("F1", align="right", form=_SHARE),
-            Column("pictures", align="right", form=",d"),
+            Column("images", align="right", form=",d"),
         ),
         tuple((c.name, c.precision, c.recall, c.f1, c.support) for c in facts.per_class),
-        "Precision: of the pictures called so, the share that is so. Recall: of those that are so, the share found.",
+        "Precision: of the images called so, the share that is so. Recall: of those that are so, the share found.",
         "per_class",
     )
 
 
-def _per_class_picture(facts: Classification) -> Picture:
+def _per_class_figure(facts: Classification) -> Figure:
     ranked = sorted(facts.per_class, key=lambda c: (-1.0 if np.isnan(c.f1) else -c.f1, c.name))[:_MOST_BARS]
     rest = len(facts.per_class) - len(ranked)
-    return Picture(
+    return Figure(
         "f1",
         "F1 of each class",
         Bars(
@@ -133,7 +133,7 @@ def _confusion(facts: Classification) -> tuple[Block, ...]:
     counts = facts.matrix.numpy()
     support = counts.sum(1, keepdims=True)
     shares = np.divide(counts, support, out=np.zeros(counts.shape), where=support > 0)
-    picture = Picture(
+    figure = Figure(
         "confusion",
         "Confusion matrix",
         Matrix(
@@ -147,10 +147,10 @@ def _confusion(facts: Classification) -> tuple[Block, ...]:
             percent=True,
             root=True,
         ),
-        "A row is a true class, a column an answer; the number counts pictures, the colour is its share of the row.",
+        "A row is a true class, a column an answer; the number counts images, the colour is its share of the row.",
     )
     if not facts.pairs:
-        return picture, Text("No picture was called wrong.", "good")
+        return figure, Text("No image was called wrong.", "good")
     names = facts.classes
     pairs = Table(
         "Classes taken for one another",
@@ -172,14 +172,14 @@ def _confusion(facts: Classification) -> tuple[Block, ...]:
         (
             Column("truth"),
             Column("answer"),
-            Column("pictures", align="right", form=",d"),
+            Column("images", align="right", form=",d"),
             Column("share of the truth", align="right", form=_SHARE),
         ),
         tuple((names[c.truth], names[c.predicted], c.n, c.share) for c in facts.confusions[:MOST_CONFUSED]),
         _left_out(len(facts.confusions), "directions"),
         "confusions",
     )
-    return picture, pairs, directed
+    return figure, pairs, directed
 
 
 def _left_out(n: int, what: str) -> str:
@@ -196,9 +196,9 @@ def _mistakes(facts: Classification, images: Tensor | None, paths: Sequence[str]
             columns=min(5, len(facts.mistakes)),
         )
         caption = "Under each: the truth, then the answer and how sure the network was of it."
-        blocks.append(Picture("mistakes", "The most confident mistakes", gallery, caption))
+        blocks.append(Figure("mistakes", "The most confident mistakes", gallery, caption))
     columns = [
-        Column("picture", align="right", form="d"),
+        Column("image", align="right", form="d"),
         Column("truth"),
         Column("answer"),
         Column("sure of it", align="right", form=_SHARE),
@@ -219,7 +219,7 @@ def _rounded(share: float) -> str:
 
 
 def _groups(groups: Sequence[GroupAccuracy], accuracy: float) -> tuple[Block, ...]:
-    picture = Picture(
+    figure = Figure(
         "groups",
         "Accuracy of each group",
         Bars(
@@ -229,7 +229,7 @@ def _groups(groups: Sequence[GroupAccuracy], accuracy: float) -> tuple[Block, ..
             low=tuple(g.interval.low for g in groups[:_MOST_BARS]),
             high=tuple(g.interval.high for g in groups[:_MOST_BARS]),
             percent=True,
-            mark=Mark(accuracy, "all pictures"),
+            mark=Mark(accuracy, "all images"),
         ),
         "The worst group first; whiskers are 95 % intervals.",
     )
@@ -239,12 +239,12 @@ def _groups(groups: Sequence[GroupAccuracy], accuracy: float) -> tuple[Block, ..
             Column("group"),
             Column("accuracy", align="right", form=_SHARE),
             Column("95 % interval", align="right"),
-            Column("pictures", align="right", form=",d"),
+            Column("images", align="right", form=",d"),
         ),
         tuple((g.name, g.accuracy, _span(g.interval.low, g.interval.high), g.n) for g in groups),
         name="groups",
     )
-    return picture, table
+    return figure, table
 
 
 def _span(low: float, high: float) -> str:

@@ -1,4 +1,4 @@
-"""`cnnlab eval`: what a trained network is worth on pictures it has not learned from."""
+"""`cnnlab eval`: what a trained network is worth on images it has not learned from."""
 
 import json
 import math
@@ -19,7 +19,7 @@ from cnnlab.network.network import RunNetwork
 from cnnlab.network.open import open_run
 from cnnlab.network.session import Session
 from cnnlab.runs.folder import TEST_EVALUATIONS, Run, WhichWeights
-from cnnlab.runs.images import evaluation_pictures
+from cnnlab.runs.images import evaluation_images
 from cnnlab.stats.calibration import Temperature, fit_temperature
 from cnnlab.stats.classification import Classification, GroupAccuracy, by_group, classify
 from cnnlab.view import csv, png
@@ -53,11 +53,11 @@ class Evaluation:
     report: Report
     folder: Path
     places: Mapping[str, str]
-    """The folder or file that the pictures are from, by its part, where it is the user's own."""
+    """The folder or file that the images are from, by its part, where it is the user's own."""
     test_evaluations: int
     """How often the test part of this run has been opened, this time included; 0 for other parts."""
     epoch: int
-    """Of the weights, from 1."""
+    """Epoch of the weights, from 1."""
     averaged: bool
     """Whether they are the mean over the training's steps (`ema`)."""
 
@@ -97,9 +97,9 @@ def evaluate(run: Run, options: EvaluateOptions) -> Evaluation:
         refuse_links(path)
     remove_parts(run.path)
     network = open_run(run, options.session, options.weights)
-    pictures = evaluation_pictures(run, network.config, options.split, options.session.place)
-    names = group_names(pictures, options.by) if options.by else ()  # first: a wrong one need not wait for the network
-    predictions = predictions_of(network, pictures, options.tta)
+    dataset = evaluation_images(run, network.config, options.split, options.session.place)
+    names = group_names(dataset, options.by) if options.by else ()  # first: a wrong one need not wait for the network
+    predictions = predictions_of(network, dataset, options.tta)
     temperature = _temperature(run, network, options)
     facts = classify(predictions.logits, predictions.labels, classes=network.classes, temperature=temperature)
     groups = by_group(predictions.logits, predictions.labels, names) if names else ()
@@ -107,16 +107,16 @@ def evaluate(run: Run, options: EvaluateOptions) -> Evaluation:
         facts,
         name=run.name,
         split=options.split,
-        images=pictures.images,
-        paths=pictures.paths,
+        images=dataset.images,
+        paths=dataset.paths,
         groups=groups,
         note=_note(network, options.tta),
     )
     count = _log(run, options, facts) if options.split == "test" else 0  # first: the test part has been opened
     png.save(report, folder)
     csv.save(report, folder)
-    source: str = options.split if options.split in pictures.places else "train"
-    places = {source: pictures.places[source]} if pictures.places else {}
+    source: str = options.split if options.split in dataset.places else "train"
+    places = {source: dataset.places[source]} if dataset.places else {}
     return Evaluation(
         options.split, facts, groups, report, folder, places, count, network.epoch, network.config.ema is not None
     )
@@ -137,32 +137,32 @@ def _folder_name(options: EvaluateOptions) -> str:
     return f"eval-{options.split}{weights}{tta}"
 
 
-def group_names(pictures: Dataset, by: str) -> Sequence[str]:
-    """The group of each picture: `group` (the data set's own), `class`, or a regex with one capture on the path.
+def group_names(dataset: Dataset, by: str) -> Sequence[str]:
+    """The group of each image: `group` (the data set's own), `class`, or a regex with one capture on the path.
 
     Raises: RequestError when the data set has no groups or paths, or the regex does not fit.
     """
     if by == "class":
-        return [pictures.classes[label] for label in pictures.labels.tolist()]
+        return [dataset.classes[label] for label in dataset.labels.tolist()]
     if by == "group":
-        if pictures.groups is None:
-            raise RequestError(f"the data set {pictures.name} has no groups; `by` class works for every data set")
-        return pictures.groups
-    if pictures.paths is None:
-        raise RequestError(f"`by` is '{by}', expected class or group: the pictures of {pictures.name} have no paths")
+        if dataset.groups is None:
+            raise RequestError(f"the data set {dataset.name} has no groups; `by` class works for every data set")
+        return dataset.groups
+    if dataset.paths is None:
+        raise RequestError(f"`by` is '{by}', expected class or group: the images of {dataset.name} have no paths")
     try:
         checked_pattern(by)
     except ValueError as error:
         raise RequestError(f"`by` is neither class nor group: {error}") from None
-    return ["(no match)" if group is None else group for group in captured(by, pictures.paths)]
+    return ["(no match)" if group is None else group for group in captured(by, dataset.paths)]
 
 
-def predictions_of(network: RunNetwork, pictures: Dataset, tta: TestTimeAugmentation = "none") -> Predictions:
-    """What the network says of each picture, in order."""
+def predictions_of(network: RunNetwork, dataset: Dataset, tta: TestTimeAugmentation = "none") -> Predictions:
+    """What the network says of each image, in order."""
     training = network.config.training
     batches = evaluation_batches(
-        pictures.images.to(network.device),
-        pictures.labels.to(network.device),
+        dataset.images.to(network.device),
+        dataset.labels.to(network.device),
         batch_size=training.evaluation_batch_size,
         statistics=network.preparation.statistics,
     )
@@ -170,10 +170,10 @@ def predictions_of(network: RunNetwork, pictures: Dataset, tta: TestTimeAugmenta
 
 
 def _temperature(run: Run, network: RunNetwork, options: EvaluateOptions) -> Temperature | None:
-    """Fitted on the validation part: never on the pictures that it is judged on."""
+    """Fitted on the validation part: never on the images that it is judged on."""
     if options.split == "validation" or not run.record.data.validation:
         return None
-    validation = evaluation_pictures(run, network.config, "validation", options.session.place)
+    validation = evaluation_images(run, network.config, "validation", options.session.place)
     predictions = predictions_of(network, validation, options.tta)
     return fit_temperature(predictions.logits, predictions.labels, fitted_on="the validation part")
 

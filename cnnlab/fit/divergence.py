@@ -25,7 +25,7 @@ def first_non_finite(model: nn.Module, images: Tensor | Iterable[Tensor], *, pre
     """
     for batch in [images] if isinstance(images, Tensor) else images:
         if not torch.isfinite(batch).all():
-            return "the input pictures hold a value that is not finite"
+            return "the input images hold a value that is not finite"
         layer = _first_layer(model, batch, precision)
         if layer:
             return f"it appears first in {layer}"

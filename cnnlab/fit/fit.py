@@ -39,7 +39,7 @@ class StepDone:
     loss: Tensor
     gradient_norm: Tensor
     images: int
-    """Pictures seen in this step."""
+    """Images seen in this step."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class EpochDone:
     epoch: int
     lr: float
     loss: float
-    """Mean over the pictures of the epoch, while the weights moved."""
+    """Mean over the images of the epoch, while the weights moved."""
     accuracy: float | None
     """Share of the augmented images that were right while the weights moved; None where targets were mixed."""
     seconds: float
@@ -81,7 +81,7 @@ def fit(
     when an epoch has no batch.
     """
     if batches.steps == 0:
-        raise RequestError("an epoch has no batch: there are fewer training pictures than training.batch_size")
+        raise RequestError("an epoch has no batch: there are fewer training images than training.batch_size")
     model, progress = state.model, state.progress
     forward = forward or model
     parameters = [p for group in state.optimizer.param_groups for p in group["params"]]
@@ -157,7 +157,7 @@ def _set_learning_rates(state: TrainingState, factor: float) -> float:
 def _backward(
     state: TrainingState, forward: nn.Module, group: Sequence[Batch], loss: Loss, precision: Precision
 ) -> Tensor:
-    """Gradients of the mean loss over all pictures of `group`; returns that loss, detached."""
+    """Gradients of the mean loss over all images of `group`; returns that loss, detached."""
     images = sum(len(batch.images) for batch in group)
     state.optimizer.zero_grad(set_to_none=True)
     mean = torch.zeros((), device=state.device)

@@ -16,14 +16,14 @@ TestTimeAugmentation = Literal["none", "flip"]
 
 @dataclass(frozen=True)
 class Predictions:
-    """Logits and labels of the same pictures, on the CPU."""
+    """Logits and labels of the same images, on the CPU."""
 
     logits: Float[Tensor, "n classes"]
     labels: Int64[Tensor, "n"]
 
     @property
     def accuracy(self) -> float:
-        """The share of pictures whose largest logit is that of their label."""
+        """The share of images whose largest logit is that of their label."""
         return float((self.logits.argmax(1) == self.labels).double().mean())
 
     @property
@@ -35,9 +35,9 @@ class Predictions:
 def predict(
     model: nn.Module, batches: Iterable[Batch], *, tta: TestTimeAugmentation = "none", precision: Precision = "fp32"
 ) -> Predictions:
-    """Logits of every picture, in evaluation mode; the model's modes come back.
+    """Logits of every image, in evaluation mode; the model's modes come back.
 
-    `tta: flip` averages the logits of each picture and of its mirror image.
+    `tta: flip` averages the logits of each image and of its mirror image.
     """
     logits, labels = [], []
     with evaluating(model):

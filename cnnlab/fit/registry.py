@@ -5,7 +5,7 @@ from typing import Annotated
 from cnnlab.core.registry import Chosen, Component, Registry
 
 LOSSES = Registry("loss", supplies=("counts",))
-"""Each makes a function (logits [n, k], targets) → a scalar; `counts` has the training pictures of each class."""
+"""Each makes a function (logits [n, k], targets) → a scalar; `counts` has the training images of each class."""
 
 OPTIMIZERS = Registry("optimizer", supplies=("groups",))
 """Each makes a `torch.optim.Optimizer` from `groups`, a list of parameter groups (see `parameter_groups`)."""

@@ -20,7 +20,7 @@ from cnnlab.fit.saved_values import check_finite, check_like, check_weights, dam
 
 @dataclass(frozen=True)
 class EpochPlan:
-    """How an epoch is divided: `ends[b]` pictures have been seen after batch b, `accumulate` batches make a step."""
+    """How an epoch is divided: `ends[b]` images have been seen after batch b, `accumulate` batches make a step."""
 
     ends: Sequence[int]
     accumulate: int
@@ -97,7 +97,7 @@ def _check_amounts(saved: Mapping[str, Any], plan: EpochPlan | None) -> None:
     progress, sums = saved["progress"], saved["sums"]
     step = progress["step"]
     if not 0 <= float(sums["correct"]) <= sums["images"]:
-        damaged("sums.correct", sums["correct"], f"from 0 to the {sums['images']} pictures seen")
+        damaged("sums.correct", sums["correct"], f"from 0 to the {sums['images']} images seen")
     if not math.isfinite(float(sums["loss"])):
         damaged("sums.loss", sums["loss"], "a finite number")
     if plan is not None:
@@ -113,7 +113,7 @@ def _check_plan(progress: Mapping[str, Any], sums: Mapping[str, Any], plan: Epoc
         damaged("progress.batch", batch, f"a multiple of {plan.accumulate} up to the {count} batches of an epoch")
     seen = plan.ends[batch - 1] if batch else 0
     if batch and sums["images"] != seen:
-        damaged("sums.images", sums["images"], f"{seen}, the pictures of {batch} batches")
+        damaged("sums.images", sums["images"], f"{seen}, the images of {batch} batches")
     # a time budget may have ended an epoch early, after one step at least
     least, most = epoch + bool(batch), epoch * plan.steps(count) + plan.steps(batch)
     if not least <= step <= most:

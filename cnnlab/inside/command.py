@@ -9,7 +9,7 @@ from cnnlab.inside.filters.command import filters
 from cnnlab.inside.patches.command import patches
 
 app = Application(
-    help="Draw what is inside: filters, feature maps, what channels answer to, a training.", no_args_is_help=True
+    help="Draw what is inside: filters, feature maps, maximally activating patches, a training.", no_args_is_help=True
 )
 app.command("filters")(filters)
 app.command("features")(features)

@@ -1,4 +1,4 @@
-"""What the inside of a network says on the page of its run: filters, feature maps, and what channels answer to."""
+"""The inside of a network on the page of its run: filters, feature maps, maximally activating patches."""
 
 from collections.abc import Iterator
 
@@ -10,13 +10,13 @@ from cnnlab.inside.filters.run import measured_filters
 from cnnlab.inside.patches.report import patches_report
 from cnnlab.inside.patches.run import found_patches
 from cnnlab.network.placement import WHOLE
-from cnnlab.network.prepared_images import ExplainedPicture
+from cnnlab.network.prepared_images import ExplainedImage
 from cnnlab.network.studied import Studied
 from cnnlab.view.contribution import Contribution, section_of
 
 RANDOM_FILTERS = 64
 PATCHES = 9
-"""Of each channel."""
+"""Patches of each channel."""
 
 
 def filters(studied: Studied) -> Iterator[Advance | Contribution]:
@@ -29,12 +29,12 @@ def features(studied: Studied) -> Iterator[Advance | Contribution]:
     """The feature maps of the first of the chosen images."""
     images, number = studied.images, int(studied.chosen[0])
     name = f"{studied.split}/{number}" if images.paths is None else images.paths[number]
-    shown = ExplainedPicture(name, images.images[number], WHOLE, int(images.labels[number]), None)
+    shown = ExplainedImage(name, images.images[number], WHOLE, int(images.labels[number]), None)
     steps = watched_features(studied.network, [shown], studied.session, own=(studied.split, images))
     return section_of("Feature maps", "feature-maps", steps, features_report)
 
 
 def patches(studied: Studied) -> Iterator[Advance | Contribution]:
-    """The patches that each channel answers to most."""
+    """The maximally activating patches of each channel."""
     steps = found_patches(studied.network, studied.images, studied.session, split=studied.split, top=PATCHES)
-    return section_of("What channels answer to", "patches", steps, patches_report)
+    return section_of("Maximally activating patches", "patches", steps, patches_report)

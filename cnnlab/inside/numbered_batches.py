@@ -1,4 +1,4 @@
-"""Pictures as a network sees them, batch by batch, each with its number in the data set."""
+"""Images as a network sees them, batch by batch, each with its number in the data set."""
 
 from collections.abc import Iterator
 
@@ -9,19 +9,19 @@ from cnnlab.data.dataset import Dataset
 from cnnlab.network.network import Network
 
 PIXELS = 256 * 32 * 32
-"""Of a batch: 256 small pictures, 5 of 224 × 224."""
+"""Pixels of a batch: 256 small images, 5 of 224 × 224."""
 
 
-def batch_size(pictures: Dataset) -> int:
-    """How many of the pictures make a batch."""
-    _, height, width = pictures.shape
+def batch_size(dataset: Dataset) -> int:
+    """How many of the images make a batch."""
+    _, height, width = dataset.shape
     return max(1, PIXELS // (height * width))
 
 
-def numbered_batches(network: Network, pictures: Dataset) -> Iterator[tuple[Tensor, Tensor, int]]:
+def numbered_batches(network: Network, dataset: Dataset) -> Iterator[tuple[Tensor, Tensor, int]]:
     """(images [n, c, h, w] on the network's device, labels [n], number of the first) in order."""
     device = next(network.model.parameters(), torch.empty(0)).device
-    size = batch_size(pictures)
-    for first in range(0, len(pictures), size):
-        images = pictures.images[first : first + size]
-        yield network.preparation.inputs(images.to(device)), pictures.labels[first : first + size], first
+    size = batch_size(dataset)
+    for first in range(0, len(dataset), size):
+        images = dataset.images[first : first + size]
+        yield network.preparation.inputs(images.to(device)), dataset.labels[first : first + size], first

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cnnlab.network.network import Network
     from cnnlab.view.blocks import Report
 
-OutOption = Annotated[Path | None, typer.Option(metavar="DIR", help="The folder for pictures, tables and the page.")]
+OutOption = Annotated[Path | None, typer.Option(metavar="DIR", help="The folder for figures, tables and the page.")]
 LayerOption = Annotated[str | None, typer.Option(metavar="NAME", show_default=False, help="The layer to look at.")]
 ChannelsOption = Annotated[
     str | None, typer.Option(metavar="N,…", show_default=False, help="These channels, from 0: 3,7 or 12-15.")
@@ -29,9 +29,9 @@ WeightsOption = Annotated[
     typer.Option(metavar="best|last|FILE", show_default=False, help="Of a run best or last; else a file."),
 ]
 SizeOption = Annotated[
-    str | None, typer.Option("--input", metavar="SIZE", show_default=False, help="The side of the pictures, in px.")
+    str | None, typer.Option("--input", metavar="SIZE", show_default=False, help="The side of the images, in px.")
 ]
-SplitOption = Annotated[Split, typer.Option(help="Which pictures of the run's data.")]
+SplitOption = Annotated[Split, typer.Option(help="Which images of the run's data.")]
 
 SESSION = ("device", "allow_plugins", "runs", "as_json")
 """Options that they share with other commands."""
@@ -49,7 +49,7 @@ def own_images(network: "Network", split: Split, session: Session) -> "Dataset":
     Raises: RequestError for a network without any.
     """
     if network.config is None:
-        raise RequestError(f"{network.name} has no pictures of its own; name a run, or a config")
+        raise RequestError(f"{network.name} has no images of its own; name a run, or a config")
     return network.part(split.value, session.place)
 
 
@@ -62,16 +62,16 @@ def write_and_show(
     more: Sequence[Path] = (),
     unreadable: "Sequence[Unreadable]" = (),
 ) -> None:
-    """Pictures, tables, the page and the facts below `folder`; then the report or one JSON document on stdout.
+    """Figures, tables, the page and the facts below `folder`; then the report or one JSON document on stdout.
 
-    `more` are pictures that were written already. Ends with exit code 1 where a picture could not be read.
+    `more` are figures that were written already. Ends with exit code 1 where an image could not be read.
     """
     from cnnlab.core.files import write_whole
     from cnnlab.view import console, files, json
 
     saved = files.save(report, folder)
-    pictures = [*saved.pictures, *more]
-    whole = {**document, "unreadable": unreadable_json(unreadable), "pictures": pictures, "page": saved.page}
+    figures = [*saved.figures, *more]
+    whole = {**document, "unreadable": unreadable_json(unreadable), "pictures": figures, "page": saved.page}
     write_whole(folder / "facts.json", json.text(whole) + "\n")
     if session.as_json:
         print_json(whole)

@@ -1,4 +1,4 @@
-"""The same input and output shape by other means: every output from every input, or by windows with or without sharing.
+"""Other means to the same input and output shape: every output from every input, or by windows with or without sharing.
 
 A convolution is a dense layer under two constraints: an output sees a window only (local), and all places have the same
 weights (shared). Source: LeCun 1989, "Generalization and network design strategies".
@@ -20,7 +20,7 @@ from cnnlab.models.layers.local import locally_connected
 Means = Literal["dense", "locally connected", "convolution"]
 
 _MOST_WEIGHTS = 2**60
-"""Of a layer that torch can describe: their bytes are counted in 64 bits."""
+"""Most weights of a layer that torch can describe: their bytes are counted in 64 bits."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class Alternative:
     weights: int
     biases: int
     macs: int
-    """Multiply-accumulates for one picture."""
+    """Multiply-accumulates for one image."""
     is_this: bool
-    """It is the layer itself."""
+    """Whether it is the layer itself."""
 
 
 def alternatives(layer: Arithmetic) -> tuple[Alternative, ...]:

@@ -11,7 +11,7 @@ from cnnlab.core.errors import RequestError
 from cnnlab.network.session import Session
 
 InputOption = Annotated[
-    str | None, typer.Option("--input", metavar="C,H,W", help="Channels, height and width of the picture.")
+    str | None, typer.Option("--input", metavar="C,H,W", help="Channels, height and width of the image.")
 ]
 ClassesOption = Annotated[
     int, typer.Option("--classes", min=1, max=MOST, metavar="N", help="What `features: classes` means.")
@@ -39,7 +39,7 @@ def layer(
 ) -> None:
     """One layer's arithmetic: output size with the formula, weights, multiplications, memory, receptive field.
 
-    Beside it the dense and the locally connected layer of the same shapes. A dense layer gets the picture flattened.
+    Beside it the dense and the locally connected layer of the same shapes. A dense layer gets the image flattened.
 
     Example: [bold]cnnlab layer conv channels=16 stride=2 padding=1 --input 3,32,32[/]
     """
@@ -64,11 +64,11 @@ def layer(
         "matrix": None if found.matrix is None else found.matrix.tolist(),
         "result": None if found.result is None else found.result.tolist(),
     }
-    report = layer_report(found.arithmetic, found.alternatives, name=words, picture=found.picture, **worked)
+    report = layer_report(found.arithmetic, found.alternatives, name=words, image=found.image, **worked)
     files = [] if out is None else [*png.save(report, out), *csv.save(report, out)]
     if session.as_json:
         as_data = found.layer.as_data()
-        document = layer_document(found.arithmetic, found.alternatives, layer=as_data, picture=found.picture, **worked)
+        document = layer_document(found.arithmetic, found.alternatives, layer=as_data, image=found.image, **worked)
         print_json(document | {"files": [str(path) for path in files]})
         return
     console.show(report, out_console(), folder=out)
@@ -83,7 +83,7 @@ def compare_layers(
     shape: InputOption = None,
     classes: ClassesOption = 10,
 ) -> None:
-    """Layers side by side on the same picture: shapes, weights, multiplications, memory, receptive field, ratios.
+    """Layers side by side on the same image: shapes, weights, multiplications, memory, receptive field, ratios.
 
     Example: [bold]cnnlab compare-layers 'conv channels=64' 'depthwise_separable channels=64' --input 64,32,32[/]
     """
@@ -93,9 +93,9 @@ def compare_layers(
     from cnnlab.layers_lab.run import compare, input_of
     from cnnlab.view import console
 
-    picture = input_of(shape)
-    found = compare(stacks, picture, classes=classes)
+    image = input_of(shape)
+    found = compare(stacks, image, classes=classes)
     if session.as_json:
         print_json(stacks_document(found))
         return
-    console.show(stacks_report(found, picture), out_console())
+    console.show(stacks_report(found, image), out_console())

@@ -24,10 +24,10 @@ RATIOS = ("weights", "parameters", "macs", "macs_per_pixel", "activation_bytes",
 """What is divided: the first stack's by each other one's."""
 
 
-def stacks_report(stacks: Sequence[ComparedStack], picture: Sequence[int]) -> Report:
+def stacks_report(stacks: Sequence[ComparedStack], image: Sequence[int]) -> Report:
     """The stacks by letter, their numbers in columns with the ratios beside, and each one layer by layer.
 
-    picture: (channels, height, width), what all of them get.
+    image: (channels, height, width), what all of them get.
 
     Raises: ValueError for less than two.
     """
@@ -40,7 +40,7 @@ def stacks_report(stacks: Sequence[ComparedStack], picture: Sequence[int]) -> Re
     for letter, stack in zip(letters, stacks, strict=True):
         if len(stack.facts.parts) > 1:
             blocks.append(parts_table(stack.facts, f"{letter}, layer by layer", f"layers-{letter.lower()}"))
-    return Report("Layers side by side", tuple(blocks), f"all on an input of {size_text(picture)}")
+    return Report("Layers side by side", tuple(blocks), f"all on an input of {size_text(image)}")
 
 
 def ratios(first: Arithmetic, other: Arithmetic) -> dict[str, float | None]:
@@ -101,7 +101,7 @@ def _table(stacks: Sequence[ComparedStack], letters: Sequence[str]) -> Table:
         *(Column(letter, align="right") for letter in letters),
         *(Column(f"{letters[0]} / {letter}", align="right") for letter in letters[1:]),
     )
-    return Table("On one picture", columns, rows, name="stacks")
+    return Table("On one image", columns, rows, name="stacks")
 
 
 def _remarks(stacks: Sequence[ComparedStack], letters: Sequence[str]) -> list[tuple[str, Any, str]]:

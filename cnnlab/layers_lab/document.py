@@ -14,12 +14,12 @@ def layer_document(
     alternatives: Sequence[Alternative],
     *,
     layer: object,
-    picture: Sequence[int],
+    image: Sequence[int],
     matrix: Sequence[Sequence[float]] | None = None,
     result: Sequence[Any] | None = None,
 ) -> dict[str, Any]:
-    """What `--json` prints; `layer` as it would be written in a config, `picture` before it was flattened."""
-    document = {"layer": layer, "picture": tuple(picture), **arithmetic_document(facts)}
+    """What `--json` prints; `layer` as it would be written in a config, `image` before it was flattened."""
+    document = {"layer": layer, "picture": tuple(image), **arithmetic_document(facts)}
     document["parameter_tensors"] = [
         {"name": without_owner(t.name), "shape": t.shape, "axes": t.axes, "numbers": t.count, "bias": t.is_bias}
         for t in facts.parameters

@@ -20,7 +20,7 @@ from cnnlab.layers_lab.parts import (
 )
 from cnnlab.layers_lab.stack import FLOAT32, Arithmetic, Part
 from cnnlab.layers_lab.unit import Unit
-from cnnlab.view.blocks import Block, Column, Number, Numbers, Picture, Report, Section, Table, Text
+from cnnlab.view.blocks import Block, Column, Figure, Number, Numbers, Report, Section, Table, Text
 from cnnlab.view.drawings import Lattice
 from cnnlab.view.layer_rows import pair_text, size_text
 
@@ -36,18 +36,18 @@ def layer_report(
     alternatives: Sequence[Alternative],
     *,
     name: str,
-    picture: Sequence[int],
+    image: Sequence[int],
     matrix: Sequence[Sequence[float]] | None = None,
     result: Sequence[Any] | None = None,
 ) -> Report:
     """The facts in the order in which they are asked for.
 
-    name: the layer in the user's words. picture: (channels, height, width) before it was flattened for a dense layer.
+    name: the layer in the user's words. image: (channels, height, width) before it was flattened for a dense layer.
     result: what the layer made of `matrix`, channel by channel, or flat.
     """
     blocks: list[Block] = [Numbers(tuple(_numbers(facts)))]
-    if tuple(picture) != facts.input:
-        blocks.append(Text(f"The picture of {size_text(picture)} is flattened to {facts.input[0]:,} values.", "note"))
+    if tuple(image) != facts.input:
+        blocks.append(Text(f"The image of {size_text(image)} is flattened to {facts.input[0]:,} values.", "note"))
     blocks += [Text(text, "note") for text in _remarks(facts)]
     if result is not None and matrix is not None:
         blocks += _worked(matrix, result)
@@ -68,7 +68,7 @@ def _numbers(facts: Arithmetic) -> list[Number]:
         Number("parameters", facts.weights + facts.biases, ",d", detail=weights_text(facts.weights, facts.biases))
     )
     numbers.append(Number("multiply-accumulates (MACs)", facts.macs, ",d", detail=_per_pixel(facts)))
-    held = f"{counted(facts.activation_values, 'value')} of {FLOAT32} bytes for one picture"
+    held = f"{counted(facts.activation_values, 'value')} of {FLOAT32} bytes for one image"
     numbers.append(Number("activation memory", memory_text(facts.activation_bytes), detail=held))
     if facts.unit is not None:
         numbers.append(Number("receptive field", field_text(facts.unit), detail=_seen(facts.unit)))
@@ -131,7 +131,7 @@ def _tensors(parameters: Sequence[ParameterTensor]) -> Table:
 
 
 def _beside(facts: Arithmetic, alternatives: Sequence[Alternative]) -> list[Block]:
-    """The same shapes by other means, their weights in multiples of the layer's own."""
+    """Other means to the same shapes, their weights in multiples of the layer's own."""
     if all(a.is_this for a in alternatives):
         return []
     columns = (
@@ -166,11 +166,11 @@ def _pattern(facts: Arithmetic) -> list[Block]:
     height, width = unit.size
     centre = (height // 2, width // 2) if height % 2 and width % 2 else None
     drawing = Lattice(indices, centre, label="number")
-    picture = Picture("pattern", "What one unit reads", drawing)
+    figure = Figure("pattern", "What one unit reads", drawing)
     if max(unit.size) > WIDEST_PATTERN:
-        return [picture]
+        return [figure]
     rows = tuple(Text("  " + " ".join("●" if read else "·" for read in row)) for row in unit.pattern)
-    return [Section(f"What one unit reads of {height} × {width} pixels", rows), picture]
+    return [Section(f"What one unit reads of {height} × {width} pixels", rows), figure]
 
 
 def _worked(matrix: Sequence[Sequence[float]], result: Sequence[Any]) -> list[Block]:

@@ -20,9 +20,9 @@ from cnnlab.models.layers.local import LocallyConnected2d
 
 MOST_VALUES = 2**28
 LARGEST_SIDE = 2**14
-"""Of an input, in pixels: nothing is computed, but every row and column is followed."""
+"""Largest side of an input, in pixels: nothing is computed, but every row and column is followed."""
 MOST_PLACES = 2**22
-"""Of an input to layers that have something of their own for each of its places."""
+"""Most places of an input to layers that have something of their own for each of its places."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,7 @@ class Examined:
     """One layer."""
 
     layer: Component
-    picture: Shape
+    image: Shape
     """(channels, height, width); a dense layer gets it flattened."""
     arithmetic: Arithmetic
     alternatives: tuple[Alternative, ...]
@@ -123,7 +123,7 @@ def compare(texts: Sequence[str], shape: Shape, *, classes: int = 10) -> tuple[C
 
 
 def _arithmetic(layers: Sequence[Component], shape: Shape, classes: int, text: str) -> Arithmetic:
-    """On the meta device: a dense layer of a gigabyte costs nothing there."""
+    """The arithmetic, on the meta device: a dense layer of a gigabyte costs nothing there."""
     if layers[0].name == "linear":
         shape = (prod(shape),)
     with torch.device("meta"):

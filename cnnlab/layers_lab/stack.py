@@ -42,9 +42,9 @@ class Part:
     window: Window | None
     parameters: tuple[ParameterTensor, ...]
     macs: int
-    """Multiply-accumulates for one picture."""
+    """Multiply-accumulates for one image."""
     unit: Unit | None
-    """In pixels of the whole stack's input; None where that is flat."""
+    """What a unit sees, in pixels of the whole stack's input; None where that is flat."""
 
     @property
     def weights(self) -> int:
@@ -59,7 +59,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """What layers in a row make of one picture, and at which cost."""
+    """What layers in a row make of one image, and at which cost."""
 
     input: Shape
     output: Shape
@@ -67,11 +67,11 @@ class Arithmetic:
     parts: tuple[Part, ...]
     parameters: tuple[ParameterTensor, ...]
     macs: int
-    """Multiply-accumulates for one picture."""
+    """Multiply-accumulates for one image."""
     uncounted: tuple[str, ...]
     """Operations whose multiply-accumulates cannot be counted: there are more than `macs`."""
     activation_values: int
-    """Numbers in the outputs of all layers, for one picture; what only reshapes counts as none."""
+    """Numbers in the outputs of all layers, for one image; what only reshapes counts as none."""
     peak_bytes: int
     """The most that is alive at once in eval mode beside the parameters, the input included, in float32."""
     unit: Unit | None
@@ -102,28 +102,28 @@ class Arithmetic:
 
     @property
     def output_values(self) -> int:
-        """Numbers in the output for one picture."""
+        """Numbers in the output for one image."""
         return prod(self.output)
 
     @property
     def activation_bytes(self) -> int:
-        """Of the outputs of all layers, in float32, for one picture: what training keeps for the backward pass."""
+        """Bytes of the outputs of all layers, in float32, for one image: what training keeps for the backward pass."""
         return FLOAT32 * self.activation_values
 
 
 def arithmetic(model: nn.Module, shape: Shape) -> Arithmetic:
-    """Follow one picture of `shape`, (channels, height, width) or (features,), through `model`; nothing is computed.
+    """Follow one image of `shape`, (channels, height, width) or (features,), through `model`; nothing is computed.
 
     The model may lie on the meta device; it is as it was afterwards.
 
     Raises: WorkError where the model does not run on that shape.
     """
     bound = any(isinstance(module, nn.Flatten | LocallyConnected2d) for module in model.modules())
-    pictured = len(shape) == 3
-    run = walk(model, shape, count=True, bits=pictured and (not bound or prod(shape) <= _MOST_WITH_BITS))
+    spatial = len(shape) == 3
+    run = walk(model, shape, count=True, bits=spatial and (not bound or prod(shape) <= _MOST_WITH_BITS))
     if run.failure is not None:
         raise WorkError(f"the layer '{run.failure.layer}' fails on {shape}: {run.failure.message}")
-    seen = units(model, run, bound=bound) if pictured else {}
+    seen = units(model, run, bound=bound) if spatial else {}
     tensors = parameters_of(model)
     modules = dict(model.named_modules())
     parts = tuple(
@@ -142,7 +142,7 @@ def arithmetic(model: nn.Module, shape: Shape) -> Arithmetic:
         activation_values=sum(output.values for output in run.outputs if _computes(output, run)),
         peak_bytes=run.peak_bytes,
         unit=seen.get(whole.name),
-        unread=unread(whole, run) if pictured else (0, 0),
+        unread=unread(whole, run) if spatial else (0, 0),
         nonlinearities=sum(isinstance(module, ACTIVATIONS) for module in modules.values()),
     )
 

@@ -17,7 +17,7 @@ from cnnlab.walk.reach import Reach, moving_dims
 from cnnlab.walk.walker import walk
 
 _MARGINS = (256, 2048, 8192)
-"""Pixels by which a canvas exceeds the picture, so that no border clips the field of its central unit."""
+"""Pixels by which a canvas exceeds the image, so that no border clips the field of its central unit."""
 
 LARGEST_PATTERN = 63
 """The side of a field, in pixels, up to which the single pixels are told."""
@@ -32,7 +32,7 @@ class Unit:
     exact: bool
     """False where the border of the input clips every unit's field: `size` is a lower bound then."""
     is_global: bool
-    """It sees the whole input, however large that is."""
+    """Whether it sees the whole input, however large that is."""
     stride: tuple[float, float] | None
     """From one unit's field to its neighbour's (the jump); None where there is one unit, or it sees everything."""
     padding: tuple[float, float] | None
@@ -86,7 +86,7 @@ def unread(output: Output, run: Walk) -> tuple[int, int]:
 
 
 def _canvas(model: nn.Module, real: Walk, margin: int) -> Walk | None:
-    """The same walk on a larger input; None where the model does not run on it, or runs something else there."""
+    """Walk a larger input; None where the model does not run on it, or runs something else there."""
     shape = (real.shape[0], *(side + margin for side in real.shape[1:]))
     try:
         found = walk(model, shape, bits=True, like=real)

@@ -31,7 +31,7 @@ from cnnlab.models.undisturbed import undisturbed
 
 @final
 class Model(nn.Sequential):
-    """A network: named layers in a row, for pictures of `input_shape` (channels, height, width) and `classes` classes.
+    """A network: named layers in a row, for images of `input_shape` (channels, height, width) and `classes` classes.
 
     Other heights and widths work too unless a layer is bound to one (`flatten`, `locally_connected`).
     """
@@ -39,7 +39,7 @@ class Model(nn.Sequential):
     input_shape: Shape
     classes: int
     largest_layer: int
-    """Values of the input and the output of one picture, of the layer where they are most: there at the same time."""
+    """Values of the input and the output of one image, of the layer where they are most: there at the same time."""
 
     def __init__(
         self, layers: "OrderedDict[str, nn.Module]", *, input_shape: Shape, classes: int, largest_layer: int = 0
@@ -62,7 +62,7 @@ class Model(nn.Sequential):
 
 
 def build(layers: Sequence[Component], shape: Shape, *, classes: int) -> Model:
-    """The network of `layers` for pictures of `shape` (channels, height, width).
+    """The network of `layers` for images of `shape` (channels, height, width).
 
     Its layers are named by kind and count: conv1, relu1, conv2, …; weights are PyTorch's defaults, from the global
     generator.
@@ -135,28 +135,28 @@ def output_shape(module: nn.Module, shape: Shape) -> Shape:
 
     Raises: TypeError or ValueError when the output is not a tensor with one row per input; what `module` raises.
     """
-    output = _probe(module, shape)
+    output = _tried(module, shape)
     if not isinstance(output, Tensor):
         raise TypeError(f"its output is {type(output).__name__}, expected a tensor")
-    if output.dim() < 2 or len(output) != PROBES:
-        raise ValueError(f"its output for {PROBES} inputs is {tuple(output.shape)}, expected ({PROBES}, …)")
+    if output.dim() < 2 or len(output) != TRIAL_INPUTS:
+        raise ValueError(f"its output for {TRIAL_INPUTS} inputs is {tuple(output.shape)}, expected ({TRIAL_INPUTS}, …)")
     return tuple(output.shape[1:])
 
 
-PROBES = 2
+TRIAL_INPUTS = 2
 """Inputs in the trial run: more than one, so that a layer that loses the batch axis is found out."""
 
 
-def _probe(module: nn.Module, shape: Shape) -> Any:
+def _tried(module: nn.Module, shape: Shape) -> Any:
     try:
         with undisturbed(module, replaced=True), torch.no_grad():
             state = twins_of(module, without_values)
-            return run_on(module, state, torch.empty(PROBES, *shape, device="meta"))
+            return run_on(module, state, torch.empty(TRIAL_INPUTS, *shape, device="meta"))
     except RuntimeError:
         # A user's layer may look at values, or hold a tensor that is no buffer: such a one is tried for real.
         device = next((tensor.device for _, tensor in tensors_of(module)), torch.device("cpu"))
         with undisturbed(module), torch.no_grad():
-            return module(torch.zeros(PROBES, *shape, device=device))
+            return module(torch.zeros(TRIAL_INPUTS, *shape, device=device))
 
 
 def _one(
@@ -168,7 +168,7 @@ def _one(
             raise TypeError(f"it made {type(module).__name__}, expected a torch.nn.Module")
         if any(is_lazy(parameter) for parameter in module.parameters()):
             with torch.no_grad():
-                module.eval()(torch.zeros(PROBES, *shape))  # from which lazy layers take their shapes
+                module.eval()(torch.zeros(TRIAL_INPUTS, *shape))  # from which lazy layers take their shapes
             module.train()
         return module, output_shape(module, shape)
     except TooLargeError as error:

@@ -28,7 +28,7 @@ class Tally:
     bytes: int = 0
     """What the parameters take."""
     largest: int = 0
-    """Values of the input and the output of one picture, of the layer where they are most."""
+    """Values of the input and the output of one image, of the layer where they are most."""
 
     def add_layers(self, count: int) -> None:
         """Count layers that are about to be built.

@@ -13,7 +13,7 @@ def forward(model: Callable[[Tensor], object], images: Tensor, *, again: Callabl
 
     On a processor it is: oneDNN's convolutions would reorder every input that lies otherwise. A network that reshapes
     its maps by `view` cannot take them so, or refuses them itself; `again` is called then, and it runs once more on
-    pictures in rows: what it raises there is its own.
+    images in rows: what it raises there is its own.
     """
     if images.dim() != 4 or images.device.type != "cpu":
         return model(images)

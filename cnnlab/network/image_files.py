@@ -12,7 +12,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from cnnlab.core.errors import RequestError
-from cnnlab.data.decoding import MAX_BYTES, SUFFIXES, read_picture
+from cnnlab.data.decoding import MAX_BYTES, SUFFIXES, read_image
 from cnnlab.data.listing import files_below
 
 LONGEST_LIST = 100_000_000
@@ -23,7 +23,7 @@ STANDARD_INPUT = "-"
 
 
 MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*")
-"""How files of the common picture formats begin: PNG, JPEG, GIF, BMP, WebP, TIFF (both byte orders)."""
+"""How files of the common image formats begin: PNG, JPEG, GIF, BMP, WebP, TIFF (both byte orders)."""
 
 
 @runtime_checkable
@@ -31,12 +31,12 @@ class ReadsBytes(Protocol):
     """A file opened for bytes, or standard input's buffer."""
 
     def read(self, size: int = -1, /) -> bytes:
-        """At most `size` bytes; -1: all of them."""
+        """Read at most `size` bytes; -1: all of them."""
 
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A picture that could not be read."""
+    """An image that could not be read."""
 
     path: str
     reason: str
@@ -48,7 +48,7 @@ class Unreadable:
 
 @dataclass(frozen=True)
 class Source:
-    """A picture to come: its name, and its bytes where it did not come as a file."""
+    """An image to come: its name, and its bytes where it did not come as a file."""
 
     name: str
     content: bytes | None = None
@@ -56,22 +56,22 @@ class Source:
     """Why there is none, where the name leads to nothing."""
 
     def read(self, channels: Literal[1, 3]) -> UInt8[Tensor, "channels h w"]:
-        """The picture at its own size.
+        """The image at its own size.
 
         Raises: RequestError where there is none or it cannot be read; the message begins with the name.
         """
         if self.fault:
             raise RequestError(f"{self.name}: {self.fault}")
-        return read_picture(self.content or Path(self.name), channels=channels, name=self.name)
+        return read_image(self.content or Path(self.name), channels=channels, name=self.name)
 
 
-def find_pictures(paths: Sequence[str], standard_input: ReadsBytes) -> list[Source]:
-    """The pictures that `paths` name: files, folders (searched through), globs, and `-` for standard input.
+def find_images(paths: Sequence[str], standard_input: ReadsBytes) -> list[Source]:
+    """The images that `paths` name: files, folders (searched through), globs, and `-` for standard input.
 
-    Standard input holds one picture, or a list of paths, one a line. A path that leads to nothing is a source with a
+    Standard input holds one image, or a list of paths, one a line. A path that leads to nothing is a source with a
     fault, so that the others are done.
 
-    Raises: RequestError where none of them leads to a picture.
+    Raises: RequestError where none of them leads to an image.
     """
     found: list[Source] = []
     for path in paths:
@@ -83,7 +83,7 @@ def find_pictures(paths: Sequence[str], standard_input: ReadsBytes) -> list[Sour
                 found.append(Source("<stdin>", content, f"it has more than {MAX_BYTES:,} bytes" if much else ""))
             elif len(content) > LONGEST_LIST:
                 raise RequestError(
-                    f"standard input is no picture, and as a list of paths longer than {LONGEST_LIST:,} bytes"
+                    f"standard input is no image, and as a list of paths longer than {LONGEST_LIST:,} bytes"
                 )
             else:
                 for line in content.split(b"\n"):
@@ -93,7 +93,7 @@ def find_pictures(paths: Sequence[str], standard_input: ReadsBytes) -> list[Sour
         else:
             found += _sources(path)
     if not found:
-        raise RequestError("no pictures to predict: standard input named none")
+        raise RequestError("no images to predict: standard input named none")
     if all(source.fault for source in found):
         raise RequestError(*(f"{source.name}: {source.fault}" for source in found))
     return found
@@ -102,15 +102,15 @@ def find_pictures(paths: Sequence[str], standard_input: ReadsBytes) -> list[Sour
 def _sources(path: str) -> list[Source]:
     """What one path names."""
     if not path:  # of an empty variable in a script; to Python it is the folder that one is in
-        return [Source("''", fault="names no picture; the folder here is .")]
+        return [Source("''", fault="names no image; the folder here is .")]
     if os.path.isdir(path):  # the functions of pathlib raise where a name is too long
         inside = sorted(files_below(Path(path))[0])
-        fault = f"no pictures in this folder ({', '.join(SUFFIXES)})"
+        fault = f"no images in this folder ({', '.join(SUFFIXES)})"
         return [Source(str(p)) for p in inside] or [Source(path, fault=fault)]
     if os.path.exists(path):
         return [Source(path)]
     files = [Source(match) for match in _matches(path) if os.path.isfile(match)]
-    return files or [Source(path, fault="no such picture, folder or pattern")]
+    return files or [Source(path, fault="no such image, folder or pattern")]
 
 
 def _matches(pattern: str) -> list[str]:

@@ -13,7 +13,7 @@ from cnnlab.core.errors import RequestError
 from cnnlab.data.dataset import DataPlace, Dataset
 from cnnlab.network.preparation import Preparation
 from cnnlab.runs.folder import Run
-from cnnlab.runs.images import evaluation_pictures, training_pictures
+from cnnlab.runs.images import evaluation_images, training_images
 
 Origin: TypeAlias = Literal["run", "config", "torchvision", "timm", "module"]
 
@@ -23,7 +23,7 @@ class Network:
     """One network; `open_network` is the way to it."""
 
     name: str
-    """As in a title."""
+    """The name, as in a title."""
     origin: Origin
     model: nn.Module
     """In evaluation mode, on the session's device."""
@@ -37,7 +37,7 @@ class Network:
     """None where their names are not known."""
     run: Run | None = None
     config: Config | None = None
-    """Of a run or a config."""
+    """The config of a run, or the config itself."""
     fresh: Callable[[int], nn.Module] | None = None
     """A twin with random weights that follow from a seed, before any training; None of a module."""
     prepared: Preparation | None = None
@@ -66,8 +66,8 @@ class Network:
         if self.config is None:
             raise RequestError(f"{self.name} has no data of its own, so `split` has nothing to take; give files")
         if self.run is not None:
-            return evaluation_pictures(self.run, self.config, split, place)
-        halves = training_pictures(self.config, place)
+            return evaluation_images(self.run, self.config, split, place)
+        halves = training_images(self.config, place)
         if split == "validation" and halves.validation is None:
             raise RequestError(f"{self.name} keeps no validation part (data.validation is 0); use `split` train")
         return halves.train if split == "train" or halves.validation is None else halves.validation
@@ -81,7 +81,7 @@ class Network:
             split: Literal["train", "validation"] = "validation" if self.run.record.data.validation else "train"
             return split, self.part(split, place)
         assert self.config is not None
-        halves = training_pictures(self.config, place)
+        halves = training_images(self.config, place)
         return ("validation", halves.validation) if halves.validation is not None else ("train", halves.train)
 
 

@@ -23,13 +23,13 @@ from cnnlab.network.session import Session
 from cnnlab.network.weights_file import load_weights_file
 from cnnlab.network.zoos import ZOOS
 from cnnlab.runs.folder import Run, WhichWeights
-from cnnlab.runs.images import training_pictures
+from cnnlab.runs.images import training_images
 
-OF_A_RUN: tuple[WhichWeights, ...] = ("best", "last")
+RUN_WEIGHTS: tuple[WhichWeights, ...] = ("best", "last")
 """Weights that a run has; anything else is a file."""
 
 ASSUMED_CLASSES = 10
-"""Where neither the config nor the command tells: their number changes the last layer alone."""
+"""Number of classes where neither the config nor the command tells: it changes the last layer alone."""
 
 
 def open_network(
@@ -77,7 +77,7 @@ def open_network(
     if for_images:
         _check_takes_images(found)
     if found.run is None:
-        if weights in OF_A_RUN:
+        if weights in RUN_WEIGHTS:
             raise RequestError(f"`weights` {weights} is of a run, and {found.name} is none; give a file of weights")
         if weights is not None:
             path = Path(weights).expanduser()
@@ -161,7 +161,7 @@ def _of_run(text: str, session: Session, weights: str | None) -> RunNetwork:
     except RequestError as error:
         others = "MODEL is a run, a config (.yaml), torchvision:NAME or timm:NAME."
         raise RequestError(f"{str(error).removesuffix('.')}. {others}") from None
-    which = next((known for known in OF_A_RUN if known == (weights or "best")), None)
+    which = next((known for known in RUN_WEIGHTS if known == (weights or "best")), None)
     if which is None:
         raise RequestError(f"`weights` is '{weights}', and the run {run.name} has best and last")
     return open_run(run, session, which)
@@ -172,11 +172,11 @@ def _of_config(path: Path, size: str | None, session: Session, for_images: bool)
     shape, count = image_of(config.data.dataset)
     shape = shape_for(size, shape or (3, 0, 0)) if size else shape
     if shape is None:
-        raise RequestError(f"{path}: the pictures of '{config.data.dataset.name}' have no known size; add `size`")
+        raise RequestError(f"{path}: the images of '{config.data.dataset.name}' have no known size; add `size`")
     classes: tuple[str, ...] = ()
     prepared: Preparation | None = None
     if for_images:
-        halves = training_pictures(config, session.place)
+        halves = training_images(config, session.place)
         classes = halves.train.classes
         source = f"of the training part of {config.name}"
         prepared = Preparation(shape, _fit(config), halves.statistics, source)
@@ -233,12 +233,12 @@ def _check_takes_images(network: Network) -> None:
     """Raises: RequestError for a network whose inputs are no square images of one or three channels."""
     if len(network.shape) != 3 or network.shape[1] != network.shape[2]:
         given = " × ".join(map(str, network.shape[1:]))
-        raise RequestError(f"pictures become squares, and `size` asks for {given}; give one number, such as 224")
+        raise RequestError(f"images become squares, and `size` asks for {given}; give one number, such as 224")
     if network.shape[0] not in (1, 3):
-        raise RequestError(f"{network.name} takes pictures of {network.shape[0]} channels; files have 1 or 3")
+        raise RequestError(f"{network.name} takes images of {network.shape[0]} channels; files have 1 or 3")
     if network.prepared is not None and len(network.prepared.statistics.mean) != network.shape[0]:
         count = len(network.prepared.statistics.mean)
-        raise RequestError(f"{network.name} is for pictures of {count} channels, not {network.shape[0]}")
+        raise RequestError(f"{network.name} is for images of {count} channels, not {network.shape[0]}")
 
 
 def _check_size(network: Network) -> None:

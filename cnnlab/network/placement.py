@@ -1,4 +1,4 @@
-"""Where the square that a network sees lies on a picture: the way back from `cnnlab.data.decoding.fit_picture`."""
+"""The place of the square that a network sees on an image: the way back from `cnnlab.data.decoding.fit_image`."""
 
 from dataclasses import dataclass
 
@@ -10,9 +10,9 @@ from cnnlab.data.decoding import Fit
 
 @dataclass(frozen=True)
 class Placement:
-    """The edges of the square in heights and widths of the picture, from its upper left corner.
+    """The edges of the square in heights and widths of the image, from its upper left corner.
 
-    (0, 1, 0, 1) is the whole picture; black bars reach beyond it, a cut leaves some of it out.
+    (0, 1, 0, 1) is the whole image; black bars reach beyond it, a cut leaves some of it out.
     """
 
     top: float
@@ -32,7 +32,7 @@ WHOLE = Placement(0.0, 1.0, 0.0, 1.0)
 
 
 def placement_of(height: int, width: int, size: int, fit: Fit) -> Placement:
-    """Of the square of `size` pixels that `fit` makes of a picture; `height` and `width` are the picture's, in pixels.
+    """The placement of the square of `size` pixels that `fit` makes of an image of `height` × `width` pixels.
 
     The cut's corner is rounded as `torchvision.transforms.v2.functional.center_crop` rounds it.
     """
@@ -51,7 +51,7 @@ def placement_of(height: int, width: int, size: int, fit: Fit) -> Placement:
 def laid_over(
     values: NDArray[np.floating], placement: Placement, size: tuple[int, int], *, smooth: bool
 ) -> NDArray[np.float64]:
-    """A map of the square [h, w] on a picture of `size` (height, width) in pixels; NaN where the network saw nothing.
+    """A map of the square [h, w] on an image of `size` (height, width) in pixels; NaN where the network saw nothing.
 
     Smooth: bilinear with half-pixel centres, as `F.interpolate` with `align_corners=False`. Otherwise the nearest cell.
     """
@@ -68,7 +68,7 @@ def laid_over(
 def _cells(
     cells: int, first: float, last: float, count: int, smooth: bool
 ) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.bool_]]:
-    """For each of `count` pixels the cell before its centre, the share of the next cell, and whether it is seen."""
+    """The cell before the centre of each of `count` pixels, the share of the next cell, and whether it is seen."""
     share = ((np.arange(count) + 0.5) / count - first) / (last - first)
     exact = share * cells - (0.5 if smooth else 0.0)
     before = np.clip(np.floor(exact), 0, cells - 1)

@@ -25,11 +25,11 @@ class Preparation:
 
     @property
     def sentence(self) -> str:
-        """For a person."""
+        """The preparation in a sentence."""
         ways = {"crop": "the middle square is cut out", "pad": "black bars make it square", "stretch": "stretched"}
         mean, std = (", ".join(f"{v:.3f}" for v in values) for values in (self.statistics.mean, self.statistics.std))
         return (
-            f"each picture: {ways[self.fit]}, resized to {self.shape[1]} × {self.shape[2]} px, mean {mean} taken off, "
+            f"each image: {ways[self.fit]}, resized to {self.shape[1]} × {self.shape[2]} px, mean {mean} taken off, "
             f"divided by {std} ({self.source})"
         )
 

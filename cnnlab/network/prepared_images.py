@@ -1,4 +1,4 @@
-"""Pictures that are to be explained: from files or from a run's own data, prepared, and as they were."""
+"""Images that are to be explained: from files or from a run's own data, prepared, and as they were."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from cnnlab.core.errors import RequestError
 from cnnlab.data.dataset import Dataset
-from cnnlab.data.decoding import fit_picture
+from cnnlab.data.decoding import fit_image
 from cnnlab.data.parallel import in_parallel
 from cnnlab.network.image_files import Source, Unreadable
 from cnnlab.network.placement import WHOLE, Placement, placement_of
@@ -19,91 +19,91 @@ from cnnlab.runs.images import sample_indices
 
 
 @dataclass(frozen=True, eq=False)
-class ExplainedPicture:
-    """One picture: what the network sees of it, and how to see it as it was."""
+class ExplainedImage:
+    """One image: what the network sees of it, and how to see it as it was."""
 
     name: str
     """Its path, or such as validation/17."""
     pixels: UInt8[Tensor, "c size size"]
-    """As the network sees it, but for the normalisation."""
+    """The image as the network sees it, but for the normalisation."""
     placement: Placement
     truth: int | None
     """The number of its class, where it is known."""
     mask: Bool[Tensor, "size size"] | None
     """True where the object is."""
     source: Source | None = None
-    """Where the picture as it was is read again; without one, `pixels` are all there is."""
+    """The source from which the image as it was is read again; without one, `pixels` are all there is."""
 
     def original(self) -> UInt8[Tensor, "_ _ _"]:
-        """The picture at its own size. It is not kept, since a folder of photos would not fit into memory.
+        """The image at its own size. It is not kept, since a folder of photos would not fit into memory.
 
         Raises: RequestError where it can no longer be read.
         """
         return self.pixels if self.source is None else self.source.read(1 if len(self.pixels) == 1 else 3)
 
 
-def pictures_of_files(
+def images_of_files(
     sources: Sequence[Source], preparation: Preparation, classes: Sequence[str]
-) -> tuple[list[ExplainedPicture], list[Unreadable]]:
-    """Those of `sources` that can be read, prepared exactly as `cnnlab predict` prepares them; and the others.
+) -> tuple[list[ExplainedImage], list[Unreadable]]:
+    """Read `sources`, prepared exactly as `cnnlab predict` prepares them; and list those that cannot be read.
 
-    A picture in a folder that is called like a class is taken to be of it.
+    An image in a folder that is called like a class is taken to be of it.
     """
     numbers = {name: number for number, name in reversed(list(enumerate(classes)))}
 
-    def prepared(source: Source) -> ExplainedPicture | Unreadable:
+    def prepared(source: Source) -> ExplainedImage | Unreadable:
         try:
-            picture = source.read(1 if preparation.shape[0] == 1 else 3)
+            image = source.read(1 if preparation.shape[0] == 1 else 3)
         except RequestError as error:
             return Unreadable(source.name, str(error).removeprefix(f"{source.name}: "))
         size = preparation.shape[1]
-        return ExplainedPicture(
+        return ExplainedImage(
             name=source.name,
-            pixels=fit_picture(picture, size, preparation.fit),
-            placement=placement_of(picture.shape[1], picture.shape[2], size, preparation.fit),
+            pixels=fit_image(image, size, preparation.fit),
+            placement=placement_of(image.shape[1], image.shape[2], size, preparation.fit),
             truth=numbers.get(Path(source.name).parent.name),
             mask=None,
             source=source,
         )
 
     found = list(in_parallel(prepared, sources))
-    good = [one for one in found if isinstance(one, ExplainedPicture)]
+    good = [one for one in found if isinstance(one, ExplainedImage)]
     return good, [one for one in found if isinstance(one, Unreadable)]
 
 
-def pictures_of_part(
+def images_of_part(
     part: Dataset, split: str, preparation: Preparation, *, count: int, seed: int
-) -> list[ExplainedPicture]:
-    """`count` pictures of a data set's part, the same ones for the same seed; with their labels, and masks if known.
+) -> list[ExplainedImage]:
+    """`count` images of a data set's part, the same ones for the same seed; with their labels, and masks if known.
 
     Those of a data set of files are drawn on as the files are.
 
     Raises: RequestError unless `count` ≥ 1.
     """
     if count < 1:
-        raise RequestError(f"`count` is {count}; at least one picture is needed")
+        raise RequestError(f"`count` is {count}; at least one image is needed")
     size = preparation.shape[1]
     made = []
     for number in sample_indices(len(part), count, seed, "explanations").tolist():
         image, label, name = part.images[number], int(part.labels[number]), f"{split}/{number}"
         fits = image.shape[1:] == (size, size)
         mask = None if part.masks is None or not fits else part.masks[number]
-        pixels = image if fits else fit_picture(image, size, "stretch")
+        pixels = image if fits else fit_image(image, size, "stretch")
         placement, source = WHOLE, None
         if part.paths is not None:
             name, source = part.paths[number], Source(part.paths[number])
             _, height, width = source.read(1 if len(image) == 1 else 3).shape
             placement = placement_of(height, width, size, preparation.fit)
-        made.append(ExplainedPicture(name, pixels, placement, label, mask, source))
+        made.append(ExplainedImage(name, pixels, placement, label, mask, source))
     return made
 
 
-def pixels_of(pictures: Sequence[ExplainedPicture]) -> UInt8[Tensor, "n c size size"]:
+def pixels_of(images: Sequence[ExplainedImage]) -> UInt8[Tensor, "n c size size"]:
     """What the network sees of all of them."""
-    return torch.stack([picture.pixels for picture in pictures])
+    return torch.stack([image.pixels for image in images])
 
 
-def masks_of(pictures: Sequence[ExplainedPicture]) -> Bool[Tensor, "n size size"] | None:
-    """The objects; None unless each picture has one that is seen."""
-    masks = [picture.mask for picture in pictures if picture.mask is not None and bool(picture.mask.any())]
-    return torch.stack(masks) if len(masks) == len(pictures) else None
+def masks_of(images: Sequence[ExplainedImage]) -> Bool[Tensor, "n size size"] | None:
+    """The objects; None unless each image has one that is seen."""
+    masks = [image.mask for image in images if image.mask is not None and bool(image.mask.any())]
+    return torch.stack(masks) if len(masks) == len(images) else None

@@ -1,4 +1,4 @@
-"""Whether a network runs at a size of picture, and which size is the smallest that works."""
+"""Whether a network runs at a size of image, and which size is the smallest that works."""
 
 from torch import nn
 
@@ -13,7 +13,7 @@ LARGEST = 4096
 
 
 def check_runs(network: Network) -> None:
-    """Nothing, where the network runs on its pictures.
+    """Refuse a network that does not run on its images.
 
     Raises: RequestError with the layer where it stops, the reason, and the smallest square that works.
     """
@@ -29,7 +29,7 @@ def check_runs(network: Network) -> None:
         else f"no square up to {LARGEST} works either, with that number of channels ({network.shape[0]})"
     )
     reason = _reason(network.model, failure)
-    raise RequestError(f"{network.name} cannot run on {network.shape[0]}×{size} pictures: {layer} {reason}; {works}")
+    raise RequestError(f"{network.name} cannot run on {network.shape[0]}×{size} images: {layer} {reason}; {works}")
 
 
 def _reason(model: nn.Module, failure: Failure) -> str:
@@ -45,7 +45,7 @@ def _reason(model: nn.Module, failure: Failure) -> str:
 
 
 def _smallest(network: Network) -> int | None:
-    """By doubling until a square works, then by halves: a walk takes a tenth of a second."""
+    """Find the smallest square, by doubling until one works, then by halves: a walk takes a tenth of a second."""
 
     def runs(side: int) -> bool:
         square = (network.shape[0], *[side] * (len(network.shape) - 1))

@@ -20,9 +20,9 @@ class Studied:
     network: RunNetwork
     split: Literal["train", "validation"]
     images: Dataset
-    """Of that part, all of them."""
+    """All images of that part."""
     predictions: Predictions
-    """Of those images, in their order."""
+    """Predictions of those images, in their order."""
     chosen: Tensor
     """The numbers of the images that are shown one by one, int64 [n], the first the clearest example."""
     weights: WhichWeights

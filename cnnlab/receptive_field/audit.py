@@ -1,7 +1,7 @@
-"""Does the network fit the size of its pictures? Layers that can add nothing, fields that are too small, dead pixels.
+"""Does the network fit the size of its images? Layers that can add nothing, fields that are too small, dead pixels.
 
 Source: Richter, Schöning, Wiedenroth & Krumnack 2021, "Should you go deeper? Optimizing convolutional neural network
-architectures without training", arXiv:2106.12307. With i the size of the picture and r_min the field along the
+architectures without training", arXiv:2106.12307. With i the size of the image and r_min the field along the
 shortest path: a layer is critical if r_min > i; the border layer is the first whose inputs all have r_min ≥ i; a layer
 is unproductive if its inputs all have r_min ≥ i and its own is larger than i, on every axis: it sees nothing that its
 inputs have not seen whole. A layer whose window covers all of the map that comes in is unproductive too: it works like
@@ -19,7 +19,7 @@ from cnnlab.receptive_field.reading import read
 
 @dataclass(frozen=True)
 class AuditedLayer:
-    """A layer with a window, judged at one size of picture."""
+    """A layer with a window, judged at one size of image."""
 
     name: str
     output: tuple[int, ...]
@@ -36,25 +36,25 @@ class AuditedLayer:
 
 @dataclass(frozen=True)
 class Audit:
-    """A network at one size of picture."""
+    """A network at one size of image."""
 
-    picture: tuple[int, ...]
+    image: tuple[int, ...]
     """Height and width in pixels."""
     layers: tuple[AuditedLayer, ...]
     border: str | None
     """The first layer whose inputs have seen everything."""
     smallest: tuple[int, ...]
-    """The least picture at which every layer can add something: the largest r_min that comes into any layer."""
+    """The least image at which every layer can add something: the largest r_min that comes into any layer."""
     largest: tuple[int, ...]
-    """The largest picture whose whole some unit sees before the global pool: the largest r of the trunk."""
+    """The largest image whose whole some unit sees before the global pool: the largest r of the trunk."""
     exact: bool
-    """False where the border clips that field on every picture on which this network runs: it is a lower bound."""
+    """False where the border clips that field on every image on which this network runs: it is a lower bound."""
     trunk: str
     """The layer with that field."""
     covers: bool
-    """The trunk's field is at least as large as the picture."""
+    """The trunk's field is at least as large as the image."""
     unread: tuple[int, ...]
-    """Rows and columns of the picture that nothing reads."""
+    """Rows and columns of the image that nothing reads."""
 
     @property
     def unproductive(self) -> tuple[str, ...]:
@@ -63,7 +63,7 @@ class Audit:
 
     @property
     def critical(self) -> tuple[str, ...]:
-        """The names of the layers that look beyond the picture."""
+        """The names of the layers that look beyond the image."""
         return tuple(layer.name for layer in self.layers if layer.critical)
 
 
@@ -73,16 +73,16 @@ def audit(fields: Fields, model: nn.Module) -> Audit:
     For a network with gates (squeeze-and-excitation), `fields` are best those without them: with them, all that lies
     behind the first gate is global.
     """
-    picture = fields.shape[1:]
+    image = fields.shape[1:]
     modules = dict(model.named_modules())
     found = []
     for field, before in _windowed(fields):
         module, plane = modules.get(field.name), _plane(fields, field)
         kernel = getattr(module, "kernel_size", None)
-        window = (kernel,) * len(picture) if isinstance(kernel, int) else tuple(kernel or (1,))
+        window = (kernel,) * len(image) if isinstance(kernel, int) else tuple(kernel or (1,))
         dense = bool(kernel) and len(plane) == len(window) and all(p <= k for p, k in zip(plane, window, strict=True))
-        late = all(r >= i for r, i in zip(before, picture, strict=True))
-        beyond = [r > i for r, i in zip(field.shortest, picture, strict=True)]
+        late = all(r >= i for r, i in zip(before, image, strict=True))
+        beyond = [r > i for r, i in zip(field.shortest, image, strict=True)]
         found.append(
             AuditedLayer(
                 name=field.name,
@@ -96,22 +96,22 @@ def audit(fields: Fields, model: nn.Module) -> Audit:
             )
         )
     late_ones = (
-        layer.name for layer in found if all(r >= i for r, i in zip(layer.shortest_before, picture, strict=True))
+        layer.name for layer in found if all(r >= i for r, i in zip(layer.shortest_before, image, strict=True))
     )
     local = [field for field in fields.layers if not field.is_global and len(field.output) > 1]
     # of several with the same field the last: behind its normalisation, its activation and its join
     named = [field for field in local if field.name] or local
     trunk = max(reversed(named), key=lambda field: min(field.size), default=fields.layers[-1])
-    axes = range(len(picture))
+    axes = range(len(image))
     return Audit(
-        picture=picture,
+        image=image,
         layers=tuple(found),
         border=next(late_ones, None),
         smallest=tuple(max((sizes[axis] for sizes in _before_windows(fields, modules)), default=1) for axis in axes),
         largest=trunk.size,
         exact=trunk.exact,
         trunk=trunk.name,
-        covers=all(r >= i for r, i in zip(trunk.size, picture, strict=True)),
+        covers=all(r >= i for r, i in zip(trunk.size, image, strict=True)),
         unread=fields.layers[-1].unread,
     )
 

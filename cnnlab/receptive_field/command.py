@@ -25,15 +25,15 @@ def receptive_field(
         list[str] | None, typer.Argument(metavar="[CHANGE]…", help="More changes for --what-if.", show_default=False)
     ] = None,
     size: Annotated[
-        str | None, typer.Option("--input", metavar="SIZE", help="Of the pictures: 224, 224,160 or C,H,W.")
+        str | None, typer.Option("--input", metavar="SIZE", help="Size of the images: 224, 224,160 or C,H,W.")
     ] = None,
     layer: Annotated[str | None, typer.Option(help="The layer to draw, to measure and to change for.")] = None,
     unit: Annotated[str | None, typer.Option(metavar="Y,X", help="Its unit, from 0; the central one.")] = None,
-    image: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the box on this picture.")] = None,
+    image: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the box on this image.")] = None,
     effective: Annotated[
         int,
         typer.Option(
-            "--effective", metavar="[N]", help="Measure the effective field over N pictures.", min=0, max=100_000
+            "--effective", metavar="[N]", help="Measure the effective field over N images.", min=0, max=100_000
         ),
     ] = 0,
     what_if: Annotated[
@@ -49,7 +49,7 @@ def receptive_field(
     depth: DepthOption = None,
     repairs: Annotated[bool, typer.Option("--repairs/--no-repairs", help="Look for changes that mend it.")] = True,
     animate: Annotated[bool, typer.Option(help="A GIF of the box, layer by layer.")] = False,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder for pictures and tables.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder for figures and tables.")] = None,
 ) -> None:
     """Tell what each layer of a network sees: exact for any network, with branches, gates and functions too.
 
@@ -90,9 +90,9 @@ def receptive_field(
         facts = list(session.track(measured, "effective field", -(-effective // 16)))[-1]
         more.append(effective_section(facts))
     if image or unit or animate:
-        from cnnlab.receptive_field.figures import field_picture
+        from cnnlab.receptive_field.figures import field_figure
 
-        more.append(field_picture(inspection, watched, place, image, facts))
+        more.append(field_figure(inspection, watched, place, image, facts))
     report = receptive_field_report(
         inspection.fields,
         inspection.audit,
@@ -105,13 +105,13 @@ def receptive_field(
         more=more,
     )
     folder = session.folder("receptive-field", network.run, out=out)
-    pictures = files.save(report, folder).pictures
+    figures = files.save(report, folder).figures
     if animate:
         from cnnlab.receptive_field.figures import animation
 
-        pictures.append(animation(inspection, image, folder / "layers.gif"))
+        figures.append(animation(inspection, image, folder / "layers.gif"))
     if session.as_json:
-        print_json(_document(inspection, claims, trials, repaired, facts, proof, pictures))
+        print_json(_document(inspection, claims, trials, repaired, facts, proof, figures))
     else:
         console.show(report, out_console(), folder=folder)
         err_console().print(f"written to {folder}", style="dim", soft_wrap=True)
@@ -129,7 +129,7 @@ def _document(
     repaired: "list[Variant]",
     facts: "EffectiveFacts | None",
     proof: Any,
-    pictures: list[Path],
+    figures: list[Path],
 ) -> dict[str, object]:
     from cnnlab.receptive_field.effective.report import effective_json
     from cnnlab.receptive_field.report import field_json
@@ -150,18 +150,18 @@ def _document(
         "differs": _differs(fields),
         "unknown_operations": [{"operation": name, "layer": place} for name, place in fields.walk.unknown],
         "on_values": fields.walk.on_values,
-        "pictures": pictures,
+        "pictures": figures,
     }
 
 
 def _verified(fields: "Fields") -> dict[str, object]:
-    """At which size the probe ran, and the layers whose r it cannot have seen whole."""
+    """The size at which the probe ran, and the layers whose r it cannot have seen whole."""
     unseen = [field.name for field in fields.layers if field.name and not field.is_visible]
     return {"at": fields.shape[1:], "r_not_covered": unseen}
 
 
 def _differs(fields: "Fields") -> dict[str, object] | None:
-    """From where on the network is another one on larger pictures."""
+    """From where on the network is another one on larger images."""
     if fields.differs is None:
         return None
     difference, sides = fields.differs

@@ -20,7 +20,7 @@ OPTIONS = {"stride": "stride", "dilation": "dilation", "kernel": "kernel_size", 
 IDENTITY = "identity"
 
 _TWICE = "_reversed_padding_repeated_twice"
-"""Where torch's convolutions keep their padding once more, as `F.pad` takes it."""
+"""Name under which torch's convolutions keep their padding once more, as `F.pad` takes it."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def _keep_size(module: nn.Module, before: dict[str, tuple[int, ...]], padding: o
 
 
 def _set(module: nn.Module, option: str, value: tuple[int, ...]) -> None:
-    """In the form that the layer keeps it: pools hold one number, convolutions one for each axis."""
+    """Set an option in the form in which the layer keeps it: pools hold one number, convolutions one for each axis."""
     old = getattr(module, option)
     setattr(module, option, value[0] if isinstance(old, int) and len(set(value)) == 1 else value)
     if option == "padding" and hasattr(module, _TWICE):

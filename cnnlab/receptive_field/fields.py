@@ -1,8 +1,8 @@
-"""The receptive field of every layer of a network: on a canvas that is large enough, and at the picture's own size.
+"""The receptive field of every layer of a network: on a canvas that is large enough, and at the image's own size.
 
 The canvas gives r, S and P, which no border disturbs; the walk at the real size gives what is clipped there: boxes,
 coverage, padding, gaps. On meta tensors a canvas of thousands of pixels costs no more than a small one. The network on
-the canvas has to be the network in hand: as far as its code does there what it does at the picture's size.
+the canvas has to be the network in hand: as far as its code does there what it does at the image's size.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,13 +25,13 @@ Reading = Callable[[Tag, tuple[int, ...]], tuple[Axis, ...]]
 Flag = Literal["global", "gaps", "misaligned", "varies", "channels", "clipped", "unread"]
 
 _LADDERS = (32768, 8192, 2048, 512, 128), (32256, 8064, 2016, 672, 224)
-"""Pixels by which a canvas exceeds the picture: multiples of every common stride, so that padding which depends on the
-picture's size is the same on both; those of the second ladder also of 3 and 7."""
+"""Pixels by which a canvas exceeds the image: multiples of every common stride, so that padding which depends on the
+image's size is the same on both; those of the second ladder also of 3 and 7."""
 _FIRST = 2
 
 _AREA = 2.4
-"""How many times as long as the picture a canvas can be that is given up for want of memory on a longer one, unless the
-walk at the picture's size is small: what grows as the area then costs about four times that walk."""
+"""How many times as long as the image a canvas can be that is given up for want of memory on a longer one, unless the
+walk at the image's size is small: what grows as the area then costs about four times that walk."""
 
 _SMALL = 2**20
 """Numbers up to which a walk is small."""
@@ -49,44 +49,44 @@ class Field:
     depth: int
     leaf: bool
     output: tuple[int, ...]
-    """The shape at the picture's size, without the batch."""
+    """The shape at the image's size, without the batch."""
     size: tuple[int, ...]
     """r; the whole axis where the layer is global."""
     exact: bool
-    """False where every unit is clipped by the border of every picture on which this network runs: r is a lower bound.
-    A picture at whose size it runs another program does not count."""
+    """False where every unit is clipped by the border of every image on which this network runs: r is a lower bound.
+    An image at whose size it runs another program does not count."""
     sizes: tuple[tuple[int, int], ...]
     channels: tuple[tuple[int, int], ...]
     stride: tuple[float | None, ...]
     padding: tuple[float | None, ...]
     centre: tuple[float | None, ...]
-    """Of the first unit: (r − 1)/2 − P, from 0 at the centre of the first pixel."""
+    """Centre of the first unit: (r − 1)/2 − P, from 0 at the centre of the first pixel."""
     shortest: tuple[int, ...]
     """r along the shortest path (r_min)."""
     is_global: bool
-    """Every unit sees the whole picture, however large it is."""
+    """Every unit sees the whole image, however large it is."""
     because: str | None
     """The layer that made it so."""
     box: tuple[tuple[int, int], ...]
-    """(first, last) pixel of the central unit at the picture's size, clipped, inclusive."""
+    """(first, last) pixel of the central unit at the image's size, clipped, inclusive."""
     coverage: float
-    """The share of the picture inside that box, 0 … 1."""
+    """The share of the image inside that box, 0 … 1."""
     padded: float
     """The share of units whose field touches padding, 0 … 1. Padding around a map of a single row or column is not
     counted: along that axis nothing tells its units apart."""
     density: float
     """The share of the pixels inside the box that the unit really reads, 0 … 1."""
     unread: tuple[int, ...]
-    """Rows and columns of the picture that no unit of this layer reads."""
+    """Rows and columns of the image that no unit of this layer reads."""
     misaligned: tuple[float, ...] | None
-    """Where paths meet in this layer's own code: how far their centres lie apart, in pixels."""
+    """If paths meet in this layer's own code, how far their centres lie apart, in pixels."""
     read_at: tuple[int, ...]
-    """The size of picture at which r, S, P, r_min, c₀ and their ranges were read: a larger one, on which the network
-    runs the same program, or the picture's own."""
+    """The size of image at which r, S, P, r_min, c₀ and their ranges were read: a larger one, on which the network
+    runs the same program, or the image's own."""
 
     @property
     def is_visible(self) -> bool:
-        """Whether the picture shows all of r: the central unit's box is as large."""
+        """Whether the image shows all of r: the central unit's box is as large."""
         return all(last - first + 1 == r for (first, last), r in zip(self.box, self.size, strict=True))
 
     @property
@@ -108,24 +108,24 @@ class Field:
 
 @dataclass(frozen=True, eq=False)
 class Fields:
-    """Those of all layers, in the order in which they ran."""
+    """The fields of all layers, in the order in which they ran."""
 
     shape: tuple[int, ...]
-    """(channels, height, width) of the picture."""
+    """(channels, height, width) of the image."""
     layers: tuple[Field, ...]
     walk: Walk
-    """At the picture's own size."""
+    """The walk at the image's own size."""
     canvases: tuple[Walk, ...]
-    """On larger pictures, as far as the network runs the same program there."""
+    """Walks on larger images, as far as the network runs the same program there."""
     sources: Mapping[str, "Source"]
-    """By layer: from which walk its r, S and P were read."""
+    """The walk from which r, S and P of each layer were read."""
 
     def __getitem__(self, name: str) -> Field:
         return next(field for field in self.layers if field.name == name)
 
     @property
     def differs(self) -> tuple[Difference, tuple[int, ...]] | None:
-        """Where the network runs something else on larger pictures, and how large they are; None where nowhere."""
+        """The place where the network runs something else on larger images, and how large they are; None if nowhere."""
         furthest = max(self.canvases, key=lambda canvas: len(canvas.outputs), default=None)
         return (furthest.differs, furthest.shape[1:]) if furthest and furthest.differs else None
 
@@ -139,7 +139,7 @@ class Source:
 
 
 def receptive_fields(model: nn.Module, shape: Sequence[int], *, ignore_gates: bool = False) -> Fields:
-    """Those of every module's output for pictures of `shape` (channels, *spatial).
+    """The receptive fields of every module's output for images of `shape` (channels, *spatial).
 
     A network that cannot run at this size gives the layers up to where it stops; `walk.failure` says why it does.
     """
@@ -206,7 +206,7 @@ def _is_told(output: Output, run: Walk, reading: Reading) -> bool:
 def _source(output: Output, real: Walk, canvases: Sequence[Walk], reading: Reading) -> Source:
     """The walk that tells a layer's r, S and P: the first on which no border clips it, or the largest.
 
-    What is told of a canvas has to be what the walk at the picture's own size says where nothing is clipped there: an
+    What is told of a canvas has to be what the walk at the image's own size says where nothing is clipped there: an
     adaptive pool, and indices that follow from the size, are another thing on a canvas though the program is the same.
     """
     best = Source(output, real)
@@ -237,7 +237,7 @@ def _is_inside(output: Output, sizes: tuple[int, ...], reading: Reading) -> bool
 
 
 def field_of(output: Output, real: Walk, source: Source, reading: Reading = read) -> Field:
-    """One layer's, from its output at the picture's size and in the walk that tells its field."""
+    """One layer's, from its output at the image's size and in the walk that tells its field."""
     assert output.tag is not None
     assert source.output.tag is not None
     here, there = reading(output.tag, real.shape[1:]), reading(source.output.tag, source.walk.shape[1:])

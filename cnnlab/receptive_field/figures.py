@@ -1,4 +1,4 @@
-"""The box of a unit drawn on a person's picture, with the effective field inside it; and all layers as an animation."""
+"""The box of a unit drawn on a person's image, with the effective field inside it; and all layers as an animation."""
 
 from pathlib import Path
 
@@ -6,27 +6,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnlab.core.errors import RequestError
-from cnnlab.data.decoding import fit_picture, read_picture
+from cnnlab.data.decoding import fit_image, read_image
 from cnnlab.receptive_field.effective.report import EffectiveFacts, contours_of
 from cnnlab.receptive_field.run import Inspection, plane_of, unit_box
 from cnnlab.view import gif
-from cnnlab.view.blocks import Picture
+from cnnlab.view.blocks import Figure
 from cnnlab.view.layer_rows import at_depth, size_text
 from cnnlab.view.scenes import Box, Scene
 from cnnlab.view.tiles import tile
 from cnnlab.walk.layout import Layout
 
 SECONDS = 0.8
-"""Of a layer in the animation."""
+"""Seconds of a layer in the animation."""
 
 
-def field_picture(
+def field_figure(
     inspection: Inspection,
     layer: str,
     unit: tuple[int, int] | None,
     image: Path | None,
     facts: EffectiveFacts | None,
-) -> Picture:
+) -> Figure:
     """The clipped box of a unit of `layer`, and the contours of its effective field where that was measured."""
     (row, column), rows, columns = unit_box(inspection, layer, unit)
     scene = Scene(
@@ -36,7 +36,7 @@ def field_picture(
         contours=contours_of(facts) if facts else (),
     )
     field, maps = inspection.field(layer), plane_of(inspection, layer)
-    return Picture(
+    return Figure(
         "box",
         f"What unit {row},{column} of {layer} sees",
         scene,
@@ -48,7 +48,7 @@ def field_picture(
 def animation(inspection: Inspection, image: Path | None, path: Path) -> Path:
     """A GIF in which the central unit's box grows from layer to layer."""
     background = _background(inspection, image)
-    frames: list[Picture] = []
+    frames: list[Figure] = []
     found = inspection.layouts.found
     layers = [field for field in inspection.fields.layers if field.name and isinstance(found.get(field.name), Layout)]
     seen: set[tuple[int, ...]] = set()
@@ -60,7 +60,7 @@ def animation(inspection: Inspection, image: Path | None, path: Path) -> Path:
         box = Box("receptive field", rows[0], rows[1], columns[0], columns[1])
         scene = Scene((inspection.network.shape[1], inspection.network.shape[2]), image=background, boxes=(box,))
         title = f"{field.name}: {size_text(field.size)} px"
-        frames.append(Picture(f"layer-{len(frames)}", title, scene))
+        frames.append(Figure(f"layer-{len(frames)}", title, scene))
     gif.save(frames, path, seconds=SECONDS)
     return path
 
@@ -70,8 +70,8 @@ def _background(inspection: Inspection, image: Path | None) -> NDArray[np.uint8]
         return None
     channels, height, width = inspection.network.shape
     if not image.exists():
-        raise RequestError(f"{image}: no such picture")
-    picture = read_picture(image, channels=1 if channels == 1 else 3, name=str(image))
+        raise RequestError(f"{image}: no such image")
+    decoded = read_image(image, channels=1 if channels == 1 else 3, name=str(image))
     if height != width:
-        raise RequestError(f"`image` is drawn for square pictures; these are {height} × {width}")
-    return tile(fit_picture(picture, height, "crop"))
+        raise RequestError(f"`image` is drawn for square images; these are {height} × {width}")
+    return tile(fit_image(decoded, height, "crop"))

@@ -41,7 +41,7 @@ class Mismatch:
 
     @property
     def sentence(self) -> str:
-        """In words."""
+        """The disagreement in words."""
         side = "up to" if self.end == "first" else "from"
         said, seen = ("depends", "does not") if self.reaches else ("does not depend", "does")
         return (
@@ -56,20 +56,20 @@ class Verification:
     compared: int
     """Intervals: one for each unit and axis of each output that could be compared."""
     mismatched: int
-    """Of them, those that are not what the probe saw."""
+    """Number of them that are not what the probe saw."""
     wide: int
-    """Of them, those that are wider than what the probe saw behind an operation whose rule is not known, or through
+    """Number of them that are wider than what the probe saw, behind an operation whose rule is not known, or through
     which NaN does not pass: they hold, and the probe cannot say whether they are exact."""
     mismatches: tuple[Mismatch, ...]
     """The first ones."""
     outputs: int
-    """Those that were compared."""
+    """Outputs that were compared."""
     skipped: tuple[str, ...]
-    """Outputs that were not: whole numbers, and those whose shape for several pictures is not that for one, repeated.
+    """Outputs that were not: whole numbers, and those whose shape for several images is not that for one, repeated.
     Before the first pass all of them."""
     passes: int
     done: int
-    """Of the passes."""
+    """Passes that are done."""
 
     @property
     def proven(self) -> bool:
@@ -80,9 +80,9 @@ class Verification:
 def verification(model: nn.Module, walk: Walk, *, max_batch: int = 16) -> Iterator[Verification]:
     """Compare every interval of `walk` with the NaN probe of `model`; the last result counts, the others are progress.
 
-    The model is used as it is, in eval mode on its own device, and is as it was afterwards; 2·(height + width) pictures
-    go through it, at most `max_batch` at a time. Where a batch disagrees with the walk its pictures go through again
-    one by one, since a network may mix the pictures of a batch (batch statistics in eval mode).
+    The model is used as it is, in eval mode on its own device, and is as it was afterwards; 2·(height + width) images
+    go through it, at most `max_batch` at a time. Where a batch disagrees with the walk its images go through again
+    one by one, since a network may mix the images of a batch (batch statistics in eval mode).
     """
     tally = _Tally(walk)
     passes = sum(-(-size // max_batch) for size in walk.shape[1:] for _ in range(2))
@@ -97,7 +97,7 @@ def verification(model: nn.Module, walk: Walk, *, max_batch: int = 16) -> Iterat
 
 
 Different = dict[str, tuple[NDArray[np.bool_], NDArray[np.bool_]]]
-"""By output: where the walk and the probe disagree, and what the walk says; (pictures, *shape)."""
+"""The places of each output at which the walk and the probe disagree, and what the walk says; (images, *shape)."""
 
 
 class _Tally:
@@ -113,7 +113,7 @@ class _Tally:
         self.wide = {name: self._nothing(output) for name, output in self.expected.items()}
         self.mismatches: list[Mismatch] = []
         self.one_by_one: bool | None = None
-        """Whether the network mixes pictures; None while that does not matter."""
+        """Whether the network mixes images; None while that does not matter."""
 
     def _behind(self, layers: set[str]) -> set[str]:
         """Outputs that are put out at or after the first doubtful operation."""
@@ -127,7 +127,7 @@ class _Tally:
         return [np.zeros(output.shape, bool) for _ in self.walk.shape[1:]]
 
     def probe(self, model: nn.Module, axis: int, end: str, thresholds: Sequence[int]) -> None:
-        """A picture for each threshold, in one forward pass if that will do."""
+        """An image for each threshold, in one forward pass if that will do."""
         if not self.one_by_one:
             found = self._run(model, axis, end, thresholds)
             if not found or len(thresholds) == 1 or self.one_by_one is False:
@@ -147,8 +147,8 @@ class _Tally:
         """One forward pass."""
         like = next((p for p in model.parameters() if p.is_floating_point()), torch.zeros(1))
         generator = torch.Generator().manual_seed(0)
-        picture = torch.randn(1, *self.walk.shape, generator=generator).to(like)
-        batch = picture.repeat(len(thresholds), *[1] * len(self.walk.shape))
+        image = torch.randn(1, *self.walk.shape, generator=generator).to(like)
+        batch = image.repeat(len(thresholds), *[1] * len(self.walk.shape))
         for number, t in enumerate(thresholds):
             place = slice(0, t + 1) if end == "first" else slice(t, None)
             batch[(number, slice(None), *[slice(None)] * axis, place)] = float("nan")
@@ -174,7 +174,7 @@ class _Tally:
         output = self.expected.get(name)
         if output is None or not (tensor.is_floating_point() or tensor.is_complex()):
             return None
-        seen = _by_picture(tensor.isnan().cpu().numpy(), output.shape, len(thresholds))
+        seen = _by_image(tensor.isnan().cpu().numpy(), output.shape, len(thresholds))
         if seen is None:
             return None
         self.compared.add(name)
@@ -214,8 +214,8 @@ class _Tally:
         )
 
 
-def _by_picture(seen: NDArray[np.bool_], shape: tuple[int, ...], count: int) -> NDArray[np.bool_] | None:
-    """(count, *shape) of an output for `count` pictures, whose batch may be any dimension or the outer part of one."""
+def _by_image(seen: NDArray[np.bool_], shape: tuple[int, ...], count: int) -> NDArray[np.bool_] | None:
+    """(count, *shape) of an output for `count` images, whose batch may be any dimension or the outer part of one."""
     if count == 1:
         return seen[None] if seen.shape == shape else None
     if seen.ndim != len(shape):

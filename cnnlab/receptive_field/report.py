@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from cnnlab.receptive_field.audit import Audit
-from cnnlab.receptive_field.drawings import field_pictures
+from cnnlab.receptive_field.drawings import field_figures
 from cnnlab.receptive_field.fields import Field, Fields
 from cnnlab.receptive_field.probe import Verification
 from cnnlab.receptive_field.what_if import Variant
@@ -42,24 +42,24 @@ def receptive_field_report(
     blocks += _remarks(fields)
     if trials:
         blocks.append(variants_table(trials, f"What if: the field of {watched}", "what_if"))
-    blocks.append(Section("Does it fit the pictures?", (*_audit(found, fields), *_repairs(repairs))))
+    blocks.append(Section("Does it fit the images?", (*_audit(found, fields), *_repairs(repairs))))
     if proof is not None:
         blocks.append(_proof(proof, fields))
-    blocks += field_pictures(fields)
+    blocks += field_figures(fields)
     size = size_text(fields.shape[1:])
     return Report(
         f"Receptive fields of {name}",
         tuple(blocks),
-        f"For pictures of {size} pixels. Unit u sees the pixels u·S − P … u·S − P + r − 1 along an axis; the pairs are "
+        f"For images of {size} pixels. Unit u sees the pixels u·S − P … u·S − P + r − 1 along an axis; the pairs are "
         "vertical × horizontal where they differ.",
     )
 
 
 def field_blocks(fields: Fields, found: Audit) -> tuple[Block, ...]:
-    """The table, what the audit says and the two pictures, for a report on more than this."""
+    """The table, what the audit says and the two figures, for a report on more than this."""
     rows = at_depth([field for field in fields.layers if field.name])
     last = next(field for field in fields.layers if field.name == found.trunk)
-    blocks = [_headline(last, fields), _table(rows), *_remarks(fields), *_audit(found, fields), *field_pictures(fields)]
+    blocks = [_headline(last, fields), _table(rows), *_remarks(fields), *_audit(found, fields), *field_figures(fields)]
     return tuple(blocks)
 
 
@@ -72,7 +72,7 @@ def _headline(last: Field, fields: Fields) -> Numbers:
             unit="px",
             detail=f"of {last.name}, {size_text(last.output)}",
         ),
-        Number("of the picture", last.coverage, ".0%", detail="seen by its central unit"),
+        Number("of the image", last.coverage, ".0%", detail="seen by its central unit"),
         Number("step to the next unit", pair_text(last.stride), unit="px"),
     ]
     if whole is not None:
@@ -109,7 +109,7 @@ def _table(rows: Sequence[Field]) -> Table:
     note = (
         "In pixels: r is what one unit depends on, S the step to the next unit (the jump), P the effective padding, c₀ "
         "the first unit's centre, r min the shortest path, box the central unit's, clipped; seen: the share of the "
-        "picture in that box; padded: the share of units that see padding."
+        "image in that box; padded: the share of units that see padding."
     )
     return Table("Receptive fields", columns, tuple(made), note, "receptive_fields")
 
@@ -163,7 +163,7 @@ def _remarks(fields: Fields) -> list[Text]:
         if field.is_global and field.because:
             reasons.setdefault(field.because, []).append(field)
     for reason, layers in reasons.items():
-        told = f"{layers[0].name or 'the output'} on, every unit sees the whole picture because of {reason}."
+        told = f"{layers[0].name or 'the output'} on, every unit sees the whole image because of {reason}."
         found.append(Text(f"From {told}", label="global"))
     if fields.differs is not None:
         difference, sides = fields.differs
@@ -174,7 +174,7 @@ def _remarks(fields: Fields) -> list[Text]:
                 f"{difference.there}, at its own size with {difference.here}. From there on r, S and P are those of "
                 f"{size_text(fields.shape[1:])} pixels; where the border clips them r is a lower bound (≥).",
                 "note",
-                "depends on the picture's size",
+                "depends on the image's size",
             )
         )
     if fields.walk.unknown:
@@ -193,7 +193,7 @@ def _remarks(fields: Fields) -> list[Text]:
 
 
 def _audit(found: Audit, fields: Fields) -> list[Block]:
-    size, smallest, largest = size_text(found.picture), pair_text(found.smallest), _bounded(found.largest, found.exact)
+    size, smallest, largest = size_text(found.image), pair_text(found.smallest), _bounded(found.largest, found.exact)
     blocks: list[Block] = []
     if found.unproductive:
         names = found.unproductive
@@ -201,7 +201,7 @@ def _audit(found: Audit, fields: Fields) -> list[Block]:
         blocks.append(
             Text(
                 f"{len(names)} of {len(found.layers)} layers with a window can add nothing at {size}: what comes in "
-                f"has seen the whole picture on every path, or is no larger than their window: {listed}.",
+                f"has seen the whole image on every path, or is no larger than their window: {listed}.",
                 "caution",
                 "unproductive",
             )
@@ -209,7 +209,7 @@ def _audit(found: Audit, fields: Fields) -> list[Block]:
     if not found.covers:
         blocks.append(
             Text(
-                f"The largest field, {pair_text(found.largest)} px in {found.trunk}, is smaller than the picture "
+                f"The largest field, {pair_text(found.largest)} px in {found.trunk}, is smaller than the image "
                 f"({size}): no unit before the pool sees a pattern that is wider.",
                 "caution",
                 "under-coverage",
@@ -219,7 +219,7 @@ def _audit(found: Audit, fields: Fields) -> list[Block]:
         rows, columns = found.unread[0], found.unread[-1]
         blocks.append(
             Text(
-                f"{rows} rows and {columns} columns of the picture are read by nothing: strides skip them.",
+                f"{rows} rows and {columns} columns of the image are read by nothing: strides skip them.",
                 "caution",
                 "dead pixels",
             )
@@ -228,9 +228,9 @@ def _audit(found: Audit, fields: Fields) -> list[Block]:
         blocks.append(Text(f"Every layer can add something at {size}, and every pixel is read.", "good", "fits"))
     blocks.append(
         Text(
-            f"Pictures from {smallest} px (every layer can still add something) to {largest} px (a unit sees the whole "
-            f"picture) suit this network{'' if fields.differs is None else ', where it is the same one at that size'}. "
-            f"Layers that look beyond the picture: {len(found.critical)}.",
+            f"Images from {smallest} px (every layer can still add something) to {largest} px (a unit sees the whole "
+            f"image) suit this network{'' if fields.differs is None else ', where it is the same one at that size'}. "
+            f"Layers that look beyond the image: {len(found.critical)}.",
             "note",
             "feasible sizes",
         )
@@ -247,7 +247,7 @@ def _repairs(repairs: Sequence[Variant]) -> list[Block]:
 def variants_table(variants: Sequence[Variant], title: str, name: str) -> Table:
     """Variants side by side, the network as it is first."""
     columns = (
-        Column("change"), Column("r", "px", "right"), Column("S", "px", "right"), Column("picture", "", "right", ".0%"),
+        Column("change"), Column("r", "px", "right"), Column("S", "px", "right"), Column("image", "", "right", ".0%"),
         Column("MACs", "M", "right", ",.1f"), Column("MACs", "×", "right", ".2f"),
         Column("parameters", "", "right", ",d"), Column("unproductive", "", "right"), Column("outcome"),
     )  # fmt: skip

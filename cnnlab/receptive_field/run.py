@@ -100,13 +100,13 @@ def repairs(inspection: Inspection) -> Iterator[Variant]:
     if not found.covers:
         tried = variants(model, inspection.network.shape, growth(inspection.fields, model), layer=found.trunk)
         larger = [v for v in tried if v.field is not None and min(v.field.size) > min(found.largest)]
-        yield from sorted(larger, key=lambda v: _cheapest_that_covers(v, found.picture))[:5]
+        yield from sorted(larger, key=lambda v: _cheapest_that_covers(v, found.image))[:5]
 
 
-def _cheapest_that_covers(one: Variant, picture: Sequence[int]) -> tuple[bool, int, int, int]:
-    """Orders variants: those whose field covers the picture, then by their cost, then the larger field first."""
+def _cheapest_that_covers(one: Variant, image: Sequence[int]) -> tuple[bool, int, int, int]:
+    """Orders variants: those whose field covers the image, then by their cost, then the larger field first."""
     assert one.field is not None
-    short = any(r < side for r, side in zip(one.field.size, picture, strict=True))
+    short = any(r < side for r, side in zip(one.field.size, image, strict=True))
     return short, one.macs, one.parameters, -min(one.field.size)
 
 
@@ -162,7 +162,7 @@ class Claim:
 def claim(inspection: Inspection, text: str) -> Claim:
     """`layer4.size>=224`: a layer's measure, a comparison, a number; it has to hold on every axis.
 
-    A global layer has the size of the picture.
+    A global layer has the size of the image.
 
     Raises: RequestError for anything else, and for a layer or a measure that is not there.
     """
@@ -187,7 +187,7 @@ def claim(inspection: Inspection, text: str) -> Claim:
 
 
 def plane_of(inspection: Inspection, layer: str) -> Layout:
-    """Where a layer's output has its rows and columns of units.
+    """The dimensions of a layer's output that are its rows and columns of units.
 
     Raises: RequestError for a layer without them, with the nearest that has.
     """
@@ -212,7 +212,7 @@ def unit_box(
     row, column = unit or (height // 2, width // 2)
     if not (0 <= row < height and 0 <= column < width):
         raise RequestError(
-            f"`unit` is {row},{column}; '{layer}' has units 0,0 to {height - 1},{width - 1} at this size of picture"
+            f"`unit` is {row},{column}; '{layer}' has units 0,0 to {height - 1},{width - 1} at this size of image"
         )
     top, bottom = found.rows[min(row, len(found.rows) - 1)].tolist()
     left, right = found.columns[min(column, len(found.columns) - 1)].tolist()
@@ -233,7 +233,7 @@ def unit_of(text: str) -> tuple[int, int]:
 def audit_json(found: Audit) -> dict[str, object]:
     """The audit in `--json`."""
     return {
-        "picture": found.picture,
+        "picture": found.image,
         "unproductive": found.unproductive,
         "critical": found.critical,
         "border": found.border,

@@ -19,10 +19,10 @@ class Variant:
 
     edits: tuple[Edit, ...]
     field: Field | None
-    """Of the layer that is watched; None where the network no longer runs or has no such layer any more."""
+    """Field of the layer that is watched; None where the network no longer runs or has no such layer any more."""
     macs: int
     at_least: bool
-    """It does multiply-accumulates that cannot be counted beside these."""
+    """Whether it does multiply-accumulates that cannot be counted beside these."""
     parameters: int
     unproductive: int | None
     """How many of its layers can add nothing (see `audit`)."""

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cnnlab.cli.bars import followed
+from cnnlab.cli.bars import with_bars
 from cnnlab.cli.choices import Weights
 from cnnlab.cli.options import RunArgument, out_console, print_json
 from cnnlab.cli.session import with_session
@@ -17,7 +17,7 @@ def report(
     run: RunArgument,
     weights: Annotated[Weights, typer.Option(help="Of the best epoch, or of the last.")] = Weights.best,
     tensorboard: Annotated[
-        bool, typer.Option("--tensorboard", help="Put pictures, numbers and words into the run's TensorBoard, too.")
+        bool, typer.Option("--tensorboard", help="Put figures, numbers and words into the run's TensorBoard, too.")
     ] = False,
 ) -> None:
     """Write everything about a run on one page that can be handed to somebody else: reports/index.html.
@@ -27,7 +27,7 @@ def report(
     from cnnlab.report.run import whole_report
     from cnnlab.view import json
 
-    written = followed(whole_report(session.run(run), session, weights=weights.value, tensorboard=tensorboard))
+    written = with_bars(whole_report(session.run(run), session, weights=weights.value, tensorboard=tensorboard))
     if session.as_json:
         print_json({"page": written.page, "report": json.document(written.report)})
     else:

@@ -12,7 +12,7 @@ from cnnlab.network.open import open_run
 from cnnlab.network.session import Session
 from cnnlab.network.studied import Studied
 from cnnlab.report.contributors import CONTRIBUTORS
-from cnnlab.report.gallery.run import chosen_pictures
+from cnnlab.report.gallery.run import chosen_images
 from cnnlab.runs.events import EventLog
 from cnnlab.runs.folder import Run, WhichWeights
 from cnnlab.view import files
@@ -82,7 +82,7 @@ def _studied(run: Run, session: Session, weights: WhichWeights) -> Studied:
         split=split,
         images=images,
         predictions=predictions,
-        chosen=chosen_pictures(predictions.logits.argmax(1), predictions.labels),
+        chosen=chosen_images(predictions.logits.argmax(1), predictions.labels),
         weights=weights,
         session=session,
     )
@@ -91,7 +91,7 @@ def _studied(run: Run, session: Session, weights: WhichWeights) -> Studied:
 def _lead(run: Run, weights: WhichWeights) -> str:
     record = run.record
     return (
-        f"{record.data.train:,} training and {record.data.validation:,} validation pictures of {record.data.name}, "
+        f"{record.data.train:,} training and {record.data.validation:,} validation images of {record.data.name}, "
         f"{len(record.data.classes)} classes, on {record.device}, seed {record.seed}. Everything below is of the "
         f"{weights} weights. To repeat it: cnnlab train {shlex.quote(str(run.path / 'config.yaml'))}"
     )

@@ -62,7 +62,7 @@ class EventLog:
                 raise
 
     def png(self, tag: str, content: bytes, step: int | None) -> None:
-        """A picture that is a PNG already, as it is; `add_image` would encode its pixels once more."""
+        """An image that is a PNG already, as it is; `add_image` would encode its pixels once more."""
         with Image.open(io.BytesIO(content)) as opened:
             width, height = opened.size
         image = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=content)

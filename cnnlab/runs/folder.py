@@ -5,7 +5,7 @@ runs/NAME/
   metrics.jsonl    a line per point of the curves  tensorboard/   the same as events
   checkpoints/     last.pt (everything), last.safetensors and best.safetensors (weights to evaluate),
                    epoch-007.safetensors and the like (weights of single epochs, where the config asks for them)
-  reports/         pictures, tables and pages      plugins/       copies of the plugins that were used
+  reports/         figures, tables and pages      plugins/       copies of the plugins that were used
   test-evaluations.jsonl   a line for each time that the test part was opened
   training.lock    while it is trained: by which process
 """
@@ -32,7 +32,7 @@ from cnnlab.runs.record import RunRecord
 WhichWeights = Literal["best", "last"]
 
 OUTPUTS = ("compare", "gradcam", "leaks", "lr-find", "preview", "receptive-field", "saliency", "visualize")
-"""Folders beside the runs in which commands put their pictures by default."""
+"""Folders beside the runs in which commands put their figures by default."""
 
 BEFORE_THE_RECORD = {"config.yaml", "plugins", LOCK}
 """All that a run writes before its run.json."""

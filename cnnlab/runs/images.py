@@ -1,4 +1,4 @@
-"""The pictures of a config or of a run, in the parts that training and evaluation use."""
+"""The images of a config or of a run, in the parts that training and evaluation use."""
 
 import shlex
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ DECODERS_DIFFER = 1e-4
 
 
 @dataclass(frozen=True)
-class TrainingPictures:
+class TrainingImages:
     """The training part in its two halves. The test part is not among them: only `cnnlab eval` opens it."""
 
     train: Dataset
@@ -67,7 +67,7 @@ class TrainingPictures:
         if not lost or "validation" in self.train.places:  # a part of its own was looked through when it was listed
             return self.train.remarks
         kind = "class" if len(lost) == 1 else "classes"
-        sentence = f"the validation part has no pictures of the {kind} {', '.join(lost[:10])}"
+        sentence = f"the validation part has no images of the {kind} {', '.join(lost[:10])}"
         return (*self.train.remarks, sentence + (f" and {len(lost) - 10} more" if len(lost) > 10 else ""))
 
 
@@ -86,7 +86,7 @@ def origins(places: Mapping[str, str], share: float) -> dict[str, str]:
 
 
 def relocated(config: Config, place: DataPlace) -> Config:
-    """The config with its own pictures where `place` says that they have moved to.
+    """The config with its own images where `place` says that they have moved to.
 
     Raises: RequestError where there is nothing, or the data set is none that lies anywhere.
     """
@@ -95,7 +95,7 @@ def relocated(config: Config, place: DataPlace) -> Config:
         return config
     source = facts_of(dataset).source
     if source == "made":
-        message = f"`data` has nothing to name: the pictures of the data set {dataset.name} are made, not read"
+        message = f"`data` has nothing to name: the images of the data set {dataset.name} are made, not read"
         raise RequestError(message)
     if source == "own":
         return config.with_data(moved(dataset.options, place.moved))
@@ -108,36 +108,36 @@ def _built(config: Config, place: DataPlace, part: Part) -> Dataset:
     config = relocated(config, place)
     if place.moved is not None and facts_of(config.data.dataset).source == "archive":
         place = replace(place, root=place.moved)
-    pictures: Dataset = config.data.dataset.build(place=place, part=part)
-    return pictures
+    dataset: Dataset = config.data.dataset.build(place=place, part=part)
+    return dataset
 
 
-def training_pictures(config: Config, place: DataPlace, *, whole: Dataset | None = None) -> TrainingPictures:
+def training_images(config: Config, place: DataPlace, *, whole: Dataset | None = None) -> TrainingImages:
     """Load the training part (or take `whole` for it) and split it: as it came, or else as the config says."""
     if whole is None:
         whole = _built(config, place, "train")
     parts = split(whole, fraction=config.data.validation, seed=config.seed)
     train = whole.take(parts.train)
     validation = whole.take(parts.validation) if len(parts.validation) else None
-    return TrainingPictures(train, validation, channel_statistics(train.images))
+    return TrainingImages(train, validation, channel_statistics(train.images))
 
 
-def evaluation_pictures(run: Run, config: Config, part: str, place: DataPlace) -> Dataset:
-    """The `train`, `validation` or `test` pictures of a run, the split made again from its seed.
+def evaluation_images(run: Run, config: Config, part: str, place: DataPlace) -> Dataset:
+    """The `train`, `validation` or `test` images of a run, the split made again from its seed.
 
     Raises: RequestError when the run has no such part, or the data is no longer what the run was trained on.
     """
     check_there(run, config, place)
     if part == "test":
-        pictures = _built(config, place, "test")
+        images = _built(config, place, "test")
     else:
-        halves = training_pictures(config, place)
+        halves = training_images(config, place)
         if part == "validation" and halves.validation is None:
             raise RequestError(f"the run {run.name} kept no validation part (data.validation is 0); use `split` test")
         check_unchanged(run, halves)
-        pictures = halves.train if part == "train" or halves.validation is None else halves.validation
-    _check_kind(run, pictures.classes, pictures.shape)
-    return pictures
+        images = halves.train if part == "train" or halves.validation is None else halves.validation
+    _check_kind(run, images.classes, images.shape)
+    return images
 
 
 def check_there(run: Run, config: Config, place: DataPlace) -> None:
@@ -151,15 +151,15 @@ def check_there(run: Run, config: Config, place: DataPlace) -> None:
     root = place.base / Path(dataset.options["path"]).expanduser()
     if not root.exists():
         raise RequestError(
-            f"{root}: no such folder or CSV file, and the run {run.name} had its pictures there; "
+            f"{root}: no such folder or CSV file, and the run {run.name} had its images there; "
             "name where they are now with `data`"
         )
 
 
-def check_unchanged(run: Run, halves: TrainingPictures) -> None:
+def check_unchanged(run: Run, halves: TrainingImages) -> None:
     """Refuse `halves` that are not what the run was trained on, as far as counts and statistics tell.
 
-    Another picture makes another split: a resumed run would train on its validation part, an evaluation be on pictures
+    Another image makes another split: a resumed run would train on its validation part, an evaluation be on images
     that were trained on.
 
     Raises: RequestError when they are others.
@@ -170,12 +170,12 @@ def check_unchanged(run: Run, halves: TrainingPictures) -> None:
     since = f"the data has changed since the run {run.name} was trained"
     if (then.train, then.validation) != (now.train, now.validation):
         raise RequestError(
-            f"{since}: {then.train:,} training and {then.validation:,} validation pictures then, {now.train:,} and "
+            f"{since}: {then.train:,} training and {then.validation:,} validation images then, {now.train:,} and "
             f"{now.validation:,} now{_other_parts(then, now)}"
         )
     changes = (abs(a - b) for a, b in zip((*then.mean, *then.std), (*now.mean, *now.std), strict=True))
     if max(changes) > DECODERS_DIFFER:
-        raise RequestError(f"{since}: mean {_listed(then.mean)} then, {_listed(now.mean)} now, of as many pictures")
+        raise RequestError(f"{since}: mean {_listed(then.mean)} then, {_listed(now.mean)} now, of as many images")
 
 
 def _other_parts(then: DataFacts, now: DataFacts) -> str:
@@ -199,7 +199,7 @@ def _check_kind(run: Run, classes: tuple[str, ...], shape: tuple[int, ...]) -> N
             f"{_shortened(facts.classes)}{_first_other(classes, facts.classes)}"
         )
     if shape != facts.shape:
-        raise RequestError(f"the pictures are {shape}; the run {run.name} was trained on {facts.shape}")
+        raise RequestError(f"the images are {shape}; the run {run.name} was trained on {facts.shape}")
 
 
 def _shortened(names: tuple[str, ...]) -> str:

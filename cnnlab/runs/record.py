@@ -27,7 +27,7 @@ from cnnlab.fit.arithmetic import Arithmetic, arithmetic
 
 FORMAT = 1
 MOST_BYTES = 64_000_000
-"""Largest size of a run.json; one with a sentence for each of 300,000 pictures that were left out has as many."""
+"""Largest size of a run.json; one with a sentence for each of 300,000 images that were left out has as many."""
 MOST_VALUES = 2**26
 """Values of an image: those of 8192 × 8192 pixels of one channel."""
 
@@ -41,12 +41,12 @@ Status = Literal["running", "finished", "interrupted", "paused", "stopped-early"
 
 @dataclass(frozen=True)
 class DataFacts:
-    """What the network was trained on; enough to preprocess a new picture as in training."""
+    """What the network was trained on; enough to preprocess a new image as in training."""
 
     name: str
     classes: Annotated[tuple[str, ...], Field(min_length=1)]
     shape: tuple[Count, ...]
-    """(channels, height, width) of a picture, in pixels."""
+    """(channels, height, width) of an image, in pixels."""
     mean: tuple[Finite, ...]
     std: tuple[Amount, ...]
     train: Count
@@ -59,9 +59,9 @@ class DataFacts:
 
     def __post_init__(self) -> None:
         if len(self.shape) != 3 or min(self.shape) < 1:
-            raise ValueError(f"a picture's shape is {self.shape}, expected channels, height and width")
+            raise ValueError(f"an image's shape is {self.shape}, expected channels, height and width")
         if prod(self.shape) > MOST_VALUES:
-            raise ValueError(f"a picture's shape is {self.shape}; a picture has {MOST_VALUES:,} values at most")
+            raise ValueError(f"an image's shape is {self.shape}; an image has {MOST_VALUES:,} values at most")
         if len(set(self.classes)) < len(self.classes):
             raise ValueError("a class is there twice")
         if not len(self.mean) == len(self.std) == self.shape[0]:

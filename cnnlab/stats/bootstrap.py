@@ -1,8 +1,8 @@
-"""Means over pictures with bootstrap intervals: no assumption on how a measure is spread over pictures.
+"""Means over images with bootstrap intervals: no assumption on how a measure is spread over images.
 
 The expanded percentile interval (Hesterberg 2015, "What teachers should know about the bootstrap", section 5.3):
-pictures are drawn with replacement, as in Efron 1979, and the interval holds as much of the means' middle as makes it
-as wide as Student's t is for so few pictures. The middle 95 % alone would be too narrow: with 6 pictures, 1 in 7 of
+images are drawn with replacement, as in Efron 1979, and the interval holds as much of the means' middle as makes it
+as wide as Student's t is for so few images. The middle 95 % alone would be too narrow: with 6 images, 1 in 7 of
 such intervals of differences that are chance would miss 0.
 """
 
@@ -21,9 +21,9 @@ RESAMPLES = 2000
 def bootstrap_mean(
     values: Float[Tensor, "n"], *, seed: int, level: float = 0.95, resamples: int = RESAMPLES
 ) -> MeanInterval:
-    """The mean of one value per picture; with one picture there is neither deviation nor interval.
+    """The mean of one value per image; with one image there is neither deviation nor interval.
 
-    Equal lengths and seeds draw the same pictures, so that two measures of the same pictures are comparable.
+    Equal lengths and seeds draw the same images, so that two measures of the same images are comparable.
 
     Raises: ValueError without values, where one is not finite, or unless 0 < level < 1.
     """
@@ -50,7 +50,7 @@ def resampled_means(
     """The means of `count` draws of n of `values`, with replacement."""
     n = len(values)
     means = torch.empty(count, dtype=torch.float64)
-    # a block at a time: 2000 draws of 10 000 pictures at once would be 160 MB
+    # a block at a time: 2000 draws of 10 000 images at once would be 160 MB
     rows = max(1, 1_000_000 // n)
     for start in range(0, count, rows):
         drawn = torch.randint(n, (min(rows, count - start), n), generator=generator)
@@ -59,17 +59,17 @@ def resampled_means(
 
 
 def _tail(n: int, level: float) -> float:
-    """The share of the means that is left out at each end: (1 − level)/2 for many pictures, less for few."""
+    """The share of the means that is left out at each end: (1 − level)/2 for many images, less for few."""
     from scipy.stats import norm, t
 
     return float(norm.cdf(-sqrt(n / (n - 1)) * t.ppf((1 + level) / 2, n - 1)))
 
 
 def paired_difference(ours: Float[Tensor, "n"], theirs: Float[Tensor, "m"], *, seed: int) -> MeanInterval:
-    """The mean of `ours` − `theirs` over the same pictures: what they have in common drops out.
+    """The mean of `ours` − `theirs` over the same images: what they have in common drops out.
 
     Raises: ValueError as `bootstrap_mean`, or where the lengths differ.
     """
     if len(ours) != len(theirs):
-        raise ValueError(f"{len(ours)} values against {len(theirs)}: a pair needs the same pictures")
+        raise ValueError(f"{len(ours)} values against {len(theirs)}: a pair needs the same images")
     return bootstrap_mean(ours.detach().cpu().double() - theirs.detach().cpu().double(), seed=seed)

@@ -1,4 +1,4 @@
-"""Calibration: of the pictures that the network is 80 % sure of, are 80 % right?
+"""Calibration: of the images that the network is 80 % sure of, are 80 % right?
 
 C. Guo, G. Pleiss, Y. Sun, K. Weinberger, "On calibration of modern neural networks", ICML 2017, https://arxiv.org/abs/1706.04599.
 """
@@ -18,7 +18,7 @@ _LOWEST, _HIGHEST = 0.01, 100.0
 
 @dataclass(frozen=True)
 class ReliabilityBin:
-    """The pictures whose confidence lies in (low, high]; `confidence` and `accuracy` are None in an empty bin."""
+    """The images whose confidence lies in (low, high]; `confidence` and `accuracy` are None in an empty bin."""
 
     low: float
     high: float
@@ -33,14 +33,14 @@ class Temperature:
 
     value: float
     fitted_on: str
-    """Which pictures it was fitted on, in words: they should not be those that it is judged on."""
+    """Which images it was fitted on, in words: they should not be those that it is judged on."""
     n: int
     loss_before: float
     """Mean cross-entropy in nats on those images, at temperature 1."""
     loss_after: float
     """Mean cross-entropy in nats on those images, at temperature `value`."""
     at_bound: bool
-    """No minimum within 0.01 … 100: every picture is right (the colder the better), or the logits say nothing."""
+    """No minimum within 0.01 … 100: every image is right (the colder the better), or the logits say nothing."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Calibration:
     """How far confidence and accuracy lie apart."""
 
     ece: float
-    """Expected calibration error, 0 … 1: |accuracy − confidence| of the bins, weighted by their pictures."""
+    """Expected calibration error, 0 … 1: |accuracy − confidence| of the bins, weighted by their images."""
     bins: tuple[ReliabilityBin, ...]
     mean_confidence: float
     accuracy: float
@@ -80,7 +80,7 @@ def calibration(logits: Float[Tensor, "n k"], labels: Int64[Tensor, "n"], *, bin
 
 
 def fit_temperature(logits: Float[Tensor, "n k"], labels: Int64[Tensor, "n"], *, fitted_on: str) -> Temperature:
-    """The temperature with the smallest cross-entropy on these pictures, normally those of the validation part.
+    """The temperature with the smallest cross-entropy on these images, normally those of the validation part.
 
     With β = 1/T the loss mean(logsumexp(βz) − βz_y) is convex, its slope mean(E_p[z] − z_y) and its curvature
     mean(Var_p[z]): Newton's method, kept inside a bracket, finds the minimum in a handful of steps.

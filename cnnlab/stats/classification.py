@@ -1,4 +1,4 @@
-"""How well pictures are told apart, and which class is taken for which: everything that logits and labels say."""
+"""How well images are told apart, and which class is taken for which: everything that logits and labels say."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ TOP = 5
 
 @dataclass(frozen=True)
 class ClassMeasures:
-    """One class against the rest, each 0 … 1; NaN where there is nothing to divide by (no picture, no answer)."""
+    """One class against the rest, each 0 … 1; NaN where there is nothing to divide by (no image, no answer)."""
 
     name: str
     precision: float
@@ -26,12 +26,12 @@ class ClassMeasures:
     f1: float
     """Harmonic mean of the two."""
     support: int
-    """Pictures of this class."""
+    """Images of this class."""
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """A picture that was called something else, by its place in the set."""
+    """An image that was called something else, by its place in the set."""
 
     index: int
     truth: int
@@ -44,7 +44,7 @@ class Mistake:
 
 @dataclass(frozen=True)
 class GroupAccuracy:
-    """Accuracy on the pictures of one group (a session, a patient, a place)."""
+    """Accuracy on the images of one group (a session, a patient, a place)."""
 
     name: str
     accuracy: float
@@ -76,7 +76,7 @@ class ConfusedPair:
 
 @dataclass(frozen=True, eq=False)
 class Classification:
-    """What a network's answers are worth on one set of pictures. Shares are 0 … 1."""
+    """What a network's answers are worth on one set of images. Shares are 0 … 1."""
 
     classes: tuple[str, ...]
     n: int
@@ -88,7 +88,7 @@ class Classification:
     top5: float | None
     """None with five classes or fewer, where it would always be 1."""
     macro_f1: float
-    """Mean of F1 over the classes that have pictures here: each class counts the same."""
+    """Mean of F1 over the classes that have images here: each class counts the same."""
     per_class: tuple[ClassMeasures, ...]
     matrix: Int64[Tensor, "k k"]
     """Rows truth, columns prediction."""
@@ -109,10 +109,10 @@ def classify(
     classes: Sequence[str],
     temperature: Temperature | None = None,
 ) -> Classification:
-    """Every measure of the answers `logits` to pictures of classes `labels`.
+    """Every measure of the answers `logits` to images of classes `labels`.
 
-    `temperature` comes from `calibration.fit_temperature` on *other* pictures; it says itself on which.
-    A picture whose logits tie is answered with the first of the tied classes.
+    `temperature` comes from `calibration.fit_temperature` on *other* images; it says itself on which.
+    An image whose logits tie is answered with the first of the tied classes.
 
     Raises: WorkError where a logit is NaN or infinite; ValueError where shapes, labels and classes do not fit.
     """
@@ -123,7 +123,7 @@ def classify(
     right = int((predicted == labels).sum())
     matrix = torch.bincount(labels * k + predicted, minlength=k * k).reshape(k, k)
     support, answered, hits = matrix.sum(1), matrix.sum(0), matrix.diagonal().double()
-    # 0 / 0 is NaN: a class without a picture or an answer has no such measure
+    # 0 / 0 is NaN: a class without an image or an answer has no such measure
     precision, recall, f1 = hits / answered, hits / support, 2 * hits / (support + answered)
     top5 = float((logits.topk(TOP).indices == labels[:, None]).any(1).double().mean()) if k > TOP else None
     return Classification(
@@ -149,7 +149,7 @@ def classify(
 
 
 def confusions(matrix: Int64[Tensor, "k k"]) -> tuple[Confusion, ...]:
-    """Every wrong cell that is not empty (rows truth, columns prediction), most pictures first, then largest share."""
+    """Every wrong cell that is not empty (rows truth, columns prediction), most images first, then largest share."""
     support = matrix.sum(1).tolist()
     found = [
         Confusion(truth, predicted, n, n / support[truth])
@@ -161,7 +161,7 @@ def confusions(matrix: Int64[Tensor, "k k"]) -> tuple[Confusion, ...]:
 
 
 def confused_pairs(matrix: Int64[Tensor, "k k"]) -> tuple[ConfusedPair, ...]:
-    """Every pair of classes with a mistake between them, both directions summed, most pictures first."""
+    """Every pair of classes with a mistake between them, both directions summed, most images first."""
     rows = matrix.tolist()
     found = [
         ConfusedPair(i, j, rows[i][j] + rows[j][i], rows[i][j], rows[j][i])
@@ -173,7 +173,7 @@ def confused_pairs(matrix: Int64[Tensor, "k k"]) -> tuple[ConfusedPair, ...]:
 
 
 def most_wrong(logits: Float[Tensor, "n k"], labels: Int64[Tensor, "n"], *, count: int = 25) -> tuple[Mistake, ...]:
-    """The pictures called wrong with the highest confidence; among equals, the least probable truth first."""
+    """The images called wrong with the highest confidence; among equals, the least probable truth first."""
     log_probabilities = logits.detach().cpu().double().log_softmax(1)
     labels = labels.cpu()
     confidence, predicted = log_probabilities.max(1)
@@ -192,10 +192,10 @@ def by_group(
 ) -> tuple[GroupAccuracy, ...]:
     """Accuracy in each group, the worst first.
 
-    Raises: ValueError unless there is one group name per picture.
+    Raises: ValueError unless there is one group name per image.
     """
     if len(groups) != len(labels):
-        raise ValueError(f"{len(groups)} group names for {len(labels)} pictures")
+        raise ValueError(f"{len(groups)} group names for {len(labels)} images")
     answers: dict[str, list[bool]] = {}
     for group, right in zip(groups, (logits.argmax(1) == labels).tolist(), strict=True):
         answers.setdefault(group, []).append(right)
@@ -216,7 +216,7 @@ def _check(logits: Tensor, labels: Tensor, classes: int) -> None:
     if not bool(finite.all()):
         first = int((~finite).nonzero()[0, 0])
         raise WorkError(
-            f"the network's answers to {int((~finite).sum())} of {n} pictures are NaN or infinite "
-            f"(first: picture {first}); "
-            "its weights diverged, or the pictures were not normalised as in training"
+            f"the network's answers to {int((~finite).sum())} of {n} images are NaN or infinite "
+            f"(first: image {first}); "
+            "its weights diverged, or the images were not normalised as in training"
         )

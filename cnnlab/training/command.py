@@ -84,7 +84,7 @@ def train(
     if resume and (config is not None or repeats > 1 or dry_run or name):
         raise RequestError("--resume goes on with one run and its own config: no CONFIG, --repeats, --dry-run, --name")
     if session.data and not resume:
-        raise RequestError("--data is for --resume; a new run's pictures are named by the config")
+        raise RequestError("--data is for --resume; a new run's images are named by the config")
     if full_report and no_report:
         raise RequestError("--full-report writes a report and --no-report none; choose one of them")
     if stretch_schedule and not resume:

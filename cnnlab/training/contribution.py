@@ -24,7 +24,7 @@ def training(studied: Studied) -> Iterator[Contribution]:
     seconds = sum(row.seconds for row in rows)
     yield training_contribution(
         rows,
-        diagnose(learning_curves(rows, validation_pictures=held_out)) if held_out else None,
+        diagnose(learning_curves(rows, validation_images=held_out)) if held_out else None,
         train_seconds=seconds,
         wall_seconds=run.record.outcome.wall_seconds or seconds,
         config=shlex.quote(str(run.path / "config.yaml")),

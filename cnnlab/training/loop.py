@@ -45,11 +45,11 @@ class TrainOptions:
     """Epochs after which to pause; the schedule still spans them all."""
     command: Sequence[str] = ()
     config_folder: Path = field(default_factory=Path)
-    """Where relative paths of plugins start."""
+    """The folder at which relative paths of plugins start."""
     remarks: tuple[str, ...] = ()
     """What is to be said when it starts."""
     threads: int | None = None
-    """That were asked for; torch's choice without."""
+    """Threads that were asked for; torch's choice without."""
     stretch_schedule: bool = False
     """Whether a resumed run may leave the curve of its learning rate, because its length has changed."""
     report: bool = True
@@ -209,7 +209,7 @@ def resume_command(path: Path, options: TrainOptions) -> str:
 
 
 def _started(setup: TrainingSetup, writer: RunWriter, options: TrainOptions) -> Started:
-    facts = setup.pictures.facts()
+    facts = setup.images.facts()
     return Started(
         run=writer.path.name,
         path=writer.path,
@@ -226,7 +226,7 @@ def _started(setup: TrainingSetup, writer: RunWriter, options: TrainOptions) -> 
         ),
         skipped=facts.skipped,
         origins=origins(facts.places, setup.config.data.validation),
-        remarks=(*options.remarks, *setup.pictures.remarks, *setup.batches.remarks),
+        remarks=(*options.remarks, *setup.images.remarks, *setup.batches.remarks),
     )
 
 
@@ -248,14 +248,14 @@ def _close_epoch(
     fact: EpochDone, setup: TrainingSetup, writer: RunWriter, events: EventLog, observers: Sequence[Observer]
 ) -> EpochRow:
     """Validate, remember the best, write point, events and checkpoints; in this order, so that a kill loses nothing."""
-    progress, pictures = setup.state.progress, setup.pictures
+    progress, images = setup.state.progress, setup.images
     row = epoch_row(fact, setup)
     metric = row.val_accuracy
     gain = setup.config.early_stopping.minimum_gain if setup.config.early_stopping else 0.0
     best = metric is not None and (progress.best_metric is None or metric > progress.best_metric)
     enough = metric is not None and (progress.best_metric is None or metric > progress.best_metric + gain)
     progress.stale_epochs = 0 if enough else progress.stale_epochs + 1
-    if best or pictures.validation is None:
+    if best or images.validation is None:
         progress.best_metric, progress.best_epoch = metric, fact.epoch
     point = point_of(row)
     writer.add(
@@ -266,7 +266,7 @@ def _close_epoch(
         observer.after_epoch(fact)
     events.flush()
     weights, facts = setup.state.evaluated_model.state_dict(), {"epoch": fact.epoch, "val_accuracy": metric}
-    if best or pictures.validation is None:
+    if best or images.validation is None:
         writer.save_weights("best", weights, facts)
     writer.save_weights("last", weights, facts)
     every = setup.config.logging.snapshots_every_epochs

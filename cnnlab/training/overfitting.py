@@ -1,12 +1,12 @@
 """What the curves of a training say: under-fitted, good, or over-fitted since epoch k.
 
-Under-fitted: accuracy on training and on validation pictures both low and close. Over-fitted: training accuracy goes on
+Under-fitted: accuracy on training and on validation images both low and close. Over-fitted: training accuracy goes on
 rising while validation accuracy has passed its peak, or the gap between them is wide. Good: both high, small gap.
 
 Curves are noisy, so a difference counts only above the noise: the larger of what Wilson's interval leaves open about
-the validation accuracy (all of 20 pictures right is 84 % to 100 %), and the wobble from epoch to epoch that a large
+the validation accuracy (all of 20 images right is 84 % to 100 %), and the wobble from epoch to epoch that a large
 learning rate makes. A median over three epochs removes single spikes before a peak is sought. Unclear: there are so few
-validation pictures that even a gap called over-fitted would lie within the interval.
+validation images that even a gap called over-fitted would lie within the interval.
 """
 
 import math
@@ -22,12 +22,12 @@ Verdict = Literal["under-fitted", "good", "over-fitted", "unclear"]
 FALL = 0.01
 """Validation accuracy lost since its peak that counts, if above the noise: less changes no choice of a model."""
 FALL_GAP = 0.05
-"""… and the least gap that goes with it: without one, the fall is instability and not memorised pictures."""
+"""Least gap of accuracy with that fall: without one, the fall is instability and not memorised images."""
 LOSS_RISE = 1.10
 """Validation loss against its minimum: it turns before accuracy does, as the network becomes too sure of its mistakes.
 A tenth is more than it moves from epoch to epoch once the learning rate is small."""
 LOSS_GAP = 0.10
-"""… and the least gap that goes with it: a network at 100 % and 95 % may be too sure without being worse."""
+"""Least gap of loss with that rise: a network at 100 % and 95 % may be too sure without being worse."""
 WIDE_GAP = 0.15
 """A gap that is called over-fitted even while validation accuracy holds. The chapter's recipe ends at 5 points and its
 exercise of an over-fitted network at 21; between them there is no line in nature, and this one is in the middle."""
@@ -38,7 +38,7 @@ RISING = 0.005
 NOISES = 2.0
 """How many standard errors a gap must exceed: about 95 % sure."""
 FALL_NOISES = 3.0
-"""… and a fall, which starts from the highest of many values: a peak stands out by chance already."""
+"""Noises of a fall, which starts from the highest of many values: a peak stands out by chance already."""
 
 
 @dataclass(frozen=True)
@@ -47,18 +47,18 @@ class LearningCurves:
 
     epochs: Sequence[int]
     train_accuracy: Sequence[float | None]
-    """On clean training pictures in eval mode: what is measured in training suffers from augmentation and dropout."""
+    """Clean training images in eval mode: what is measured in training suffers from augmentation and dropout."""
     validation_accuracy: Sequence[float | None]
     validation_loss: Sequence[float | None]
-    """In nats."""
-    validation_pictures: int
+    """Cross-entropy on the validation part, in nats."""
+    validation_images: int
 
     def __post_init__(self) -> None:
         lengths = {len(self.epochs), len(self.train_accuracy), len(self.validation_accuracy), len(self.validation_loss)}
         if len(lengths) > 1:
             raise ValueError(f"curves of different lengths: {sorted(lengths)}")
-        if self.validation_pictures < 1:
-            raise ValueError(f"{self.validation_pictures} validation pictures: the noise is not known without them")
+        if self.validation_images < 1:
+            raise ValueError(f"{self.validation_images} validation images: the noise is not known without them")
 
 
 @dataclass(frozen=True)
@@ -80,13 +80,13 @@ class Diagnosis:
     gap: float | None
     """Training minus validation accuracy at the end (smoothed); None where no epoch measured both."""
     best_epoch: int
-    """Of the highest validation accuracy, single spikes apart."""
+    """Epoch of the highest validation accuracy, single spikes apart."""
     fall: float
     """Validation accuracy lost since that epoch."""
     noise: float
     """One standard error of the validation accuracy: half of what 95 % leave open on the wider side."""
     interval: Interval
-    """Of the validation accuracy at the end, 95 %."""
+    """Interval of 95 % of the validation accuracy at the end."""
     still_rising: bool
     """Validation accuracy was still going up when training ended, by more than the noise, and has room to go on."""
     sentence: str
@@ -94,9 +94,9 @@ class Diagnosis:
     remedies: tuple[Remedy, ...]
 
 
-_MORE_DATA = Remedy("data", "more pictures, or stronger augmentation: crop, flip, cutout, mixup", "narrows the gap")
+_MORE_DATA = Remedy("data", "more images, or stronger augmentation: crop, flip, cutout, mixup", "narrows the gap")
 _MORE_VALIDATION = Remedy(
-    "data", "more validation pictures: a larger data.validation, or more in a folder of its own", "narrows the interval"
+    "data", "more validation images: a larger data.validation, or more in a folder of its own", "narrows the interval"
 )
 _DECAY = Remedy("optimiser", "more weight decay, or label smoothing", "narrows the gap")
 _SMALLER = Remedy("architecture", "dropout before the head, or fewer channels", "narrows the gap")
@@ -119,7 +119,7 @@ def diagnose(curves: LearningCurves, *, enough: float = ENOUGH) -> Diagnosis:
     epochs, validation = [e for e, _ in measured], [v for _, v in measured if v is not None]
     smoothed = smooth(validation)
     end = smoothed[-1]
-    interval = _interval(end, curves.validation_pictures, wobble(validation))
+    interval = _interval(end, curves.validation_images, wobble(validation))
     margin = max(interval.high - end, end - interval.low)
     noise = margin / NOISES
     best = peak(validation, smoothed)
@@ -147,12 +147,12 @@ def diagnose(curves: LearningCurves, *, enough: float = ENOUGH) -> Diagnosis:
         opening = f"over-fitted since epoch {since}: {reason}"
     elif margin >= WIDE_GAP and (train is None or train >= enough):
         verdict, remedies = "unclear", (_MORE_VALIDATION,)
-        count = curves.validation_pictures
-        opening = f"unclear: {count} validation picture{'s are' if count > 1 else ' is'} too few to tell"
+        count = curves.validation_images
+        opening = f"unclear: {count} validation image{'s are' if count > 1 else ' is'} too few to tell"
     elif fit < enough:
         verdict, remedies = "under-fitted", _FITTING if still_rising or len(smoothed) < 3 else _FITTING[1:]
         part = "training" if train is not None else "validation"
-        opening = f"under-fitted: {_percent(fit)} of the {part} pictures are right, under {_percent(enough)}"
+        opening = f"under-fitted: {_percent(fit)} of the {part} images are right, under {_percent(enough)}"
     else:
         verdict = "good"
         remedies = _FITTING[:1] if still_rising else ()
@@ -172,9 +172,9 @@ def diagnose(curves: LearningCurves, *, enough: float = ENOUGH) -> Diagnosis:
     return Diagnosis(verdict, since, gap, epochs[best], fall, noise, interval, still_rising, sentence, remedies)
 
 
-def _interval(accuracy: float, pictures: int, wobble: float) -> Interval:
-    """Of a share of so many pictures, and at least as wide as the wobble from epoch to epoch makes it."""
-    found = wilson_interval(min(pictures, round(accuracy * pictures)), pictures)
+def _interval(accuracy: float, images: int, wobble: float) -> Interval:
+    """The interval of a share of so many images, at least as wide as the wobble from epoch to epoch makes it."""
+    found = wilson_interval(min(images, round(accuracy * images)), images)
     low, high = accuracy - NOISES * wobble, accuracy + NOISES * wobble
     return Interval(max(0.0, min(found.low, low)), min(1.0, max(found.high, high)))
 

@@ -26,7 +26,7 @@ LABEL = len("validation accuracy")
 COLUMNS = {
     "epoch": 7, "loss": 6, "train %": 7, "clean %": 7, "val loss": 8, "val %": 7, "lr": 8, "s": 6, "img/s": 7,
 }  # fmt: skip
-"""Of the epochs' table, and how wide they are: 79 letters in all, so that nothing wraps in a terminal of 80."""
+"""Columns of the epochs' table, and how wide they are: 79 letters in all, so that nothing wraps in a terminal of 80."""
 
 LEAST_FIRST = ("img/s", "s", "lr", "clean %", "train %", "val loss")
 
@@ -37,7 +37,7 @@ class TrainingProgress:
     """Draws training events on a console; keeps the last ones for the conclusion."""
 
     def __init__(self, console: Console, *, time_budget: float | None = None) -> None:
-        """With `time_budget` (seconds) the time left is what is left of it, where that is less."""
+        """Begin; with `time_budget` (seconds) the time left is what is left of it, where that is less."""
         self.console = console
         self.time_budget = time_budget
         self.bar = Bars(
@@ -85,7 +85,7 @@ class TrainingProgress:
         self.started = event
         self.console.print(
             said(
-                "[bold]{}[/]: {} parameters, {} training and {} validation pictures, {}",
+                "[bold]{}[/]: {} parameters, {} training and {} validation images, {}",
                 event.run,
                 f"{event.parameters:,}",
                 f"{event.train:,}",

@@ -20,7 +20,7 @@ class Repeated:
 
     runs: tuple[Finished, ...]
     accuracy: MeanInterval | None
-    """Of the validation accuracies, in 0..1."""
+    """Mean of the validation accuracies, 0 … 1."""
 
     @property
     def sentence(self) -> str:

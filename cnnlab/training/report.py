@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cnnlab.training.overfitting import Diagnosis, LearningCurves
-from cnnlab.view.blocks import Block, Column, Number, Numbers, Picture, Section, SummaryLine, Table, Text, Tone, shown
+from cnnlab.view.blocks import Block, Column, Figure, Number, Numbers, Section, SummaryLine, Table, Text, Tone, shown
 from cnnlab.view.contribution import Contribution, Question
 from cnnlab.view.drawings import Curves, Mark, Panels, Series
 
@@ -16,11 +16,11 @@ class EpochRow:
     epoch: int
     """Counted from 1."""
     train_loss: float
-    """Mean over the epoch's batches, on augmented pictures, while the weights change."""
+    """Mean over the epoch's batches, on augmented images, while the weights change."""
     train_accuracy: float | None
     """Likewise; None where targets are mixed."""
     clean_train_accuracy: float | None
-    """On pictures as they are, in eval mode, after the epoch."""
+    """Accuracy on images as they are, in eval mode, after the epoch."""
     val_loss: float | None
     val_accuracy: float | None
     lr: float
@@ -33,14 +33,14 @@ class EpochRow:
 _TONES: dict[str, Tone] = {"good": "good", "under-fitted": "caution", "over-fitted": "bad", "unclear": "caution"}
 
 
-def learning_curves(rows: Sequence[EpochRow], *, validation_pictures: int) -> LearningCurves:
+def learning_curves(rows: Sequence[EpochRow], *, validation_images: int) -> LearningCurves:
     """The curves that `cnnlab.training.overfitting.diagnose` reads."""
     return LearningCurves(
         epochs=[row.epoch for row in rows],
         train_accuracy=[row.clean_train_accuracy for row in rows],
         validation_accuracy=[row.val_accuracy for row in rows],
         validation_loss=[row.val_loss for row in rows],
-        validation_pictures=validation_pictures,
+        validation_images=validation_images,
     )
 
 
@@ -79,7 +79,7 @@ def training_contribution(
     if diagnosis is not None:
         blocks.append(Section("Diagnosis", diagnosis_blocks(diagnosis), _DIAGNOSIS))
     if rows:
-        blocks.append(Section("Curves", (curves_picture(rows, diagnosis),)))
+        blocks.append(Section("Curves", (curves_figure(rows, diagnosis),)))
         blocks.append(Section("Epochs", (epoch_table(rows),)))
     return Contribution(tuple(blocks), (_overfitting_line(diagnosis, config),))
 
@@ -121,7 +121,7 @@ def diagnosis_blocks(diagnosis: Diagnosis) -> tuple[Block, ...]:
     return text, remedies
 
 
-def curves_picture(rows: Sequence[EpochRow], diagnosis: Diagnosis | None = None) -> Picture:
+def curves_figure(rows: Sequence[EpochRow], diagnosis: Diagnosis | None = None) -> Figure:
     """Accuracy, loss and learning rate over the epochs, one above the other."""
     x = tuple(float(row.epoch) for row in rows)
     marks: tuple[Mark, ...] = ()
@@ -144,11 +144,11 @@ def curves_picture(rows: Sequence[EpochRow], diagnosis: Diagnosis | None = None)
         Curves(_measured(losses), "epoch", "loss (nats)", marks=tuple(Mark(m.x, "") for m in marks)),
         Curves(rates, "epoch", "learning rate", y_range=(0.0, None)),
     )
-    return Picture(
+    return Figure(
         "curves",
         "Learning curves",
         Panels(tuple(panel for panel in panels if panel.series)),
-        "Clean: pictures as they are, in eval mode. Augmented: as the network sees them while it learns.",
+        "Clean: images as they are, in eval mode. Augmented: as the network sees them while it learns.",
     )
 
 
@@ -170,7 +170,7 @@ def epoch_table(rows: Sequence[EpochRow]) -> Table:
             Column("validation accuracy", "", "right", share),
             Column("learning rate", "", "right", ".3g"),
             Column("time", "s", "right", ".1f"),
-            Column("pictures/s", "", "right", ",.0f"),
+            Column("images/s", "", "right", ",.0f"),
         ),
         tuple(
             (

@@ -34,12 +34,12 @@ def epoch_row(fact: EpochDone, setup: TrainingSetup) -> EpochRow:
 
     Raises: DivergenceError when a loss is not finite: an epoch's last step can break the network, too.
     """
-    validation = setup.pictures.validation
+    validation = setup.images.validation
     scores = setup.evaluate(validation) if validation else None
     clean = setup.evaluate(setup.clean) if setup.config.training.clean_train_pictures else None
-    for name, pictures, found in (("validation", validation, scores), ("clean training", setup.clean, clean)):
-        if pictures and found and not math.isfinite(found.loss):
-            _raise_diverged(name, pictures, found.loss, fact, setup)
+    for name, images, found in (("validation", validation, scores), ("clean training", setup.clean, clean)):
+        if images and found and not math.isfinite(found.loss):
+            _raise_diverged(name, images, found.loss, fact, setup)
     return EpochRow(
         epoch=fact.epoch,
         train_loss=fact.loss,
@@ -53,8 +53,8 @@ def epoch_row(fact: EpochDone, setup: TrainingSetup) -> EpochRow:
     )
 
 
-def _raise_diverged(name: str, pictures: Dataset, loss: float, fact: EpochDone, setup: TrainingSetup) -> NoReturn:
-    batches = setup.batches_of(pictures)
+def _raise_diverged(name: str, dataset: Dataset, loss: float, fact: EpochDone, setup: TrainingSetup) -> NoReturn:
+    batches = setup.batches_of(dataset)
     model, precision = setup.state.evaluated_model, setup.config.training.precision
     with undisturbed(model):
         where = first_non_finite(model, (batch.images for batch in batches), precision=precision)
@@ -116,8 +116,8 @@ def write_training_report(
 
     Returns the diagnosis (None without validation) and the page's path.
     """
-    validation = setup.pictures.validation
-    diagnosis = diagnose(learning_curves(rows, validation_pictures=len(validation))) if validation else None
+    validation = setup.images.validation
+    diagnosis = diagnose(learning_curves(rows, validation_images=len(validation))) if validation else None
     _hyperparameters(setup, events, rows)
     if not page:
         return diagnosis, None
@@ -145,9 +145,9 @@ def write_training_report(
 
 
 def _lead(setup: TrainingSetup, writer: RunWriter) -> str:
-    data, record = setup.pictures.facts(), writer.record
+    data, record = setup.images.facts(), writer.record
     return (
-        f"{data.train:,} training and {data.validation:,} validation pictures of {data.name}, on {record.device}. "
+        f"{data.train:,} training and {data.validation:,} validation images of {data.name}, on {record.device}. "
         f"To repeat it: cnnlab train {shlex.quote(str(writer.path / 'config.yaml'))}"
     )
 
@@ -156,7 +156,7 @@ def _hyperparameters(setup: TrainingSetup, events: EventLog, rows: Sequence[Epoc
     """TensorBoard's table of runs: what was set, and what came of it."""
     config, progress = setup.config, setup.state.progress
     values: dict[str, str | float | bool] = {
-        "data": setup.pictures.train.name,
+        "data": setup.images.train.name,
         "epochs": config.training.epochs,
         "batch_size": config.training.batch_size,
         "optimizer": config.optimizer.name,

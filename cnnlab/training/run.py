@@ -19,7 +19,7 @@ from cnnlab.data.whereabouts import absolute, elsewhere_too
 from cnnlab.fit.checkpoints import load_state
 from cnnlab.models.build import parameter_count
 from cnnlab.runs.folder import Run, can_start_over
-from cnnlab.runs.images import check_there, check_unchanged, fixed_sample, relocated, training_pictures
+from cnnlab.runs.images import check_there, check_unchanged, fixed_sample, relocated, training_images
 from cnnlab.runs.lock import training_lock
 from cnnlab.runs.record import RunRecord, new_record
 from cnnlab.runs.writer import RunWriter, free_name, taken
@@ -85,13 +85,13 @@ def train(config: Config, options: TrainOptions, stop: StopWish | bool = False) 
 
 
 def _from_anywhere(config: Config) -> Config:
-    """The config with paths that lead to the same pictures from any working folder."""
+    """The config with paths that lead to the same images from any working folder."""
     dataset = config.data.dataset
     return config.with_data(absolute(dataset.options)) if facts_of(dataset).source == "own" else config
 
 
 def check_free(path: Path) -> None:
-    """Nothing, where a new training may have that folder.
+    """Refuse a folder that a new training may not have.
 
     Raises: RequestError where it holds a run, or one that is only just beginning.
     """
@@ -186,7 +186,7 @@ def _resume(
     config = relocated(config, session.place)
     saved = load_state(run.last_state, session.device)
     setup = set_up_training(config, session)
-    check_unchanged(run, setup.pictures)
+    check_unchanged(run, setup.images)
     try:
         setup.state.load_state_dict(saved, setup.plan)
     except RequestError as error:
@@ -212,7 +212,7 @@ def _resume(
     kept = _from_anywhere(config).as_yaml()
     writer = RunWriter.resume(run, step=progress.step, epoch=progress.epoch, config_yaml=kept)
     record = continued_record(writer.record, options)
-    places = setup.pictures.facts().places  # which may have moved
+    places = setup.images.facts().places  # which may have moved
     writer.record = replace(record, data=replace(record.data, places=places))
     yield from training_loop(setup, writer, options, stop)
 
@@ -244,15 +244,15 @@ def dry_run(config: Config, options: TrainOptions, stop: StopWish | bool = False
         WorkError: when training fails, or the checkpoint does not read back to the same state.
     """
     device = options.session.device  # first: a wrong one need not wait for the images
-    pictures = training_pictures(config, options.session.place)
+    images = training_images(config, options.session.place)
     few = 2 * config.training.batch_size
-    validation = pictures.validation
-    pictures = replace(
-        pictures,
-        train=fixed_sample(pictures.train, few, config.seed, "dry run"),
+    validation = images.validation
+    images = replace(
+        images,
+        train=fixed_sample(images.train, few, config.seed, "dry run"),
         validation=fixed_sample(validation, few, config.seed, "dry run") if validation else None,
     )
-    setup = set_up_training(config, options.session, pictures=pictures)
+    setup = set_up_training(config, options.session, images=images)
     one_epoch = config.training.model_copy(update={"epochs": 1})
     watched = config.logging.model_copy(update={"histograms_every_epochs": 1, "every_steps": 1})
     setup = replace(setup, config=config.model_copy(update={"training": one_epoch, "logging": watched}))
@@ -277,6 +277,6 @@ def _record(name: str, setup: TrainingSetup, options: TrainOptions) -> RunRecord
         seed=setup.config.seed,
         device=str(options.session.device),
         parameters=parameter_count(setup.network),
-        data=replace(setup.pictures.facts(), written=setup.config.written_paths),
+        data=replace(setup.images.facts(), written=setup.config.written_paths),
         time_budget=options.time_budget,
     )

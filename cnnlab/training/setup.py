@@ -1,4 +1,4 @@
-"""What a config means, made real: pictures on the device, network, optimizer, batches."""
+"""All that a config names, built: images on the device, network, optimizer, batches."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,15 +24,15 @@ from cnnlab.fit.state import TrainingState
 from cnnlab.models.build import Model
 from cnnlab.network.fresh import new_network
 from cnnlab.network.session import Session
-from cnnlab.runs.images import TrainingPictures, fixed_sample, training_pictures
+from cnnlab.runs.images import TrainingImages, fixed_sample, training_images
 
 
 @dataclass(frozen=True)
 class TrainingSetup:
-    """All that `fit` needs, and the pictures that are watched on the way."""
+    """All that `fit` needs, and the images that are watched on the way."""
 
     config: Config
-    pictures: TrainingPictures
+    images: TrainingImages
     network: Model
     forward: nn.Module
     """The network, or its compiled twin."""
@@ -42,13 +42,13 @@ class TrainingSetup:
     schedule: Schedule
     clip: Clipping | None
     clean: Dataset
-    """Training pictures, unaugmented: the near side of the overfitting gap."""
+    """Training images, unaugmented: the near side of the overfitting gap."""
 
     @property
     def plan(self) -> EpochPlan:
         """How its epochs are divided."""
         training = self.config.training
-        bounds = batch_bounds(len(self.pictures.train), training.batch_size, drop_last=training.drop_last)
+        bounds = batch_bounds(len(self.images.train), training.batch_size, drop_last=training.drop_last)
         return EpochPlan([end for _, end in bounds], training.accumulate)
 
     def evaluate(self, dataset: Dataset, model: nn.Module | None = None) -> Predictions:
@@ -60,34 +60,34 @@ class TrainingSetup:
         )
 
     def batches_of(self, dataset: Dataset) -> Iterator[Batch]:
-        """The pictures as they are evaluated: on the device, in order, not augmented."""
+        """The images as they are evaluated: on the device, in order, not augmented."""
         return evaluation_batches(
             dataset.images.to(self.state.device),
             dataset.labels.to(self.state.device),
             batch_size=self.config.training.evaluation_batch_size,
-            statistics=self.pictures.statistics,
+            statistics=self.images.statistics,
         )
 
 
-def set_up_training(config: Config, session: Session, *, pictures: TrainingPictures | None = None) -> TrainingSetup:
+def set_up_training(config: Config, session: Session, *, images: TrainingImages | None = None) -> TrainingSetup:
     """Load, split, build; nothing is written.
 
     Arguments:
         config: of the training.
         session: where data lies, and the device.
-        pictures: in place of those that the config names.
+        images: in place of those that the config names.
 
     Raises: RequestError when parts of the config do not fit each other or the data.
     """
     device = session.device  # first: a wrong one need not wait for the images
-    pictures = pictures or training_pictures(config, session.place)
-    training, train = config.training, pictures.train
-    if config.early_stopping and pictures.validation is None:
+    images = images or training_images(config, session.place)
+    training, train = config.training, images.train
+    if config.early_stopping and images.validation is None:
         raise RequestError("early_stopping watches the validation part; set data.validation above 0")
     if training.precision == "fp16" and device.type == "cpu":
         raise RequestError("training.precision is fp16, which trains on a GPU only; use bf16 or fp32 on the cpu")
     network = new_network(config, train.shape, len(train.classes))
-    evaluated = max(min(training.clean_train_pictures, len(train)), len(pictures.validation or ()))
+    evaluated = max(min(training.clean_train_pictures, len(train)), len(images.validation or ()))
     check_memory_suffices(least_memory(network, config, train=len(train), evaluated=evaluated), device)
     if training.compile:
         check_compiler(device)
@@ -110,16 +110,16 @@ def set_up_training(config: Config, session: Session, *, pictures: TrainingPictu
         batch_size=training.batch_size,
         seed=config.seed,
         augmentations=[choice.build(classes=len(train.classes)) for choice in config.data.augment],
-        statistics=pictures.statistics,
+        statistics=images.statistics,
         classes=len(train.classes),
         drop_last=training.drop_last,
     )
-    next(batches.epoch(0))  # an augmentation that cannot work on these pictures fails here, before anything is written
+    next(batches.epoch(0))  # an augmentation that cannot work on these images fails here, before anything is written
     loss = config.loss.build(counts=train.counts())
     torch.manual_seed(derive_seed(config.seed, "dropout"))
     return TrainingSetup(
         config=config,
-        pictures=pictures,
+        images=images,
         network=network,
         forward=torch.compile(network) if training.compile else network,  # type: ignore[arg-type]
         state=state,

@@ -1,4 +1,4 @@
-"""What TensorBoard shows of a training besides curves: pictures, the graph, histograms."""
+"""What TensorBoard shows of a training besides curves: images, the graph, histograms."""
 
 from torch import Tensor, nn
 
@@ -10,8 +10,8 @@ from cnnlab.runs.events import EventLog
 from cnnlab.training.observer import is_due
 from cnnlab.training.setup import TrainingSetup
 
-PICTURES = 32
-HISTOGRAM_PICTURES = 128
+IMAGES = 32
+HISTOGRAM_IMAGES = 128
 CHARTS: dict[str, dict[str, tuple[str, ...]]] = {
     "training and validation": {
         "loss": ("train/loss", "validation/loss"),
@@ -23,7 +23,7 @@ CHARTS: dict[str, dict[str, tuple[str, ...]]] = {
 
 
 class TrainingViews:
-    """Writes pictures and histograms of one training at the pace that its config sets."""
+    """Writes images and histograms of one training at the pace that its config sets."""
 
     def __init__(self, setup: TrainingSetup, events: EventLog) -> None:
         self.setup = setup
@@ -51,7 +51,7 @@ class TrainingViews:
     def _histograms(self, fact: EpochDone) -> None:
         for name, parameter in self.setup.network.named_parameters():
             self.events.histogram(f"weights/{printable(name)}", parameter.detach(), fact.step)
-        images = self.setup.clean.images[:HISTOGRAM_PICTURES].to(self.setup.state.device)
+        images = self.setup.clean.images[:HISTOGRAM_IMAGES].to(self.setup.state.device)
         # a list, since an empty Sequential is a child like any other, but false
         names = [name for name, module in self.setup.network.named_modules() if name and not list(module.children())]
         for name, output in self._activations(images, names).items():
@@ -59,8 +59,8 @@ class TrainingViews:
 
     def _activations(self, images: Tensor, names: list[str]) -> dict[str, Tensor]:
         model: nn.Module = self.setup.state.evaluated_model
-        return capture_outputs(model, normalise(images, self.setup.pictures.statistics), names)
+        return capture_outputs(model, normalise(images, self.setup.images.statistics), names)
 
     def _as_seen(self, batch: Batch) -> Tensor:
-        """The first pictures of a batch in 0..1: normalisation undone, augmentation kept."""
-        return denormalise(batch.images[:PICTURES].cpu().float(), self.setup.pictures.statistics)
+        """The first images of a batch in 0..1: normalisation undone, augmentation kept."""
+        return denormalise(batch.images[:IMAGES].cpu().float(), self.setup.images.statistics)

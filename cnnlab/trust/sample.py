@@ -16,7 +16,7 @@ from cnnlab.data.dataset import Dataset
 from cnnlab.evaluation.run import group_names
 from cnnlab.network.network import RunNetwork
 from cnnlab.network.session import Session
-from cnnlab.runs.images import evaluation_pictures, sample_indices
+from cnnlab.runs.images import evaluation_images, sample_indices
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +25,7 @@ class SampledRun:
 
     network: RunNetwork
     split: str
-    pictures: Dataset
+    images: Dataset
     numbers: tuple[int, ...]
     """Of each image within its part, from 0."""
     groups: Sequence[str]
@@ -33,7 +33,7 @@ class SampledRun:
     inputs: Float[Tensor, "n c h w"]
     """Normalised, on the device."""
     probabilities: Float[Tensor, "n classes"]
-    """On the CPU."""
+    """Probabilities of all classes, 0 … 1, on the CPU."""
 
     @property
     def answers(self) -> Int64[Tensor, "n"]:
@@ -43,7 +43,7 @@ class SampledRun:
     @property
     def names(self) -> tuple[str, ...]:
         """Of each image its path, or such as validation/17."""
-        return self.pictures.paths or tuple(f"{self.split}/{number}" for number in self.numbers)
+        return self.images.paths or tuple(f"{self.split}/{number}" for number in self.numbers)
 
 
 def sample_of_run(
@@ -79,18 +79,18 @@ def sample_of_run(
     split = split or ("validation" if kept else "train")
     if split == "validation" and not kept:
         raise RequestError(f"the run {run.name} kept no validation part (data.validation is 0); use `split` train")
-    whole = evaluation_pictures(run, network.config, split, session.place) if part is None else part
+    whole = evaluation_images(run, network.config, split, session.place) if part is None else part
     names = group_names(whole, by) if by else ()
     indices = sample_indices(len(whole), count, session.seed, purpose)
-    pictures, numbers = whole.take(indices), tuple(indices.tolist())
-    inputs = normalise(pictures.images.to(session.device), network.preparation.statistics)
+    images, numbers = whole.take(indices), tuple(indices.tolist())
+    inputs = normalise(images.images.to(session.device), network.preparation.statistics)
     logits = torch.cat([logits_of(network.model, some).float().cpu() for some in inputs.split(session.max_batch)])
     if not bool(logits.isfinite().all()):
         raise WorkError(f"the answers of {run.name} are NaN or infinite: its weights diverged")
     return SampledRun(
         network=network,
         split=split,
-        pictures=pictures,
+        images=images,
         numbers=numbers,
         groups=tuple(names[number] for number in numbers) if names else (),
         inputs=inputs,

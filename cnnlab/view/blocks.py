@@ -1,8 +1,8 @@
 """What a report is made of. Plain data in real units: nothing here knows how it will be drawn.
 
-A report is a title, a summary and blocks; a block is a text, a few headline numbers, a table, a picture or a section of
+A report is a title, a summary and blocks; a block is a text, a few headline numbers, a table, a figure or a section of
 blocks. A line of the summary leads to a section by its key.
-What a picture shows is one of the drawings of `cnnlab.view.drawings`.
+What a figure shows is one of the drawings of `cnnlab.view.drawings`.
 """
 
 import math
@@ -88,7 +88,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Picture:
+class Figure:
     """A drawing with its words; `name` is the stem of its file.
 
     Raises: ValueError for a name that is no plain file stem.
@@ -136,7 +136,7 @@ class Links:
     links: tuple[Link, ...]
 
 
-Block = Text | Numbers | Table | Picture | Album | CellAlbum | Links | Section
+Block = Text | Numbers | Table | Figure | Album | CellAlbum | Links | Section
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ class SummaryLine:
 class Report:
     """A whole report; `lead` says in a sentence what it is about, `summary` what came out.
 
-    Raises: ValueError where two pictures or two tables would be written to the same file, where two sections have the
+    Raises: ValueError where two figures or two tables would be written to the same file, where two sections have the
         same key, and where a line of the summary leads to none of them.
     """
 
@@ -179,7 +179,7 @@ class Report:
 
     def __post_init__(self) -> None:
         keys = [section.key for section in sections(self) if section.key]
-        for names in ([p.name for p in pictures(self)], [t.name for t in tables(self) if t.name], keys):
+        for names in ([p.name for p in figures(self)], [t.name for t in tables(self) if t.name], keys):
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
                 raise ValueError(f"report {self.title!r}: more than one block is called {', '.join(twice)}")
@@ -196,11 +196,11 @@ def sections(part: Report | Section) -> tuple[Section, ...]:
     return tuple(found)
 
 
-def pictures(part: Report | Section) -> tuple[Picture, ...]:
-    """Every picture, in order, those of sections included."""
-    found: list[Picture] = []
+def figures(part: Report | Section) -> tuple[Figure, ...]:
+    """Every figure, in order, those of sections included."""
+    found: list[Figure] = []
     for block in part.blocks:
-        found.extend(pictures(block) if isinstance(block, Section) else [block] if isinstance(block, Picture) else [])
+        found.extend(figures(block) if isinstance(block, Section) else [block] if isinstance(block, Figure) else [])
     return tuple(found)
 
 

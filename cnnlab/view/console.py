@@ -12,7 +12,7 @@ from rich.table import Table as RichTable
 from rich.text import Text as RichText
 
 from cnnlab.core.characters import printable, shortened
-from cnnlab.view.blocks import Block, Links, Number, Numbers, Picture, Report, Section, Table, Text, shown
+from cnnlab.view.blocks import Block, Figure, Links, Number, Numbers, Report, Section, Table, Text, shown
 from cnnlab.view.drawings import Lattice, Matrix, Spans
 from cnnlab.view.interactive import Album, CellAlbum
 from cnnlab.view.sketches import MOST_CELLS, lattice_lines, span_lines
@@ -39,7 +39,7 @@ _STYLES = {"plain": "bold", "good": "bold green", "caution": "bold yellow", "bad
 
 
 def show(report: Report, console: Console, *, folder: Path | None = None) -> None:
-    """Print the report; where `folder` holds its pictures, their files are named."""
+    """Print the report; where `folder` holds its figures, their files are named."""
     console.print(RichText(printable(report.title), style="bold underline"))
     if report.lead:
         console.print(RichText(printable(report.lead), style="dim"))
@@ -63,17 +63,17 @@ def _show(block: Block, console: Console, folder: Path | None) -> None:
         case Table():
             console.print()
             _show_table(block, console)
-        case Picture():
-            _show_picture(block, console, folder)
+        case Figure():
+            _show_figure(block, console, folder)
         case Links():
             for link in block.links:
                 console.print(RichText(printable(f"{link.label}: {link.path}")), soft_wrap=True)
         case Album():
             choices = ", ".join(f"{len(choice.options)} × {choice.title}" for choice in block.choices)
-            console.print(RichText(printable(f"{block.title}: {len(block.shots)} pictures ({choices}) on the page.")))
+            console.print(RichText(printable(f"{block.title}: {len(block.shots)} images ({choices}) on the page.")))
         case CellAlbum():
             count = sum(map(len, block.images.values()))
-            console.print(RichText(printable(f"{block.title}: {count} pictures behind its cells on the page.")))
+            console.print(RichText(printable(f"{block.title}: {count} images behind its cells on the page.")))
 
 
 def _numbers(numbers: tuple[Number, ...]) -> RichTable:
@@ -187,19 +187,19 @@ def _heading(text: str) -> RichText:
     return RichText(printable(text), style="italic")
 
 
-def _show_picture(picture: Picture, console: Console, folder: Path | None) -> None:
-    match picture.drawing:
-        case Matrix() if max(picture.drawing.values.shape) <= _MOST_CELLS:
-            _show_matrix(picture, picture.drawing, console)
-        case Lattice() if max(picture.drawing.values.shape) <= MOST_CELLS:
-            _show_lines(picture.title, lattice_lines(picture.drawing), console)
+def _show_figure(figure: Figure, console: Console, folder: Path | None) -> None:
+    match figure.drawing:
+        case Matrix() if max(figure.drawing.values.shape) <= _MOST_CELLS:
+            _show_matrix(figure, figure.drawing, console)
+        case Lattice() if max(figure.drawing.values.shape) <= MOST_CELLS:
+            _show_lines(figure.title, lattice_lines(figure.drawing), console)
         case Spans():
-            title = f"{picture.title}, over {picture.drawing.x_label}"
-            _show_lines(title, span_lines(picture.drawing, console.width), console)
+            title = f"{figure.title}, over {figure.drawing.x_label}"
+            _show_lines(title, span_lines(figure.drawing, console.width), console)
     if folder is not None:
-        line = RichText(f"{printable(picture.title)}: ")
+        line = RichText(f"{printable(figure.title)}: ")
         # One line, however long, so that it can be clicked and copied.
-        console.print(line + RichText(str(folder / f"{picture.name}.png"), style="cyan"), soft_wrap=True)
+        console.print(line + RichText(str(folder / f"{figure.name}.png"), style="cyan"), soft_wrap=True)
 
 
 def _show_lines(title: str, lines: list[str], console: Console) -> None:
@@ -210,7 +210,7 @@ def _show_lines(title: str, lines: list[str], console: Console) -> None:
         console.print(RichText(line), no_wrap=True, overflow="crop")
 
 
-def _show_matrix(picture: Picture, matrix: Matrix, console: Console) -> None:
+def _show_matrix(figure: Figure, matrix: Matrix, console: Console) -> None:
     cells = [["·" if value == 0 else format(value, matrix.form) for value in row] for row in matrix.values.tolist()]
     # As many letters of each name as the width leaves; a matrix without room for its numbers is in its file only.
     width = max(3, (console.width - 13) // len(matrix.column_labels) - 1)
@@ -223,5 +223,5 @@ def _show_matrix(picture: Picture, matrix: Matrix, console: Console) -> None:
     for label, row in zip(matrix.row_labels, cells, strict=True):
         drawn.add_row(RichText(shortened(printable(label), 12)), *map(RichText, row))
     console.print()
-    console.print(_heading(f"{picture.title} (rows {matrix.row_title}, columns {matrix.column_title})"))
+    console.print(_heading(f"{figure.title} (rows {matrix.row_title}, columns {matrix.column_title})"))
     console.print(drawn)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cnnlab.core.characters import printable
 from cnnlab.core.files import write_whole
-from cnnlab.view.blocks import Cell, Report, Table, pictures, tables
+from cnnlab.view.blocks import Cell, Report, Table, figures, tables
 from cnnlab.view.drawings import Matrix
 
 _FORMULA = re.compile("[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
@@ -40,8 +40,8 @@ def text(rows: Iterable[Iterable[Cell]]) -> str:
 
 def save(report: Report, folder: Path) -> list[Path]:
     """Every named table and every matrix of the report as `folder/NAME.csv`, each file written whole."""
-    made = {f"{picture.name}.csv": matrix_text(picture.drawing) for picture in pictures(report)
-            if isinstance(picture.drawing, Matrix)}  # fmt: skip
+    made = {f"{figure.name}.csv": matrix_text(figure.drawing) for figure in figures(report)
+            if isinstance(figure.drawing, Matrix)}  # fmt: skip
     made |= {f"{table.name}.csv": table_text(table) for table in tables(report) if table.name}
     for name, content in made.items():
         write_whole(folder / name, content)

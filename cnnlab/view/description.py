@@ -1,11 +1,11 @@
-"""A picture in words, for those who do not see it."""
+"""A figure in words, for those who do not see it."""
 
 import math
 from collections.abc import Sequence
 
 import numpy as np
 
-from cnnlab.view.blocks import Picture, shown
+from cnnlab.view.blocks import Figure, shown
 from cnnlab.view.drawings import Bars, Curves, Drawing, Gallery, Lattice, Matrix, Panels, Reliability, Scatter, Spans
 from cnnlab.view.scenes import Scene, Scenes
 from cnnlab.view.sketches import lattice_lines, size_text
@@ -13,9 +13,9 @@ from cnnlab.view.sketches import lattice_lines, size_text
 _MOST = 8
 
 
-def description(picture: Picture) -> str:
-    """What kind of picture it is and what stands out in it."""
-    return f"{picture.title}. {_described(picture.drawing)}"
+def description(figure: Figure) -> str:
+    """What kind of figure it is and what stands out in it."""
+    return f"{figure.title}. {_described(figure.drawing)}"
 
 
 def _described(drawing: Drawing) -> str:
@@ -33,7 +33,7 @@ def _described(drawing: Drawing) -> str:
         case Gallery():
             words = ", ".join(caption.replace("\n", " ") for caption in drawing.captions[:_MOST])
             rest = ", …" if len(drawing.captions) > _MOST else ""
-            return f"{len(drawing.images)} small pictures" + (f": {words}{rest}." if words else ".")
+            return f"{len(drawing.images)} small images" + (f": {words}{rest}." if words else ".")
         case Bars():
             form = drawing.form or (".1%" if drawing.percent else ".4g")
             pairs = list(zip(drawing.labels, drawing.values, strict=True))[:_MOST]
@@ -72,7 +72,7 @@ def _panel(drawing: Scenes, place: int) -> str:
 
 def _scene(scene: Scene) -> str:
     height, width = scene.size
-    said = [f"{'Picture' if scene.image is not None else 'Empty paper'} of {height} × {width} {scene.unit}"]
+    said = [f"{'Image' if scene.image is not None else 'Empty paper'} of {height} × {width} {scene.unit}"]
     peak = scene.peak
     if peak is not None:
         value = shown(peak.value, ".3g")

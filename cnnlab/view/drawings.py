@@ -1,4 +1,4 @@
-"""What a picture shows, as data: axes with units, values, labels. Shares are 0 … 1, drawn in per cent where so said."""
+"""What a figure shows, as data: axes with units, values, labels. Shares are 0 … 1, drawn in per cent where so said."""
 
 import math
 from dataclasses import dataclass
@@ -95,23 +95,23 @@ class Matrix:
 
 @dataclass(frozen=True, eq=False)
 class Gallery:
-    """Small pictures in rows, uint8 [h, w, 3] or [h, w, 1]; each pixel stays a sharp square."""
+    """Small images in rows, uint8 [h, w, 3] or [h, w, 1]; each pixel stays a sharp square."""
 
     images: tuple[NDArray[np.uint8], ...]
     captions: tuple[str, ...] = ()
-    """One under each picture; may have two lines."""
+    """One under each image; may have two lines."""
     columns: int = 8
     column_titles: tuple[str, ...] = ()
     row_labels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.images:
-            raise ValueError("a gallery without pictures")
+            raise ValueError("a gallery without images")
         if self.captions and len(self.captions) != len(self.images):
-            raise ValueError(f"{len(self.captions)} captions for {len(self.images)} pictures")
+            raise ValueError(f"{len(self.captions)} captions for {len(self.images)} images")
         for image in self.images:
             if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] not in (1, 3):
-                raise ValueError(f"a gallery's picture of {image.dtype} {image.shape}: expected uint8 [h, w, 1 or 3]")
+                raise ValueError(f"a gallery's image of {image.dtype} {image.shape}: expected uint8 [h, w, 1 or 3]")
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class Bars:
 
 @dataclass(frozen=True)
 class Reliability:
-    """Accuracy over confidence in bins, and how many pictures each bin holds."""
+    """Accuracy over confidence in bins, and how many images each bin holds."""
 
     edges: tuple[float, ...]
     """Edges of the bins, one more than there are bins."""
@@ -188,8 +188,8 @@ class Spans:
     """What the bars are."""
     inner_label: str = ""
     extent: tuple[float, float] | None = None
-    """Shaded, such as the picture's columns (0, width)."""
-    extent_label: str = "picture"
+    """Shaded, such as the image's columns (0, width)."""
+    extent_label: str = "image"
 
     def __post_init__(self) -> None:
         if not self.spans:

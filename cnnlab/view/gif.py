@@ -10,7 +10,7 @@ from PIL import Image
 
 from cnnlab.core.files import write_whole
 from cnnlab.view import png
-from cnnlab.view.blocks import Picture
+from cnnlab.view.blocks import Figure
 
 LAST = 3
 """Times longer that the last frame is held, so that the end is seen before it begins again."""
@@ -20,7 +20,7 @@ _AT_ONCE = 1 << 14
 """Colours whose distances to the palette are in memory together."""
 
 
-def save(frames: Sequence[Picture], path: Path, *, seconds: float, theme: png.Theme = png.LIGHT) -> None:
+def save(frames: Sequence[Figure], path: Path, *, seconds: float, theme: png.Theme = png.LIGHT) -> None:
     """The frames one after another for ever, each for `seconds` (whole hundredths), as a file written whole.
 
     Frames of different sizes have their top left corners in common, the rest is paper. Frames that look alike and

@@ -1,4 +1,4 @@
-"""Reports as one HTML page that needs nothing else: style and pictures are inside, nothing is fetched, nothing runs.
+"""Reports as one HTML page that needs nothing else: style and figures are inside, nothing is fetched, nothing runs.
 
 The page is a template, `page.html.j2`, with a macro for each kind of block in `blocks.html.j2`, and its style,
 `page.css`. What a template cannot say, such as an image as the address of itself, is said here and in `interactive.py`.
@@ -19,7 +19,7 @@ from markupsafe import Markup
 from cnnlab.core.characters import printable
 from cnnlab.view import interactive_html as interactive
 from cnnlab.view import png
-from cnnlab.view.blocks import Block, Picture, Report, Section, pictures, shown, tables
+from cnnlab.view.blocks import Block, Figure, Report, Section, figures, shown, tables
 from cnnlab.view.description import description
 
 _FEWEST = 3
@@ -38,7 +38,7 @@ def page(report: Report, drawn: Mapping[str, png.Drawn] | None = None) -> str:
 
     Arguments:
         report: what is written.
-        drawn: pictures that are drawn already, by name.
+        drawn: figures that are drawn already, by name.
 
     Returns: HTML, beginning with its doctype.
     """
@@ -50,7 +50,7 @@ def page(report: Report, drawn: Mapping[str, png.Drawn] | None = None) -> str:
         .render(
             report=report,
             contents=outline if len(outline) >= _FEWEST else [],
-            drawing=lambda picture: _embedded(picture, drawn.get(picture.name) or png.drawn(picture)),
+            drawing=lambda figure: _embedded(figure, drawn.get(figure.name) or png.drawn(figure)),
             style=Markup(files("cnnlab.view").joinpath("page.css").read_text(encoding="utf-8")),
         )
     )
@@ -63,7 +63,7 @@ def anchor(key: str) -> str:
 
 @dataclass(frozen=True)
 class _Embedded:
-    """A picture as a page holds it: the addresses of both drawings, its size in CSS pixels, and its words."""
+    """A figure as a page holds it: the addresses of both drawings, its size in CSS pixels, and its words."""
 
     light: Markup
     dark: Markup
@@ -72,9 +72,9 @@ class _Embedded:
     words: str
 
 
-def _embedded(picture: Picture, drawn: png.Drawn) -> _Embedded:
+def _embedded(figure: Figure, drawn: png.Drawn) -> _Embedded:
     width, height = (round(pixels * 96 / png.DPI) for pixels in png.size(drawn.light))
-    return _Embedded(_inside(drawn.light), _inside(drawn.dark), width, height, description(picture))
+    return _Embedded(_inside(drawn.light), _inside(drawn.dark), width, height, description(figure))
 
 
 def _inside(image: bytes) -> Markup:
@@ -92,7 +92,7 @@ def _outline(blocks: tuple[Block, ...], path: str = "") -> _Outline:
 
 def _holds(section: Section) -> str:
     """What is seen once a section is opened: `2 figures, 1 table`."""
-    counts = {"figure": len(pictures(section)), "table": len(tables(section))}
+    counts = {"figure": len(figures(section)), "table": len(tables(section))}
     return ", ".join(f"{count} {what}{'s' * (count > 1)}" for what, count in counts.items() if count)
 
 

@@ -1,4 +1,4 @@
-"""Blocks that a page lets its reader switch: pictures by choice, and a table whose cells open pictures.
+"""Blocks that a page lets its reader switch: images by choice, and a table whose cells open images.
 
 Where nothing can be switched (a terminal, a log), their words say what they hold.
 """
@@ -26,7 +26,7 @@ class Choice:
 
 @dataclass(frozen=True, eq=False)
 class Shot:
-    """A picture that is shown for one option of each choice."""
+    """An image that is shown for one option of each choice."""
 
     options: tuple[int | None, ...]
     """The number of the option in each choice, in order; None for a choice that makes no difference to it."""
@@ -36,7 +36,7 @@ class Shot:
 
 @dataclass(frozen=True, eq=False)
 class Album:
-    """Pictures of which one is seen at a time.
+    """Images of which one is seen at a time.
 
     A shot stands for one option of each choice.
 
@@ -62,9 +62,9 @@ class Album:
 
 @dataclass(frozen=True, eq=False)
 class CellAlbum:
-    """Counts in a grid; a cell opens pictures of what it counts.
+    """Counts in a grid; a cell opens images of what it counts.
 
-    Raises: ValueError for a grid that does not fit its labels, and for pictures of a cell that is not there.
+    Raises: ValueError for a grid that does not fit its labels, and for images of a cell that is not there.
     """
 
     name: str
@@ -84,4 +84,4 @@ class CellAlbum:
             raise ValueError(f"{self.name!r}: counts of {self.counts.shape} for {size} labels")
         for row, column in self.images:
             if not (0 <= row < size and 0 <= column < size):
-                raise ValueError(f"{self.name!r}: pictures for the cell {row}, {column} of {size} × {size}")
+                raise ValueError(f"{self.name!r}: images for the cell {row}, {column} of {size} × {size}")

@@ -19,7 +19,7 @@ _COLOURS = 128
 """Colours of an image in an album: enough that no step is seen in its heat."""
 
 _TILE = 96
-"""Pixels that the longer side of a picture behind a cell comes near to."""
+"""Pixels that the longer side of an image behind a cell comes near to."""
 
 
 def places(album: Album, shot: Shot) -> str:

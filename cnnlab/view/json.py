@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cnnlab.core.characters import json_escaped
 from cnnlab.core.files import write_whole
-from cnnlab.view.blocks import Picture, Report, Section
+from cnnlab.view.blocks import Figure, Report, Section
 from cnnlab.view.drawings import Drawing, Gallery
 from cnnlab.view.interactive import Album, CellAlbum
 from cnnlab.view.scenes import Scene, Scenes
@@ -59,7 +59,7 @@ def text(value: Any, *, indent: int | None = 2, ascii_only: bool = False) -> str
 
 
 def document(report: Report) -> dict[str, Any]:
-    """The report with every number that its pictures show; of pictures the shapes, of large maps the extent."""
+    """The report with every number that its figures show; of figures the shapes, of large maps the extent."""
     made: dict[str, Any] = {"title": report.title, "lead": report.lead}
     if report.summary:
         made["summary"] = plain(report.summary)
@@ -72,7 +72,7 @@ def save(report: Report, path: Path) -> None:
 
 
 def _block(block: Any) -> dict[str, Any]:
-    made: dict[str, Any] = {"kind": type(block).__name__.lower()}
+    made: dict[str, Any] = {"kind": "picture" if isinstance(block, Figure) else type(block).__name__.lower()}
     if isinstance(block, Album):
         shots = [{"options": list(shot.options), "caption": shot.caption} for shot in block.shots]
         return {**made, **plain({"name": block.name, "title": block.title, "choices": block.choices}), "shots": shots}
@@ -85,7 +85,7 @@ def _block(block: Any) -> dict[str, Any]:
             made["blocks"] = [_block(inner) for inner in value]
         elif isinstance(block, Section) and field.name == "key":
             made |= {"key": value} if value else {}
-        elif isinstance(block, Picture) and field.name == "drawing":
+        elif isinstance(block, Figure) and field.name == "drawing":
             made["drawing"] = {"kind": type(value).__name__.lower(), **_drawing(value)}
         else:
             made[field.name] = plain(value)

@@ -1,7 +1,7 @@
-"""Scenes: what is seen on a picture or on empty paper, as data: heat, boxes, contours and points in its pixels.
+"""Scenes: what is seen on an image or on empty paper, as data: heat, boxes, contours and points in its pixels.
 
 Row 0 and column 0 are the top left pixel; a pixel's centre has whole coordinates, its square reaches half a pixel to
-each side. A map of another resolution covers the whole picture, its cells equal rectangles (half-pixel centres).
+each side. A map of another resolution covers the whole image, its cells equal rectangles (half-pixel centres).
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ HeatScale = Literal["positive", "signed", "log", "linear"]
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle of pixels, its first and last row and column included; it may reach beyond the picture.
+    """A rectangle of pixels, its first and last row and column included; it may reach beyond the image.
 
     Raises: ValueError where the last row or column stands before the first.
     """
@@ -64,7 +64,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Peak:
-    """The strongest place of a map: its value, and its cell's centre in pixels of the picture."""
+    """The strongest place of a map: its value, and its cell's centre in pixels of the image."""
 
     value: float
     row: float
@@ -73,9 +73,9 @@ class Peak:
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """A picture (or empty paper of its size) and what is drawn over it.
+    """An image (or empty paper of its size) and what is drawn over it.
 
-    Raises: ValueError for a picture or a map that does not fit, a map without a label, and negative heat that is said
+    Raises: ValueError for an image or a map that does not fit, a map without a label, and negative heat that is said
     to be positive.
     """
 
@@ -88,20 +88,20 @@ class Scene:
     heat_label: str = ""
     """What the colours say, with the unit."""
     heat_scale: HeatScale = "positive"
-    """positive: from 0, where the picture shows through; signed: about 0; log: decades; linear: from least to most."""
+    """positive: from 0, where the image shows through; signed: about 0; log: decades; linear: from least to most."""
     heat_range: tuple[float, float] | None = None
-    """What the ends of the colours stand for, where several pictures are to be compared; otherwise from the values."""
+    """What the ends of the colours stand for, where several images are to be compared; otherwise from the values."""
     interpolation: Literal["bilinear", "nearest"] = "bilinear"
     """How a map that is coarser than the image is enlarged; one of the same size is drawn as it is."""
     alpha: float = 0.75
-    """How opaque the strongest heat is over a picture."""
+    """How opaque the strongest heat is over an image."""
     nothing: str = ""
     """Said instead of a map that is zero everywhere; without it, a sentence that fits the scale."""
     boxes: tuple[Box, ...] = ()
     contours: tuple[Contour, ...] = ()
     points: tuple[Point, ...] = ()
     window: tuple[int, int, int, int] | None = None
-    """First and last row and column that are shown at least, so that a picture stays still from frame to frame."""
+    """First and last row and column that are shown at least, so that an image stays still from frame to frame."""
     unit: str = "px"
     """Unit of rows and columns."""
     title: str = ""
@@ -115,7 +115,7 @@ class Scene:
         if self.image is not None:
             shape = self.image.shape
             if self.image.dtype != np.uint8 or len(shape) != 3 or shape[:2] != self.size or shape[2] not in (1, 3):
-                raise ValueError(f"a scene's picture of {self.image.dtype} {shape}: "
+                raise ValueError(f"a scene's image of {self.image.dtype} {shape}: "
                                  f"expected uint8 [{self.size[0]}, {self.size[1]}, 1 or 3]")  # fmt: skip
         if self.window is not None:
             Box("window", *self.window)
@@ -162,7 +162,7 @@ class Scene:
 
     @property
     def is_smoothed(self) -> bool:
-        """Whether there is a map that is interpolated between its cells' centres: a coarser one than the picture."""
+        """Whether there is a map that is interpolated between its cells' centres: a coarser one than the image."""
         return self.heat is not None and self.interpolation == "bilinear" and self.heat.shape != self.size
 
     @property

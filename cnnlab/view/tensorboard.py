@@ -1,11 +1,11 @@
-"""Reports in TensorBoard: pictures under Images, tables and texts under Text."""
+"""Reports in TensorBoard: figures under Images, tables and texts under Text."""
 
 from collections.abc import Mapping
 from typing import Protocol
 
 from cnnlab.core.characters import markdown_escaped, printable
 from cnnlab.view import png
-from cnnlab.view.blocks import Block, Links, Number, Numbers, Picture, Report, Section, SummaryLine, Table, Text, shown
+from cnnlab.view.blocks import Block, Figure, Links, Number, Numbers, Report, Section, SummaryLine, Table, Text, shown
 from cnnlab.view.interactive import Album, CellAlbum
 
 
@@ -13,7 +13,7 @@ class Writer(Protocol):
     """What is used of `cnnlab.runs.events.EventLog`."""
 
     def png(self, tag: str, content: bytes, step: int | None) -> None:
-        """A picture."""
+        """A figure."""
 
     def text(self, tag: str, markdown: str, step: int | None) -> None:
         """A text in Markdown."""
@@ -25,13 +25,13 @@ class Writer(Protocol):
 def write(
     report: Report, writer: Writer, step: int | None, *, prefix: str, drawn: Mapping[str, png.Drawn] | None = None
 ) -> None:
-    """Every picture as `prefix/NAME`, the words and tables as one text `prefix`, headline numbers as scalars.
+    """Every figure as `prefix/NAME`, the words and tables as one text `prefix`, headline numbers as scalars.
 
-    prefix: what the report is, such as "evaluation"; step: the epoch; drawn: pictures that are drawn already, by name.
+    prefix: what the report is, such as "evaluation"; step: the epoch; drawn: figures that are drawn already, by name.
     """
     drawn = drawn or {}
     for block in _flat(report.blocks):
-        if isinstance(block, Picture):
+        if isinstance(block, Figure):
             content = drawn[block.name].light if block.name in drawn else png.encode(block)
             writer.png(f"{prefix}/{block.name}", content, step)
         elif isinstance(block, Numbers):
@@ -41,7 +41,7 @@ def write(
 
 
 def markdown(report: Report) -> str:
-    """The report's words and tables in Markdown; of pictures their captions."""
+    """The report's words and tables in Markdown; of figures their captions."""
     parts = [f"# {markdown_escaped(report.title)}"] + ([markdown_escaped(report.lead)] if report.lead else [])
     if report.summary:
         parts.append("\n".join(map(_line, report.summary)))
@@ -62,7 +62,7 @@ def _markdown(block: Block, level: int) -> str:
             return "\n".join(f"- {_number(number)}" for number in block.numbers)
         case Table():
             return _table(block)
-        case Picture():
+        case Figure():
             return f"*{markdown_escaped(block.title)}.* {markdown_escaped(block.caption)}"
         case Links():
             return "\n".join(f"- {markdown_escaped(link.label)}: {markdown_escaped(link.path)}" for link in block.links)

@@ -1,4 +1,4 @@
-"""Pictures of a data set as the tiles of a gallery."""
+"""Images of a data set as the tiles of a gallery."""
 
 from collections.abc import Iterable
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 def tile(image: Tensor) -> NDArray[np.uint8]:
-    """A uint8 picture [c, h, w] as [h, w, 3], or [h, w, 1] of its first channel when it has fewer than three."""
+    """A uint8 image [c, h, w] as [h, w, 3], or [h, w, 1] of its first channel when it has fewer than three."""
     channels = 3 if image.shape[0] >= 3 else 1
     return np.ascontiguousarray(image[:channels].permute(1, 2, 0).cpu().numpy())
 

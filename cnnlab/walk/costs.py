@@ -26,7 +26,7 @@ Saved = dict[tuple[str, int], int]
 
 @dataclass(frozen=True)
 class LayerCost:
-    """One layer's output for one picture; a layer made of layers holds theirs.
+    """One layer's output for one image; a layer made of layers holds theirs.
 
     Or what is no layer's output: a parameter of a layer made of layers, that layer's own code, a layer that is not
     called.
@@ -54,7 +54,7 @@ class LayerCost:
     activation_bytes: int
     """Bytes of its output in float32."""
     saved_bytes: int | None
-    """What backward needs of it, in float32, for one picture in training; None where that was not asked for."""
+    """What backward needs of it, in float32, for one image in training; None where that was not asked for."""
     formula: tuple[str, ...] = ()
     """The output-size formula with its numbers, one for each axis; empty for a layer without a window."""
     weights: int | None = None
@@ -80,9 +80,9 @@ class Costs:
     uncounted: tuple[tuple[str, str], ...]
     """(operation, layer) of those whose multiply-accumulates cannot be counted: the network does more than `macs`."""
     inference_bytes: int
-    """The most that is alive at once beside the parameters, for one picture in eval mode, itself included."""
+    """The most that is alive at once beside the parameters, for one image in eval mode, itself included."""
     training_bytes: int | None
-    """What is kept for backward, for one picture; None where that was not asked for or the network does not train."""
+    """What is kept for backward, for one image; None where that was not asked for or the network does not train."""
 
     @property
     def rows(self) -> tuple[LayerCost, ...]:

@@ -18,7 +18,7 @@ class Operation:
     shape: tuple[int, ...]
     """Shape of its (first) result, the batch included."""
     macs: int
-    """Multiply-accumulates for one picture, of convolutions and matrix products: half of torch's count of FLOPs."""
+    """Multiply-accumulates for one image, of convolutions and matrix products: half of torch's count of FLOPs."""
     parameters: tuple[str, ...]
     """The parameters among its arguments."""
     tag: Tag | None
@@ -47,7 +47,7 @@ class Output:
     inputs: tuple[tuple[int, ...], ...]
     """The shapes of the tensors that came in."""
     seen: tuple[Tag, ...]
-    """The tags of those that depend on the picture."""
+    """The tags of those that depend on the image."""
     tag: Tag | None
     began: int
     ended: int
@@ -62,7 +62,7 @@ class Output:
 
     @property
     def values(self) -> int:
-        """Numbers in it for one picture."""
+        """Numbers in it for one image."""
         return prod(self.shape[1:])
 
 
@@ -80,7 +80,7 @@ class Failure:
 
 @dataclass(frozen=True, eq=False)
 class Walk:
-    """A forward pass for one picture of `shape`."""
+    """A forward pass for one image of `shape`."""
 
     shape: tuple[int, ...]
     """(channels, *spatial), in pixels."""
@@ -94,14 +94,14 @@ class Walk:
     on_values: bool
     """The network looks at its own values, and so ran on real tensors."""
     peak_bytes: int
-    """The most that was alive at once beside parameters and buffers, in bytes for one picture in eval mode."""
+    """The most that was alive at once beside parameters and buffers, in bytes for one image in eval mode."""
     failure: Failure | None = None
     over_budget: bool = False
     """Whether it stopped for want of memory."""
     used: tuple[str, ...] = ()
     """The parameters that an operation got, as they are or through a view; only where costs were asked for."""
     program: tuple[Step, ...] = ()
-    """What ran on the way from the picture; empty where another walk's was followed."""
+    """What ran on the way from the image; empty where another walk's was followed."""
     differs: Difference | None = None
     """The step at which it stopped because the other walk's program runs something else there."""
     numbers: int = 0

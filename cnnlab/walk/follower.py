@@ -38,7 +38,7 @@ class BudgetError(StoppedError):
 
 
 _TIMES, _A_STEP, _FLOOR, _AT_ONCE = 2, 2**17, 2**22, 2**23
-"""A walk on a canvas may need for each step as many numbers as the walk at the picture's size, times what the canvas is
+"""A walk on a canvas may need for each step as many numbers as the walk at the image's size, times what the canvas is
 longer, since a map of rows and columns needs no more, times two. Beyond that, together, as many as that walk, and as
 many for each step as take about the time that a step takes without any; and so many in one step. What a flattened map
 needs grows as the canvas' area: the canvas is given up before it costs more than the walk."""

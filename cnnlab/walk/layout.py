@@ -1,6 +1,6 @@
 """Which dimensions of a tensor are its rows and columns, whatever their order: told by how its elements move.
 
-Read from a narrow walk, in which an element stands over one pixel of one picture. Sizes say nothing of it: 7 × 7 × 768
+Read from a narrow walk, in which an element stands over one pixel of one image. Sizes say nothing of it: 7 × 7 × 768
 and 768 × 7 × 7 differ in what their elements depend on, not in what they are.
 """
 
@@ -85,20 +85,20 @@ def layout_of(output: Output) -> Layout | str:
     output says what is what, if that is one on planes.
     """
     if output.tag is None:
-        return "which does not depend on the picture by any of torch's operations"
+        return "which does not depend on the image by any of torch's operations"
     if len(output.tag.axes) != 3:
-        return "of pictures without rows and columns"
+        return "of images without rows and columns"
     rows, columns, images = (axis.short for axis in output.tag.axes)
     far = [spans(ends) for ends in (rows, columns, images)]
     if len(output.shape) < 3:
         return "without height and width"
     batch = _over_images(output, far[2])
     if len(batch) != 1:
-        return "in which the pictures of a batch are mixed"
+        return "in which the images of a batch are mixed"
     if far[0][batch[0]] or far[1][batch[0]]:
-        return "which has windows of the picture in its batch"
+        return "which has windows of the image in its batch"
     if output.shape[batch[0]] != IMAGES:
-        return "which has channels or copies of the picture in its batch"
+        return "which has channels or copies of the image in its batch"
     found = moving_dims([rows, columns])
     if found[0] is not None and found[0] == found[1]:
         return "tokens in a row, without height and width"

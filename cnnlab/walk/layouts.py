@@ -101,7 +101,7 @@ class Layouts:
         order = list(self.last)
         usable = [name for name in order if name and (found := self.at(name)) and found.has_places]
         if not usable:
-            return "no layer has feature maps at this picture size"
+            return "no layer has feature maps at this image size"
         before = order if layer is None else order[: order.index(layer)]
         nearest = next((name for name in reversed(usable) if name in before), usable[0])
         return f"the nearest layer with feature maps is '{nearest}' ({_size(self.of(nearest))})"
@@ -122,7 +122,7 @@ def layouts_of(model: nn.Module, shape: Sequence[int]) -> Layouts:
         if key not in read:
             read[key] = layout_of(output)
         layout = read[key]
-        found[output.name] = f"{output.shape[1:]} for a picture, {layout}" if isinstance(layout, str) else layout
+        found[output.name] = f"{output.shape[1:]} for an image, {layout}" if isinstance(layout, str) else layout
         last.pop(output.layer, None)
         last[output.layer] = output
     names: dict[nn.Module, str] = {}

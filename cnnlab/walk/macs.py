@@ -18,7 +18,7 @@ def macs_of(func: Any, args: tuple[Any, ...], kwargs: Any, result: Any, call: Ca
     """Count the multiply-accumulates for one image; None where that cannot be: the whole is then a lower bound.
 
     known: what kind of operation it is. One of unknown kind may multiply where it gets a tensor that does not come from
-    the picture, which is what weights are, as they are or worked out; those of quantized layers are packed objects.
+    the image, which is what weights are, as they are or worked out; those of quantized layers are packed objects.
     """
     formula = flop_registry.get(func._overloadpacket)
     if formula is not None:

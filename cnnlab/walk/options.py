@@ -36,7 +36,7 @@ class Regrouped:
     target: tuple[int, ...]
 
     def matches(self, other: "Regrouped") -> bool:
-        """Whether the same dimensions are merged and split, in `other` of a larger picture.
+        """Whether the same dimensions are merged and split, in `other` of a larger image.
 
         `view(-1, 320)` makes one row of a whole map at one size, and at another size several.
         """
@@ -171,11 +171,11 @@ def _indices(call: Call) -> tuple[object, ...]:
 
 
 def _mask(call: Call) -> tuple[object, ...]:
-    """A mask that does not depend on the picture, so that what it lets through can follow from the size alone."""
+    """A mask that does not depend on the image, so that what it lets through can follow from the size alone."""
     mask = call["condition"] if call.name == "where" else call["mask"]
     values = call.value_of(mask)
     if call.tag_of(mask) is not None:
-        return ("of the picture",)
+        return ("of the image",)
     return (None if values is None or values.numel() > _KEPT_INDICES else Places(values.numpy().copy(), 0),)
 
 

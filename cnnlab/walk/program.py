@@ -1,7 +1,7 @@
-"""What a network ran on its way from the picture, step by step: whether it is the same network at another size.
+"""What a network ran on its way from the image, step by step: whether it is the same network at another size.
 
 Code may ask for the size: it loops as often as the width has bits, pads to a multiple, takes another branch. A field
-found on a larger picture is this network's only as far as it runs the same steps there: the same operations in the same
+found on a larger image is this network's only as far as it runs the same steps there: the same operations in the same
 layers, with the same parameters, windows, strides and padding. Sizes themselves are not compared; a window that covers
 all of a map is the same whatever the map's size, and a place counted from the far end is the same from there.
 """
@@ -19,7 +19,7 @@ BEGIN, END = "begin", "end"
 
 @dataclass(eq=False)
 class Step:
-    """An operation on what depends on the picture, or a module that begins or ends."""
+    """An operation on what depends on the image, or a module that begins or ends."""
 
     name: str
     layer: str
@@ -29,7 +29,7 @@ class Step:
     """How many numbers were noted of its results: what it cost in memory and time."""
 
     def matches(self, other: "Step") -> bool:
-        """Whether `other`, of a larger picture, is the same step."""
+        """Whether `other`, of a larger image, is the same step."""
         if (self.name, self.layer, self.parameters) != (other.name, other.layer, other.parameters):
             return False
         if len(self.options) != len(other.options):
@@ -45,10 +45,10 @@ def _same(one: Any, other: Any) -> bool:
 
 @dataclass(frozen=True)
 class Difference:
-    """The first step that is another one on a larger picture."""
+    """The first step that is another one on a larger image."""
 
     layer: str
-    """The innermost module at the picture's own size; "" for the network's own code."""
+    """The innermost module at the image's own size; "" for the network's own code."""
     here: str
     """What runs there at the image's size."""
     there: str
@@ -61,7 +61,7 @@ class StoppedError(BaseException):
 
 @final
 class DifferentError(StoppedError):
-    """The network runs another program than at its picture's own size."""
+    """The network runs another program than at its image's own size."""
 
     def __init__(self, difference: Difference) -> None:
         super().__init__(f"another network from '{difference.layer}' on")
@@ -92,7 +92,7 @@ class Program:
         return here
 
     def call(self, call: Call, layer: str, parameters: tuple[str, ...]) -> Step:
-        """`step` of an operation that reads what depends on the picture."""
+        """`step` of an operation that reads what depends on the image."""
         options = OPTIONS.get(call.name)
         rank = call.output.dim() if call.results else 0
         return self.step(

@@ -40,7 +40,7 @@ def within(room: Room) -> Iterator[None]:
 def room_for(array: NDArray[Any], sizes: Sequence[int]) -> None:
     """Refuse an array like this one with dimensions of `sizes` for which there is no room.
 
-    Raises: TooLargeError before it is made: every token of a large picture beside every other.
+    Raises: TooLargeError before it is made: every token of a large image beside every other.
     """
     needed, room = len(array) * prod(sizes) * array.itemsize // 4, _ROOM.get()
     if needed > (LARGEST if room is None else min(LARGEST, room.left)):

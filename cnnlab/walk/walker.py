@@ -41,14 +41,14 @@ def walk(
     like: Walk | None = None,
     narrow: bool = False,
 ) -> Walk:
-    """Run `model` in eval mode on one picture of `shape` (channels, *spatial) and follow every dependency.
+    """Run `model` in eval mode on one image of `shape` (channels, *spatial) and follow every dependency.
 
     on_values: run on real tensors. follow: False for shapes and costs alone, in less time. bits: keep which pixels are
     read, not only their interval. ignore_gates: leave out factors of one number per channel, such as those of
     squeeze-and-excitation. count: multiply-accumulates and memory. like: a walk of the same network at a smaller size;
     stop where this one runs anything else than that one, or before it needs much more memory than that one did for
     each pixel of a side (attention between all windows of a large canvas does). narrow: ask where each element stands,
-    and not what it sees: of two pictures, which are an axis of their own behind the spatial ones, through the middle of
+    and not what it sees: of two images, which are an axis of their own behind the spatial ones, through the middle of
     each window. The shortest path then leads to one pixel, and no border clips it.
 
     The model is as it was afterwards, also after an exception. Where it fails, the walk ends there and says so.

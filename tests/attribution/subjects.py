@@ -54,13 +54,13 @@ def flat(*, seed: int = 0, inplace: bool = False, hidden: bool = True) -> nn.Seq
 
 
 def resnet18() -> nn.Module:
-    """ResNet-18 with random weights and statistics, for pictures of 64 pixels: layer4 puts out 512 × 2 × 2."""
+    """ResNet-18 with random weights and statistics, for images of 64 pixels: layer4 puts out 512 × 2 × 2."""
     with torch.random.fork_rng():
         torch.manual_seed(1)
         return _varied(torchvision.models.resnet18(num_classes=CLASSES)).eval()
 
 
-def pictures(n: int = 4, size: int = 16, *, seed: int = 0) -> Tensor:
+def some_images(n: int = 4, size: int = 16, *, seed: int = 0) -> Tensor:
     return torch.randn(n, 3, size, size, generator=torch.Generator().manual_seed(seed))
 
 
@@ -69,17 +69,17 @@ SUBJECTS = {
     "flat": (flat, "relu2", 16),
     "resnet18": (resnet18, "layer4", 64),
 }
-"""Name: how to make it, the layer to look at, the side of its pictures."""
+"""Name: how to make it, the layer to look at, the side of its images."""
 
 
 def subject(name: str) -> tuple[nn.Module, str, Tensor, Tensor]:
-    """The network in evaluation mode, its layer, pictures and a class for each; in float64.
+    """The network in evaluation mode, its layer, images and a class for each; in float64.
 
     Two libraries run a network in two memory layouts, each with a convolution of its own: in float32 they differ by
     what the processor's instructions round, up to 2e-5 of the largest value on one that has AVX2 alone.
     """
     make, layer, size = SUBJECTS[name]
-    images = pictures(3, size).double()
+    images = some_images(3, size).double()
     return make().eval().double(), layer, images, torch.tensor([0, 3, 1])
 
 

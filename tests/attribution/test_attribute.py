@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from attribution.subjects import CLASSES, flat, gap, pictures, quick, subject
+from attribution.subjects import CLASSES, flat, gap, quick, some_images, subject
 from torch import Tensor, nn
 
 from cnnlab.attribution.attribute import attribute, attribution_steps, planned_passes
@@ -30,8 +30,8 @@ def alike(a, b, tolerance: float = 1e-5) -> None:  # type: ignore[no-untyped-def
 def test_scores_are_the_networks() -> None:
     model = gap().eval()
     with torch.no_grad():
-        logits = model(pictures())
-    for one in every(model, pictures(), CLASS):
+        logits = model(some_images())
+    for one in every(model, some_images(), CLASS):
         torch.testing.assert_close(one.scores, logits[torch.arange(4), CLASS])
         torch.testing.assert_close(one.probabilities, logits.softmax(1)[torch.arange(4), CLASS])
         assert one.targets is not None
@@ -45,9 +45,9 @@ def test_scores_are_the_networks() -> None:
 @pytest.mark.parametrize("make", [gap, flat])
 def test_the_order_and_the_size_of_batches_are_no_matter(make) -> None:  # type: ignore[no-untyped-def]
     order = torch.tensor([2, 0, 3, 1])
-    plain = every(make().eval(), pictures(), CLASS)
-    small = every(make().eval(), pictures(), CLASS, max_batch=3)
-    turned = every(make().eval(), pictures()[order], CLASS[order])
+    plain = every(make().eval(), some_images(), CLASS)
+    small = every(make().eval(), some_images(), CLASS, max_batch=3)
+    turned = every(make().eval(), some_images()[order], CLASS[order])
     for a, b, c in zip(plain, small, turned, strict=True):
         alike(a, b)
         torch.testing.assert_close(a.maps[order], c.maps, rtol=1e-4, atol=1e-5 * max(1.0, float(a.maps.abs().max())))
@@ -57,9 +57,9 @@ def test_the_order_and_the_size_of_batches_are_no_matter(make) -> None:  # type:
 def test_several_targets_are_each_as_if_alone(make) -> None:  # type: ignore[no-untyped-def]
     model = make().eval()
     targets = torch.stack([CLASS, (CLASS + 1) % CLASSES], 1)
-    together = every(model, pictures(), targets)
+    together = every(model, some_images(), targets)
     for column in range(2):
-        for both, alone in zip(together, every(model, pictures(), targets[:, column]), strict=True):
+        for both, alone in zip(together, every(model, some_images(), targets[:, column]), strict=True):
             assert both.maps.shape[:2] == (4, 2)
             maps = both.maps[:, column]
             torch.testing.assert_close(maps, alone.maps, rtol=1e-4, atol=1e-5 * max(1.0, float(maps.abs().max())))
@@ -72,8 +72,8 @@ def test_a_function_of_the_logits() -> None:
     """Picking a class by a function is asking for the class, but for methods that need probabilities or classes."""
     model = flat().eval()
     names = [n for n in EVERY if n not in ("cam", "finercam", "shapleycam", "rise")]
-    by_class = attribute(model, pictures(), [2] * 4, methods=quick(names))
-    by_function = attribute(model, pictures(), lambda z: z[:, 2], methods=quick(names))
+    by_class = attribute(model, some_images(), [2] * 4, methods=quick(names))
+    by_function = attribute(model, some_images(), lambda z: z[:, 2], methods=quick(names))
     for a, b in zip(by_class, by_function, strict=True):
         alike(a, b)
         assert b.targets is None
@@ -82,12 +82,12 @@ def test_a_function_of_the_logits() -> None:
 
 def test_one_logit_speaks_for_class_1_and_against_class_0() -> None:
     model = gap(classes=1).eval()
-    one = attribute(model, pictures(), [1] * 4, methods=["gradcam"])[0]
-    zero = attribute(model, pictures(), [0] * 4, methods=["gradcam"])[0]
+    one = attribute(model, some_images(), [1] * 4, methods=["gradcam"])[0]
+    zero = attribute(model, some_images(), [0] * 4, methods=["gradcam"])[0]
     torch.testing.assert_close(one.maps, -zero.maps)
     torch.testing.assert_close(one.probabilities + zero.probabilities, torch.ones(4))
-    with pytest.raises(RequestError, match="class 2 is asked of picture 0, and the network has classes 0 to 1"):
-        attribute(model, pictures(), [2] * 4, methods=["gradcam"])
+    with pytest.raises(RequestError, match="class 2 is asked of image 0, and the network has classes 0 to 1"):
+        attribute(model, some_images(), [2] * 4, methods=["gradcam"])
 
 
 @pytest.mark.parametrize("max_batch", [3, 64])
@@ -96,8 +96,8 @@ def test_passes_are_as_planned(make, max_batch: int) -> None:  # type: ignore[no
     model = make().eval()
     targets = torch.stack([CLASS, CLASS], 1)
     names = [name for name in EVERY if name != "cam" or make is gap]
-    planned = planned_passes(model, pictures(), targets, methods=quick(names), max_batch=max_batch)
-    found = attribute(model, pictures(), targets, methods=quick(names), max_batch=max_batch)
+    planned = planned_passes(model, some_images(), targets, methods=quick(names), max_batch=max_batch)
+    found = attribute(model, some_images(), targets, methods=quick(names), max_batch=max_batch)
     for one in found:
         assert one.passes <= planned[one.method]
         if one.method not in ("scorecam", "ablationcam"):  # which leave dead channels out
@@ -106,7 +106,7 @@ def test_passes_are_as_planned(make, max_batch: int) -> None:  # type: ignore[no
 
 def test_progress_ends_where_it_said() -> None:
     names = [name for name in EVERY if name not in ("scorecam", "ablationcam", "integrated_gradients")]
-    steps = attribution_steps(gap(), pictures(), CLASS, methods=quick(names), max_batch=3, smooth="aug")
+    steps = attribution_steps(gap(), some_images(), CLASS, methods=quick(names), max_batch=3, smooth="aug")
     *progress, result = steps
     assert isinstance(result, tuple)
     assert all(isinstance(fact, Advance) for fact in progress)
@@ -120,7 +120,7 @@ def test_no_batch_is_larger_than_asked() -> None:
     rows: list[int] = []
     model.conv1.register_forward_pre_hook(lambda module, inputs: rows.append(len(inputs[0])))
     model.linear1.register_forward_pre_hook(lambda module, inputs: rows.append(len(inputs[0])))
-    attribute(model, pictures(), CLASS, methods=quick(EVERY), max_batch=3, layers=choose_layer(flat(), (3, 16, 16)))
+    attribute(model, some_images(), CLASS, methods=quick(EVERY), max_batch=3, layers=choose_layer(flat(), (3, 16, 16)))
     assert max(rows) == 3
 
 
@@ -128,7 +128,7 @@ def test_randomness_is_the_seeds() -> None:
     torch.manual_seed(0)
     before = torch.get_rng_state()
     a, b, c = (
-        attribute(gap(), pictures(), CLASS, methods=quick(["smoothgrad", "rise"]), seed=seed) for seed in (1, 1, 2)
+        attribute(gap(), some_images(), CLASS, methods=quick(["smoothgrad", "rise"]), seed=seed) for seed in (1, 1, 2)
     )
     assert torch.equal(before, torch.get_rng_state())
     for x, y, z in zip(a, b, c, strict=True):
@@ -139,17 +139,17 @@ def test_randomness_is_the_seeds() -> None:
 def test_a_choice_of_layer_serves_again() -> None:
     model = gap().eval()
     choice = choose_layer(model, (3, 16, 16))
-    auto = attribute(model, pictures(), CLASS, methods=["gradcam", "cam"])
-    named = attribute(model, pictures(), CLASS, methods=["gradcam", "cam"], layers="relu2")
+    auto = attribute(model, some_images(), CLASS, methods=["gradcam", "cam"])
+    named = attribute(model, some_images(), CLASS, methods=["gradcam", "cam"], layers="relu2")
     assert all(torch.equal(a.maps, b.maps) for a, b in zip(auto, named, strict=True))
-    again = attribute(model, pictures(), CLASS, methods=["gradcam", "cam"], layers=choice)
+    again = attribute(model, some_images(), CLASS, methods=["gradcam", "cam"], layers=choice)
     for a, b in zip(auto, again, strict=True):
         alike(a, b)
         assert b.layers == ("relu2",)
 
 
 class Finder(nn.Module):
-    """Fires where the picture has a bright red square; class 1 is that there is one."""
+    """Fires where the image has a bright red square; class 1 is that there is one."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -174,7 +174,7 @@ def test_maps_point_at_a_planted_patch(method: str) -> None:
 
     Without a max pool whose switches it keeps, the deconvnet goes back to every place alike.
     """
-    images = 0.05 * pictures(2, 24)
+    images = 0.05 * some_images(2, 24)
     images[0, 0, 3:9, 4:10] += 2.0
     images[0, 2, 15:19, 15:19] += 2.0
     images[1, 0, 14:20, 11:17] += 2.0
@@ -189,7 +189,7 @@ def test_maps_point_at_a_planted_patch(method: str) -> None:
 
 
 def refused(match: str, **changes) -> None:  # type: ignore[no-untyped-def]
-    request = {"images": pictures(), "targets": CLASS, "methods": ["gradcam"], "layers": ["relu2"], **changes}
+    request = {"images": some_images(), "targets": CLASS, "methods": ["gradcam"], "layers": ["relu2"], **changes}
     with pytest.raises(RequestError, match=match):
         attribute(gap(), request.pop("images"), request.pop("targets"), **request)
 
@@ -197,14 +197,12 @@ def refused(match: str, **changes) -> None:  # type: ignore[no-untyped-def]
 def test_what_cannot_be_asked() -> None:
     refused(r"no method 'gradcan'. Did you mean 'gradcam'\? All of them: cnnlab list methods", methods=["gradcan"])
     refused("no method was asked for; known: gradcam, ", methods=[])
-    refused("class 5 is asked of picture 2, and the network has classes 0 to 4", targets=[0, 1, 5, 0])
-    refused("class -1 is asked of picture 0", targets=[-1, 1, 1, 0])
-    refused(
-        r"targets of shape \(3,\) for 4 pictures; expected \(4,\), a class for each, or \(4, t\)", targets=[0, 1, 2]
-    )
+    refused("class 5 is asked of image 2, and the network has classes 0 to 4", targets=[0, 1, 5, 0])
+    refused("class -1 is asked of image 0", targets=[-1, 1, 1, 0])
+    refused(r"targets of shape \(3,\) for 4 images; expected \(4,\), a class for each, or \(4, t\)", targets=[0, 1, 2])
     refused("targets are torch.float32; expected whole numbers", targets=torch.zeros(4))
     refused(r"the target function gives torch.float32 \(\) for logits \(4, 5\)", targets=lambda z: z.sum())
-    refused("there are no pictures; expected at least one", images=pictures()[:0], targets=CLASS[:0])
+    refused("there are no images; expected at least one", images=some_images()[:0], targets=CLASS[:0])
     refused("layers: there are none", layers=[])
     refused("max_batch: is 0, expected 1 or more", max_batch=0)
 
@@ -214,7 +212,7 @@ def test_answers_that_are_not_finite_are_an_error_of_the_work() -> None:
     with torch.no_grad():
         model.linear.weight.fill_(float("nan"))
     with pytest.raises(WorkError, match="NaN or infinite"):
-        attribute(model, pictures(), CLASS, methods=["gradcam"], layers=["relu2"])
+        attribute(model, some_images(), CLASS, methods=["gradcam"], layers=["relu2"])
 
 
 @pytest.mark.parametrize("name", ["gap", "flat", "resnet18"])
@@ -238,4 +236,4 @@ def test_no_evidence_is_zero_and_said() -> None:
     one = attribute(model, images, classes, methods=["gradcam"], layers=[layer])[0]
     assert float(one.maps.max()) <= 0
     assert float(one.maps.min()) < 0  # the raw map keeps what speaks against
-    assert one.notes == ("no positive evidence in 3 of 3 maps (pictures 0, 1, 2)",)
+    assert one.notes == ("no positive evidence in 3 of 3 maps (images 0, 1, 2)",)

@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from attribution.subjects import gap, pictures
+from attribution.subjects import gap, some_images
 from torch import Tensor
 
 from cnnlab.attribution.attribute import attribute
-from cnnlab.attribution.baseline import WORDS, baseline_of
+from cnnlab.attribution.baseline import NAMED_BASELINES, baseline_of
 from cnnlab.attribution.chosen import chosen_methods
 from cnnlab.attribution.method import of_methods
 from cnnlab.attribution.piece import Batch, PixelRange
@@ -36,7 +36,7 @@ def normalised(pixels: Tensor) -> Tensor:
 
 
 def test_zero_and_numbers_are_after_normalisation_and_colours_before() -> None:
-    images = pictures(2)
+    images = some_images(2)
     assert torch.equal(baseline("zero", images), torch.zeros_like(images))
     assert torch.equal(baseline(0.5, images), torch.full_like(images, 0.5))
     torch.testing.assert_close(in_pixels(baseline("black", images)), torch.zeros_like(images), rtol=0, atol=1e-6)
@@ -50,7 +50,7 @@ def test_what_is_made_of_the_image_is_the_same_in_pixels(word: str) -> None:
 
 
 def test_mean_blur_and_noise_are_what_their_names_say() -> None:
-    images = pictures(2, 32)
+    images = some_images(2, 32)
     mean, blur, noise = (baseline(word, images) for word in ("mean", "blur", "noise"))
     torch.testing.assert_close(mean[:, :, 3, 5], images.mean((2, 3)))
     assert float(mean.std((2, 3)).max()) < 1e-6
@@ -63,14 +63,14 @@ def test_mean_blur_and_noise_are_what_their_names_say() -> None:
     assert not torch.equal(noise, baseline("noise", images, seed=1))
 
 
-@pytest.mark.parametrize("word", WORDS)
+@pytest.mark.parametrize("word", NAMED_BASELINES)
 def test_no_image_depends_on_which_others_go_through_with_it(word: str) -> None:
-    images = pictures(4)
+    images = some_images(4)
     torch.testing.assert_close(baseline(word, images), baseline(word, images, max_batch=3))
 
 
 def test_a_tensor_broadcasts_or_has_one_baseline_for_each_image() -> None:
-    images, own = pictures(4), pictures(4).flip(0)
+    images, own = some_images(4), some_images(4).flip(0)
     assert torch.equal(baseline(own, images, max_batch=3), own)
     colour = torch.tensor([0.5, -1.0, 0.0])[:, None, None]
     assert torch.equal(baseline(colour, images), colour.expand_as(images))
@@ -82,15 +82,15 @@ def test_a_tensor_broadcasts_or_has_one_baseline_for_each_image() -> None:
 
 def test_black_is_no_colour_of_images_of_which_nobody_says_how_they_are_normalised() -> None:
     with pytest.raises(RequestError, match="baseline: black is a colour of images before normalisation"):
-        attribute(gap(), pictures(1), [0], methods="occlusion:baseline=black")
-    found = attribute(gap(), pictures(1), [0], methods="occlusion:baseline=black", pixels=RANGE)[0]
+        attribute(gap(), some_images(1), [0], methods="occlusion:baseline=black")
+    found = attribute(gap(), some_images(1), [0], methods="occlusion:baseline=black", pixels=RANGE)[0]
     given = [{"occlusion": {"baseline": RANGE.black[:, None, None]}}]
-    assert torch.equal(found.maps, attribute(gap(), pictures(1), [0], methods=given)[0].maps)
+    assert torch.equal(found.maps, attribute(gap(), some_images(1), [0], methods=given)[0].maps)
 
 
-@pytest.mark.parametrize("word", [*WORDS, -1.5])
+@pytest.mark.parametrize("word", [*NAMED_BASELINES, -1.5])
 def test_integrated_gradients_add_up_from_every_baseline(word: str | float) -> None:
-    model, images = gap().eval(), pictures(2)
+    model, images = gap().eval(), some_images(2)
     asked_for = [{"integrated_gradients": {"baseline": word, "steps": 128}}]
     (found,) = attribute(model, images, [0, 3], methods=asked_for, pixels=RANGE)
     with torch.no_grad():

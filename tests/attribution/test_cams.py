@@ -3,7 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from attribution.subjects import CLASSES, flat, gap, pictures, resnet18, subject
+from attribution.subjects import CLASSES, flat, gap, resnet18, some_images, subject
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
@@ -23,7 +23,7 @@ CLASS = torch.tensor([0, 3, 1, 4])
 def maps(
     model: nn.Module, *methods: str, layer: str = "relu2", images: Tensor | None = None, **options
 ) -> list[Tensor]:  # type: ignore[no-untyped-def]
-    images = pictures() if images is None else images
+    images = some_images() if images is None else images
     chosen = [{name: options} for name in methods]
     found = attribute(model, images, CLASS[: len(images)], methods=chosen, layers=[layer])
     return [one.maps for one in found]
@@ -44,7 +44,7 @@ def test_behind_a_global_average_the_gradient_methods_are_cam() -> None:
         model, "cam", "gradcam", "hirescam", "xgradcam", "reciprocam", "counterfactual_gradcam"
     )
     weights = model.linear.weight[CLASS].detach()
-    expected = torch.einsum("nk,nkhw->nhw", weights, output(model, "relu2", pictures()))
+    expected = torch.einsum("nk,nkhw->nhw", weights, output(model, "relu2", some_images()))
     torch.testing.assert_close(cam, expected)
     for other in (grad, hires, xgrad, recipro):
         torch.testing.assert_close(64 * other, cam, rtol=1e-4, atol=1e-4)
@@ -61,7 +61,7 @@ def test_cam_on_resnet18_sums_to_the_logit() -> None:
 
 def test_hirescam_sums_to_the_logit_before_one_linear_layer() -> None:
     model = flat(hidden=False).eval()
-    found = attribute(model, pictures(), CLASS, methods=["hirescam"], layers=["relu2"])[0]
+    found = attribute(model, some_images(), CLASS, methods=["hirescam"], layers=["relu2"])[0]
     torch.testing.assert_close(found.maps.sum((1, 2)) + model.linear.bias[CLASS].detach(), found.scores)
 
 
@@ -72,8 +72,8 @@ def test_cam_is_refused_where_it_does_not_exist() -> None:
         ):
             maps(model, "cam")
     with pytest.raises(RequestError, match=r"CAM: .* and a class to explain"):
-        attribute(gap(), pictures(), lambda logits: logits[:, 0] ** 2, methods=["cam"])
-    found = attribute(flat(), pictures(), CLASS, methods=["cam", "hirescam"])
+        attribute(gap(), some_images(), lambda logits: logits[:, 0] ** 2, methods=["cam"])
+    found = attribute(flat(), some_images(), CLASS, methods=["cam", "hirescam"])
     assert [one.method for one in found] == ["hirescam"]
     assert found[0].notes[0].startswith("CAM was left out: it needs a global average pool")
 
@@ -133,7 +133,7 @@ def test_principal_map_is_that_of_the_svd(seed: int, k: int, h: int, w: int, cen
 def test_eigencam_of_activations_without_negative_values_has_none() -> None:
     """By Perron and Frobenius; centring loses that, so that another tool's maps may be turned round."""
     model = gap().eval()
-    a = output(model, "relu2", pictures())
+    a = output(model, "relu2", some_images())
     assert float(maps(model, "eigencam")[0].min()) >= 0
     assert float(principal_map(a, centred=True).min()) < 0
 
@@ -141,7 +141,7 @@ def test_eigencam_of_activations_without_negative_values_has_none() -> None:
 def test_ablationcam_by_closed_form_is_brute_force() -> None:
     """Channel by channel through the whole network, behind a global average, one linear layer, and two."""
     for model in (gap().eval(), flat(hidden=False).eval(), flat().eval()):
-        images = pictures(2)
+        images = some_images(2)
         a = output(model, "relu2", images)
         names = list(dict(model.named_children()))
         rest = model[names.index("relu2") + 1 :]
@@ -162,14 +162,14 @@ def test_ablationcam_of_resnet_runs_the_tail_alone() -> None:
     rows: list[int] = []
     model.layer1.register_forward_hook(lambda module, inputs, out: rows.append(len(out)))
     attribute(model, images, classes, methods=["ablationcam"], layers=["layer3"], max_batch=128)
-    assert sum(rows) < 30  # of 3 · 256 maps: one picture for every batch of them
+    assert sum(rows) < 30  # of 3 · 256 maps: one image for every batch of them
 
 
 def test_score_cam_by_brute_force() -> None:
     model = gap().eval()
     with torch.no_grad():
         model.conv2.bias[3] = -100.0  # a dead channel
-    images = pictures(2)
+    images = some_images(2)
     a = output(model, "relu2", images)
     expected = []
     for i in range(2):
@@ -191,8 +191,8 @@ def test_score_cam_skips_dead_channels_and_survives_all_dead() -> None:
     handle = model.conv1.register_forward_hook(lambda module, inputs, out: runs.append(len(out)))
     with torch.no_grad():
         model.conv2.bias[:5] = -100.0
-    found = attribute(model, pictures(2), CLASS[:2], methods=["scorecam"], layers=["relu2"], max_batch=4)[0]
-    live = int((output(model, "relu2", pictures(2)).amax((2, 3)) > 0).sum())
+    found = attribute(model, some_images(2), CLASS[:2], methods=["scorecam"], layers=["relu2"], max_batch=4)[0]
+    live = int((output(model, "relu2", some_images(2)).amax((2, 3)) > 0).sum())
     handle.remove()
     assert live <= 14
     assert max(runs) <= 4
@@ -200,24 +200,24 @@ def test_score_cam_skips_dead_channels_and_survives_all_dead() -> None:
     with torch.no_grad():
         model.conv2.bias[:] = -100.0
     for method in ("scorecam", "ablationcam", "gradcam++", "eigencam", "xgradcam", "reciprocam"):
-        dead = attribute(model, pictures(2), CLASS[:2], methods=[method], layers=["relu2"])[0]
+        dead = attribute(model, some_images(2), CLASS[:2], methods=[method], layers=["relu2"])[0]
         assert float(dead.maps.abs().max()) == 0
-        assert dead.notes[-1] == "no positive evidence in 2 of 2 maps (pictures 0, 1)"
+        assert dead.notes[-1] == "no positive evidence in 2 of 2 maps (images 0, 1)"
 
 
 def test_score_cam_by_probability_is_the_masks_probabilities() -> None:
     model = gap().eval()
-    found = maps(model, "scorecam", weights="probability", images=pictures(1))[0]
-    a = output(model, "relu2", pictures(1))
+    found = maps(model, "scorecam", weights="probability", images=some_images(1))[0]
+    a = output(model, "relu2", some_images(1))
     grown = F.interpolate(a, (16, 16), mode="bilinear", align_corners=False)[0]
     low, high = grown.amin((1, 2), keepdim=True), grown.amax((1, 2), keepdim=True)
-    p = model(pictures(1) * ((grown - low) / (high - low))[:, None]).softmax(1)[:, CLASS[0]].detach()
+    p = model(some_images(1) * ((grown - low) / (high - low))[:, None]).softmax(1)[:, CLASS[0]].detach()
     torch.testing.assert_close(found[0], (p[:, None, None] * a[0]).sum(0))
 
 
 def test_finercam_is_gradcam_of_the_difference() -> None:
     model = flat().eval()
-    logits = model(pictures()).detach()
+    logits = model(some_images()).detach()
     expected = []
     for i in range(4):
         c = int(CLASS[i])
@@ -227,7 +227,7 @@ def test_finercam_is_gradcam_of_the_difference() -> None:
         def score(z: Tensor, c: int = c, nearest: list[int] = nearest) -> Tensor:
             return z[:, c] - 0.8 * z[:, nearest].mean(1)
 
-        expected.append(attribute(model, pictures()[i : i + 1], score, methods=["gradcam"])[0].maps[0])
+        expected.append(attribute(model, some_images()[i : i + 1], score, methods=["gradcam"])[0].maps[0])
     torch.testing.assert_close(maps(model, "finercam", gamma=0.8, nearest=2)[0], torch.stack(expected))
 
 
@@ -238,7 +238,7 @@ def test_shapleycam_of_a_relu_network_with_a_logit_is_gradcam() -> None:
     def logit(z: Tensor) -> Tensor:
         return z[:, 2]
 
-    shapley, grad = attribute(model, pictures(), logit, methods=["shapleycam", "gradcam"], layers=["relu2"])
+    shapley, grad = attribute(model, some_images(), logit, methods=["shapleycam", "gradcam"], layers=["relu2"])
     torch.testing.assert_close(shapley.maps, grad.maps)
     bent, straight = maps(model, "shapleycam", "gradcam")
     assert float((positive_scaled(bent) - positive_scaled(straight)).abs().max()) > 1e-3
@@ -246,7 +246,7 @@ def test_shapleycam_of_a_relu_network_with_a_logit_is_gradcam() -> None:
 
 def test_shapleycams_curvature_by_finite_differences() -> None:
     model = flat().eval().double()
-    images = pictures(1).double()
+    images = some_images(1).double()
     target = target_of([3], 1)
     found = capture(model, images, target, layers=["relu2"], wants=[CURVED_SCORE]).layers[0]
     a = found.activations
@@ -279,7 +279,7 @@ def test_the_size_of_logits_is_no_matter(make, method: str, factor: float) -> No
 
 def test_smoothing_by_views_is_the_mean_of_six_raw_maps() -> None:
     model = flat().eval()
-    images = pictures(2)
+    images = some_images(2)
     expected = []
     for factor in (0.9, 1.0, 1.1):
         expected.append(maps(model, "hirescam", images=images * factor)[0])
@@ -294,16 +294,16 @@ def test_smoothing_by_views_is_the_mean_of_six_raw_maps() -> None:
 def test_eigen_smoothing_is_the_first_component_of_the_products() -> None:
     model = flat().eval()
     target = target_of(CLASS, 4)
-    layer = capture(model, pictures(), target, layers=["relu2"], wants=[SCORE]).layers[0]
+    layer = capture(model, some_images(), target, layers=["relu2"], wants=[SCORE]).layers[0]
     expected = principal_map(layer.activations * layer.gradients[SCORE][:, 0])
-    found = attribute(model, pictures(), CLASS, methods=["hirescam"], layers=["relu2"], smooth="eigen")[0].maps
+    found = attribute(model, some_images(), CLASS, methods=["hirescam"], layers=["relu2"], smooth="eigen")[0].maps
     torch.testing.assert_close(found, expected)
     torch.testing.assert_close(maps(model, "eigengradcam")[0], expected)
 
 
 def test_layers_are_scaled_and_averaged() -> None:
     model = resnet18()
-    images, names = pictures(2, 64), ["layer3", "layer4"]
+    images, names = some_images(2, 64), ["layer3", "layer4"]
     alone = [attribute(model, images, CLASS[:2], methods=["layercam"], layers=[name])[0].maps for name in names]
     both = attribute(model, images, CLASS[:2], methods=["layercam"], layers=names)[0]
     assert both.layers == ("layer3", "layer4")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from attribution.subjects import flat, gap, pictures, quick, subject
+from attribution.subjects import flat, gap, quick, some_images, subject
 from networks import unchanged
 from torch import Tensor, nn
 
@@ -58,13 +58,13 @@ def test_all_gradient_cams_share_one_pass_each_way() -> None:
     model = counted(before="pool2")
     methods = [name for name, one in METHODS.items() if one.kind == "cam" and one.wants is of_score and name != "cam"]
     assert len(methods) == 7
-    attribute(model, pictures(), [0, 1, 2, 3], methods=[*methods, "eigencam"], layers=["relu2"])
+    attribute(model, some_images(), [0, 1, 2, 3], methods=[*methods, "eigencam"], layers=["relu2"])
     assert (Counted.forwards, Counted.backwards) == (1, 1)
 
 
 def test_nothing_goes_back_in_front_of_the_layer() -> None:
     model = counted(before="relu2")
-    found = attribute(model, pictures(), [0, 1, 2, 3], methods=["gradcam", "layercam"], layers=["relu2"])
+    found = attribute(model, some_images(), [0, 1, 2, 3], methods=["gradcam", "layercam"], layers=["relu2"])
     assert (Counted.forwards, Counted.backwards) == (1, 0)
     assert [one.passes for one in found] == [2, 2]
 
@@ -72,16 +72,16 @@ def test_nothing_goes_back_in_front_of_the_layer() -> None:
 def test_no_gradient_of_a_parameter_is_worked_out() -> None:
     model = gap().eval()
     model.linear.weight.register_hook(lambda gradient: pytest.fail("a parameter's gradient"))
-    attribute(model, pictures(), [0, 1, 2, 3], methods=["gradcam", "finercam", "shapleycam"], layers=["relu2"])
+    attribute(model, some_images(), [0, 1, 2, 3], methods=["gradcam", "finercam", "shapleycam"], layers=["relu2"])
 
 
 def test_of_several_layers_the_graph_is_cut_at_the_first() -> None:
     model = counted(before="conv2")
     target = target_of([0, 1, 2, 3], 4)
-    found = capture(model, pictures(), target, layers=["relu2", "pool1"], wants=[SCORE])
+    found = capture(model, some_images(), target, layers=["relu2", "pool1"], wants=[SCORE])
     assert (Counted.forwards, Counted.backwards) == (1, 1)
     for layer in found.layers:
-        alone = capture(model, pictures(), target, layers=[layer.name], wants=[SCORE]).layers[0]
+        alone = capture(model, some_images(), target, layers=[layer.name], wants=[SCORE]).layers[0]
         torch.testing.assert_close(layer.activations, alone.activations, rtol=0, atol=0)
         torch.testing.assert_close(layer.gradients[SCORE], alone.gradients[SCORE])
 
@@ -91,7 +91,7 @@ def test_layers_in_place_change_nothing(layer: str) -> None:
     """A ReLU in place after the layer overwrites what other tools kept of it."""
     methods = ["gradcam", "gradcam++", "hirescam", "layercam", "xgradcam", "eigencam", "ablationcam", "reciprocam"]
     plain, inplace = (
-        attribute(gap(inplace=i), pictures(), [0, 1, 2, 3], methods=methods, layers=[layer]) for i in (False, True)
+        attribute(gap(inplace=i), some_images(), [0, 1, 2, 3], methods=methods, layers=[layer]) for i in (False, True)
     )
     for a, b in zip(plain, inplace, strict=True):
         torch.testing.assert_close(a.maps, b.maps, rtol=0, atol=0)
@@ -101,7 +101,7 @@ def test_layers_in_place_change_nothing(layer: str) -> None:
 def test_network_as_before_with_every_method(method: str) -> None:
     model = gap(inplace=True)
     with unchanged(model):
-        attribute(model, pictures(2), [0, 1], methods=quick([method]))
+        attribute(model, some_images(2), [0, 1], methods=quick([method]))
 
 
 @pytest.mark.parametrize("method", list(METHODS))
@@ -113,7 +113,7 @@ def test_network_as_before_when_it_fails(method: str, after: int) -> None:
     # some are done before the sixth run
     ends = pytest.raises(RequestError, match="RuntimeError: broken") if after < 5 else suppress(RequestError)
     with unchanged(model), ends:
-        attribute(model, pictures(2), [0, 1], methods=quick([method]), max_batch=4)
+        attribute(model, some_images(2), [0, 1], methods=quick([method]), max_batch=4)
 
 
 def _breaks(forward, after):  # type: ignore[no-untyped-def]
@@ -134,7 +134,7 @@ def test_autograd_mode_is_the_callers_between_steps() -> None:
 
     model = gap()
     model.train()
-    steps = attribution_steps(model, pictures(2), [0, 1], methods=quick(["smoothgrad", "rise"]), max_batch=2)
+    steps = attribution_steps(model, some_images(2), [0, 1], methods=quick(["smoothgrad", "rise"]), max_batch=2)
     with torch.no_grad():
         for _ in steps:
             assert not torch.is_grad_enabled()
@@ -146,9 +146,9 @@ def test_autograd_mode_is_the_callers_between_steps() -> None:
 def test_under_no_grad_and_inference_mode(mode) -> None:  # type: ignore[no-untyped-def]
     model = gap().eval()
     methods = ["gradcam", "gradient", "integrated_gradients", "guided_backprop", "fullgrad"]
-    expected = attribute(model, pictures(2), [0, 1], methods=quick(methods))
+    expected = attribute(model, some_images(2), [0, 1], methods=quick(methods))
     with mode():
-        images = pictures(2)
+        images = some_images(2)
         found = attribute(model, images, [0, 1], methods=quick(methods))
     for a, b in zip(expected, found, strict=True):
         torch.testing.assert_close(a.maps, b.maps, rtol=0, atol=0)
@@ -156,9 +156,9 @@ def test_under_no_grad_and_inference_mode(mode) -> None:  # type: ignore[no-unty
 
 def test_frozen_parameters_and_training_mode_give_the_same_maps() -> None:
     model = gap()
-    expected = attribute(model.eval(), pictures(), [0, 1, 2, 3], methods=["gradcam", "gradient"])
+    expected = attribute(model.eval(), some_images(), [0, 1, 2, 3], methods=["gradcam", "gradient"])
     frozen = copy.deepcopy(model).requires_grad_(False).train()
-    found = attribute(frozen, pictures(), [0, 1, 2, 3], methods=["gradcam", "gradient"])
+    found = attribute(frozen, some_images(), [0, 1, 2, 3], methods=["gradcam", "gradient"])
     assert frozen.training
     assert not any(parameter.requires_grad for parameter in frozen.parameters())
     for a, b in zip(expected, found, strict=True):
@@ -170,8 +170,8 @@ def test_frozen_parameters_and_training_mode_give_the_same_maps() -> None:
 def test_half_precision_networks(dtype: torch.dtype, make) -> None:  # type: ignore[no-untyped-def]
     """Maps are float32, and near those of the network in single precision."""
     methods = [m for m in METHODS if not (make is flat and m == "cam")]
-    single = attribute(make().eval(), pictures(2), [0, 1], methods=quick(methods))
-    half = attribute(make().eval().to(dtype), pictures(2), [0, 1], methods=quick(methods))
+    single = attribute(make().eval(), some_images(2), [0, 1], methods=quick(methods))
+    half = attribute(make().eval().to(dtype), some_images(2), [0, 1], methods=quick(methods))
     for a, b in zip(single, half, strict=True):
         assert b.maps.dtype == torch.float32
         assert bool(b.maps.isfinite().all())
@@ -198,7 +198,7 @@ class Twice(nn.Module):
 def test_a_module_that_runs_twice_gives_its_last_output() -> None:
     with torch.random.fork_rng():
         model = Twice().eval()
-    images = pictures(2)
+    images = some_images(2)
     outputs: list[Tensor] = []
     handle = model.shared.register_forward_hook(lambda module, inputs, output: outputs.append(output.clone()))
     model(images)
@@ -246,16 +246,16 @@ class Pair(Frozen):
 def test_an_output_without_gradient_is_refused_in_one_sentence(method: str) -> None:
     layers = ["inner.relu2"]
     with pytest.raises(RequestError, match=r"the score has no gradient at .*torch.no_grad"):
-        attribute(Frozen(), pictures(2), [0, 1], methods=[method], layers=layers)
+        attribute(Frozen(), some_images(2), [0, 1], methods=[method], layers=layers)
     with pytest.raises(RequestError, match="which has no gradient \\(an argmax"):
-        attribute(Argmax(), pictures(2), [0, 1], methods=[method], layers=layers)
+        attribute(Argmax(), some_images(2), [0, 1], methods=[method], layers=layers)
     with pytest.raises(RequestError, match="the network puts out tuple; expected a tensor of logits"):
-        attribute(Pair(), pictures(2), [0, 1], methods=[method], layers=layers)
+        attribute(Pair(), some_images(2), [0, 1], methods=[method], layers=layers)
 
 
 def test_methods_without_gradients_work_on_such_a_network() -> None:
-    expected = attribute(Frozen().inner.eval(), pictures(2), [0, 1], methods=["eigencam"], layers=["relu2"])
-    found = attribute(Frozen(), pictures(2), [0, 1], methods=["eigencam", "occlusion"], layers=["inner.relu2"])
+    expected = attribute(Frozen().inner.eval(), some_images(2), [0, 1], methods=["eigencam"], layers=["relu2"])
+    found = attribute(Frozen(), some_images(2), [0, 1], methods=["eigencam", "occlusion"], layers=["inner.relu2"])
     torch.testing.assert_close(found[0].maps, expected[0].maps)
 
 
@@ -273,7 +273,7 @@ class Aside(nn.Module):
 
 def test_a_layer_that_leads_nowhere_is_refused() -> None:
     with pytest.raises(RequestError, match="no gradient at layer 'aside': nothing leads from there to the logits"):
-        attribute(Aside(), pictures(2), [0, 1], methods=["gradcam"], layers=["aside"])
+        attribute(Aside(), some_images(2), [0, 1], methods=["gradcam"], layers=["aside"])
 
 
 def test_no_graph_stays_alive() -> None:

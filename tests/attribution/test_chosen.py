@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import pytest
 import torch
-from attribution.subjects import gap, pictures
+from attribution.subjects import gap, some_images
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field
@@ -15,7 +15,7 @@ from cnnlab.attribution.attribute import attribute, planned_passes
 from cnnlab.attribution.catalog import METHODS
 from cnnlab.attribution.chosen import chosen, chosen_methods, listed, methods_for_head, split, unasked, used, written
 from cnnlab.attribution.method import FUNCTIONS, Known, Method, register
-from cnnlab.attribution.piece import Piece
+from cnnlab.attribution.piece import MethodMaps
 from cnnlab.attribution.steps import Steps
 from cnnlab.core.errors import RequestError
 
@@ -159,7 +159,7 @@ def test_one_method_twice_with_other_options_has_no_place_for_both() -> None:
 
 
 def test_maps_say_the_options_that_they_were_made_with() -> None:
-    images = pictures(1)
+    images = some_images(1)
     plain, few = (attribute(gap(), images, [0], methods=[asked])[0] for asked in ("occlusion", "occlusion:window=5"))
     assert plain.options == {"window": None, "stride": None, "baseline": "zero"}
     assert few.options == {"window": 5, "stride": None, "baseline": "zero"}
@@ -188,12 +188,12 @@ def own() -> Iterator[None]:
     )
     def brightness(
         model: nn.Module, images: Tensor, *, times: Annotated[int, Field(ge=1)] = 1, power: Literal[1, 2] = 1
-    ) -> Steps[Piece]:
+    ) -> Steps[MethodMaps]:
         """How bright each pixel is."""
         for _ in range(times):
             model(images)
             yield 1
-        return Piece((times * images.sum(1, keepdim=True) ** power,))
+        return MethodMaps((times * images.sum(1, keepdim=True) ** power,))
 
     yield
     FUNCTIONS.forget("brightness")
@@ -203,7 +203,7 @@ def own() -> Iterator[None]:
 @pytest.mark.usefixtures("own")
 def test_a_method_of_ones_own_is_one_function() -> None:
     """Asked for, checked, planned, run beside others and told of, like those of the package."""
-    model, images = gap().eval(), pictures(3)
+    model, images = gap().eval(), some_images(3)
     asked = "gradcam,brightness:times=2,power=2"
     assert planned_passes(model, images, [0, 1, 2], methods=asked, max_batch=2) == {"gradcam": 4, "brightness": 6}
     _, found = attribute(model, images, [0, 1, 2], methods=asked, max_batch=2)

@@ -1,4 +1,4 @@
-"""`cnnlab gradcam` from the command line: pictures in, signed maps and overlays out."""
+"""`cnnlab gradcam` from the command line: images in, signed maps and overlays out."""
 
 import json
 import shutil
@@ -36,7 +36,7 @@ def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def photos(trained: Any) -> Path:
-    """Pictures of odd sizes and modes."""
+    """Images of odd sizes and modes."""
     folder = trained.place.folder / "photos"
     (folder / "star").mkdir(parents=True)
     Image.fromarray(noise(60, 90)).save(folder / "wide.png")
@@ -55,7 +55,7 @@ def several(trained: Any, photos: Path) -> Any:
     return result
 
 
-def test_an_entry_for_each_picture_target_and_method(several: Any) -> None:
+def test_an_entry_for_each_image_target_and_method(several: Any) -> None:
     images = several.json()["images"]
     assert len(images) == 3 * 2 * 2
     assert len({(one["path"], one["method"], one["target"]) for one in images}) == len(images)
@@ -70,7 +70,7 @@ def test_an_entry_for_each_picture_target_and_method(several: Any) -> None:
 
 
 def test_answers_are_those_of_predict(trained: Any, several: Any, photos: Path) -> None:
-    """The same pictures, prepared by the same code."""
+    """The same images, prepared by the same code."""
     predicted = {one["path"]: one for one in trained.place("predict", "tiny", "photos", "--json").json()}
     assert len(predicted) == 3
     for one in several.json()["images"]:
@@ -101,13 +101,13 @@ def test_provenance_goes_along(several: Any, trained: Any) -> None:
         "name", "channels", "height", "width", "post_activation", "reason", "head", "candidates"
     }  # fmt: skip
     assert document["methods"][0]["paper"] == "arXiv:1610.02391"
-    assert several.err.startswith("passes through the network, of at most 64 pictures each: Grad-CAM 3, LayerCAM 3")
+    assert several.err.startswith("passes through the network, of at most 64 images each: Grad-CAM 3, LayerCAM 3")
     assert json.loads((trained.place.folder / "several" / "explanations.json").read_text()) == document
     written = {path.name for path in (trained.place.folder / "several").iterdir()}
     assert {"index.html", "maps.png", "each_map.csv", "explanations.json", "maps"} <= written
 
 
-def test_maps_over_a_run_s_own_pictures_are_those_of_the_analysis(trained: Any) -> None:
+def test_maps_over_a_run_s_own_images_are_those_of_the_analysis(trained: Any) -> None:
     result = trained.place("gradcam", "tiny", "--split", "validation", "--count", "5", "--target", "true", "--json")
     assert result.code == 0, result.err
     images = result.json()["images"]
@@ -115,9 +115,9 @@ def test_maps_over_a_run_s_own_pictures_are_those_of_the_analysis(trained: Any) 
     run = Run.open("tiny", trained.place.runs)
     network = open_run(run, Session(device_name="cpu"))
     config = read_config(run.path / "config.yaml")
-    from cnnlab.runs.images import training_pictures
+    from cnnlab.runs.images import training_images
 
-    part = training_pictures(config, DataPlace(trained.place.folder / "data")).validation
+    part = training_images(config, DataPlace(trained.place.folder / "data")).validation
     assert part is not None
     for one in images:
         number = int(one["path"].removeprefix("validation/"))
@@ -129,8 +129,8 @@ def test_maps_over_a_run_s_own_pictures_are_those_of_the_analysis(trained: Any) 
     assert images[0]["raw"].startswith("runs/tiny/reports/gradcam/maps/")
 
 
-def test_an_overlay_keeps_the_picture_at_its_own_size(trained: Any) -> None:
-    """Outside the middle square, which is all that the network sees, each pixel is the picture's."""
+def test_an_overlay_keeps_the_image_at_its_own_size(trained: Any) -> None:
+    """Outside the middle square, which is all that the network sees, each pixel is the image's."""
     pixels = noise(500, 1100, 3)
     Image.fromarray(pixels).save(trained.place.folder / "large.png")
     result = trained.place("gradcam", "tiny", "large.png", "--method", "layercam", "--out", "large", "--json")
@@ -150,7 +150,7 @@ def test_an_overlay_keeps_the_picture_at_its_own_size(trained: Any) -> None:
     assert 0 <= row < 500
 
 
-def test_a_large_picture_s_overlay_is_as_large_as_a_screen_and_whole_on_request(trained: Any) -> None:
+def test_a_large_image_s_overlay_is_as_large_as_a_screen_and_whole_on_request(trained: Any) -> None:
     Image.fromarray(noise(40, 2000, 3)).save(trained.place.folder / "wide.png")
     widths, peaks = [], []
     for options in ((), ("--full-size",)):
@@ -162,7 +162,7 @@ def test_a_large_picture_s_overlay_is_as_large_as_a_screen_and_whole_on_request(
         peaks.append(one["peak"])
     assert widths[1] >= 2000
     assert abs(widths[0] / widths[1] - 0.8) < 0.01
-    # places are the picture's own, whatever is drawn: in the middle square, which is all that the network sees
+    # places are the image's own, whatever is drawn: in the middle square, which is all that the network sees
     assert all(0 <= row < 40 and 979 <= column <= 1021 for row, column in peaks)
 
 
@@ -183,7 +183,7 @@ def test_metrics_stand_beside_three_controls(trained: Any) -> None:
     assert set(metrics["controls"]) == {"random", "centre", "edges"}
     means = [one["metrics"]["gain"] for one in document["images"]]
     assert found["methods"]["gradcam"]["pixels"]["gain"]["mean"] == pytest.approx(np.mean(means))
-    assert "changed pictures" in result.err
+    assert "changed images" in result.err
     assert (trained.place.folder / "m" / "deletion.png").exists()
 
 
@@ -207,7 +207,7 @@ def test_layers_are_named_or_chosen_with_a_reason(trained: Any) -> None:
     assert fused.json()["provenance"]["smooth"] == "eigen"
 
 
-def test_a_corrupt_picture_is_named_and_the_others_are_done(trained: Any, photos: Path) -> None:
+def test_a_corrupt_image_is_named_and_the_others_are_done(trained: Any, photos: Path) -> None:
     folder = trained.place.folder / "mixed"
     folder.mkdir()
     whole = (photos / "wide.png").read_bytes()
@@ -220,12 +220,12 @@ def test_a_corrupt_picture_is_named_and_the_others_are_done(trained: Any, photos
     assert "unreadable: mixed/b[bold].png: is " in result.err
     nothing = trained.place("gradcam", "tiny", "mixed/b*.png", "--out", "nothing", "--json")
     assert nothing.code == 1
-    assert nothing.json()["error"] == "none of the 1 pictures could be read"
+    assert nothing.json()["error"] == "none of the 1 images could be read"
     assert [one["path"] for one in nothing.json()["unreadable"]] == ["mixed/b[bold].png"]
     assert not (trained.place.folder / "nothing").exists()
 
 
-def test_a_picture_on_standard_input(trained: Any, photos: Path) -> None:
+def test_an_image_on_standard_input(trained: Any, photos: Path) -> None:
     content = (photos / "wide.png").read_bytes()
     result = trained.place("gradcam", "tiny", "-", "--out", "stdin", "--json", stdin=content)
     assert [one["path"] for one in result.json()["images"]] == ["<stdin>"]
@@ -285,7 +285,7 @@ def test_several_classes_are_measured_one_by_one(trained: Any) -> None:
 
 
 def test_a_part_of_files_is_drawn_on_the_files(cnnlab: Any) -> None:
-    """Grey, with bars beside the pictures: maps lie on the pictures as they are on the disk."""
+    """Grey, with bars beside the images: maps lie on the images as they are on the disk."""
     for number, name in enumerate(("cat", "dog")):
         (cnnlab.folder / "own" / name).mkdir(parents=True)
         for index in range(3):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 import torchvision
-from attribution.subjects import flat, gap, pictures
+from attribution.subjects import flat, gap, some_images
 from torch import Tensor, nn
 
 from cnnlab.attribution.attribute import attribute
@@ -184,7 +184,7 @@ def test_heads_in_other_precisions(dtype: torch.dtype) -> None:
 def test_method_for_a_head() -> None:
     assert methods_for_head("gap_linear") == ("gradcam",)
     assert methods_for_head("flatten_dense") == ("hirescam", "integrated_gradients")
-    found = attribute(flat(), pictures(2), [0, 1], methods=["gradcam", "hirescam"])
+    found = attribute(flat(), some_images(2), [0, 1], methods=["gradcam", "hirescam"])
     assert "behind 'relu2' the head weighs every place by itself, which Grad-CAM averages away" in found[0].notes[0]
     assert found[1].notes == ()
 
@@ -212,13 +212,13 @@ def test_a_layer_that_is_led_around_is_not_chosen() -> None:
 @pytest.mark.parametrize("method", ["gradcam", "ablationcam"])
 def test_refusals_name_what_would_do(method: str) -> None:
     def ask(layer: str) -> None:
-        attribute(gap(), pictures(2), [0, 1], methods=[method], layers=[layer])
+        attribute(gap(), some_images(2), [0, 1], methods=[method], layers=[layer])
 
     with pytest.raises(RequestError, match=r"no layer 'rleu2'; known: conv1, .*Did you mean 'relu2'\?"):
         ask("rleu2")
     with pytest.raises(RequestError, match=r"'pool2' puts out 12 x 1 x 1: a single place.* is 'relu2' \(12 x 8 x 8\)"):
         ask("pool2")
-    with pytest.raises(RequestError, match=r"'linear' puts out \(5,\) for a picture.* is 'relu2' \(12 x 8 x 8\)"):
+    with pytest.raises(RequestError, match=r"'linear' puts out \(5,\) for an image.* is 'relu2' \(12 x 8 x 8\)"):
         ask("linear")
 
 
@@ -229,7 +229,7 @@ def test_a_network_without_feature_maps_is_refused() -> None:
     unused.add_module("spare", nn.Conv2d(3, 3, 1))
     unused.forward = lambda x: unused[0](x)  # type: ignore[method-assign]
     with pytest.raises(RequestError, match="layer 'spare' does not run"):
-        attribute(unused, pictures(2), [0, 1], methods=["gradcam"], layers=["spare"])
+        attribute(unused, some_images(2), [0, 1], methods=["gradcam"], layers=["spare"])
 
 
 def test_a_network_on_several_devices_and_one_that_is_compiled_are_explained_as_what_they_hold() -> None:
@@ -240,9 +240,9 @@ def test_a_network_on_several_devices_and_one_that_is_compiled_are_explained_as_
         return graph.forward
 
     plain = gap()
-    expected = attribute(plain, pictures(2), [0, 1], methods=["gradcam", "ablationcam"])
+    expected = attribute(plain, some_images(2), [0, 1], methods=["gradcam", "ablationcam"])
     for model in (nn.DataParallel(plain), torch.compile(plain, backend=backend)):
-        found = attribute(model, pictures(2), [0, 1], methods=["gradcam", "ablationcam"])  # type: ignore[arg-type]
+        found = attribute(model, some_images(2), [0, 1], methods=["gradcam", "ablationcam"])  # type: ignore[arg-type]
         for one, other in zip(found, expected, strict=True):
             assert one.layers[0].endswith(".relu2")
             torch.testing.assert_close(one.maps, other.maps)
@@ -254,7 +254,7 @@ def test_a_network_on_several_devices_and_one_that_is_compiled_are_explained_as_
     [
         (torch.jit.script(gap()), "the network is compiled by torch.jit.script"),
         (nn.Sequential(torch.jit.script(gap())), "layer '0' is compiled by torch.jit.script"),
-        (OneByOne(), "layer 'inner.pool2' puts out .* in which the pictures of a batch are mixed"),
+        (OneByOne(), "layer 'inner.pool2' puts out .* in which the images of a batch are mixed"),
     ],
 )
 def test_where_no_layer_is_seen_the_reason_is_told(model: nn.Module, why: str) -> None:

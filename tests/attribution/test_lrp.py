@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 import torchvision
-from attribution.subjects import flat, gap, pictures
+from attribution.subjects import flat, gap, some_images
 from captum.attr import LRP
 from captum.attr._utils.lrp_rules import EpsilonRule
 from torch import Tensor, nn
@@ -102,7 +102,7 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], int]] = {
 def test_without_biases_relevances_sum_to_the_logit(name: str) -> None:
     """To 1e-5 of the logit in double precision, and in single to 1e-4 of all that was handed about."""
     make, side = NETWORKS[name]
-    model, images = without_biases(seeded(make)), pictures(2, side)
+    model, images = without_biases(seeded(make)), some_images(2, side)
     double = lrp(model.double(), images.double(), 1e-12)
     assert double.delta is not None
     assert bool((double.delta.abs() <= 1e-5 * double.scores.abs()).all())
@@ -114,7 +114,7 @@ def test_without_biases_relevances_sum_to_the_logit(name: str) -> None:
 
 
 def test_biases_keep_what_the_note_says() -> None:
-    model, images = gap().double().eval(), pictures(2).double()
+    model, images = gap().double().eval(), some_images(2).double()
     found = lrp(model, images)
     assert found.delta is not None
     missing = float((found.delta.abs() / found.scores.abs()).max())
@@ -141,7 +141,7 @@ class Plain(nn.Module):
 @pytest.mark.parametrize("epsilon", [1e-9, 0.05, 0.5])
 def test_captum(pool: type[nn.Module], epsilon: float) -> None:
     """The same absolute ε at convolutions, dense layers and averages; none at max pools, where the winner takes all."""
-    model, images = seeded(lambda: Plain(pool)).double().eval(), pictures(2).double()
+    model, images = seeded(lambda: Plain(pool)).double().eval(), some_images(2).double()
     mine = values(model, images, epsilon)
     for module in model.modules():
         if isinstance(module, nn.Conv2d | nn.Linear | nn.AvgPool2d):
@@ -177,7 +177,7 @@ def test_two_branches_have_shares_by_their_values(form: str, epsilon: float) -> 
                 return self.c(torch.add(left, right))
             return self.c(left - right if form == "-" else torch.stack([left, right]).sum(0))
 
-    toy, images = seeded(Toy).double(), pictures(2, 2).double()
+    toy, images = seeded(Toy).double(), some_images(2, 2).double()
     x, (a, b, c) = images.flatten(1), (part.weight.detach().T for part in (toy.a, toy.b, toy.c))
     left, right = (x @ a).relu(), (x @ b) * (-1 if form == "-" else 1)
     joined = left + right
@@ -201,7 +201,7 @@ def test_a_normalisation_counts_as_folded_into_the_convolution_before_it(epsilon
         rest = [nn.ReLU(), nn.Flatten(), nn.Linear(6 * 14 * 14, 5)]
     whole = nn.Sequential(conv, norm, *rest).double().eval()
     folded = nn.Sequential(fuse_conv_bn_eval(whole[0], whole[1]), *rest).double().eval()
-    images = pictures(2).double()
+    images = some_images(2).double()
     close(values(whole, images, epsilon), values(folded, images, epsilon))
 
 
@@ -226,12 +226,12 @@ class Written(nn.Module):
 
 def test_no_matter_how_a_layer_is_written() -> None:
     written = seeded(Written).double()
-    images = pictures(2).double()
+    images = some_images(2).double()
     close(values(written, images), values(written.of, images))
 
 
 def test_activations_that_work_in_place_are_the_same() -> None:
-    images = pictures(2).double()
+    images = some_images(2).double()
     for apart, inplace in (
         (nn.SiLU(), nn.SiLU(inplace=True)),
         (nn.ReLU6(), nn.ReLU6(inplace=True)),
@@ -244,7 +244,7 @@ def test_activations_that_work_in_place_are_the_same() -> None:
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_half_precision_has_the_same_shares(dtype: torch.dtype) -> None:
     """Where ε is too small for the type, and dead places divide by nothing."""
-    model, images = seeded(Branches).eval(), pictures(2)
+    model, images = seeded(Branches).eval(), some_images(2)
     model.wide.weight.data[0] = model.wide.bias.data[0] = 0
     single = values(model, images)
     half = values(model.to(dtype), images.to(dtype))
@@ -307,9 +307,9 @@ def test_what_has_no_rule_is_refused_with_the_layer(
 ) -> None:
     model = on_maps(function)
     with pytest.raises(RequestError) as caught:
-        lrp(model, pictures(2))
+        lrp(model, some_images(2))
     assert str(caught.value).startswith(f"LRP-ε: layer '{place}' calls {what}")
-    found = attribute(model, pictures(2), CLASS, methods=["gradient", "lrp"])
+    found = attribute(model, some_images(2), CLASS, methods=["gradient", "lrp"])
     assert [one.method for one in found] == ["gradient"]
     assert found[0].notes[-1].startswith(f"LRP-ε was left out: layer '{place}' calls")
 
@@ -318,4 +318,4 @@ def test_a_layer_that_is_compiled_hides_its_functions() -> None:
     model = gap()
     model.relu2 = torch.jit.script(nn.ReLU())
     with pytest.raises(RequestError, match=r"LRP-ε: layer 'relu2' is compiled by torch\.jit\.script"):
-        lrp(model, pictures(2))
+        lrp(model, some_images(2))

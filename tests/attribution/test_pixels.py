@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import pytest
 import torch
 import torch.nn.functional as F
-from attribution.subjects import CLASSES, flat, gap, pictures, resnet18
+from attribution.subjects import CLASSES, flat, gap, resnet18, some_images
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
@@ -36,7 +36,7 @@ def linear(size: int = 8) -> nn.Sequential:
 
 @pytest.mark.parametrize("make", [gap, flat])
 def test_gradient_by_finite_differences(make) -> None:  # type: ignore[no-untyped-def]
-    model, images = make().double().eval(), pictures(2).double()
+    model, images = make().double().eval(), some_images(2).double()
     found = finished(gradient(model, images, target_of(CLASS[:2], 2)))[:, 0]
     generator = torch.Generator().manual_seed(1)
     for _ in range(20):
@@ -50,7 +50,7 @@ def test_gradient_by_finite_differences(make) -> None:  # type: ignore[no-untype
 
 def test_a_linear_networks_gradient_is_its_weights() -> None:
     """And SmoothGrad's, exactly; times the input it sums to the score, and integrated gradients are the same."""
-    model, images = linear(), pictures(4, 8)
+    model, images = linear(), some_images(4, 8)
     weights = model[1].weight[CLASS].reshape(4, 3, 8, 8).detach()
     plain, times, smooth, integrated = attribute(
         model,
@@ -75,10 +75,10 @@ def test_integrated_gradients_add_up(make) -> None:  # type: ignore[no-untyped-d
     options = {"steps": 4, "tolerance": 5e-3, "max_steps": 512}
     with torch.no_grad():
         # the class that moves most: a difference of nothing is no measure of rounding
-        clear = (model(pictures()) - model(torch.zeros(1, 3, 16, 16))).abs().argmax(1)
-    one = attribute(model, pictures(), clear, methods=[{"integrated_gradients": options}])[0]
+        clear = (model(some_images()) - model(torch.zeros(1, 3, 16, 16))).abs().argmax(1)
+    one = attribute(model, some_images(), clear, methods=[{"integrated_gradients": options}])[0]
     with torch.no_grad():
-        difference = (model(pictures()) - model(torch.zeros(1, 3, 16, 16))).gather(1, clear[:, None])[:, 0]
+        difference = (model(some_images()) - model(torch.zeros(1, 3, 16, 16))).gather(1, clear[:, None])[:, 0]
     assert one.delta is not None
     assert bool((one.delta.abs() <= 5e-3 * difference.abs()).all())
     torch.testing.assert_close(one.maps.sum((1, 2)), difference + one.delta, rtol=1e-4, atol=1e-5)
@@ -87,7 +87,7 @@ def test_integrated_gradients_add_up(make) -> None:  # type: ignore[no-untyped-d
 
 def test_steps_end_at_the_limit() -> None:
     asked = "integrated_gradients:steps=2,tolerance=1e-9,max_steps=9"
-    (found,) = attribute(gap().eval(), pictures(), CLASS, methods=asked)
+    (found,) = attribute(gap().eval(), some_images(), CLASS, methods=asked)
     assert found.notes[0].startswith("with 8 steps the values add up")
 
 
@@ -107,7 +107,7 @@ def test_quadrature_is_exact_for_polynomials(steps: int, seed: int) -> None:
 @pytest.mark.parametrize(("make", "side"), [(gap, 16), (flat, 16), (resnet18, 64)])
 def test_full_gradient_adds_up_to_the_score(make: Callable[[], nn.Module], side: int) -> None:
     model = make().eval().double()
-    found = finished(full_gradient(model, pictures(2, side).double(), target_of(CLASS[:2], 2)))
+    found = finished(full_gradient(model, some_images(2, side).double(), target_of(CLASS[:2], 2)))
     assert found.maps.shape == (2, 1, side, side)
     assert float(found.delta.abs().max()) < 1e-9
     # convolutions and normalisations with a bias, and the linear layers
@@ -133,7 +133,7 @@ def test_full_gradient_of_windows_in_the_batch_of_inputs_by_name_and_of_layers_t
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = Windows().double()
-    images = pictures(2).double()
+    images = some_images(2).double()
     for image, label in zip(images, CLASS[:2], strict=True):
         found = finished(full_gradient(model, image[None], target_of(label[None], 1)))
         assert float(found.delta.abs().max()) < 1e-9
@@ -146,8 +146,8 @@ def test_full_gradient_of_windows_in_the_batch_of_inputs_by_name_and_of_layers_t
 @pytest.mark.parametrize("max_batch", [2, 64])
 def test_passes_of_full_gradient_are_as_planned_where_biases_are_told_apart(max_batch: int) -> None:
     request = {"methods": ["fullgrad"], "max_batch": max_batch}
-    planned = planned_passes(Windows(), pictures(3), CLASS[:3], **request)  # type: ignore[arg-type]
-    (found,) = attribute(Windows(), pictures(3), CLASS[:3], **request)  # type: ignore[arg-type]
+    planned = planned_passes(Windows(), some_images(3), CLASS[:3], **request)  # type: ignore[arg-type]
+    (found,) = attribute(Windows(), some_images(3), CLASS[:3], **request)  # type: ignore[arg-type]
     assert planned == {"fullgrad": found.passes}
 
 
@@ -181,14 +181,14 @@ def test_full_gradient_says_when_it_does_not_add_up() -> None:
         model = nn.Sequential(*layers)
         for part in (0, 4):
             layers[part].reset_parameters()
-    one = attribute(model, pictures(2), CLASS[:2], methods=["fullgrad"])[0]
+    one = attribute(model, some_images(2), CLASS[:2], methods=["fullgrad"])[0]
     assert "of the score: the network is not linear between its ReLUs" in one.notes[0]
 
 
 @settings(deadline=None, max_examples=15)
 @given(st.integers(1, 9), st.integers(1, 6), st.integers(1, 9))
 def test_occlusion_by_brute_force(window: int, stride: int, max_batch: int) -> None:
-    model, images, target = gap().eval(), pictures(2, 8), target_of(CLASS[:2], 2)
+    model, images, target = gap().eval(), some_images(2, 8), target_of(CLASS[:2], 2)
     with torch.no_grad():
         scores = target.scores(model(images), torch.arange(2))
     cover = torch.tensor([0.5, -1.0, 0.0])[:, None, None]
@@ -214,7 +214,7 @@ def test_pixels_between_the_windows_of_occlusion_would_have_no_value(window: int
     for call in (attribute, planned_passes):
         with pytest.raises(RequestError, match=refusal):
             call(
-                gap(), pictures(1, 8), CLASS[:1], methods=[f"occlusion:window={window},stride={stride}"]
+                gap(), some_images(1, 8), CLASS[:1], methods=[f"occlusion:window={window},stride={stride}"]
             )  # fmt: skip
 
 
@@ -224,7 +224,7 @@ def test_a_map_that_is_not_finite_is_no_map() -> None:
             return (x - x.detach()).sqrt().mean((2, 3)) + x.mean((2, 3))
 
     with pytest.raises(WorkError, match=r"gradient: the map has NaN or infinite values.*leave this method out"):
-        attribute(Rooted(), pictures(1, 8), CLASS[:1], methods=["gradient"])
+        attribute(Rooted(), some_images(1, 8), CLASS[:1], methods=["gradient"])
 
 
 @pytest.mark.parametrize(
@@ -237,11 +237,11 @@ def test_a_map_that_is_not_finite_is_no_map() -> None:
 )
 def test_masks_of_rise_that_say_nothing_of_a_pixel_are_refused(options: dict[str, float], refusal: str) -> None:
     with pytest.raises(RequestError, match=refusal):
-        attribute(gap(), pictures(1, 8), CLASS[:1], methods=[{"rise": options}])
+        attribute(gap(), some_images(1, 8), CLASS[:1], methods=[{"rise": options}])
 
 
 def test_rise_by_brute_force_and_centred() -> None:
-    model, images, target = gap().eval(), pictures(2), target_of(CLASS[:2], 2)
+    model, images, target = gap().eval(), some_images(2), target_of(CLASS[:2], 2)
     grids, shifts = mask_draws(40, 5, 0.4, (16, 16), 9)
     drawn = grown_masks(grids, shifts, (16, 16))
     with torch.no_grad():
@@ -265,14 +265,14 @@ def test_rises_masks_are_open_as_often_as_asked_and_smooth() -> None:
     assert float(drawn.diff(dim=1).abs().max()) <= 1 / 5 + 1e-6  # a cell is ⌈32 / 7⌉ = 5 pixels high
 
 
-def test_a_network_that_ignores_the_picture_has_no_map_by_centred_rise() -> None:
+def test_a_network_that_ignores_the_image_has_no_map_by_centred_rise() -> None:
     class Constant(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
             return torch.tensor([1.0, 2.0, 3.0, 0.0, 0.0]).expand(len(x), 5) + 0 * x.sum((1, 2, 3))[:, None]
 
-    centred = attribute(Constant(), pictures(), CLASS, methods=["rise:masks=50"])[0]
+    centred = attribute(Constant(), some_images(), CLASS, methods=["rise:masks=50"])[0]
     assert float(centred.maps.abs().max()) < 1e-6
-    plain = attribute(Constant(), pictures(), CLASS, methods=["rise:masks=50,centred=false"])[0]
+    plain = attribute(Constant(), some_images(), CLASS, methods=["rise:masks=50,centred=false"])[0]
     assert float(plain.maps.abs().max()) > 1e-2
 
 
@@ -317,11 +317,11 @@ WAYS: dict[str, Callable[[Tensor], Tensor]] = {
 @pytest.mark.parametrize("method", ["guided_backprop", "deconvnet"])
 def test_rectifiers_in_whatever_way_they_are_written(way: str, method: str) -> None:
     """As with modules, which captum confirms; other tools give the plain gradient here without a word."""
-    expected = attribute(flat(), pictures(), CLASS, methods=[method])[0].per_channel
-    found = attribute(Functional(WAYS[way]), pictures(), CLASS, methods=[method])[0].per_channel
+    expected = attribute(flat(), some_images(), CLASS, methods=[method])[0].per_channel
+    found = attribute(Functional(WAYS[way]), some_images(), CLASS, methods=[method])[0].per_channel
     assert found is not None
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
-    plain = attribute(flat(), pictures(), CLASS, methods=["gradient"])[0].per_channel
+    plain = attribute(flat(), some_images(), CLASS, methods=["gradient"])[0].per_channel
     assert float((plain - found).abs().max()) > 1e-2 * float(found.abs().max())
 
 
@@ -329,7 +329,7 @@ def test_relu6_is_cut_above_too() -> None:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = nn.Sequential(nn.Flatten(), nn.Linear(12, 6), nn.ReLU6(), nn.Linear(6, 3))
-    images = 20 * pictures(2, 2)
+    images = 20 * some_images(2, 2)
     before = model[1](images.flatten(1)).detach()
     assert bool((before > 6).any())
     assert bool((before < 0).any())
@@ -343,10 +343,10 @@ def test_networks_without_a_rectifier_are_refused() -> None:
     smooth = Functional(F.silu)
     for method, rule in (("guided_backprop", "guided"), ("deconvnet", "deconvnet")):
         with pytest.raises(RequestError, match=rf"refused: the {rule} rule is one for ReLU.*its activations are silu"):
-            attribute(smooth, pictures(), CLASS, methods=[method])
+            attribute(smooth, some_images(), CLASS, methods=[method])
     with pytest.raises(RequestError, match="no activation function was seen"):
-        attribute(linear(), pictures(4, 8), CLASS, methods=["guided_backprop"])
-    found = attribute(smooth, pictures(), CLASS, methods=["guided_backprop", "guided_gradcam", "gradient"])
+        attribute(linear(), some_images(4, 8), CLASS, methods=["guided_backprop"])
+    found = attribute(smooth, some_images(), CLASS, methods=["guided_backprop", "guided_gradcam", "gradient"])
     assert [one.method for one in found] == ["gradient"]
     assert found[0].notes[0].startswith("guided backpropagation was left out: refused: the guided rule")
     assert found[0].notes[1].startswith("guided Grad-CAM was left out: refused")
@@ -354,7 +354,7 @@ def test_networks_without_a_rectifier_are_refused() -> None:
 
 def test_other_activations_beside_rectifiers_are_told() -> None:
     layers = [nn.Conv2d(3, 4, 3), nn.GELU(), nn.Conv2d(4, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 144, 5)]
-    found = attribute(nn.Sequential(*layers), pictures(), CLASS, methods=["guided_backprop"])[0]
+    found = attribute(nn.Sequential(*layers), some_images(), CLASS, methods=["guided_backprop"])[0]
     assert found.notes[0] == "gelu kept its own gradient: the rule is one for ReLU"
 
 
@@ -367,5 +367,5 @@ def test_full_gradient_of_many_batches_follows_the_network_once(monkeypatch: pyt
 
     for module in (full_gradient_module, request_module):
         monkeypatch.setattr(module, "layouts_of", counted)
-    attribute(gap(), pictures(4), CLASS, methods=["fullgrad"], max_batch=1)
+    attribute(gap(), some_images(4), CLASS, methods=["fullgrad"], max_batch=1)
     assert len(looks) == 1

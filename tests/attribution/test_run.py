@@ -1,4 +1,4 @@
-"""Pictures explained, on small networks: what is planned, chosen, computed and measured."""
+"""Images explained, on small networks: what is planned, chosen, computed and measured."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from networks import network_of
 from torch import Tensor, nn
 
 from cnnlab.attribution.attribute import attribute
-from cnnlab.attribution.run import Explanation, Pictures, Plan, explain
+from cnnlab.attribution.run import Explanation, Images, Plan, explain
 from cnnlab.attribution.targets import class_probabilities, explained_targets, target_caution
 from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError, WorkError
@@ -34,14 +34,14 @@ def named(model: nn.Module | None = None, *, trained: bool = True) -> Network:
     return network_of(model or network(), (3, 16, 16), trained=trained, classes=CLASSES)
 
 
-def pictures(**more: Any) -> Pictures:
+def images(**more: Any) -> Images:
     inputs = torch.randn(N, 3, 16, 16, generator=torch.Generator().manual_seed(1))
-    return Pictures(inputs, tuple(f"p{i}" for i in range(N)), (0, 1, 2, 3, 0, 1), **more)
+    return Images(inputs, tuple(f"p{i}" for i in range(N)), (0, 1, 2, 3, 0, 1), **more)
 
 
 def explained(model: Network, **options: Any) -> tuple[Explanation, list[object]]:
     session = Session(device_name="cpu", max_batch=options.pop("max_batch", 64))
-    facts = list(explain(model, options.pop("pictures", pictures()), session, **options))
+    facts = list(explain(model, options.pop("images", images()), session, **options))
     last = facts[-1]
     assert isinstance(last, Explanation)
     assert isinstance(facts[0], Plan)
@@ -51,7 +51,7 @@ def explained(model: Network, **options: Any) -> tuple[Explanation, list[object]
 def test_the_maps_are_those_of_the_analysis() -> None:
     methods = ("gradcam", "layercam", "gradient")
     found, facts = explained(named(), methods=methods, target="top2", max_batch=4)
-    expected = attribute(network(), pictures().inputs, found.targets, methods=methods, max_batch=4)
+    expected = attribute(network(), images().inputs, found.targets, methods=methods, max_batch=4)
     for ours, theirs in zip(found.attributions, expected, strict=True):
         assert torch.equal(ours.maps, theirs.maps)
         assert ours.maps.shape[:2] == (N, 2)
@@ -110,7 +110,7 @@ def test_metrics_stand_beside_the_controls() -> None:
     masks = torch.zeros(N, 16, 16, dtype=torch.bool)
     masks[:, 4:10, 4:10] = True
     found, facts = explained(
-        named(), pictures=pictures(masks=masks), methods=("gradcam", "gradient"), target="top2", metrics=True
+        named(), images=images(masks=masks), methods=("gradcam", "gradient"), target="top2", metrics=True
     )
     assert len(found.comparisons) == 2
     for comparison in found.comparisons:
@@ -121,7 +121,7 @@ def test_metrics_stand_beside_the_controls() -> None:
     scored = [fact for fact in facts if isinstance(fact, Advance) and fact.what == "measuring"]
     assert [fact.done for fact in scored] == sorted(fact.done for fact in scored)
     assert scored[-1].done == scored[-1].total == 2 * 5 * N
-    # 4 curves of 33 points, 2 pictures of the drop, 18 of ROAD
+    # 4 curves of 33 points, 2 images of the drop, 18 of ROAD
     assert found.plan.measured == (4 * 33 + 2 + 18) * 5 * N * 2
     plain, _ = explained(named())
     assert (plain.plan.measured, plain.comparisons) == (0, ())
@@ -179,9 +179,9 @@ class Deaf(nn.Module):
         super().__init__()
         self.inner = network()
 
-    def forward(self, pictures: Tensor) -> Tensor:
+    def forward(self, images: Tensor) -> Tensor:
         with torch.no_grad():
-            logits: Tensor = self.inner(pictures)
+            logits: Tensor = self.inner(images)
             return logits
 
 

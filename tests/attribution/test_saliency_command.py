@@ -13,7 +13,7 @@ PIXEL = (
 
 @pytest.fixture(scope="module")
 def every(trained: Any) -> Any:
-    """Every pixel method on two pictures."""
+    """Every pixel method on two images."""
     result = trained.place(
         "saliency", "tiny", "--split", "validation", "--count", "2", "--method", ",".join(PIXEL), "--json"
     )
@@ -21,7 +21,7 @@ def every(trained: Any) -> Any:
     return result
 
 
-def test_every_method_gives_a_map_of_the_picture_s_size(trained: Any, every: Any) -> None:
+def test_every_method_gives_a_map_of_the_image_s_size(trained: Any, every: Any) -> None:
     images = every.json()["images"]
     assert [one["method"] for one in images[: len(PIXEL)]] == list(PIXEL)
     for one in images:
@@ -67,7 +67,7 @@ def test_the_same_seed_gives_the_same_maps(trained: Any) -> None:
 def test_it_lies_beside_the_other_reports(trained: Any, every: Any) -> None:
     folder = trained.run / "reports" / "saliency"
     assert {"index.html", "maps.png", "explanations.json"} <= {path.name for path in folder.iterdir()}
-    assert every.err.startswith("passes through the network, of at most 64 pictures each: gradient")
+    assert every.err.startswith("passes through the network, of at most 64 images each: gradient")
 
 
 def test_a_map_of_a_layer_is_the_other_command_s(trained: Any) -> None:

@@ -67,7 +67,7 @@ def both(*makes: Make) -> Make:
 
 MODEL = "model: [global_avg_pool, linear]\n"
 SMALL = "data: {dataset: {shapes: {train_count: 60, size: 16}}}\n"
-"""Pictures that are made in no time."""
+"""Images that are made in no time."""
 
 
 def config(wrong: str, text: str | bytes, message: str, *, rest: str = "", **more: Any) -> Case:

@@ -173,9 +173,9 @@ COMMANDS = (
     ),
     Case("an empty word for the config", "cnnlab train ''", "error: .: is a folder, expected a YAML file"),
     Case(
-        "a shape that no picture has",
+        "a shape that no image has",
         "cnnlab config check tiny.yaml --shape 3,99999,99999",
-        "error: --shape is '3,99999,99999'; a picture has 67,108,864 values at most",
+        "error: --shape is '3,99999,99999'; an image has 67,108,864 values at most",
         make=SOUND,
     ),
     Case(

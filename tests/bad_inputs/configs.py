@@ -40,7 +40,7 @@ CONFIGS = (
         make=make_folder,
     ),
     config(
-        "a picture instead of a config",
+        "an image instead of a config",
         b"\x89PNG\r\n\x1a\n\x00\x00",
         "error: bad.yaml: is not UTF-8 text (byte 0); is it a YAML file?",
     ),

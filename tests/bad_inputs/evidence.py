@@ -81,7 +81,7 @@ EVIDENCE = (
     Case(
         "an audit by a part of paths where there are none",
         "cnnlab audit tiny --by '(ward.)'",
-        "error: --by is '(ward.)', expected class or group: the pictures of shapes have no paths",
+        "error: --by is '(ward.)', expected class or group: the images of shapes have no paths",
         run=True,
     ),
     Case(
@@ -96,7 +96,7 @@ EVIDENCE = (
         run=True,
     ),
     Case(
-        "an audit of no picture",
+        "an audit of no image",
         "cnnlab audit tiny --count 0",
         (
             "Usage: cnnlab audit [OPTIONS] {RUN}\n"
@@ -145,9 +145,9 @@ EVIDENCE = (
         run=True,
     ),
     Case(
-        "a sanity check with one picture and batch normalisation",
+        "a sanity check with one image and batch normalisation",
         "cnnlab sanity tiny --count 1",
-        "error: batch normalisation needs two or more pictures to take its statistics from; there is one",
+        "error: batch normalisation needs two or more images to take its statistics from; there is one",
         run=True,
     ),
 )

@@ -1,12 +1,12 @@
 """Explanations that cannot be had as asked."""
 
 from bad_inputs.case import TINY, Case, both, file
-from bad_inputs.pictures import png
+from bad_inputs.images import png
 
 PHOTO = file("a.png", png(size=20))
 GRADCAM = "cnnlab gradcam tiny a.png"
 SALIENCY = "cnnlab saliency tiny a.png"
-ONE_PASS = "passes through the network, of at most 64 pictures each: "
+ONE_PASS = "passes through the network, of at most 64 images each: "
 NO_GRADIENT = (
     "nothing leads from there to the logits, or the network computes under torch.no_grad(), detaches or rounds on the "
     "way; methods without gradients (eigencam, scorecam, occlusion, rise) still work"
@@ -49,7 +49,7 @@ EXPLANATIONS = (
         ),
     ),
     wrong(
-        "evidence for the truth of a picture whose class nobody knows",
+        "evidence for the truth of an image whose class nobody knows",
         "--target true",
         (
             "error: --target true: the class of a.png is not known; put it into a folder that is called like its "
@@ -74,7 +74,7 @@ EXPLANATIONS = (
         "a layer to explain without spatial extent, the nearest with one named",
         "--layer linear1",
         (
-            "error: layer 'linear1' puts out (10,) for a picture, without height and width; the nearest layer "
+            "error: layer 'linear1' puts out (10,) for an image, without height and width; the nearest layer "
             "with feature "
             "maps is 'conv_bn_act1' (4 x 8 x 8)"
         ),
@@ -158,13 +158,13 @@ EXPLANATIONS = (
     Case(
         "nothing to explain",
         "cnnlab gradcam tiny",
-        "error: no picture to explain: give files, folders or patterns, or --split validation",
+        "error: no image to explain: give files, folders or patterns, or --split validation",
         run=True,
     ),
     wrong(
-        "pictures to explain from two sources",
+        "images to explain from two sources",
         "--split validation",
-        "error: pictures are given as files or by --split, not both",
+        "error: images are given as files or by --split, not both",
     ),
     Case(
         "explanations of the test part",
@@ -178,9 +178,9 @@ EXPLANATIONS = (
         "error: torchvision:squeezenet1_1 has no data of its own, so --split has nothing to take; give files",
     ),
     wrong(
-        "pictures of a size that is no square",
+        "images of a size that is no square",
         "--input 16,24",
-        "error: pictures become squares, and --input asks for 16 × 24; give one number, such as 224",
+        "error: images become squares, and --input asks for 16 × 24; give one number, such as 224",
     ),
     wrong(
         "a file of weights for a run",
@@ -209,7 +209,7 @@ EXPLANATIONS = (
         "a class activation map of a network without feature maps",
         "cnnlab gradcam flat.yaml a.png",
         (
-            "error: no layer of the network has feature maps with more than one place for pictures of 3 x 16 x "
+            "error: no layer of the network has feature maps with more than one place for images of 3 x 16 x "
             "16; class "
             "activation maps need one: use a pixel method (gradient, integrated_gradients, occlusion)"
         ),
@@ -235,7 +235,7 @@ EXPLANATIONS = (
         ),
     ),
     Case(
-        "a corrupt picture to explain",
+        "a corrupt image to explain",
         "cnnlab gradcam tiny a.png",
         "unreadable: a.png: is damaged: image file is truncated",
         1,

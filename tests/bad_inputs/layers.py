@@ -64,7 +64,7 @@ LAYERS = (
         "error: --input is '3,0,32', expected channels, height and width, such as 3,32,32",
     ),
     Case(
-        "an input beyond all pictures",
+        "an input beyond all images",
         "cnnlab layer conv channels=8 --input 3,99999,9",
         ("error: --input is '3,99999,9'; an input has 16,384 rows and columns and 268,435,456 values at most"),
     ),

@@ -61,10 +61,10 @@ NETWORKS = (
         command="cnnlab config check bad.yaml",
     ),
     config(
-        "a crop that may miss the picture",
+        "a crop that may miss the image",
         "data: {dataset: {shapes: {size: 16}}, augment: [{crop: {padding: 16}}]}",
         (
-            "error: crop: with a padding of 16 some windows have nothing of a picture of 16×16 pixels; "
+            "error: crop: with a padding of 16 some windows have nothing of an image of 16×16 pixels; "
             "padding is at most 15 here"
         ),
         rest=MODEL,
@@ -112,7 +112,7 @@ NETWORKS = (
         f"error: bad.yaml:2:32: no layer 'batchnorm'; {LAYERS}. Did you mean 'batch_norm'?",
     ),
     config(
-        "a kernel larger than the picture",
+        "a kernel larger than the image",
         layers("conv: {channels: 8, kernel: 21, padding: 0}"),
         (
             "error: bad.yaml:2:5: layer 'conv' (1st of the model) does not fit: the height of its input, "
@@ -132,7 +132,7 @@ NETWORKS = (
         rest=SMALL,
     ),
     config(
-        "a linear layer on a picture",
+        "a linear layer on an image",
         layers("conv: {channels: 8}", "linear"),
         (
             "error: bad.yaml:3:5: layer 'linear' (2nd of the model) does not fit: it needs a flat input, "
@@ -142,7 +142,7 @@ NETWORKS = (
         rest=SMALL,
     ),
     config(
-        "a convolution after the picture is flat",
+        "a convolution after the image is flat",
         layers("flatten", "conv: {channels: 8}", "linear"),
         (
             "error: bad.yaml:3:5: layer 'conv' (2nd of the model) does not fit: it needs (channels, "
@@ -190,7 +190,7 @@ NETWORKS = (
         rest=SMALL,
     ),
     config(
-        "a model that ends with a picture",
+        "a model that ends with an image",
         layers("conv: {channels: 10}"),
         (
             "error: bad.yaml:2:5: the model ends with 'conv', whose output is (10, 16, 16); 10 classes "
@@ -323,10 +323,10 @@ NETWORKS = (
         rest=MODEL,
     ),
     config(
-        "a validation part of less than one picture",
+        "a validation part of less than one image",
         "data: {validation: 0.001, dataset: {shapes: {train_count: 60, size: 16}}}",
         (
-            "error: a validation part of 0.001 of 60 pictures leaves none for validation; change the "
+            "error: a validation part of 0.001 of 60 images leaves none for validation; change the "
             "fraction, or use 0 for no validation part"
         ),
         rest=MODEL,
@@ -351,10 +351,10 @@ NETWORKS = (
         command="cnnlab train bad.yaml",
     ),
     config(
-        "fewer pictures than a batch, and the last batch dropped",
+        "fewer images than a batch, and the last batch dropped",
         "training: {batch_size: 128, drop_last: true}",
         (
-            "error: there are 50 training pictures, fewer than the batch_size 128, and drop_last leaves "
+            "error: there are 50 training images, fewer than the batch_size 128, and drop_last leaves "
             "no batch; make batch_size smaller or drop_last false"
         ),
         rest=SMALL + MODEL,
@@ -363,7 +363,7 @@ NETWORKS = (
         "a crop that mirrors more than there is",
         "data: {augment: [{crop: {padding: 20, mode: reflect}}], dataset: {shapes: {train_count: 60, size: 16}}}",
         (
-            "error: crop: a picture of 16×16 pixels cannot be mirrored by 20; padding is at most 15 here,"
+            "error: crop: an image of 16×16 pixels cannot be mirrored by 20; padding is at most 15 here,"
             " or use mode: zero"
         ),
         rest=MODEL,
@@ -378,10 +378,10 @@ NETWORKS = (
         rest=MODEL,
     ),
     config(
-        "the same crop, found without pictures",
+        "the same crop, found without images",
         "data: {augment: [{crop: {padding: 40, mode: reflect}}]}",
         (
-            "error: crop: a picture of 32×32 pixels cannot be mirrored by 40; padding is at most 31 here,"
+            "error: crop: an image of 32×32 pixels cannot be mirrored by 40; padding is at most 31 here,"
             " or use mode: zero"
         ),
         rest=MODEL,
@@ -392,18 +392,18 @@ NETWORKS = (
         "model: [{conv: {channels: 4, padding: 100000}}, global_avg_pool, linear]",
         (
             "error: this machine has N GB of memory, and the weights and their gradients take 0.0 GB, and the input "
-            "and output of the largest layer 32,004 GB for a batch of 50 pictures (training.batch_size); a smaller "
-            "batch, smaller pictures or fewer channels need less"
+            "and output of the largest layer 32,004 GB for a batch of 50 images (training.batch_size); a smaller "
+            "batch, smaller images or fewer channels need less"
         ),
         rest=SMALL,
     ),
     config(
-        "more pictures than memory",
+        "more images than memory",
         "data: {dataset: {shapes: {train_count: 1000000000000}}}",
         (
-            "error: bad.yaml:1:18: dataset 'shapes': 1,000,000,000,000 pictures of 32 × 32 pixels take "
+            "error: bad.yaml:1:18: dataset 'shapes': 1,000,000,000,000 images of 32 × 32 pixels take "
             "4,096,000.0 GB, and as much again when the validation part is taken out of them; this machine has "
-            "N GB of memory; choose a smaller 'size' or fewer pictures"
+            "N GB of memory; choose a smaller 'size' or fewer images"
         ),
         rest=MODEL,
     ),

@@ -18,7 +18,7 @@ What cnnlab says when a request is wrong: {count} bad inputs, each with the exac
 and with nothing half-written on the disk. `tests/bad_inputs` makes each of them and compares every word; this page is
 made from the same table by `python tests/bad_inputs/page.py`.
 
-`bad.yaml` is the config that is wrong, `tiny` a trained run, `pictures` a folder of the user's own pictures, and
+`bad.yaml` is the config that is wrong, `tiny` a trained run, `images` a folder of the user's own images, and
 `/place` the working folder. On the terminal each line of an error begins with `error: `, left out here. N stands for a
 number of the machine (a speed, its memory).
 """

@@ -36,7 +36,7 @@ RECEPTIVE_FIELDS = (
         ),
     ),
     Case(
-        "a size of pictures that is none",
+        "a size of images that is none",
         f"{FIELD} --input big",
         (
             "error: --input is 'big', expected a size in pixels such as 224, height and width such as "
@@ -46,7 +46,7 @@ RECEPTIVE_FIELDS = (
         make=SOUND,
     ),
     Case(
-        "pictures too small for a network",
+        "images too small for a network",
         "cnnlab summary flat.yaml --input 13",
         (
             "error: flat.yaml:5:5: layer 'conv' (3rd of the model) does not fit: the height of its input, "
@@ -56,10 +56,10 @@ RECEPTIVE_FIELDS = (
         make=file("flat.yaml", FLAT),
     ),
     Case(
-        "pictures too small for a network of a zoo",
+        "images too small for a network of a zoo",
         "cnnlab receptive-field torchvision:alexnet --input 32",
         (
-            "error: torchvision:alexnet cannot run on 3×32×32 pictures: layer 'features.12' (MaxPool2d) "
+            "error: torchvision:alexnet cannot run on 3×32×32 images: layer 'features.12' (MaxPool2d) "
             "gets (256, 1, 1), "
             "too small for its window: floor((1 + 2·0 − 1·(3−1) − 1)/2) + 1 = 0; padding 1 would fit; the "
             "smallest square "
@@ -70,7 +70,7 @@ RECEPTIVE_FIELDS = (
         "channels that the network does not take",
         "cnnlab summary torchvision:resnet18 --input 1,64,64",
         (
-            "error: torchvision:resnet18 cannot run on 1×64×64 pictures: layer 'conv1' (Conv2d) gets (1, "
+            "error: torchvision:resnet18 cannot run on 1×64×64 images: layer 'conv1' (Conv2d) gets (1, "
             "64, 64): Invalid "
             "channel dimensions; no square up to 4096 works either, with that number of channels (1)"
         ),
@@ -87,7 +87,7 @@ RECEPTIVE_FIELDS = (
     Case(
         "a unit that is not there",
         f"{FIELD} --layer conv_bn_act1 --unit 8,0",
-        "error: --unit is 8,0; 'conv_bn_act1' has units 0,0 to 7,7 at this size of picture",
+        "error: --unit is 8,0; 'conv_bn_act1' has units 0,0 to 7,7 at this size of image",
         make=SOUND,
     ),
     Case(
@@ -100,15 +100,15 @@ RECEPTIVE_FIELDS = (
         "a unit of a layer without a map",
         f"{FIELD} --layer linear1 --unit 0,0",
         (
-            "error: layer 'linear1' puts out (10,) for a picture, without height and width; the nearest layer with "
+            "error: layer 'linear1' puts out (10,) for an image, without height and width; the nearest layer with "
             "feature maps is 'conv_bn_act1' (4 x 8 x 8)"
         ),
         make=SOUND,
     ),
     Case(
-        "a picture for the box that is not there",
+        "an image for the box that is not there",
         f"{FIELD} --image photo.jpg",
-        "error: photo.jpg: no such picture",
+        "error: photo.jpg: no such image",
         make=SOUND,
     ),
     Case(

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from bad_inputs.case import TINY, Case, Make, both, file
-from bad_inputs.pictures import class_folders
+from bad_inputs.images import class_folders
 from safetensors.torch import save_file
 
 TINY_RUN = Path("runs/tiny")
@@ -133,15 +133,15 @@ def checkpoint(path: str, value: object) -> Make:
     return make
 
 
-def own_pictures(folder: Path) -> None:
+def own_images(folder: Path) -> None:
     """As many of each class as the run had."""
     record = json.loads((folder / "runs/tiny/run.json").read_text())
     classes = record["data"]["classes"] = sorted(record["data"]["classes"])
     (folder / "runs/tiny/run.json").write_text(json.dumps(record))
-    class_folders(folder / "pictures", classes=tuple(classes), count=6)
+    class_folders(folder / "images", classes=tuple(classes), count=6)
     class_folders(folder / "others", classes=tuple(classes), count=1)
     path = folder / "runs/tiny/config.yaml"
-    dataset = "dataset:\n    folder: {path: pictures, test: others, size: 16}\n  validation"
+    dataset = "dataset:\n    folder: {path: images, test: others, size: 16}\n  validation"
     path.write_text(re.sub(r"dataset:\n    shapes:\n(      .*\n)+  validation", dataset, path.read_text()))
 
 
@@ -350,7 +350,7 @@ RUNS = (
         ),
     ),
     run(
-        "a picture for weights",
+        "an image for weights",
         file(BEST, b"\x89PNG\r\n\x1a\n" + b"\0" * 64),
         (
             "error: runs/tiny/checkpoints/best.safetensors: damaged weights (Error while deserializing "
@@ -369,8 +369,8 @@ RUNS = (
         "weights that are infinite",
         infinite_weights,
         (
-            "error: the network's answers to 10 of 10 pictures are NaN or infinite (first: picture 0); "
-            "its weights diverged, or the pictures were not normalised as in training"
+            "error: the network's answers to 10 of 10 images are NaN or infinite (first: image 0); "
+            "its weights diverged, or the images were not normalised as in training"
         ),
         exit_code=1,
     ),
@@ -519,10 +519,10 @@ RUNS = (
         "error: the run tiny kept no validation part (data.validation is 0); use --split test",
     ),
     run(
-        "data that has changed since: fewer pictures",
+        "data that has changed since: fewer images",
         replaced("runs/tiny/config.yaml", "train_count: 60", "train_count: 200"),
         (
-            "error: the data has changed since the run tiny was trained: 50 training and 10 validation pictures then, "
+            "error: the data has changed since the run tiny was trained: 50 training and 10 validation images then, "
             "180 and 20 now"
         ),
     ),
@@ -543,7 +543,7 @@ RUNS = (
     run(
         "a pattern on paths of a data set without paths",
         same,
-        ("error: --by is '(patient[0-9]+)', expected class or group: the pictures of shapes have no paths"),
+        ("error: --by is '(patient[0-9]+)', expected class or group: the images of shapes have no paths"),
         command=f"{EVAL} --by '(patient[0-9]+)'",
     ),
     run(
@@ -583,10 +583,7 @@ RUNS = (
     run(
         "run.json with a flat shape",
         rewritten("runs/tiny/run.json", lambda r: r["data"].update(shape=[768])),
-        (
-            "error: runs/tiny/run.json: damaged: 'data': a picture's shape is (768,), expected channels, "
-            "height and width"
-        ),
+        ("error: runs/tiny/run.json: damaged: 'data': an image's shape is (768,), expected channels, height and width"),
     ),
     run(
         "weights without their epoch",
@@ -649,7 +646,7 @@ RUNS = (
     ),
     run(
         "--by with no regular expression",
-        own_pictures,
+        own_images,
         (
             "error: --by is neither class nor group: (cat is not a regular expression: missing ), "
             "unterminated subpattern at position 0"
@@ -658,16 +655,16 @@ RUNS = (
     ),
     run(
         "--by with two captures",
-        own_pictures,
+        own_images,
         "error: --by is neither class nor group: (c)(a)t captures 2 parts, expected one, such as (patient\\d+)",
         command=f"{EVAL} --split test --by '(c)(a)t'",
     ),
     run(
-        "pictures that are not the run's",
-        own_pictures,
+        "images that are not the run's",
+        own_images,
         (
             "error: the data has changed since the run tiny was trained: mean 0.5275, 0.5206, 0.5421 "
-            "then, 0.5064, 0.4767, 0.7843 now, of as many pictures"
+            "then, 0.5064, 0.4767, 0.7843 now, of as many images"
         ),
         command=EVAL,
     ),

@@ -6,7 +6,7 @@ from bad_inputs.evidence import EVIDENCE
 from bad_inputs.explanations import EXPLANATIONS
 from bad_inputs.layers import LAYERS
 from bad_inputs.networks import NETWORKS
-from bad_inputs.own_pictures import OWN_PICTURES
+from bad_inputs.own_images import OWN_IMAGES
 from bad_inputs.public_data import PUBLIC_DATA
 from bad_inputs.receptive_fields import RECEPTIVE_FIELDS
 from bad_inputs.runs import RUNS
@@ -16,7 +16,7 @@ SECTIONS = {
     "Configs": CONFIGS,
     "Networks and recipes": NETWORKS,
     "Public data sets": PUBLIC_DATA,
-    "Pictures of one's own": OWN_PICTURES,
+    "Images of one's own": OWN_IMAGES,
     "Runs": RUNS,
     "Layers on the command line": LAYERS,
     "Receptive fields and summaries": RECEPTIVE_FIELDS,

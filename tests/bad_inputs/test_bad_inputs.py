@@ -28,7 +28,7 @@ from cnnlab.models import plugins
 from cnnlab.models.registry import LAYERS
 
 KEPT_BY_DESIGN = ("data/decoded/",)
-"""The cache of decoded pictures: each of its files is whole."""
+"""The cache of decoded images: each of its files is whole."""
 
 EMPTY = "empty folder"
 EMPTY_BY_DESIGN = ("data", "data/MNIST/raw")

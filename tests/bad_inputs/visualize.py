@@ -1,7 +1,7 @@
 """What cannot be drawn of a network."""
 
 from bad_inputs.case import Case, file
-from bad_inputs.pictures import png
+from bad_inputs.images import png
 
 LOOK = "cnnlab visualize"
 
@@ -30,7 +30,7 @@ VISUALIZE = (
         "feature maps of a layer without a map",
         "features tiny p.png --layer linear1",
         (
-            "error: layer 'linear1' puts out (10,) for a picture, without height and width; the nearest layer with "
+            "error: layer 'linear1' puts out (10,) for an image, without height and width; the nearest layer with "
             "feature maps is 'conv_bn_act1' (4 x 8 x 8)"
         ),
         make=file("p.png", png()),
@@ -47,12 +47,12 @@ VISUALIZE = (
         "error: channels are 'first', expected numbers from 0 such as 3,7 or 12-15",
         make=file("p.png", png()),
     ),
-    seen("feature maps of no picture", "features tiny p.png", "error: p.png: no such picture, folder or pattern"),
+    seen("feature maps of no image", "features tiny p.png", "error: p.png: no such image, folder or pattern"),
     seen(
-        "feature maps of a file that is no picture",
+        "feature maps of a file that is no image",
         "features tiny p.png",
         (
-            "unreadable: p.png: is no picture of a known format (JPEG, PNG, GIF, BMP, TIFF, WEBP, AVIF, PPM, "
+            "unreadable: p.png: is no image of a known format (JPEG, PNG, GIF, BMP, TIFF, WEBP, AVIF, PPM, "
             "JPEG2000, TGA, ICO)"
         ),
         exit_code=1,
@@ -67,7 +67,7 @@ VISUALIZE = (
         "patches of a layer without a map",
         "patches tiny --layer linear1",
         (
-            "error: layer 'linear1' puts out (10,) for a picture, without height and width; the nearest layer with "
+            "error: layer 'linear1' puts out (10,) for an image, without height and width; the nearest layer with "
             "feature maps is 'conv_bn_act1' (4 x 8 x 8)"
         ),
     ),
@@ -77,9 +77,9 @@ VISUALIZE = (
         "error: no channel 4 in layer 'conv_bn_act1': it has 4, from 0 to 3",
     ),
     Case(
-        "patches of a network without pictures",
+        "patches of a network without images",
         f"{LOOK} patches torchvision:squeezenet1_1",
-        "error: torchvision:squeezenet1_1 has no pictures of its own; name a run, or a config",
+        "error: torchvision:squeezenet1_1 has no images of its own; name a run, or a config",
     ),
     seen(
         "a dream of nothing",
@@ -121,20 +121,20 @@ VISUALIZE = (
         "error: no channel of layer 'conv_bn_act1' 4: there are 4, from 0 to 3",
     ),
     seen(
-        "neighbours of a picture that is not there",
+        "neighbours of an image that is not there",
         "embedding tiny --like 10",
-        "error: --like is 10; there are pictures 0 to 9",
+        "error: --like is 10; there are images 0 to 9",
     ),
     seen(
         "neighbours of what is neither a number nor a file",
         "embedding tiny --like p.png",
-        "error: --like is 'p.png', expected a picture's number from 0, or a file",
+        "error: --like is 'p.png', expected an image's number from 0, or a file",
     ),
     seen(
-        "neighbours of a file that is no picture",
+        "neighbours of a file that is no image",
         "embedding tiny --like p.png",
         (
-            "error: p.png: is no picture of a known format (JPEG, PNG, GIF, BMP, TIFF, WEBP, AVIF, PPM, "
+            "error: p.png: is no image of a known format (JPEG, PNG, GIF, BMP, TIFF, WEBP, AVIF, PPM, "
             "JPEG2000, TGA, ICO)"
         ),
         exit_code=1,

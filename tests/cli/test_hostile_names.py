@@ -37,7 +37,7 @@ def hostile(value: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def place(trained, tmp_path_factory, place_of):
-    """A folder with the run and a picture, both badly called."""
+    """A folder with the run and an image, both badly called."""
     folder = tmp_path_factory.mktemp("hostile")
     run = folder / "runs" / "ru\udce9\x1b[2J[b]"
     shutil.copytree(trained.run, run, ignore=shutil.ignore_patterns("reports", "tensorboard"))

@@ -78,8 +78,8 @@ def nothing_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures are a pixel each: what is in them is no matter here, and takes nine tenths of the time."""
     pixel = io.BytesIO()
     Image.new("RGB", (1, 1)).save(pixel, "PNG")
-    monkeypatch.setattr(png, "encode", lambda *picture, **theme: pixel.getvalue())
-    monkeypatch.setattr(png, "drawn", lambda picture: png.Drawn(pixel.getvalue(), pixel.getvalue()))
+    monkeypatch.setattr(png, "encode", lambda *image, **theme: pixel.getvalue())
+    monkeypatch.setattr(png, "drawn", lambda image: png.Drawn(pixel.getvalue(), pixel.getvalue()))
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ def md5(path: Path) -> str:
 
 
 @pytest.fixture
-def pictures() -> np.ndarray:
+def images() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (60, 3, 32, 32), dtype=np.uint8)
 
 
@@ -52,13 +52,13 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 @pytest.fixture
-def cifar(tmp_path: Path, server: str, pictures: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> Path:
+def cifar(tmp_path: Path, server: str, images: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A small CIFAR-10, handed out as an archive by a web server; gives the folder to put it into."""
     made = tmp_path / "made" / "cifar-10-batches-py"
     made.mkdir()
     names = [f"data_batch_{n}" for n in range(1, 6)] + ["test_batch"]
     for number, name in enumerate(names):
-        chosen = pictures[number * 10 : number * 10 + 10].reshape(10, -1)
+        chosen = images[number * 10 : number * 10 + 10].reshape(10, -1)
         (made / name).write_bytes(pickle.dumps({"data": chosen, "labels": list(range(10))}))
     (made / "batches.meta").write_bytes(pickle.dumps({"label_names": [f"class {n}" for n in range(10)]}))
     archive = tmp_path / "made" / "cifar-10-python.tar.gz"
@@ -125,20 +125,20 @@ def test_the_real_cifar10(cifar_root: Path) -> None:
     torch.testing.assert_close(means, torch.tensor([0.4914, 0.4822, 0.4465]), atol=5e-5, rtol=0)
     reference = datasets.CIFAR10(cifar_root, train=False)
     for index in (0, 1234, 9999):
-        picture, label = reference[index]
-        assert np.array_equal(np.asarray(picture), test.images[index].permute(1, 2, 0).numpy())
+        image, label = reference[index]
+        assert np.array_equal(np.asarray(image), test.images[index].permute(1, 2, 0).numpy())
         assert test.labels[index] == label
 
 
 def test_cifar_is_downloaded_once_and_then_read(
-    cifar: Path, pictures: np.ndarray, monkeypatch: pytest.MonkeyPatch
+    cifar: Path, images: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = archives.cifar10(DataPlace(cifar), "train")
-    assert np.array_equal(first.images.numpy(), pictures[:50])
+    assert np.array_equal(first.images.numpy(), images[:50])
     assert first.classes == tuple(f"class {n}" for n in range(10))
     monkeypatch.setattr(datasets.CIFAR10, "url", NOWHERE)
     test = archives.cifar10(DataPlace(cifar, download=False), "test")
-    assert np.array_equal(test.images.numpy(), pictures[50:])
+    assert np.array_equal(test.images.numpy(), images[50:])
 
 
 def test_an_archive_that_lies_there_is_unpacked_without_a_network(cifar: Path) -> None:
@@ -248,13 +248,13 @@ def test_a_damaged_file_of_mnist_is_replaced_or_left_as_it_was(
     assert not list(raw.glob("*.damaged"))
 
 
-def test_svhn(tmp_path: Path, pictures: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_svhn(tmp_path: Path, images: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "train_32x32.mat"
     labels = np.arange(60) % 10 + 1  # in the file, 10 stands for the digit 0
-    scipy.io.savemat(file, {"X": pictures.transpose(2, 3, 1, 0), "y": labels[:, None].astype(np.uint8)})
+    scipy.io.savemat(file, {"X": images.transpose(2, 3, 1, 0), "y": labels[:, None].astype(np.uint8)})
     monkeypatch.setattr(datasets.SVHN, "split_list", {"train": [NOWHERE, file.name, md5(file)]})
     dataset = archives.svhn(DataPlace(tmp_path, download=False), "train")
-    assert np.array_equal(dataset.images.numpy(), pictures)
+    assert np.array_equal(dataset.images.numpy(), images)
     assert dataset.labels.tolist() == [n % 10 for n in range(1, 61)]
     file.write_bytes(b"half")
     assert message(tmp_path, download=True, dataset="svhn")[1].startswith(
@@ -265,9 +265,9 @@ def test_svhn(tmp_path: Path, pictures: np.ndarray, monkeypatch: pytest.MonkeyPa
 def test_stl10(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "stl10_binary"
     folder.mkdir()
-    pictures = np.random.default_rng(0).integers(0, 256, (10, 3, 96, 96), dtype=np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (10, 3, 96, 96), dtype=np.uint8)
     for name, content in {
-        "train_X.bin": pictures.transpose(0, 1, 3, 2).tobytes(),  # column by column
+        "train_X.bin": images.transpose(0, 1, 3, 2).tobytes(),  # column by column
         "train_y.bin": bytes(range(1, 11)),
         "unlabeled_X.bin": b"",
         "test_X.bin": b"",
@@ -278,7 +278,7 @@ def test_stl10(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         files = [[name, md5(folder / name)] for name, _ in getattr(datasets.STL10, attribute)]
         monkeypatch.setattr(datasets.STL10, attribute, files)
     dataset = archives.stl10(DataPlace(tmp_path, download=False), "train")
-    assert np.array_equal(dataset.images.numpy(), pictures)
+    assert np.array_equal(dataset.images.numpy(), images)
     assert dataset.images.is_contiguous()
     assert dataset.labels.tolist() == list(range(10))
     assert dataset.classes == archives.STL10_CLASSES

@@ -43,7 +43,7 @@ EVERY = {
 }
 
 
-def pictures(count: int = 16, channels: int = 3, height: int = 12, width: int = 10, seed: int = 0) -> Tensor:
+def some_images(count: int = 16, channels: int = 3, height: int = 12, width: int = 10, seed: int = 0) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     return torch.randint(256, (count, channels, height, width), dtype=torch.uint8, generator=generator)
 
@@ -71,7 +71,7 @@ def test_every_augmentation_is_tried_here() -> None:
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("kind", ["bytes", "numbers"])
 def test_kind_shape_and_range_are_kept_and_the_arguments_too(name: str, channels: int, kind: str) -> None:
-    images = pictures(channels=channels)
+    images = some_images(channels=channels)
     images = images if kind == "bytes" else images.float() / 255
     targets = torch.arange(16) % 10
     before, targets_before = images.clone(), targets.clone()
@@ -96,8 +96,8 @@ def test_kind_shape_and_range_are_kept_and_the_arguments_too(name: str, channels
 
 
 @pytest.mark.parametrize("name", EVERY)
-def test_the_same_draw_makes_the_same_pictures(name: str) -> None:
-    images = pictures()
+def test_the_same_draw_makes_the_same_images(name: str) -> None:
+    images = some_images()
     first, again, later = (applied(name, images, step=step, **EVERY[name]) for step in (4, 4, 5))
     assert torch.equal(first, again)
     assert not torch.equal(first, later)
@@ -117,7 +117,7 @@ def test_the_same_draw_makes_the_same_pictures(name: str) -> None:
 )
 def test_windows_are_slices(count: int, channels: int, height: int, width: int, more: int, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
-    images = pictures(count, channels, height + more, width + more, seed)
+    images = some_images(count, channels, height + more, width + more, seed)
     tops, lefts = (torch.randint(more + 1, (count,), generator=generator) for _ in range(2))
     for kind in (images, images.float(), images.to(memory_format=torch.channels_last)):
         found = windows(kind, tops, lefts, (height, width))
@@ -128,7 +128,7 @@ def test_windows_are_slices(count: int, channels: int, height: int, width: int, 
 @pytest.mark.parametrize("mode", ["zero", "reflect"])
 @pytest.mark.parametrize("padding", [0, 1, 4, 9])
 def test_padding_is_torchs(mode: str, padding: int) -> None:
-    images = pictures().float()
+    images = some_images().float()
     expected = F.pad(images, (padding,) * 4, mode="constant" if mode == "zero" else mode)
     assert torch.equal(padded(images, padding, mode), expected)
     assert torch.equal(padded(images.byte(), padding, mode), expected.byte())
@@ -142,9 +142,9 @@ def test_every_offset_of_the_crop_comes_up() -> None:
     assert counts.min() > 4000 / 25 * 0.6
 
 
-def test_a_mirror_larger_than_the_picture() -> None:
+def test_a_mirror_larger_than_the_image() -> None:
     with pytest.raises(RequestError, match="12×10 pixels cannot be mirrored by 10; padding is at most 9"):
-        applied("crop", pictures(), padding=10, mode="reflect")
+        applied("crop", some_images(), padding=10, mode="reflect")
 
 
 # flip
@@ -153,7 +153,7 @@ def test_a_mirror_larger_than_the_picture() -> None:
 @settings(deadline=None, max_examples=20)
 @given(st.lists(st.booleans(), min_size=1, max_size=8), st.sampled_from([2, 3]))
 def test_the_chosen_ones_are_mirrored(chosen: list[bool], dim: int) -> None:
-    images = pictures(len(chosen))
+    images = some_images(len(chosen))
     found = mirrored(images, torch.tensor(chosen), dim=dim)
     turned = oracle.hflip(images) if dim == 3 else oracle.vflip(images)
     for k, is_chosen in enumerate(chosen):
@@ -166,15 +166,15 @@ def mask_of_flip(images: Tensor, **where: int) -> list[bool]:
 
 
 def test_alternating_flips_turn_over_in_every_odd_epoch() -> None:
-    images = pictures(64)
+    images = some_images(64)
     even, odd, next_even = (mask_of_flip(images, epoch=epoch, step=epoch) for epoch in (0, 1, 8))
     assert even == next_even
     assert odd == [not mirror for mirror in even]
     assert 16 < sum(even) < 48
 
 
-def test_an_alternating_flip_belongs_to_the_picture_not_to_its_place() -> None:
-    images, order = pictures(32), torch.randperm(32, generator=torch.Generator().manual_seed(1))
+def test_an_alternating_flip_belongs_to_the_image_not_to_its_place() -> None:
+    images, order = some_images(32), torch.randperm(32, generator=torch.Generator().manual_seed(1))
     draw = draw_for(32)
     shuffled = Draw(draw.generator, 0, 0, draw.indices[order], 5)
     flip = built("flip", mode="alternate")
@@ -210,7 +210,7 @@ def test_fixed_numbers_are_uniform_and_independent_of_seed_and_purpose() -> None
     ],
 )
 def test_colour_changes_are_torchvisions(ours, theirs, factors) -> None:
-    images = pictures().float() / 255
+    images = some_images().float() / 255
     images[0] = 0.25
     images[1, :2] = 0.5  # two equal channels: on the border between sixths of the colour circle
     images = images.repeat(len(factors), 1, 1, 1)
@@ -220,7 +220,7 @@ def test_colour_changes_are_torchvisions(ours, theirs, factors) -> None:
 
 
 def test_grayscale_is_torchvisions() -> None:
-    images = pictures().float() / 255
+    images = some_images().float() / 255
     torch.testing.assert_close(applied("grayscale", images, probability=1.0), oracle.rgb_to_grayscale(images, 3))
 
 
@@ -231,9 +231,9 @@ def test_jitter_factors_stay_in_their_range() -> None:
     assert 1.38 < factors.max() <= 1.4 + 1e-6
 
 
-def test_colours_of_other_pictures() -> None:
-    with pytest.raises(RequestError, match="color_jitter is for pictures of 1 or 3 channels; these have 4"):
-        applied("color_jitter", pictures(channels=4), hue=0.1)
+def test_colours_of_other_images() -> None:
+    with pytest.raises(RequestError, match="color_jitter is for images of 1 or 3 channels; these have 4"):
+        applied("color_jitter", some_images(channels=4), hue=0.1)
 
 
 # geometry
@@ -242,7 +242,7 @@ def test_colours_of_other_pictures() -> None:
 @pytest.mark.parametrize("interpolation", ["bilinear", "nearest"])
 @pytest.mark.parametrize("degrees", [-170.0, -30.0, 0.0, 7.5, 90.0])
 def test_rotation_is_torchvisions(interpolation: str, degrees: float) -> None:
-    images = pictures(4).float() / 255
+    images = some_images(4).float() / 255
     none, one = torch.zeros(4), torch.ones(4)
     found = warped(images, inverse_maps(none + degrees, one, none, none, none), "zero", interpolation)
     expected = oracle.rotate(images, degrees, InterpolationMode(interpolation))
@@ -253,7 +253,7 @@ def test_rotation_is_torchvisions(interpolation: str, degrees: float) -> None:
     ("degrees", "scale", "right", "down"), [(20.0, 1.3, 0, 0), (0.0, 0.7, 3, -2), (-50.0, 0.9, -1, 2)]
 )
 def test_affine_maps_are_torchvisions(degrees: float, scale: float, right: int, down: int) -> None:
-    images = pictures(2).float() / 255
+    images = some_images(2).float() / 255
     one = torch.ones(2)
     maps = inverse_maps(degrees * one, scale * one, 0 * one, right * one, down * one)
     # torchvision's affine counts angles clockwise, its rotate counter-clockwise.
@@ -262,7 +262,7 @@ def test_affine_maps_are_torchvisions(degrees: float, scale: float, right: int, 
 
 
 def test_shear_moves_a_row_in_proportion_to_its_height() -> None:
-    images = pictures(1, 1, 9, 9).float() / 255
+    images = some_images(1, 1, 9, 9).float() / 255
     one, none = torch.ones(1), torch.zeros(1)
     found = warped(images, inverse_maps(none, one, 45 * one, none, none), "zero", "nearest")
     for row in range(9):
@@ -274,7 +274,7 @@ def test_shear_moves_a_row_in_proportion_to_its_height() -> None:
 
 
 def test_a_crop_of_everything_changes_nothing() -> None:
-    images = pictures().float() / 255
+    images = some_images().float() / 255
     found = applied("resized_crop", images, area=(1.0, 1.0), ratio=(10 / 12, 10 / 12))
     torch.testing.assert_close(found, images, atol=1e-5, rtol=0)
 
@@ -314,7 +314,7 @@ def test_erased_area_and_ratio() -> None:
     assert erased.any(0).all()
 
 
-def test_half_of_the_pictures_are_erased() -> None:
+def test_half_of_the_images_are_erased() -> None:
     images = torch.zeros(1000, 1, 8, 8)
     erased = applied("erase", images, value=0.25).flatten(1).amax(1)
     assert set(erased.tolist()) == {0.0, 0.25}
@@ -340,7 +340,7 @@ def test_noise_fills_with_noise() -> None:
 
 
 def test_blur_is_torchvisions() -> None:
-    images = pictures(3, 3, 20, 24).float() / 255
+    images = some_images(3, 3, 20, 24).float() / 255
     sigmas = torch.tensor([0.5, 1.0, 2.0])
     found = blurred(images, sigmas, radius=4)
     for k, sigma in enumerate(sigmas.tolist()):
@@ -348,8 +348,8 @@ def test_blur_is_torchvisions() -> None:
         torch.testing.assert_close(found[k : k + 1], expected, atol=1e-5, rtol=0)
 
 
-def test_blur_of_tiny_pictures() -> None:
-    assert applied("blur", pictures(4, 3, 1, 2), sigma=3.0).shape == (4, 3, 1, 2)
+def test_blur_of_tiny_images() -> None:
+    assert applied("blur", some_images(4, 3, 1, 2), sigma=3.0).shape == (4, 3, 1, 2)
 
 
 def test_noise_has_the_given_strength() -> None:
@@ -361,8 +361,8 @@ def test_noise_has_the_given_strength() -> None:
 # mixing
 
 
-def test_mixup_blends_pictures_and_targets_alike() -> None:
-    # A picture that is its own target: whatever happens to one must happen to the other.
+def test_mixup_blends_images_and_targets_alike() -> None:
+    # An image that is its own target: whatever happens to one must happen to the other.
     targets = torch.arange(10)
     images = F.one_hot(targets, 10).float().view(10, 1, 10, 1)
     for step in range(5):
@@ -380,7 +380,7 @@ def test_cutmix_shares_are_those_of_the_pixels() -> None:
 
 
 def test_what_is_mixed_twice_keeps_its_sum() -> None:
-    images, targets = pictures(10), torch.arange(10)
+    images, targets = some_images(10), torch.arange(10)
     chain = [built("cutmix", probability=1.0), built("mixup", alpha=1.0)]
     _, shares = augment(images, targets, draw_for(10), chain)
     torch.testing.assert_close(shares.sum(1), torch.ones(10))
@@ -390,7 +390,7 @@ def test_what_is_mixed_twice_keeps_its_sum() -> None:
 def test_mixing_happens_as_often_as_said() -> None:
     cutmix = built("cutmix", probability=0.3)
     targets = torch.arange(10)
-    mixed = sum(cutmix(pictures(10), targets, draw_for(10, step=step))[1].dim() == 2 for step in range(400))
+    mixed = sum(cutmix(some_images(10), targets, draw_for(10, step=step))[1].dim() == 2 for step in range(400))
     # Standard deviation √(400 · 0.3 · 0.7) = 9.
     assert abs(mixed - 120) < 4 * 9
 

@@ -26,7 +26,7 @@ STATISTICS = ChannelStatistics((0.5, 0.4, 0.3), (0.2, 0.25, 0.3))
 EVERYTHING = ["crop", "flip", "erase", "color_jitter", "rotate", "mixup", "cutmix", "noise"]
 
 
-def pictures(count: int, height: int = 8, width: int = 8) -> Tensor:
+def some_images(count: int, height: int = 8, width: int = 8) -> Tensor:
     generator = torch.Generator().manual_seed(0)
     return torch.randint(256, (count, 3, height, width), dtype=torch.uint8, generator=generator)
 
@@ -35,7 +35,7 @@ def batches_of(
     count: int, batch_size: int, *, augment: Sequence[str] = (), seed: int = 0, drop_last: bool = False
 ) -> TrainingBatches:
     return TrainingBatches(
-        pictures(count),
+        some_images(count),
         torch.arange(count) % 10,
         batch_size=batch_size,
         seed=seed,
@@ -81,7 +81,7 @@ def test_a_last_batch_of_one_joins_the_one_before() -> None:
 
 @settings(deadline=None, max_examples=25)
 @given(st.integers(1, 70), st.integers(1, 20), st.integers(0, 50), st.integers(0, 2**40))
-def test_an_epoch_has_every_picture_once_with_its_label(count: int, batch_size: int, epoch: int, seed: int) -> None:
+def test_an_epoch_has_every_image_once_with_its_label(count: int, batch_size: int, epoch: int, seed: int) -> None:
     batches = batches_of(count, batch_size, seed=seed)
     found = list(batches.epoch(epoch))
     assert len(found) == batches.steps
@@ -124,22 +124,22 @@ def test_epochs_and_seeds_differ() -> None:
 
 
 def test_crop_and_flip_are_what_slices_and_mirrors_make() -> None:
-    # The slow definition, a picture at a time: pad, cut, mirror, to float, normalise.
+    # The slow definition, an image at a time: pad, cut, mirror, to float, normalise.
     batches = batches_of(20, 20, augment=["crop", "flip"], seed=5)
     batch = next(batches.epoch(2))
     generator = torch.Generator().manual_seed(derive_seed(5, "augment", 2, 0))
     tops, lefts = (torch.randint(9, (20,), generator=generator).tolist() for _ in range(2))
     mirror = (torch.rand(20, generator=generator) < 0.5).tolist()
     for k, index in enumerate(batch.indices.tolist()):
-        picture = oracle.pad(batches.images[index], [4])[:, tops[k] : tops[k] + 8, lefts[k] : lefts[k] + 8]
-        picture = oracle.hflip(picture) if mirror[k] else picture
-        expected = oracle.normalize(picture.float() / 255, list(STATISTICS.mean), list(STATISTICS.std))
+        image = oracle.pad(batches.images[index], [4])[:, tops[k] : tops[k] + 8, lefts[k] : lefts[k] + 8]
+        image = oracle.hflip(image) if mirror[k] else image
+        expected = oracle.normalize(image.float() / 255, list(STATISTICS.mean), list(STATISTICS.std))
         torch.testing.assert_close(batch.images[k], expected, atol=1e-6, rtol=1e-6)
 
 
-def test_alternating_flips_show_every_picture_both_ways() -> None:
+def test_alternating_flips_show_every_image_both_ways() -> None:
     batches = TrainingBatches(
-        pictures(30),
+        some_images(30),
         torch.zeros(30, dtype=torch.int64),
         batch_size=7,
         seed=3,
@@ -157,11 +157,11 @@ def test_alternating_flips_show_every_picture_both_ways() -> None:
     assert torch.equal(odd, next_odd)
 
 
-@pytest.mark.parametrize("layout", ["channels last", "every other picture"])
+@pytest.mark.parametrize("layout", ["channels last", "every other image"])
 def test_the_layout_in_memory_changes_nothing(layout: str) -> None:
-    images = pictures(20)
+    images = some_images(20)
     strange = images.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
-    if layout == "every other picture":
+    if layout == "every other image":
         strange = images.repeat_interleave(2, 0)[::2]
     plain, other = (
         TrainingBatches(
@@ -184,7 +184,7 @@ def test_mixed_targets_are_probabilities() -> None:
 
 
 def test_drop_last_that_leaves_nothing() -> None:
-    with pytest.raises(RequestError, match="there are 5 training pictures, fewer than the batch_size 8"):
+    with pytest.raises(RequestError, match="there are 5 training images, fewer than the batch_size 8"):
         batches_of(5, 8, drop_last=True)
 
 
@@ -196,7 +196,7 @@ def test_a_start_beyond_the_epoch(start: int) -> None:
 
 
 def test_evaluation_sees_everything_in_order_and_unchanged() -> None:
-    images, labels = pictures(21), torch.arange(21) % 10
+    images, labels = some_images(21), torch.arange(21) % 10
     found = list(evaluation_batches(images, labels, batch_size=10, statistics=STATISTICS))
     assert [len(batch.images) for batch in found] == [10, 10, 1]
     assert torch.cat([batch.indices for batch in found]).tolist() == list(range(21))
@@ -205,7 +205,7 @@ def test_evaluation_sees_everything_in_order_and_unchanged() -> None:
 
 
 def test_normalise_is_torchvisions_and_back() -> None:
-    images = pictures(4)
+    images = some_images(4)
     expected = oracle.normalize(images.float() / 255, list(STATISTICS.mean), list(STATISTICS.std))
     numbers = images.float() / 255
     torch.testing.assert_close(normalise(images, STATISTICS), expected, atol=1e-6, rtol=1e-6)
@@ -217,15 +217,15 @@ def test_normalise_is_torchvisions_and_back() -> None:
 def test_normalise_without_variation_and_with_the_wrong_channels() -> None:
     flat = torch.full((2, 1, 3, 3), 51, dtype=torch.uint8)
     assert normalise(flat, ChannelStatistics((0.2,), (0.0,))).abs().max() < 1e-6
-    with pytest.raises(RequestError, match="the pictures have 1 channels, the statistics 3"):
+    with pytest.raises(RequestError, match="the images have 1 channels, the statistics 3"):
         normalise(flat, STATISTICS)
 
 
 def test_what_normalise_keeps_can_be_used_in_a_gradient() -> None:
     statistics = ChannelStatistics((0.11, 0.12, 0.13), (0.21, 0.22, 0.23))
     with torch.inference_mode():
-        normalise(pictures(2), statistics)
-    images = (pictures(2).float() / 255).requires_grad_()
+        normalise(some_images(2), statistics)
+    images = (some_images(2).float() / 255).requires_grad_()
     normalise(images, statistics).sum().backward()
     assert images.grad is not None
 
@@ -251,13 +251,13 @@ def test_on_a_gpu_the_order_is_the_same_and_nothing_leaves_it() -> None:
             8,
             False,
             (
-                "the last batch of an epoch has 9 pictures: 41 in batches of 8 leave a single one, which joins the "
+                "the last batch of an epoch has 9 images: 41 in batches of 8 leave a single one, which joins the "
                 "batch before, as batch normalisation needs two",
             ),
         ),
-        (43, 8, True, ("drop_last leaves 3 pictures of 43 out of each epoch, by chance",)),
-        (41, 8, True, ("drop_last leaves 1 picture of 41 out of each epoch, by chance",)),
-        (5, 8, False, ("batch_size is 8, and an epoch is one batch of all 5 pictures",)),
+        (43, 8, True, ("drop_last leaves 3 images of 43 out of each epoch, by chance",)),
+        (41, 8, True, ("drop_last leaves 1 image of 41 out of each epoch, by chance",)),
+        (5, 8, False, ("batch_size is 8, and an epoch is one batch of all 5 images",)),
     ],
 )
 def test_a_last_batch_of_another_size_is_told(count: int, size: int, drop_last: bool, said: tuple[str, ...]) -> None:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from cnnlab.core.errors import RequestError
 from cnnlab.data import decoding
-from cnnlab.data.decoding import MAX_PIXELS, fit_picture, read_picture
+from cnnlab.data.decoding import MAX_PIXELS, fit_image, read_image
 
 # top row red, green; bottom row blue, white
 COLOURS = np.array([[[255, 0, 0], [0, 255, 0]], [[0, 0, 255], [255, 255, 255]]], dtype=np.uint8)
@@ -29,7 +29,7 @@ def encoded(image: Image.Image, format: str = "PNG", **options: object) -> bytes
 
 def message(source: Path | bytes, **options: object) -> str:
     with pytest.raises(RequestError) as caught:
-        read_picture(source, **options)  # type: ignore[arg-type]
+        read_image(source, **options)  # type: ignore[arg-type]
     return str(caught.value)
 
 
@@ -37,7 +37,7 @@ def message(source: Path | bytes, **options: object) -> str:
 def test_lossless_formats_are_exact(format: str) -> None:
     options = {"lossless": True} if format == "WEBP" else {}
     image = Image.fromarray(np.kron(COLOURS, np.ones((8, 8, 1), np.uint8)))
-    decoded = read_picture(encoded(image, format, **options))
+    decoded = read_image(encoded(image, format, **options))
     assert decoded.dtype == torch.uint8
     assert torch.equal(decoded, EXPECTED.repeat_interleave(8, 1).repeat_interleave(8, 2))
 
@@ -50,11 +50,11 @@ def test_every_mode_becomes_grey_or_colour(mode: str, channels: int) -> None:
         content = encoded(Image.new(mode, (5, 4)), format)
     except OSError:
         pytest.skip(f"pillow cannot write {mode}")
-    assert read_picture(content, channels=channels).shape == (channels, 4, 5)  # type: ignore[arg-type]
+    assert read_image(content, channels=channels).shape == (channels, 4, 5)  # type: ignore[arg-type]
 
 
 def test_cmyk_has_the_colours_of_the_ink() -> None:
-    cyan = read_picture(encoded(Image.new("CMYK", (8, 8), (255, 0, 0, 0)), "JPEG", quality=100))
+    cyan = read_image(encoded(Image.new("CMYK", (8, 8), (255, 0, 0, 0)), "JPEG", quality=100))
     assert (cyan.float().mean((1, 2)) - torch.tensor([0.0, 255, 255])).abs().max() < 3
 
 
@@ -63,32 +63,32 @@ def test_sixteen_bits_are_rounded_to_eight() -> None:
     expected = [round(v / 257) for v in deep[0].tolist()]
     for format in ("PNG", "TIFF", "PPM"):
         content = encoded(Image.fromarray(deep), format)
-        assert read_picture(content, channels=1).flatten().tolist() == expected
-        assert read_picture(content, channels=3)[1].flatten().tolist() == expected
+        assert read_image(content, channels=1).flatten().tolist() == expected
+        assert read_image(content, channels=3)[1].flatten().tolist() == expected
     big_endian = Image.frombytes("I;16B", (8, 1), deep.astype(">u2").tobytes())
-    assert read_picture(encoded(big_endian, "TIFF"), channels=1).flatten().tolist() == expected
+    assert read_image(encoded(big_endian, "TIFF"), channels=1).flatten().tolist() == expected
 
 
 def test_transparent_parts_are_white_whatever_is_below_them() -> None:
     image = Image.fromarray(COLOURS).convert("RGBA")
     image.putpixel((0, 0), (9, 9, 9, 0))
     image.putpixel((1, 0), (0, 0, 0, 128))
-    decoded = read_picture(encoded(image))
+    decoded = read_image(encoded(image))
     assert decoded[:, 0].T.tolist() == [[255] * 3, [127] * 3]
     palette = Image.new("P", (2, 1))
     palette.putpalette([255, 0, 0, 0, 0, 255])
     palette.putdata([0, 1])
-    decoded = read_picture(encoded(palette, "PNG", transparency=0))
+    decoded = read_image(encoded(palette, "PNG", transparency=0))
     assert decoded[:, 0].T.tolist() == [[255] * 3, [0, 0, 255]]
     grey = Image.new("LA", (1, 1), (0, 0))
-    assert read_picture(encoded(grey), channels=1).item() == 255
+    assert read_image(encoded(grey), channels=1).item() == 255
 
 
 def test_the_exif_orientation_is_obeyed() -> None:
     image = Image.fromarray(COLOURS)
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned clockwise for viewing
-    assert torch.equal(read_picture(encoded(image, "PNG", exif=exif)), EXPECTED.rot90(-1, (1, 2)))
+    assert torch.equal(read_image(encoded(image, "PNG", exif=exif)), EXPECTED.rot90(-1, (1, 2)))
 
 
 def test_the_first_frame_of_an_animation_counts() -> None:
@@ -96,11 +96,11 @@ def test_the_first_frame_of_an_animation_counts() -> None:
     for format in ("GIF", "WEBP", "PNG"):
         options = {"lossless": True} if format == "WEBP" else {}
         content = encoded(frames[0], format, save_all=True, append_images=frames[1:], **options)
-        assert read_picture(content)[:, 0, 0].tolist() == [255, 0, 0]
+        assert read_image(content)[:, 0, 0].tolist() == [255, 0, 0]
 
 
 def test_grey_is_the_luma_of_colour() -> None:
-    grey = read_picture(encoded(Image.fromarray(COLOURS)), channels=1)
+    grey = read_image(encoded(Image.fromarray(COLOURS)), channels=1)
     assert grey.flatten().tolist() == [76, 150, 29, 255]  # ITU-R 601-2: 0.299 R + 0.587 G + 0.114 B
 
 
@@ -109,18 +109,18 @@ def test_what_cannot_be_read_is_said_by_name(tmp_path: Path) -> None:
     cut = tmp_path / "cut.jpg"
     cut.write_bytes(good[: len(good) // 2])
     text = tmp_path / "text.png"
-    text.write_text("no picture")
+    text.write_text("no image")
     empty = tmp_path / "empty.png"
     empty.touch()
     known = "JPEG, PNG, GIF, BMP, TIFF, WEBP, AVIF, PPM, JPEG2000, TGA, ICO"
     assert message(tmp_path / "none.png") == f"{tmp_path}/none.png: no such file"
-    assert message(tmp_path) == f"{tmp_path}: is a folder, expected a picture"
+    assert message(tmp_path) == f"{tmp_path}: is a folder, expected an image"
     assert message(empty) == f"{empty}: is empty"
-    assert message(text) == f"{text}: is no picture of a known format ({known})"
+    assert message(text) == f"{text}: is no image of a known format ({known})"
     assert message(cut).startswith(f"{cut}: is damaged: image file is truncated (")
     assert message(b"", name="-") == "-: is empty"
     assert message(encoded(Image.new("F", (2, 2)), "TIFF")) == (
-        "the picture: has 32-bit values (mode F), whose range is unknown; save it with 8 or 16 bits per channel"
+        "the image: has 32-bit values (mode F), whose range is unknown; save it with 8 or 16 bits per channel"
     )
 
 
@@ -133,15 +133,15 @@ def png_that_claims(width: int, height: int) -> bytes:
 
 
 @pytest.mark.parametrize("side", [9_000, 9_600, 12_000, 30_000, 2**31 - 1])
-def test_a_picture_with_too_many_pixels_is_refused_before_it_is_decoded(side: int) -> None:
+def test_an_image_with_too_many_pixels_is_refused_before_it_is_decoded(side: int) -> None:
     assert side**2 > MAX_PIXELS
     assert message(png_that_claims(side, side)) == (
-        f"the picture: has {side**2:,} pixels, and at most 80,000,000 are read; make it smaller first"
+        f"the image: has {side**2:,} pixels, and at most 80,000,000 are read; make it smaller first"
     )
 
 
 def test_no_other_program_is_started_for_postscript() -> None:
-    assert message(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n").startswith("the picture: is no picture of a")
+    assert message(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n").startswith("the image: is no image of a")
 
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::PIL.Image.DecompressionBombWarning")
@@ -157,15 +157,15 @@ TIFFS = [encoded(NOISE, "TIFF", compression=kind) for kind in ("tiff_lzw", "tiff
 def decoded_or_refused(content: bytes) -> None:
     refused = ""
     try:
-        assert read_picture(content).shape[0] == 3
+        assert read_image(content).shape[0] == 3
     except RequestError as error:
         refused = str(error)
-    assert not refused or refused.startswith("the picture: ")
+    assert not refused or refused.startswith("the image: ")
 
 
 @given(st.sampled_from([*SAMPLES.values(), *TIFFS]), st.data())
 @settings(deadline=None, max_examples=300)
-def test_damage_anywhere_is_a_picture_or_an_error_of_ours(content: bytes, data: st.DataObject) -> None:
+def test_damage_anywhere_is_an_image_or_an_error_of_ours(content: bytes, data: st.DataObject) -> None:
     damaged = bytearray(content)
     for _ in range(data.draw(st.integers(1, 6))):
         # headers are where decoders go astray
@@ -179,7 +179,7 @@ def test_damage_anywhere_is_a_picture_or_an_error_of_ours(content: bytes, data: 
 @given(st.binary(max_size=64))
 @settings(deadline=None, max_examples=100)
 @example(b"P6\n2 2\n255\n")
-def test_any_bytes_are_a_picture_or_an_error_of_ours(content: bytes) -> None:
+def test_any_bytes_are_an_image_or_an_error_of_ours(content: bytes) -> None:
     decoded_or_refused(content)
 
 
@@ -188,11 +188,11 @@ def test_any_bytes_are_a_picture_or_an_error_of_ours(content: bytes) -> None:
     st.sampled_from([1, 3]), st.integers(0, 255),
 )  # fmt: skip
 @settings(deadline=None, max_examples=60)
-def test_a_plain_picture_of_any_size_fits_and_stays_plain(
+def test_a_plain_image_of_any_size_fits_and_stays_plain(
     height: int, width: int, size: int, fit: str, channels: int, value: int
 ) -> None:
-    picture = torch.full((channels, height, width), value, dtype=torch.uint8)
-    result = fit_picture(picture, size, fit)  # type: ignore[arg-type]
+    image = torch.full((channels, height, width), value, dtype=torch.uint8)
+    result = fit_image(image, size, fit)  # type: ignore[arg-type]
     assert result.shape == (channels, size, size)
     assert result.dtype == torch.uint8
     if fit != "pad":
@@ -206,20 +206,20 @@ def test_a_plain_picture_of_any_size_fits_and_stays_plain(
 def test_crop_keeps_the_middle_pad_everything_and_stretch_everything_distorted() -> None:
     wide = torch.zeros(1, 4, 12, dtype=torch.uint8)
     wide[:, :, :4], wide[:, :, 4:8], wide[:, :, 8:] = 50, 100, 200
-    assert fit_picture(wide, 4, "crop").unique().tolist() == [100]
-    stretched = fit_picture(wide, 6, "stretch")
+    assert fit_image(wide, 4, "crop").unique().tolist() == [100]
+    stretched = fit_image(wide, 6, "stretch")
     assert stretched[0, 0, [0, 5]].tolist() == [50, 200]
-    padded = fit_picture(wide, 12, "pad")
+    padded = fit_image(wide, 12, "pad")
     assert padded[0, 4:8].equal(wide[0])
     assert padded[0, :4].sum() == padded[0, 8:].sum() == 0
 
 
-def test_a_picture_of_one_pixel_and_a_very_long_one_fit() -> None:
-    assert fit_picture(torch.full((3, 1, 1), 7, dtype=torch.uint8), 32, "crop").unique().tolist() == [7]
+def test_an_image_of_one_pixel_and_a_very_long_one_fit() -> None:
+    assert fit_image(torch.full((3, 1, 1), 7, dtype=torch.uint8), 32, "crop").unique().tolist() == [7]
     long = torch.full((3, 1, 100_000), 7, dtype=torch.uint8)
     for fit in ("crop", "stretch"):
-        assert fit_picture(long, 8, fit).unique().tolist() == [7]  # type: ignore[arg-type]
-    assert (fit_picture(long, 8, "pad") == 7).sum() == 3 * 8
+        assert fit_image(long, 8, fit).unique().tolist() == [7]  # type: ignore[arg-type]
+    assert (fit_image(long, 8, "pad") == 7).sum() == 3 * 8
 
 
 @given(st.integers(1, 30), st.integers(1, 30), st.integers(1, 12), st.integers(1, 3), st.integers(0, 2**31))
@@ -227,13 +227,13 @@ def test_a_picture_of_one_pixel_and_a_very_long_one_fit() -> None:
 def test_resizing_agrees_with_pillow(height: int, width: int, size: int, tall: int, seed: int) -> None:
     pixels = np.random.default_rng(seed).integers(0, 256, (height * tall, width), dtype=np.uint8)
     expected = np.asarray(Image.fromarray(pixels).resize((size, size), Image.Resampling.BILINEAR)).astype(int)
-    result = fit_picture(torch.from_numpy(pixels)[None], size, "stretch")[0].numpy()
+    result = fit_image(torch.from_numpy(pixels)[None], size, "stretch")[0].numpy()
     assert np.abs(result - expected).max() <= 1
 
 
-def test_a_tall_picture_padded_to_a_width_of_one_pixel_keeps_its_brightness() -> None:
+def test_a_tall_image_padded_to_a_width_of_one_pixel_keeps_its_brightness() -> None:
     tall = torch.arange(250, dtype=torch.uint8)[None, :, None].repeat(3, 1, 2)
-    column = fit_picture(tall, 10, "pad")[:, :, 4].int()
+    column = fit_image(tall, 10, "pad")[:, :, 4].int()
     assert (column - (torch.arange(10) * 25 + 12))[:, 1:-1].abs().max() <= 1  # at the ends the filter is one-sided
 
 
@@ -243,18 +243,18 @@ def test_any_size_is_resized_as_pillow_does(width: int, channels: int) -> None:
     """Also to one row or column, where torch's own resizing is wrong in another way on each kind of processor."""
     generator = torch.Generator().manual_seed(width)
     for height in (1, 2, 5, 60):
-        picture = torch.randint(0, 256, (channels, height, width), dtype=torch.uint8, generator=generator)
-        image = Image.fromarray(picture.permute(1, 2, 0).squeeze(2).numpy())
+        one_image = torch.randint(0, 256, (channels, height, width), dtype=torch.uint8, generator=generator)
+        image = Image.fromarray(one_image.permute(1, 2, 0).squeeze(2).numpy())
         for size in ((1, 1), (1, 4), (4, 1), (3, 2), (9, 10)):
             expected = np.asarray(image.resize(size[::-1], Image.Resampling.BILINEAR)).reshape(*size, channels)
-            found = decoding._resized(picture, *size).permute(1, 2, 0).numpy()
+            found = decoding._resized(one_image, *size).permute(1, 2, 0).numpy()
             assert abs(found.astype(int) - expected).max() <= 1, size
 
 
-def test_a_square_picture_of_the_right_size_is_not_touched() -> None:
-    picture = torch.randint(0, 256, (3, 9, 9), dtype=torch.uint8)
+def test_a_square_image_of_the_right_size_is_not_touched() -> None:
+    image = torch.randint(0, 256, (3, 9, 9), dtype=torch.uint8)
     for fit in ("crop", "pad", "stretch"):
-        assert torch.equal(fit_picture(picture, 9, fit), picture)  # type: ignore[arg-type]
+        assert torch.equal(fit_image(image, 9, fit), image)  # type: ignore[arg-type]
 
 
 def test_all_threads_together_decode_a_bounded_number_of_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -270,7 +270,7 @@ def test_all_threads_together_decode_a_bounded_number_of_pixels(monkeypatch: pyt
     # the last one alone is more than there is room for, and is read all the same
     files = [encoded(Image.new("RGB", size)) for size in [(10, 10)] * 12 + [(30, 10)]]
     with ThreadPoolExecutor(6) as pool:
-        assert len(list(pool.map(read_picture, files))) == 13
+        assert len(list(pool.map(read_image, files))) == 13
     assert max(taken for taken in most if taken != 300) <= 200
     assert 300 in most
     assert decoding._ROOM.taken == 0

@@ -25,7 +25,7 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
 
 
-def picture(path: Path, colour: str = "red", size: tuple[int, int] = (9, 7), mode: str = "RGB") -> None:
+def one_image(path: Path, colour: str = "red", size: tuple[int, int] = (9, 7), mode: str = "RGB") -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", size, colour).convert(mode).save(path)
 
@@ -33,7 +33,7 @@ def picture(path: Path, colour: str = "red", size: tuple[int, int] = (9, 7), mod
 def animals(root: Path, count: int = 3) -> Path:
     for name, colour in COLOURS.items():
         for number in range(count):
-            picture(root / name / f"{number}.png", colour)
+            one_image(root / name / f"{number}.png", colour)
     return root
 
 
@@ -63,7 +63,7 @@ def table(path: Path, *lines: str) -> Path:
 
 def test_a_folder_of_class_folders(tmp_path: Path) -> None:
     root = animals(tmp_path / "animals")
-    picture(root / "cat" / "deeper" / "3.JPG", "red", (300, 200))
+    one_image(root / "cat" / "deeper" / "3.JPG", "red", (300, 200))
     dataset = load(root)
     assert dataset.classes == ("cat", "dog", "owl")
     assert dataset.shape == (3, 8, 8)
@@ -92,7 +92,7 @@ def test_relative_paths_start_from_the_base(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("train", "test"), [("train", "test"), ("Train", "VAL"), ("training", "validation")])
 def test_nested_parts(tmp_path: Path, train: str, test: str) -> None:
     animals(tmp_path / "x" / train, 4)
-    picture(tmp_path / "x" / test / "dog" / "1.png", "blue")
+    one_image(tmp_path / "x" / test / "dog" / "1.png", "blue")
     assert len(load(tmp_path / "x")) == 12
     part = load(tmp_path / "x", "test")
     assert len(part) == 1
@@ -103,7 +103,7 @@ def test_nested_parts(tmp_path: Path, train: str, test: str) -> None:
 
 def test_a_class_called_train_is_a_class(tmp_path: Path) -> None:
     for name in ("car", "train", "tram"):
-        picture(tmp_path / "x" / name / "1.png")
+        one_image(tmp_path / "x" / name / "1.png")
     assert load(tmp_path / "x").classes == ("car", "train", "tram")
 
 
@@ -115,7 +115,7 @@ def test_the_test_part_may_lie_elsewhere(tmp_path: Path) -> None:
         f"{tmp_path}/x: has no test part; divide it into {tmp_path}/x/train and {tmp_path}/x/test, "
         "or name a folder or CSV with the option 'test'"
     )
-    picture(tmp_path / "y" / "emu" / "1.png")
+    one_image(tmp_path / "y" / "emu" / "1.png")
     assert message(tmp_path / "x", "test", test=str(tmp_path / "y")) == (
         f"{tmp_path}/y: has the class emu, which the training part lacks; it has cat, dog, owl"
     )
@@ -125,11 +125,11 @@ def test_what_is_wrong_with_a_folder_is_said(tmp_path: Path) -> None:
     root = tmp_path / "x"
     assert message(root) == f"{root}: no such folder or CSV file"
     root.mkdir()
-    assert message(root) == f"{root}: has no class folders; expected one folder per class, with its pictures inside"
+    assert message(root) == f"{root}: has no class folders; expected one folder per class, with its images inside"
     (root / "cat").mkdir()
-    assert message(root).startswith(f"{root}: no pictures in its class folders; their names should end in .jpg, .jpeg,")
-    picture(root / "dog" / "1.png")
-    assert message(root) == f"{root}: no pictures in the class folder cat; fill it or remove it"
+    assert message(root).startswith(f"{root}: no images in its class folders; their names should end in .jpg, .jpeg,")
+    one_image(root / "dog" / "1.png")
+    assert message(root) == f"{root}: no images in the class folder cat; fill it or remove it"
     (root / "cat").rmdir()
     assert message(root) == f"{root}: has one class only (dog); a classifier needs at least two"
     (tmp_path / "x.zip").touch()
@@ -142,28 +142,28 @@ def test_files_that_are_not_used_are_reported_and_system_files_are_not(tmp_path:
     root = animals(tmp_path / "x")
     for name in ("cat/notes.txt", "dog/a.heic", "dog/.DS_Store", "owl/Thumbs.db", "readme.md"):
         (root / name).touch()
-    picture(root / "loose.png")
+    one_image(root / "loose.png")
     for folder in ("__MACOSX", "@eaDir", ".ipynb_checkpoints", "cat/@eaDir", "dog/__MACOSX/dog", "$RECYCLE.BIN"):
-        picture(root / folder / "1.png")
+        one_image(root / folder / "1.png")
     for name in ("cat/._0.png", "._loose.png", "owl/~$a.png"):
-        picture(root / name)
+        one_image(root / name)
     assert len(load(root)) == 9
     assert load(root).skipped == (
-        "2 left out, no pictures by their names: cat/notes.txt, dog/a.heic",
+        "2 left out, no images by their names: cat/notes.txt, dog/a.heic",
         "1 left out, in no class folder: loose.png",
     )
 
 
-# pictures
+# images
 
 
-def test_pictures_of_any_kind_become_one_size(tmp_path: Path) -> None:
+def test_images_of_any_kind_become_one_size(tmp_path: Path) -> None:
     root = animals(tmp_path / "x", 1)
-    picture(root / "cat" / "pixel.png", "red", (1, 1))
-    picture(root / "cat" / "wide.png", "red", (5000, 3))
-    picture(root / "cat" / "ink.jpg", "red", mode="CMYK")
-    picture(root / "cat" / "palette.gif", "red", mode="P")
-    picture(root / "cat" / "clear.png", "red", mode="RGBA")
+    one_image(root / "cat" / "pixel.png", "red", (1, 1))
+    one_image(root / "cat" / "wide.png", "red", (5000, 3))
+    one_image(root / "cat" / "ink.jpg", "red", mode="CMYK")
+    one_image(root / "cat" / "palette.gif", "red", mode="P")
+    one_image(root / "cat" / "clear.png", "red", mode="RGBA")
     Image.fromarray(np.full((5, 4), 40_000, np.uint16)).save(root / "cat" / "deep.png")
     for fit in ("crop", "stretch"):
         dataset = load(root, fit=fit)
@@ -183,7 +183,7 @@ def damage(root: Path) -> tuple[str, str]:
     return str(cut), str(empty)
 
 
-def test_a_picture_that_cannot_be_read_is_left_out_and_named(tmp_path: Path) -> None:
+def test_an_image_that_cannot_be_read_is_left_out_and_named(tmp_path: Path) -> None:
     root = animals(tmp_path / "x")
     cut, empty = damage(root)
     for _ in range(2):  # the second time from the cache
@@ -202,19 +202,19 @@ def test_or_it_is_fatal(tmp_path: Path) -> None:
     cut, empty = damage(root)
     for _ in range(2):
         text = message(root, on_error="fatal").splitlines()
-        assert text[0] == f"2 of 11 pictures in {root} cannot be read ('on_error: skip' would leave them out):"
+        assert text[0] == f"2 of 11 images in {root} cannot be read ('on_error: skip' would leave them out):"
         assert text[1].startswith(f"  {cut}: is damaged: ")
         assert text[2:] == [f"  {empty}: is empty"]
 
 
-def test_a_class_without_a_readable_picture_is_an_error(tmp_path: Path) -> None:
+def test_a_class_without_a_readable_image_is_an_error(tmp_path: Path) -> None:
     root = animals(tmp_path / "x")
     for number in range(12):
         (root / "emu").mkdir(exist_ok=True)
         (root / "emu" / f"{number:02}.png").touch()
     listed = "".join(f"\n  {root}/emu/{number:02}.png: is empty" for number in range(10))
     assert message(root) == (
-        f"12 of 21 pictures in {root} cannot be read, so the class emu has none left:{listed}\n  and 2 more"
+        f"12 of 21 images in {root} cannot be read, so the class emu has none left:{listed}\n  and 2 more"
     )
 
 
@@ -222,9 +222,9 @@ def test_more_than_the_memory_is_an_error(tmp_path: Path, monkeypatch: pytest.Mo
     root = animals(tmp_path / "x")
     monkeypatch.setattr(folder_module.os, "sysconf", lambda name: 2_000)
     assert message(root, size=1024) == (
-        "9 pictures of 1024 × 1024 pixels take 0.0 GB, and as much again when the validation part is taken out of "
+        "9 images of 1024 × 1024 pixels take 0.0 GB, and as much again when the validation part is taken out of "
         "them; this machine has 0.0 GB of memory; choose a smaller 'size' "
-        "or fewer pictures"
+        "or fewer images"
     )
 
 
@@ -239,7 +239,7 @@ def test_the_caller_can_show_progress(tmp_path: Path) -> None:
     chosen = component("dataset", "folder", path=str(animals(tmp_path / "x")))
     chosen.build(place=place, part="train")
     chosen.build(place=place, part="train")
-    assert seen == [("decoding pictures", 9)], "the second time nothing is decoded"
+    assert seen == [("decoding images", 9)], "the second time nothing is decoded"
 
 
 # groups and tables
@@ -248,7 +248,7 @@ def test_the_caller_can_show_progress(tmp_path: Path) -> None:
 def test_groups_by_a_pattern(tmp_path: Path) -> None:
     root = tmp_path / "x"
     for name in ("cat/p1_a.png", "cat/p2_a.png", "dog/p1_b.png"):
-        picture(root / name)
+        one_image(root / name)
     assert load(root, groups=r"/(p\d+)_").groups == ("p1", "p2", "p1")
     assert message(root, groups=r"(p1)") == "'groups': (p1) does not match 1 of 3 paths, such as cat/p2_a.png"
     for wrong, said in {
@@ -261,9 +261,9 @@ def test_groups_by_a_pattern(tmp_path: Path) -> None:
         assert str(caught.value) == said
 
 
-def test_a_table_of_pictures(tmp_path: Path) -> None:
+def test_a_table_of_images(tmp_path: Path) -> None:
     animals(tmp_path / "x")
-    picture(tmp_path / "far" / "1.png", "blue")
+    one_image(tmp_path / "far" / "1.png", "blue")
     file = table(
         tmp_path / "x" / "list.csv",
         "\ufeffpath, label ,note,group",
@@ -351,13 +351,13 @@ def test_any_text_as_a_table_is_an_error_of_ours(tmp_path: Path, content: str) -
 def test_the_cache_is_used_and_follows_every_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = animals(tmp_path / "x")
     reads: list[Path] = []
-    original = folder_module.read_picture
+    original = folder_module.read_image
 
     def counted(path: Path, **options: object) -> torch.Tensor:
         reads.append(path)
         return original(path, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(folder_module, "read_picture", counted)
+    monkeypatch.setattr(folder_module, "read_image", counted)
 
     def decoded(**options: object) -> int:
         reads.clear()
@@ -368,7 +368,7 @@ def test_the_cache_is_used_and_follows_every_change(tmp_path: Path, monkeypatch:
     assert decoded() == folder_module.COMPARED
     assert decoded(cache=False) == 9
     assert decoded(size=4) == decoded(channels=1) == decoded(fit="pad") == 9
-    picture(root / "cat" / "0.png", "white")
+    one_image(root / "cat" / "0.png", "white")
     assert decoded() == 9
     assert load(root).images[0].unique().tolist() == [255]
     (root / "cat" / "1.png").rename(root / "cat" / "5.png")
@@ -388,7 +388,7 @@ def test_where_the_data_folder_cannot_be_written_the_user_s_cache_is(tmp_path: P
     assert torch.equal(load(root).images, first.images)
 
 
-def test_a_cache_of_other_pictures_is_not_believed(tmp_path: Path) -> None:
+def test_a_cache_of_other_images_is_not_believed(tmp_path: Path) -> None:
     root = animals(tmp_path / "x")
     first = load(root)
     (file,) = (tmp_path / "data" / "decoded").iterdir()
@@ -399,7 +399,7 @@ def test_a_cache_of_other_pictures_is_not_believed(tmp_path: Path) -> None:
     cache.store(black, wanted, [file.parent])  # all that a forger who knows the format can do
     again = load(root)
     assert torch.equal(again.images, first.images)
-    assert again.remarks == ("the cache of decoded pictures is not used: it has other pictures than the files",)
+    assert again.remarks == ("the cache of decoded images is not used: it has other images than the files",)
     assert load(root).remarks == ()
 
 

@@ -11,7 +11,7 @@ from cnnlab.data.leaks import dataset_leaks, find_leaks, perceptual_hashes, shar
 
 
 def photographs(count: int, seed: int, side: int = 32) -> Tensor:
-    """Smooth random pictures: enough low frequencies for a hash to hold on to."""
+    """Smooth random images: enough low frequencies for a hash to hold on to."""
     coarse = torch.rand(count, 3, 8, 8, generator=torch.Generator().manual_seed(seed))
     smooth = F.interpolate(coarse, (side, side), mode="bicubic", align_corners=False)
     return (smooth.clamp(0, 1) * 255).byte()
@@ -38,13 +38,13 @@ def test_a_copy_in_other_light_or_size_is_near() -> None:
     assert find_leaks(a, larger).near.tolist() == [[11, 0]]
 
 
-def test_pictures_that_have_nothing_in_common_do_not_leak() -> None:
+def test_images_that_have_nothing_in_common_do_not_leak() -> None:
     found = find_leaks(photographs(200, 0), photographs(200, 1))
     assert not found.found
     assert found.distances.tolist() == []
 
 
-def test_flat_pictures_are_only_compared_pixel_by_pixel() -> None:
+def test_flat_images_are_only_compared_pixel_by_pixel() -> None:
     a = torch.stack([torch.full((3, 16, 16), value, dtype=torch.uint8) for value in (0, 90)])
     b = torch.stack([torch.full((3, 16, 16), value, dtype=torch.uint8) for value in (1, 90, 200)])
     found = find_leaks(a, b)
@@ -57,7 +57,7 @@ def test_blocks_change_nothing(monkeypatch) -> None:
     a, b = photographs(50, 0), photographs(30, 1)
     b[5] = (a[44].float() * 0.9).byte()
     whole = find_leaks(a, b, max_distance=28)
-    monkeypatch.setattr(leaks, "_PICTURES_AT_ONCE", 7)
+    monkeypatch.setattr(leaks, "_IMAGES_AT_ONCE", 7)
     monkeypatch.setattr(leaks, "_OTHERS_AT_ONCE", 11)
     monkeypatch.setattr(leaks, "_PIXELS_AT_ONCE", 1)
     blocks = find_leaks(a, b, max_distance=28)

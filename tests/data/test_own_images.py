@@ -1,4 +1,4 @@
-"""A folder of one's own pictures, from the files to labels for new ones."""
+"""A folder of one's own images, from the files to labels for new ones."""
 
 import json
 
@@ -8,7 +8,7 @@ from PIL import Image
 
 CONFIG = """
 data:
-  dataset: {folder: {path: pictures, test: more, size: 16, groups: '(patient\\d+)'}}
+  dataset: {folder: {path: images, test: more, size: 16, groups: '(patient\\d+)'}}
   validation: 0.25
 model: [{conv_bn_act: {channels: 8, stride: 2}}, global_avg_pool, linear]
 training: {epochs: 4, batch_size: 8}
@@ -22,7 +22,7 @@ COLOURS = {"red": (220, 40, 30), "blue": (30, 40, 220)}
 def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("own")
     draw = torch.Generator().manual_seed(0)
-    for part, count in (("pictures", 24), ("more", 8)):
+    for part, count in (("images", 24), ("more", 8)):
         for label, colour in COLOURS.items():
             (folder / part / label).mkdir(parents=True)
             for number in range(count):
@@ -32,7 +32,7 @@ def place(tmp_path_factory):
                 suffix = ("png", "jpg", "bmp")[number % 3]
                 name = f"patient{number // 3}_{number}.{suffix}"
                 Image.new("RGB", (width, height), shade).save(folder / part / label / name)
-    (folder / "pictures" / "red" / "patient0_broken.png").write_bytes(b"\x89PNG\r\n\x1a\nno")
+    (folder / "images" / "red" / "patient0_broken.png").write_bytes(b"\x89PNG\r\n\x1a\nno")
     (folder / "own.yaml").write_text(CONFIG)
     return folder
 
@@ -47,7 +47,7 @@ def trained(place, place_of):
 
 def test_training(trained) -> None:
     command_line, result = trained
-    assert "skipped: pictures/red/patient0_broken.png: is " in result.err
+    assert "skipped: images/red/patient0_broken.png: is " in result.err
     record = json.loads((command_line.runs / "own" / "run.json").read_text())
     assert record["data"]["classes"] == ["blue", "red"]
     assert record["data"]["train"] + record["data"]["validation"] == 48
@@ -58,11 +58,11 @@ def test_training(trained) -> None:
 def test_no_group_is_on_both_sides(trained) -> None:
     from cnnlab.config.config import read_config
     from cnnlab.data.dataset import DataPlace
-    from cnnlab.runs.images import training_pictures
+    from cnnlab.runs.images import training_images
 
     command_line, _ = trained
     config = read_config(command_line.folder / "own.yaml")
-    parts = training_pictures(config, DataPlace(command_line.folder / "data", base=command_line.folder))
+    parts = training_images(config, DataPlace(command_line.folder / "data", base=command_line.folder))
     assert parts.train.groups
     assert parts.validation.groups
     assert not set(parts.train.groups) & set(parts.validation.groups)
@@ -83,18 +83,18 @@ def test_evaluation_by_group_and_by_path(trained) -> None:
 def test_prediction(trained) -> None:
     command_line, _ = trained
     document = command_line("predict", "own", "more", "--json").json()
-    right = sum(picture["path"].split("/")[1] == picture["label"] for picture in document)
+    right = sum(image["path"].split("/")[1] == image["label"] for image in document)
     assert right / 16 == command_line("eval", "own", "--split", "test", "--json").json()["accuracy"]
-    broken = command_line("predict", "own", "pictures", "--json")
+    broken = command_line("predict", "own", "images", "--json")
     assert broken.code == 1
-    assert "pictures/red/patient0_broken.png" in broken.err
+    assert "images/red/patient0_broken.png" in broken.err
     assert len(broken.json()) == 49  # every file has a row, the broken one with its reason
-    assert [row["path"] for row in broken.json() if row["probability"] is None] == ["pictures/red/patient0_broken.png"]
+    assert [row["path"] for row in broken.json() if row["probability"] is None] == ["images/red/patient0_broken.png"]
 
 
-def test_pictures_that_have_changed_since(trained) -> None:
+def test_images_that_have_changed_since(trained) -> None:
     command_line, _ = trained
-    added = command_line.folder / "pictures" / "red" / "patient99_0.png"
+    added = command_line.folder / "images" / "red" / "patient99_0.png"
     Image.new("RGB", (20, 20), COLOURS["red"]).save(added)
     try:
         result = command_line("eval", "own")
@@ -104,9 +104,9 @@ def test_pictures_that_have_changed_since(trained) -> None:
     assert "error: the data has changed since the run own was trained: 36 training and 12 validation" in result.err
 
 
-def test_pictures_that_are_others_now(trained) -> None:
+def test_images_that_are_others_now(trained) -> None:
     command_line, _ = trained
-    red = command_line.folder / "pictures" / "red"
+    red = command_line.folder / "images" / "red"
     before = {path: path.read_bytes() for path in red.glob("patient[0-7]_[0-9]*.png")}
     for path in before:
         Image.new("RGB", (20, 20), (0, 255, 0)).save(path)

@@ -17,9 +17,9 @@ from cnnlab.network.session import Session
 from cnnlab.project.config.check import check
 from cnnlab.project.data.run import preview_report
 from cnnlab.runs.folder import Run
-from cnnlab.runs.images import check_unchanged, origins, training_pictures
+from cnnlab.runs.images import check_unchanged, origins, training_images
 from cnnlab.runs.record import new_record
-from cnnlab.view.blocks import pictures
+from cnnlab.view.blocks import figures
 
 
 def fill(root: Path, classes: str = "cat dog", count: int = 1) -> None:
@@ -214,7 +214,7 @@ def test_a_preview_shows_every_class(tmp_path: Path, count: int, labels: list[st
     tree = f"data: {{dataset: {{folder: {{path: {tmp_path}, size: 4, cache: false}}}}, validation: 0}}\nmodel: [linear]"
     config = check_config(parse(tree, "own.yaml"), [], default_name="own", base=tmp_path)
     report = preview_report(config, Session(), count=count, epochs=1)
-    assert list(pictures(report)[0].drawing.row_labels) == labels  # type: ignore[union-attr]
+    assert list(figures(report)[0].drawing.row_labels) == labels  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("part", ["val", "test"])
@@ -222,7 +222,7 @@ def test_a_class_that_a_part_lacks_is_told_with_the_folder(tmp_path: Path, part:
     for other in ("train", "val", "test"):
         fill(tmp_path / other, "cat dog" if other == part else "cat dog owl")
     word = "validation" if part == "val" else part
-    assert load(tmp_path).remarks == (f"{tmp_path}/{part}: the {word} part has no pictures of the class owl",)
+    assert load(tmp_path).remarks == (f"{tmp_path}/{part}: the {word} part has no images of the class owl",)
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_a_class_that_a_part_lacks_is_told_with_the_folder(tmp_path: Path, part:
     [
         ("cat owl", "has the class owl, which the training part lacks; it has cat, dog"),
         ("cat dogs", "has the class dogs, which the training part lacks; it has cat, dog. Did you mean 'dog'?"),
-        ("cat dog empty", "no pictures in the class folder empty; fill it or remove it"),
+        ("cat dog empty", "no images in the class folder empty; fill it or remove it"),
     ],
 )
 def test_an_unknown_or_empty_class_ends_what_opens_its_part_and_is_told_before(
@@ -284,25 +284,25 @@ def test_a_class_that_no_group_brings_to_the_validation_part_is_told() -> None:
         parse("model: [global_avg_pool, linear]\ndata: {validation: 0.2}", "x"), [], default_name="x", base=Path()
     )
     object.__setattr__(config.data, "dataset", Ready())
-    halves = training_pictures(config, DataPlace(Path()))
+    halves = training_images(config, DataPlace(Path()))
     assert halves.validation is not None
     lost = [name for name, count in zip("abc", halves.validation.counts().tolist(), strict=True) if not count]
     assert lost
-    assert halves.remarks[0].startswith("the validation part has no pictures of the class")
+    assert halves.remarks[0].startswith("the validation part has no images of the class")
     assert halves.remarks[0].endswith(", ".join(lost))
 
 
-def test_config_check_looks_at_the_pictures(tmp_path: Path) -> None:
+def test_config_check_looks_at_the_images(tmp_path: Path) -> None:
     for part in ("train", "val", "test"):
         fill(tmp_path / part, "cat dog owl" if part == "train" else "cat dog")
-    (tmp_path / "train" / "owl" / "bad.png").write_bytes(b"no picture")
+    (tmp_path / "train" / "owl" / "bad.png").write_bytes(b"no image")
     text = f"data: {{dataset: {{folder: {{path: '{tmp_path}', size: 8}}}}}}\nmodel: [global_avg_pool, linear]\n"
     config = check_config(parse(text, "test"), [], default_name="test", base=tmp_path)
     seen = check(config, Session())
     assert (seen.classes, seen.parameters) == (3, 12)
     assert list(seen.origins) == ["train", "validation", "test"]
-    assert seen.remarks[0] == f"{tmp_path}/val: the validation part has no pictures of the class owl"
-    assert seen.remarks[2] == "1 of the 6 pictures looked at cannot be read:"
+    assert seen.remarks[0] == f"{tmp_path}/val: the validation part has no images of the class owl"
+    assert seen.remarks[2] == "1 of the 6 images looked at cannot be read:"
     assert seen.remarks[3].startswith(f"{tmp_path}/train/owl/bad.png: is")
     gone = check_config(parse(text.replace(str(tmp_path), "gone"), "test"), [], default_name="test", base=tmp_path)
     assert check(gone, Session(), classes=2).parameters == 8
@@ -318,7 +318,7 @@ def test_a_run_whose_validation_part_was_another_is_told_so(
     text = f"data: {{dataset: {{folder: {{path: '{tmp_path}', size: 8, cache: false}}}}, validation: 0.25}}\n"
     config = check_config(parse(text + "model: [global_avg_pool, linear]", "x"), [], default_name="x", base=tmp_path)
     place = DataPlace(tmp_path)
-    then = training_pictures(config, place)
+    then = training_images(config, place)
     record = new_record(name="x", command=[], seed=0, device="cpu", parameters=1, data=then.facts())
     run = Run(tmp_path_factory.mktemp("runs") / "x")
     run.path.mkdir()
@@ -326,9 +326,9 @@ def test_a_run_whose_validation_part_was_another_is_told_so(
     check_unchanged(run, then)
     fill(tmp_path / "val", count=2)
     with pytest.raises(RequestError) as caught:
-        check_unchanged(run, training_pictures(config, place))
+        check_unchanged(run, training_images(config, place))
     assert str(caught.value) == (
-        "the data has changed since the run x was trained: 6 training and 2 validation pictures then, 8 and 4 now; "
+        "the data has changed since the run x was trained: 6 training and 2 validation images then, 8 and 4 now; "
         f"the validation part was cut from the training part, and is now {tmp_path}/val; "
         f"`data` {tmp_path}/train divides the training part as then"
     )

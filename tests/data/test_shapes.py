@@ -34,9 +34,9 @@ def test_it_depends_on_seed_and_part_alone() -> None:
     assert not torch.equal(first.images, made(seed=1).images)
 
 
-def test_no_picture_occurs_twice_within_or_between_the_parts() -> None:
-    pictures = torch.cat([made().images, made("test").images]).flatten(1)
-    assert len(pictures.unique(dim=0)) == 600
+def test_no_image_occurs_twice_within_or_between_the_parts() -> None:
+    images = torch.cat([made().images, made("test").images]).flatten(1)
+    assert len(images.unique(dim=0)) == 600
 
 
 def test_classes_are_balanced_in_every_beginning() -> None:
@@ -95,7 +95,7 @@ def test_poses_are_the_same_at_every_size() -> None:
     assert (reduced == small.masks).float().mean() > 0.99
 
 
-def test_grey_pictures_are_the_brightness_of_the_coloured_ones() -> None:
+def test_grey_images_are_the_brightness_of_the_coloured_ones() -> None:
     grey, coloured = made(channels=1), made()
     assert grey.shape == (1, 32, 32)
     difference = grey.images[:, 0].float() - luma(coloured.images.float())

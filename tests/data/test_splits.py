@@ -28,7 +28,7 @@ def assert_partition(parts: Split, count: int) -> None:
 
 @settings(deadline=None, max_examples=80)
 @given(st.lists(st.integers(2, 40), min_size=1, max_size=8), st.floats(0.01, 0.99), st.integers(0, 2**40))
-def test_every_class_is_met_to_less_than_one_picture(sizes: list[int], fraction: float, seed: int) -> None:
+def test_every_class_is_met_to_less_than_one_image(sizes: list[int], fraction: float, seed: int) -> None:
     labels = [label for label, size in enumerate(sizes) for _ in range(size)]
     assume(0 < round(fraction * len(labels)) < len(labels))
     data = dataset_of(labels)
@@ -66,17 +66,17 @@ def test_fraction_zero_keeps_nothing() -> None:
     assert parts.validation.dtype == torch.int64
 
 
-def test_a_class_without_pictures_is_no_matter() -> None:
+def test_a_class_without_images_is_no_matter() -> None:
     assert_partition(split(dataset_of([0, 0, 2, 2], classes=4), fraction=0.5, seed=0), 4)
 
 
 @pytest.mark.parametrize(
     ("labels", "fraction", "message"),
     [
-        ([0] * 9 + [1], 0.2, "the class 'class1' of toy has a single picture"),
-        ([0] * 10, 0.01, "a validation part of 0.01 of 10 pictures leaves none for validation"),
-        ([0] * 10, 0.99, "a validation part of 0.99 of 10 pictures leaves none for training"),
-        ([0] * 10, 1.5, "the validation part is 1.5 of the pictures; it is at least 0 and less than 1"),
+        ([0] * 9 + [1], 0.2, "the class 'class1' of toy has a single image"),
+        ([0] * 10, 0.01, "a validation part of 0.01 of 10 images leaves none for validation"),
+        ([0] * 10, 0.99, "a validation part of 0.99 of 10 images leaves none for training"),
+        ([0] * 10, 1.5, "the validation part is 1.5 of the images; it is at least 0 and less than 1"),
     ],
 )
 def test_what_cannot_be_split_is_said(labels: list[int], fraction: float, message: str) -> None:
@@ -90,8 +90,8 @@ def test_what_cannot_be_split_is_said(labels: list[int], fraction: float, messag
     st.floats(0.05, 0.6),
     st.integers(0, 2**40),
 )
-def test_no_group_is_on_both_sides(pictures: list[tuple[int, int]], fraction: float, seed: int) -> None:
-    labels, numbers = [label for label, _ in pictures], [f"g{number}" for _, number in pictures]
+def test_no_group_is_on_both_sides(images: list[tuple[int, int]], fraction: float, seed: int) -> None:
+    labels, numbers = [label for label, _ in images], [f"g{number}" for _, number in images]
     data = dataset_of(labels, groups=numbers, classes=4)
     try:
         parts = split(data, fraction=fraction, seed=seed)
@@ -126,7 +126,7 @@ def test_groups_can_be_given_apart_from_the_data() -> None:
 @pytest.mark.parametrize(
     ("labels", "groups", "message"),
     [
-        ([0, 1, 0, 1], ["a"] * 4, "all pictures of toy belong to the group 'a'"),
+        ([0, 1, 0, 1], ["a"] * 4, "all images of toy belong to the group 'a'"),
         ([0, 0, 1, 1], ["a", "a", "b", "b"], "some class is no longer in the training part"),
     ],
 )
@@ -135,6 +135,6 @@ def test_groups_that_cannot_be_divided(labels: list[int], groups: list[str], mes
         split(dataset_of(labels, groups=groups), fraction=0.5, seed=0)
 
 
-def test_as_many_groups_as_pictures() -> None:
-    with pytest.raises(RequestError, match="4 pictures and 3 groups"):
+def test_as_many_groups_as_images() -> None:
+    with pytest.raises(RequestError, match="4 images and 3 groups"):
         split(dataset_of([0, 1, 0, 1]), fraction=0.5, seed=0, groups=["a", "b", "c"])

@@ -38,9 +38,9 @@ def test_the_files(run, cnnlab) -> None:
     assert result.code == 0, result.err
     folder = run / "reports" / "eval-validation"
     for name in ("confusion.png", "reliability.png", "mistakes.png"):
-        with Image.open(folder / name) as picture:
-            picture.load()
-            assert picture.width > 300
+        with Image.open(folder / name) as image:
+            image.load()
+            assert image.width > 300
     with (folder / "confusion.csv").open() as file:
         rows = list(csv.reader(file))
     assert len(rows) == len(rows[0]) == 1 + ONE_OF_TEN
@@ -82,7 +82,7 @@ def test_by_class(run, cnnlab) -> None:
     ("by", "message"),
     [
         ("group", "the data set shapes has no groups; --by class works for every data set"),
-        (r"(a\d)", r"--by is '(a\d)', expected class or group: the pictures of shapes have no paths"),
+        (r"(a\d)", r"--by is '(a\d)', expected class or group: the images of shapes have no paths"),
     ],
 )
 def test_groups_that_are_not_there(run, cnnlab, by, message) -> None:

@@ -1,4 +1,4 @@
-"""`evaluate` and `predict_pictures` called from Python, held against a forward pass of torch."""
+"""`evaluate` and `predict_images` called from Python, held against a forward pass of torch."""
 
 import shutil
 from pathlib import Path
@@ -11,14 +11,14 @@ from PIL import Image
 from cnnlab.core.errors import RequestError
 from cnnlab.data.batches import normalise
 from cnnlab.data.dataset import Dataset
-from cnnlab.evaluation.predict import Prediction, predict_pictures
+from cnnlab.evaluation.predict import Prediction, predict_images
 from cnnlab.evaluation.run import EvaluateOptions, evaluate
 from cnnlab.network.image_files import Source, Unreadable
 from cnnlab.network.network import RunNetwork
 from cnnlab.network.open import open_run
 from cnnlab.network.session import Session
 from cnnlab.runs.folder import Run
-from cnnlab.runs.images import evaluation_pictures
+from cnnlab.runs.images import evaluation_images
 
 SESSION = Session(device_name="cpu")
 
@@ -34,7 +34,7 @@ def network(run: Run) -> RunNetwork:
 
 
 def part(run: Run, network: RunNetwork, split: str) -> Dataset:
-    return evaluation_pictures(run, network.config, split, SESSION.place)
+    return evaluation_images(run, network.config, split, SESSION.place)
 
 
 def answers(network: RunNetwork, images: torch.Tensor) -> torch.Tensor:
@@ -51,21 +51,21 @@ def options(**changes: Any) -> EvaluateOptions:
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
 def test_evaluate(run: Run, network: RunNetwork, split: str) -> None:
     result = evaluate(run, options(split=split, by="class"))
-    pictures = part(run, network, split)
-    logits = answers(network, pictures.images)
-    right = logits.argmax(1) == pictures.labels
-    assert result.facts.n == len(pictures)
+    images = part(run, network, split)
+    logits = answers(network, images.images)
+    right = logits.argmax(1) == images.labels
+    assert result.facts.n == len(images)
     assert result.facts.accuracy == pytest.approx(float(right.double().mean()))
-    loss = torch.nn.functional.cross_entropy(logits, pictures.labels)
+    loss = torch.nn.functional.cross_entropy(logits, images.labels)
     assert result.facts.loss == pytest.approx(float(loss), rel=1e-5)
-    pairs = list(zip(pictures.labels.tolist(), logits.argmax(1).tolist(), strict=True))
+    pairs = list(zip(images.labels.tolist(), logits.argmax(1).tolist(), strict=True))
     assert {place: n for place, n in counted(result.facts.matrix) if n} == {pair: pairs.count(pair) for pair in pairs}
     assert {group.name: (group.accuracy, group.n) for group in result.groups} == {
-        pictures.classes[label]: (
-            pytest.approx(float(right[pictures.labels == label].double().mean())),
-            int((pictures.labels == label).sum()),
+        images.classes[label]: (
+            pytest.approx(float(right[images.labels == label].double().mean())),
+            int((images.labels == label).sum()),
         )
-        for label in pictures.labels.unique().tolist()
+        for label in images.labels.unique().tolist()
     }
     assert result.folder == run.path / "reports" / f"eval-{split}"
     assert (result.folder / "confusion.png").exists()
@@ -78,10 +78,10 @@ def counted(matrix: torch.Tensor) -> list[tuple[tuple[int, int], int]]:
 
 def test_evaluate_on_an_image_and_its_mirror_image(run: Run, network: RunNetwork) -> None:
     result = evaluate(run, options(tta="flip"))
-    pictures = part(run, network, "validation")
-    both = [answers(network, images).softmax(1) for images in (pictures.images, pictures.images.flip(-1))]
+    some_images = part(run, network, "validation")
+    both = [answers(network, images).softmax(1) for images in (some_images.images, some_images.images.flip(-1))]
     mean = (both[0] + both[1]) / 2
-    assert result.facts.accuracy == float((mean.argmax(1) == pictures.labels).double().mean())
+    assert result.facts.accuracy == float((mean.argmax(1) == some_images.labels).double().mean())
     assert result.folder.name == "eval-validation-flip"
 
 
@@ -95,16 +95,16 @@ def test_evaluate_refuses_groups_that_are_not_there(run: Run) -> None:
 
 
 def test_predict(run: Run, network: RunNetwork, tmp_path: Path) -> None:
-    pictures = part(run, network, "validation")
+    images = part(run, network, "validation")
     paths = []
     for number in range(3):
         paths.append(tmp_path / f"{number}.png")
-        Image.fromarray(pictures.images[number].permute(1, 2, 0).numpy()).save(paths[-1])
+        Image.fromarray(images.images[number].permute(1, 2, 0).numpy()).save(paths[-1])
     (tmp_path / "broken.png").write_bytes(paths[0].read_bytes()[:60])
     sources = [Source(str(path)) for path in (paths[0], tmp_path / "broken.png", *paths[1:])]
-    found = list(predict_pictures(network, sources, top=3, reject_below=0.0))
+    found = list(predict_images(network, sources, top=3, reject_below=0.0))
     assert [type(one) for one in found] == [Prediction, Unreadable, Prediction, Prediction]
-    probabilities = answers(network, pictures.images[:3]).softmax(1)
+    probabilities = answers(network, images.images[:3]).softmax(1)
     told = [one for one in found if isinstance(one, Prediction)]
     for one, expected in zip(told, probabilities, strict=True):
         assert one.probabilities == pytest.approx(expected.tolist(), abs=1e-6)
@@ -114,6 +114,6 @@ def test_predict(run: Run, network: RunNetwork, tmp_path: Path) -> None:
             (network.classes[place], pytest.approx(value, abs=1e-6))
             for value, place in zip(values.tolist(), places.tolist(), strict=True)
         )
-    (unsure,) = predict_pictures(network, sources[:1], top=1, reject_below=1.0)
+    (unsure,) = predict_images(network, sources[:1], top=1, reject_below=1.0)
     assert isinstance(unsure, Prediction)
     assert (unsure.label, len(unsure.top)) == (None, 1)

@@ -52,7 +52,7 @@ def test_several_batches() -> None:
     assert "layer 1 " in first_non_finite(model, batches)
     assert first_non_finite(model, batches[:1]) == "every layer's output is finite; the loss itself overflows"
     assert first_non_finite(model, [*batches[:1], torch.full((1, 1, 1, 1), float("nan"))]) == (
-        "the input pictures hold a value that is not finite"
+        "the input images hold a value that is not finite"
     )
 
 

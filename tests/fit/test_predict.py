@@ -10,7 +10,7 @@ STATISTICS = ChannelStatistics((0.5,), (0.25,))
 
 
 @pytest.fixture
-def pictures() -> tuple[torch.Tensor, torch.Tensor]:
+def some_images() -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(256, (11, 1, 4, 4), generator=generator, dtype=torch.uint8)
     return images, torch.randint(3, (11,), generator=generator)
@@ -23,8 +23,8 @@ def model() -> nn.Module:
 
 
 @pytest.mark.parametrize("batch_size", [1, 4, 100])
-def test_every_picture_once_in_order_whatever_the_batch_size(model, pictures, batch_size: int) -> None:
-    images, labels = pictures
+def test_every_image_once_in_order_whatever_the_batch_size(model, some_images, batch_size: int) -> None:
+    images, labels = some_images
     found = predict(model, evaluation_batches(images, labels, batch_size=batch_size, statistics=STATISTICS))
     model.eval()
     expected = model(normalise(images, STATISTICS)).detach()
@@ -36,16 +36,16 @@ def test_every_picture_once_in_order_whatever_the_batch_size(model, pictures, ba
     assert not found.labels.is_inference()
 
 
-def test_flip_averages_the_logits_of_a_picture_and_its_mirror_image(model, pictures) -> None:
-    images, labels = pictures
+def test_flip_averages_the_logits_of_an_image_and_its_mirror_image(model, some_images) -> None:
+    images, labels = some_images
     flipped = evaluation_batches(images.flip(-1), labels, batch_size=5, statistics=STATISTICS)
     plain = predict(model, evaluation_batches(images, labels, batch_size=5, statistics=STATISTICS)).logits
     both = predict(model, evaluation_batches(images, labels, batch_size=5, statistics=STATISTICS), tta="flip").logits
     torch.testing.assert_close(both, (plain + predict(model, flipped).logits) / 2)
 
 
-def test_the_model_is_left_as_it_was(model, pictures) -> None:
-    images, labels = pictures
+def test_the_model_is_left_as_it_was(model, some_images) -> None:
+    images, labels = some_images
     before = {name: value.clone() for name, value in model.state_dict().items()}
     predict(model, evaluation_batches(images, labels, batch_size=5, statistics=STATISTICS), precision="bf16")
     assert model.training

@@ -208,8 +208,8 @@ def test_whatever_is_changed_is_refused_before_anything_is_taken_over_or_does_no
         (("progress", "best_metric"), math.nan, "'progress.best_metric' is 'nan', expected a number of at least 0"),
         (("progress", "best_epoch"), 9, "'progress.best_epoch' is '9', expected at most the 1 epochs that are done"),
         (("progress", "moon"), 2, "it has an unknown 'progress.moon'"),
-        (("sums", "images"), 0, "'sums.correct' is '3.0', expected from 0 to the 0 pictures seen"),
-        (("sums", "images"), 9, "'sums.images' is '9', expected 8, the pictures of 1 batches"),
+        (("sums", "images"), 0, "'sums.correct' is '3.0', expected from 0 to the 0 images seen"),
+        (("sums", "images"), 9, "'sums.images' is '9', expected 8, the images of 1 batches"),
         (("ema", "steps"), 99, "'ema.steps' is '99', expected from its 3 updates to step 3"),
         (
             ("optimizer", "state", 0, "momentum_buffer"),

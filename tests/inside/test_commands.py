@@ -1,4 +1,4 @@
-"""`cnnlab visualize` from the command line, held against what torch says of the same weights and pictures."""
+"""`cnnlab visualize` from the command line, held against what torch says of the same weights and images."""
 
 import csv
 import shutil
@@ -21,7 +21,7 @@ from cnnlab.network.network import RunNetwork
 from cnnlab.network.open import open_run
 from cnnlab.network.session import Session
 from cnnlab.runs.folder import Run
-from cnnlab.runs.images import evaluation_pictures
+from cnnlab.runs.images import evaluation_images
 
 CONFIG = """
 data: {dataset: {shapes: {train_count: 200, test_count: 60, size: 16}}}
@@ -38,7 +38,7 @@ logging: {histograms_every_epochs: 0, snapshots_every_epochs: 1, graph: false, p
 
 @pytest.fixture(scope="module")
 def seen(place_of: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A run that kept its epochs, a photo, and a file that is no picture."""
+    """A run that kept its epochs, a photo, and a file that is no image."""
     place = place_of(tmp_path_factory.mktemp("seen"))
     place.config(CONFIG)
     with pytest.MonkeyPatch.context() as patch:
@@ -64,7 +64,7 @@ def network(run: Run) -> RunNetwork:
 
 @pytest.fixture(scope="module")
 def validation(run: Run, network: RunNetwork, seen: Any) -> Dataset:
-    return evaluation_pictures(run, network.config, "validation", DataPlace(seen.folder / "data"))
+    return evaluation_images(run, network.config, "validation", DataPlace(seen.folder / "data"))
 
 
 def output(network: RunNetwork, layer: str, images: torch.Tensor) -> torch.Tensor:
@@ -142,7 +142,7 @@ def test_feature_maps_and_silent_channels_are_those_of_a_hook(
     result = seen("visualize", "features", "tiny", "photo.png", "--layer", "conv_bn_act2", "--json")
     assert result.code == 0, result.err
     facts = result.json()
-    assert facts["samples"] == f"{len(validation)} validation pictures"
+    assert facts["samples"] == f"{len(validation)} validation images"
     (figures,) = [one for one in facts["layers"] if one["layer"] == "conv_bn_act2"]
     maps = output(network, "conv_bn_act2", validation.images)
     assert figures["active"] == pytest.approx((maps > 0).double().mean((0, 2, 3)).tolist())
@@ -152,7 +152,7 @@ def test_feature_maps_and_silent_channels_are_those_of_a_hook(
     assert {"maps_1.png", "walk_1.png", "activity.csv"} <= written(run.path / "reports" / "visualize-features")
 
 
-def test_a_picture_that_cannot_be_read_is_named_after_the_others(seen: Any) -> None:
+def test_an_image_that_cannot_be_read_is_named_after_the_others(seen: Any) -> None:
     result = seen("visualize", "features", "tiny", "broken.png", "photo.png", "--channels", "1,2", "--json")
     assert result.code == 1
     assert [one["picture"] for one in result.json()["of"]] == ["photo.png"]
@@ -160,7 +160,7 @@ def test_a_picture_that_cannot_be_read_is_named_after_the_others(seen: Any) -> N
     assert "unreadable: broken.png" in result.err
 
 
-def test_patches_are_the_strongest_units_of_distinct_pictures(
+def test_patches_are_the_strongest_units_of_distinct_images(
     seen: Any, network: RunNetwork, validation: Dataset
 ) -> None:
     result = seen("visualize", "patches", "tiny", "--layer", "conv_bn_act2", "--top", "3", "--out", "patches", "--json")
@@ -180,7 +180,7 @@ def test_patches_are_the_strongest_units_of_distinct_pictures(
             assert patch["class"] == validation.classes[int(validation.labels[patch["picture"]])]
 
 
-def test_a_patch_is_cut_from_its_picture(seen: Any, validation: Dataset) -> None:
+def test_a_patch_is_cut_from_its_image(seen: Any, validation: Dataset) -> None:
     from cnnlab.inside.patches.run import found_patches
     from cnnlab.network.open import open_network
 
@@ -191,7 +191,7 @@ def test_a_patch_is_cut_from_its_picture(seen: Any, validation: Dataset) -> None
     (drawn,) = facts.drawn  # type: ignore[union-attr]
     for patch in drawn.patches:
         top, left, bottom, right = patch.box
-        cut = validation.images[patch.picture][:, top : bottom + 1, left : right + 1].permute(1, 2, 0)
+        cut = validation.images[patch.number][:, top : bottom + 1, left : right + 1].permute(1, 2, 0)
         assert (patch.image == cut.numpy()).all()
 
 
@@ -215,7 +215,7 @@ def test_a_dream_follows_from_its_seed(seen: Any, network: RunNetwork) -> None:
     assert float(logits[0, network.classes.index("star")]) == pytest.approx(dream["end"], rel=0.05)
 
 
-def test_dreams_of_channels_beside_what_pictures_reach(seen: Any, network: RunNetwork, validation: Dataset) -> None:
+def test_dreams_of_channels_beside_what_images_reach(seen: Any, network: RunNetwork, validation: Dataset) -> None:
     words = ("--layer", "conv_bn_act1", "--channel", "0,2", "--steps", "2", "--json")
     result = seen("visualize", "dream", "tiny", *words)
     assert result.code == 0, result.err

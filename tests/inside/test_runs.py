@@ -19,7 +19,7 @@ from cnnlab.inside.filters.run import measured_filters
 from cnnlab.inside.patches.run import found_patches
 from cnnlab.network.network import Network
 from cnnlab.network.open import open_network
-from cnnlab.network.prepared_images import pictures_of_part
+from cnnlab.network.prepared_images import images_of_part
 from cnnlab.network.session import Session
 
 
@@ -62,12 +62,12 @@ def test_filters(network: Network, session: Session) -> None:
 
 
 def test_features(network: Network, session: Session, images: Dataset, maps: torch.Tensor) -> None:
-    shown = pictures_of_part(images, "validation", network.preparation, count=2, seed=0)
+    shown = images_of_part(images, "validation", network.preparation, count=2, seed=0)
     done, facts = outcome(watched_features(network, shown, session, layer="conv_bn_act2", channels=(3, 1)))
     assert done == ["watching", "drawing"]
     assert (facts.layer, facts.channels, facts.sampled) == ("conv_bn_act2", (3, 1), len(images))
-    for one, picture in zip(facts.pictures, shown, strict=True):
-        number = int(picture.name.rsplit("/", 1)[1])
+    for one, image in zip(facts.images, shown, strict=True):
+        number = int(image.name.rsplit("/", 1)[1])
         assert one.maps == pytest.approx(maps[number].numpy(), abs=1e-5)
 
 
@@ -129,7 +129,7 @@ REFUSED: dict[str, Callable[[Network, Session, Dataset], Any]] = {
 
 
 def features(network: Network, session: Session, images: Dataset, **options: Any) -> Any:
-    shown = pictures_of_part(images, "validation", network.preparation, count=1, seed=0)
+    shown = images_of_part(images, "validation", network.preparation, count=1, seed=0)
     return watched_features(network, shown, session, **options)
 
 

@@ -48,7 +48,7 @@ CHAPTER: dict[str, tuple[str, dict[str, Any]]] = {
         "layer conv channels=16 stride=2 padding=1 --input 3,32,32",
         {"output": [16, 16, 16], "weights": 432, "biases": 16, "parameters": 448},
     ),
-    "19.2, the same on a larger picture": (
+    "19.2, the same on a larger image": (
         "layer conv channels=16 --input 3,4096,4096",
         {"output": [16, 4096, 4096], "parameters": 448},
     ),
@@ -228,8 +228,8 @@ def test_a_layer_in_the_terminal(cnnlab, monkeypatch) -> None:
 def test_its_files(cnnlab) -> None:
     result = cnnlab("layer", "conv", "channels=1", "dilation=2", "--input", "1,32,32", "--out", "made", "--json")
     assert result.json()["files"] == ["made/pattern.png", "made/tensors.csv", "made/alternatives.csv"]
-    with Image.open(cnnlab.folder / "made/pattern.png") as picture:
-        assert min(picture.size) > 200
+    with Image.open(cnnlab.folder / "made/pattern.png") as image:
+        assert min(image.size) > 200
     shown = cnnlab("layer", "conv", "channels=1", "--input", "1,32,32", "--out", "made")
     assert shown.out.splitlines()[-1] == "What one unit reads: made/pattern.png"
 

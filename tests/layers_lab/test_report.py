@@ -8,13 +8,13 @@ from cnnlab.layers_lab.parts import count_text, counted, memory_text, times_text
 from cnnlab.layers_lab.report import layer_report
 from cnnlab.layers_lab.run import compare, examine
 from cnnlab.view import json as as_json
-from cnnlab.view.blocks import Numbers, Report, Section, Text, pictures, tables
+from cnnlab.view.blocks import Numbers, Report, Section, Text, figures, tables
 from cnnlab.view.drawings import Lattice
 
 
 def report_of(kind: str, *options: str, shape: tuple[int, ...] = (3, 32, 32)) -> Report:
     found = examine(kind, options, shape, classes=10)
-    return layer_report(found.arithmetic, found.alternatives, name=kind, picture=shape)
+    return layer_report(found.arithmetic, found.alternatives, name=kind, image=shape)
 
 
 def numbers_of(report: Report) -> dict[str, tuple[object, str]]:
@@ -31,7 +31,7 @@ def test_a_layer_in_numbers() -> None:
         "height and width": (16, "floor((32 + 2·1 − 1·(3−1) − 1)/2) + 1 = 16"),
         "parameters": (448, "432 weights + 16 biases"),
         "multiply-accumulates (MACs)": (110_592, "432 for each of 256 output pixels"),
-        "activation memory": ("16 KiB", "4,096 values of 4 bytes for one picture"),
+        "activation memory": ("16 KiB", "4,096 values of 4 bytes for one image"),
         "receptive field": ("3 × 3", "9 pixels read, density 100\N{NO-BREAK SPACE}%, jump 2"),
     }
     by_name = {table.name: table for table in tables(report)}
@@ -48,21 +48,21 @@ def test_height_and_width_are_apart_where_they_differ() -> None:
     assert numbers["width"] == (2, "floor((5 + 2·0 − 1·(3−1) − 1)/2) + 1 = 2")
 
 
-def test_the_pattern_is_drawn_in_text_and_as_a_picture() -> None:
+def test_the_pattern_is_drawn_in_text_and_as_a_figure() -> None:
     report = report_of("conv", "channels=1", "dilation=2")
     section = next(block for block in report.blocks if isinstance(block, Section))
     lines = [block.text for block in section.blocks if isinstance(block, Text)]
     assert lines == ["  ● · ● · ●", "  · · · · ·"] * 2 + ["  ● · ● · ●"]
-    (picture,) = pictures(report)
-    assert isinstance(picture.drawing, Lattice)
-    assert picture.drawing.read.tolist() == [[c == "●" for c in line.split()] for line in lines]
-    assert picture.drawing.centre == (2, 2)
+    (figure,) = figures(report)
+    assert isinstance(figure.drawing, Lattice)
+    assert figure.drawing.read.tolist() == [[c == "●" for c in line.split()] for line in lines]
+    assert figure.drawing.centre == (2, 2)
 
 
-def test_a_pattern_that_is_too_wide_for_lines_is_a_picture_only() -> None:
+def test_a_pattern_that_is_too_wide_for_lines_is_a_figure_only() -> None:
     report = report_of("conv", "channels=1", "kernel=33", shape=(1, 64, 64))
     assert not [block for block in report.blocks if isinstance(block, Section)]
-    assert len(pictures(report)) == 1
+    assert len(figures(report)) == 1
 
 
 def remarks(report: Report) -> list[str]:
@@ -77,7 +77,7 @@ def test_what_a_layer_leaves_out_is_said() -> None:
         "No window reads 1 of the 32 rows and 1 of the 32 columns of the input."
     ]
     assert remarks(report_of("linear", "features=5", shape=(1, 2, 3))) == [
-        "The picture of 1 × 2 × 3 is flattened to 6 values."
+        "The image of 1 × 2 × 3 is flattened to 6 values."
     ]
     assert remarks(report_of("relu")) == []
 
@@ -130,7 +130,7 @@ def test_one_stack_is_no_comparison() -> None:
 
 def test_the_documents_are_json() -> None:
     found = examine("conv", ["channels=2", "dilation=2"], (1, 8, 8), classes=10)
-    document = layer_document(found.arithmetic, found.alternatives, layer=found.layer.as_data(), picture=found.picture)
+    document = layer_document(found.arithmetic, found.alternatives, layer=found.layer.as_data(), image=found.image)
     read = json.loads(as_json.text(document))
     assert (read["weights"], read["biases"], read["macs_per_pixel"]) == (18, 2, 18)
     assert read["receptive_field"]["rows"] == [0, 2, 4]

@@ -91,11 +91,11 @@ def test_what_is_no_input(text: str) -> None:
         input_of(text)
 
 
-def test_a_dense_layer_gets_the_picture_flattened_and_builds_no_weights() -> None:
+def test_a_dense_layer_gets_the_image_flattened_and_builds_no_weights() -> None:
     found = examine("linear", ["features=1000"], (3, 224, 224), classes=10)
     assert found.arithmetic.input == (150_528,)
     assert (found.arithmetic.weights, found.arithmetic.biases) == (150_528_000, 1000)
-    assert found.picture == (3, 224, 224)
+    assert found.image == (3, 224, 224)
 
 
 def test_no_random_number_is_used_up() -> None:
@@ -111,7 +111,7 @@ def test_comparing_needs_two() -> None:
         compare(["relu"], (3, 8, 8), classes=10)
 
 
-def test_a_picture_too_large_for_what_is_bound_to_its_places() -> None:
+def test_an_image_too_large_for_what_is_bound_to_its_places() -> None:
     with pytest.raises(RequestError, match="bound to one size"):
         compare(["relu + flatten", "relu"], (3, 4096, 4096), classes=10)
 

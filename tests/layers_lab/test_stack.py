@@ -126,7 +126,7 @@ def test_dilation_spreads_nine_taps() -> None:
     assert (unit.size, unit.taps, unit.rows, unit.density) == ((5, 5), 9, (0, 2, 4), pytest.approx(9 / 25))
 
 
-def test_parameters_do_not_depend_on_the_picture_and_activations_do() -> None:
+def test_parameters_do_not_depend_on_the_image_and_activations_do() -> None:
     thumbnail, photo = one("conv", channels=16), one("conv", (3, 4096, 4096), channels=16)
     assert thumbnail.weights + thumbnail.biases == photo.weights + photo.biases == 448
     assert photo.macs == thumbnail.macs * 128**2

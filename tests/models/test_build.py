@@ -67,7 +67,7 @@ def test_fragment_2_of_section_19_2_has_6144_parameters() -> None:
     assert network(torch.zeros(4, 3, 64, 64)).shape == (4, 32, 32, 32)
 
 
-def test_sixteen_unpadded_convolutions_use_a_32_pixel_picture_up() -> None:
+def test_sixteen_unpadded_convolutions_use_a_32_pixel_image_up() -> None:
     fifteen = ["conv: {channels: 1, padding: 0}"] * 15
     _, output = sequence(layers_of("model:\n" + "\n".join(f"  - {c}" for c in fifteen)), (1, 32, 32), classes=10)
     assert output == (1, 2, 2)
@@ -101,7 +101,7 @@ def test_model_knows_its_input_and_its_slices_are_plain() -> None:
 
 @settings(deadline=None, max_examples=10)
 @given(height=st.integers(8, 40), width=st.integers(8, 40), n=st.integers(1, 3))
-def test_a_model_with_global_pooling_takes_any_picture_size(height: int, width: int, n: int) -> None:
+def test_a_model_with_global_pooling_takes_any_image_size(height: int, width: int, n: int) -> None:
     model = small_cnn().eval()
     assert model(torch.zeros(n, 3, height, width)).shape == (n, 10)
 

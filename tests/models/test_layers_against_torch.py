@@ -53,9 +53,9 @@ def like(reference: Callable[[tuple[int, ...], Options], nn.Module]) -> Expected
 
 
 sizes = st.integers(7, 10)
-pictures = st.tuples(st.integers(1, 4), sizes, sizes)
+images = st.tuples(st.integers(1, 4), sizes, sizes)
 several = st.tuples(st.integers(2, 4), sizes, sizes)
-any_shape = pictures | st.tuples(st.integers(2, 9))
+any_shape = images | st.tuples(st.integers(2, 9))
 pairs = st.tuples(st.integers(1, 3), st.integers(1, 3))
 MODES = {"zero": "zeros", "reflect": "reflect", "replicate": "replicate", "circular": "circular"}
 
@@ -239,7 +239,7 @@ def block_count(shape: tuple[int, ...], output: tuple[int, ...], options: Option
 
 @st.composite
 def residuals(draw: st.DrawFn) -> tuple[tuple[int, ...], Options]:
-    shape, stride = draw(pictures), draw(st.integers(1, 3))
+    shape, stride = draw(images), draw(st.integers(1, 3))
     channels = draw(st.sampled_from([shape[0], 5]))
     body = [{"conv": {"channels": channels, "stride": stride}}, "relu", {"conv": {"channels": channels}}]
     return shape, {"layers": body}
@@ -274,7 +274,7 @@ def parallel_inputs() -> st.SearchStrategy[tuple[tuple[int, ...], Options]]:
         pool = {"max_pool": {"kernel": 3, "stride": 1, "padding": 1}}
         return shape, {"join": join, "branches": [[{"conv": {"channels": shape[0]}}], [pool], []]}
 
-    return st.builds(of, pictures, st.sampled_from(["concat", "add"]))
+    return st.builds(of, images, st.sampled_from(["concat", "add"]))
 
 
 def repeat_twin(module: nn.Module, x: Tensor, options: Options) -> Tensor:
@@ -292,19 +292,19 @@ def dropout_twin(module: nn.Module, x: Tensor, options: Options) -> Tensor:
 CASES: dict[str, Case] = {
     "conv": Case(convolutions(), like(conv_twin), conv_count),
     "depthwise": Case(
-        st.tuples(pictures, st.builds(lambda w, m: w | {"multiplier": m}, windows(), st.integers(1, 3))),
+        st.tuples(images, st.builds(lambda w, m: w | {"multiplier": m}, windows(), st.integers(1, 3))),
         like(depthwise_twin),
         lambda shape, output, o: output[0] * (prod(o["kernel"]) + o["bias"]),
     ),
     "depthwise_separable": Case(
-        st.tuples(pictures, st.builds(lambda w, c: w | {"channels": c}, windows(), st.integers(1, 4))),
+        st.tuples(images, st.builds(lambda w, c: w | {"channels": c}, windows(), st.integers(1, 4))),
         like(separable_twin),
         lambda shape, output, o: (
             shape[0] * prod(o["kernel"]) + shape[0] * output[0] + o["bias"] * (shape[0] + output[0])
         ),
     ),
     "locally_connected": Case(
-        st.tuples(pictures, st.builds(lambda w, c: w | {"channels": c}, windows(modes=False), st.integers(1, 3))),
+        st.tuples(images, st.builds(lambda w, c: w | {"channels": c}, windows(modes=False), st.integers(1, 3))),
         local_by_place,
         lambda shape, output, o: prod(output) * (shape[0] * prod(o["kernel"]) + o["bias"]),
     ),
@@ -350,12 +350,12 @@ CASES: dict[str, Case] = {
         ]
     ),
     "max_pool": Case(
-        st.tuples(pictures, pool_options()),
+        st.tuples(images, pool_options()),
         lambda module, x, o: F.max_pool2d(x, o["kernel"], o["stride"], o["padding"]),
         lambda *_: 0,
     ),
     "avg_pool": Case(
-        st.tuples(pictures, pool_options(count_include_pad=st.booleans())),
+        st.tuples(images, pool_options(count_include_pad=st.booleans())),
         lambda module, x, o: F.avg_pool2d(
             x, o["kernel"], o["stride"], o["padding"], count_include_pad=o["count_include_pad"]
         ),
@@ -363,7 +363,7 @@ CASES: dict[str, Case] = {
     ),
     "blur_pool": Case(
         st.tuples(
-            pictures,
+            images,
             st.fixed_dictionaries(
                 {"kernel": st.sampled_from([1, 3, 5]), "stride": pairs, "padding_mode": st.sampled_from(sorted(MODES))}
             ),
@@ -372,19 +372,19 @@ CASES: dict[str, Case] = {
         lambda *_: 0,
     ),
     "global_avg_pool": Case(
-        st.tuples(pictures, st.just({})),
+        st.tuples(images, st.just({})),
         lambda module, x, o: nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())(x),
         lambda *_: 0,
     ),
     "global_max_pool": Case(
-        st.tuples(pictures, st.just({})),
+        st.tuples(images, st.just({})),
         lambda module, x, o: nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten())(x),
         lambda *_: 0,
     ),
-    "flatten": Case(st.tuples(pictures, st.just({})), lambda module, x, o: x.reshape(len(x), -1), lambda *_: 0),
+    "flatten": Case(st.tuples(images, st.just({})), lambda module, x, o: x.reshape(len(x), -1), lambda *_: 0),
     "dropout": Case(
         st.tuples(
-            pictures,
+            images,
             st.fixed_dictionaries({"probability": st.floats(0, 0.9), "unit": st.sampled_from(["element", "channel"])}),
         ),
         dropout_twin,
@@ -395,7 +395,7 @@ CASES: dict[str, Case] = {
     "parallel": Case(parallel_inputs(), parallel_twin, lambda shape, output, o: shape[0] * shape[0] * 9 + shape[0]),
     "repeat": Case(
         st.tuples(
-            pictures,
+            images,
             st.builds(lambda times: {"times": times, "layers": [{"conv": {"channels": 2}}, "relu"]}, st.integers(1, 3)),
         ),
         repeat_twin,

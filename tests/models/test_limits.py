@@ -97,7 +97,7 @@ def test_least_memory_of_a_training_by_hand() -> None:
     assert least.activations == 4 * 100 * 4096
     assert least_memory(network, config, train=1000, evaluated=20).batch == 50
     huge = config_of("relu, global_avg_pool, linear", "training: {batch_size: 1000000000}")
-    assert least_memory(network, huge, train=60, evaluated=6).batch == 60, "there are no more pictures"
+    assert least_memory(network, huge, train=60, evaluated=6).batch == 60, "there are no more images"
 
 
 def test_a_training_beyond_the_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,8 +110,8 @@ def test_a_training_beyond_the_memory_is_refused(monkeypatch: pytest.MonkeyPatch
         check_memory_suffices(least, torch.device("cpu"))
     assert str(caught.value) == (
         "this machine has 10.0 GB of memory, and the weights and their gradients take 0.0 GB, and the input and "
-        "output of the largest layer 512 GB for a batch of 128 pictures (training.batch_size); a smaller batch, "
-        "smaller pictures or fewer channels need less"
+        "output of the largest layer 512 GB for a batch of 128 images (training.batch_size); a smaller batch, "
+        "smaller images or fewer channels need less"
     )
 
 

@@ -24,7 +24,7 @@ class Swap(nn.Module):
 
 @LAYERS.register("swap")
 def swap(*, often: int = 1) -> nn.Module:
-    """Mirror the picture."""
+    """Mirror the image."""
     return nn.Sequential(*[Swap() for _ in range(often)])
 '''
 

@@ -1,4 +1,4 @@
-"""The layout in which pictures are given to a network changes how fast it is, and nothing else."""
+"""The layout in which images are given to a network changes how fast it is, and nothing else."""
 
 import pytest
 import torch
@@ -8,7 +8,7 @@ from cnnlab.network.forward import forward
 
 
 class Viewing(nn.Module):
-    """Reshapes by `view`, which pictures that lie channels last do not allow."""
+    """Reshapes by `view`, which images that lie channels last do not allow."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -20,7 +20,7 @@ class Viewing(nn.Module):
         return self.dense(maps.view(len(maps), -1))
 
 
-def test_pictures_lie_channels_last_and_mean_the_same() -> None:
+def test_images_lie_channels_last_and_mean_the_same() -> None:
     seen: list[Tensor] = []
     images = torch.rand(2, 3, 8, 8)
     assert torch.equal(forward(lambda x: seen.append(x) or x * 2, images), images * 2)  # type: ignore[arg-type, func-returns-value]
@@ -41,5 +41,5 @@ def test_other_errors_are_the_networks_own() -> None:
         forward(nn.Sequential(nn.Flatten(), nn.Linear(3, 2)), torch.rand(1, 3, 8, 8))
 
 
-def test_what_is_no_picture_is_left_as_it_is() -> None:
+def test_what_is_no_image_is_left_as_it_is() -> None:
     assert torch.equal(forward(nn.Identity(), torch.ones(2, 3)), torch.ones(2, 3))  # type: ignore[arg-type]

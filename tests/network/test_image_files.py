@@ -1,4 +1,4 @@
-"""Which pictures the words of a command line name."""
+"""Which images the words of a command line name."""
 
 import io
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cnnlab.core.errors import RequestError
-from cnnlab.network.image_files import find_pictures
+from cnnlab.network.image_files import find_images
 
 
 @pytest.fixture
@@ -28,8 +28,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
 )
 def test_brackets_in_a_pattern_are_a_set_or_a_name(place: Path, pattern: str, found: list[str]) -> None:
-    assert [source.name for source in find_pictures([pattern], io.BytesIO())] == found
-    assert [source.name for source in find_pictures([f"{place}/{pattern}"], io.BytesIO())] == [
+    assert [source.name for source in find_images([pattern], io.BytesIO())] == found
+    assert [source.name for source in find_images([f"{place}/{pattern}"], io.BytesIO())] == [
         f"{place}/{one}" for one in found
     ]
 
@@ -39,23 +39,23 @@ def test_a_list_may_hold_any_name(place: Path) -> None:
     for name in names:
         (place / name).touch()
     lines = "\r\n".join([*names, "", "  bo/[1] 0.png  "]).encode(errors="surrogateescape")
-    assert [one.name for one in find_pictures(["-"], io.BytesIO(lines.replace(b"\r", b"")))] == [*names, "bo/[1] 0.png"]
-    assert [one.name for one in find_pictures(["-"], io.BytesIO(b"b/[1] 0.png\r\n"))] == ["b/[1] 0.png"]
+    assert [one.name for one in find_images(["-"], io.BytesIO(lines.replace(b"\r", b"")))] == [*names, "bo/[1] 0.png"]
+    assert [one.name for one in find_images(["-"], io.BytesIO(b"b/[1] 0.png\r\n"))] == ["b/[1] 0.png"]
 
 
 def test_a_path_that_leads_nowhere_is_told_with_the_others(place: Path) -> None:
-    good, missing, empty = find_pictures(["b", "none*.png", "a\0b"], io.BytesIO())
-    assert (good.fault, missing.fault) == ("", "no such picture, folder or pattern")
+    good, missing, empty = find_images(["b", "none*.png", "a\0b"], io.BytesIO())
+    assert (good.fault, missing.fault) == ("", "no such image, folder or pattern")
     assert empty.name == "a\0b"
-    with pytest.raises(RequestError, match=r"none\*\.png: no such picture"):
+    with pytest.raises(RequestError, match=r"none\*\.png: no such image"):
         missing.read(3)
-    with pytest.raises(RequestError, match="nowhere: no such picture, folder or pattern\nneither: "):
-        find_pictures(["nowhere", "neither"], io.BytesIO())
+    with pytest.raises(RequestError, match="nowhere: no such image, folder or pattern\nneither: "):
+        find_images(["nowhere", "neither"], io.BytesIO())
 
 
 def test_an_empty_name_is_not_the_folder_one_is_in() -> None:
-    with pytest.raises(RequestError, match="'': names no picture"):
-        find_pictures([""], io.BytesIO())
+    with pytest.raises(RequestError, match="'': names no image"):
+        find_images([""], io.BytesIO())
 
 
 def test_what_never_ends_or_fits_nowhere_is_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -65,10 +65,8 @@ def test_what_never_ends_or_fits_nowhere_is_one_sentence(monkeypatch: pytest.Mon
             return b"\0" * size
 
     monkeypatch.setattr("cnnlab.network.image_files.LONGEST_LIST", 999)
-    with pytest.raises(
-        RequestError, match="standard input is no picture, and as a list of paths longer than 999 bytes"
-    ):
-        find_pictures(["-"], Endless())
+    with pytest.raises(RequestError, match="standard input is no image, and as a list of paths longer than 999 bytes"):
+        find_images(["-"], Endless())
     (tmp_path / "a.png").touch()
-    good, long = find_pictures([str(tmp_path / "a.png"), "x" * 5000], io.BytesIO())
-    assert (good.fault, long.fault) == ("", "no such picture, folder or pattern")
+    good, long = find_images([str(tmp_path / "a.png"), "x" * 5000], io.BytesIO())
+    assert (good.fault, long.fault) == ("", "no such image, folder or pattern")

@@ -1,4 +1,4 @@
-"""The way back from the network's square to the picture, against torch's own resizing and against `fit_picture`."""
+"""The way back from the network's square to the image, against torch's own resizing and against `fit_image`."""
 
 import numpy as np
 import pytest
@@ -7,13 +7,13 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnnlab.data.decoding import fit_picture
+from cnnlab.data.decoding import fit_image
 from cnnlab.network.placement import WHOLE, laid_over, placement_of
 
 
 @settings(max_examples=40, deadline=None)
 @given(h=st.integers(1, 9), w=st.integers(1, 9), height=st.integers(1, 40), width=st.integers(1, 40))
-def test_a_whole_picture_is_covered_as_interpolate_does(h: int, w: int, height: int, width: int) -> None:
+def test_a_whole_image_is_covered_as_interpolate_does(h: int, w: int, height: int, width: int) -> None:
     values = torch.randn(h, w, dtype=torch.float64, generator=torch.Generator().manual_seed(h * 10 + w))
     expected = F.interpolate(values[None, None], size=(height, width), mode="bilinear", align_corners=False)[0, 0]
     np.testing.assert_allclose(laid_over(values.numpy(), WHOLE, (height, width), smooth=True), expected, atol=1e-12)
@@ -28,20 +28,20 @@ def test_the_nearest_cell_for_maps_of_pixels() -> None:
 @settings(max_examples=60, deadline=None)
 @given(height=st.integers(6, 90), width=st.integers(6, 90), fit=st.sampled_from(["crop", "pad", "stretch"]))
 def test_the_square_is_where_fitting_took_it_from(height: int, width: int, fit: str) -> None:
-    """Coordinates, fitted like any picture, come back to where they were, to within the coarser pixel."""
+    """Coordinates, fitted like any image, come back to where they were, to within the coarser pixel."""
     size = 30
     rows = torch.linspace(40, 215, height)[:, None].expand(height, width)
     columns = torch.linspace(40, 215, width)[None, :].expand(height, width)
     placement = placement_of(height, width, size, fit)
-    for picture, length in ((rows, height), (columns, width)):
-        fitted = fit_picture(picture.round().to(torch.uint8)[None].contiguous(), size, fit)[0].float()
+    for image, length in ((rows, height), (columns, width)):
+        fitted = fit_image(image.round().to(torch.uint8)[None].contiguous(), size, fit)[0].float()
         back = laid_over(fitted.numpy(), placement, (height, width), smooth=False)
         seen = np.isfinite(back)
         assert seen.any()
         assert fit == "crop" or seen.all()
         scale = {"crop": min(height, width), "pad": max(height, width), "stretch": length}[fit] / size
         step = 175 / (length - 1)
-        error = np.abs(back - picture.numpy())[seen]
+        error = np.abs(back - image.numpy())[seen]
         assert error.max() <= 1.5 * max(1.0, scale) * step + 1
 
 
@@ -55,14 +55,14 @@ def test_a_cut_leaves_the_rest_out(height: int, width: int) -> None:
     assert np.isfinite(laid[first_row : last_row + 1, first_column : last_column + 1]).all()
     assert (last_row - first_row + 1, last_column - first_column + 1) == (side, side)
     # the corner of torchvision's own cut
-    picture = torch.arange(height * width).reshape(1, height, width)
+    image = torch.arange(height * width).reshape(1, height, width)
     from torchvision.transforms.v2 import functional
 
-    corner = divmod(int(functional.center_crop(picture, [side, side])[0, 0, 0]), width)
+    corner = divmod(int(functional.center_crop(image, [side, side])[0, 0, 0]), width)
     assert corner == (first_row, first_column)
 
 
-def test_bars_cover_nothing_of_the_picture() -> None:
+def test_bars_cover_nothing_of_the_image() -> None:
     placement = placement_of(20, 40, 32, "pad")
     assert placement.seen(20, 40) is None
     values = np.zeros((32, 32))

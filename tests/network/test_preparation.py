@@ -1,4 +1,4 @@
-"""Networks ready for pictures: whose statistics, which classes, what weights."""
+"""Networks ready for images: whose statistics, which classes, what weights."""
 
 from pathlib import Path
 from typing import Any
@@ -52,9 +52,9 @@ def test_a_config_has_the_statistics_of_its_data(prepare: Any) -> None:
 
 def test_another_size(prepare: Any) -> None:
     assert prepare("tiny.yaml", size="24").preparation.shape == (3, 24, 24)
-    with pytest.raises(RequestError, match="pictures become squares"):
+    with pytest.raises(RequestError, match="images become squares"):
         prepare("tiny.yaml", size="24,32")
-    with pytest.raises(RequestError, match="takes pictures of 4 channels"):
+    with pytest.raises(RequestError, match="takes images of 4 channels"):
         prepare("tiny.yaml", size="4,16,16")
 
 
@@ -76,8 +76,8 @@ def test_weights_of_a_file(prepare: Any) -> None:
     found = prepare("torchvision:squeezenet1_1", size="64", weights="w.safetensors")
     assert found.trained
     assert found.weights == "weights of w.safetensors"
-    picture = torch.zeros(1, 3, 64, 64)
-    assert torch.equal(found.model(picture), other.eval()(picture))
+    image = torch.zeros(1, 3, 64, 64)
+    assert torch.equal(found.model(image), other.eval()(image))
     with pytest.raises(RequestError, match=r"w\.safetensors: a checkpoint of another model: .* are missing"):
         prepare("tiny.yaml", weights="w.safetensors")
     with pytest.raises(RequestError, match="`weights` last is of a run, and tiny is none"):

@@ -122,7 +122,7 @@ def test_integrated_gradients_from_a_baseline_and_its_delta() -> None:
 
 
 @ALL
-def test_smoothgrad_is_saliency_of_the_same_noisy_pictures(name: str) -> None:
+def test_smoothgrad_is_saliency_of_the_same_noisy_images(name: str) -> None:
     model, _, images, classes = subject(name)
     draws = noise_draws(4, images, seed=7)
     ranges = (images.amax((1, 2, 3)) - images.amin((1, 2, 3))).reshape(-1, 1, 1, 1)

@@ -222,7 +222,7 @@ def test_layers_together_and_smoothing() -> None:
     close(torch.stack(views).mean(0), expected)
 
 
-def test_guided_backpropagation_of_one_picture() -> None:
+def test_guided_backpropagation_of_one_image() -> None:
     model, _, images, classes = subject("gap")
     expected = GuidedBackpropReLUModel(copy.deepcopy(model))(images[:1], int(classes[0]))
     mine = attribute(model, images[:1], classes[:1], methods=["guided_backprop"])[0].per_channel

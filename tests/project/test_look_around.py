@@ -14,9 +14,9 @@ CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
 
 
 def size(path: Path) -> tuple[int, int]:
-    with Image.open(path) as picture:
-        picture.load()
-        return picture.size
+    with Image.open(path) as image:
+        image.load()
+        return image.size
 
 
 @pytest.fixture
@@ -132,9 +132,9 @@ def test_leaks(cnnlab) -> None:
 def test_preview(cnnlab) -> None:
     result = cnnlab("data", "preview", "tiny.yaml", "--count", 3, "--epochs", 2)
     assert result.code == 0, result.err
-    pictures = [line.removeprefix("written to ") for line in result.err.splitlines()]
-    assert pictures
-    assert all(min(size(cnnlab.folder / path)) > 50 for path in pictures)
+    images = [line.removeprefix("written to ") for line in result.err.splitlines()]
+    assert images
+    assert all(min(size(cnnlab.folder / path)) > 50 for path in images)
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)

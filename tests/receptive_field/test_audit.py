@@ -32,7 +32,7 @@ def test_feasible_sizes(name: str, feasible: tuple[int, int]) -> None:
     assert not found.unproductive
 
 
-def test_a_field_smaller_than_the_picture_is_told() -> None:
+def test_a_field_smaller_than_the_image_is_told() -> None:
     """Eight 3 × 3 convolutions on 256 × 256 see 17 pixels."""
     model = nn.Sequential(*(nn.Conv2d(1, 1, 3, padding=1) for _ in range(8)))
     found = audited(model, 256, channels=1)
@@ -45,7 +45,7 @@ def test_pixels_that_strides_skip_are_dead() -> None:
     """Stride 2 with a kernel of 1 reads every second of 9 rows: 5, so that 4 are read by nothing."""
     found = audited(nn.Sequential(nn.Conv2d(1, 1, 1, stride=2), nn.Conv2d(1, 1, 3, padding=1)), 9, channels=1)
     assert found.unread == (4, 4)
-    # without padding the last row of an even picture is cut off
+    # without padding the last row of an even image is cut off
     assert audited(nn.Sequential(nn.Conv2d(1, 1, 3, stride=2)), 8, channels=1).unread == (1, 1)
     assert audited(nn.Sequential(nn.Conv2d(1, 1, 3, padding=1)), 8, channels=1).unread == (0, 0)
 
@@ -59,7 +59,7 @@ def test_a_window_over_the_whole_map_works_like_a_dense_layer() -> None:
 
 
 def test_a_shortcut_keeps_a_layer_productive() -> None:
-    """Beyond the picture along the longest path, not along the shortest."""
+    """Beyond the image along the longest path, not along the shortest."""
 
     class Residual(nn.Module):
         def __init__(self) -> None:

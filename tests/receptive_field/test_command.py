@@ -39,20 +39,20 @@ def test_json_has_each_layer_as_promised(vgg: Any) -> None:
 def test_a_config_is_told_layer_by_layer(cnnlab: Call) -> None:
     result = cnnlab("receptive-field", "tiny.yaml")
     assert result.code == 0, result.err
-    assert "From global_avg_pool1 on, every unit sees the whole picture because of global_avg_pool1." in result.out
+    assert "From global_avg_pool1 on, every unit sees the whole image because of global_avg_pool1." in result.out
     assert "under-coverage" in result.out
     assert "The smallest changes that repair it" in result.out
     written = {path.name for path in (cnnlab.runs / "receptive-field").iterdir()}
     assert {"growth.png", "pyramid.png", "index.html", "receptive_fields.csv"} <= written
 
 
-def test_a_run_keeps_its_pictures_with_its_reports(trained: Any) -> None:
+def test_a_run_keeps_its_figures_with_its_reports(trained: Any) -> None:
     result = trained.place("receptive-field", "tiny", "--effective", "5", "--verify", "--json")
     assert result.code == 0, result.err
     document = result.json()
     assert document["verification"]["mismatched"] == 0
     assert document["verification"]["compared"] > 5000
-    assert document["effective"]["samples"] == "5 validation pictures"
+    assert document["effective"]["samples"] == "5 validation images"
     assert document["effective"]["theoretical"] == [7, 7]
     assert 0 < document["effective"]["ratio"] <= 1
     folder = trained.run / "reports" / "receptive-field"
@@ -87,7 +87,7 @@ def test_claims_decide_the_exit_code(cnnlab: Call, claim: str, code: int) -> Non
     assert ("does not hold" in result.err) == (code == 1)
 
 
-def test_the_box_is_drawn_on_a_picture_and_animated(cnnlab: Call) -> None:
+def test_the_box_is_drawn_on_an_image_and_animated(cnnlab: Call) -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (40, 60, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(cnnlab.folder / "photo.png")
     result = cnnlab(
@@ -164,7 +164,7 @@ logging: {histograms_every_epochs: 0, graph: false, pictures: false}
 """
 
 
-def test_a_network_of_dense_layers_has_no_places_and_no_pictures(cnnlab: Call) -> None:
+def test_a_network_of_dense_layers_has_no_places_and_no_figures(cnnlab: Call) -> None:
     cnnlab.config(DENSE, "dense.yaml")
     result = cnnlab("receptive-field", "dense.yaml", "--verify", "--json")
     assert result.code == 0, result.err

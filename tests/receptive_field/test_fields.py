@@ -30,7 +30,7 @@ def layers(draw) -> nn.Module:  # type: ignore[no-untyped-def]
 
 
 def clear_of(unit: tuple[int, int], side: int) -> bool:
-    """Whether the field lies inside the picture."""
+    """Whether the field lies inside the image."""
     return unit[0] >= 0 and unit[1] < side
 
 
@@ -176,8 +176,8 @@ def test_layer_norm_over_channels_stays_local() -> None:
     assert found.size == (5, 5)
 
 
-def test_a_field_larger_than_the_picture() -> None:
-    """The canvas grows until the field fits: r does not depend on the picture."""
+def test_a_field_larger_than_the_image() -> None:
+    """The canvas grows until the field fits: r does not depend on the image."""
     model = nn.Sequential(nn.Conv2d(1, 1, 3, 2, 1), *[nn.Conv2d(1, 1, 3, 1, 1) for _ in range(40)])
     for side in (16, 64):
         found = field(model, (1, side, side))
@@ -221,7 +221,7 @@ def test_a_unit_that_sees_nothing() -> None:
     assert placed.rows.tolist() == [[0, -1], *[[i, i] for i in range(5)], [0, -1]]
 
 
-def test_adaptive_windows_depend_on_the_picture() -> None:
+def test_adaptive_windows_depend_on_the_image() -> None:
     """From 7 to 3 the windows are 0–2, 2–4, 4–6."""
     found = walk(nn.AdaptiveAvgPool2d(3), (1, 7, 7)).outputs[-1]
     assert found.tag is not None

@@ -1,4 +1,4 @@
-"""Networks whose code asks for the picture's size: a field is told of the network in hand, and of no other one.
+"""Networks whose code asks for the image's size: a field is told of the network in hand, and of no other one.
 
 Expected values are closed forms: r grows by kernel − 1 times the stride before it.
 """
@@ -32,7 +32,7 @@ def conv(x: Tensor, kernel: int, stride: int = 1, dilation: int = 1) -> Tensor:
 
 
 def deep(x: Tensor) -> Tensor:
-    """r = 41, more than the picture has."""
+    """r = 41, more than the image has."""
     for _ in range(5):
         x = conv(x, 9)
     return x
@@ -75,7 +75,7 @@ WITHIN: dict[str, tuple[Callable[[Tensor], Tensor], int, float | None]] = {
 
 
 @pytest.mark.parametrize("name", WITHIN)
-def test_a_field_inside_the_picture_is_exact(name: str) -> None:
+def test_a_field_inside_the_image_is_exact(name: str) -> None:
     code, size, stride = WITHIN[name]
     found = field(code)
     assert (found.size, found.exact) == ((size, size), True)
@@ -102,8 +102,8 @@ CLIPPED: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 @pytest.mark.parametrize("name", CLIPPED)
-def test_a_field_beyond_the_picture_is_not_taken_from_another_network(name: str) -> None:
-    """On a larger picture the code is another network, whose field is another one: here it is known from below."""
+def test_a_field_beyond_the_image_is_not_taken_from_another_network(name: str) -> None:
+    """On a larger image the code is another network, whose field is another one: here it is known from below."""
     model = Function(CLIPPED[name])
     fields = receptive_fields(model, (3, SIDE, SIDE))
     found = fields[""]
@@ -166,7 +166,7 @@ def test_code_that_asks_for_the_size_and_is_one_network_is_exact(name: str) -> N
         lambda x: x.mean((2, 3), keepdim=True).repeat(1, 1, *x.shape[2:]),
     ],
 )
-def test_pooling_everything_is_global_on_every_picture(pool: Callable[[Tensor], Tensor]) -> None:
+def test_pooling_everything_is_global_on_every_image(pool: Callable[[Tensor], Tensor]) -> None:
     found = field(lambda x: pool(deep(x)))
     assert found.is_global
     assert found.exact
@@ -220,7 +220,7 @@ def test_what_comes_before_keeps_its_numbers_and_the_proof_says_what_it_covers()
 
 
 class Tutorial(nn.Module):
-    """The MNIST tutorial's `view(-1, 320)`: on a canvas it would make one picture a batch."""
+    """The MNIST tutorial's `view(-1, 320)`: on a canvas it would make one image a batch."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -65,7 +65,7 @@ def _values(model: nn.Module) -> list[tuple[str, Tensor]]:
 @settings(deadline=None, max_examples=20)
 @given(st.integers(0, 1), st.integers(0, 1), st.integers(-2, 2).filter(bool), st.data())
 def test_every_planted_error_is_found(axis: int, end: int, by: int, data: st.DataObject) -> None:
-    """One end of one unit moved by a pixel or two, inside the picture: that unit, and no other."""
+    """One end of one unit moved by a pixel or two, inside the image: that unit, and no other."""
     model = small()
     right = walk(model, SHAPE)
     output = next(output for output in right.outputs if output.name == "norm1")
@@ -132,7 +132,7 @@ class Mixing(nn.Module):
         return x + x[:, :, 3:].mean((0, 2), keepdim=True)
 
 
-def test_a_network_that_mixes_its_pictures_is_probed_one_by_one() -> None:
+def test_a_network_that_mixes_its_images_is_probed_one_by_one() -> None:
     model = nn.Sequential(nn.Conv2d(3, 4, 3), Mixing(), nn.BatchNorm2d(4, track_running_stats=False))
     right = walk(model, SHAPE)
     assert proof(model, right).proven

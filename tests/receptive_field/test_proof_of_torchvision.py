@@ -14,7 +14,7 @@ NETWORKS = {
     "mobilenet_v2": 32, "mobilenet_v3_small": 32, "regnet_y_400mf": 32, "resnet18": 40, "resnet50": 32,
     "shufflenet_v2_x1_0": 32, "squeezenet1_1": 40, "swin_t": 32,
 }  # fmt: skip
-"""With a size of picture at which each runs; the smaller, the sooner all thresholds have been tried."""
+"""With a size of image at which each runs; the smaller, the sooner all thresholds have been tried."""
 
 
 @pytest.mark.slow

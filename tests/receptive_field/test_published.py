@@ -1,7 +1,7 @@
 """Published receptive fields, and those of torchvision's networks, whose strides stand elsewhere.
 
 Sources: Araujo, Norris & Sim 2019, https://distill.pub/2019/computing-receptive-fields, and its table of 19 networks
-(google-research/receptive_field, RECEPTIVE_FIELD_TABLE.md), of which the rows for pictures of 321 pixels are taken:
+(google-research/receptive_field, RECEPTIVE_FIELD_TABLE.md), of which the rows for images of 321 pixels are taken:
 there TensorFlow's padding is symmetric, as torch's is.
 """
 

@@ -1,4 +1,4 @@
-"""Networks that are inspected: those bound to one size of picture, claims, and units."""
+"""Networks that are inspected: those bound to one size of image, claims, and units."""
 
 from pathlib import Path
 

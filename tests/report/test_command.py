@@ -20,7 +20,7 @@ SECTIONS = [
     "Architecture",
     "Filters",
     "Feature maps",
-    "What channels answer to",
+    "Maximally activating patches",
     "Raw data",
 ]
 
@@ -131,7 +131,7 @@ def test_filters_and_patches_are_those_of_their_own_commands(trained, written: W
     assert [row["most frequent class"] for row in rows] == [one["class"] for one in found["channels"]]
 
 
-def test_tensorboard_has_the_same_pictures_and_words(trained, written: Written) -> None:
+def test_tensorboard_has_the_same_figures_and_words(trained, written: Written) -> None:
     events = EventAccumulator(str(trained.run / "tensorboard" / "report"), size_guidance={"images": 1, "tensors": 0})
     events.Reload()
     images = {tag.removeprefix("report/") for tag in events.Tags()["images"]}

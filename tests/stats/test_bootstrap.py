@@ -73,6 +73,6 @@ def test_what_cannot_be_averaged(values: list[float], level: float, said: str) -
         bootstrap_mean(torch.tensor(values), seed=0, level=level)
 
 
-def test_pairs_need_the_same_pictures() -> None:
+def test_pairs_need_the_same_images() -> None:
     with pytest.raises(ValueError, match="2 values against 3"):
         paired_difference(torch.zeros(2), torch.zeros(3), seed=0)

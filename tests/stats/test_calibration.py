@@ -32,7 +32,7 @@ def test_ece_is_torchmetrics(seed: int, scale: float) -> None:
     assert calibration(logits, labels).ece == pytest.approx(float(theirs), abs=1e-6)
 
 
-def test_bins_hold_every_picture_once() -> None:
+def test_bins_hold_every_image_once() -> None:
     logits, labels = drawn(1)
     result = calibration(logits, labels)
     assert len(result.bins) == 15

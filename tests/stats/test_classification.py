@@ -63,7 +63,7 @@ def test_a_small_case_by_hand() -> None:
     assert facts.interval.low < 0.5 < facts.interval.high
 
 
-def test_a_class_without_pictures_has_no_recall_and_does_not_lower_the_mean() -> None:
+def test_a_class_without_images_has_no_recall_and_does_not_lower_the_mean() -> None:
     facts = classify(answers([0, 1]), torch.tensor([0, 1]), classes=NAMES)
     frog = facts.per_class[2]
     assert math.isnan(frog.precision)
@@ -93,8 +93,8 @@ def test_groups_the_worst_first() -> None:
     assert [(g.name, g.accuracy, g.n) for g in found] == [("field", 0.5, 2), ("lab", 1.0, 2)]
 
 
-def test_groups_must_cover_the_pictures() -> None:
-    with pytest.raises(ValueError, match="1 group names for 2 pictures"):
+def test_groups_must_cover_the_images() -> None:
+    with pytest.raises(ValueError, match="1 group names for 2 images"):
         by_group(answers([0, 1]), torch.tensor([0, 1]), ["lab"])
 
 
@@ -113,7 +113,7 @@ def test_a_temperature_changes_the_confidence_and_nothing_else() -> None:
 def test_answers_that_are_no_numbers_stop_the_work(bad: float) -> None:
     logits = torch.zeros(3, 3)
     logits[1, 2] = bad
-    with pytest.raises(WorkError, match=r"1 of 3 pictures are NaN or infinite \(first: picture 1\)"):
+    with pytest.raises(WorkError, match=r"1 of 3 images are NaN or infinite \(first: image 1\)"):
         classify(logits, torch.tensor([0, 1, 2]), classes=NAMES)
 
 

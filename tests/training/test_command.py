@@ -163,7 +163,7 @@ def test_every_curve_of_the_charts_is_there(trained) -> None:
     assert shown <= set(events.Tags()["scalars"])
 
 
-def test_graph_pictures_and_histograms(trained) -> None:
+def test_graph_images_and_histograms(trained) -> None:
     events = events_of(trained.run)
     tags = events.Tags()
     assert any("conv" in node.name for node in events.Graph().node)

@@ -120,11 +120,11 @@ def test_no_advice_lies_inside_the_interval(n: int, validation: list[float], tra
         ([None], [0.7], 2000, "under-fitted"),
     ],
 )
-def test_few_validation_pictures_carry_few_verdicts(train: list, validation: list, n: int, verdict: str) -> None:
+def test_few_validation_images_carry_few_verdicts(train: list, validation: list, n: int, verdict: str) -> None:
     found = diagnose(curves(train, validation, n=n))
     assert found.verdict == verdict, found.sentence
     if verdict == "unclear":
-        assert found.sentence.startswith(f"unclear: {n} validation pictures are too few to tell (")
+        assert found.sentence.startswith(f"unclear: {n} validation images are too few to tell (")
 
 
 def test_more_epochs_are_no_remedy_where_nothing_moves() -> None:

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from cnnlab import main as commands
-from cnnlab.cli.bars import tracked
+from cnnlab.cli.bars import with_bar
 from cnnlab.training.progress import HEADER, TrainingProgress, epoch_line, header
 from cnnlab.training.report import EpochRow
 from cnnlab.view.bars import Bars
@@ -55,7 +55,7 @@ def test_ctrl_c_leaves_a_clean_line(monkeypatch: pytest.MonkeyPatch) -> None:
 
     @app.command()
     def work() -> None:
-        for _ in tracked(range(9), "working", 9):
+        for _ in with_bar(range(9), "working", 9):
             raise KeyboardInterrupt
 
     monkeypatch.setenv("TERM", "xterm")

@@ -14,7 +14,7 @@ from cnnlab.data.batches import normalise
 from cnnlab.network.open import open_run
 from cnnlab.network.session import Session
 from cnnlab.runs.folder import Run
-from cnnlab.runs.images import evaluation_pictures
+from cnnlab.runs.images import evaluation_images
 from cnnlab.trust.audit.run import AuditOptions, EvidenceAudit, audit
 from cnnlab.trust.sanity.run import SanityCheck, SanityOptions, sanity
 
@@ -51,7 +51,7 @@ def test_sanity_of_random_labels_says_its_steps(run: Run) -> None:
     options = SanityOptions(count=6, methods=("gradient",), depths=1, labels=True, epochs=1)
     done, result = outcome(steps_of(sanity, run, options))
     assert done == ["cascading", "independent", "random labels", "maps of random labels"]
-    assert result.facts.labels.steps == -(-result.facts.labels.pictures // 32)
+    assert result.facts.labels.steps == -(-result.facts.labels.images // 32)
 
 
 @pytest.mark.parametrize(("method", "named"), [("gradcan", "gradcan"), ("gradient:samples=3", "samples")])
@@ -65,7 +65,7 @@ def test_audit_measures_where_gradient_times_input_lies(run: Run) -> None:
     _, result = outcome(steps_of(audit, run, AuditOptions(count=1000, max_border=1.0)))
     assert isinstance(result, EvidenceAudit)
     network = open_run(run, Session(device_name="cpu"))
-    part = evaluation_pictures(run, network.config, "validation", Session().place)
+    part = evaluation_images(run, network.config, "validation", Session().place)
     inputs = normalise(part.images, network.preparation.statistics).requires_grad_()
     logits = network.model(inputs)
     logits.amax(1).sum().backward()
@@ -76,7 +76,7 @@ def test_audit_measures_where_gradient_times_input_lies(run: Run) -> None:
     border = (maps * frame).sum((1, 2)) / maps.sum((1, 2))
     assert part.masks is not None
     inside = (maps * part.masks.numpy()).sum((1, 2)) / maps.sum((1, 2))
-    found = [one.evidence for one in result.facts.pictures]
+    found = [one.evidence for one in result.facts.images]
     assert [one.border for one in found] == pytest.approx(border.tolist(), rel=1e-4)
     assert [one.inside for one in found] == pytest.approx(inside.tolist(), rel=1e-4)
     assert result.facts.accuracy == float((logits.argmax(1) == part.labels).double().mean())
@@ -100,6 +100,6 @@ def test_audit_refuses_two_methods_and_a_group_that_is_not_there(run: Run) -> No
 def test_the_same_seed_takes_the_same_images(run: Run) -> None:
     options = AuditOptions(count=6, max_border=1.0)
     audits = [outcome(steps_of(audit, run, options, seed))[1] for seed in (0, 0, 1)]
-    taken = [[one.number for one in found.facts.pictures] for found in audits]
+    taken = [[one.number for one in found.facts.images] for found in audits]
     assert taken[0] == taken[1]
     assert taken[0] != taken[2]

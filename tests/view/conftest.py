@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from cnnlab.view.blocks import Column, Number, Numbers, Picture, Report, Section, Table, Text
+from cnnlab.view.blocks import Column, Figure, Number, Numbers, Report, Section, Table, Text
 from cnnlab.view.drawings import (
     Bars,
     Cloud,
@@ -41,7 +41,7 @@ def nasty() -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="session")
-def every_picture() -> tuple[Picture, ...]:
+def every_figure() -> tuple[Figure, ...]:
     count = len(NASTY)
     lines = tuple(Series(name, (1.0, 2.0, 3.0), (0.1, None, 0.9), colour=i) for i, name in enumerate(NASTY))
     curve = Curves(lines, "epoch", "accuracy (%)", percent=True, marks=(Mark(2.0, "here"),))
@@ -67,28 +67,28 @@ def every_picture() -> tuple[Picture, ...]:
     spans = (*(Span(name, -i, i + 1.0, (0, 0.5)) for i, name in enumerate(NASTY)), Span("all", -math.inf, math.inf))
     lattice = np.array([[0, math.nan, 1], [math.nan] * 3, [2, math.nan, -3.25]])
     return (
-        Picture("curves", NASTY[0], curve),
-        Picture("log", "A band", Curves((band,), "rate", "loss (nats)", x_scale="log")),
-        Picture("panels", "Panels", Panels((curve, curve))),
-        Picture("matrix", "Matrix", Matrix(values, NASTY, NASTY, "truth", "answer", "pictures"), "A <caption>."),
-        Picture("wide", "Wide", Matrix(wide, ("r",) * 60, ("c",) * 40, "r", "c", "weight", diverging=True)),
-        Picture("gallery", "Gallery", Gallery((pixels, pixels[:, :, :1], pixels[:2]), NASTY[:3], columns=2)),
-        Picture("bars", "Bars", Bars(NASTY, (0.5, None, 1.0, 0.2, 0.3, math.nan, 0.1, 0.0), "F1 (%)", percent=True,
+        Figure("curves", NASTY[0], curve),
+        Figure("log", "A band", Curves((band,), "rate", "loss (nats)", x_scale="log")),
+        Figure("panels", "Panels", Panels((curve, curve))),
+        Figure("matrix", "Matrix", Matrix(values, NASTY, NASTY, "truth", "answer", "images"), "A <caption>."),
+        Figure("wide", "Wide", Matrix(wide, ("r",) * 60, ("c",) * 40, "r", "c", "weight", diverging=True)),
+        Figure("gallery", "Gallery", Gallery((pixels, pixels[:, :, :1], pixels[:2]), NASTY[:3], columns=2)),
+        Figure("bars", "Bars", Bars(NASTY, (0.5, None, 1.0, 0.2, 0.3, math.nan, 0.1, 0.0), "F1 (%)", percent=True,
                                      mark=Mark(0.5, "mean"))),
-        Picture("reliability", "Reliability", Reliability((0.0, 0.5, 1.0), (None, 0.9), (None, 0.7), (0, 10), 0.2)),
-        Picture("scene", NASTY[6], scene),
-        Picture("scenes", NASTY[2], scenes),
-        Picture("shared", "Shared", Scenes((scene, scene), columns=2, shared_scale=True)),
-        Picture("spans", NASTY[0], Spans(spans, NASTY[2], NASTY[0], NASTY[1], (0, 8), NASTY[3])),
-        Picture("lattice", "Lattice", Lattice(lattice, (1, 1), NASTY[0])),
-        Picture("scatter", "Scatter", Scatter(tuple(Cloud(name, (i, 1.0), (0.0, -i)) for i, name in enumerate(NASTY)),
+        Figure("reliability", "Reliability", Reliability((0.0, 0.5, 1.0), (None, 0.9), (None, 0.7), (0, 10), 0.2)),
+        Figure("scene", NASTY[6], scene),
+        Figure("scenes", NASTY[2], scenes),
+        Figure("shared", "Shared", Scenes((scene, scene), columns=2, shared_scale=True)),
+        Figure("spans", NASTY[0], Spans(spans, NASTY[2], NASTY[0], NASTY[1], (0, 8), NASTY[3])),
+        Figure("lattice", "Lattice", Lattice(lattice, (1, 1), NASTY[0])),
+        Figure("scatter", "Scatter", Scatter(tuple(Cloud(name, (i, 1.0), (0.0, -i)) for i, name in enumerate(NASTY)),
                                               NASTY[0], NASTY[1])),
-        Picture("less", "Bars below 0", Bars(("a", "b"), (-0.3, 0.2), "R²", (-0.5, 0.1), (-0.1, 0.3), form="+.2f")),
+        Figure("less", "Bars below 0", Bars(("a", "b"), (-0.3, 0.2), "R²", (-0.5, 0.1), (-0.1, 0.3), form="+.2f")),
     )  # fmt: skip
 
 
 @pytest.fixture(scope="session")
-def report(every_picture: tuple[Picture, ...]) -> Report:
+def report(every_figure: tuple[Figure, ...]) -> Report:
     table = Table(
         "Classes",
         (Column("class"), Column("F1", align="right", form=".1%"), Column("time", "s", "right", ".2f")),
@@ -98,5 +98,5 @@ def report(every_picture: tuple[Picture, ...]) -> Report:
     )
     numbers = Numbers((Number("accuracy", 0.8453, ".2%", detail="95 % interval"), Number("loss", 0.5, ".3f", "nats")))
     text = Text("It holds.", "good", "good")
-    inner = Section("Pictures & more", every_picture)
+    inner = Section("Figures & more", every_figure)
     return Report("A <b>report</b>", (numbers, text, table, inner), "What it is about.")

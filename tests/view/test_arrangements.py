@@ -14,8 +14,8 @@ from cnnlab.stats.calibration import fit_temperature
 from cnnlab.stats.classification import by_group, classify
 from cnnlab.training.lr_find.report import learning_rate_report
 from cnnlab.training.overfitting import diagnose
-from cnnlab.training.report import EpochRow, curves_picture, learning_curves, training_contribution
-from cnnlab.view.blocks import Numbers, Report, Section, Text, pictures, tables
+from cnnlab.training.report import EpochRow, curves_figure, learning_curves, training_contribution
+from cnnlab.view.blocks import Numbers, Report, Section, Text, figures, tables
 from cnnlab.view.drawings import Gallery, Matrix, Panels
 from cnnlab.view.tiles import tile
 
@@ -61,7 +61,7 @@ def test_an_evaluation_has_its_facts_in_place(logits: torch.Tensor) -> None:
     assert report.title == "Evaluation of run-1 on test"
     assert isinstance(report.blocks[0], Numbers)
     assert next((n.name, n.value) for n in report.blocks[0].numbers) == ("accuracy", 0.5)
-    by_name = {picture.name: picture.drawing for picture in pictures(report)}
+    by_name = {figure.name: figure.drawing for figure in figures(report)}
     assert set(by_name) >= {"f1", "confusion", "mistakes", "reliability", "groups"}
     matrix, gallery = by_name["confusion"], by_name["mistakes"]
     assert isinstance(matrix, Matrix)
@@ -73,7 +73,7 @@ def test_an_evaluation_has_its_facts_in_place(logits: torch.Tensor) -> None:
     assert gallery.captions[0] == "cat\n→ dog 96 %"
     pairs = next(table for table in tables(report) if table.name == "confused_pairs")
     assert pairs.rows == (("cat – dog", 3, 2, 1),)
-    assert any("fitted on 6 pictures: validation" in text.text for text in texts(report))
+    assert any("fitted on 6 images: validation" in text.text for text in texts(report))
 
 
 def test_the_evaluations_document_has_the_agreed_keys(logits: torch.Tensor) -> None:
@@ -88,13 +88,13 @@ def test_the_evaluations_document_has_the_agreed_keys(logits: torch.Tensor) -> N
 def test_without_mistakes_there_is_no_gallery() -> None:
     facts = classify(torch.eye(3), torch.arange(3), classes=NAMES)
     report = evaluation_report(facts, name="r", split="test", images=torch.zeros(3, 3, 2, 2, dtype=torch.uint8))
-    assert "mistakes" not in [picture.name for picture in pictures(report)]
-    assert any(text.text == "No picture was called wrong." for text in texts(report))
+    assert "mistakes" not in [figure.name for figure in figures(report)]
+    assert any(text.text == "No image was called wrong." for text in texts(report))
 
 
 def test_a_training_says_its_verdict_and_names_its_best_epoch() -> None:
     made = rows()
-    diagnosis = diagnose(learning_curves(made, validation_pictures=5000))
+    diagnosis = diagnose(learning_curves(made, validation_images=5000))
     said = training_contribution(
         made, diagnosis, train_seconds=36.0, wall_seconds=40.0, config="run-1/config.yaml", parameters=288746
     )
@@ -112,7 +112,7 @@ def test_a_training_says_its_verdict_and_names_its_best_epoch() -> None:
 
 def test_the_summary_of_a_training_says_since_when_it_is_over_fitted() -> None:
     made = tuple(replace(row, clean_train_accuracy=0.99, val_accuracy=0.6 + 0.01 * row.epoch) for row in rows())
-    diagnosis = diagnose(learning_curves(made, validation_pictures=5000))
+    diagnosis = diagnose(learning_curves(made, validation_images=5000))
     said = training_contribution(made, diagnosis, train_seconds=1.0, wall_seconds=1.0, config="c.yaml")
     (line,) = said.lines
     assert f"over-fitted since epoch {diagnosis.since_epoch}." in line.text
@@ -120,7 +120,7 @@ def test_the_summary_of_a_training_says_since_when_it_is_over_fitted() -> None:
 
 
 def test_what_was_not_measured_is_not_drawn() -> None:
-    drawing = curves_picture(rows(clean=False)).drawing
+    drawing = curves_figure(rows(clean=False)).drawing
     assert isinstance(drawing, Panels)
     assert [series.name for series in drawing.panels[0].series] == ["validation", "training, augmented"]
 
@@ -179,7 +179,7 @@ def test_data_sums_up_and_warns_of_leaks() -> None:
     counts = next(table for table in tables(report) if table.name == "classes")
     assert counts.rows[-1] == ("all", 15, 6)
     assert texts(report)[0].tone == "caution"
-    assert report.lead.startswith("21 pictures of 3 × 32 × 32")
+    assert report.lead.startswith("21 images of 3 × 32 × 32")
 
 
 @pytest.mark.parametrize(("second", "said"), [("test", False), ("validation", True)])
@@ -192,10 +192,10 @@ def test_what_was_not_compared_is_said(second: str, said: bool) -> None:
     assert ("The test part was not compared" in texts(report)[0].text) == said
 
 
-def test_a_preview_has_a_row_per_picture() -> None:
+def test_a_preview_has_a_row_per_image() -> None:
     originals = torch.zeros(2, 1, 4, 4, dtype=torch.uint8)
     report = preview_report(originals, [originals + 1, originals + 2], [0, 2], classes=NAMES, name="c.yaml")
-    gallery = pictures(report)[0].drawing
+    gallery = figures(report)[0].drawing
     assert isinstance(gallery, Gallery)
     assert [int(image.max()) for image in gallery.images] == [0, 1, 2, 0, 1, 2]
     assert (gallery.columns, gallery.row_labels) == (3, ("cat", "frog"))

@@ -5,13 +5,13 @@ import pytest
 
 from cnnlab.view.blocks import (
     Column,
-    Picture,
+    Figure,
     Report,
     Section,
     SummaryLine,
     Table,
     Text,
-    pictures,
+    figures,
     sections,
     shown,
     tables,
@@ -39,22 +39,22 @@ def test_cells_are_written_alike_everywhere(value: str | float | None, form: str
     assert shown(value, form) == text
 
 
-def test_pictures_and_tables_are_found_in_sections() -> None:
+def test_figures_and_tables_are_found_in_sections() -> None:
     table = Table("t", (Column("a"),), (("x",),))
-    report = Report("r", (Picture("one", "1", BARS), Section("s", (table, Section("u", (Picture("two", "2", BARS),))))))
-    assert [picture.name for picture in pictures(report)] == ["one", "two"]
+    report = Report("r", (Figure("one", "1", BARS), Section("s", (table, Section("u", (Figure("two", "2", BARS),))))))
+    assert [figure.name for figure in figures(report)] == ["one", "two"]
     assert tables(report) == (table,)
 
 
-def test_two_pictures_of_one_file_are_refused() -> None:
+def test_two_figures_of_one_file_are_refused() -> None:
     with pytest.raises(ValueError, match="more than one block is called one"):
-        Report("r", (Picture("one", "1", BARS), Section("s", (Picture("one", "2", BARS),))))
+        Report("r", (Figure("one", "1", BARS), Section("s", (Figure("one", "2", BARS),))))
 
 
 @pytest.mark.parametrize("name", ["", "../up", "a b", "Upper", ".hidden", "a/b", "a\n"])
 def test_names_that_are_no_file_stems_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match="expected lower-case letters"):
-        Picture(name, "title", BARS)
+        Figure(name, "title", BARS)
 
 
 def test_rows_have_the_columns_length() -> None:
@@ -71,7 +71,7 @@ def test_drawings_refuse_what_does_not_fit() -> None:
         Curves((Series("a", (1, 2), (1,)),), "x", "y")
     with pytest.raises(ValueError, match="labels for"):
         Matrix(np.zeros((2, 2)), ("a",), ("a", "b"), "r", "c", "n")
-    with pytest.raises(ValueError, match="without pictures"):
+    with pytest.raises(ValueError, match="without images"):
         Gallery(())
     with pytest.raises(ValueError, match="float64"):
         Gallery((np.zeros((2, 2, 3)),))  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from cnnlab.view.blocks import Column, Number, Numbers, Picture, Report, Section, Table, Text, shown
+from cnnlab.view.blocks import Column, Figure, Number, Numbers, Report, Section, Table, Text, shown
 from cnnlab.view.console import show
 from cnnlab.view.drawings import Lattice, Matrix, Span, Spans
 
@@ -20,7 +20,7 @@ def printed(report: Report, folder: Path | None = None, width: int = 72) -> str:
 
 
 def test_a_report_reads_from_top_to_bottom() -> None:
-    matrix = Matrix(np.array([[9, 1], [0, 10]]), ("cat", "dog"), ("cat", "dog"), "truth", "answer", "pictures")
+    matrix = Matrix(np.array([[9, 1], [0, 10]]), ("cat", "dog"), ("cat", "dog"), "truth", "answer", "images")
     table = Table(
         "Each class",
         (Column("class"), Column("F1", align="right", form=".1%")),
@@ -33,15 +33,15 @@ def test_a_report_reads_from_top_to_bottom() -> None:
         (
             Numbers((accuracy, Number("loss", 0.2, ".3f", "nats"))),
             Text("both are high.", "good", "good"),
-            Section("Classes", (table, Picture("confusion", "Confusion matrix", matrix))),
+            Section("Classes", (table, Figure("confusion", "Confusion matrix", matrix))),
         ),
-        "20 pictures.",
+        "20 images.",
     )  # fmt: skip
     assert (
         printed(report, Path("runs/run-1/reports"))
         == """\
 Evaluation of run-1 on test
-20 pictures.
+20 images.
 accuracy     95.00 %  95 % interval 76.4 to 99.1 %
 loss      0.200 nats
 good: both are high.
@@ -81,7 +81,7 @@ def test_long_tables_are_cut_in_the_middle() -> None:
 def test_small_drawings_are_shown_in_letters() -> None:
     kernel = Lattice(np.array([[0, np.nan, 1]]), (0, 1))
     field = Spans((Span("conv1", 1, 3), Span("conv2", 0, 4)), "column (px)", "field")
-    report = Report("r", (Picture("k", "Kernel", kernel), Picture("f", "Fields", field)))
+    report = Report("r", (Figure("k", "Kernel", kernel), Figure("f", "Fields", field)))
     lines = printed(report, width=24).splitlines()
     assert lines[1:4] == ["", "Kernel", "● · ●"]
     assert "conv2 ████████████████ 4" in lines
@@ -90,7 +90,7 @@ def test_small_drawings_are_shown_in_letters() -> None:
 def test_a_path_is_never_broken() -> None:
     matrix = Matrix(np.zeros((20, 20)), ("a",) * 20, ("a",) * 20, "r", "c", "n")
     folder = Path("/" + "long/" * 40)
-    assert f"{folder}/m.png" in printed(Report("r", (Picture("m", "M", matrix),)), folder)
+    assert f"{folder}/m.png" in printed(Report("r", (Figure("m", "M", matrix),)), folder)
 
 
 def test_without_a_folder_no_file_is_promised(report: Report) -> None:
@@ -139,6 +139,6 @@ fc                  3
 
 def test_a_matrix_without_room_for_its_numbers_is_left_to_its_file() -> None:
     matrix = Matrix(np.full((12, 12), 1234), ("a",) * 12, ("a",) * 12, "r", "c", "n")
-    report = Report("r", (Picture("m", "M", matrix),))
+    report = Report("r", (Figure("m", "M", matrix),))
     assert "1234  1234" in printed(report, width=100)
     assert "12" not in printed(report, width=60)

@@ -17,7 +17,7 @@ from cnnlab.stats.confidence import Interval
 from cnnlab.view import csv as csv_files
 from cnnlab.view import json as documents
 from cnnlab.view import png, tensorboard
-from cnnlab.view.blocks import Column, Report, Table, pictures
+from cnnlab.view.blocks import Column, Report, Table, figures
 from cnnlab.view.drawings import Matrix
 
 VALUES = st.recursive(
@@ -71,7 +71,7 @@ def test_a_reports_document_has_its_numbers_and_no_pixels(report: Report, tmp_pa
 
 
 def test_a_matrix_can_be_read_back() -> None:
-    matrix = Matrix(np.array([[1, 2], [3, 4]]), ('a,"b', "c\nd"), ('a,"b', "c\nd"), "truth", "answer", "pictures")
+    matrix = Matrix(np.array([[1, 2], [3, 4]]), ('a,"b', "c\nd"), ('a,"b', "c\nd"), "truth", "answer", "images")
     rows = list(csv.reader(io.StringIO(csv_files.matrix_text(matrix))))
     assert rows == [["truth \\ answer", 'a,"b', "c\nd"], ['a,"b', "1", "2"], ["c\nd", "3", "4"]]
 
@@ -104,7 +104,7 @@ class Recorder:
         self.numbers |= values
 
 
-def test_tensorboard_has_pictures_numbers_and_words(report: Report) -> None:
+def test_tensorboard_has_figures_numbers_and_words(report: Report) -> None:
     writer, ready = Recorder(), png.Drawn(b"light", b"dark")
     tensorboard.write(report, writer, 3, prefix="evaluation", drawn={"bars": ready})
     assert writer.images["evaluation/matrix"].startswith(b"\x89PNG")
@@ -119,10 +119,10 @@ def test_tensorboard_has_pictures_numbers_and_words(report: Report) -> None:
 def test_tensorboards_own_writer_takes_it(report: Report, tmp_path: Path) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    (picture,) = (picture for picture in pictures(report) if picture.name == "bars")
+    (figure,) = (figure for figure in figures(report) if figure.name == "bars")
     with EventLog(tmp_path) as events:
-        tensorboard.write(Report("r", (picture,)), events, 3, prefix="evaluation")
+        tensorboard.write(Report("r", (figure,)), events, 3, prefix="evaluation")
     read = EventAccumulator(str(tmp_path), size_guidance={"images": 0}).Reload()
     (image,) = read.Images("evaluation/bars")
     assert (image.step, (image.width, image.height)) == (3, png.size(image.encoded_image_string))
-    assert image.encoded_image_string == png.encode(picture)
+    assert image.encoded_image_string == png.encode(figure)

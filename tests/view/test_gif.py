@@ -6,16 +6,16 @@ import pytest
 from PIL import Image, ImageSequence
 
 from cnnlab.view import gif, png
-from cnnlab.view.blocks import Picture
+from cnnlab.view.blocks import Figure
 from cnnlab.view.scenes import Box, Scene
 
 RNG = np.random.default_rng(0)
 PHOTO = RNG.integers(0, 255, (16, 16, 3), dtype=np.uint8)
 
 
-def frames() -> list[Picture]:
+def frames() -> list[Figure]:
     return [
-        Picture("f", f"Layer {i}", Scene((16, 16), PHOTO, boxes=(Box("field", 8 - i, 8 + i, 8 - i, 8 + i),)))
+        Figure("f", f"Layer {i}", Scene((16, 16), PHOTO, boxes=(Box("field", 8 - i, 8 + i, 8 - i, 8 + i),)))
         for i in (1, 3, 12)
     ]
 

@@ -7,7 +7,7 @@ import pytest
 
 from cnnlab.core.characters import printable, shortened
 from cnnlab.view import html
-from cnnlab.view.blocks import Column, Picture, Report, Section, SummaryLine, Table, Text
+from cnnlab.view.blocks import Column, Figure, Report, Section, SummaryLine, Table, Text
 
 VOID = {"meta", "img", "input", "source", "link", "br", "hr"}
 
@@ -40,7 +40,7 @@ def page(report: Report) -> str:
     return html.page(report)
 
 
-def test_the_page_needs_nothing_else(page: str, every_picture: tuple[Picture, ...]) -> None:
+def test_the_page_needs_nothing_else(page: str, every_figure: tuple[Figure, ...]) -> None:
     reader = Reader(page)
     assert "http:" not in page
     assert "https:" not in page
@@ -49,7 +49,7 @@ def test_the_page_needs_nothing_else(page: str, every_picture: tuple[Picture, ..
     assert not reader.all("script")
     assert not reader.all("link")
     sources = [image["src"] for image in reader.all("img")] + [source["srcset"] for source in reader.all("source")]
-    assert len(sources) == 2 * len(every_picture), "on light and on dark paper"
+    assert len(sources) == 2 * len(every_figure), "on light and on dark paper"
     for source in sources:
         kind, _, data = source.partition(",")
         assert kind == "data:image/png;base64"

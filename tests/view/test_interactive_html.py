@@ -25,7 +25,7 @@ def page_of(*blocks: Album | CellAlbum) -> str:
     return html.page(Report("Report", blocks))
 
 
-def test_one_picture_is_left_for_each_choice() -> None:
+def test_one_image_is_left_for_each_choice() -> None:
     """The rules hide all others: applied by hand as a browser does."""
     page = page_of(example())
     hidden_by = re.findall(r":has\(#maps-(\d)-(\d):checked\) \.shot:not\(\.o(\d)-(\d)\)", page)
@@ -63,7 +63,7 @@ def cell_example() -> CellAlbum:
     )  # fmt: skip
 
 
-def test_each_cell_with_pictures_leads_to_its_own() -> None:
+def test_each_cell_with_images_leads_to_its_own() -> None:
     page = page_of(cell_example())
     links = re.findall(r'<a href="#(confusion-\d-\d)">', page)
     assert links == re.findall(r'<section class="cell" id="([^"]*)"', page) == ["confusion-0-1", "confusion-1-1"]
@@ -91,7 +91,7 @@ def test_two_shots_in_one_place_are_refused() -> None:
         Album("a", "A", (Choice("one", ("x",)),), (Shot((0,), PLAIN), Shot((0,), PLAIN)))
 
 
-def test_an_overlay_is_the_picture_where_there_is_no_heat_and_heat_where_there_is() -> None:
+def test_an_overlay_is_the_image_where_there_is_no_heat_and_heat_where_there_is() -> None:
     heat = np.zeros((4, 4))
     assert (overlay(Scene((4, 4), image=GREY, heat=heat, heat_label="x")) == 128).all()
     heat[1, 2] = 1.0

@@ -8,12 +8,12 @@ import pytest
 from PIL import Image
 
 from cnnlab.view import png
-from cnnlab.view.blocks import Picture, Report
+from cnnlab.view.blocks import Figure, Report
 from cnnlab.view.drawings import Drawing, Gallery, Matrix
 
 
-def pixels(picture: Picture, theme: png.Theme = png.LIGHT) -> np.ndarray:
-    return decoded(png.encode(picture, theme=theme))
+def pixels(figure: Figure, theme: png.Theme = png.LIGHT) -> np.ndarray:
+    return decoded(png.encode(figure, theme=theme))
 
 
 def decoded(content: bytes) -> np.ndarray:
@@ -21,31 +21,29 @@ def decoded(content: bytes) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def every_drawn(every_picture: tuple[Picture, ...]) -> dict[str, png.Drawn]:
-    return {picture.name: png.drawn(picture) for picture in every_picture}
+def every_drawn(every_figure: tuple[Figure, ...]) -> dict[str, png.Drawn]:
+    return {figure.name: png.drawn(figure) for figure in every_figure}
 
 
 @pytest.mark.parametrize("theme", [png.LIGHT, png.DARK], ids=lambda theme: theme.name)
-def test_every_drawing_is_a_picture_and_not_blank_the_same_with_a_layout_of_its_own(
-    every_picture: tuple[Picture, ...], every_drawn: dict[str, png.Drawn], theme: png.Theme
+def test_every_drawing_is_a_figure_and_not_blank_the_same_with_a_layout_of_its_own(
+    every_figure: tuple[Figure, ...], every_drawn: dict[str, png.Drawn], theme: png.Theme
 ) -> None:
     paper = [int(theme.paper[i : i + 2], 16) for i in (1, 3, 5)]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        for picture in every_picture:
-            encoded = png.encode(picture, theme=theme)
-            assert encoded == getattr(every_drawn[picture.name], theme.name), picture.name
+        for figure in every_figure:
+            encoded = png.encode(figure, theme=theme)
+            assert encoded == getattr(every_drawn[figure.name], theme.name), figure.name
             image = decoded(encoded)
             assert image.shape[1] >= 200
             assert image[0, 0].tolist() == paper
-            assert 0.005 < (image != paper).any(2).mean() < 0.98, picture.name
+            assert 0.005 < (image != paper).any(2).mean() < 0.98, figure.name
 
 
-def test_every_kind_of_drawing_has_one_way_and_is_drawn_here(every_picture: tuple[Picture, ...]) -> None:
+def test_every_kind_of_drawing_has_one_way_and_is_drawn_here(every_figure: tuple[Figure, ...]) -> None:
     assert not png.LAID_OUT.keys() & png.PLOTTED.keys()
-    assert (
-        png.LAID_OUT.keys() | png.PLOTTED.keys() == set(get_args(Drawing)) == {type(p.drawing) for p in every_picture}
-    )
+    assert png.LAID_OUT.keys() | png.PLOTTED.keys() == set(get_args(Drawing)) == {type(p.drawing) for p in every_figure}
 
 
 def test_nothing_is_cut_off_at_the_edges(every_drawn: dict[str, png.Drawn]) -> None:
@@ -55,13 +53,13 @@ def test_nothing_is_cut_off_at_the_edges(every_drawn: dict[str, png.Drawn]) -> N
         assert (border == 255).all(), name
 
 
-def test_the_same_picture_is_the_same_file(every_picture: tuple[Picture, ...]) -> None:
-    assert png.encode(every_picture[0]) == png.encode(every_picture[0])
+def test_the_same_figure_is_the_same_file(every_figure: tuple[Figure, ...]) -> None:
+    assert png.encode(every_figure[0]) == png.encode(every_figure[0])
 
 
 def test_a_gallery_keeps_each_pixel_a_sharp_square() -> None:
     tile = np.random.default_rng(0).integers(0, 200, (8, 8, 3), dtype=np.uint8)
-    image = pixels(Picture("g", "G", Gallery((tile,), columns=1)))
+    image = pixels(Figure("g", "G", Gallery((tile,), columns=1)))
     times = 19  # 150 / 8, rounded
     enlarged = tile.repeat(times, 0).repeat(times, 1)
     windows = np.lib.stride_tricks.sliding_window_view(image, enlarged.shape)[:, :, 0]
@@ -69,15 +67,15 @@ def test_a_gallery_keeps_each_pixel_a_sharp_square() -> None:
     assert sum((windows[y, x] == enlarged).all() for y, x in candidates) == 1
 
 
-def test_pictures_stay_small() -> None:
+def test_figures_stay_small() -> None:
     rng = np.random.default_rng(0)
     gallery = Gallery(
         tuple(rng.integers(0, 255, (32, 32, 3), dtype=np.uint8) for _ in range(25)), ("x",) * 25, columns=5
     )
     names = tuple(f"class {i}" for i in range(100))
-    matrix = Matrix(rng.integers(0, 9, (100, 100)), names, names, "truth", "answer", "pictures")
-    assert len(png.encode(Picture("g", "G", gallery))) < 250_000
-    assert len(png.encode(Picture("m", "M", matrix))) < 250_000
+    matrix = Matrix(rng.integers(0, 9, (100, 100)), names, names, "truth", "answer", "images")
+    assert len(png.encode(Figure("g", "G", gallery))) < 250_000
+    assert len(png.encode(Figure("m", "M", matrix))) < 250_000
 
 
 def test_files_are_written_whole(report: Report, tmp_path: Path) -> None:

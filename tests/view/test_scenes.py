@@ -10,11 +10,11 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.contour import QuadContourSet
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Sheet
 
 from cnnlab.view import json as documents
 from cnnlab.view import png
-from cnnlab.view.blocks import Picture, Report
+from cnnlab.view.blocks import Figure, Report
 from cnnlab.view.description import description
 from cnnlab.view.png import heat, overlay
 from cnnlab.view.png.panel import extent
@@ -25,9 +25,9 @@ RED = 1
 """Of the theme's lines, vermilion."""
 
 
-def drawn(drawing: Scene | Scenes, theme: png.Theme = png.LIGHT) -> tuple[np.ndarray, Figure]:
-    picture = Picture("p", "Title", drawing)
-    return png.pixels(picture, theme=theme), png.draw(picture, theme=theme)
+def drawn(drawing: Scene | Scenes, theme: png.Theme = png.LIGHT) -> tuple[np.ndarray, Sheet]:
+    figure = Figure("p", "Title", drawing)
+    return png.pixels(figure, theme=theme), png.draw(figure, theme=theme)
 
 
 def at(image: np.ndarray, axes: Axes, row: float, column: float) -> list[int]:
@@ -40,14 +40,14 @@ def rgb(colour: str) -> list[int]:
     return [round(255 * part) for part in to_rgb(colour)]
 
 
-def words(figure: Figure) -> list[str]:
-    return [text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text"))]
+def words(sheet: Sheet) -> list[str]:
+    return [text.get_text() for text in sheet.findobj(lambda artist: hasattr(artist, "get_text"))]
 
 
 @pytest.mark.parametrize("theme", [png.LIGHT, png.DARK], ids=lambda theme: theme.name)
 def test_a_box_runs_around_its_pixels(theme: png.Theme) -> None:
-    image, figure = drawn(Scene((16, 16), GREY, boxes=(Box("b", 2, 5, 3, 12, colour=RED),)), theme)
-    axes = figure.axes[0]
+    image, sheet = drawn(Scene((16, 16), GREY, boxes=(Box("b", 2, 5, 3, 12, colour=RED),)), theme)
+    axes = sheet.axes[0]
     red = rgb(theme.lines[RED])
     for row, column in ((1.5, 8), (5.5, 8), (4, 2.5), (4, 12.5)):
         assert at(image, axes, row, column) == red
@@ -55,10 +55,10 @@ def test_a_box_runs_around_its_pixels(theme: png.Theme) -> None:
         assert at(image, axes, row, column) == [128] * 3
 
 
-def test_every_pixel_of_a_small_picture_is_an_equal_square() -> None:
+def test_every_pixel_of_a_small_image_is_an_equal_square() -> None:
     small = np.random.default_rng(0).integers(0, 255, (7, 11, 3), dtype=np.uint8)
-    image, figure = drawn(Scenes((Scene((7, 11), small), Scene((7, 11), small[::-1])), columns=2))
-    for axes, expected in zip(figure.axes, (small, small[::-1]), strict=True):
+    image, sheet = drawn(Scenes((Scene((7, 11), small), Scene((7, 11), small[::-1])), columns=2))
+    for axes, expected in zip(sheet.axes, (small, small[::-1]), strict=True):
         box = axes.get_window_extent()
         times = box.width / 11
         assert times == pytest.approx(round(times), abs=0.01)
@@ -69,20 +69,20 @@ def test_every_pixel_of_a_small_picture_is_an_equal_square() -> None:
         assert (inside[:, 2:-2, :, 2:-2] == expected[:, None, :, None]).all()
 
 
-def test_a_box_beyond_the_picture_gets_paper_around_it() -> None:
+def test_a_box_beyond_the_image_gets_paper_around_it() -> None:
     scene = Scene((16, 16), GREY, boxes=(Box("field", -10, 5, -4, 30, colour=RED),))
     left, right, top, bottom = extent(scene)
     assert left < -4.5 < 30.5 < right
     assert top < -10.5
     assert bottom > 15.5
-    image, figure = drawn(scene)
-    axes = figure.axes[0]
+    image, sheet = drawn(scene)
+    axes = sheet.axes[0]
     assert at(image, axes, -10.5, 10) == at(image, axes, 0, 30.5) == rgb(png.LIGHT.lines[RED])
     assert at(image, axes, 8, 8) == [128] * 3
     assert at(image, axes, 8, 22) == rgb(png.LIGHT.grid)
 
 
-def test_a_window_keeps_the_picture_still() -> None:
+def test_a_window_keeps_the_image_still() -> None:
     window = (-4, 19, -4, 19)
     scenes = [Scene((16, 16), GREY, boxes=(Box("b", 8 - i, 8 + i, 8 - i, 8 + i),), window=window) for i in (1, 5, 10)]
     assert {extent(scene) for scene in scenes} == {extent(scenes[0])}
@@ -97,41 +97,41 @@ def test_a_figure_of_a_given_size_has_it_to_the_pixel(size: tuple[float, float],
     heat_map = np.random.default_rng(0).random((4, 4))
     panels = tuple(Scene((16, 16), GREY, heat_map if i > 2 else None, "logit", title="T", caption="c " * 50,
                          boxes=(Box("b", 0, 20, 0, 3),)) for i in range(6))  # fmt: skip
-    image, figure = drawn(Scenes(panels, columns=3, figure_size=size, dpi=dpi))
+    image, sheet = drawn(Scenes(panels, columns=3, figure_size=size, dpi=dpi))
     assert image.shape == (round(size[1] * dpi), round(size[0] * dpi), 3)
     border = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
     assert (border == 255).all()
-    assert len(figure.axes) == 6 + 3
+    assert len(sheet.axes) == 6 + 3
 
 
 def test_a_map_of_zeros_is_a_sentence_and_not_a_map() -> None:
     zeros = np.zeros((4, 4))
-    _, figure = drawn(Scene((16, 16), GREY, zeros, "logit"))
-    assert "no positive evidence" in words(figure)
-    assert len(figure.axes) == 1
+    _, sheet = drawn(Scene((16, 16), GREY, zeros, "logit"))
+    assert "no positive evidence" in words(sheet)
+    assert len(sheet.axes) == 1
     assert "zero everywhere" in words(drawn(Scene((16, 16), GREY, zeros, "logit", heat_scale="signed"))[1])
     assert "no cell pays" in words(drawn(Scene((16, 16), GREY, zeros, "logit", nothing="no cell pays"))[1])
     assert "no finite value" in words(drawn(Scene((16, 16), GREY, zeros * math.nan, "logit"))[1])
-    _, figure = drawn(Scenes((Scene((16, 16), GREY, zeros, "a"), Scene((16, 16), GREY, zeros + 1, "a")), columns=2))
-    assert (words(figure).count("no positive evidence"), len(figure.axes)) == (1, 3)
+    _, sheet = drawn(Scenes((Scene((16, 16), GREY, zeros, "a"), Scene((16, 16), GREY, zeros + 1, "a")), columns=2))
+    assert (words(sheet).count("no positive evidence"), len(sheet.axes)) == (1, 3)
 
 
-def test_where_there_is_no_heat_the_picture_shows() -> None:
+def test_where_there_is_no_heat_the_image_shows() -> None:
     values = np.zeros((16, 16))
     values[8:, :] = 2.0
     scene = Scene((16, 16), GREY, values, "logit", alpha=0.5)
-    image, figure = drawn(scene)
-    assert at(image, figure.axes[0], 3, 8) == [128] * 3
-    hottest = heat.colours("positive", 0.5, over_picture=True)(1.0)
+    image, sheet = drawn(scene)
+    assert at(image, sheet.axes[0], 3, 8) == [128] * 3
+    hottest = heat.colours("positive", 0.5, over_image=True)(1.0)
     expected = [0.5 * 128 + 0.5 * 255 * part for part in hottest[:3]]
-    assert at(image, figure.axes[0], 12, 8) == pytest.approx(expected, abs=1.5)
+    assert at(image, sheet.axes[0], 12, 8) == pytest.approx(expected, abs=1.5)
 
 
 def test_signed_heat_is_symmetric_about_nothing() -> None:
     values = np.array([[-1.0, 0.0, 4.0]])
     norm = heat.norm([Scene((1, 3), None, values, "x", heat_scale="signed")])
     assert (norm.vmin, norm.vmax) == (-4, 4)
-    shades = heat.colours("signed", 0.7, over_picture=True)
+    shades = heat.colours("signed", 0.7, over_image=True)
     assert shades(0.5)[3] < 0.01
     assert (shades(0.0)[3], shades(1.0)[3]) == pytest.approx((0.7, 0.7))
     assert shades(0.0)[2] > shades(0.0)[0]
@@ -143,9 +143,9 @@ def test_a_log_scale_leaves_out_what_is_not_positive() -> None:
     norm = heat.norm([Scene((1, 4), None, values, "x", heat_scale="log")])
     assert (norm.vmin, norm.vmax) == (1e-3, 1)
     assert heat.ticks(norm) == pytest.approx([1e-3, 1e-2, 1e-1, 1])
-    image, figure = drawn(Scene((1, 4), np.full((1, 4, 3), 128, np.uint8), values, "x", heat_scale="log"))
-    assert at(image, figure.axes[0], 0.2, 0) == at(image, figure.axes[0], 0.2, 3) == [128] * 3
-    assert "10⁻²" in words(figure)
+    image, sheet = drawn(Scene((1, 4), np.full((1, 4, 3), 128, np.uint8), values, "x", heat_scale="log"))
+    assert at(image, sheet.axes[0], 0.2, 0) == at(image, sheet.axes[0], 0.2, 3) == [128] * 3
+    assert "10⁻²" in words(sheet)
 
 
 @pytest.mark.parametrize("scale", ["positive", "signed", "log", "linear"])
@@ -159,10 +159,10 @@ def test_a_map_that_is_the_same_everywhere_has_colours_too(scale: Any) -> None:
 def test_panels_share_a_scale_or_have_their_own() -> None:
     panels = tuple(Scene((4, 4), None, np.full((4, 4), value), "logit") for value in (1.0, 10.0))
     assert len(drawn(Scenes(panels, columns=2))[1].axes) == 4
-    image, figure = drawn(Scenes(panels, columns=2, shared_scale=True))
-    assert len(figure.axes) == 3
-    assert at(image, figure.axes[0], 2, 2) != at(image, figure.axes[1], 2, 2)
-    assert {"0", "5", "10"} <= set(words(figure))
+    image, sheet = drawn(Scenes(panels, columns=2, shared_scale=True))
+    assert len(sheet.axes) == 3
+    assert at(image, sheet.axes[0], 2, 2) != at(image, sheet.axes[1], 2, 2)
+    assert {"0", "5", "10"} <= set(words(sheet))
     with pytest.raises(ValueError, match="positive, signed cannot share"):
         Scenes(
             (panels[0], Scene((4, 4), None, np.ones((4, 4)), "x", heat_scale="signed")), columns=2, shared_scale=True
@@ -195,13 +195,13 @@ def test_a_gap_in_a_map_stays_a_gap() -> None:
 
 @pytest.mark.parametrize("cells", [64, 32])
 def test_the_contour_of_a_gaussian_has_its_radius(cells: int) -> None:
-    # exp(−r² / 2σ²) is 1/e at r = √2 σ, in pixels of the picture whatever the map's resolution.
+    # exp(−r² / 2σ²) is 1/e at r = √2 σ, in pixels of the image whatever the map's resolution.
     side, sigma, centre = 64, 9.0, (31.5, 25.5)
     places = (np.arange(cells) + 0.5) * side / cells - 0.5
     squares = (places[:, None] - centre[0]) ** 2 + (places[None] - centre[1]) ** 2
     contour = Contour(np.exp(-squares / (2 * sigma**2)), math.exp(-1), "1/e")
-    _, figure = drawn(Scene((side, side), contours=(contour,)))
-    (found,) = [artist for artist in figure.axes[0].collections if isinstance(artist, QuadContourSet)]
+    _, sheet = drawn(Scene((side, side), contours=(contour,)))
+    (found,) = [artist for artist in sheet.axes[0].collections if isinstance(artist, QuadContourSet)]
     (path,) = found.get_paths()
     radii = np.hypot(path.vertices[:, 1] - centre[0], path.vertices[:, 0] - centre[1])
     assert radii == pytest.approx(math.sqrt(2) * sigma, abs=0.1)
@@ -211,8 +211,8 @@ def test_the_legend_names_each_thing_once() -> None:
     box, twin = Box("field", 0, 3, 0, 3), Box("field", 1, 2, 1, 2)
     flat = Contour(np.ones((4, 4)), 2.0, "90 %")
     one = Scene((16, 16), GREY, boxes=(box, twin), contours=(flat,), points=(Point(1, 1, "peak"), Point(2, 2)))
-    _, figure = drawn(Scenes((one, one), columns=2))
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["field", "90 % (nowhere)", "peak"]
+    _, sheet = drawn(Scenes((one, one), columns=2))
+    assert [text.get_text() for text in sheet.legends[0].get_texts()] == ["field", "90 % (nowhere)", "peak"]
     many = Scene((16, 16), GREY, boxes=tuple(Box(f"b{i}", i, i, 0, 0) for i in range(16)))
     named = [text.get_text() for text in drawn(many)[1].legends[0].get_texts()]
     assert (len(named), named[-1]) == (12, "and 5 more")
@@ -220,13 +220,11 @@ def test_the_legend_names_each_thing_once() -> None:
 
 def test_forty_panels_have_their_words_and_fit() -> None:
     panels = tuple(Scene((8, 8), None, np.full((8, 8), 1.0 + i), "logit", caption=f"caption {i}") for i in range(40))
-    image, figure = drawn(
-        Scenes(panels, 8, shared_scale=True, row_labels=tuple("abcde"), column_titles=("column",) * 8)
-    )
+    image, sheet = drawn(Scenes(panels, 8, shared_scale=True, row_labels=tuple("abcde"), column_titles=("column",) * 8))
     border = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
     assert (border == 255).all()
-    assert {f"caption {i}" for i in range(40)} <= set(words(figure))
-    boxes = [axes.get_window_extent() for axes in figure.axes[:40]]
+    assert {f"caption {i}" for i in range(40)} <= set(words(sheet))
+    boxes = [axes.get_window_extent() for axes in sheet.axes[:40]]
     assert all(not a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
 
 
@@ -235,26 +233,26 @@ def test_texts_of_a_scene_do_not_run_into_one_another() -> None:
     panels = tuple(Scene((16, 16), GREY, np.eye(4), "logit of a class with a long name", title=long, caption=long,
                          boxes=(Box(f"{long} {i}", 0, 1, 0, 1),)) for i in range(6))  # fmt: skip
     for drawing in (Scenes(panels, 3), Scenes(panels, 3, figure_size=(11, 7), dpi=150), Scenes(panels[:1], 1)):
-        figure = png.draw(Picture("p", long, drawing))
-        figure.canvas.draw()
-        renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
-        texts = [text.get_window_extent(renderer) for text in figure.texts]
-        texts += [axes.get_window_extent(renderer) for axes in figure.axes]
-        texts.append(figure.legends[0].get_window_extent(renderer))
+        sheet = png.draw(Figure("p", long, drawing))
+        sheet.canvas.draw()
+        renderer = sheet.canvas.get_renderer()  # type: ignore[attr-defined]
+        texts = [text.get_window_extent(renderer) for text in sheet.texts]
+        texts += [axes.get_window_extent(renderer) for axes in sheet.axes]
+        texts.append(sheet.legends[0].get_window_extent(renderer))
         assert all(not a.padded(-2).overlaps(b.padded(-2)) for i, a in enumerate(texts) for b in texts[:i])
-        assert all(figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1 + 1 for box in texts)
+        assert all(sheet.bbox.x0 <= box.x0 and box.x1 <= sheet.bbox.x1 + 1 for box in texts)
 
 
 def test_the_same_scene_is_the_same_file() -> None:
     scene = Scene((16, 16), GREY, np.random.default_rng(0).random((4, 4)), "logit", boxes=(Box("b", 0, 3, 0, 3),))
-    assert png.encode(Picture("p", "T", scene)) == png.encode(Picture("p", "T", scene))
+    assert png.encode(Figure("p", "T", scene)) == png.encode(Figure("p", "T", scene))
 
 
 def test_large_maps_are_summed_up_and_small_ones_written() -> None:
     small, large = np.arange(16.0).reshape(4, 4), np.arange(1024.0).reshape(32, 32)
     contour = Contour(large, 921.6, "90 %")
-    report = Report("r", (Picture("s", "S", Scene((32, 32), None, small, "x", contours=(contour,))),
-                          Picture("l", "L", Scene((32, 32), None, large, "x"))))  # fmt: skip
+    report = Report("r", (Figure("s", "S", Scene((32, 32), None, small, "x", contours=(contour,))),
+                          Figure("l", "L", Scene((32, 32), None, large, "x"))))  # fmt: skip
     first, second = (block["drawing"] for block in documents.document(report)["blocks"])
     assert first["heat"]["values"] == small.tolist()
     assert {name: first["contours"][0][name] for name in ("shape", "level", "max")} == {
@@ -271,12 +269,12 @@ def test_the_words_say_what_is_to_be_seen() -> None:
     heat_map[1, 2] = 0.5
     scene = Scene((16, 16), GREY, heat_map, "Grad-CAM (logit)", boxes=(Box("field", -2, 9, 3, 14),),
                   contours=(Contour(heat_map, 0.1, "90 %"),), points=(Point(1, 2, "peak"),))  # fmt: skip
-    assert description(Picture("p", "Why cat", scene)) == (
-        "Why cat. Picture of 16 × 16 px; Grad-CAM (logit), strongest with 0.5 at row 5.5, column 9.5; "
+    assert description(Figure("p", "Why cat", scene)) == (
+        "Why cat. Image of 16 × 16 px; Grad-CAM (logit), strongest with 0.5 at row 5.5, column 9.5; "
         "box field: rows -2 to 9, columns 3 to 14; contour 90 %; peak at row 1, column 2."
     )
     empty = Scene((2, 3), None, np.zeros((1, 1)), "logit", title="none")
-    assert description(Picture("p", "T", Scenes((scene, empty), columns=1, row_labels=("a", "b")))).endswith(
+    assert description(Figure("p", "T", Scenes((scene, empty), columns=1, row_labels=("a", "b")))).endswith(
         "b, none: Empty paper of 2 × 3 px; logit: no positive evidence."
     )
 
@@ -295,10 +293,10 @@ def test_a_bare_overlay_has_the_same_colours() -> None:
     scene = Scene((16, 16), GREY, values, "x")
     bare = overlay.overlay(scene)
     times = bare.shape[0] // 16
-    image, figure = drawn(scene)
+    image, sheet = drawn(scene)
     for row, column in ((0.2, 3.1), (7, 7), (15, 14)):
         place = bare[int((row + 0.5) * times), int((column + 0.5) * times)].tolist()
-        assert at(image, figure.axes[0], row, column) == pytest.approx(place, abs=1.5)
+        assert at(image, sheet.axes[0], row, column) == pytest.approx(place, abs=1.5)
 
 
 @pytest.mark.parametrize(

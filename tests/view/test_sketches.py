@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 
 from cnnlab.view import png
-from cnnlab.view.blocks import Picture
+from cnnlab.view.blocks import Figure
 from cnnlab.view.description import description
 from cnnlab.view.drawings import Lattice, Span, Spans
 from cnnlab.view.sketches import lattice_lines, span_lines
@@ -46,14 +46,14 @@ def test_spans_without_length_and_without_ends_are_still_lines() -> None:
     assert span_lines(point, 40)[0].count("█") == 1
     assert endless.limits == (0, 1)
     for drawing in (point, endless):
-        assert png.encode(Picture("p", "P", drawing))
+        assert png.encode(Figure("p", "P", drawing))
 
 
 def test_bars_are_where_they_begin_and_end() -> None:
-    picture = Picture("p", "P", Spans((Span("a", 2, 6, (3, 4)), Span("b", 0, 8)), "x", "field", "inner", (0, 10)))
-    image, figure = png.pixels(picture), png.draw(picture)
-    figure.canvas.draw()
-    axes = figure.axes[0]
+    figure = Figure("p", "P", Spans((Span("a", 2, 6, (3, 4)), Span("b", 0, 8)), "x", "field", "inner", (0, 10)))
+    image, sheet = png.pixels(figure), png.draw(figure)
+    sheet.canvas.draw()
+    axes = sheet.axes[0]
     outer, inner = rgb(png.LIGHT.lines[5]), rgb(png.LIGHT.lines[0])
     assert at(image, axes, 0, 2.1) == at(image, axes, 0, 5.9) == outer
     assert at(image, axes, 0, 1.9) == at(image, axes, 0, 6.1) == rgb(png.LIGHT.grid)
@@ -63,10 +63,10 @@ def test_bars_are_where_they_begin_and_end() -> None:
 
 
 def test_cells_that_are_read_are_filled() -> None:
-    picture = Picture("p", "P", Lattice(DILATED, (2, 2), "index"))
-    image, figure = png.pixels(picture), png.draw(picture)
-    figure.canvas.draw()
-    axes = figure.axes[0]
+    figure = Figure("p", "P", Lattice(DILATED, (2, 2), "index"))
+    image, sheet = png.pixels(figure), png.draw(figure)
+    sheet.canvas.draw()
+    axes = sheet.axes[0]
     for row in range(5):
         for column in range(5):
             filled = at(image, axes, row - 0.3, column - 0.3) == rgb(png.LIGHT.lines[0])
@@ -76,9 +76,9 @@ def test_cells_that_are_read_are_filled() -> None:
 
 
 def test_the_words_say_what_is_to_be_seen() -> None:
-    assert "9 are read. Row by row: ● · ● · ●; · · · · ·;" in description(Picture("p", "P", Lattice(DILATED)))
+    assert "9 are read. Row by row: ● · ● · ●; · · · · ·;" in description(Figure("p", "P", Lattice(DILATED)))
     spans = Spans((Span("conv1", 0, 3), Span("conv9", -9.5, 30)), "column", "theoretical field")
-    assert description(Picture("p", "P", spans)).endswith(
+    assert description(Figure("p", "P", spans)).endswith(
         "2 bars of the theoretical field over column, from conv1 with 3 to conv9 with 39.5."
     )
 

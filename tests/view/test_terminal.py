@@ -100,7 +100,7 @@ class Full(io.StringIO):
 def test_a_remark_that_cannot_be_written_fails_nothing_and_a_result_does(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stderr", Full())
     monkeypatch.setattr("sys.stdout", Full())
-    Terminal(stderr=True).print("1 picture, 9 a second")
+    Terminal(stderr=True).print("1 image, 9 a second")
     with pytest.raises(OSError, match="No space left"):
         Terminal().print("a result")
 

@@ -392,6 +392,6 @@ def test_training_memory_leaves_the_network_as_it_was() -> None:
 
 
 def test_the_peak_of_inference_is_two_neighbours_of_a_chain() -> None:
-    """While a layer runs, its input and its output are alive, and the picture, which the caller holds."""
+    """While a layer runs, its input and its output are alive, and the image, which the caller holds."""
     model = nn.Sequential(*(nn.Conv2d(4, 4, 3, padding=1) for _ in range(5)))
     assert costs(model, 4, 16, 16).inference_bytes == 3 * 4 * 16 * 16 * 4

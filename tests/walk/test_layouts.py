@@ -165,23 +165,23 @@ KINDS: dict[str, tuple[Callable[[Tensor], Tensor], tuple[int, ...] | str]] = {
     "one number everywhere, by an operation on planes": (
         lambda x: F.interpolate(x.mean((2, 3), keepdim=True), size=(8, 6)), (3, 8, 6, 2, 3)
     ),
-    "features": (lambda x: x.mean((2, 3)), "(3,) for a picture, without height and width"),
-    "flattened": (lambda x: x.flatten(1), "(144,) for a picture, without height and width"),
-    "tokens": (lambda x: x.flatten(2).transpose(1, 2), "(48, 3) for a picture, tokens in a row"),
-    "tokens as an image": (lambda x: x.flatten(2)[:, None], "(1, 3, 48) for a picture, tokens in a row"),
-    "windows in the batch": (windows, "which has windows of the picture in its batch"),
+    "features": (lambda x: x.mean((2, 3)), "(3,) for an image, without height and width"),
+    "flattened": (lambda x: x.flatten(1), "(144,) for an image, without height and width"),
+    "tokens": (lambda x: x.flatten(2).transpose(1, 2), "(48, 3) for an image, tokens in a row"),
+    "tokens as an image": (lambda x: x.flatten(2)[:, None], "(1, 3, 48) for an image, tokens in a row"),
+    "windows in the batch": (windows, "which has windows of the image in its batch"),
     "channels in the batch": (
-        lambda x: F.conv2d(x.flatten(0, 1)[:, None], torch.ones(2, 1, 3, 3)), "channels or copies of the picture"
+        lambda x: F.conv2d(x.flatten(0, 1)[:, None], torch.ones(2, 1, 3, 3)), "channels or copies of the image"
     ),
-    "twice in the batch": (lambda x: torch.cat([x, -x]), "channels or copies of the picture"),
+    "twice in the batch": (lambda x: torch.cat([x, -x]), "channels or copies of the image"),
     "windows as a dimension": (lambda x: windows(x).unflatten(0, (-1, 12)).flatten(2, 3), "tokens in a row"),
     "windows as channels": (
         lambda x: windows(x).unflatten(0, (-1, 12))[..., 0], "without height and width"
     ),
-    "rows added up": (lambda x: x.sum(2), "(3, 6) for a picture, which adds up over rows or columns"),
+    "rows added up": (lambda x: x.sum(2), "(3, 6) for an image, which adds up over rows or columns"),
     "columns mixed": (lambda x: (x @ torch.ones(6, 6)).permute(0, 2, 3, 1), "which adds up over rows or columns"),
-    "images mixed": (lambda x: x.mean(0, keepdim=True).expand(2, -1, -1, -1), "the pictures of a batch are mixed"),
-    "a constant": (lambda x: torch.ones(2, 3, 8, 6), "does not depend on the picture"),
+    "images mixed": (lambda x: x.mean(0, keepdim=True).expand(2, -1, -1, -1), "the images of a batch are mixed"),
+    "a constant": (lambda x: torch.ones(2, 3, 8, 6), "does not depend on the image"),
 }  # fmt: skip
 
 
@@ -193,14 +193,14 @@ def test_what_is_a_feature_map(kind: str) -> None:
 
 
 def test_sizes_say_nothing() -> None:
-    """As many channels as rows as columns, and a picture of one row."""
+    """As many channels as rows as columns, and an image of one row."""
     for size in (4, 7):
         shape = (size, size, size)
         assert size_of(lambda x: x.permute(0, 2, 3, 1), shape) == (*shape, 1, 2)
         assert size_of(lambda x: x.permute(0, 3, 1, 2), shape) == (*shape, 3, 1)
     assert size_of(lambda x: x, (2, 1, 9)) == (2, 1, 9, 2, 3)
     assert size_of(lambda x: x.permute(0, 3, 2, 1), (9, 9, 1)) == (9, 9, 1, 2, 1)
-    # the rows of a picture laid into the channels leave one row of units
+    # the rows of an image laid into the channels leave one row of units
     assert size_of(lambda x: F.pixel_unshuffle(x, 4), (2, 4, 16)) == (32, 1, 4, 2, 3)
 
 
@@ -267,7 +267,7 @@ TORCHVISION: dict[str, tuple[Callable[[], nn.Module], tuple[int, int, int], tupl
         (10, 21),
     ),
 }  # fmt: skip
-"""The network, its pictures, and how many of its layers put out maps channels last and first."""
+"""The network, its images, and how many of its layers put out maps channels last and first."""
 
 
 @pytest.mark.parametrize("name", TORCHVISION)

@@ -52,7 +52,7 @@ MOVES: dict[str, Code] = {
     "diag_embed": lambda x: torch.diag_embed(x[:, 0, :5]),
     "triangle": lambda x: x.tril() + x.triu(2),
     "as_strided": lambda x: x.contiguous().as_strided((len(x), 4, 5, 5), (480, 120, 20, 2), 3),
-    "as_strided of a transposed picture": lambda x: (x.transpose(2, 3) * 1).as_strided((len(x), 5), (480, 7)),
+    "as_strided of a transposed image": lambda x: (x.transpose(2, 3) * 1).as_strided((len(x), 5), (480, 7)),
     "meshgrid": lambda x: x + torch.meshgrid(torch.arange(12.0), torch.arange(10.0), indexing="ij")[0],
 }
 
@@ -64,8 +64,8 @@ INDICES: dict[str, Code] = {
     "apart": lambda x: x[:, [3, 0, 1], :, [1, 9, 4]],
     "apart, as a grid": lambda x: x[:, torch.tensor([[3], [0]]), :, torch.tensor([[1, 9, 4]])].movedim(2, 0),
     "negative": lambda x: x[:, :, [-1, -12]] + x[:, :, 2:4, [-3]],
-    "numbers on the picture's device": lambda x: x[:, :, torch.tensor([3, 1], device=x.device)],
-    "numbers like the picture's": lambda x: x[:, :, x.new_tensor([3, 1]).long()],
+    "numbers on the image's device": lambda x: x[:, :, torch.tensor([3, 1], device=x.device)],
+    "numbers like the image's": lambda x: x[:, :, x.new_tensor([3, 1]).long()],
     "negative, select": lambda x: x.index_select(3, torch.tensor([9, 0])),
     "mask": lambda x: x[:, :, torch.arange(12) % 3 == 0],
     "mask of a plane": lambda x: x[:, :, (torch.arange(120) % 7 == 0).view(12, 10)],

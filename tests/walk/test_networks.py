@@ -89,7 +89,7 @@ class UNet(nn.Module):
 
 
 class Constant(nn.Module):
-    """A branch that does not depend on the picture, a learned picture, coordinates."""
+    """A branch that does not depend on the image, a learned image, coordinates."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -137,7 +137,7 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "parametrized": Normed,
     "one module twice": lambda: nn.Sequential(*[nn.Conv2d(4, 4, 3)] * 3),
     "dilated stack": lambda: nn.Sequential(*[nn.Conv2d(4, 4, 3, padding=d, dilation=d) for d in (1, 2, 4)]),
-    "transposed picture": lambda: nn.Sequential(
+    "transposed image": lambda: nn.Sequential(
         nn.Conv2d(4, 4, (3, 1)), Function(lambda x: x.transpose(2, 3)), nn.Conv2d(4, 2, (3, 2), (2, 1))),
     "checkerboard": lambda: nn.Sequential(nn.ConvTranspose2d(4, 4, 2, 3), nn.Conv2d(4, 2, 2)),
     "nothing is read": lambda: Function(lambda x: torch.ones_like(x)),
@@ -159,7 +159,7 @@ def test_networks(name: str) -> None:
 
 
 @pytest.mark.parametrize("shape", [(4, 17, 9), (4, 9, 31)])
-def test_pictures_that_are_not_square(shape: tuple[int, ...]) -> None:
+def test_images_that_are_not_square(shape: tuple[int, ...]) -> None:
     prove(UNet(), (4, 24, 17) if shape[1] == 9 else (4, 18, 30))
     prove(Pyramid(), shape)
 
@@ -180,7 +180,7 @@ def test_networks_that_look_at_their_values(name: str) -> None:
 
 
 def test_what_is_known_needs_no_values() -> None:
-    """Small tensors that do not depend on the picture keep theirs, so that code may look at them."""
+    """Small tensors that do not depend on the image keep theirs, so that code may look at them."""
 
     def code(x: Tensor) -> Tensor:
         sizes = torch.tensor([2, 3, 7])
@@ -213,7 +213,7 @@ SWALLOWED: dict[str, Callable[[Tensor], Tensor]] = {
     "sorted": lambda x: x.sort(2).values,
     "best": lambda x: x.topk(3, 2).values,
     "first of rows": lambda x: x.argmax(2).float(),
-    "index that follows from the picture": lambda x: x.gather(2, x.nan_to_num().long().clamp(0, 11)),
+    "index that follows from the image": lambda x: x.gather(2, x.nan_to_num().long().clamp(0, 11)),
 }
 
 

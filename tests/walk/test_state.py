@@ -161,7 +161,7 @@ def test_a_walk_of_a_copy_is_the_same() -> None:
     assert one.peak_bytes == other.peak_bytes > 0
 
 
-def test_a_network_without_pictures() -> None:
+def test_a_network_without_images() -> None:
     """Flat inputs have no rows: shapes and costs, no fields."""
 
     class Residual(nn.Module):

@@ -18,10 +18,10 @@ sizes = st.integers(1, 25)
 
 
 def reads(function: Callable[[Tensor], Tensor], size: int) -> NDArray[np.bool_]:
-    """(outputs, size): whether an output reads an input, of an operation on (pictures, 1, size, 2)."""
-    pictures = torch.randn(size, 1, size, 2, generator=torch.Generator().manual_seed(0)).abs() + 1
-    pictures[torch.arange(size), 0, torch.arange(size)] = float("nan")
-    return function(pictures)[:, 0, :, 0].isnan().T.numpy()
+    """(outputs, size): whether an output reads an input, of an operation on (images, 1, size, 2)."""
+    images = torch.randn(size, 1, size, 2, generator=torch.Generator().manual_seed(0)).abs() + 1
+    images[torch.arange(size), 0, torch.arange(size)] = float("nan")
+    return function(images)[:, 0, :, 0].isnan().T.numpy()
 
 
 def agree(table: taps.Taps, function: Callable[[Tensor], Tensor], size: int) -> None:

@@ -25,7 +25,7 @@ CONVOLUTIONS: dict[str, Callable[[], nn.Module]] = {
     "same, even": lambda: nn.Conv2d(4, 3, 4, padding="same"),
     "same, even, dilated": lambda: nn.Conv2d(4, 3, (2, 4), padding="same", dilation=(3, 1)),
     "valid": lambda: nn.Conv2d(4, 3, 3, padding="valid"),
-    "larger than the picture": lambda: nn.Conv2d(4, 3, 13, padding=6),
+    "larger than the image": lambda: nn.Conv2d(4, 3, 13, padding=6),
     **{mode: partial(nn.Conv2d, 4, 3, 3, padding=(2, 1), padding_mode=mode)
        for mode in ("zeros", "reflect", "replicate", "circular")},
     **{f"{mode}, same, even": partial(nn.Conv2d, 4, 3, 4, padding="same", padding_mode=mode)
@@ -59,7 +59,7 @@ POOLS: dict[str, Callable[[], nn.Module]] = {
     "adaptive avg (7, 5)": lambda: nn.AdaptiveAvgPool2d((7, 5)),
     "adaptive max (7, 5)": lambda: nn.AdaptiveMaxPool2d((7, 5)),
     "adaptive avg (5, None)": lambda: nn.AdaptiveAvgPool2d((5, None)),
-    "adaptive, larger than the picture": lambda: nn.AdaptiveAvgPool2d((17, 13)),
+    "adaptive, larger than the image": lambda: nn.AdaptiveAvgPool2d((17, 13)),
     "adaptive 1": lambda: nn.AdaptiveMaxPool2d(1),
 }
 

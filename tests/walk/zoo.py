@@ -43,7 +43,7 @@ class Sheared(nn.Module):
 
 
 FRONTS: dict[str, Callable[[], nn.Module]] = {"plain": nn.Identity, "sheared": Sheared}
-"""What comes before an operation: in a plain picture rows depend on rows alone."""
+"""What comes before an operation: in a plain image rows depend on rows alone."""
 
 
 @dataclass(frozen=True)

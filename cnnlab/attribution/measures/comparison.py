@@ -1,4 +1,4 @@
-"""Methods beside the controls: every measure of every map on the same pictures, and whether a method beats chance."""
+"""Methods beside the controls: every measure of every map on the same images, and whether a method beats chance."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from cnnlab.attribution.measures.controls import CONTROLS, control_maps
 from cnnlab.attribution.measures.curves import STEPS
+from cnnlab.attribution.measures.images import ImageScores, score_images
 from cnnlab.attribution.measures.location import border_region, corner_region
-from cnnlab.attribution.measures.pictures import PictureScores, score_pictures
 from cnnlab.attribution.measures.road import NOISE, PERCENTILES, road_noise
 from cnnlab.attribution.measures.summary import CurveSummary, MapSummary, summarize
 from cnnlab.attribution.measures.verdict import Verdict, verdict
@@ -19,29 +19,29 @@ from cnnlab.core.errors import RequestError
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Methods and controls over the same pictures."""
+    """Methods and controls over the same images."""
 
     n: int
-    """Pictures."""
+    """Images."""
     seed: int
     steps: int
-    """Of the curves."""
+    """Steps of the curves."""
     percentiles: tuple[float, ...] | None
     """Removed by ROAD; None where it was left out."""
     road_noise: float
     """Standard deviation on imputed pixels, in normalised units."""
     methods: tuple[MapSummary, ...]
-    """In the order asked for."""
+    """Summaries of the methods, in the order asked for."""
     controls: tuple[MapSummary, ...]
-    """In the order of `CONTROLS`."""
+    """Summaries of the controls, in the order of `CONTROLS`."""
     verdicts: tuple[Verdict, ...]
-    """For each method two, with pixels and with blocks removed."""
+    """Two verdicts for each method, with pixels and with blocks removed."""
     border_area: float
     """What a uniform map has in the border frame …"""
     corner_area: float
-    """… in the corners …"""
+    """Share of the corners."""
     object_area: float | None
-    """… and in the objects, on average; None without masks."""
+    """Share of the objects, on average; None without masks."""
 
 
 def compare_maps(
@@ -56,13 +56,13 @@ def compare_maps(
     steps: int = STEPS,
     max_batch: int = 256,
 ) -> Iterator[Advance | Comparison]:
-    """Measure each of `maps` (name → raw maps, of picture size or lower) and the controls; last comes the result.
+    """Measure each of `maps` (name → raw maps, of image size or lower) and the controls; last comes the result.
 
     `images` are normalised, so that 0 is the data set's mean; `targets` are the classes that the maps speak of; `masks`
-    are the objects. The work is about (2·`steps` + 3) forward passes per picture and method, and with ROAD 18 more and
-    as many sparse solves. Nothing here depends on `max_batch`, the most changed pictures that exist at a time.
+    are the objects. The work is about (2·`steps` + 3) forward passes per image and method, and with ROAD 18 more and
+    as many sparse solves. Nothing here depends on `max_batch`, the most changed images that exist at a time.
 
-    Raises: RequestError for no picture, a name that is a control's, maps of another number or size, masks of another
+    Raises: RequestError for no image, a name that is a control's, maps of another number or size, masks of another
     size or without a pixel, or a target that the model lacks; WorkError for values that are NaN or infinite.
     """
     _check(images, targets, maps, masks)
@@ -70,11 +70,11 @@ def compare_maps(
     noise = road_noise(images, seed=seed) if with_road else None
     summaries: dict[str, MapSummary] = {}
     for position, (name, some) in enumerate(everything.items()):
-        scoring = score_pictures(
+        scoring = score_images(
             model, images, targets, some, seed=seed, masks=masks, noise=noise, steps=steps, max_batch=max_batch
         )
         for item in scoring:
-            if isinstance(item, PictureScores):
+            if isinstance(item, ImageScores):
                 summaries[name] = summarize(name, item, control=name in CONTROLS, seed=seed)
             else:
                 yield Advance("measuring", position * len(images) + item, len(everything) * len(images))
@@ -97,39 +97,39 @@ def compare_maps(
 
 
 def _verdicts(method: MapSummary, controls: list[MapSummary], seed: int) -> Iterator[Verdict]:
-    """On pixels and on blocks."""
+    """The verdicts on pixels and on blocks."""
 
     def judged(summary: CurveSummary, gain: Tensor, gains: dict[str, Tensor]) -> Verdict:
         return verdict(method.name, gain, gains, level=summary.unit, seed=seed)
 
     yield judged(
-        method.pixels, method.pictures.pixels.gain, {control.name: control.pictures.pixels.gain for control in controls}
+        method.pixels, method.images.pixels.gain, {control.name: control.images.pixels.gain for control in controls}
     )
     yield judged(
-        method.blocks, method.pictures.blocks.gain, {control.name: control.pictures.blocks.gain for control in controls}
+        method.blocks, method.images.blocks.gain, {control.name: control.images.blocks.gain for control in controls}
     )
 
 
 def _check(images: Tensor, targets: Tensor, maps: Mapping[str, Tensor], masks: Tensor | None) -> None:
     n, _, height, width = images.shape
     if n == 0:
-        raise RequestError("there is no picture to measure maps on; give at least one")
+        raise RequestError("there is no image to measure maps on; give at least one")
     if len(targets) != n:
-        raise RequestError(f"{len(targets)} targets for {n} pictures; expected one each")
+        raise RequestError(f"{len(targets)} targets for {n} images; expected one each")
     for name, some in maps.items():
         if name in CONTROLS:
             raise RequestError(f"a method may not be called '{name}': the controls are {', '.join(CONTROLS)}")
         if len(some) != n or some.shape[1] > height or some.shape[2] > width:
             raise RequestError(
-                f"the maps of '{name}' have shape {tuple(some.shape)} for {n} pictures of {height}×{width}; expected "
-                "one map per picture, of its size or lower"
+                f"the maps of '{name}' have shape {tuple(some.shape)} for {n} images of {height}×{width}; expected "
+                "one map per image, of its size or lower"
             )
     if masks is None:
         return
     if masks.shape != (n, height, width):
-        raise RequestError(f"masks of shape {tuple(masks.shape)}; expected that of the pictures, {(n, height, width)}")
+        raise RequestError(f"masks of shape {tuple(masks.shape)}; expected that of the images, {(n, height, width)}")
     empty = (~masks.flatten(1).any(1)).nonzero()[:, 0]
     if len(empty):
         raise RequestError(
-            f"{len(empty)} of {n} object masks have no pixel (first: picture {int(empty[0])}); leave those pictures out"
+            f"{len(empty)} of {n} object masks have no pixel (first: image {int(empty[0])}); leave those images out"
         )

@@ -14,11 +14,11 @@ from cnnlab.core.seeds import derive_seed
 CONTROLS = ("random", "centre", "edges")
 
 CENTRE_SIGMA = 0.25
-"""Standard deviation of the centre prior, in heights and widths of the picture."""
+"""Standard deviation of the centre prior, in heights and widths of the image."""
 
 
 def control_maps(images: Float[Tensor, "n c h w"], *, seed: int) -> dict[str, Float[Tensor, "n h w"]]:
-    """One map per picture and control, all ≥ 0, on the pictures' device, by the names in `CONTROLS`.
+    """One map per image and control, all ≥ 0, on the images' device, by the names in `CONTROLS`.
 
     `random` is uniform noise in [0, 1), `centre` a Gaussian around the middle, `edges` the length of Sobel's gradient
     of the channels' mean, the border repeated outwards.
@@ -40,11 +40,11 @@ def centre_prior(height: int, width: int) -> Float[Tensor, "h w"]:
     return torch.exp(-(y[:, None] ** 2 + x[None, :] ** 2) / 2)
 
 
-def sobel(pictures: Float[Tensor, "n h w"]) -> Float[Tensor, "n h w"]:
+def sobel(images: Float[Tensor, "n h w"]) -> Float[Tensor, "n h w"]:
     """The length of the gradient, in units of brightness per pixel (Sobel's kernels divided by 8)."""
-    row = torch.tensor([[1.0, 0.0, -1.0]], device=pictures.device) * torch.tensor(
-        [[1.0], [2.0], [1.0]], device=pictures.device
+    row = torch.tensor([[1.0, 0.0, -1.0]], device=images.device) * torch.tensor(
+        [[1.0], [2.0], [1.0]], device=images.device
     )
     kernels = torch.stack([row, row.mT])[:, None] / 8
-    gradients = F.conv2d(F.pad(pictures[:, None], (1, 1, 1, 1), mode="replicate"), kernels)
+    gradients = F.conv2d(F.pad(images[:, None], (1, 1, 1, 1), mode="replicate"), kernels)
     return gradients.square().sum(1).sqrt()

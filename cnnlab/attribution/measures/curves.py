@@ -1,8 +1,8 @@
-"""Deletion and insertion: the target's probability while a map's pixels go from the picture, or come into a blur of it.
+"""Deletion and insertion: the target's probability while a map's pixels go from the image, or come into a blur of it.
 
 Petsiuk et al. 2018 (RISE), arXiv:1806.07421, section 4.1. Deletion fills with 0, the data set's mean in normalised
-pictures; insertion starts from the picture blurred with an 11×11 Gaussian of σ = 5, as the authors' code does. Filling
-with a constant leaves the distribution the network knows, and favours methods that multiply by the picture: ROAD
+images; insertion starts from the image blurred with an 11×11 Gaussian of σ = 5, as the authors' code does. Filling
+with a constant leaves the distribution the network knows, and favours methods that multiply by the image: ROAD
 (`cnnlab.attribution.measures.road`) is the measure beside it.
 """
 
@@ -22,10 +22,10 @@ BLUR_SIGMA = 5.0
 
 @dataclass(frozen=True, eq=False)
 class Curves:
-    """The probability of each picture's target at growing parts of its pixels; `s` is the number of steps + 1."""
+    """The probability of each image's target at growing parts of its pixels; `s` is the number of steps + 1."""
 
     fractions: Float[Tensor, "n s"]
-    """Of the pixels taken away (deletion) or brought in (insertion), from 0 to 1."""
+    """Shares of the pixels taken away (deletion) or brought in (insertion), from 0 to 1."""
     deletion: Float[Tensor, "n s"]
     insertion: Float[Tensor, "n s"]
 
@@ -54,7 +54,7 @@ def curves(
     steps: int = STEPS,
     max_batch: int = 256,
 ) -> Curves:
-    """Both curves of each (normalised) picture, in float64; at most `max_batch` changed pictures exist at a time.
+    """Both curves of each (normalised) image, in float64; at most `max_batch` changed images exist at a time.
 
     `ranking` gives the order of pixels or blocks. Of k units, round(j·k/steps) are changed at step j.
 
@@ -76,7 +76,7 @@ def blurred(images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
     """Insertion's start: an 11×11 Gaussian of σ = 5 px, borders mirrored; a smaller kernel where 11 px do not fit."""
     from torchvision.transforms.v2.functional import gaussian_blur
 
-    # mirroring needs a picture larger than half the kernel
+    # mirroring needs an image larger than half the kernel
     kernel = min(BLUR_KERNEL, 2 * min(images.shape[2:]) - 1)
     result: Tensor = gaussian_blur(images, [kernel, kernel], [BLUR_SIGMA, BLUR_SIGMA])
     return result
@@ -91,13 +91,13 @@ def _probabilities(
     counts: Tensor,
     max_batch: int,
 ) -> Tensor:
-    """(n, s) for pictures that go from `start` to `end`, the first `counts` ranks at a time."""
+    """(n, s) for images that go from `start` to `end`, the first `counts` ranks at a time."""
     points = len(counts)
 
     def make(rows: Int64[Tensor, "b"]) -> Float[Tensor, "b c h w"]:
-        picture, point = rows // points, rows % points
-        changed = ranks[picture] < counts[point, None, None]
-        return torch.where(changed[:, None], end[picture], start[picture])
+        image, point = rows // points, rows % points
+        changed = ranks[image] < counts[point, None, None]
+        return torch.where(changed[:, None], end[image], start[image])
 
     found = composite_probabilities(model, make, targets.repeat_interleave(points), max_batch=max_batch)
     return found.reshape(len(start), points)

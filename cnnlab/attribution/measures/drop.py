@@ -1,7 +1,7 @@
 """Average drop and increase in confidence: the target's probability when only what the map shows is left.
 
-Chattopadhay et al. 2018 (Grad-CAM++), arXiv:1710.11063, section 4.1: the picture times the map scaled to 0 … 1, with
-Y the probability for the whole picture and O for what is left. Maps that keep everything have no drop: a measure to be
+Chattopadhay et al. 2018 (Grad-CAM++), arXiv:1710.11063, section 4.1: the image times the map scaled to 0 … 1, with
+Y the probability for the whole image and O for what is left. Maps that keep everything have no drop: a measure to be
 read beside the controls, never alone.
 """
 
@@ -12,13 +12,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from cnnlab.attribution.maps import positive_scaled
-from cnnlab.attribution.measures.maps import at_picture_size
+from cnnlab.attribution.measures.maps import at_image_size
 from cnnlab.attribution.measures.probability import composite_probabilities, target_probabilities
 
 
 @dataclass(frozen=True, eq=False)
 class Drop:
-    """The probability of each picture's target, whole and as far as its map shows it."""
+    """The probability of each image's target, whole and as far as its map shows it."""
 
     whole: Float[Tensor, "n"]
     """Y."""
@@ -45,15 +45,15 @@ def confidence_drop(
     *,
     max_batch: int = 256,
 ) -> Drop:
-    """Both probabilities of each (normalised) picture, in float64.
+    """Both probabilities of each (normalised) image, in float64.
 
     The map's positive part is divided by its largest value; what it hides becomes 0, the data set's mean. A map without
-    positive evidence shows nothing, and so its picture is all mean.
+    positive evidence shows nothing, and so its image is all mean.
 
-    Raises: RequestError and WorkError as `composite_probabilities`; what `at_picture_size` raises.
+    Raises: RequestError and WorkError as `composite_probabilities`; what `at_image_size` raises.
     """
     height, width = images.shape[2:]
-    shown = positive_scaled(at_picture_size(maps, (height, width))).to(images)
+    shown = positive_scaled(at_image_size(maps, (height, width))).to(images)
     return Drop(
         target_probabilities(model, images, targets, max_batch=max_batch),
         composite_probabilities(model, lambda rows: images[rows] * shown[rows, None], targets, max_batch=max_batch),

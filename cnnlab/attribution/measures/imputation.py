@@ -1,7 +1,7 @@
 """Noisy linear imputation: removed pixels become the weighted mean of their eight neighbours, all at once.
 
 Rong et al. 2022 (ROAD), arXiv:2202.00449, section 4.2: x = Σ w·x over the neighbours, w = 1/6 beside and 1/12 diagonal,
-renormalised at the picture's border, and Gaussian noise on what was filled in. Other than a constant, such pixels carry
+renormalised at the image's border, and Gaussian noise on what was filled in. Other than a constant, such pixels carry
 no outline of the mask that a network could read.
 """
 
@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-BESIDE = 1 / 6
+ADJACENT = 1 / 6
 DIAGONAL = 1 / 12
 
 
@@ -49,12 +49,12 @@ def impute(
 
 @lru_cache(maxsize=4)
 def laplacian(height: int, width: int) -> Any:
-    """The sparse (pixels, pixels) matrix whose row i is (Σ w)·x_i − Σ w·x over the neighbours within the picture."""
+    """The sparse (pixels, pixels) matrix whose row i is (Σ w)·x_i − Σ w·x over the neighbours within the image."""
     from scipy.sparse import csr_matrix, diags
 
     numbers = np.arange(height * width).reshape(height, width)
     first, second, weights = [], [], []
-    for down, right, weight in ((0, 1, BESIDE), (1, 0, BESIDE), (1, 1, DIAGONAL), (1, -1, DIAGONAL)):
+    for down, right, weight in ((0, 1, ADJACENT), (1, 0, ADJACENT), (1, 1, DIAGONAL), (1, -1, DIAGONAL)):
         # a pixel and its neighbour `down` rows below and `right` columns to the right; −1 is to the left
         here = numbers[: height - down, max(0, -right) : width - max(0, right)].ravel()
         there = numbers[down:, max(0, right) : width - max(0, -right)].ravel()

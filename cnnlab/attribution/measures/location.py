@@ -1,4 +1,4 @@
-"""Where a map's evidence lies: in the object, at the border, in the corners, and whether its peak meets the object.
+"""The place of a map's evidence: in the object, at the border, in the corners, and whether its peak meets the object.
 
 Pointing game: Zhang et al. 2016, arXiv:1608.00507, section 5.1, with TorchRay's tolerance of 15 px at 224 px. Energy
 inside: Wang et al. 2020 (Score-CAM), arXiv:1910.01279, section 4.3, on masks instead of boxes.
@@ -13,13 +13,13 @@ from torch import Tensor
 from cnnlab.attribution.measures.ranking import rank_pixels
 
 FRAME = 1 / 8
-"""Width of the border frame, in heights (above, below) and widths (left, right) of the picture."""
+"""Width of the border frame, in heights (above, below) and widths (left, right) of the image."""
 
 CORNER = 1 / 4
 """Sides of the four corners, likewise: a logo, a date or a tag in a corner is seldom larger."""
 
 TOLERANCE = 15 / 224
-"""Of the pointing game, in shorter sides of the picture."""
+"""Tolerance of the pointing game, in shorter sides of the image."""
 
 
 def border_region(height: int, width: int, *, share: float = FRAME) -> Bool[Tensor, "h w"]:

@@ -1,4 +1,4 @@
-"""Explanation maps as measures take them: checked, and at the pictures' resolution."""
+"""Explanation maps as measures take them: checked, and at the images' resolution."""
 
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -7,10 +7,10 @@ from cnnlab.attribution.maps import upsampled
 from cnnlab.core.errors import WorkError
 
 
-def at_picture_size(maps: Float[Tensor, "n h w"], size: tuple[int, int]) -> Float[Tensor, "n H W"]:
+def at_image_size(maps: Float[Tensor, "n h w"], size: tuple[int, int]) -> Float[Tensor, "n H W"]:
     """Maps in float32 enlarged to `size` (height, width): bilinear with half-pixel centres, values kept.
 
-    Raises: WorkError where a value is NaN or infinite; ValueError for a map that is larger than the picture.
+    Raises: WorkError where a value is NaN or infinite; ValueError for a map that is larger than the image.
     """
     finite = maps.isfinite().flatten(1).all(1)
     if not bool(finite.all()):
@@ -22,7 +22,7 @@ def at_picture_size(maps: Float[Tensor, "n h w"], size: tuple[int, int]) -> Floa
     maps = maps.detach().float()
     height, width = maps.shape[1:]
     if height > size[0] or width > size[1]:
-        raise ValueError(f"maps of {height}×{width} for pictures of {size[0]}×{size[1]}: expected the same or lower")
+        raise ValueError(f"maps of {height}×{width} for images of {size[0]}×{size[1]}: expected the same or lower")
     return upsampled(maps, size)
 
 

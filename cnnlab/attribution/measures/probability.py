@@ -1,4 +1,4 @@
-"""The probability a network gives to a target, a bounded number of pictures at a time, without changing it."""
+"""The probability a network gives to a target, a bounded number of images at a time, without changing it."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ from cnnlab.network.forward import forward
 def target_probabilities(
     model: nn.Module, images: Float[Tensor, "n c h w"], targets: Int64[Tensor, "n"], *, max_batch: int
 ) -> Float[Tensor, "n"]:
-    """Softmax probability of each picture's target class, in float64 on the CPU.
+    """Softmax probability of each image's target class, in float64 on the CPU.
 
     Raises: what `composite_probabilities` raises.
     """
@@ -28,13 +28,13 @@ def composite_probabilities(
     *,
     max_batch: int,
 ) -> Float[Tensor, "n"]:
-    """Softmax probability of `targets` for pictures that `make` makes from their numbers, `max_batch` at a time.
+    """Softmax probability of `targets` for images that `make` makes from their numbers, `max_batch` at a time.
 
     Raises: RequestError for a target that the model has no class for, or a model with a single output; WorkError where
     its answers are NaN or infinite; ValueError unless `max_batch` ≥ 1.
     """
     if max_batch < 1:
-        raise ValueError(f"max_batch is {max_batch}, expected at least 1 picture")
+        raise ValueError(f"max_batch is {max_batch}, expected at least 1 image")
     found = []
     with undisturbed(model), torch.no_grad():
         for rows in torch.arange(len(targets), device=targets.device).split(max_batch):
@@ -49,7 +49,7 @@ def _checked(answer: object, targets: Tensor) -> Tensor:
     if not isinstance(answer, Tensor) or answer.ndim != 2 or answer.shape[1] < 2:
         found = f"has shape {tuple(answer.shape)}" if isinstance(answer, Tensor) else f"is a {type(answer).__name__}"
         raise RequestError(
-            f"the model's answer {found}; expected (pictures, classes) with two or more "
+            f"the model's answer {found}; expected (images, classes) with two or more "
             "classes, since the probability of a single one is always 1"
         )
     logits = answer.cpu().double()
@@ -59,7 +59,7 @@ def _checked(answer: object, targets: Tensor) -> Tensor:
         raise RequestError(f"no target class {int(wrong[0])}: the model has classes 0 to {classes - 1}")
     if not bool(logits.isfinite().all()):
         raise WorkError(
-            "the network's answers to pictures with removed pixels are NaN or infinite; "
-            "its weights diverged, or the pictures were not normalised as in training"
+            "the network's answers to images with removed pixels are NaN or infinite; "
+            "its weights diverged, or the images were not normalised as in training"
         )
     return logits

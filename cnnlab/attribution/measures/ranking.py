@@ -15,7 +15,7 @@ from cnnlab.core.seeds import derive_seed
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """The place of every pixel in its picture's order, on the CPU; the pixels of a block share a place."""
+    """The place of every pixel in its image's order, on the CPU; the pixels of a block share a place."""
 
     ranks: Int64[Tensor, "n h w"]
     """0 for the most relevant."""
@@ -33,7 +33,7 @@ class Ranking:
         return self.ranks >= self.units - count
 
     def part(self, start: int, stop: int) -> "Ranking":
-        """The ranking of the pictures from `start` to before `stop`."""
+        """The ranking of the images from `start` to before `stop`."""
         return Ranking(self.ranks[start:stop], self.units, self.block)
 
 
@@ -43,10 +43,10 @@ def block_side(height: int, width: int) -> int:
 
 
 def rank_pixels(maps: Float[Tensor, "n h w"], *, seed: int, block: int = 1) -> Ranking:
-    """Order the pixels (or, with `block`, squares of that side) of pictures by `maps` of their size, largest first.
+    """Order the pixels (or, with `block`, squares of that side) of images by `maps` of their size, largest first.
 
     Values are finite: ranks of NaN mean nothing. A square counts by its mean; those at the right and lower border may
-    be cut off. Ties are in random order, by `seed` and the picture's place alone: the same for each map of a picture.
+    be cut off. Ties are in random order, by `seed` and the image's place alone: the same for each map of an image.
 
     Raises: ValueError unless 1 ≤ block.
     """

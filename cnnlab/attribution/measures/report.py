@@ -7,7 +7,7 @@ from cnnlab.attribution.catalog import METHODS
 from cnnlab.attribution.measures.comparison import Comparison
 from cnnlab.attribution.measures.summary import CurveSummary, MapSummary
 from cnnlab.attribution.measures.verdict import FORM, OUTCOMES, Outcome
-from cnnlab.view.blocks import Block, Cell, Column, Picture, Section, SummaryLine, Table, Text, Tone, shown
+from cnnlab.view.blocks import Block, Cell, Column, Figure, Section, SummaryLine, Table, Text, Tone, shown
 from cnnlab.view.contribution import Question
 from cnnlab.view.drawings import Curves, Series
 from cnnlab.view.intervals import interval_text
@@ -17,7 +17,7 @@ _TONES: dict[Outcome, Tone] = {
     "better than chance": "caution",
     "not better than chance": "bad",
     "worse than chance": "bad",
-    "too few pictures": "note",
+    "too few images": "note",
 }
 _SHARE = ".1%"
 
@@ -37,8 +37,8 @@ def faithfulness_section(comparison: Comparison, *, target: str = "", suffix: st
         _curves(everything, "insertion", suffix),
         _places(comparison, f"evidence{suffix}"),
     ]
-    pictures = f"{comparison.n} picture{'' if comparison.n == 1 else 's'}"
-    title = f"How far to trust the maps ({pictures}{f', for {target}' if target else ''})"
+    images = f"{comparison.n} image{'' if comparison.n == 1 else 's'}"
+    title = f"How far to trust the maps ({images}{f', for {target}' if target else ''})"
     return Section(title, tuple(blocks))
 
 
@@ -77,9 +77,9 @@ def _verdicts(comparison: Comparison, name: str) -> Table:
         for one in comparison.verdicts
     )
     note = (
-        "Differences of insertion − deletion, picture by picture, with 95 % bootstrap intervals: a map is better where "
+        "Differences of insertion − deletion, image by image, with 95 % bootstrap intervals: a map is better where "
         "the interval lies above 0. The controls know nothing of the network: random values, nearness to the centre, "
-        "and the picture's own edges. One that is better than chance alone may show no more than where objects lie."
+        "and the image's own edges. One that is better than chance alone may show no more than where objects lie."
     )
     return Table("Against chance and the best control", columns, rows, note, name)
 
@@ -105,8 +105,8 @@ def _removed(maps: Sequence[MapSummary], name: str, *, road: bool) -> Table:
         last = (one.road.combined.mean,) if one.road is not None else ()
         rows.append((*areas, *last))
     note = (
-        "Areas under the probability of the target while pixels come into a blurred picture (insertion, large is good) "
-        "or go from the whole one (deletion, small is good), with 95 % bootstrap intervals over the pictures."
+        "Areas under the probability of the target while pixels come into a blurred image (insertion, large is good) "
+        "or go from the whole one (deletion, small is good), with 95 % bootstrap intervals over the images."
     )
     note += " ROAD: (least − most relevant removed)/2 with imputed pixels, large is good." if road else ""
     return Table("Single pixels removed", tuple(columns), tuple(rows), note, name)
@@ -116,7 +116,7 @@ def _kept(maps: Sequence[MapSummary], name: str) -> Table:
     columns = (Column("map"), Column("average drop", align="right"), Column("increase", align="right"))
     rows = tuple((label(m.name), interval_text(m.drop, _SHARE), interval_text(m.increase, _SHARE)) for m in maps)
     note = (
-        "Drop: the share of the probability that is lost, small is good. Increase: in so many pictures it grows. A map "
+        "Drop: the share of the probability that is lost, small is good. Increase: in so many images it grows. A map "
         "that shows everything loses nothing."
     )
     return Table("Only what the map shows kept", columns, rows, note, name)
@@ -138,7 +138,7 @@ def _blocks(maps: Sequence[MapSummary], name: str) -> Table:
     return Table(f"{unit[0].upper()}{unit[1:]} px removed", columns, rows, note, name)
 
 
-def _curves(maps: Sequence[MapSummary], which: str, suffix: str) -> Picture:
+def _curves(maps: Sequence[MapSummary], which: str, suffix: str) -> Figure:
     def y(pixels: CurveSummary) -> tuple[float, ...]:
         values = pixels.deletion_curve if which == "deletion" else pixels.insertion_curve
         return tuple(values.tolist())
@@ -155,7 +155,7 @@ def _curves(maps: Sequence[MapSummary], which: str, suffix: str) -> Picture:
     title, x_label, caption = words[which]
     caption += " Dashed: controls, which know nothing of the network."
     drawing = Curves(series, x_label, "probability of the target (%)", percent=True, y_range=(0.0, 1.0))
-    return Picture(f"{which}{suffix}", title, drawing, caption)
+    return Figure(f"{which}{suffix}", title, drawing, caption)
 
 
 def _places(comparison: Comparison, name: str) -> Table:
@@ -178,12 +178,12 @@ def _places(comparison: Comparison, name: str) -> Table:
     uniform = [comparison.object_area, None] if known else []
     rows.append(("a uniform map", *uniform, comparison.border_area, comparison.corner_area, 0.1, 0.0))
     notes = [f"{label(one.name)}: {one.place.note}." for one in comparison.methods if one.place.note]
-    note = "Shares of the positive evidence, means over the pictures that have any. The border: an eighth of each side."
+    note = "Shares of the positive evidence, means over the images that have any. The border: an eighth of each side."
     return Table("Where the evidence lies", tuple(columns), tuple(rows), " ".join([note, *notes]), name)
 
 
 def evidence_line(comparison: Comparison, section: str) -> SummaryLine:
-    """Where the evidence of the first method lies: in the object, or on the border where the objects are not known."""
+    """Tell where the first method's evidence lies: in the object, or on the border where the objects are not known."""
     one = comparison.methods[0]
     name, place = label(one.name), one.place
     if place.top is None or place.border is None:
@@ -201,7 +201,7 @@ def evidence_line(comparison: Comparison, section: str) -> SummaryLine:
 
 
 def faithfulness_document(comparison: Comparison) -> dict[str, Any]:
-    """For JSON: means with intervals of every map, the verdicts, and the conventions."""
+    """The document for JSON: means with intervals of every map, the verdicts, and the conventions."""
     return {
         "n": comparison.n,
         "seed": comparison.seed,
@@ -245,15 +245,15 @@ def _summary(one: MapSummary) -> dict[str, Any]:
     }
 
 
-def picture_metrics(comparison: Comparison, method: str, index: int) -> dict[str, Any]:
-    """What was measured of one picture's map, and of the controls on the same picture."""
+def image_metrics(comparison: Comparison, method: str, index: int) -> dict[str, Any]:
+    """What was measured of one image's map, and of the controls on the same image."""
     (one,) = (summary for summary in comparison.methods if summary.name == method)
     measured = _measured(one, index)
     return {**measured, "controls": {control.name: _measured(control, index) for control in comparison.controls}}
 
 
 def _measured(one: MapSummary, index: int) -> dict[str, Any]:
-    scores = one.pictures
+    scores = one.images
     where = scores.placed
     found: dict[str, Any] = {
         "deletion": scores.pixels.deletion_area,

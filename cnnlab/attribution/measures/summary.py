@@ -1,4 +1,4 @@
-"""The measures of one method as means over the pictures, each with its bootstrap interval."""
+"""The measures of one method as means over the images, each with its bootstrap interval."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cnnlab.attribution.measures.curves import Curves
-from cnnlab.attribution.measures.pictures import PictureScores
+from cnnlab.attribution.measures.images import ImageScores
 from cnnlab.core.seeds import derive_seed
 from cnnlab.stats.bootstrap import bootstrap_mean
 from cnnlab.stats.confidence import MeanInterval
@@ -25,9 +25,9 @@ class CurveSummary:
     gain: MeanInterval
     """Insertion − deletion."""
     fractions: Float[Tensor, "s"]
-    """Mean over the pictures of the removed part …"""
+    """Mean over the images of the removed part …"""
     deletion_curve: Float[Tensor, "s"]
-    """… and of the probability at it."""
+    """Mean over the images of the probability at that part."""
     insertion_curve: Float[Tensor, "s"]
 
 
@@ -45,7 +45,7 @@ class RoadSummary:
 
 @dataclass(frozen=True)
 class PlaceSummary:
-    """Where the evidence lies; means over the maps that have any, and None where no map has."""
+    """Means of where the evidence lies, over the maps that have any, and None where no map has."""
 
     empty: int
     """Maps without positive evidence: they are in none of these means, but for `pointing`."""
@@ -74,7 +74,7 @@ class PlaceSummary:
 
 @dataclass(frozen=True, eq=False)
 class MapSummary:
-    """One method, or control, over a set of pictures. Intervals are of 95 %, over the pictures."""
+    """One method, or control, over a set of images. Intervals are of 95 %, over the images."""
 
     name: str
     control: bool
@@ -83,15 +83,15 @@ class MapSummary:
     drop: MeanInterval
     """Average drop, 0 … 1: small is good."""
     increase: MeanInterval
-    """Share of the pictures whose probability rises: large is good."""
+    """Share of the images whose probability rises: large is good."""
     road: RoadSummary | None
     place: PlaceSummary
-    pictures: PictureScores
+    images: ImageScores
     """What these are means of."""
 
 
-def summarize(name: str, scores: PictureScores, *, control: bool, seed: int) -> MapSummary:
-    """Means with intervals; every measure draws the same pictures, since they all come from one `seed`."""
+def summarize(name: str, scores: ImageScores, *, control: bool, seed: int) -> MapSummary:
+    """Means with intervals; every measure draws the same images, since they all come from one `seed`."""
     seed = derive_seed(seed, "bootstrap")
     return MapSummary(
         name=name,
@@ -108,7 +108,7 @@ def summarize(name: str, scores: PictureScores, *, control: bool, seed: int) -> 
             bootstrap_mean(scores.road.combined, seed=seed),
         ),
         place=_place(scores, seed),
-        pictures=scores,
+        images=scores,
     )
 
 
@@ -124,7 +124,7 @@ def _curves(found: Curves, unit: str, seed: int) -> CurveSummary:
     )
 
 
-def _place(scores: PictureScores, seed: int) -> PlaceSummary:
+def _place(scores: ImageScores, seed: int) -> PlaceSummary:
     where = scores.placed
 
     def mean(values: Tensor | None) -> MeanInterval | None:

@@ -17,7 +17,7 @@ FORM = "+.3f"
 """How a difference of areas is written."""
 
 Outcome = Literal[
-    "better than every control", "better than chance", "not better than chance", "worse than chance", "too few pictures"
+    "better than every control", "better than chance", "not better than chance", "worse than chance", "too few images"
 ]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 """The best first."""
@@ -26,12 +26,12 @@ CHANCE = "random"
 """The control that is chance: random values."""
 
 FEWEST = 6
-"""Pictures below which nothing is decided: of 5, all may lie on one side by chance more often than 1 in 20 (2/2⁵)."""
+"""Images below which nothing is decided: of 5, all may lie on one side by chance more often than 1 in 20 (2/2⁵)."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A method against chance, and against the best control: the one with the highest mean over the same pictures."""
+    """A method against chance, and against the best control: the one with the highest mean over the same images."""
 
     name: str
     level: str
@@ -40,19 +40,19 @@ class Verdict:
     gain: MeanInterval
     """Insertion − deletion of the method …"""
     chance_gain: MeanInterval
-    """… of random maps …"""
+    """Mean gain of random maps."""
     control: str
     control_gain: MeanInterval
-    """… and of the best control."""
+    """Mean gain of the best control."""
     beyond_chance: MeanInterval
-    """The method's less that of random maps, picture by picture."""
+    """The method's less that of random maps, image by image."""
     beyond_control: MeanInterval
-    """The method's less that of the best control, picture by picture."""
+    """The method's less that of the best control, image by image."""
 
     @property
     def sentence(self) -> str:
         """The outcome with its figures, in one line."""
-        said = f"{self.outcome} can tell" if self.outcome == "too few pictures" else self.outcome
+        said = f"{self.outcome} can tell" if self.outcome == "too few images" else self.outcome
         others = [(CHANCE, self.chance_gain, self.beyond_chance)]
         if self.control != CHANCE:
             others.append((self.control, self.control_gain, self.beyond_control))
@@ -63,7 +63,7 @@ class Verdict:
         n = self.beyond_chance.n
         return (
             f"{self.name}, {self.level}: {said}: insertion − deletion {shown(self.gain.mean, FORM)}, {beside} over {n} "
-            f"picture{'' if n == 1 else 's'}"
+            f"image{'' if n == 1 else 's'}"
         )
 
 
@@ -75,13 +75,13 @@ def verdict(
     level: str,
     seed: int,
 ) -> Verdict:
-    """Judge a method by the `gain` (insertion − deletion) of each picture and that of each control.
+    """Judge a method by the `gain` (insertion − deletion) of each image and that of each control.
 
     "better than chance" where the 95 % interval of the difference to random maps lies above 0, "worse than chance"
     below, "not better than chance" where it holds 0. "better than every control" where the interval of the difference
     to the best control is above 0, too: a map that merely beats random values may know no more than that objects are
-    in the middle. With fewer than `FEWEST` pictures, "too few pictures". That the best control is picked on the same
-    pictures favours the control.
+    in the middle. With fewer than `FEWEST` images, "too few images". That the best control is picked on the same
+    images favours the control.
 
     Raises: ValueError without the control of random maps, or as `bootstrap_mean`.
     """
@@ -107,7 +107,7 @@ def verdict(
 def _outcome(beyond_chance: MeanInterval, beyond_control: MeanInterval) -> Outcome:
     chance, control = beyond_chance.interval, beyond_control.interval
     if beyond_chance.n < FEWEST or chance is None or control is None:
-        return "too few pictures"
+        return "too few images"
     if chance.low > 0:
         return "better than every control" if control.low > 0 else "better than chance"
     return "worse than chance" if chance.high < 0 else "not better than chance"

@@ -6,7 +6,7 @@ from cnnlab.attribution.cam_pieces import factored_maps, layer_maps
 from cnnlab.attribution.capture import SCORE, LayerCapture
 from cnnlab.attribution.method import Method, Work, register
 from cnnlab.attribution.methods.gradient_cams import hires_cam, of_score
-from cnnlab.attribution.piece import Piece
+from cnnlab.attribution.piece import MethodMaps
 from cnnlab.attribution.principal import principal_map
 from cnnlab.attribution.steps import Steps, at_once
 
@@ -22,7 +22,7 @@ from cnnlab.attribution.steps import Steps, at_once
         unasked=("gallery", "measured"),
     )
 )
-def eigencam(work: Work) -> Steps[Piece]:
+def eigencam(work: Work) -> Steps[MethodMaps]:
     """The first principal component of the feature maps; no gradient, and the same for every class."""
     t = work.batch.target.count
 
@@ -42,6 +42,6 @@ def eigencam(work: Work) -> Steps[Piece]:
         wants=of_score,
     )
 )
-def eigengradcam(work: Work) -> Steps[Piece]:
+def eigengradcam(work: Work) -> Steps[MethodMaps]:
     """The first principal component of activation times gradient."""
     return (yield from factored_maps(work, SCORE, hires_cam, eigen=True))

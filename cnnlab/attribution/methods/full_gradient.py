@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from cnnlab.attribution.maps import least_to_largest, upsampled
 from cnnlab.attribution.method import Known, Method, Work, register
 from cnnlab.attribution.passes import checked_logits, fitted, frozen, score_gradients, single_precision
-from cnnlab.attribution.piece import Batch, Piece
+from cnnlab.attribution.piece import Batch, MethodMaps
 from cnnlab.attribution.steps import Steps
 from cnnlab.attribution.target import Target
 from cnnlab.core.errors import RequestError
@@ -45,8 +45,8 @@ def full_gradient(
     """ψ(x · ∂S/∂x) + Σ_l Σ_c ψ(b_l,c · ∂S/∂z_l,c). Srinivas and Fleuret 2019, arXiv:1905.00780, equations 3 and 8.
 
     z_l is a layer's output and b_l what the layer gives for zeros: the bias of a convolution, β − μγ/√(σ² + ε) of a
-    batch normalisation. ψ is the absolute value, brought to 0 … 1 over a picture's whole layer (`channel`: over each
-    channel by itself, as pytorch-grad-cam does), and grown to the picture's size. Biases of what is no feature map
+    batch normalisation. ψ is the absolute value, brought to 0 … 1 over an image's whole layer (`channel`: over each
+    channel by itself, as pytorch-grad-cam does), and grown to the image's size. Biases of what is no feature map
     have no place and count in `delta` alone. `layouts` are the network's, where the caller has them.
     """
     layers: list[tuple[Tensor, Tensor, bool]] = []
@@ -92,7 +92,7 @@ def full_gradient(
         # which part of windows in the batch, or of tokens before it, is which image's is told by one score at a time
         lone = torch.stack([_sums(row[None], apart) for row in scores]) if apart else torch.zeros_like(scores)
         # a bias of a branch that does not lead to the score adds nothing
-        found = score_gradients(scores, [pixels, *(output for output, _, _ in seen)], "the pictures", needed=1)
+        found = score_gradients(scores, [pixels, *(output for output, _, _ in seen)], "the images", needed=1)
     yield 1 + target.count * (1 + len(images) * bool(apart))
     size = (images.shape[2], images.shape[3])
     values = [found[0] * single_precision(pixels.detach())[:, None]]
@@ -107,7 +107,7 @@ def full_gradient(
 
 def _sums(scores: Float[Tensor, "1 t"], layers: Sequence[tuple[Tensor, Tensor]]) -> Float[Tensor, "t"]:
     """What the biases of all these layers add to the scores of one image."""
-    slopes = score_gradients(scores, [output for output, _ in layers], "the pictures", keep=True, needed=0)
+    slopes = score_gradients(scores, [output for output, _ in layers], "the images", keep=True, needed=0)
     products = (slope * single_precision(bias)[:, None] for slope, (_, bias) in zip(slopes, layers, strict=True))
     return sum((each.transpose(0, 1).flatten(1).sum(1) for each in products), torch.zeros_like(scores[0]))
 
@@ -165,8 +165,8 @@ def fullgrad(
     scaling: Annotated[
         Scaling, Field(description="Over what each bias's shares are brought to 0 … 1 before they are added up.")
     ] = "layer",
-) -> Steps[Piece]:
+) -> Steps[MethodMaps]:
     """The shares of the pixels and of every bias in the score, laid over one another."""
     batch = work.batch
     full = yield from full_gradient(batch.model, batch.images, batch.target, scaling=scaling, layouts=batch.layouts)
-    return Piece((full.maps,), delta=full.delta, notes=_incomplete(full.delta, work.capture.scores))
+    return MethodMaps((full.maps,), delta=full.delta, notes=_incomplete(full.delta, work.capture.scores))

@@ -13,10 +13,10 @@ from pydantic import Field
 from torch import Tensor
 
 from cnnlab.attribution.cam_pieces import factored_maps
-from cnnlab.attribution.capture import SCORE, Want
+from cnnlab.attribution.capture import SCORE, GradientTarget
 from cnnlab.attribution.head import Head
 from cnnlab.attribution.method import Known, Method, Work, register
-from cnnlab.attribution.piece import Batch, Piece, UnfitError
+from cnnlab.attribution.piece import Batch, MethodMaps, UnfitError
 from cnnlab.attribution.steps import Steps
 from cnnlab.attribution.target import Target, against_nearest, residual_softmax
 
@@ -88,7 +88,7 @@ class FinerScore:
     curved: ClassVar[bool] = False
 
     def scores(self, target: Target, logits: Float[Tensor, "b k"], rows: Int64[Tensor, "b"]) -> Float[Tensor, "b t"]:
-        """Those of Finer-CAM."""
+        """The scores of Finer-CAM."""
         return against_nearest(target, logits, rows, gamma=self.gamma, nearest=self.nearest)
 
 
@@ -99,20 +99,20 @@ class CurvedScore:
     curved: ClassVar[bool] = True
 
     def scores(self, target: Target, logits: Float[Tensor, "b k"], rows: Int64[Tensor, "b"]) -> Float[Tensor, "b t"]:
-        """Those of ShapleyCAM."""
+        """The scores of ShapleyCAM."""
         return residual_softmax(target, logits, rows)
 
 
 CURVED_SCORE = CurvedScore()
 
 
-def of_score(batch: Batch, **options: object) -> tuple[Want, ...]:
+def of_score(batch: Batch, **options: object) -> tuple[GradientTarget, ...]:
     """The gradient of the target's own score."""
     return (SCORE,)
 
 
 def averages_away(head: Head) -> str | None:
-    """Of Grad-CAM where the head weighs every place by itself."""
+    """The caution on Grad-CAM where the head weighs every place by itself."""
     if head.kind != "flatten_dense":
         return None
     return (
@@ -134,7 +134,7 @@ def averages_away(head: Head) -> str | None:
         unasked=("gallery", "measured"),
     )
 )
-def gradcam(work: Work) -> Steps[Piece]:
+def gradcam(work: Work) -> Steps[MethodMaps]:
     """Channels weighted by the mean of their gradient over places."""
     return (yield from factored_maps(work, SCORE, grad_cam))
 
@@ -149,7 +149,7 @@ def gradcam(work: Work) -> Steps[Piece]:
         wants=of_score,
     )
 )
-def gradcam_plus_plus(work: Work, *, eps: Eps = 0.0) -> Steps[Piece]:
+def gradcam_plus_plus(work: Work, *, eps: Eps = 0.0) -> Steps[MethodMaps]:
     """Channels weighted by where their gradient is positive."""
     return (yield from factored_maps(work, SCORE, partial(grad_cam_plus_plus, eps=eps)))
 
@@ -166,7 +166,7 @@ def gradcam_plus_plus(work: Work, *, eps: Eps = 0.0) -> Steps[Piece]:
         unasked=("gallery", "measured"),
     )
 )
-def hirescam(work: Work) -> Steps[Piece]:
+def hirescam(work: Work) -> Steps[MethodMaps]:
     """Activation times gradient, place by place: behind dense layers the map sums to the logit."""
     return (yield from factored_maps(work, SCORE, hires_cam))
 
@@ -181,7 +181,7 @@ def hirescam(work: Work) -> Steps[Piece]:
         wants=of_score,
     )
 )
-def xgradcam(work: Work, *, eps: Eps = 0.0) -> Steps[Piece]:
+def xgradcam(work: Work, *, eps: Eps = 0.0) -> Steps[MethodMaps]:
     """Channels weighted by their gradient where they are active."""
     return (yield from factored_maps(work, SCORE, partial(xgrad_cam, eps=eps)))
 
@@ -198,7 +198,7 @@ def xgradcam(work: Work, *, eps: Eps = 0.0) -> Steps[Piece]:
         unasked=("gallery", "measured"),
     )
 )
-def layercam(work: Work) -> Steps[Piece]:
+def layercam(work: Work) -> Steps[MethodMaps]:
     """Activation times positive gradient, place by place: for layers far from the head, too."""
     return (yield from factored_maps(work, SCORE, layer_cam))
 
@@ -214,7 +214,7 @@ def layercam(work: Work) -> Steps[Piece]:
         needs=(Known.head,),
     )
 )
-def cam(work: Work) -> Steps[Piece]:
+def cam(work: Work) -> Steps[MethodMaps]:
     """Channels weighted by the linear layer behind the global average; refused where there is none."""
     batch = work.batch
     for layer in work.capture.layers:
@@ -227,7 +227,7 @@ def cam(work: Work) -> Steps[Piece]:
     return (yield from factored_maps(work, SCORE, class_activation))
 
 
-def _finer(batch: Batch, *, gamma: float, nearest: int) -> tuple[Want, ...]:
+def _finer(batch: Batch, *, gamma: float, nearest: int) -> tuple[GradientTarget, ...]:
     return (FinerScore(gamma, nearest),)
 
 
@@ -248,12 +248,12 @@ def finercam(
         float, Field(ge=0, le=1000, description="How much of the nearest classes' mean logit is taken off.")
     ] = 0.6,
     nearest: Annotated[int, Field(ge=1, le=1_000_000, description="How many classes that is.")] = 3,
-) -> Steps[Piece]:
+) -> Steps[MethodMaps]:
     """Grad-CAM of the score less that of the nearest classes: what tells the class from those like it."""
     return (yield from factored_maps(work, FinerScore(gamma, nearest), grad_cam))
 
 
-def _curved(batch: Batch) -> tuple[Want, ...]:
+def _curved(batch: Batch) -> tuple[GradientTarget, ...]:
     return (CURVED_SCORE,)
 
 
@@ -267,7 +267,7 @@ def _curved(batch: Batch) -> tuple[Want, ...]:
         wants=_curved,
     )
 )
-def shapleycam(work: Work) -> Steps[Piece]:
+def shapleycam(work: Work) -> Steps[MethodMaps]:
     """Channels weighted by gradient less half of its curvature, of the logit and its log-probability."""
     return (yield from factored_maps(work, CURVED_SCORE, grad_cam))
 
@@ -283,6 +283,6 @@ def shapleycam(work: Work) -> Steps[Piece]:
         against=True,
     )
 )
-def counterfactual_gradcam(work: Work) -> Steps[Piece]:
+def counterfactual_gradcam(work: Work) -> Steps[MethodMaps]:
     """Grad-CAM turned round: what speaks against the class."""
     return (yield from factored_maps(work, SCORE, counterfactual_grad_cam))

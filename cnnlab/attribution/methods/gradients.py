@@ -1,4 +1,4 @@
-"""Gradients at the picture's pixels, averaged over noise where asked."""
+"""Gradients at the image's pixels, averaged over noise where asked."""
 
 from typing import Annotated
 
@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from cnnlab.attribution.method import Method, Shared, Work, register
 from cnnlab.attribution.passes import input_gradients
-from cnnlab.attribution.piece import Batch, Piece
-from cnnlab.attribution.steps import Steps, add_to_pictures, at_once, passes_for, row_chunks
+from cnnlab.attribution.piece import Batch, MethodMaps
+from cnnlab.attribution.steps import Steps, add_to_images, at_once, passes_for, row_chunks
 from cnnlab.attribution.target import Target
 
 
@@ -22,7 +22,7 @@ def gradient(model: nn.Module, images: Float[Tensor, "n c h w"], target: Target)
 
 
 def input_passes(batch: Batch, **options: object) -> int:
-    """Of a gradient at the pixels: one forward, and one backward for each score."""
+    """Passes of a gradient at the pixels: one forward, and one backward for each score."""
     return 1 + batch.target.count
 
 
@@ -30,9 +30,9 @@ INPUT_GRADIENT = Shared[Tensor](lambda batch: gradient(batch.model, batch.images
 """(n, t, c, h, w)"""
 
 
-def steepest(values: Float[Tensor, "n t c h w"], notes: tuple[str, ...] = ()) -> Piece:
+def steepest(values: Float[Tensor, "n t c h w"], notes: tuple[str, ...] = ()) -> MethodMaps:
     """Signed values of each channel as one map: their largest size."""
-    return Piece((values.abs().amax(2),), values, notes=notes)
+    return MethodMaps((values.abs().amax(2),), values, notes=notes)
 
 
 @register(
@@ -47,7 +47,7 @@ def steepest(values: Float[Tensor, "n t c h w"], notes: tuple[str, ...] = ()) ->
         unasked=("gallery", "measured", "sanity"),
     )
 )
-def gradient_map(work: Work) -> Steps[Piece]:
+def gradient_map(work: Work) -> Steps[MethodMaps]:
     """How steeply the score changes with each pixel: the largest size of ∂S/∂x over colours."""
     return at_once(steepest(work.of(INPUT_GRADIENT)))
 
@@ -63,11 +63,11 @@ def gradient_map(work: Work) -> Steps[Piece]:
         unasked=("audit", "sanity"),
     )
 )
-def gradient_x_input(work: Work) -> Steps[Piece]:
+def gradient_x_input(work: Work) -> Steps[MethodMaps]:
     """Each pixel's share of the score, as if the network were linear: Σ x · ∂S/∂x over colours."""
     slopes = work.of(INPUT_GRADIENT)
     values = slopes * work.batch.images[:, None].to(slopes)
-    return at_once(Piece((values.sum(2),), values))
+    return at_once(MethodMaps((values.sum(2),), values))
 
 
 def _smoothgrad_passes(batch: Batch, *, samples: int, **options: object) -> int:
@@ -97,12 +97,12 @@ def smoothgrad(
     noise: Annotated[
         float, Field(ge=0, le=1000, description="Standard deviation of the noise, as a share of the image's range.")
     ] = 0.15,
-) -> Steps[Piece]:
+) -> Steps[MethodMaps]:
     """The gradient averaged over noisy copies of the image.
 
-    Smilkov et al. 2017, arXiv:1706.03825, section 3: Gaussian noise, its standard deviation `noise` times the picture's
-    range (largest less smallest value). Every picture gets the same noise, times its own range, so that no result
-    depends on which pictures go through together.
+    Smilkov et al. 2017, arXiv:1706.03825, section 3: Gaussian noise, its standard deviation `noise` times the image's
+    range (largest less smallest value). Every image gets the same noise, times its own range, so that no result
+    depends on which images go through together.
     """
     draws = noise_draws(samples, images, seed)
     ranges = (images.amax((1, 2, 3)) - images.amin((1, 2, 3))).reshape(-1, 1, 1, 1) * noise
@@ -110,7 +110,7 @@ def smoothgrad(
     for rows, items in row_chunks(len(images), samples, max_batch):
         noisy = images[rows] + ranges[rows] * draws[items].to(images)
         _, gradients = input_gradients(model, noisy, target, rows)
-        add_to_pictures(total, rows, gradients.to(total))
+        add_to_images(total, rows, gradients.to(total))
         yield 1 + target.count
     return steepest(total / samples)
 

@@ -1,4 +1,4 @@
-"""Integrated gradients: the gradient averaged along a line from a baseline to the picture, and how well it adds up."""
+"""Integrated gradients: the gradient averaged along a line from a baseline to the image, and how well it adds up."""
 
 from typing import Annotated, Literal, TypeAlias
 
@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from cnnlab.attribution.baseline import MEANING, Baseline, baseline_of
 from cnnlab.attribution.method import Method, Work, register
 from cnnlab.attribution.passes import input_gradients, logits_of, single_precision
-from cnnlab.attribution.piece import Batch, Piece
-from cnnlab.attribution.steps import Steps, add_to_pictures, passes_for, row_chunks
+from cnnlab.attribution.piece import Batch, MethodMaps
+from cnnlab.attribution.steps import Steps, add_to_images, passes_for, row_chunks
 from cnnlab.attribution.target import Target, check_classes
 
 Quadrature: TypeAlias = Literal["gauss_legendre", "midpoint"]
@@ -21,7 +21,7 @@ Quadrature: TypeAlias = Literal["gauss_legendre", "midpoint"]
 def _passes(
     batch: Batch, *, steps: int, tolerance: float | None, max_steps: int, baseline: object, quadrature: object
 ) -> int:
-    """As if no number of steps met the tolerance."""
+    """The passes at most: as if no number of steps met the tolerance."""
     n, most = len(batch.images), batch.max_batch
     total = 2 * passes_for(n, most)
     while True:
@@ -56,7 +56,7 @@ def integrated_gradients(
         Field(description="Steps double until the values miss no more than this share of the score; null: never."),
     ] = None,
     max_steps: Annotated[int, Field(ge=1, le=4096, description="With tolerance: where doubling ends.")] = 512,
-) -> Steps[Piece]:
+) -> Steps[MethodMaps]:
     """What each pixel adds to the score, against a baseline; the values sum to the difference of the scores.
 
     (x − x') ∫₀¹ ∂S(x' + a (x − x'))/∂x da. Sundararajan et al. 2017, arXiv:1703.01365, equation 1.
@@ -88,7 +88,7 @@ def integrated_gradients(
         steps *= 2
     worst = float((delta.abs() / difference.abs().clamp(min=1e-12)).max())
     notes = (f"with {steps} steps the values add up to within {worst:.2%} of the score's difference",)
-    return Piece((per_channel.sum(2),), per_channel, delta, notes)
+    return MethodMaps((per_channel.sum(2),), per_channel, delta, notes)
 
 
 def _mean_gradient(
@@ -106,7 +106,7 @@ def _mean_gradient(
     for rows, items in row_chunks(len(images), steps, max_batch):
         along = places[items].reshape(-1, 1, 1, 1)
         _, gradients = input_gradients(model, start[rows] + along * (images - start)[rows], target, rows)
-        add_to_pictures(total, rows, gradients.to(total) * weights[items].to(total).reshape(-1, 1, 1, 1, 1))
+        add_to_images(total, rows, gradients.to(total) * weights[items].to(total).reshape(-1, 1, 1, 1, 1))
         yield 1 + target.count
     return total
 

@@ -24,7 +24,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from cnnlab.attribution.activation_functions import CLIPPED, SMOOTH, name_of
 from cnnlab.attribution.method import Method, Work, register
 from cnnlab.attribution.passes import input_gradients
-from cnnlab.attribution.piece import Batch, Piece, UnfitError
+from cnnlab.attribution.piece import Batch, MethodMaps, UnfitError
 from cnnlab.attribution.steps import Steps
 from cnnlab.models.failure import takes_hooks
 
@@ -89,7 +89,7 @@ def lrp(
         float,
         Field(gt=0, le=1e6, description="Added to the size of a layer's output, in that one's unit."),
     ] = 1e-9,
-) -> Steps[Piece]:
+) -> Steps[MethodMaps]:
     """The score handed down from layer to layer, each value taking its share, until the pixels have it.
 
     Bach et al. 2015, doi:10.1371/journal.pone.0130140, equation 58 (the ε-rule), at convolutions, dense layers,
@@ -114,7 +114,7 @@ def lrp(
     yield _passes(batch)
     relevances = gradients * batch.images[:, None].to(gradients)
     delta = relevances.sum((2, 3, 4)) - scores.to(relevances)
-    return Piece((relevances.sum(2),), relevances, delta, (_told(delta, scores, epsilon),))
+    return MethodMaps((relevances.sum(2),), relevances, delta, (_told(delta, scores, epsilon),))
 
 
 def _told(delta: Tensor, scores: Tensor, epsilon: float) -> str:

@@ -1,4 +1,4 @@
-"""Occlusion: how much of the score goes when a window of the picture is covered."""
+"""Occlusion: how much of the score goes when a window of the image is covered."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from pydantic import Field
 from cnnlab.attribution.baseline import MEANING, Baseline, baseline_of
 from cnnlab.attribution.method import Method, Work, register
 from cnnlab.attribution.passes import logits_of
-from cnnlab.attribution.piece import Batch, Piece
+from cnnlab.attribution.piece import Batch, MethodMaps
 from cnnlab.attribution.steps import Steps, passes_for, row_chunks
 from cnnlab.attribution.target import check_classes
 from cnnlab.core.errors import RequestError
@@ -50,7 +50,7 @@ def occlusion(
         Field(description="Pixels from one window to the next; null is half of the window."),
     ] = None,
     baseline: Annotated[Baseline, Field(description=MEANING)] = "zero",
-) -> Steps[Piece]:
+) -> Steps[MethodMaps]:
     """How much of the score goes when a window is covered: S(x) − S(covered), the mean over the windows at each pixel.
 
     Zeiler and Fergus 2013, arXiv:1311.2901, section 4.2. Windows of `window` pixels begin every `stride` pixels, and
@@ -82,11 +82,11 @@ def occlusion(
     covers = torch.zeros(height, width, dtype=scores.dtype, device=images.device)
     for y, x in boxes:
         covers[y, x] += 1
-    return Piece((total / covers,))
+    return MethodMaps((total / covers,))
 
 
 def window_starts(size: int, window: int, stride: int) -> list[int]:
-    """Where windows begin along an axis of `size` pixels: every `stride`, until one reaches the end.
+    """First pixels of the windows along an axis of `size` pixels: every `stride`, until one reaches the end.
 
     Raises: RequestError where pixels between two windows would be covered by none.
     """

@@ -9,17 +9,17 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from cnnlab.attribution.cam_pieces import channel_maps, layer_maps, tail_behind
-from cnnlab.attribution.capture import SCORE, LayerCapture, Want
+from cnnlab.attribution.capture import SCORE, GradientTarget, LayerCapture
 from cnnlab.attribution.maps import least_to_largest
 from cnnlab.attribution.method import Known, Method, Work, register
 from cnnlab.attribution.passes import logits_of
-from cnnlab.attribution.piece import Batch, Piece, is_affine
+from cnnlab.attribution.piece import Batch, MethodMaps, is_affine
 from cnnlab.attribution.steps import Steps, passes_for, row_chunks
 from cnnlab.attribution.tail import Tail, tail_logits
 from cnnlab.attribution.target import Target
 
 ScoreWeights: TypeAlias = Literal["softmax", "probability"]
-"""Of Score-CAM: softmax over channels of the scores (paper), or each mask's class probability (its authors' code)."""
+"""Score-CAM: softmax over channels of the scores (paper), or each mask's class probability (its authors' code)."""
 
 
 def score_cam(
@@ -32,10 +32,10 @@ def score_cam(
     align_corners: bool = False,
     max_batch: int = 64,
 ) -> Steps[Float[Tensor, "n t k"]]:
-    """Weights of channels: the score of the picture seen through each channel, brought to its size and 0 … 1.
+    """Weights of channels: the score of the image seen through each channel, brought to its size and 0 … 1.
 
-    Wang et al. 2020, arXiv:1910.01279, definition 2 and algorithm 1; the black picture's score cancels in the softmax.
-    Channels that are constant show nothing and get weight 0. Pictures and channels go through together, masks are made
+    Wang et al. 2020, arXiv:1910.01279, definition 2 and algorithm 1; the black image's score cancels in the softmax.
+    Channels that are constant show nothing and get weight 0. Images and channels go through together, masks are made
     `max_batch` at a time.
     """
     live = live_channels(activations)
@@ -51,7 +51,7 @@ def score_cam(
         yield 1
     if weights == "probability":
         return found.where(live[..., None], 0).transpose(1, 2)
-    # a picture whose channels are all constant has no score at all
+    # an image whose channels are all constant has no score at all
     return found.softmax(1).where(live.any(1)[:, None, None], 0).transpose(1, 2)
 
 
@@ -113,7 +113,7 @@ def live_channels(activations: Float[Tensor, "n k h w"]) -> Bool[Tensor, "n k"]:
 
 
 def _pairs(chosen: Bool[Tensor, "n k"], max_batch: int) -> list[tuple[Tensor, Tensor]]:
-    """(pictures, channels) of the chosen channels, picture by picture, at most `max_batch` pairs at a time."""
+    """(images, channels) of the chosen channels, image by image, at most `max_batch` pairs at a time."""
     return [(part[:, 0], part[:, 1]) for part in chosen.nonzero().cpu().split(max_batch) if len(part)]
 
 
@@ -151,7 +151,7 @@ def scorecam(
         ScoreWeights,
         Field(description="softmax of the scores over channels (paper), or each one's class probability (its code)."),
     ] = "softmax",
-) -> Steps[Piece]:
+) -> Steps[MethodMaps]:
     """Channels weighted by the score of the image seen through each; a pass for every channel, and no gradient."""
     batch = work.batch
 
@@ -164,7 +164,7 @@ def scorecam(
     return (yield from layer_maps(work, of_layer))
 
 
-def _ablation_cam_wants(batch: Batch) -> tuple[Want, ...]:
+def _ablation_cam_wants(batch: Batch) -> tuple[GradientTarget, ...]:
     return (SCORE,) if any(is_affine(batch, name) for name in batch.layers) else ()
 
 
@@ -187,7 +187,7 @@ def _ablation_cam_passes(batch: Batch) -> int:
         unasked=("gallery",),
     )
 )
-def ablationcam(work: Work) -> Steps[Piece]:
+def ablationcam(work: Work) -> Steps[MethodMaps]:
     """Channels weighted by the share of the score that goes without them; behind an affine head by one gradient."""
     batch, scores = work.batch, work.capture.scores
 
@@ -218,7 +218,7 @@ def _recipro_cam_passes(batch: Batch) -> int:
         passes=_recipro_cam_passes,
     )
 )
-def reciprocam(work: Work) -> Steps[Piece]:
+def reciprocam(work: Work) -> Steps[MethodMaps]:
     """The score that one place of the layer gives alone; a pass for every place, and no gradient."""
     batch = work.batch
 

@@ -21,7 +21,7 @@ from cnnlab.attribution.method import Method, Shared, Work, register
 from cnnlab.attribution.methods.gradient_cams import averages_away, grad_cam, of_score
 from cnnlab.attribution.methods.gradients import input_passes, steepest
 from cnnlab.attribution.passes import input_gradients
-from cnnlab.attribution.piece import Batch, Piece, UnfitError
+from cnnlab.attribution.piece import Batch, MethodMaps, UnfitError
 from cnnlab.attribution.steps import Steps, at_once
 from cnnlab.attribution.target import Target
 from cnnlab.core.errors import RequestError
@@ -74,7 +74,7 @@ def _or_unfit(batch: Batch, rule: Rule) -> Steps[RectifiedGradients]:
 
 
 GUIDED = Shared(_guided, input_passes)
-"""Of guided backpropagation."""
+"""The shared pass of guided backpropagation."""
 
 
 def _notes(signal: RectifiedGradients) -> tuple[str, ...]:
@@ -94,7 +94,7 @@ def _notes(signal: RectifiedGradients) -> tuple[str, ...]:
         unasked=("sanity",),
     )
 )
-def guided_backprop(work: Work) -> Steps[Piece]:
+def guided_backprop(work: Work) -> Steps[MethodMaps]:
     """The gradient, with whatever is negative stopped at every ReLU; known to show the image and not the class."""
     signal = work.of(GUIDED)
     return at_once(steepest(signal.per_channel, _notes(signal)))
@@ -111,7 +111,7 @@ def guided_backprop(work: Work) -> Steps[Piece]:
         signed=False,
     )
 )
-def deconvnet(work: Work) -> Steps[Piece]:
+def deconvnet(work: Work) -> Steps[MethodMaps]:
     """What made the activations, by reversing the network: the gradient, rectified wherever a ReLU stands."""
     signal = yield from _or_unfit(work.batch, "deconvnet")
     return steepest(signal.per_channel, _notes(signal))
@@ -131,7 +131,7 @@ def deconvnet(work: Work) -> Steps[Piece]:
         signed=False,
     )
 )
-def guided_gradcam(work: Work) -> Steps[Piece]:
+def guided_gradcam(work: Work) -> Steps[MethodMaps]:
     """Guided backpropagation where Grad-CAM points."""
     signal, values = work.of(GUIDED), work.of(GUIDED).per_channel
     cams = [_grad_cam(work.batch, layer).clamp(min=0) for layer in work.capture.layers]
@@ -174,7 +174,7 @@ class _Rules(TorchFunctionMode):
 
 
 def _upper_bound(func: Any, args: Any, given: dict[str, Any]) -> float | None:
-    """Where the function stops to be linear above 0; None if it is no rectifier."""
+    """The value above 0 at which the function stops to be linear; None if it is no rectifier."""
     if func in RELU:
         return float("inf")
     if func is F.relu6:

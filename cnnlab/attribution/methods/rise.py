@@ -1,4 +1,4 @@
-"""RISE: which pixels go along with the class's probability when random parts of the picture are hidden."""
+"""RISE: which pixels go along with the class's probability when random parts of the image are hidden."""
 
 from typing import Annotated
 
@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from cnnlab.attribution.method import Method, register
 from cnnlab.attribution.passes import logits_of
-from cnnlab.attribution.piece import Batch, Piece
-from cnnlab.attribution.steps import Steps, add_to_pictures, passes_for, row_chunks
+from cnnlab.attribution.piece import Batch, MethodMaps
+from cnnlab.attribution.steps import Steps, add_to_images, passes_for, row_chunks
 from cnnlab.attribution.target import Target, check_classes
 from cnnlab.core.errors import RequestError
 
@@ -47,16 +47,16 @@ def rise(
     cells: Annotated[int, Field(ge=1, le=64, description="Cells of a mask's grid along each axis.")] = 7,
     keep: Annotated[float, Field(gt=0, lt=1, description="Probability that a cell is open.")] = 0.5,
     centred: Annotated[bool, Field(description="Take each image's mean probability off first.")] = True,
-) -> Steps[Piece]:
+) -> Steps[MethodMaps]:
     """How the class's probability goes along with seeing each place, over images seen through random masks.
 
     Σ p(x · M) M / (masks · keep). Petsiuk et al. 2018, arXiv:1806.07421, equation 6.
 
     A mask is a grid of `cells` × `cells` that are open with probability `keep`, grown bilinearly to one cell more than
-    the picture and cropped at random (section 3.2). Hidden is 0, the mean colour where pictures are normalised.
-    `centred` takes each picture's mean probability off first: the sum's expectation is the same up to a constant, and
-    the pattern of where the masks happened to be open, the same for every picture and network, goes.
-    All pictures get the same masks.
+    the image and cropped at random (section 3.2). Hidden is 0, the mean colour where images are normalised.
+    `centred` takes each image's mean probability off first: the sum's expectation is the same up to a constant, and
+    the pattern of where the masks happened to be open, the same for every image and network, goes.
+    All images get the same masks.
 
     Raises: RequestError where a pixel is hidden by every mask: it would have no value.
     """
@@ -71,8 +71,8 @@ def rise(
         logits = logits_of(model, images[rows] * drawn[:, None].to(images.dtype))
         check_classes(target, logits.shape[1])
         p = target.probabilities(logits, rows).to(total)
-        add_to_pictures(total, rows, p[:, :, None, None] * drawn[:, None])
-        add_to_pictures(probability, rows, p)
+        add_to_images(total, rows, p[:, :, None, None] * drawn[:, None])
+        add_to_images(probability, rows, p)
         opened += drawn[rows == 0].sum(0)
         yield 1
     if hidden := int((opened == 0).sum()):
@@ -82,7 +82,7 @@ def rise(
         )
     if centred:
         total -= (probability / masks)[:, :, None, None] * opened
-    return Piece((total / (masks * keep),))
+    return MethodMaps((total / (masks * keep),))
 
 
 def mask_draws(
@@ -97,7 +97,7 @@ def mask_draws(
 def grown_masks(
     grids: Float[Tensor, "m cells cells"], shifts: Int64[Tensor, "m 2"], size: tuple[int, int]
 ) -> Float[Tensor, "m h w"]:
-    """The masks at the size of the picture, 0 … 1."""
+    """The masks at the size of the image, 0 … 1."""
     cells = grids.shape[-1]
     larger = tuple((cells + 1) * _cell(side, cells) for side in size)
     grown = F.interpolate(grids[:, None], size=larger, mode="bilinear", align_corners=False)[:, 0]

@@ -1,4 +1,4 @@
-"""Rotation, movement, scale and shear: one affine map per picture, all of a batch in one `grid_sample`."""
+"""Rotation, movement, scale and shear: one affine map per image, all of a batch in one `grid_sample`."""
 
 import math
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ def rotate(
 ) -> Augmentation:
     """Turn about the centre by up to `degrees`, either way.
 
-    What comes from outside the picture is black (`zero`), its edge drawn out (`edge`) or mirrored (`reflect`).
+    What comes from outside the image is black (`zero`), its edge drawn out (`edge`) or mirrored (`reflect`).
     """
     return Affine(degrees, 0.0, (1.0, 1.0), 0.0, mode, interpolation)
 
@@ -58,7 +58,7 @@ def resized_crop(
 ) -> Augmentation:
     """Cut out a random rectangle and stretch it to the old size.
 
-    `area` is the range of its share of the picture, `ratio` that of width over height (Szegedy et al. 2015, "Going
+    `area` is the range of its share of the image, `ratio` that of width over height (Szegedy et al. 2015, "Going
     deeper with convolutions", arXiv:1409.4842, with areas from 0.08).
     """
     return ResizedCrop(checked("resized_crop", "area", area), checked("resized_crop", "ratio", ratio), interpolation)
@@ -77,7 +77,7 @@ class Affine:
     on_float: ClassVar[bool] = True
 
     def __call__(self, images: Images, targets: Targets, draw: Draw) -> tuple[Images, Targets]:
-        """An angle, a scale, a shear and a shift for each picture."""
+        """An angle, a scale, a shear and a shift for each image."""
         height, width = images.shape[2:]
         angles = draw.uniform(-self.degrees, self.degrees)
         scales = draw.uniform(math.log(self.scale[0]), math.log(self.scale[1])).exp()
@@ -98,7 +98,7 @@ class ResizedCrop:
     on_float: ClassVar[bool] = True
 
     def __call__(self, images: Images, targets: Targets, draw: Draw) -> tuple[Images, Targets]:
-        """A rectangle longer than the picture is cut to its side."""
+        """A rectangle longer than the image is cut to its side."""
         height, width = images.shape[2:]
         area = draw.uniform(*self.area) * (height * width)
         ratio = draw.uniform(math.log(self.ratio[0]), math.log(self.ratio[1])).exp()
@@ -122,7 +122,7 @@ def inverse_maps(
 ) -> Float[Tensor, "n 2 3"]:
     """The place from which each output pixel comes: the inverse of shear, scale, turn and shift.
 
-    Angles are degrees, counter-clockwise; shears degrees; shifts pixels. Coordinates are pixels from the picture's
+    Angles are degrees, counter-clockwise; shears degrees; shifts pixels. Coordinates are pixels from the image's
     centre, x to the right and y downwards.
     """
     cos, sin = torch.cos(torch.deg2rad(angles)), torch.sin(torch.deg2rad(angles))
@@ -143,7 +143,7 @@ def inverse_maps(
 def warped(
     images: Float[Tensor, "n c h w"], maps: Float[Tensor, "n 2 3"], mode: Outside, interpolation: Interpolation
 ) -> Float[Tensor, "n c h w"]:
-    """Each picture seen through its map from output to input pixels (see `inverse_maps`)."""
+    """Each image seen through its map from output to input pixels (see `inverse_maps`)."""
     height, width = images.shape[2:]
     # affine_grid measures both axes from −1 to 1, whatever their length in pixels.
     normalised = maps.clone()

@@ -1,6 +1,6 @@
 """Changes of colour: the same object in another light.
 
-The formulas are those of torchvision's `adjust_…`, with a factor of its own for each picture.
+The formulas are those of torchvision's `adjust_…`, with a factor of its own for each image.
 """
 
 from dataclasses import dataclass
@@ -31,14 +31,14 @@ def color_jitter(
     """Change brightness, contrast, saturation and hue, in this order.
 
     The first three are multiplied by a factor from max(0, 1 − x) to 1 + x; the hue moves by up to `hue` turns of the
-    colour circle. Pictures of one channel have neither saturation nor hue.
+    colour circle. Images of one channel have neither saturation nor hue.
     """
     return ColorJitter(brightness, contrast, saturation, hue)
 
 
 @AUGMENTATIONS.register("grayscale")
 def grayscale(*, probability: Probability = 0.1) -> Augmentation:
-    """Take the colour out of some pictures."""
+    """Take the colour out of some images."""
     return Grayscale(probability)
 
 
@@ -53,7 +53,7 @@ class ColorJitter:
     on_float: ClassVar[bool] = True
 
     def __call__(self, images: Images, targets: Targets, draw: Draw) -> tuple[Images, Targets]:
-        """A factor of its own for each picture and each change."""
+        """A factor of its own for each image and each change."""
         colored = _is_colored(images, "color_jitter")
         if self.brightness:
             images = with_brightness(images, _factors(self.brightness, draw))
@@ -88,7 +88,7 @@ def _factors(strength: float, draw: Draw) -> Float[Tensor, "n"]:
 def _is_colored(images: Images, name: str) -> bool:
     channels = images.shape[1]
     if channels not in (1, 3):
-        raise RequestError(f"{name} is for pictures of 1 or 3 channels; these have {channels}")
+        raise RequestError(f"{name} is for images of 1 or 3 channels; these have {channels}")
     return channels == 3
 
 
@@ -106,7 +106,7 @@ def with_brightness(images: Float[Tensor, "n c h w"], factors: Float[Tensor, "n"
 
 
 def with_contrast(images: Float[Tensor, "n c h w"], factors: Float[Tensor, "n"]) -> Float[Tensor, "n c h w"]:
-    """Distances from the picture's mean luma times the factor."""
+    """Distances from the image's mean luma times the factor."""
     mean = brightness_of(images).mean((1, 2, 3), keepdim=True)
     return ((images - mean) * factors[:, None, None, None]).add_(mean).clamp_(0, 1)
 

@@ -1,4 +1,4 @@
-"""Random crops of a padded picture: the object moves by a few pixels."""
+"""Random crops of a padded image: the object moves by a few pixels."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -20,7 +20,7 @@ Border = Literal["zero", "reflect"]
 def crop(*, padding: NonNegative = 4, mode: Border = "zero") -> Augmentation:
     """Pad each side by `padding` pixels and cut a random window of the old size.
 
-    The border is black (`zero`) or mirrors the picture (`reflect`, its edge not repeated).
+    The border is black (`zero`) or mirrors the image (`reflect`, its edge not repeated).
     """
     return Crop(padding, mode)
 
@@ -38,7 +38,7 @@ class Crop:
         side = min(images.shape[2:])
         if self.padding >= side and self.mode == "zero":
             raise RequestError(
-                f"crop: with a padding of {self.padding} some windows have nothing of a picture of {images.shape[2]}×"
+                f"crop: with a padding of {self.padding} some windows have nothing of an image of {images.shape[2]}×"
                 f"{images.shape[3]} pixels; padding is at most {side - 1} here"
             )
         offsets = 2 * self.padding + 1
@@ -51,14 +51,14 @@ class Crop:
 def padded(images: Images, padding: int, mode: Border) -> Tensor:
     """`padding` more pixels on each side.
 
-    Raises: RequestError when a picture is too small to be mirrored that far.
+    Raises: RequestError when an image is too small to be mirrored that far.
     """
     if mode == "zero":
         return F.pad(images, (padding, padding, padding, padding))
     height, width = images.shape[2:]
     if padding >= min(height, width):
         raise RequestError(
-            f"crop: a picture of {height}×{width} pixels cannot be mirrored by {padding}; "
+            f"crop: an image of {height}×{width} pixels cannot be mirrored by {padding}; "
             f"padding is at most {min(height, width) - 1} here, or use mode: zero"
         )
     # By hand: torch's reflection of bytes is not there on every device.
@@ -70,7 +70,7 @@ def padded(images: Images, padding: int, mode: Border) -> Tensor:
 
 
 def windows(images: Images, tops: Int64[Tensor, "n"], lefts: Int64[Tensor, "n"], size: tuple[int, int]) -> Tensor:
-    """The (height, width) window of each picture whose upper left corner is at (top, left).
+    """The (height, width) window of each image whose upper left corner is at (top, left).
 
     A window is a list of rows, and a row is `width` neighbours in memory. Seen as a matrix whose row k begins at
     element k (the rows overlap), the whole batch is one `index_select`, which copies row by row: on a CPU 5 to 10 times

@@ -16,7 +16,7 @@ from cnnlab.data.registry import AUGMENTATIONS
 
 Fill = Probability | Literal["noise"]
 CutSide = Annotated[int, Field(gt=0, le=2048)]
-"""Pixels: the largest picture has 1024 on a side."""
+"""Pixels: the largest image has 1024 on a side."""
 """A brightness from 0 (black) to 1 (white), or random bytes. 0.5 is close to the mean of most data sets: the papers
 erase with 0 after the normalisation, which is the mean."""
 
@@ -31,7 +31,7 @@ def erase(
 ) -> Augmentation:
     """Erase a random rectangle (Zhong et al. 2020, "Random erasing data augmentation", arXiv:1708.04896).
 
-    `area` is the range of its share of the picture, `ratio` that of height over width; `value` fills it: a brightness
+    `area` is the range of its share of the image, `ratio` that of height over width; `value` fills it: a brightness
     from 0 to 1, or `noise`.
     """
     return Erase(probability, checked("erase", "area", area), checked("erase", "ratio", ratio), value)
@@ -57,7 +57,7 @@ class Erase:
     on_float: ClassVar[bool] = False
 
     def __call__(self, images: Images, targets: Targets, draw: Draw) -> tuple[Images, Targets]:
-        """A rectangle longer than the picture is cut to its side (the paper draws again, one picture at a time)."""
+        """A rectangle longer than the image is cut to its side (the paper draws again, one image at a time)."""
         height, width = images.shape[2:]
         area = draw.uniform(*self.area) * (height * width)
         ratio = draw.uniform(math.log(self.ratio[0]), math.log(self.ratio[1])).exp()
@@ -79,7 +79,7 @@ class Cutout:
     on_float: ClassVar[bool] = False
 
     def __call__(self, images: Images, targets: Targets, draw: Draw) -> tuple[Images, Targets]:
-        """One square in each picture."""
+        """One square in each image."""
         height, width = images.shape[2:]
         top = (draw.integers(height) - self.size // 2).float()
         left = (draw.integers(width) - self.size // 2).float()
@@ -95,7 +95,7 @@ def rectangles(
     wide: Float[Tensor, "n"],
     size: tuple[int, int],
 ) -> Bool[Tensor, "n h w"]:
-    """True inside each rectangle, which begins at (top, left) and may reach beyond the picture of (height, width)."""
+    """True inside each rectangle, which begins at (top, left) and may reach beyond the image of (height, width)."""
     rows = torch.arange(size[0], device=top.device)
     columns = torch.arange(size[1], device=top.device)
     vertical = (rows >= top[:, None]) & (rows < (top + tall)[:, None])
@@ -104,7 +104,7 @@ def rectangles(
 
 
 def filled(images: Images, mask: Bool[Tensor, "n h w"], value: float | str, draw: Draw) -> Tensor:
-    """The pictures with `value` (see `Fill`) where `mask` is True."""
+    """The images with `value` (see `Fill`) where `mask` is True."""
     whole = images.dtype == torch.uint8
     if isinstance(value, str):
         noise = torch.randint(256, images.shape, generator=draw.generator, device=images.device, dtype=torch.uint8)

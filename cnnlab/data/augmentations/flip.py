@@ -1,4 +1,4 @@
-"""Mirrored pictures."""
+"""Mirrored images."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -18,8 +18,8 @@ FlipMode = Literal["random", "alternate"]
 def flip(*, mode: FlipMode = "random", probability: Probability = 0.5) -> Augmentation:
     """Mirror left and right.
 
-    `random` decides anew in each epoch. `alternate` decides once for each picture and turns it over in every odd epoch,
-    so that two epochs show every picture both ways (Jordan 2024, "94% on CIFAR-10 in 3.29 seconds on a single GPU",
+    `random` decides anew in each epoch. `alternate` decides once for each image and turns it over in every odd epoch,
+    so that two epochs show every image both ways (Jordan 2024, "94% on CIFAR-10 in 3.29 seconds on a single GPU",
     arXiv:2404.00498).
     """
     return Flip(mode, probability)
@@ -27,7 +27,7 @@ def flip(*, mode: FlipMode = "random", probability: Probability = 0.5) -> Augmen
 
 @AUGMENTATIONS.register("vertical_flip")
 def vertical_flip(*, probability: Probability = 0.5) -> Augmentation:
-    """Mirror top and bottom: for pictures without an upright, from above or through a microscope."""
+    """Mirror top and bottom: for images without an upright, from above or through a microscope."""
     return VerticalFlip(probability)
 
 
@@ -58,14 +58,14 @@ class VerticalFlip:
     on_float: ClassVar[bool] = False
 
     def __call__(self, images: Images, targets: Targets, draw: Draw) -> tuple[Images, Targets]:
-        """Each picture on its own."""
+        """Each image on its own."""
         return mirrored(images, draw.chance(self.probability), dim=2), targets
 
 
 def mirrored(images: Images, mask: Bool[Tensor, "n"], *, dim: int) -> Tensor:
-    """The pictures, those where `mask` is True reversed along `dim`.
+    """The images, those where `mask` is True reversed along `dim`.
 
-    Choosing whole pictures from both versions is a copy of memory, three times as fast on a CPU as `torch.where`.
+    Choosing whole images from both versions is a copy of memory, three times as fast on a CPU as `torch.where`.
     """
     count = len(images)
     both = torch.cat([images, images.flip(dim)])

@@ -1,4 +1,4 @@
-"""Two pictures in one, and their labels in the same shares."""
+"""Two images in one, and their labels in the same shares."""
 
 import math
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from cnnlab.data.registry import AUGMENTATIONS
 
 @AUGMENTATIONS.register("mixup")
 def mixup(classes: int, *, alpha: PositiveNumber = 0.2, probability: Probability = 1.0) -> Augmentation:
-    """Blend each picture with another of the batch; the share comes from Beta(alpha, alpha).
+    """Blend each image with another of the batch; the share comes from Beta(alpha, alpha).
 
     Zhang et al. 2018, "mixup: beyond empirical risk minimization", arXiv:1710.09412. One share per batch.
     """
@@ -24,7 +24,7 @@ def mixup(classes: int, *, alpha: PositiveNumber = 0.2, probability: Probability
 
 @AUGMENTATIONS.register("cutmix")
 def cutmix(classes: int, *, alpha: PositiveNumber = 1.0, probability: Probability = 0.5) -> Augmentation:
-    """Paste a rectangle of another picture of the batch; its share of the area comes from Beta(alpha, alpha).
+    """Paste a rectangle of another image of the batch; its share of the area comes from Beta(alpha, alpha).
 
     Yun et al. 2019, "CutMix: regularization strategy to train strong classifiers", arXiv:1905.04899. One rectangle per
     batch; `probability` is that of a batch being mixed at all.
@@ -42,7 +42,7 @@ class Mixup:
     on_float: ClassVar[bool] = True
 
     def __call__(self, images: Images, targets: Targets, draw: Draw) -> tuple[Images, Targets]:
-        """A convex combination of pictures, and the same one of their targets."""
+        """A convex combination of images, and the same one of their targets."""
         numbers = draw.host("mixup")
         if numbers.random() >= self.probability:
             return images, targets
@@ -62,7 +62,7 @@ class CutMix:
     on_float: ClassVar[bool] = False
 
     def __call__(self, images: Images, targets: Targets, draw: Draw) -> tuple[Images, Targets]:
-        """The labels' share is that of the pixels, after the rectangle has been cut at the picture's edge."""
+        """The labels' share is that of the pixels, after the rectangle has been cut at the image's edge."""
         numbers = draw.host("cutmix")
         if numbers.random() >= self.probability:
             return images, targets

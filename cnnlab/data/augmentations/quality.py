@@ -1,4 +1,4 @@
-"""Worse pictures: out of focus, or noisy."""
+"""Worse images: out of focus, or noisy."""
 
 import math
 from dataclasses import dataclass
@@ -14,18 +14,18 @@ from cnnlab.data.augment import Augmentation, Draw, Images, Targets
 from cnnlab.data.registry import AUGMENTATIONS
 
 _SHARPEST = 0.1
-"""Pixels: a Gaussian this narrow leaves a picture as it is."""
+"""Pixels: a Gaussian this narrow leaves an image as it is."""
 
 
 @AUGMENTATIONS.register("blur")
 def blur(*, sigma: PositiveNumber = 1.0, probability: Probability = 0.5) -> Augmentation:
-    """Blur some pictures by a Gaussian of up to `sigma` pixels, the border mirrored."""
+    """Blur some images by a Gaussian of up to `sigma` pixels, the border mirrored."""
     return Blur(sigma, probability)
 
 
 @AUGMENTATIONS.register("noise")
 def noise(*, std: PositiveNumber = 0.05, probability: Probability = 0.5) -> Augmentation:
-    """Add Gaussian noise to some pictures: `std` in units where black is 0 and white is 1."""
+    """Add Gaussian noise to some images: `std` in units where black is 0 and white is 1."""
     return Noise(std, probability)
 
 
@@ -38,7 +38,7 @@ class Blur:
     on_float: ClassVar[bool] = True
 
     def __call__(self, images: Images, targets: Targets, draw: Draw) -> tuple[Images, Targets]:
-        """A width of its own for each picture."""
+        """A width of its own for each image."""
         sigmas = draw.uniform(min(_SHARPEST, self.sigma), self.sigma)
         sigmas = torch.where(draw.chance(self.probability), sigmas, _SHARPEST)
         return blurred(images, sigmas, radius=math.ceil(3 * self.sigma)), targets
@@ -60,13 +60,13 @@ class Noise:
 
 
 def blurred(images: Float[Tensor, "n c h w"], sigmas: Float[Tensor, "n"], *, radius: int) -> Float[Tensor, "n c h w"]:
-    """A Gaussian of width `sigmas` (pixels) for each picture, cut off at `radius`: one row pass, one column pass."""
+    """A Gaussian of width `sigmas` (pixels) for each image, cut off at `radius`: one row pass, one column pass."""
     count, channels, height, width = images.shape
-    radius = min(radius, height - 1, width - 1)  # a border is mirrored no further than the picture reaches
+    radius = min(radius, height - 1, width - 1)  # a border is mirrored no further than the image reaches
     distance = torch.arange(-radius, radius + 1, device=images.device)
     weights = torch.exp(-0.5 * (distance / sigmas[:, None]) ** 2)
     weights = (weights / weights.sum(1, keepdim=True)).repeat_interleave(channels, 0)[:, None, None, :]
-    # Pictures as channels of one picture, so that each has its own kernel.
+    # Images as channels of one image, so that each has its own kernel.
     flat = F.pad(images.reshape(1, count * channels, height, width), (radius,) * 4, mode="reflect")
     flat = F.conv2d(flat, weights, groups=count * channels)
     flat = F.conv2d(flat, weights.transpose(2, 3), groups=count * channels)

@@ -10,7 +10,7 @@ from cnnlab.inside.output import SESSION, LayerOption, OutOption, SizeOption, We
 from cnnlab.network.session import Session
 
 
-@with_session("seed", *SESSION, help={"seed": "The same seed gives the same picture."})
+@with_session("seed", *SESSION, help={"seed": "The same seed gives the same image."})
 def dream(
     session: Session,
     model: ModelArgument,
@@ -27,20 +27,20 @@ def dream(
     weights: WeightsOption = None,
     out: OutOption = None,
 ) -> None:
-    """Make pictures to which a channel or a class answers as strongly as it can, by gradient ascent.
+    """Make images to which a channel or a class answers as strongly as it can, by gradient ascent.
 
     MODEL is a run, a config, torchvision:NAME or timm:NAME.
 
     Example: [bold]cnnlab visualize dream quickstart --class star[/]
     """
-    from cnnlab.cli.bars import followed
+    from cnnlab.cli.bars import with_bars
     from cnnlab.inside.dream.report import dream_json, dream_report
-    from cnnlab.inside.dream.run import dreams, objectives, save_picture
+    from cnnlab.inside.dream.run import dreams, objectives, save_image
     from cnnlab.network.open import open_network
 
     network = open_network(model, session, size=size, weights=weights, for_images=True)
     wanted = objectives(network, layer=layer, channel=channel, classes=classes or ())
-    facts = followed(dreams(network, wanted, session, steps=steps, learning_rate=rate))
+    facts = with_bars(dreams(network, wanted, session, steps=steps, learning_rate=rate))
     folder = folder_of(network, "dream", session, out)
-    made = [save_picture(one.image, folder / "pixels" / f"{one.stem}.png") for one in facts.dreams]
+    made = [save_image(one.image, folder / "pixels" / f"{one.stem}.png") for one in facts.dreams]
     write_and_show(dream_report(facts), dream_json(facts), folder, session, more=made)

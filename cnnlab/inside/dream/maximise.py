@@ -1,4 +1,4 @@
-"""Activation maximisation: gradient ascent on a picture's spectrum until a channel or class answers strongly.
+"""Activation maximisation: gradient ascent on an image's spectrum until a channel or class answers strongly.
 
 C. Olah, A. Mordvintsev, L. Schubert, "Feature visualization", Distill 2017, doi:10.23915/distill.00007. What comes out
 is *a* strong stimulus, and depends on the parametrisation: it shows what suffices, not all that a channel answers to.
@@ -28,7 +28,7 @@ from cnnlab.models.undisturbed import undisturbed
 from cnnlab.walk.layouts import Layouts, layouts_of
 
 CONTRASTS = (1.0, 4.0, 16.0)
-"""Times the usual contrast of a start: a rectified channel that a grey picture leaves at 0 has no gradient to follow,
+"""Times the usual contrast of a start: a rectified channel that a grey image leaves at 0 has no gradient to follow,
 so the first of these starts that has one is taken. 16 is noise over the whole range of pixels."""
 
 DIRECTION_MEMORY, SIZE_MEMORY = 0.9, 0.999
@@ -49,26 +49,26 @@ class DreamStep:
     """From 1."""
     steps: int
     score: float
-    """Of the views that the step was made from, before it: in the objective's own units."""
+    """Score of the views that the step was made from, before it: in the objective's own units."""
 
 
 @dataclass(frozen=True, eq=False)
 class Dream:
-    """The picture at the end of the ascent."""
+    """The image at the end of the ascent."""
 
     objective: Objective
     image: Float[Tensor, "c h w"]
     """Pixels in 0 … 1."""
     normalised: Float[Tensor, "c h w"]
-    """The same as the network gets it."""
+    """The image as the network gets it."""
     start: float
-    """The score of the picture as it was first, without transformations …"""
+    """The score of the image as it was first, without transformations …"""
     end: float
-    """… and of `image`."""
+    """The score of `image`."""
     contrast: float
-    """Of the start, see `CONTRASTS`: above 1 for a channel that is silent on grey."""
+    """Contrast of the start, see `CONTRASTS`: above 1 for a channel that is silent on grey."""
     scores: tuple[float, ...]
-    """Of every step, see `DreamStep`."""
+    """Score of every step, see `DreamStep`."""
     seed: int
 
 
@@ -90,9 +90,9 @@ def maximise(
 
     A step is Adam's but for its floor, see `FLOOR`.
 
-    `shape` is (channels, height, width); `mean` and `std` of each channel are those that the network's pictures are
+    `shape` is (channels, height, width); `mean` and `std` of each channel are those that the network's images are
     normalised with. `octaves` of frequencies are opened one after another (see `fourier.highest_frequency`), fewer the
-    smaller the picture. `colours` is a basis of them (c, c), a direction in each column; without one, pictures of three
+    smaller the image. `colours` is a basis of them (c, c), a direction in each column; without one, images of three
     channels use ImageNet's, others none. On a CPU the same seed gives the same bits.
 
     The model is in evaluation mode within a step only; parameters, their gradients and modes stay as they were.
@@ -108,7 +108,7 @@ def maximise(
             "each octave, one octave or more, and a finite learning rate above 0"
         )
     if not len(mean) == len(std) == channels:
-        raise RequestError(f"mean and std of {len(mean)} and {len(std)} channels for a picture of {channels}")
+        raise RequestError(f"mean and std of {len(mean)} and {len(std)} channels for an image of {channels}")
     check_objective(model, objective)
     if colours is None:
         colours = torch.tensor(IMAGENET_COLOURS) if channels == 3 else torch.eye(channels)
@@ -217,6 +217,6 @@ def _gradient(
 
 
 def _still_score(canvas: _Canvas, spectrum: Tensor, highest: float = torch.inf) -> float:
-    """Of the picture itself; UNMOVED draws from a generator of its own, so that nobody's numbers shift."""
+    """The score of the image itself; UNMOVED draws from a generator of its own, so that nobody's numbers shift."""
     with undisturbed(canvas.model), torch.no_grad():
         return float(canvas.score(spectrum, UNMOVED, torch.Generator(), highest))

@@ -1,4 +1,4 @@
-"""What a picture is made for: a channel of a layer, or the score of a class."""
+"""What an image is made for: a channel of a layer, or the score of a class."""
 
 from dataclasses import dataclass
 
@@ -34,7 +34,7 @@ Objective = Channel | ClassScore
 
 
 def check_objective(model: nn.Module, objective: Objective) -> None:
-    """Nothing, where the layer is there.
+    """Refuse an objective whose layer is not there.
 
     Raises: RequestError for a name that is no layer of the model.
     """

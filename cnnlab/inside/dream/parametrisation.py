@@ -1,11 +1,11 @@
-"""Pictures as spectra: a parametrisation in which a step of ascent moves all spatial frequencies alike.
+"""Images as spectra: a parametrisation in which a step of ascent moves all spatial frequencies alike.
 
 C. Olah, A. Mordvintsev, L. Schubert, "Feature visualization", Distill 2017, doi:10.23915/distill.00007, section
-"Preconditioning and parameterization". Amplitudes are multiplied by 1/frequency, as natural pictures have them
+"Preconditioning and parameterization". Amplitudes are multiplied by 1/frequency, as natural images have them
 (Field 1987, J. Opt. Soc. Am. A 4:2379); otherwise ascent ends in fine noise.
 
 Colours vary independently, in a basis in which the channels of natural images are uncorrelated.
-Red, green and blue rise and fall together, so ascent on them one by one gives pictures in garish colours (Olah et al.
+Red, green and blue rise and fall together, so ascent on them one by one gives images in garish colours (Olah et al.
 2017, doi:10.23915/distill.00007, section "Preconditioning and parameterization").
 """
 
@@ -16,13 +16,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 START = 0.01
-"""Standard deviation of a fresh spectrum's coefficients: a nearly grey picture, 0.5 ± 0.02."""
+"""Standard deviation of a fresh spectrum's coefficients: a nearly grey image, 0.5 ± 0.02."""
 OCTAVE = 16
 """Pixels along the shorter side for one octave: 32 px have one, 64 px two, 224 px three."""
 
 
 def radial_frequencies(height: int, width: int) -> Float[Tensor, "height half"]:
-    """Of each coefficient of a real picture's spectrum, in cycles per pixel, 0 … ½·√2; half = width // 2 + 1."""
+    """Frequencies of a real image's spectrum, in cycles per pixel, 0 … ½·√2; half = width // 2 + 1."""
     vertical = torch.fft.fftfreq(height)[:, None]
     horizontal = torch.fft.rfftfreq(width)
     return torch.sqrt(vertical**2 + horizontal**2)
@@ -38,7 +38,7 @@ def fresh_spectrum(
 def pixels(
     spectrum: Float[Tensor, "c height half 2"], width: int, *, highest: float = math.inf
 ) -> Float[Tensor, "c height width"]:
-    """The picture of a spectrum, unbounded values around 0; frequencies above `highest` (cycles/px) are left out.
+    """The image of a spectrum, unbounded values around 0; frequencies above `highest` (cycles/px) are left out.
 
     The least frequency of a scale is that of one wave in the longer side, so that the mean is not multiplied by ∞.
     """
@@ -46,8 +46,8 @@ def pixels(
     radial = radial_frequencies(height, width).to(spectrum)
     scale = torch.where(radial <= highest, 1 / radial.clamp_min(1 / max(height, width)), 0.0)
     waves = torch.view_as_complex(spectrum.contiguous()) * scale
-    picture: Tensor = torch.fft.irfft2(waves, s=(height, width), norm="ortho")
-    return picture
+    image: Tensor = torch.fft.irfft2(waves, s=(height, width), norm="ortho")
+    return image
 
 
 def default_octaves(height: int, width: int) -> int:
@@ -58,7 +58,7 @@ def default_octaves(height: int, width: int) -> int:
 def highest_frequency(step: int, steps: int, octaves: int) -> float:
     """Up to which frequency (cycles per pixel) step 0 … steps − 1 may move; each octave gets an equal share of steps.
 
-    Coarse structure first keeps fine noise from settling what the picture is of; the last share moves everything.
+    Coarse structure first keeps fine noise from settling what the image is of; the last share moves everything.
     """
     behind = octaves - 1 - step * octaves // steps
     return math.inf if behind == 0 else 0.5 / 2**behind

@@ -1,11 +1,11 @@
-"""Dreams: pictures made for a channel or a class, the way to them, and what the network's own pictures reach."""
+"""Dreams: images made for a channel or a class, the way to them, and what the network's own images reach."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnlab.view.blocks import Block, Cell, Column, Picture, Report, Table, Text
+from cnnlab.view.blocks import Block, Cell, Column, Figure, Report, Table, Text
 from cnnlab.view.drawings import Curves, Gallery, Series
 
 
@@ -18,15 +18,15 @@ class Dreamt:
     image: NDArray[np.uint8]
     """[h, w, 1 or 3]."""
     scores: tuple[float, ...]
-    """Of every step, over views that are moved a little."""
+    """Score of every step, over views that are moved a little."""
     start: float
     end: float
     contrast: float
-    """Of the start: above 1 where a grey picture left the channel silent."""
+    """Contrast of the start: above 1 where a grey image left the channel silent."""
     natural: float | None
-    """The largest score among the network's own pictures."""
+    """The largest score among the network's own images."""
     seen: tuple[tuple[str, float], ...]
-    """The likeliest classes of the picture."""
+    """The likeliest classes of the image."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +38,7 @@ class DreamFacts:
     trained: bool
     dreams: tuple[Dreamt, ...]
     samples: str | None
-    """The pictures that `natural` is of."""
+    """The images that `natural` is of."""
     steps: int
     learning_rate: float
     seed: int
@@ -80,7 +80,7 @@ def dream_json(facts: DreamFacts) -> dict[str, object]:
     }
 
 
-def _gallery(facts: DreamFacts) -> Picture:
+def _gallery(facts: DreamFacts) -> Figure:
     captions = []
     for one in facts.dreams:
         seen = f"\n{one.seen[0][0]} {one.seen[0][1]:.0%}" if one.seen else ""
@@ -88,15 +88,15 @@ def _gallery(facts: DreamFacts) -> Picture:
     images = tuple(one.image for one in facts.dreams)
     layers = {one.label.partition(" of ")[2] for one in facts.dreams}
     of = f" of {layers.pop()}" if len(layers) == 1 and "" not in layers else ""
-    return Picture(
+    return Figure(
         "dreams",
-        f"Pictures made for a strong answer{of}",
+        f"Images made for a strong answer{of}",
         Gallery(images, tuple(captions), columns=min(6, len(images))),
         "Below each: what it was made for, its score, and what the network takes it for.",
     )
 
 
-def _curves(facts: DreamFacts) -> Picture:
+def _curves(facts: DreamFacts) -> Figure:
     steps = tuple(float(step) for step in range(1, facts.steps + 1))
     series = []
     for number, one in enumerate(facts.dreams):
@@ -104,11 +104,11 @@ def _curves(facts: DreamFacts) -> Picture:
         if one.natural is not None and len(facts.dreams) <= 3:
             name = f"largest of {facts.samples}"
             series.append(Series(name, (1.0, float(facts.steps)), (one.natural, one.natural), "dashed", colour=number))
-    return Picture(
+    return Figure(
         "scores",
         "The way up",
         Curves(tuple(series), "step", "score (the objective's own unit)"),
-        "Of pictures moved, turned and scaled a little at each step; where more octaves open, the score may fall.",
+        "Of images moved, turned and scaled a little at each step; where more octaves open, the score may fall.",
     )
 
 

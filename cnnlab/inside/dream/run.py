@@ -1,4 +1,4 @@
-"""`cnnlab visualize dream`: pictures made so that a channel or a class answers as strongly as it can."""
+"""`cnnlab visualize dream`: images made so that a channel or a class answers as strongly as it can."""
 
 import io
 from collections.abc import Iterator, Sequence
@@ -24,7 +24,7 @@ from cnnlab.network.session import Session
 from cnnlab.runs.images import fixed_sample
 
 SAMPLE = 1000
-"""Natural pictures that a dream is compared with."""
+"""Natural images that a dream is compared with."""
 SURE = 5
 """Classes that the network is asked for at the end."""
 
@@ -149,7 +149,7 @@ def _dreamt(network: Network, dream: Dream, natural: float | None) -> Dreamt:
 
 
 def _seen(network: Network, dream: Dream) -> tuple[tuple[str, float], ...]:
-    """What the network says to the finished picture: its likeliest classes; nothing where it gives no class scores."""
+    """What the network says to the finished image: its likeliest classes; nothing where it gives no class scores."""
     model, names = network.model, network.classes
     first = next(model.parameters(), torch.empty(0))
     with undisturbed(model), torch.no_grad():
@@ -162,23 +162,23 @@ def _seen(network: Network, dream: Dream) -> tuple[tuple[str, float], ...]:
 
 
 def _natural(network: Network, wanted: Sequence[Objective], session: Session) -> tuple[list[float | None], str | None]:
-    """The largest score of each objective among the network's own pictures, and which those are."""
+    """The largest score of each objective among the network's own images, and which those are."""
     if network.config is None:
         return [None] * len(wanted), None
-    part, pictures = network.held_out(session.place)
-    if pictures.shape != network.shape:
+    part, dataset = network.held_out(session.place)
+    if dataset.shape != network.shape:
         return [None] * len(wanted), None
-    sample = fixed_sample(pictures, SAMPLE, network.config.seed, "dream")
+    sample = fixed_sample(dataset, SAMPLE, network.config.seed, "dream")
     model = network.model
     best = [-torch.inf] * len(wanted)
     with undisturbed(model), torch.no_grad():
         for images, _, _ in numbered_batches(network, sample):
             for number, one in enumerate(wanted):
                 best[number] = max(best[number], float(score(model, images, one).max()))
-    return list(best), f"{len(sample)} {part} pictures"
+    return list(best), f"{len(sample)} {part} images"
 
 
-def save_picture(pixels: NDArray[np.uint8], path: Path) -> Path:
+def save_image(pixels: NDArray[np.uint8], path: Path) -> Path:
     """Write `pixels` [h, w, 1 or 3] as a PNG of that size, for whatever comes after; its path."""
     buffer = io.BytesIO()
     Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(buffer, "PNG")

@@ -1,4 +1,4 @@
-"""Views of a picture: shifted, turned and scaled a little, so that no answer hangs on single pixels.
+"""Views of an image: shifted, turned and scaled a little, so that no answer hangs on single pixels.
 
 Olah et al. 2017, doi:10.23915/distill.00007, section "Transformation robustness".
 """
@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True)
 class Views:
-    """How far views may differ from the picture; each is drawn evenly from its range."""
+    """How far views may differ from the image; each is drawn evenly from its range."""
 
     count: int = 4
     """Views a step; their gradients are averaged."""
@@ -32,14 +32,14 @@ class Views:
 
 
 UNMOVED = Views(count=1, jitter=0.0, rotation=0.0, scale=(1.0, 1.0))
-"""The picture itself."""
+"""The image itself."""
 
 
 def drawn_views(
-    picture: Float[Tensor, "c h w"], views: Views, generator: torch.Generator
+    image: Float[Tensor, "c h w"], views: Views, generator: torch.Generator
 ) -> Float[Tensor, "views c h w"]:
     """Views drawn from `generator`, a CPU generator: the same numbers on every device."""
-    height, width = picture.shape[1:]
+    height, width = image.shape[1:]
 
     def even(low: float, high: float) -> Float[Tensor, "views"]:
         return low + (high - low) * torch.rand(views.count, generator=generator)
@@ -47,30 +47,30 @@ def drawn_views(
     most_x, most_y = views.jitter * width, views.jitter * height
     shifts = torch.stack([even(-most_x, most_x).round(), even(-most_y, most_y).round()], dim=1)
     angles = even(-views.rotation, views.rotation)
-    return placed(picture, shifts=shifts, angles=angles, scales=even(*views.scale))
+    return placed(image, shifts=shifts, angles=angles, scales=even(*views.scale))
 
 
 def placed(
-    picture: Float[Tensor, "c h w"],
+    image: Float[Tensor, "c h w"],
     *,
     shifts: Float[Tensor, "v 2"],
     angles: Float[Tensor, "v"],
     scales: Float[Tensor, "v"],
 ) -> Float[Tensor, "v c h w"]:
-    """The picture magnified by `scales`, turned counter-clockwise by `angles` (degrees) about its middle, then shifted.
+    """The image magnified by `scales`, turned counter-clockwise by `angles` (degrees) about its middle, then shifted.
 
-    Shifts are (right, down) in px. Bilinear, in one go; beyond its border the picture is mirrored.
+    Shifts are (right, down) in px. Bilinear, in one go; beyond its border the image is mirrored.
     """
-    height, width = picture.shape[1:]
+    height, width = image.shape[1:]
     radians = angles * math.pi / 180
     cosine, sine = radians.cos() / scales, radians.sin() / scales
-    # From the view back to the picture, in px from the middle, y downwards: x = cos·x' − sin·y', y = sin·x' + cos·y'
+    # From the view back to the image, in px from the middle, y downwards: x = cos·x' − sin·y', y = sin·x' + cos·y'
     x0 = -(cosine * shifts[:, 0] - sine * shifts[:, 1])
     y0 = -(sine * shifts[:, 0] + cosine * shifts[:, 1])
     across = torch.stack([cosine, -sine * height / width, 2 * x0 / width], dim=1)
     down = torch.stack([sine * width / height, cosine, 2 * y0 / height], dim=1)
     count = len(angles)
-    theta = torch.stack([across, down], dim=1).to(picture)
-    grid = F.affine_grid(theta, [count, len(picture), height, width], align_corners=False)
-    repeated = picture.expand(count, -1, -1, -1)
+    theta = torch.stack([across, down], dim=1).to(image)
+    grid = F.affine_grid(theta, [count, len(image), height, width], align_corners=False)
+    repeated = image.expand(count, -1, -1, -1)
     return F.grid_sample(repeated, grid, mode="bilinear", padding_mode="reflection", align_corners=False)

@@ -28,28 +28,28 @@ def embedding(
         typer.Option(metavar="N|FILE", show_default=False, help="Whose neighbours to show; may be repeated."),
     ] = None,
     split: SplitOption = Split.validation,
-    count: Annotated[int, typer.Option(min=3, max=MOST, help="At most so many pictures.")] = 2000,
-    neighbours: Annotated[int, typer.Option(min=1, max=32, help="Of each picture.")] = 8,
+    count: Annotated[int, typer.Option(min=3, max=MOST, help="At most so many images.")] = 2000,
+    neighbours: Annotated[int, typer.Option(min=1, max=32, help="Neighbours of each image.")] = 8,
     layer: Annotated[
         str | None, typer.Option(metavar="NAME", show_default=False, help="Whose input to take; the head.")
     ] = None,
     weights: WeightsOption = None,
     out: OutOption = None,
 ) -> None:
-    """Show pictures as points where the head sees them: principal components, neighbours, TensorBoard's projector.
+    """Show images as points where the head sees them: principal components, neighbours, TensorBoard's projector.
 
     RUN is a run, or a config for a network that learned nothing.
 
     Example: [bold]cnnlab visualize embedding quickstart --like 7[/]
     """
-    from cnnlab.cli.bars import followed
+    from cnnlab.cli.bars import with_bars
     from cnnlab.inside.embedding.report import embedding_json, embedding_report
     from cnnlab.inside.embedding.run import embedded, write_projector
     from cnnlab.network.open import open_network
 
     looked_into(split)
     network = open_network(run, session, weights=weights, for_images=True)
-    facts = followed(
+    facts = with_bars(
         embedded(
             network,
             own_images(network, split, session),

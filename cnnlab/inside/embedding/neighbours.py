@@ -1,4 +1,4 @@
-"""What the head sees of each picture: penultimate features, their principal components, and nearest neighbours."""
+"""What the head sees of each image: penultimate features, their principal components, and nearest neighbours."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from cnnlab.walk.layouts import Layouts, layouts_of
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """The input of the head for some pictures."""
+    """The input of the head for some images."""
 
     layer: str
     """The head: the layer that turns these features into scores."""
     features: Float[Tensor, "n d"]
     labels: Int64[Tensor, "n"]
     indices: Int64[Tensor, "n"]
-    """In the data set."""
+    """Places in the data set."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,18 +31,18 @@ class PrincipalComponents:
 
     mean: Float64[Tensor, "d"]
     axes: Float64[Tensor, "count d"]
-    """Of length 1 and at right angles; the entry of largest size is positive, which fixes the sign."""
+    """Axes of length 1 and at right angles; the entry of largest size is positive, which fixes the sign."""
     variance: Float64[Tensor, "count"]
     """Along each axis, in squared units of the features, divided by n − 1."""
     share: Float64[Tensor, "count"]
-    """Of the whole variance, 0 … 1; 0 where features do not vary."""
+    """Share of the whole variance, 0 … 1; 0 where features do not vary."""
     coordinates: Float64[Tensor, "n count"]
-    """Of the pictures, in units of the features."""
+    """Coordinates of the images, in units of the features."""
 
 
 @dataclass(frozen=True, eq=False)
 class Neighbours:
-    """The pictures most like one, the most like first; among equals the one that stands first."""
+    """The images most like one, the most like first; among equals the one that stands first."""
 
     indices: Int64[Tensor, "count"]
     """Rows of the features that were searched."""
@@ -61,7 +61,7 @@ def penultimate_features(
 
     The model is in evaluation mode for each batch only, and stays as it was.
 
-    Raises: RequestError for a network without such a layer, a name that is no layer, and one without pictures as input.
+    Raises: RequestError for a network without such a layer, a name that is no layer, and one without images as input.
     """
     modules = dict(model.named_modules())
     if layer is not None and layer not in modules:
@@ -96,7 +96,7 @@ def joined(parts: Iterable[Features]) -> Features:
     """
     every = list(parts)
     if not every:
-        raise RequestError("no pictures to take features of: the data set has none")
+        raise RequestError("no images to take features of: the data set has none")
     return Features(
         layer=every[0].layer,
         features=torch.cat([part.features for part in every]),
@@ -110,13 +110,13 @@ def principal_components(features: Float[Tensor, "n d"], *, count: int = 2) -> P
 
     Source: Pearson 1901; Jolliffe, Principal component analysis (2002), section 3.5.
 
-    Raises: RequestError unless there are two pictures and 1 ≤ count ≤ min(n, d).
+    Raises: RequestError unless there are two images and 1 ≤ count ≤ min(n, d).
     """
     n, d = features.shape
     if n < 2 or not 1 <= count <= min(n, d):
         raise RequestError(
-            f"{count} principal components of {n} pictures with {d} features: expected at least 2 pictures, and 1 to "
-            "as many components as there are pictures and features"
+            f"{count} principal components of {n} images with {d} features: expected at least 2 images, and 1 to "
+            "as many components as there are images and features"
         )
     values = features.detach().cpu().double()
     mean = values.mean(0)
@@ -132,13 +132,13 @@ def principal_components(features: Float[Tensor, "n d"], *, count: int = 2) -> P
 def nearest_neighbours(
     features: Float[Tensor, "n d"], query: Float[Tensor, "d"], *, count: int = 8, leave_out: int | None = None
 ) -> Neighbours:
-    """The rows of `features` with the largest cosine to `query`; `leave_out` is the row of the picture itself.
+    """The rows of `features` with the largest cosine to `query`; `leave_out` is the row of the image itself.
 
     Raises: RequestError unless 1 ≤ count ≤ the number of rows that are left.
     """
     left = len(features) - (leave_out is not None)
     if not 1 <= count <= left:
-        raise RequestError(f"{count} neighbours among {left} pictures: expected 1 to {left}")
+        raise RequestError(f"{count} neighbours among {left} images: expected 1 to {left}")
     rows = nn.functional.normalize(features.detach().cpu().double(), dim=1)
     cosine = rows @ nn.functional.normalize(query.detach().cpu().double(), dim=0)
     rank = cosine.clone()

@@ -1,4 +1,4 @@
-"""Pictures as points: principal components of their features, and each picture's nearest neighbours."""
+"""Images as points: principal components of their features, and each image's nearest neighbours."""
 
 from dataclasses import dataclass
 
@@ -7,26 +7,26 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cnnlab.inside.embedding.neighbours import PrincipalComponents
-from cnnlab.view.blocks import Cell, Column, Number, Numbers, Picture, Report, Table, Text, shown
+from cnnlab.view.blocks import Cell, Column, Figure, Number, Numbers, Report, Table, Text, shown
 from cnnlab.view.drawings import Cloud, Gallery, Scatter
 
 
 @dataclass(frozen=True, eq=False)
 class Query:
-    """A picture and those most like it."""
+    """An image and those most like it."""
 
     name: str
     truth: str | None
     image: NDArray[np.uint8]
     rows: tuple[int, ...]
-    """Of the pictures, the most like it first."""
+    """Rows of the images, the most like it first."""
     similarity: tuple[float, ...]
     """Cosine, −1 … 1."""
 
 
 @dataclass(frozen=True, eq=False)
 class EmbeddingFacts:
-    """The features of some pictures and what they are near to."""
+    """The features of some images and what they are near to."""
 
     model: str
     weights: str
@@ -38,14 +38,14 @@ class EmbeddingFacts:
     """[n, d]."""
     labels: Tensor
     numbers: tuple[int, ...]
-    """Of the pictures in their part."""
+    """Numbers of the images in their part."""
     components: PrincipalComponents
     neighbours: int
     judged: int
     agreement: float
-    """Share of a picture's nearest neighbours that are of its class, over `judged` pictures …"""
+    """Share of an image's nearest neighbours that are of its class, over `judged` images …"""
     chance: float
-    """… and of pictures drawn at random."""
+    """The same share for images drawn at random."""
     queries: tuple[Query, ...]
     images: tuple[NDArray[np.uint8], ...]
 
@@ -63,9 +63,9 @@ def embedding_report(facts: EmbeddingFacts, projector: str) -> Report:
         )
     )  # fmt: skip
     look = Text(f"tensorboard --logdir {projector} shows all {d} dimensions under Projector.", "note", "projector")
-    lead = f"{n:,} {facts.split} pictures as they enter {facts.layer}, {facts.weights}."
+    lead = f"{n:,} {facts.split} images as they enter {facts.layer}, {facts.weights}."
     blocks = (numbers, _scatter(facts), _neighbours(facts), _components(facts), look)
-    return Report(f"How {facts.model} sees its pictures", blocks, lead)
+    return Report(f"How {facts.model} sees its images", blocks, lead)
 
 
 def embedding_json(facts: EmbeddingFacts, projector: str) -> dict[str, object]:
@@ -102,7 +102,7 @@ def embedding_json(facts: EmbeddingFacts, projector: str) -> dict[str, object]:
     }
 
 
-def _scatter(facts: EmbeddingFacts) -> Picture:
+def _scatter(facts: EmbeddingFacts) -> Figure:
     points = facts.components.coordinates
     across, share = points[:, 0], facts.components.share
     upwards = points[:, 1] if points.shape[1] > 1 else across * 0
@@ -113,9 +113,9 @@ def _scatter(facts: EmbeddingFacts) -> Picture:
             clouds.append(Cloud(name, tuple(across[rows].tolist()), tuple(upwards[rows].tolist())))
     first = shown(float(share[0]), ".0%")
     second = shown(float(share[1]) if len(share) > 1 else 0.0, ".0%")
-    return Picture(
+    return Figure(
         "principal_components",
-        "Pictures by the two directions in which their features vary most",
+        "Images by the two directions in which their features vary most",
         Scatter(
             tuple(clouds),
             f"first principal component ({first} of the variance)",
@@ -126,25 +126,25 @@ def _scatter(facts: EmbeddingFacts) -> Picture:
     )
 
 
-def _neighbours(facts: EmbeddingFacts) -> Picture:
+def _neighbours(facts: EmbeddingFacts) -> Figure:
     images: list[NDArray[np.uint8]] = []
     captions: list[str] = []
     for one in facts.queries:
         images.append(one.image)
-        captions.append("\n".join(filter(None, (one.truth or one.name, one.truth and f"picture {one.name}"))))
+        captions.append("\n".join(filter(None, (one.truth or one.name, one.truth and f"image {one.name}"))))
         for row, cosine in zip(one.rows, one.similarity, strict=True):
             images.append(facts.images[row])
             captions.append(f"{facts.classes[int(facts.labels[row])]}\n{shown(cosine, '.3f')}")
-    return Picture(
+    return Figure(
         "neighbours",
         "Nearest neighbours",
         Gallery(
             tuple(images),
             tuple(captions),
             columns=1 + facts.neighbours,
-            column_titles=("picture", "nearest", *(f"{n}." for n in range(2, facts.neighbours + 1))),
+            column_titles=("image", "nearest", *(f"{n}." for n in range(2, facts.neighbours + 1))),
         ),
-        "Each row a picture and those whose features point most nearly the same way; below each its class and the "
+        "Each row an image and those whose features point most nearly the same way; below each its class and the "
         "cosine.",
     )
 

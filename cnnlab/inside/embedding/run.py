@@ -1,4 +1,4 @@
-"""`cnnlab visualize embedding`: pictures as points in the space of features that the head sees."""
+"""`cnnlab visualize embedding`: images as points in the space of features that the head sees."""
 
 import math
 import warnings
@@ -29,18 +29,18 @@ from cnnlab.inside.embedding.report import EmbeddingFacts, Query
 from cnnlab.inside.numbered_batches import batch_size, numbered_batches
 from cnnlab.network.image_files import Source
 from cnnlab.network.network import Network
-from cnnlab.network.prepared_images import pictures_of_files
+from cnnlab.network.prepared_images import images_of_files
 from cnnlab.network.session import Session
 from cnnlab.runs.images import sample_indices
 from cnnlab.view.tiles import tile, tiles
 
 COMPONENTS = 10
 JUDGED = 1000
-"""Pictures whose neighbours are counted."""
+"""Images whose neighbours are counted."""
 SPRITE_SIDE = 8192
 """Pixels of the largest sprite that TensorBoard's projector takes."""
 LARGEST_TILE = 64
-"""Pixels of a picture in it."""
+"""Pixels of an image in it."""
 MOST_QUERIES = 10
 
 
@@ -80,18 +80,18 @@ def embedded(
         *_, facts = embedded(network, images, session, split="validation", like=["7"])
     """
     chosen_numbers = sample_indices(len(part), count, session.seed, "embedding")
-    pictures, numbers = part.take(chosen_numbers), tuple(chosen_numbers.tolist())
-    chosen = _queries(network, part, pictures, numbers, like)
-    total = -(-len(pictures) // batch_size(pictures))
+    images, numbers = part.take(chosen_numbers), tuple(chosen_numbers.tolist())
+    chosen = _queries(network, part, images, numbers, like)
+    total = -(-len(images) // batch_size(images))
     parts: list[Features] = []
-    for one in penultimate_features(network.model, numbered_batches(network, pictures), layer=layer):
+    for one in penultimate_features(network.model, numbered_batches(network, images), layer=layer):
         parts.append(one)
         yield Advance("features", len(parts), total)
     found = joined(parts)
     components = principal_components(found.features, count=min(COMPONENTS, *found.features.shape))
-    near = min(neighbours, len(pictures) - 1)
+    near = min(neighbours, len(images) - 1)
     agreement = []
-    judged = min(JUDGED, len(pictures))
+    judged = min(JUDGED, len(images))
     for row in range(judged):
         nearest = nearest_neighbours(found.features, found.features[row], count=near, leave_out=row)
         agreement.append(float((found.labels[nearest.indices] == found.labels[row]).double().mean()))
@@ -102,7 +102,7 @@ def embedded(
         weights=network.weights,
         split=split,
         layer=found.layer,
-        classes=pictures.classes,
+        classes=images.classes,
         features=found.features,
         labels=found.labels,
         numbers=numbers,
@@ -112,26 +112,26 @@ def embedded(
         agreement=sum(agreement) / judged,
         chance=_chance(found.labels),
         queries=tuple(_answered(network, found, one, near) for one in chosen),
-        images=tiles(pictures.images),
+        images=tiles(images.images),
     )
 
 
 @dataclass(frozen=True, eq=False)
 class _Asked:
-    """A picture whose neighbours are asked for."""
+    """An image whose neighbours are asked for."""
 
     name: str
     truth: str | None
     pixels: Tensor
     row: int | None
-    """Among the pictures that are searched; None where it is not one of them."""
+    """Among the images that are searched; None where it is not one of them."""
 
 
 def _queries(
-    network: Network, part: Dataset, pictures: Dataset, numbers: Sequence[int], texts: Sequence[str]
+    network: Network, part: Dataset, dataset: Dataset, numbers: Sequence[int], texts: Sequence[str]
 ) -> list[_Asked]:
     if not texts:
-        labels = pictures.labels.tolist()
+        labels = dataset.labels.tolist()
         texts = [str(numbers[labels.index(label)]) for label in sorted(set(labels))][:MOST_QUERIES]
     return [_query(network, part, numbers, text) for text in texts]
 
@@ -140,12 +140,12 @@ def _query(network: Network, part: Dataset, numbers: Sequence[int], text: str) -
     if text.isdecimal():
         number = int(text)
         if number >= len(part):
-            raise RequestError(f"`like` is {text}; there are pictures 0 to {len(part) - 1}")
+            raise RequestError(f"`like` is {text}; there are images 0 to {len(part) - 1}")
         row = numbers.index(number) if number in numbers else None
         return _Asked(text, part.classes[int(part.labels[number])], part.images[number], row)
     if not Path(text).is_file():
-        raise RequestError(f"`like` is '{text}', expected a picture's number from 0, or a file")
-    good, bad = pictures_of_files([Source(text)], network.preparation, part.classes)
+        raise RequestError(f"`like` is '{text}', expected an image's number from 0, or a file")
+    good, bad = images_of_files([Source(text)], network.preparation, part.classes)
     if bad:
         raise WorkError(f"{bad[0].path}: {bad[0].reason}")
     return _Asked(Path(text).name, None, good[0].pixels, None)
@@ -165,14 +165,14 @@ def _answered(network: Network, found: Features, asked: _Asked, near: int) -> Qu
 
 
 def _chance(labels: Tensor) -> float:
-    """How often another picture, drawn at random, is of the same class."""
+    """How often another image, drawn at random, is of the same class."""
     counts = torch.bincount(labels).double()
     n = len(labels)
     return float((counts * (counts - 1)).sum() / (n * (n - 1)))
 
 
 def write_projector(facts: EmbeddingFacts, folder: Path) -> Path:
-    """What TensorBoard's projector shows: features, class names and small pictures; `folder` is made anew.
+    """What TensorBoard's projector shows: features, class names and small images; `folder` is made anew.
 
     Raises: RequestError where `folder` holds something else.
     """

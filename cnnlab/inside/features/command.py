@@ -7,7 +7,7 @@ import typer
 
 from cnnlab.cli.options import ModelArgument
 from cnnlab.cli.session import with_session
-from cnnlab.cli.unreadable import end_without_pictures
+from cnnlab.cli.unreadable import end_without_images
 from cnnlab.inside.output import (
     SESSION,
     ChannelsOption,
@@ -32,26 +32,26 @@ def features(
     weights: WeightsOption = None,
     out: OutOption = None,
 ) -> None:
-    """Draw what a layer's channels make of a picture, list the silent ones, and walk through the network.
+    """Draw the activations of a layer's channels for an image, list the silent ones, and walk through the network.
 
     MODEL is a run, a config, torchvision:NAME or timm:NAME.
 
     Example: [bold]cnnlab visualize features quickstart photo.jpg --layer conv_bn_act2[/]
     """
-    from cnnlab.cli.bars import followed
+    from cnnlab.cli.bars import with_bars
     from cnnlab.inside.channels import channels_of
     from cnnlab.inside.features.report import features_json, features_report
     from cnnlab.inside.features.run import watched_features
-    from cnnlab.network.image_files import find_pictures
+    from cnnlab.network.image_files import find_images
     from cnnlab.network.open import open_network
-    from cnnlab.network.prepared_images import pictures_of_files
+    from cnnlab.network.prepared_images import images_of_files
 
     wanted = None if channels is None else channels_of(channels)
     network = open_network(model, session, size=size, weights=weights, for_images=True)
-    sources = find_pictures(images, sys.stdin.buffer)
-    found, unreadable = pictures_of_files(sources, network.preparation, network.classes)
+    sources = find_images(images, sys.stdin.buffer)
+    found, unreadable = images_of_files(sources, network.preparation, network.classes)
     if not found:
-        end_without_pictures(unreadable, as_json=session.as_json)
-    facts = followed(watched_features(network, found, session, layer=layer, channels=wanted))
+        end_without_images(unreadable, as_json=session.as_json)
+    facts = with_bars(watched_features(network, found, session, layer=layer, channels=wanted))
     folder = folder_of(network, "features", session, out)
     write_and_show(features_report(facts), features_json(facts), folder, session, unreadable=unreadable)

@@ -1,4 +1,4 @@
-"""Feature maps: what the channels of a layer say to a batch of pictures."""
+"""Feature maps: the activations of a layer's channels for a batch of images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from cnnlab.network.activations import capture_outputs
 from cnnlab.walk.layouts import Layouts, layouts_of
 
 SPARSE = 0.05
-"""A channel is sparse where at most this share of its units is active: one picture in twenty, or a twentieth of each.
+"""A channel is sparse where at most this share of its units is active: one image in twenty, or a twentieth of each.
 Sparse is normal (a detector of something rare), dead is not."""
 
 
 @dataclass(frozen=True, eq=False)
 class FeatureMaps:
-    """The output of one layer for a batch, and each channel's figures over all pictures and places of the batch.
+    """The output of one layer for a batch, and each channel's figures over all images and places of the batch.
 
     A unit is active where its value is above 0: for a layer before its rectifier this says what a rectifier right after
     it would let through.
@@ -24,7 +24,7 @@ class FeatureMaps:
 
     layer: str
     maps: Float[Tensor, "n c h w"]
-    """In the layer's own units, not rescaled."""
+    """Activations in the layer's own units, not rescaled."""
     minimum: Float[Tensor, "c"]
     mean: Float[Tensor, "c"]
     maximum: Float[Tensor, "c"]
@@ -35,7 +35,7 @@ class FeatureMaps:
 
     @property
     def dead(self) -> Bool[Tensor, "c"]:
-        """Channels that are never active in this batch. Few pictures prove little: use hundreds."""
+        """Channels that are never active in this batch. Few images prove little: use hundreds."""
         return self.active == 0
 
     @property

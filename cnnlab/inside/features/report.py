@@ -1,4 +1,4 @@
-"""Feature maps: a layer's channels on a picture, the channels that are silent, and a walk through the network."""
+"""Feature maps: a layer's channels on an image, the channels that are silent, and a walk through the network."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,20 +8,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cnnlab.inside.features.feature_maps import SPARSE
-from cnnlab.view.blocks import Block, Cell, Column, Number, Numbers, Picture, Report, Section, Table, Text
+from cnnlab.view.blocks import Block, Cell, Column, Figure, Number, Numbers, Report, Section, Table, Text
 from cnnlab.view.drawings import Gallery
 from cnnlab.view.scenes import Scene, Scenes
 
 MOST_CHANNELS = 64
 """Maps of a layer that are drawn where none are named."""
-MOST_PICTURES = 8
+MOST_IMAGES = 8
 FEW = 100
-"""Pictures below which silence proves little."""
+"""Images below which silence proves little."""
 
 
 @dataclass(frozen=True, eq=False)
 class LayerFigures:
-    """Each channel of a layer over all pictures and places; in the layer's own units, shares 0 … 1."""
+    """Each channel of a layer over all images and places; in the layer's own units, shares 0 … 1."""
 
     layer: str
     size: tuple[int, int]
@@ -44,8 +44,8 @@ class LayerFigures:
 
 
 @dataclass(frozen=True, eq=False)
-class PictureMaps:
-    """One picture and what it becomes."""
+class ImageMaps:
+    """One image and what it becomes."""
 
     name: str
     image: NDArray[np.uint8]
@@ -57,16 +57,16 @@ class PictureMaps:
 
 @dataclass(frozen=True, eq=False)
 class FeatureFacts:
-    """What a network makes of some pictures."""
+    """What a network makes of some images."""
 
     model: str
     weights: str
     layer: str
     channels: tuple[int, ...] | None
-    """Those that were named."""
-    pictures: tuple[PictureMaps, ...]
+    """Channels that were named."""
+    images: tuple[ImageMaps, ...]
     figures: tuple[LayerFigures, ...]
-    """Of every layer of the walk, and of `layer`."""
+    """Figures of every layer of the walk, and of `layer`."""
     samples: str
     """What dead channels were looked for in."""
     sampled: int
@@ -78,7 +78,7 @@ class FeatureFacts:
 
 
 def features_report(facts: FeatureFacts) -> Report:
-    """The report of some pictures."""
+    """The report of some images."""
     chosen = facts.chosen
     numbers = Numbers(
         (
@@ -89,12 +89,12 @@ def features_report(facts: FeatureFacts) -> Report:
         )
     )
     blocks: list[Block] = [numbers, *_silent(facts)]
-    for number, picture in enumerate(facts.pictures[:MOST_PICTURES], 1):
-        blocks.append(Section(picture.name, (_maps(facts, picture, number), _walk(picture, number))))
+    for number, image in enumerate(facts.images[:MOST_IMAGES], 1):
+        blocks.append(Section(image.name, (_maps(facts, image, number), _walk(image, number))))
     blocks.append(Section("Layer by layer", (_layers(facts), _channels(facts))))
-    count = len(facts.pictures)
-    more = f" The first {MOST_PICTURES} of {count} pictures are drawn." if count > MOST_PICTURES else ""
-    lead = f"{facts.weights}; {'1 picture' if count == 1 else f'{count} pictures'}.{more}"
+    count = len(facts.images)
+    more = f" The first {MOST_IMAGES} of {count} images are drawn." if count > MOST_IMAGES else ""
+    lead = f"{facts.weights}; {'1 image' if count == 1 else f'{count} images'}.{more}"
     return Report(f"Feature maps of {facts.layer} of {facts.model}", tuple(blocks), lead[0].upper() + lead[1:])
 
 
@@ -110,15 +110,15 @@ def features_json(facts: FeatureFacts) -> dict[str, object]:
         "layers": [vars(one) | {"dead": one.dead, "sparse": one.sparse} for one in facts.figures],
         "of": [
             {
-                "picture": picture.name,
-                "peaks": [float(one.max()) for one in picture.maps],
-                "means": [float(one.mean()) for one in picture.maps],
+                "picture": image.name,
+                "peaks": [float(one.max()) for one in image.maps],
+                "means": [float(one.mean()) for one in image.maps],
                 "walk": [
                     {"layer": name, "strongest": strongest, "peaks": [float(maps[c].max()) for c in strongest]}
-                    for name, maps, strongest in picture.walk
+                    for name, maps, strongest in image.walk
                 ],
             }
-            for picture in facts.pictures
+            for image in facts.images
         ],
     }
 
@@ -132,7 +132,7 @@ def _silent(facts: FeatureFacts) -> list[Block]:
         words = "normal for detectors of something rare"
         said.append(Text(f"channels {_listed(chosen.sparse)}; {words}.", "note", "sparse"))
     if facts.sampled < FEW and (chosen.dead or chosen.sparse):
-        said.append(Text("So few pictures prove little about silence; a run or a config brings its own.", "note"))
+        said.append(Text("So few images prove little about silence; a run or a config brings its own.", "note"))
     return said
 
 
@@ -141,10 +141,10 @@ def _listed(channels: Sequence[int]) -> str:
     return ", ".join(map(str, channels[:30])) + more
 
 
-def _maps(facts: FeatureFacts, picture: PictureMaps, number: int) -> Picture:
-    count = len(picture.maps)
+def _maps(facts: FeatureFacts, image: ImageMaps, number: int) -> Figure:
+    count = len(image.maps)
     drawn = facts.channels if facts.channels is not None else tuple(range(min(count, MOST_CHANNELS)))
-    values = picture.maps[list(drawn)].astype(float)
+    values = image.maps[list(drawn)].astype(float)
     signed = bool((values < 0).any())
     bound = float(np.abs(values).max()) or 1.0
     dead, sparse = set(facts.chosen.dead), set(facts.chosen.sparse)
@@ -164,7 +164,7 @@ def _maps(facts: FeatureFacts, picture: PictureMaps, number: int) -> Picture:
         for channel, one in zip(drawn, values, strict=True)
     )
     more = f" The first {MOST_CHANNELS} of {count} channels." if len(drawn) < count and facts.channels is None else ""
-    return Picture(
+    return Figure(
         f"maps_{number}",
         f"Channels of {facts.layer}",
         Scenes(scenes, columns=min(8, len(scenes)), shared_scale=True),
@@ -172,21 +172,21 @@ def _maps(facts: FeatureFacts, picture: PictureMaps, number: int) -> Picture:
     )
 
 
-def _walk(picture: PictureMaps, number: int) -> Picture:
+def _walk(image: ImageMaps, number: int) -> Figure:
     images: list[NDArray[np.uint8]] = []
     captions: list[str] = []
-    most = min(len(strongest) for _, _, strongest in picture.walk)
-    for _, maps, strongest in picture.walk:
-        images.append(picture.image)
-        captions.append("the picture")
+    most = min(len(strongest) for _, _, strongest in image.walk)
+    for _, maps, strongest in image.walk:
+        images.append(image.image)
+        captions.append("the image")
         for channel in strongest[:most]:
             one = np.asarray(maps[channel], dtype=float)
             peak = float(one.max())
             share = np.clip(one / peak, 0, 1) if peak > 0 else np.zeros_like(one)
             images.append((255 * share).round().astype(np.uint8)[:, :, None])
             captions.append(f"{channel} · max {peak:.2g}")
-    labels = tuple(name for name, _, _ in picture.walk)
-    return Picture(
+    labels = tuple(name for name, _, _ in image.walk)
+    return Figure(
         f"walk_{number}",
         "A walk through the network: the strongest channels of each layer",
         Gallery(tuple(images), tuple(captions), columns=1 + most, row_labels=labels),

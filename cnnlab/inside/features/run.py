@@ -1,4 +1,4 @@
-"""`cnnlab visualize features`: what a layer's channels say to pictures, and how activity runs through a network."""
+"""`cnnlab visualize features`: the activations of a layer's channels, and how activity runs through a network."""
 
 from collections.abc import Iterator, Sequence
 
@@ -12,27 +12,27 @@ from cnnlab.core.spread import evenly
 from cnnlab.data.dataset import Dataset
 from cnnlab.inside.channels import checked_channels
 from cnnlab.inside.features.feature_maps import FeatureMaps, feature_maps
-from cnnlab.inside.features.report import FeatureFacts, LayerFigures, PictureMaps
+from cnnlab.inside.features.report import FeatureFacts, ImageMaps, LayerFigures
 from cnnlab.network.network import Network
-from cnnlab.network.prepared_images import ExplainedPicture, pixels_of
+from cnnlab.network.prepared_images import ExplainedImage, pixels_of
 from cnnlab.network.session import Session
 from cnnlab.runs.images import fixed_sample
 from cnnlab.view.tiles import tile
 from cnnlab.walk.layouts import Layouts
 
 SAMPLE = 512
-"""Pictures of the network's own data over which dead channels are looked for: a few prove little."""
+"""Images of the network's own data over which dead channels are looked for: a few prove little."""
 MOST_LAYERS = 12
-"""Of the walk through the network, evenly spaced."""
+"""Most layers of the walk through the network, evenly spaced."""
 STRONGEST = 8
 """Channels of each layer of the walk."""
 VALUES = 64 * 64 * 32 * 32
-"""Of one layer that are kept at a time: a batch of 64 with 64 channels of 32 × 32."""
+"""Values of one layer that are kept at a time: a batch of 64 with 64 channels of 32 × 32."""
 
 
 def watched_features(
     network: Network,
-    pictures: Sequence[ExplainedPicture],
+    images: Sequence[ExplainedImage],
     session: Session,
     *,
     layer: str | None = None,
@@ -45,7 +45,7 @@ def watched_features(
 
     Arguments:
         network: opened for images.
-        pictures: the images, from files (`pictures_of_files`) or a data set (`pictures_of_part`).
+        images: the images, from files (`images_of_files`) or a data set (`images_of_part`).
         session: where data sets lie.
         layer: whose maps; by default the first layer that ends with an activation.
         channels: those that are drawn; by default as many as fit.
@@ -62,9 +62,9 @@ def watched_features(
         >>> from cnnlab.network.placement import WHOLE
         >>> session = Session(device_name="cpu")
         >>> network = open_network("torchvision:squeezenet1_1", session, size="64", for_images=True)
-        >>> grey = ExplainedPicture("grey", torch.full((3, 64, 64), 128, dtype=torch.uint8), WHOLE, None, None)
+        >>> grey = ExplainedImage("grey", torch.full((3, 64, 64), 128, dtype=torch.uint8), WHOLE, None, None)
         >>> *_, facts = watched_features(network, [grey], session)
-        >>> facts.layer, facts.pictures[0].maps.shape
+        >>> facts.layer, facts.images[0].maps.shape
         ('features.1', (64, 31, 31))
     """
     model = network.model
@@ -72,7 +72,7 @@ def watched_features(
     chosen = layer if layer is not None else names[0]
     if chosen not in dict(model.named_modules()) or not chosen:
         raise RequestError(unknown("layer", chosen, [name for name, _ in model.named_modules() if name]))
-    inputs = network.preparation.inputs(pixels_of(pictures).to(network.device))
+    inputs = network.preparation.inputs(pixels_of(images).to(network.device))
     (shown,) = feature_maps(model, inputs[:1], [chosen], layouts=layouts)
     wanted = None if channels is None else checked_channels(channels, shown.maps.shape[1], chosen)
     layers = list(dict.fromkeys([*names, chosen]))
@@ -85,19 +85,19 @@ def watched_features(
         for one in feature_maps(model, batch, layers, layouts=layouts):
             figures[one.layer] = _joined(figures.get(one.layer), one, len(batch))
         yield Advance("watching", min(first + size, len(sample)), len(sample))
-    maps: list[PictureMaps] = []
-    for number, picture in enumerate(pictures):
+    maps: list[ImageMaps] = []
+    for number, image in enumerate(images):
         shown_layers = feature_maps(model, inputs[number : number + 1], layers, layouts=layouts)
         found = {one.layer: one.maps[0].cpu().numpy() for one in shown_layers}
         walk = tuple((name, found[name], _strongest(found[name])) for name in evenly(names, MOST_LAYERS))
-        maps.append(PictureMaps(picture.name, tile(picture.pixels), found[chosen], walk))
-        yield Advance("drawing", number + 1, len(pictures))
+        maps.append(ImageMaps(image.name, tile(image.pixels), found[chosen], walk))
+        yield Advance("drawing", number + 1, len(images))
     yield FeatureFacts(
         model=network.name,
         weights=network.weights,
         layer=chosen,
         channels=wanted,
-        pictures=tuple(maps),
+        images=tuple(maps),
         figures=tuple(figures[name] for name in layers),
         samples=samples,
         sampled=len(sample),
@@ -118,22 +118,22 @@ def _strongest(maps: "torch.Tensor | object") -> tuple[int, ...]:
 
 
 def _sample(network: Network, inputs: Tensor, session: Session, own: tuple[str, Dataset] | None) -> tuple[Tensor, str]:
-    """Pictures to count over, and what they are: bytes of the network's own data at its own size, or `inputs`."""
+    """Images to count over, and what they are: bytes of the network's own data at its own size, or `inputs`."""
     if network.config is not None:
-        part, pictures = own if own is not None else network.held_out(session.place)
-        if pictures.shape == network.preparation.shape:
-            chosen = fixed_sample(pictures, SAMPLE, network.config.seed, "features")
-            return chosen.images, f"{len(chosen)} {part} pictures"
-    return inputs, "the given picture" if len(inputs) == 1 else f"the {len(inputs)} given pictures"
+        part, dataset = own if own is not None else network.held_out(session.place)
+        if dataset.shape == network.preparation.shape:
+            chosen = fixed_sample(dataset, SAMPLE, network.config.seed, "features")
+            return chosen.images, f"{len(chosen)} {part} images"
+    return inputs, "the given image" if len(inputs) == 1 else f"the {len(inputs)} given images"
 
 
-def _joined(before: LayerFigures | None, one: FeatureMaps, pictures: int) -> LayerFigures:
+def _joined(before: LayerFigures | None, one: FeatureMaps, images: int) -> LayerFigures:
     """The figures of all batches so far."""
     _, _, height, width = one.maps.shape
     now = LayerFigures(
         layer=one.layer,
         size=(int(height), int(width)),
-        pictures=pictures,
+        pictures=images,
         minimum=one.minimum.double().cpu(),
         mean=one.mean.double().cpu(),
         maximum=one.maximum.double().cpu(),
@@ -142,10 +142,10 @@ def _joined(before: LayerFigures | None, one: FeatureMaps, pictures: int) -> Lay
     )
     if before is None:
         return now
-    whole = before.pictures + pictures
+    whole = before.pictures + images
 
     def averaged(a: Tensor, b: Tensor) -> Tensor:
-        return (a * before.pictures + b * pictures) / whole
+        return (a * before.pictures + b * images) / whole
 
     return LayerFigures(
         layer=one.layer,

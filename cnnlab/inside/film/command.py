@@ -17,21 +17,21 @@ def training(
     layer: Annotated[
         str | None, typer.Option(metavar="NAME", show_default=False, help="A convolution; the first one.")
     ] = None,
-    picture: Annotated[int, typer.Option(min=0, max=MOST, help="A validation picture, by its number.")] = 0,
+    picture: Annotated[int, typer.Option(min=0, max=MOST, help="A validation image, by its number.")] = 0,
     out: OutOption = None,
 ) -> None:
-    """Film a training: filters and the evidence for one picture at each epoch, as strips and as GIFs.
+    """Film a training: filters and the evidence for one image at each epoch, as strips and as GIFs.
 
     The run must have kept weights: `cnnlab train … logging.snapshots_every_epochs=1`.
 
     Example: [bold]cnnlab visualize training quickstart[/]
     """
-    from cnnlab.cli.bars import followed
+    from cnnlab.cli.bars import with_bars
     from cnnlab.inside.film.report import film_json, film_report
     from cnnlab.inside.film.run import animations, filmed
 
     opened = session.run(run)
-    facts = followed(filmed(opened, session, layer=layer, picture=picture))
+    facts = with_bars(filmed(opened, session, layer=layer, picture=picture))
     folder = session.folder("visualize-training", opened, out=out)
     made = animations(facts, folder)
     write_and_show(film_report(facts), film_json(facts), folder, session, more=made)

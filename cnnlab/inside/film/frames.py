@@ -20,7 +20,7 @@ class Frame:
 
     epoch: int
     filters: Float[Tensor, "n c h w"]
-    """As stored, for cross-correlation."""
+    """Filters as stored, for cross-correlation."""
     similarity: Float64[Tensor, "n"]
     """Cosine of each filter with its final self, −1 … 1; 0 where either is all zeros."""
 
@@ -34,7 +34,7 @@ class Film:
     limit: float
     """The largest |weight| of any frame: −limit … limit is a scale on which frames can be compared."""
     settled: tuple[int, ...]
-    """For each filter the first epoch from which on it stays within a cosine of `FROZEN` of its final self."""
+    """The first epoch of each filter from which on it stays within a cosine of `FROZEN` of its final self."""
 
 
 def film(epochs: Sequence[tuple[int, Mapping[str, Tensor]]], weight: str) -> Film:

@@ -1,4 +1,4 @@
-"""A training as a film: filters and the evidence for one picture, epoch by epoch."""
+"""A training as a film: filters and the evidence for one image, epoch by epoch."""
 
 from dataclasses import dataclass
 
@@ -10,24 +10,24 @@ from torch import Tensor
 from cnnlab.attribution.catalog import METHODS
 from cnnlab.core.spread import evenly
 from cnnlab.inside.film.frames import FROZEN, Film
-from cnnlab.view.blocks import Cell, Column, Number, Numbers, Picture, Report, Table, shown
+from cnnlab.view.blocks import Cell, Column, Figure, Number, Numbers, Report, Table, shown
 from cnnlab.view.drawings import Curves, Gallery, Panels, Series
 from cnnlab.view.scenes import Scene, Scenes
 
 MOST_EPOCHS = 8
-"""Of a strip; the animations and the table have them all."""
+"""Most epochs of a strip; the animations and the table have them all."""
 MOST_FILTERS = 8
-"""Of a strip."""
+"""Most filters of a strip."""
 MOST_IN_FRAME = 32
 
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """For the picture's true class, after one epoch."""
+    """The attribution of the image's true class, after one epoch."""
 
     epoch: int
     values: NDArray[np.floating]
-    """At the layer's own resolution, in units of the score."""
+    """The map at the layer's own resolution, in units of the score."""
     score: float
     """The class's logit."""
     probability: float
@@ -42,9 +42,9 @@ class FilmFacts:
     patterns: tuple[Tensor, ...]
     """[n, h, w] for each epoch: each filter along its final principal colour."""
     accuracies: tuple[float | None, ...]
-    """On validation."""
+    """Accuracies on the validation part."""
     image: NDArray[np.uint8]
-    picture: int
+    number: int
     part: str
     truth: str
     method: str
@@ -67,12 +67,10 @@ def film_report(facts: FilmFacts) -> Report:
             Number("half settled by epoch", facts.settled, "d", detail=f"cosine with the final filter above {FROZEN}"),
             Number("start and end", start, ".2f", detail="cosine of the median filter before the training"),
             Number(f"probability of {facts.truth}", last.probability, ".1%",
-                   detail=f"of the picture; {shown(first.probability, '.1%')} before the training"),
+                   detail=f"of the image; {shown(first.probability, '.1%')} before the training"),
         )
     )  # fmt: skip
-    lead = (
-        f"Filters of {facts.film.layer}, and what speaks for {facts.truth} in picture {facts.picture} of {facts.part}."
-    )
+    lead = f"Filters of {facts.film.layer}, and what speaks for {facts.truth} in image {facts.number} of {facts.part}."
     blocks = (numbers, _filters(facts), _evidence(facts), _curves(facts), _table(facts))
     return Report(f"The training of {facts.run}", blocks, lead)
 
@@ -83,7 +81,7 @@ def film_json(facts: FilmFacts) -> dict[str, object]:
         "run": facts.run,
         "layer": facts.film.layer,
         "settled": {"half_by_epoch": facts.settled, "filters": facts.film.settled, "cosine": FROZEN},
-        "picture": {"number": facts.picture, "part": facts.part, "class": facts.truth},
+        "picture": {"number": facts.number, "part": facts.part, "class": facts.truth},
         "evidence": {"method": facts.method, "layer": facts.layer},
         "epochs": [
             {
@@ -99,18 +97,18 @@ def film_json(facts: FilmFacts) -> dict[str, object]:
     }
 
 
-def filter_frame(facts: FilmFacts, place: int) -> Picture:
+def filter_frame(facts: FilmFacts, place: int) -> Figure:
     """The filters at one of the epochs."""
     images = filter_images(facts, place)[:MOST_IN_FRAME]
     title = f"Filters of {facts.film.layer}, epoch {facts.film.frames[place].epoch}"
-    return Picture(f"filters-{place}", title, Gallery(images, columns=8))
+    return Figure(f"filters-{place}", title, Gallery(images, columns=8))
 
 
-def evidence_frame(facts: FilmFacts, place: int) -> Picture:
+def evidence_frame(facts: FilmFacts, place: int) -> Figure:
     """The evidence at one of the epochs."""
     found = facts.evidence[place]
     title = f"Epoch {found.epoch}: {facts.truth} {shown(found.probability, '.0%')}"
-    return Picture(f"evidence-{place}", title, _scene(facts, found))
+    return Figure(f"evidence-{place}", title, _scene(facts, found))
 
 
 def filter_images(facts: FilmFacts, place: int) -> tuple[NDArray[np.uint8], ...]:
@@ -126,12 +124,12 @@ def filter_images(facts: FilmFacts, place: int) -> tuple[NDArray[np.uint8], ...]
     return tuple(pixels.contiguous().numpy())
 
 
-def _filters(facts: FilmFacts) -> Picture:
+def _filters(facts: FilmFacts) -> Figure:
     count = len(facts.film.settled)
     chosen = range(count) if count <= MOST_FILTERS else [i * count // MOST_FILTERS for i in range(MOST_FILTERS)]
     places = evenly(range(len(facts.evidence)), MOST_EPOCHS)
     images = {place: filter_images(facts, place) for place in places}
-    return Picture(
+    return Figure(
         "filters",
         f"Filters of {facts.film.layer} over the epochs",
         Gallery(
@@ -160,12 +158,12 @@ def _scene(facts: FilmFacts, found: Evidence, *, title: str = "") -> Scene:
     )
 
 
-def _evidence(facts: FilmFacts) -> Picture:
+def _evidence(facts: FilmFacts) -> Figure:
     places = evenly(range(len(facts.evidence)), MOST_EPOCHS)
     scenes = tuple(
         _scene(facts, facts.evidence[place], title=f"epoch {facts.evidence[place].epoch}") for place in places
     )
-    return Picture(
+    return Figure(
         "evidence",
         f"What speaks for {facts.truth}, over the epochs",
         Scenes(scenes, columns=min(4, len(scenes)), shared_scale=True),
@@ -174,7 +172,7 @@ def _evidence(facts: FilmFacts) -> Picture:
     )
 
 
-def _curves(facts: FilmFacts) -> Picture:
+def _curves(facts: FilmFacts) -> Figure:
     epochs = tuple(float(frame.epoch) for frame in facts.film.frames)
     quartiles = [
         frame.similarity.quantile(torch.tensor([0.25, 0.5, 0.75], dtype=torch.float64)).tolist()
@@ -191,9 +189,7 @@ def _curves(facts: FilmFacts) -> Picture:
     answers = Curves(
         (
             Series("validation accuracy", epochs, facts.accuracies),
-            Series(
-                f"{facts.truth} in this picture", epochs, tuple(one.probability for one in facts.evidence), "dashed"
-            ),
+            Series(f"{facts.truth} in this image", epochs, tuple(one.probability for one in facts.evidence), "dashed"),
         ),
         "epoch",
         "share (%)",
@@ -201,7 +197,7 @@ def _curves(facts: FilmFacts) -> Picture:
         y_range=(0.0, 1.0),
         title="How well the network answers",
     )
-    return Picture("epochs", "Filters and answers over the epochs", Panels((likeness, answers)))
+    return Figure("epochs", "Filters and answers over the epochs", Panels((likeness, answers)))
 
 
 def _table(facts: FilmFacts) -> Table:
@@ -217,7 +213,7 @@ def _table(facts: FilmFacts) -> Table:
         rows.append((frame.epoch, median, share, accuracy, found.probability, _peak(found.values)))
     note = (
         f"Cosine: of the median filter. Settled: filters that stay within {FROZEN} of their end. "
-        f"{facts.truth}: probability for the picture; peak: of the evidence, in units of the score."
+        f"{facts.truth}: probability for the image; peak: of the evidence, in units of the score."
     )
     return Table("Epochs", columns, tuple(rows), note, "epochs")
 

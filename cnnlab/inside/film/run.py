@@ -1,4 +1,4 @@
-"""`cnnlab visualize training`: filters and the evidence for one picture over the epochs of a run."""
+"""`cnnlab visualize training`: filters and the evidence for one image over the epochs of a run."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,12 +23,12 @@ from cnnlab.inside.filters.layer import convolution_filters
 from cnnlab.network.fresh import new_network
 from cnnlab.network.session import Session
 from cnnlab.runs.folder import Run
-from cnnlab.runs.images import evaluation_pictures
+from cnnlab.runs.images import evaluation_images
 from cnnlab.view import gif
 from cnnlab.view.tiles import tile
 
 SECONDS = 0.6
-"""Of an epoch in the animations."""
+"""Seconds of an epoch in the animations."""
 MOST_FRAMES = 60
 
 
@@ -64,10 +64,10 @@ def filmed(run: Run, session: Session, *, layer: str | None = None, picture: int
     model = new_network(config, data.shape, len(data.classes))
     name, _ = convolution_filters(model, layer)
     part = "validation" if data.validation else "train"
-    pictures = evaluation_pictures(run, config, part, session.place)
-    if not 0 <= picture < len(pictures):
-        raise RequestError(f"`picture` is {picture}; there are pictures 0 to {len(pictures) - 1}")
-    image, label = pictures.images[picture], int(pictures.labels[picture])
+    dataset = evaluation_images(run, config, part, session.place)
+    if not 0 <= picture < len(dataset):
+        raise RequestError(f"`picture` is {picture}; there are images 0 to {len(dataset) - 1}")
+    image, label = dataset.images[picture], int(dataset.labels[picture])
     inputs = normalise(image[None].to(session.device), ChannelStatistics(data.mean, data.std))
     model = model.to(session.device).eval()
     choice = choose_layer(model, data.shape)
@@ -100,7 +100,7 @@ def filmed(run: Run, session: Session, *, layer: str | None = None, picture: int
         patterns=tuple(torch.einsum("nc,nchw->nhw", final, frame.filters) for frame in made.frames),
         accuracies=tuple(accuracies.get(epoch) for epoch in epochs),
         image=tile(image),
-        picture=picture,
+        number=picture,
         part=part,
         truth=data.classes[label],
         method=method,
@@ -110,7 +110,7 @@ def filmed(run: Run, session: Session, *, layer: str | None = None, picture: int
 
 
 def animations(facts: FilmFacts, folder: Path) -> list[Path]:
-    """The same as two GIFs, an epoch a frame."""
+    """Write the film as two GIFs, an epoch a frame."""
     made = []
     for stem, frame in (("filters", filter_frame), ("evidence", evidence_frame)):
         path = folder / f"{stem}.gif"

@@ -53,14 +53,14 @@ class AgainstNull:
     mean: float
     """Mean R² of the filters …"""
     null_mean: float
-    """… and of the null."""
+    """Mean of the null."""
     difference: float
     interval: Interval
     """Bootstrap over both sets of filters, 95 %."""
     threshold: float
     """The 95th percentile of R² in the null …"""
     above: float
-    """… and the share of filters above it: 0.05 is what chance gives."""
+    """Share of filters above that quantile: 0.05 is what chance gives."""
 
     @property
     def rediscovered(self) -> bool:

@@ -29,16 +29,16 @@ class ColourPatterns:
     """The first singular pair of each filter: filter ≈ colour ⊗ pattern."""
 
     patterns: Float64[Tensor, "n h w"]
-    """In units of the weights. With one input channel this is the filter itself."""
+    """Patterns in units of the weights. With one input channel this is the filter itself."""
     colours: Float64[Tensor, "n c"]
-    """Of length 1; the entry of largest size is positive, which fixes the sign of the pattern."""
+    """Colours of length 1; the entry of largest size is positive, which fixes the sign of the pattern."""
     shares: Float64[Tensor, "n"]
-    """Of the filter's energy Σw², 0 … 1; 0 for a filter of zeros."""
+    """Share of the filter's energy Σw², 0 … 1; 0 for a filter of zeros."""
 
 
 @dataclass(frozen=True)
 class ColourShares:
-    """Where the energy Σw² of a three-channel filter lies; the three axes sum to 1 (to 0 for a filter of zeros)."""
+    """Shares of the energy Σw² of a three-channel filter; the three axes sum to 1 (to 0 for a filter of zeros)."""
 
     luminance: float
     red_green: float
@@ -46,7 +46,7 @@ class ColourShares:
     nearest: str
     """The axis nearest to the principal colour …"""
     chroma_of_principal: float
-    """… and the share of that colour's squared length across luminance: 0 grey, 1 pure colour difference."""
+    """Share of that colour's squared length across luminance: 0 grey, 1 pure colour difference."""
 
     @property
     def chroma(self) -> float:

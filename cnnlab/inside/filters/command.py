@@ -28,12 +28,12 @@ def filters(
 
     Example: [bold]cnnlab visualize filters quickstart[/]
     """
-    from cnnlab.cli.bars import followed
+    from cnnlab.cli.bars import with_bars
     from cnnlab.inside.filters.report import filters_json, filters_report
     from cnnlab.inside.filters.run import measured_filters
     from cnnlab.network.open import open_network
 
     network = open_network(model, replace(session, device_name="cpu"), weights=weights)
-    facts = followed(measured_filters(network, session, layer=layer, random=random))
+    facts = with_bars(measured_filters(network, session, layer=layer, random=random))
     folder = folder_of(network, "filters", session, out)
     write_and_show(filters_report(facts), filters_json(facts), folder, session)

@@ -10,7 +10,7 @@ from cnnlab.inside.filters.families import PARAMETERS
 from cnnlab.inside.filters.measure import MeasuredFilter
 
 NUMBERS_PER_PARAMETER = 3
-"""With fewer weights for each free number nearly any pattern is fitted well; a 5×5 filter just has them for a Gabor."""
+"""Weights a free number: with fewer nearly any pattern is fitted well; a 5×5 filter just has them for a Gabor."""
 
 
 @dataclass(frozen=True)

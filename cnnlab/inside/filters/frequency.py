@@ -28,7 +28,7 @@ class PassBand:
     peak: float
     """The frequency of the largest gain in cycles per pixel, 0 … 0.71 (the corner, ½·√2)."""
     peak_direction: float
-    """Of that wave, in degrees counter-clockwise from the horizontal, 0 … 180; its stripes stand across it."""
+    """Its direction in degrees counter-clockwise from the horizontal, 0 … 180; its stripes stand across it."""
     peak_gain: float
     """Output amplitude for a wave of amplitude 1 there."""
     zero_gain: float

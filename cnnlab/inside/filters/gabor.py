@@ -19,20 +19,20 @@ class Gabor:
     """A fitted Gabor function; x to the right and y upwards, in px from the middle of the window."""
 
     orientation: float
-    """Of the stripes, in degrees counter-clockwise from the horizontal, 0 ≤ … < 180: 90 is a vertical stripe."""
+    """Degrees of the stripes, counter-clockwise from the horizontal, 0 ≤ … < 180: 90 is a vertical stripe."""
     wavelength: float
     """λ in px; 2 … twice the window."""
     phase: float
     """φ in degrees, −180 < … ≤ 180, along the wave's direction, orientation − 90 or + 90, whichever lies in 0 … 180.
     0 is even with a positive middle, ±180 even with a negative one, ±90 odd: an edge."""
     sigma: float
-    """Of the Gaussian along the wave, in px."""
+    """Width of the Gaussian along the wave, in px."""
     aspect: float
     """γ: below 1 the Gaussian is longer along the stripes."""
     x: float
     y: float
     amplitude: float
-    """In units of the weights, positive."""
+    """Amplitude in units of the weights, positive."""
     cycles: float
     """Waves within ±2σ, or within the window if that is smaller."""
     explained: float

@@ -25,7 +25,7 @@ class MeasuredFilter:
     energy: float
     """Σw² over all channels, in squared units of the weights; 0 for a filter that has been pruned away."""
     component_share: float
-    """Of the energy, 0 … 1: how far the filter is one colour times one pattern."""
+    """Share of the energy, 0 … 1: how far the filter is one colour times one pattern."""
     explained: dict[str, float]
     """R² of each family, in the order of `families.FAMILIES`: share of the pattern's energy, not centred, 0 … 1."""
     family: str
@@ -34,7 +34,7 @@ class MeasuredFilter:
     kind: Kind
     gabor: Gabor
     orientation: float | None
-    """Of an edge's or grating's stripes in degrees counter-clockwise from the horizontal, 0 … 180; None without one."""
+    """Degrees of an edge's or grating's stripes counter-clockwise from the horizontal, 0 … 180; None without one."""
     colour: ColourShares | None
     """None unless the filter has three input channels."""
     band: PassBand

@@ -10,7 +10,7 @@ from cnnlab.inside.filters.facts import FilterFacts, NullBank
 from cnnlab.inside.filters.families import PARAMETERS
 from cnnlab.inside.filters.layer import filter_grid
 from cnnlab.inside.filters.measure import MeasuredFilter
-from cnnlab.view.blocks import Block, Column, Number, Numbers, Picture, Report, Section, Table, Text, shown
+from cnnlab.view.blocks import Block, Column, Figure, Number, Numbers, Report, Section, Table, Text, shown
 from cnnlab.view.drawings import Bars, Curves, Gallery, Series
 
 MOST_DRAWN = 64
@@ -30,7 +30,7 @@ def filters_report(facts: FilterFacts) -> Report:
         _grid(facts),
         Section(
             "What families explain",
-            (_families_picture(facts), *(_families_table(facts, null) for null in facts.nulls)),
+            (_families_figure(facts), *(_families_table(facts, null) for null in facts.nulls)),
         ),
         Section("What the filters are", (_kinds(facts), *_orientations(facts), _frequencies(facts), _each(facts))),
     ]
@@ -99,7 +99,7 @@ def _verdict(facts: FilterFacts) -> Text:
     return Text(f"{names}: explain more of these filters than of {null.words}.", "good", "rediscovered")
 
 
-def _grid(facts: FilterFacts) -> Picture:
+def _grid(facts: FilterFacts) -> Figure:
     n, c = facts.weights.shape[:2]
     drawn = min(n, MOST_DRAWN)
     captions = tuple(
@@ -113,7 +113,7 @@ def _grid(facts: FilterFacts) -> Picture:
         else f"the first singular pattern of each filter over its {c} channels, between its least and largest value"
     )
     more = f"; the first {drawn} of {n}" if drawn < n else ""
-    return Picture(
+    return Figure(
         "filters",
         f"Filters of {facts.layer}",
         Gallery(filter_tiles(facts.weights, facts.patterns)[:drawn], captions, columns=min(8, drawn)),
@@ -133,9 +133,9 @@ def _angle(one: MeasuredFilter) -> list[str]:
     return [] if one.orientation is None else [f"{one.orientation:.0f}°"]
 
 
-def _families_picture(facts: FilterFacts) -> Picture:
+def _families_figure(facts: FilterFacts) -> Figure:
     null = facts.nulls[0]
-    return Picture(
+    return Figure(
         "families",
         f"R² beyond that of {null.name} filters",
         Bars(
@@ -198,13 +198,13 @@ def _orientations(facts: FilterFacts) -> Sequence[Block]:
     labels = tuple(f"{place * step:g}°{names.get(place * step, '')}" for place in range(len(counts)))
     bars = Bars(labels, tuple(map(float, counts)), "filters", form=".0f")
     caption = f"{sum(counts)} edges and gratings by the direction of their stripes, counter-clockwise."
-    return (Picture("orientations", "Directions of stripes", bars, caption),)
+    return (Figure("orientations", "Directions of stripes", bars, caption),)
 
 
-def _frequencies(facts: FilterFacts) -> Picture:
+def _frequencies(facts: FilterFacts) -> Figure:
     series = [Series("these filters", facts.frequencies, facts.gains)]
     series += [Series(null.name, facts.frequencies, null.gains, "dashed") for null in facts.nulls]
-    return Picture(
+    return Figure(
         "frequencies",
         "Which spatial frequencies pass",
         Curves(

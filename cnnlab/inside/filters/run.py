@@ -17,7 +17,7 @@ from cnnlab.network.network import Network
 from cnnlab.network.session import Session
 
 BINS = 16
-"""Of spatial frequency, 0 … ½ cycle per pixel."""
+"""Bins of spatial frequency, 0 … ½ cycle per pixel."""
 
 
 def measured_filters(

@@ -32,13 +32,13 @@ def patches(
     weights: WeightsOption = None,
     out: OutOption = None,
 ) -> None:
-    """Find the patches of a data set that each channel answers to most, cut to exactly what its unit sees.
+    """Find the maximally activating patches of each channel in a data set, cut to exactly what its unit sees.
 
     RUN is a run, or a config for a network that learned nothing.
 
     Example: [bold]cnnlab visualize patches quickstart --layer conv_bn_act3[/]
     """
-    from cnnlab.cli.bars import followed
+    from cnnlab.cli.bars import with_bars
     from cnnlab.inside.channels import channels_of
     from cnnlab.inside.patches.report import patches_json, patches_report
     from cnnlab.inside.patches.run import found_patches
@@ -47,9 +47,7 @@ def patches(
     looked_into(split)
     wanted = None if channels is None else channels_of(channels)
     network = open_network(run, session, weights=weights, for_images=True)
-    pictures = own_images(network, split, session)
-    facts = followed(
-        found_patches(network, pictures, session, split=split.value, layer=layer, channels=wanted, top=top)
-    )
+    images = own_images(network, split, session)
+    facts = with_bars(found_patches(network, images, session, split=split.value, layer=layer, channels=wanted, top=top))
     folder = folder_of(network, "patches", session, out)
     write_and_show(patches_report(facts), patches_json(facts), folder, session)

@@ -1,4 +1,4 @@
-"""The patches that channels answer to most, and how far each channel keeps to one class."""
+"""Maximally activating patches, and how far each channel keeps to one class."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnlab.inside.patches.search import ChannelClasses
-from cnnlab.view.blocks import Block, Cell, Column, Number, Numbers, Picture, Report, Table, Text
+from cnnlab.view.blocks import Block, Cell, Column, Figure, Number, Numbers, Report, Table, Text
 from cnnlab.view.drawings import Bars, Gallery
 
 MOST_DRAWN = 12
@@ -16,9 +16,9 @@ MOST_DRAWN = 12
 
 @dataclass(frozen=True, eq=False)
 class Patch:
-    """What one unit sees of one picture."""
+    """What one unit sees of one image."""
 
-    picture: int
+    number: int
     """Its number in the part."""
     value: float
     """The unit's activation, in the layer's own unit."""
@@ -56,13 +56,13 @@ class PatchFacts:
     seen: int
     size: tuple[int, int]
     field: tuple[int, int] | None
-    """Receptive field in px; None where it is the whole picture."""
+    """Receptive field in px; None where it is the whole image."""
     named: tuple[int, ...] | None
     channels: tuple[ChannelPatches, ...]
     chance: float
-    """Mean entropy in bits of as many pictures, drawn at random …"""
+    """Mean entropy in bits of as many images, drawn at random …"""
     chance_low: float
-    """… and its 5th percentile."""
+    """5th percentile of that entropy."""
 
     @property
     def drawn(self) -> tuple[ChannelPatches, ...]:
@@ -84,11 +84,11 @@ def patches_report(facts: PatchFacts) -> Report:
     alive = [one for one in facts.channels if not one.dead]
     k = len(facts.channels[0].patches)
     mean = sum(one.classes.entropy for one in alive) / len(alive) if alive else None
-    field = "the whole picture" if facts.field is None else f"{facts.field[0]} × {facts.field[1]} px"
+    field = "the whole image" if facts.field is None else f"{facts.field[0]} × {facts.field[1]} px"
     numbers = Numbers(
         (
             Number("channels", len(facts.channels), "d", detail=f"each unit sees {field}, clipped at the border"),
-            Number("class entropy", mean, ".2f", "bits", f"mean; {k} random pictures {facts.chance:.2f}"),
+            Number("class entropy", mean, ".2f", "bits", f"mean; {k} random images {facts.chance:.2f}"),
             Number(
                 "selective",
                 len(facts.selective) / len(facts.channels),
@@ -101,10 +101,10 @@ def patches_report(facts: PatchFacts) -> Report:
     blocks: list[Block] = [numbers]
     if dead := [one.channel for one in facts.channels if one.dead]:
         listed = ", ".join(map(str, dead[:30])) + (f" and {len(dead) - 30} more" if len(dead) > 30 else "")
-        blocks.append(Text(f"channels {listed} are never above 0 in these pictures.", "caution", "dead"))
+        blocks.append(Text(f"channels {listed} are never above 0 in these images.", "caution", "dead"))
     blocks += [_gallery(facts), _entropies(facts), _table(facts)]
-    lead = f"{facts.seen:,} {facts.split} pictures, {facts.weights}."
-    return Report(f"What {facts.layer} of {facts.model} answers to", tuple(blocks), lead)
+    lead = f"{facts.seen:,} {facts.split} images, {facts.weights}."
+    return Report(f"Maximally activating patches of {facts.layer} of {facts.model}", tuple(blocks), lead)
 
 
 def patches_json(facts: PatchFacts) -> dict[str, object]:
@@ -127,7 +127,7 @@ def patches_json(facts: PatchFacts) -> dict[str, object]:
                 "class": facts.classes[one.classes.label],
                 "patches": [
                     {
-                        "picture": patch.picture,
+                        "picture": patch.number,
                         "class": facts.classes[patch.label],
                         "value": patch.value,
                         "unit": patch.unit,
@@ -141,31 +141,31 @@ def patches_json(facts: PatchFacts) -> dict[str, object]:
     }
 
 
-def _gallery(facts: PatchFacts) -> Picture:
+def _gallery(facts: PatchFacts) -> Figure:
     drawn = facts.drawn
     images = [patch.image for one in drawn for patch in one.patches if patch.image is not None]
     captions = [f"{facts.classes[patch.label]}\n{patch.value:.3g}" for one in drawn for patch in one.patches]
     which = "" if facts.named is not None else f" The {len(drawn)} channels of fewest classes."
-    return Picture(
+    return Figure(
         "patches",
-        f"What channels of {facts.layer} answer to most",
+        f"Maximally activating patches of {facts.layer}",
         Gallery(
             tuple(images),
             tuple(captions),
             columns=len(drawn[0].patches),
             row_labels=tuple(f"channel {one.channel}" for one in drawn),
         ),
-        "Each row a channel, the strongest patch first, each of another picture: exactly what its unit sees, cut "
-        f"where the picture ends. Below: the picture's class, the activation.{which}",
+        "Each row a channel, the strongest patch first, each of another image: exactly what its unit sees, cut "
+        f"where the image ends. Below: the image's class, the activation.{which}",
     )
 
 
-def _entropies(facts: PatchFacts) -> Picture:
+def _entropies(facts: PatchFacts) -> Figure:
     """How many channels there are for each number of classes among their patches."""
     counts = Counter(len({patch.label for patch in one.patches}) for one in facts.channels if not one.dead)
     most = min(len(facts.channels[0].patches), len(facts.classes))
     labels = tuple(f"{n} class{'es' if n > 1 else ''}" for n in range(1, most + 1))
-    return Picture(
+    return Figure(
         "classes_of_channels",
         f"Classes among a channel's {len(facts.channels[0].patches)} strongest patches",
         Bars(labels, tuple(float(counts[n]) for n in range(1, most + 1)), "channels", form=".0f"),
@@ -187,7 +187,7 @@ def _table(facts: PatchFacts) -> Table:
         for one in facts.channels
     ]  # fmt: skip
     note = (
-        f"Of the {len(facts.channels[0].patches)} strongest patches; random pictures have {facts.chance:.2f} bits, "
+        f"Of the {len(facts.channels[0].patches)} strongest patches; random images have {facts.chance:.2f} bits, "
         f"and 5 % of such choices less than {facts.chance_low:.2f} (selective)."
     )
     return Table("Every channel", columns, tuple(rows), note, "channel_classes")

@@ -1,4 +1,4 @@
-"""`cnnlab visualize patches`: what each channel of a layer answers to most, among all pictures of a part."""
+"""`cnnlab visualize patches`: the maximally activating patches of a layer's channels, among all images of a part."""
 
 from collections.abc import Iterator
 
@@ -24,13 +24,13 @@ from cnnlab.view.tiles import tile
 from cnnlab.walk.layout import Layout
 
 DRAWS = 2000
-"""Random choices of pictures, for how mixed chance is."""
+"""Random choices of images, for how mixed chance is."""
 FIFTH_PERCENTILE = 0.05
 
 
 def found_patches(
     network: Network,
-    pictures: Dataset,
+    dataset: Dataset,
     session: Session,
     *,
     split: str,
@@ -44,7 +44,7 @@ def found_patches(
 
     Arguments:
         network: opened for images.
-        pictures: the images that are searched, of the network's size.
+        dataset: the images that are searched, of the network's size.
         session: the seed of the random choices that chance is measured by.
         split: the name of their part.
         layer: by default the last one whose receptive field is not the whole image because of what it computes.
@@ -63,8 +63,8 @@ def found_patches(
         images = network.part("validation", session.place)
         *_, facts = found_patches(network, images, session, split="validation", layer="conv_bn_act3")
     """
-    if pictures.shape != network.preparation.shape:
-        raise RequestError(f"the pictures are {pictures.shape}, the network is for {network.preparation.shape}")
+    if dataset.shape != network.preparation.shape:
+        raise RequestError(f"the images are {dataset.shape}, the network is for {network.preparation.shape}")
     inspection = inspect(network)
     chosen = layer if layer is not None else inspection.local.name
     field = inspection.field(chosen)
@@ -72,37 +72,37 @@ def found_patches(
     if channels is not None:
         checked_channels(channels, layout.size[0], chosen)
     rows, columns = _field_boxes(inspection, chosen, layout)
-    total = -(-len(pictures) // batch_size(pictures))
+    total = -(-len(dataset) // batch_size(dataset))
     found = None
-    batches = numbered_batches(network, pictures)
+    batches = numbered_batches(network, dataset)
     for done, units in enumerate(top_units(network.model, batches, chosen, k=top, layout=layout), 1):
         found = units
         yield Advance("searching", done, total)
     assert found is not None
-    purity = channel_classes(found, classes=len(pictures.classes))
+    purity = channel_classes(found, classes=len(dataset.classes))
     corners = patch_boxes(found, rows, columns).tolist()
     made = []
     for channel in range(len(found.values)):
         wanted = channels is None or channel in channels
         patches = [
             Patch(
-                picture=int(found.images[channel, rank]),
+                number=int(found.images[channel, rank]),
                 value=float(found.values[channel, rank]),
                 unit=(int(found.rows[channel, rank]), int(found.columns[channel, rank])),
                 box=tuple(corners[channel][rank]),
                 label=int(found.labels[channel, rank]),
-                image=_cropped(pictures, int(found.images[channel, rank]), corners[channel][rank]) if wanted else None,
+                image=_cropped(dataset, int(found.images[channel, rank]), corners[channel][rank]) if wanted else None,
             )
             for rank in range(found.values.shape[1])
         ]
         made.append(ChannelPatches(channel, tuple(patches), purity[channel]))
-    mean, low = _chance(pictures.labels, found.values.shape[1], len(pictures.classes), session.seed)
+    mean, low = _chance(dataset.labels, found.values.shape[1], len(dataset.classes), session.seed)
     yield PatchFacts(
         model=network.name,
         weights=network.weights,
         layer=chosen,
         split=split,
-        classes=pictures.classes,
+        classes=dataset.classes,
         seen=found.seen,
         size=layout.size[1:],
         field=None if field.is_global else (field.size[0], field.size[-1]),
@@ -129,13 +129,13 @@ def _field_boxes(
     return ends[0], ends[1]
 
 
-def _cropped(pictures: Dataset, index: int, box: list[int]) -> NDArray[np.uint8]:
+def _cropped(dataset: Dataset, index: int, box: list[int]) -> NDArray[np.uint8]:
     top, left, bottom, right = box
-    return tile(crop(pictures.images[index].float(), (top, left, bottom, right)).byte())
+    return tile(crop(dataset.images[index].float(), (top, left, bottom, right)).byte())
 
 
 def _chance(labels: Tensor, count: int, classes: int, seed: int) -> tuple[float, float]:
-    """Mean and 5th percentile of the entropy in bits of `count` pictures drawn without regard to anything."""
+    """Mean and 5th percentile of the entropy in bits of `count` images drawn without regard to anything."""
     generator = torch.Generator().manual_seed(derive_seed(seed, "patches"))
     entropies = []
     for _ in range(DRAWS):

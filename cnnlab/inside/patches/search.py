@@ -1,4 +1,4 @@
-"""The pictures' patches that activate each channel of a layer most, found in one pass over a data set.
+"""Maximally activating patches of each channel of a layer, found in one pass over a data set.
 
 M. Zeiler, R. Fergus, "Visualizing and understanding convolutional networks", ECCV 2014, arXiv:1311.2901, figure 2.
 """
@@ -22,38 +22,38 @@ Batches = Iterable[tuple[Tensor, Tensor, int]]
 
 @dataclass(frozen=True, eq=False)
 class TopUnits:
-    """For each channel the k pictures with the highest single activation, the highest first, one unit a picture.
+    """The k images of each channel with the highest single activation, the highest first, one unit an image.
 
-    Among equal values the picture with the lower index comes first, and in it the upper left unit.
+    Among equal values the image with the lower index comes first, and in it the upper left unit.
     """
 
     layer: str
     size: tuple[int, int]
     """(height, width) of the layer's output."""
     values: Float[Tensor, "channels k"]
-    """In the layer's own units."""
+    """Activations in the layer's own units."""
     images: Int64[Tensor, "channels k"]
     """Indices in the data set."""
     rows: Int64[Tensor, "channels k"]
     columns: Int64[Tensor, "channels k"]
     labels: Int64[Tensor, "channels k"]
-    """The pictures' classes."""
+    """The images' classes."""
     seen: int
-    """Pictures looked at so far; k is at most this."""
+    """Images looked at so far; k is at most this."""
 
 
 @dataclass(frozen=True)
 class ChannelClasses:
-    """The classes among a channel's top pictures."""
+    """The classes among a channel's top images."""
 
     entropy: float
-    """In bits: 0 where all are of one class."""
+    """Entropy in bits: 0 where all are of one class."""
     normalised: float
-    """Of the largest entropy that k pictures of so many classes can have, 0 … 1; 0 with one picture."""
+    """Share of the largest entropy that k images of so many classes can have, 0 … 1; 0 with one image."""
     purity: float
     """Share of the most frequent class …"""
     label: int
-    """… and which that is; the lowest among equals."""
+    """The class of which most are; the lowest among equals."""
 
 
 def top_units(
@@ -67,7 +67,7 @@ def top_units(
     changes the answer. The model is in evaluation mode for each batch only, and stays as it was.
 
     Raises: RequestError for a name that is no layer, a layer without spatial output, one whose output changes its size
-    from batch to batch, `k` below 1, and no pictures; WorkError where an activation is NaN.
+    from batch to batch, `k` below 1, and no images; WorkError where an activation is NaN.
     """
     if k < 1:
         raise RequestError(f"the {k} highest activations were asked for: expected 1 or more")
@@ -82,8 +82,8 @@ def _top_units(model: nn.Module, batches: Batches, layer: str, k: int, layout: L
         # torch.max names the first of equal values
         values, units = output.flatten(2).max(2)
         if bool(values.isnan().any()):
-            picture = int(values.isnan().any(1).nonzero()[0, 0])
-            raise WorkError(f"layer '{layer}' gives NaN for picture {first + picture}: the weights diverged")
+            image = int(values.isnan().any(1).nonzero()[0, 0])
+            raise WorkError(f"layer '{layer}' gives NaN for image {first + image}: the weights diverged")
         indices = torch.arange(first, first + n).expand(channels, n)
         of_labels = labels.cpu().long().expand(channels, n)
         found: tuple[Tensor, ...] = (values.T, indices, units.T // width, units.T % width, of_labels)
@@ -98,7 +98,7 @@ def _top_units(model: nn.Module, batches: Batches, layer: str, k: int, layout: L
         best = TopUnits(layer, size, kept[0], kept[1], kept[2], kept[3], kept[4], n + (best.seen if best else 0))
         yield best
     if best is None:
-        raise RequestError("no pictures to search for patches: the data set has none")
+        raise RequestError("no images to search for patches: the data set has none")
 
 
 def patch_boxes(
@@ -120,7 +120,7 @@ def patch_boxes(
 def crop(
     image: Float[Tensor, "c h w"], box: tuple[int, int, int, int], *, fill: float = 0.0
 ) -> Float[Tensor, "c height width"]:
-    """The part of `image` in `box` = (top, left, bottom, right), inclusive; what lies outside the picture is `fill`.
+    """The part of `image` in `box` = (top, left, bottom, right), inclusive; what lies outside the image is `fill`.
 
     Raises: ValueError for a box without pixels.
     """
@@ -136,9 +136,9 @@ def crop(
 
 
 def channel_classes(units: TopUnits, *, classes: int) -> tuple[ChannelClasses, ...]:
-    """How pure each channel's top pictures are.
+    """How pure each channel's top images are.
 
-    Entropy is of the plain shares of the k pictures; a channel that ignores classes still gets less than the largest
+    Entropy is of the plain shares of the k images; a channel that ignores classes still gets less than the largest
     entropy by chance, the less the smaller k.
     """
     made = []
@@ -158,10 +158,10 @@ def channel_classes(units: TopUnits, *, classes: int) -> tuple[ChannelClasses, .
     return tuple(made)
 
 
-def _largest_entropy(pictures: int, classes: int) -> float:
-    """In bits, of `pictures` spread over `classes` as evenly as whole pictures can be."""
-    each, more = divmod(pictures, classes)
-    shares = [(each + 1) / pictures] * more + [each / pictures] * (classes - more)
+def _largest_entropy(images: int, classes: int) -> float:
+    """The entropy in bits of `images` spread over `classes` as evenly as whole images can be."""
+    each, more = divmod(images, classes)
+    shares = [(each + 1) / images] * more + [each / images] * (classes - more)
     return -sum(share * math.log2(share) for share in shares if share > 0)
 
 
@@ -173,7 +173,7 @@ class _Places:
         self.size: tuple[int, int] | None = None
 
     def maps(self, images: Tensor) -> Float[Tensor, "n c h w"]:
-        """In float32 on the CPU."""
+        """Maps in float32 on the CPU."""
         captured = capture_outputs(self.model, images, [self.layer])
         if self.layout is None:
             self.layout = layouts_of(self.model, images.shape[1:]).of(self.layer)
@@ -182,7 +182,7 @@ class _Places:
         if self.size is not None and size != self.size:
             raise RequestError(
                 f"layer '{self.layer}' gives {size[0]}×{size[1]} units for one batch and {self.size[0]}×{self.size[1]} "
-                "for another: all pictures of a search need one size"
+                "for another: all images of a search need one size"
             )
         self.size = size
         return maps

@@ -16,7 +16,7 @@ def summary(
     session: Session,
     model: ModelArgument,
     size: Annotated[
-        str | None, typer.Option("--input", metavar="SIZE", help="Of the pictures: 224, 224,160 or C,H,W.")
+        str | None, typer.Option("--input", metavar="SIZE", help="Size of the images: 224, 224,160 or C,H,W.")
     ] = None,
     depth: DepthOption = None,
     explain: Annotated[

@@ -41,7 +41,7 @@ def summary_report(found: Summary, *, name: str, depth: int | None = None, expla
         blocks += [table for table in tables if table.rows]
     if fields.walk.on_values:
         blocks.append(Text("The network looks at its own values; this is one way through it.", "note"))
-    return Report(f"Summary of {name}", tuple(blocks), f"For one picture of {size_text(fields.shape)}.")
+    return Report(f"Summary of {name}", tuple(blocks), f"For one image of {size_text(fields.shape)}.")
 
 
 def summary_blocks(found: Summary) -> tuple[Block, ...]:
@@ -59,7 +59,7 @@ def _totals(costs: Costs) -> Numbers:
         Number("activations, inference", costs.inference_bytes / MIB, ",.2f", "MiB", "the most alive at once"),
         Number(
             "activations, training", None if trained is None else trained / MIB, ",.2f", "MiB",
-            "kept for backward, for each picture of a batch",
+            "kept for backward, for each image of a batch",
         ),
     ]  # fmt: skip
     return Numbers(tuple(numbers))
@@ -67,9 +67,9 @@ def _totals(costs: Costs) -> Numbers:
 
 def _counted(costs: Costs) -> str:
     if not costs.uncounted:
-        return "for one picture; a FLOP count is twice that"
+        return "for one image; a FLOP count is twice that"
     names = ", ".join(dict.fromkeys(name for name, _ in costs.uncounted))
-    return f"at least, for one picture: those of {names} cannot be counted; a FLOP count is twice that"
+    return f"at least, for one image: those of {names} cannot be counted; a FLOP count is twice that"
 
 
 def _trainable(costs: Costs) -> str:

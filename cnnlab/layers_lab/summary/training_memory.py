@@ -14,11 +14,11 @@ from cnnlab.models.undisturbed import undisturbed
 from cnnlab.walk.walker import FAILURES
 
 BATCH = 2
-"""Pictures of the trial run: more than one, for layers that normalise over them."""
+"""Images of the trial run: more than one, for layers that normalise over them."""
 
 
 def training_memory(model: nn.Module, shape: Sequence[int]) -> dict[tuple[str, int], int] | None:
-    """Bytes that each call (from 1) of a layer keeps for one picture of `shape` (channels, *spatial); views count once.
+    """Bytes that each call (from 1) of a layer keeps for one image of `shape` (channels, *spatial); views count once.
 
     Parameters are left out: they exist anyway. None for a network that cannot be run without values in training mode.
     """

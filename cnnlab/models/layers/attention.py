@@ -11,7 +11,7 @@ from cnnlab.core.errors import ShapeError
 from cnnlab.core.quantities import Positive
 from cnnlab.core.registry import component
 from cnnlab.models.layers import activation as _activation  # noqa: F401  registers 'relu', the default below
-from cnnlab.models.layers.inputs import picture
+from cnnlab.models.layers.inputs import image
 from cnnlab.models.registry import LAYERS, Layer, LayerBuilder
 
 RELU = component("layer", "relu")
@@ -26,7 +26,7 @@ def squeeze_excite(
     s = σ(W₂·f(W₁·m + b₁) + b₂), y[c] = s[c]·x[c], with m the channels' means, f the `activation` and floor(C/ratio)
     hidden units. Parameters: 2·C·(C/ratio) + C/ratio + C. Source: Hu et al. 2018, arXiv:1709.01507, equations 2 to 4.
     """
-    channels, *_ = picture(shape)
+    channels, *_ = image(shape)
     hidden = channels // ratio
     if hidden < 1:
         raise ShapeError(

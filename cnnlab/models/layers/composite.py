@@ -17,7 +17,7 @@ from cnnlab.models.layers import activation as _activation  # noqa: F401  regist
 from cnnlab.models.layers import dense as _dense  # noqa: F401  registers 'linear', which a shortcut may be
 from cnnlab.models.layers import normalization as _normalization  # noqa: F401  registers 'batch_norm', a default below
 from cnnlab.models.layers.convolution import conv
-from cnnlab.models.layers.inputs import picture
+from cnnlab.models.layers.inputs import image
 from cnnlab.models.layers.padding import Padding, PaddingMode, pixels
 from cnnlab.models.registry import LAYERS, Layer, LayerBuilder, Layers
 
@@ -54,7 +54,7 @@ def conv_bn_act(
     stays).
     Sources: Ioffe & Szegedy 2015, arXiv:1502.03167, section 3.2; He et al. 2016, arXiv:1603.05027.
     """
-    picture(shape)
+    image(shape)
     if bias is None:
         bias = "conv norm" not in order or norm.name in WITHOUT_MEAN
     parts: OrderedDict[str, nn.Module] = OrderedDict()

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from cnnlab.core.arithmetic import Shape, window_shape
 from cnnlab.core.quantities import Pair, Positive
-from cnnlab.models.layers.inputs import check_groups, picture
+from cnnlab.models.layers.inputs import check_groups, image
 from cnnlab.models.layers.padding import TORCH_MODES, Padding, PaddingMode, check_mode, pixels
 from cnnlab.models.registry import LAYERS
 
@@ -35,7 +35,7 @@ def conv(
     bias: bool = True,
     weight_standardization: bool = False,
 ) -> nn.Conv2d:
-    """A convolution with `channels` outputs; its weights do not depend on the picture's size.
+    """A convolution with `channels` outputs; its weights do not depend on the image's size.
 
     (C, H, W) → (channels, H', W') with H' = floor((H + 2p − d(k − 1) − 1)/s) + 1. `padding: same` is p = d(k − 1)/2:
     with stride 1 it keeps height and width. An even kernel at an odd dilation has no such p and needs a number.
@@ -43,7 +43,7 @@ def conv(
     `channels` biases. `weight_standardization` gives every filter mean 0 and variance 1/fan-in times a learned gain
     (Brock et al. 2021, arXiv:2101.08692): what networks without a norm use.
     """
-    inputs, *_ = picture(shape)
+    inputs, *_ = image(shape)
     check_groups(groups, inputs, channels)
     pad = pixels(padding, kernel, dilation)
     window_shape(shape, kernel, stride=stride, padding=pad, dilation=dilation)
@@ -79,7 +79,7 @@ def depthwise(
     (C, H, W) → (multiplier·C, H', W'). Parameters: multiplier·C·k·k, and as many biases as outputs. It is `conv` with
     groups = C. Source: Howard et al. 2017 (MobileNets), arXiv:1704.04861.
     """
-    inputs, *_ = picture(shape)
+    inputs, *_ = image(shape)
     return conv(
         shape,
         channels=inputs * multiplier,

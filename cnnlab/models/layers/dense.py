@@ -35,7 +35,7 @@ Features = Annotated[
 def linear(shape: Shape, classes: int, *, features: Features = "classes", bias: bool = True) -> nn.Linear:
     """Fully connected: y = W·x + b; as many outputs as classes unless `features` says otherwise.
 
-    (F,) → (features,). Parameters: F·features, and `features` biases. A picture has to be made flat before, by
-    `global_avg_pool` (any picture size) or `flatten` (one picture size).
+    (F,) → (features,). Parameters: F·features, and `features` biases. An image has to be made flat before, by
+    `global_avg_pool` (any image size) or `flatten` (one image size).
     """
     return nn.Linear(flat(shape), classes if features == "classes" else features, bias=bias)

@@ -6,7 +6,7 @@ from cnnlab.core.arithmetic import Shape
 from cnnlab.core.errors import ShapeError
 
 
-def picture(shape: Shape) -> tuple[int, int, int]:
+def image(shape: Shape) -> tuple[int, int, int]:
     """`shape` as (channels, height, width).
 
     Raises: ShapeError when it is flat.
@@ -25,7 +25,7 @@ def flat(shape: Shape) -> int:
     Raises: ShapeError when it is not flat, with what to put before.
     """
     if len(shape) != 1:
-        channels, height, width = picture(shape)
+        channels, height, width = image(shape)
         raise ShapeError(
             f"it needs a flat input, its input is {shape}; put 'global_avg_pool' ({channels} features) "
             f"or 'flatten' ({channels * height * width} features) before it"

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from cnnlab.core.arithmetic import Shape, window_shape
 from cnnlab.core.errors import ShapeError
 from cnnlab.core.quantities import Pair, Positive
-from cnnlab.models.layers.inputs import picture
+from cnnlab.models.layers.inputs import image
 from cnnlab.models.layers.padding import Padding, pixels
 from cnnlab.models.registry import LAYERS
 
@@ -34,10 +34,10 @@ def locally_connected(
 
     y[o, i, j] = b[o, i, j] + Σ_{c, u, v} w[i, j, o, c, u, v] · x[c, s·i + d·u − p, s·j + d·v − p]. (C, H, W) →
     (channels, H', W') as for `conv`. Parameters: H'·W'·channels·C·k·k, and H'·W'·channels biases; it works at the one
-    picture size that it was built for.
+    image size that it was built for.
     """
     pad = pixels(padding, kernel, dilation)
-    picture(shape)
+    image(shape)
     window_shape(shape, kernel, stride=stride, padding=pad, dilation=dilation)
     return LocallyConnected2d(shape, channels, kernel, stride=stride, padding=pad, dilation=dilation, bias=bias)
 
@@ -75,13 +75,13 @@ class LocallyConnected2d(nn.Module):
     def forward(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n o h2 w2"]:
         """(n, C, H, W) → (n, channels, H', W').
 
-        Raises: ShapeError for another picture size than the one it was built for.
+        Raises: ShapeError for another image size than the one it was built for.
         """
         size = (images.shape[2], images.shape[3])
         if size != self.input_size:
             (height, width), (built_height, built_width) = size, self.input_size
             raise ShapeError(
-                f"locally_connected has weights for {built_height}×{built_width} pictures only, not {height}×{width}"
+                f"locally_connected has weights for {built_height}×{built_width} images only, not {height}×{width}"
             )
         windows = F.unfold(images, self.kernel_size, self.dilation, self.padding, self.stride)
         weight = self.weight.flatten(3).flatten(0, 1)

@@ -1,8 +1,8 @@
 """Normalisation: y = γ·(x − μ)/√(σ² + ε) + β, with μ and the biased variance σ² over other axes in each layer.
 
-| layer              | μ and σ² over         | other pictures matter |
+| layer              | μ and σ² over         | other images matter |
 | batch_norm         | N, H, W, per channel  | while training        |
-| layer_norm         | C, H, W, per picture  | no                    |
+| layer_norm         | C, H, W, per image  | no                    |
 | channel_layer_norm | C, per pixel          | no                    |
 | instance_norm      | H, W, per channel     | no                    |
 | group_norm         | H, W, channel groups  | no                    |
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from cnnlab.core.arithmetic import Shape
 from cnnlab.core.quantities import Positive, PositiveNumber, Probability
-from cnnlab.models.layers.inputs import check_groups, check_several, picture
+from cnnlab.models.layers.inputs import check_groups, check_several, image
 from cnnlab.models.registry import LAYERS
 
 
@@ -42,7 +42,7 @@ def batch_norm(
     """
     if len(shape) == 1:
         return nn.BatchNorm1d(shape[0], eps=eps, momentum=momentum, affine=affine)
-    channels, *_ = picture(shape)
+    channels, *_ = image(shape)
     return nn.BatchNorm2d(channels, eps=eps, momentum=momentum, affine=affine)
 
 
@@ -50,14 +50,14 @@ def batch_norm(
 def layer_norm(
     shape: Shape, *, eps: PositiveNumber = 1e-5, affine: Literal["channel", "element", "none"] = "channel"
 ) -> nn.GroupNorm | nn.LayerNorm:
-    """Layer normalisation: each picture over all of its channels and pixels (C, H, W); (C, H, W) or (F,), kept.
+    """Layer normalisation: each image over all of its channels and pixels (C, H, W); (C, H, W) or (F,), kept.
 
-    `affine`: "channel" has a γ and a β per channel, as group normalisation with one group, and works at any picture
-    size; "element" has them per value (2·C·H·W parameters, one picture size), as `torch.nn.LayerNorm`. For a norm
+    `affine`: "channel" has a γ and a β per channel, as group normalisation with one group, and works at any image
+    size; "element" has them per value (2·C·H·W parameters, one image size), as `torch.nn.LayerNorm`. For a norm
     over C at each pixel see `channel_layer_norm`. Source: Ba et al. 2016, arXiv:1607.06450; Wu & He 2018,
     arXiv:1803.08494.
     """
-    check_several(prod(shape), "a picture")
+    check_several(prod(shape), "an image")
     if len(shape) == 1 or affine == "element":
         return nn.LayerNorm(shape, eps=eps, elementwise_affine=affine != "none")
     return nn.GroupNorm(1, shape[0], eps=eps, affine=affine == "channel")
@@ -75,7 +75,7 @@ def channel_layer_norm(shape: Shape, *, eps: PositiveNumber = 1e-6, affine: bool
 
 @LAYERS.register("group_norm")
 def group_norm(shape: Shape, *, groups: Positive = 32, eps: PositiveNumber = 1e-5, affine: bool = True) -> nn.GroupNorm:
-    """Group normalisation: each picture over its pixels and the channels of a group; (C, H, W) or (F,), kept.
+    """Group normalisation: each image over its pixels and the channels of a group; (C, H, W) or (F,), kept.
 
     `groups` has to divide C; with C groups it is instance normalisation, with 1 layer normalisation. Parameters: C
     gammas and C betas if `affine`. Source: Wu & He 2018, arXiv:1803.08494 (whose default is 32 groups).
@@ -87,12 +87,12 @@ def group_norm(shape: Shape, *, groups: Positive = 32, eps: PositiveNumber = 1e-
 
 @LAYERS.register("instance_norm")
 def instance_norm(shape: Shape, *, eps: PositiveNumber = 1e-5, affine: bool = False) -> nn.InstanceNorm2d:
-    """Instance normalisation: each channel of each picture over its pixels; (C, H, W), kept.
+    """Instance normalisation: each channel of each image over its pixels; (C, H, W), kept.
 
     No parameters unless `affine` (PyTorch's default), then C gammas and C betas. Source: Ulyanov et al. 2016,
     arXiv:1607.08022.
     """
-    channels, height, width = picture(shape)
+    channels, height, width = image(shape)
     check_several(height * width, "a channel of its 1×1 input")
     return nn.InstanceNorm2d(channels, eps=eps, affine=affine)
 

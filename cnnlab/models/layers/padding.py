@@ -12,7 +12,7 @@ from cnnlab.core.errors import ShapeError
 from cnnlab.core.quantities import PaddingPair
 
 PaddingMode = Literal["zero", "reflect", "replicate", "circular"]
-"""What lies outside the picture: zeros, its mirror image without the edge, its edge, or its other side."""
+"""What lies outside the image: zeros, its mirror image without the edge, its edge, or its other side."""
 
 TORCH_MODES = {"zero": "zeros", "reflect": "reflect", "replicate": "replicate", "circular": "circular"}
 
@@ -46,7 +46,7 @@ def pixels(
     """`padding` as (vertical, horizontal) pixels on each side; "same" is dilation·(kernel − 1)/2.
 
     Raises: ShapeError where that is no whole number (an even kernel at an odd dilation): no padding that is equal on
-    both sides keeps the size then, and more on one side would shift the picture by half a pixel.
+    both sides keeps the size then, and more on one side would shift the image by half a pixel.
     """
     if isinstance(padding, tuple):
         return padding
@@ -60,7 +60,7 @@ def pixels(
 
 
 def check_mode(shape: Shape, padding: tuple[int, int], mode: PaddingMode) -> None:
-    """Refuse a padding for which a picture of `shape` has too few pixels to mirror or to wrap around.
+    """Refuse a padding for which an image of `shape` has too few pixels to mirror or to wrap around.
 
     Raises: ShapeError with the least size and the modes without a limit.
     """

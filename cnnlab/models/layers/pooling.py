@@ -1,4 +1,4 @@
-"""Pooling: windows without weights, and the step from a picture to a flat list of features.
+"""Pooling: windows without weights, and the step from an image to a flat list of features.
 
 Output size along an axis as for a convolution: floor((size + 2p − k)/s) + 1.
 """
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from cnnlab.core.arithmetic import Shape, window_shape
 from cnnlab.core.errors import ShapeError
 from cnnlab.core.quantities import PaddingPair, Pair
-from cnnlab.models.layers.inputs import picture
+from cnnlab.models.layers.inputs import image
 from cnnlab.models.layers.padding import PaddingMode, check_mode
 from cnnlab.models.registry import LAYERS
 
@@ -68,7 +68,7 @@ def blur_pool(
     before it.
     Source: Zhang 2019, arXiv:1904.11486, section 3.
     """
-    picture(shape)
+    image(shape)
     half = kernel // 2
     check_mode(shape, (half, half), padding_mode)
     return BlurPool2d(kernel, stride, padding_mode)
@@ -76,32 +76,32 @@ def blur_pool(
 
 @LAYERS.register("global_avg_pool")
 def global_avg_pool(shape: Shape) -> "GlobalAvgPool2d":
-    """The mean of each channel over the whole picture: (C, H, W) → (C,), at any picture size.
+    """The mean of each channel over the whole image: (C, H, W) → (C,), at any image size.
 
     Source: Lin et al. 2013 (Network in network), arXiv:1312.4400, section 3.2.
     """
-    picture(shape)
+    image(shape)
     return GlobalAvgPool2d()
 
 
 @LAYERS.register("global_max_pool")
 def global_max_pool(shape: Shape) -> "GlobalMaxPool2d":
-    """The largest value of each channel over the whole picture: (C, H, W) → (C,), at any picture size."""
-    picture(shape)
+    """The largest value of each channel over the whole image: (C, H, W) → (C,), at any image size."""
+    image(shape)
     return GlobalMaxPool2d()
 
 
 @LAYERS.register("flatten")
 def flatten(shape: Shape) -> nn.Flatten:
-    """All values in one row, channel by channel: (C, H, W) → (C·H·W,); what follows then fits one picture size."""
-    picture(shape)
+    """All values in one row, channel by channel: (C, H, W) → (C·H·W,); what follows then fits one image size."""
+    image(shape)
     return nn.Flatten()
 
 
 def _check_pool(
     shape: Shape, kernel: tuple[int, int], stride: tuple[int, int] | None, padding: tuple[int, int]
 ) -> None:
-    picture(shape)
+    image(shape)
     for k, pad in zip(kernel, padding, strict=True):
         if pad > k // 2:
             raise ShapeError(

@@ -6,7 +6,7 @@ from torch import nn
 
 from cnnlab.core.arithmetic import Shape
 from cnnlab.core.quantities import Fraction
-from cnnlab.models.layers.inputs import picture
+from cnnlab.models.layers.inputs import image
 from cnnlab.models.registry import LAYERS
 
 
@@ -20,6 +20,6 @@ def dropout(
     Sources: Srivastava et al. 2014, JMLR 15; Tompson et al. 2015, arXiv:1411.4280.
     """
     if unit == "channel":
-        picture(shape)
+        image(shape)
         return nn.Dropout2d(probability)
     return nn.Dropout(probability)

@@ -14,7 +14,7 @@ from cnnlab.core.arithmetic import Shape
 from cnnlab.core.errors import RequestError
 from cnnlab.core.registry import Component
 from cnnlab.data.batches import TrainingBatches
-from cnnlab.data.decoding import picture_header
+from cnnlab.data.decoding import image_header
 from cnnlab.data.folder import Contents, list_contents
 from cnnlab.data.listing import SHOWN, Listing
 from cnnlab.data.registry import facts_of, image_of
@@ -27,7 +27,7 @@ from cnnlab.runs.images import origins
 from cnnlab.runs.record import MOST_VALUES
 
 LOOKED_AT = 20
-"""Pictures of each class of which the beginning is read."""
+"""Images of each class of which the beginning is read."""
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,14 @@ class Checked:
     layers: int
     """Entries of `model`; a layer made of layers counts once."""
     shape: Shape | None
-    """(channels, height, width) of a picture, in pixels; None where it is not known without the pictures."""
+    """(channels, height, width) of an image, in pixels; None where it is not known without the images."""
     classes: int | None
     parameters: int | None
     """None where the network could not be built, because the shape or the number of classes is not known."""
     origins: Mapping[str, str] = field(default_factory=dict)
     """Which folder or file is which part; nothing where the data set is not the user's own."""
     remarks: tuple[str, ...] = ()
-    """What a person should know of the pictures."""
+    """What a person should know of the images."""
 
     @property
     def sentence(self) -> str:
@@ -117,7 +117,7 @@ def check(config: Config, session: Session, *, shape: Shape | None = None, class
 
 
 def _counts(dataset: Component, contents: Contents | None) -> int:
-    """How many pictures there are to learn from and to choose by, at most.
+    """How many images there are to learn from and to choose by, at most.
 
     Raises: RequestError where so many do not fit into memory.
     """
@@ -136,7 +136,7 @@ def _memory_remarks(least: LeastMemory) -> tuple[str, ...]:
 
 
 def _first_faults(listings: Iterable[Listing], config: Config) -> list[str]:
-    """What is wrong with the first pictures of each class.
+    """What is wrong with the first images of each class.
 
     Raises: RequestError where that ends a training.
     """
@@ -150,7 +150,7 @@ def _first_faults(listings: Iterable[Listing], config: Config) -> list[str]:
     faults = []
     for path in first:
         try:
-            picture_header(path)
+            image_header(path)
         except RequestError as error:
             faults.append(str(error))
     if not faults:
@@ -158,11 +158,11 @@ def _first_faults(listings: Iterable[Listing], config: Config) -> list[str]:
     if config.data.dataset.options["on_error"] == "fatal":
         raise RequestError(*faults[:SHOWN])
     more = [f"and {len(faults) - SHOWN:,} more"] if len(faults) > SHOWN else []
-    return [f"{len(faults):,} of the {len(first):,} pictures looked at cannot be read:", *faults[:SHOWN], *more]
+    return [f"{len(faults):,} of the {len(first):,} images looked at cannot be read:", *faults[:SHOWN], *more]
 
 
 def _try_augmentations(config: Config, shape: Shape, classes: int) -> None:
-    """Two black pictures are augmented: some augmentations fit certain pictures only."""
+    """Two black images are augmented: some augmentations fit certain images only."""
     channels = shape[0]
     batches = TrainingBatches(
         torch.zeros(2, *shape, dtype=torch.uint8),
@@ -186,5 +186,5 @@ def shape_of(text: str) -> Shape:
         raise RequestError(f"`shape` is '{text}', expected channels, height and width, such as 3,32,32")
     shape = tuple(int(part) for part in parts)
     if prod(shape) > MOST_VALUES:
-        raise RequestError(f"`shape` is '{text}'; a picture has {MOST_VALUES:,} values at most")
+        raise RequestError(f"`shape` is '{text}'; an image has {MOST_VALUES:,} values at most")
     return shape

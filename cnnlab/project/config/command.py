@@ -31,15 +31,15 @@ def check_config(
     config: ConfigArgument,
     overrides: OverridesArgument = None,
     shape: Annotated[
-        str | None, typer.Option(metavar="C,H,W", help="Of a picture, where the data set does not tell.")
+        str | None, typer.Option(metavar="C,H,W", help="Shape of an image, where the data set does not tell.")
     ] = None,
     classes: Annotated[
         int | None, typer.Option(min=1, max=MOST, metavar="N", help="How many there are, likewise.")
     ] = None,
 ) -> None:
-    """Check a config, the network that it describes and the folders of pictures. Every mistake is told with its place.
+    """Check a config, the network that it describes and the folders of images. Every mistake is told with its place.
 
-    With --classes the pictures need not be there.
+    With --classes the images need not be there.
 
     Example: [bold]cnnlab config check configs/cifar.yaml optimizer.lr=0.05[/]
     """
@@ -58,8 +58,8 @@ def check_config(
         raise typer.Exit(failed(error, as_json=True, fine=False, problems=no_place)) from None
     if session.as_json:
         facts = {"layers": checked.layers, "parameters": checked.parameters}
-        pictures = {"shape": checked.shape, "classes": checked.classes, "parts": checked.origins}
-        print_json({"fine": True, **facts, **pictures, "remarks": checked.remarks})
+        images = {"shape": checked.shape, "classes": checked.classes, "parts": checked.origins}
+        print_json({"fine": True, **facts, **images, "remarks": checked.remarks})
     else:
         console = out_console()
         console.print(f"{config}: {checked.sentence}{_to_add(checked)}", soft_wrap=True)

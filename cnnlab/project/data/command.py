@@ -29,7 +29,7 @@ def stats(
     source: SourceArgument,
     overrides: OverridesArgument = None,
 ) -> None:
-    """Count the pictures of each class, and measure mean and standard deviation of each channel.
+    """Count the images of each class, and measure mean and standard deviation of each channel.
 
     Example: [bold]cnnlab data stats cifar10[/]
     """
@@ -71,10 +71,10 @@ def leaks(
     source: SourceArgument,
     overrides: OverridesArgument = None,
     with_test: Annotated[bool, typer.Option("--with-test", help="Compare with the test part too.")] = False,
-    max_distance: Annotated[int, typer.Option(min=0, max=16, help="Bits of 64 that near pictures may differ in.")] = 4,
-    out: Annotated[Path, typer.Option(help="The folder for the pictures of the pairs.")] = Path("runs/leaks"),
+    max_distance: Annotated[int, typer.Option(min=0, max=16, help="Bits of 64 that near images may differ in.")] = 4,
+    out: Annotated[Path, typer.Option(help="The folder for the figures of the pairs.")] = Path("runs/leaks"),
 ) -> None:
-    """Find pictures, or near copies of them, that are in two parts at once; exit code 1 if there are any.
+    """Find images, or near copies of them, that are in two parts at once; exit code 1 if there are any.
 
     Example: [bold]cnnlab data leaks cifar10 --with-test[/]
     """
@@ -111,11 +111,11 @@ def preview(
     session: Session,
     config: SourceArgument,
     overrides: OverridesArgument = None,
-    count: Annotated[int, typer.Option(min=1, max=64, help="Pictures.")] = 8,
+    count: Annotated[int, typer.Option(min=1, max=64, help="Images.")] = 8,
     epochs: Annotated[int, typer.Option(min=1, max=16, help="Augmented versions of each.")] = 7,
-    out: Annotated[Path, typer.Option(help="The folder for the picture.")] = Path("runs/preview"),
+    out: Annotated[Path, typer.Option(help="The folder for the figure.")] = Path("runs/preview"),
 ) -> None:
-    """Draw training pictures beside what augmentation makes of them.
+    """Draw training images beside what augmentation makes of them.
 
     Example: [bold]cnnlab data preview configs/cifar.yaml[/]
     """

@@ -15,16 +15,16 @@ from cnnlab.core.spread import evenly
 from cnnlab.core.yaml import parse
 from cnnlab.data.batches import TrainingBatches, denormalise
 from cnnlab.data.dataset import Dataset
-from cnnlab.data.decoding import picture_header
+from cnnlab.data.decoding import image_header
 from cnnlab.data.leaks import Leaks, dataset_leaks
 from cnnlab.data.parallel import in_parallel
 from cnnlab.data.registry import DATASETS
 from cnnlab.data.statistics import ChannelStatistics, channel_statistics
 from cnnlab.network.session import Session
 from cnnlab.project.data.report import LeakCount, data_report, leak_blocks
-from cnnlab.project.data.report import preview_report as pictures_report
-from cnnlab.runs.images import origins, training_pictures
-from cnnlab.view.blocks import Picture, Report, Text
+from cnnlab.project.data.report import preview_report as images_report
+from cnnlab.runs.images import origins, training_images
+from cnnlab.view.blocks import Figure, Report, Text
 from cnnlab.view.drawings import Gallery
 from cnnlab.view.tiles import tiles
 
@@ -33,25 +33,25 @@ PAIRS = 16
 
 
 LOOKED_AT = 10_000
-"""Pictures of which the size and mode are read, evenly out of more: some seconds."""
+"""Images of which the size and mode are read, evenly out of more: some seconds."""
 
 
 @dataclass(frozen=True)
 class Sources:
-    """The pictures as they lie on disk, before they become squares of one size."""
+    """The images as they lie on disk, before they become squares of one size."""
 
     looked_at: int
     """How many these figures are of: all, or `LOOKED_AT` of them."""
     sizes: Mapping[tuple[int, int], int]
-    """How many pictures have each (width, height), in pixels, the commonest first."""
+    """How many images have each (width, height), in pixels, the commonest first."""
     modes: Mapping[str, int]
-    """How many pictures have each kind of pixels, in pillow's words, the commonest first."""
+    """How many images have each kind of pixels, in pillow's words, the commonest first."""
 
 
 def sources(paths: Sequence[str]) -> Sources:
     """Read the beginning of each file; the pixels are not decoded."""
     chosen = evenly(list(paths), LOOKED_AT)
-    headers = list(in_parallel(lambda path: picture_header(Path(path)), chosen))
+    headers = list(in_parallel(lambda path: image_header(Path(path)), chosen))
     sizes = Counter((header.width, header.height) for header in headers)
     modes = Counter(header.mode for header in headers)
     return Sources(len(headers), dict(sizes.most_common()), dict(modes.most_common()))
@@ -59,25 +59,25 @@ def sources(paths: Sequence[str]) -> Sources:
 
 @dataclass(frozen=True)
 class DataStatistics:
-    """Of the whole training part, train and validation together."""
+    """Statistics of the whole training part, train and validation together."""
 
     name: str
     count: int
     shape: tuple[int, int, int]
     classes: dict[str, int]
-    """Pictures of each class."""
+    """Images of each class."""
     statistics: ChannelStatistics
     train: tuple[int, ...]
-    """Pictures of each class that are trained on …"""
+    """Images of each class that are trained on …"""
     validation: tuple[int, ...]
-    """… and that are kept for validation."""
+    """Images of each class that are kept for validation."""
     skipped: tuple[str, ...]
     origins: Mapping[str, str]
     """Which folder or file is which part; none where the data set is not the user's own."""
     remarks: tuple[str, ...]
     """What a person should know of the parts and their classes."""
     sources: Sources | None
-    """None where the pictures are no files of the user's own."""
+    """None where the images are no files of the user's own."""
 
     def report(self) -> Report:
         """The facts as tables."""
@@ -100,7 +100,7 @@ def source_rows(found: Sources) -> tuple[tuple[str, str], ...]:
     """The sizes and modes in words: what, and what was found."""
     areas = sorted(found.sizes, key=lambda size: (size[0] * size[1], size))
     (width, height), count = next(iter(found.sizes.items()))
-    rows = [("pictures looked at", f"{found.looked_at:,}"), ("commonest size", f"{width} × {height} ({count:,})")]
+    rows = [("images looked at", f"{found.looked_at:,}"), ("commonest size", f"{width} × {height} ({count:,})")]
     if len(areas) > 1:
         small, large = areas[0], areas[-1]
         rows += [("smallest", f"{small[0]} × {small[1]}"), ("largest", f"{large[0]} × {large[1]}")]
@@ -110,12 +110,12 @@ def source_rows(found: Sources) -> tuple[tuple[str, str], ...]:
 
 @dataclass(frozen=True)
 class LeakCheck:
-    """Pictures of the part `second` that are in the part `first` too."""
+    """Images of the part `second` that are in the part `first` too."""
 
     first: str
     second: str
     images: tuple[Tensor, Tensor]
-    """The pictures of both parts: bytes [n, c, h, w]."""
+    """The images of both parts: bytes [n, c, h, w]."""
     leaks: Leaks
 
 
@@ -162,7 +162,7 @@ def data_statistics(config: Config, session: Session) -> DataStatistics:
         (50, 40, 10)
     """
     whole: Dataset = config.data.dataset.build(place=session.place, part="train")
-    halves = training_pictures(config, session.place, whole=whole)
+    halves = training_images(config, session.place, whole=whole)
     channels, height, width = whole.shape
     none = (0,) * len(whole.classes)
     return DataStatistics(
@@ -195,7 +195,7 @@ def leak_checks(config: Config, session: Session, *, with_test: bool = False, ma
     Raises:
         RequestError: when there is nothing to compare with.
     """
-    halves = training_pictures(config, session.place)
+    halves = training_images(config, session.place)
     parts = {"train": halves.train}
     if halves.validation:
         parts["validation"] = halves.validation
@@ -212,7 +212,7 @@ def leak_checks(config: Config, session: Session, *, with_test: bool = False, ma
 
 
 def leaks_report(checks: Sequence[LeakCheck]) -> Report:
-    """How many leak, with the pictures of the first pairs side by side."""
+    """How many leak, with the images of the first pairs side by side."""
     counts = [LeakCount(c.first, c.second, len(c.leaks.exact), len(c.leaks.near)) for c in checks]
     blocks = list(leak_blocks(counts))
     for check in checks:
@@ -221,17 +221,17 @@ def leaks_report(checks: Sequence[LeakCheck]) -> Report:
             blocks.append(Text(f"{both}: in {check.first} and in {check.second}", "bad", "groups on both sides"))
         pairs = torch.cat([check.leaks.exact, check.leaks.near])[:PAIRS]
         if len(pairs):
-            blocks.append(_pairs_picture(check, pairs))
+            blocks.append(_pairs_figure(check, pairs))
     return Report("Leaks between the parts", tuple(blocks))
 
 
-def _pairs_picture(check: LeakCheck, pairs: Tensor) -> Picture:
+def _pairs_figure(check: LeakCheck, pairs: Tensor) -> Figure:
     first, second = check.images
-    images = [picture for a, b in pairs.tolist() for picture in (first[a], second[b])]
+    images = [image for a, b in pairs.tolist() for image in (first[a], second[b])]
     captions = [text for a, b in pairs.tolist() for text in (f"{check.first} {a}", f"{check.second} {b}")]
     gallery = Gallery(tiles(images), captions=tuple(captions), columns=8)
     title = f"In {check.first} and in {check.second}: the first {len(pairs)} pairs"
-    return Picture(f"leaks-{check.first}-{check.second}", title, gallery, "Each picture beside its double.")
+    return Figure(f"leaks-{check.first}-{check.second}", title, gallery, "Each image beside its double.")
 
 
 def preview_report(config: Config, session: Session, *, count: int = 8, epochs: int = 7) -> Report:
@@ -246,8 +246,8 @@ def preview_report(config: Config, session: Session, *, count: int = 8, epochs: 
     Returns:
         One figure, a row an image.
     """
-    halves = training_pictures(config, session.place)
-    # evenly: pictures that lie in folders come class by class
+    halves = training_images(config, session.place)
+    # evenly: images that lie in folders come class by class
     few = halves.train.take(torch.tensor(evenly(range(len(halves.train)), max(2, count))[:count]))
     batches = TrainingBatches(
         few.images,
@@ -263,4 +263,4 @@ def preview_report(config: Config, session: Session, *, count: int = 8, epochs: 
         batch = next(batches.epoch(epoch))
         images = (denormalise(batch.images, halves.statistics) * 255).round().to(torch.uint8)
         augmented.append(images[batch.indices.argsort()])
-    return pictures_report(few.images, augmented, few.labels.tolist(), classes=few.classes, name=few.name)
+    return images_report(few.images, augmented, few.labels.tolist(), classes=few.classes, name=few.name)

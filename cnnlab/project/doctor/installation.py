@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
-PROBE_TORCH = """
+TRY_TORCH = """
 import json, torch
 gpus = []
 if torch.cuda.is_available():
@@ -18,36 +18,36 @@ if torch.cuda.is_available():
 print(json.dumps(dict(version=torch.__version__, cuda=torch.version.cuda, gpus=gpus,
     mps=torch.backends.mps.is_available(), threads=torch.get_num_threads())))
 """
-PROBE_TORCHVISION = """
+TRY_TORCHVISION = """
 import json, torch, torchvision
 torch.ops.torchvision.nms
 print(json.dumps(dict(version=torchvision.__version__)))
 """
 IMPORT_SECONDS = 120
-"""On a slow disk the first import of torch takes most of a minute."""
+"""Seconds for an import: on a slow disk the first one of torch takes most of a minute."""
 
 
 @dataclass(frozen=True)
-class Probe:
+class ImportTrial:
     """What a process that imported a package printed; `facts` is None where it failed, for the reason `error`."""
 
     facts: dict[str, Any] | None
     error: str = ""
 
 
-def probe(code: str, seconds: float = IMPORT_SECONDS) -> Probe:
+def try_import(code: str, seconds: float = IMPORT_SECONDS) -> ImportTrial:
     """Run Python code that prints one JSON mapping in a fresh interpreter; a crash there is an answer here."""
     try:
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=seconds)
     except subprocess.TimeoutExpired:
-        return Probe(None, f"did not end within {seconds:g} s")
+        return ImportTrial(None, f"did not end within {seconds:g} s")
     if done.returncode == 0:
         facts: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-        return Probe(facts)
+        return ImportTrial(facts)
     lines = [line for line in done.stderr.splitlines() if line.strip()]
     if done.returncode < 0:
-        return Probe(None, f"the process was killed by signal {-done.returncode}")
-    return Probe(None, lines[-1].strip() if lines else f"exit code {done.returncode}")
+        return ImportTrial(None, f"the process was killed by signal {-done.returncode}")
+    return ImportTrial(None, lines[-1].strip() if lines else f"exit code {done.returncode}")
 
 
 @dataclass(frozen=True)

@@ -17,14 +17,14 @@ import platformdirs
 
 from cnnlab.network.session import Session
 from cnnlab.project.doctor.installation import (
-    PROBE_TORCH,
-    PROBE_TORCHVISION,
+    TRY_TORCH,
+    TRY_TORCHVISION,
+    ImportTrial,
     Minimum,
-    Probe,
     installed_version,
     minimums,
-    probe,
     release,
+    try_import,
 )
 
 State = Literal["ok", "warn", "fail"]
@@ -70,7 +70,7 @@ def examine(session: Session) -> tuple[Check, ...]:
     """
     runs = session.runs
     with ThreadPoolExecutor(2) as pool:
-        torch, torchvision = pool.map(probe, (PROBE_TORCH, PROBE_TORCHVISION))
+        torch, torchvision = pool.map(try_import, (TRY_TORCH, TRY_TORCHVISION))
     data = data_root()
     return (
         check_python(sys.version_info[:3]),
@@ -85,19 +85,19 @@ def examine(session: Session) -> tuple[Check, ...]:
 
 
 def data_root() -> Path:
-    """Where data sets lie, as `DataPlace.default()` has it (which would import torch)."""
+    """The folder of data sets, as `DataPlace.default()` has it (which would import torch)."""
     return Path(os.environ.get("CNNLAB_DATA") or platformdirs.user_cache_dir("cnnlab")).expanduser()
 
 
 def check_python(version: tuple[int, ...]) -> Check:
-    """At least 3.11."""
+    """Check that Python is at least 3.11."""
     found = ".".join(map(str, version))
     if version < (3, 11):
         return Check("Python", "fail", found, "cnnlab needs 3.11 or newer; make the environment with such a Python")
     return Check("Python", "ok", f"{found}, {sys.executable}")
 
 
-def check_torch(torch: Probe) -> Check:
+def check_torch(torch: ImportTrial) -> Check:
     """Whether torch can be imported."""
     if torch.facts is None:
         remedy = "install it anew: python -m pip install --force-reinstall torch torchvision"
@@ -106,7 +106,9 @@ def check_torch(torch: Probe) -> Check:
     return Check("torch", "ok", f"{torch.facts['version']}, built {f'for CUDA {cuda}' if cuda else 'without CUDA'}")
 
 
-def check_torchvision(torch: Probe, torchvision: Probe, torch_version: str | None, own_version: str | None) -> Check:
+def check_torchvision(
+    torch: ImportTrial, torchvision: ImportTrial, torch_version: str | None, own_version: str | None
+) -> Check:
     """Whether torchvision can be imported, and belongs to this torch: torch 2.x goes with torchvision 0.(x + 15).
 
     The commonest break: a CPU-only wheel of torch from pytorch.org beside the registry's torchvision, whose compiled
@@ -153,7 +155,7 @@ def check_packages(packages: tuple[Minimum, ...]) -> Check:
     return Check("packages", "fail", found, f"python -m pip install {wanted}")
 
 
-def check_device(torch: Probe, cores: int) -> Check:
+def check_device(torch: ImportTrial, cores: int) -> Check:
     """What `--device auto` would choose; warns of a GPU that torch cannot use."""
     if torch.facts is None:
         return Check("device", "fail", "unknown without torch", "mend torch first")

@@ -50,7 +50,7 @@ LIKELY: dict[str, Any] = {
     "features": 128,
     "times": 3,
     "milestones": [15, 25],
-    "path": "pictures",
+    "path": "images",
     "layers": [{"conv_bn_act": {"channels": 64}}, {"conv": {"channels": 64}}],
     "branches": [[{"conv": {"channels": 32, "kernel": 1}}], [{"conv": {"channels": 32, "kernel": 3}}]],
 }

@@ -28,7 +28,7 @@ class Kind:
     many: bool = False
     """Whether a list stands there."""
     where: str = "in a config"
-    """Where its entries are named."""
+    """The place at which its entries are named."""
 
 
 KINDS = {
@@ -64,7 +64,7 @@ class Listed:
 
     @property
     def where(self) -> str:
-        """Where it is named."""
+        """The place at which it is named."""
         return KINDS_LISTED[self.kind].where
 
     def as_json(self) -> dict[str, Any]:
@@ -142,7 +142,7 @@ def _command(name: str, options: Sequence[Option]) -> str:
 
 
 def _example(kind: Kind, entry: Entry) -> str:
-    """Where and how the entry is written in a config."""
+    """The entry as it is written in a config, and where."""
     example = example_of(entry)
     *outer, last = kind.path
     lines = [f"{'  ' * depth}{key}:" for depth, key in enumerate(outer)]

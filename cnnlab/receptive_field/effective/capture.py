@@ -1,7 +1,7 @@
 """The influence of each pixel on one unit, by its gradient; the forward pass ends at the unit's layer.
 
 Luo, Li, Urtasun and Zemel 2016, arXiv:1701.04128, section 2: a gradient of 1 at the unit and 0 elsewhere, taken back
-to the input; its absolute value, averaged over pictures. Only the picture's gradient is computed, never that of a
+to the input; its absolute value, averaged over images. Only the image's gradient is computed, never that of a
 parameter.
 """
 
@@ -36,7 +36,7 @@ class Unit:
     run: int
     """Which run of the layer gives the output, from 1: its last one, where a layer runs several times."""
     layout: Layout | None = None
-    """Of the output, where it is a map."""
+    """Layout of the output, where it is a map."""
 
     def __str__(self) -> str:
         place = "" if self.channel is None else f", channel {self.channel}"
@@ -64,7 +64,7 @@ def locate(
     with undisturbed(model), torch.no_grad():
         output, runs = _output(model, images[:1].clone(), layer, last=None)
     if runs == 0:
-        raise RequestError(f"{_named(layer)} does not run when the model is given a picture: name another layer")
+        raise RequestError(f"{_named(layer)} does not run when the model is given an image: name another layer")
     if not isinstance(output, Tensor):
         raise RequestError(f"{_named(layer)} puts out a {type(output).__name__}, not a tensor: name a layer before it")
     layout, shape = None, tuple(output.shape[1:])
@@ -85,7 +85,7 @@ def summed_influence(
     Evaluation mode; the model is as it was afterwards, also after an exception, and the images are not changed, even by
     a model that works in place.
 
-    Raises: RequestError where no gradient reaches the picture; WorkError for a gradient that is NaN or infinite.
+    Raises: RequestError where no gradient reaches the image; WorkError for a gradient that is NaN or infinite.
     """
     with undisturbed(model), torch.inference_mode(False), torch.enable_grad():
         pixels = images.detach().clone().requires_grad_()
@@ -95,14 +95,14 @@ def summed_influence(
         output = output if unit.layout is None else unit.layout.maps(output)
         if tuple(output.shape[1:]) != unit.shape:
             raise RequestError(
-                f"{_named(unit.layer)} put out {_sizes(unit.shape)} for the first picture and "
+                f"{_named(unit.layer)} put out {_sizes(unit.shape)} for the first image and "
                 f"{_sizes(tuple(output.shape[1:]))} for a later one: the field of one unit needs one size"
             )
         value = _value(output, unit, part)
         gradient = torch.autograd.grad(value, pixels, allow_unused=True)[0] if value.requires_grad else None
     if gradient is None:
         raise RequestError(
-            f"no gradient goes from {_named(unit.layer)} to the picture: the model cuts it before (no_grad, detach, a "
+            f"no gradient goes from {_named(unit.layer)} to the image: the model cuts it before (no_grad, detach, a "
             "rounding, a whole number); name an earlier layer"
         )
     # To the CPU first: not every device has float64.
@@ -110,13 +110,13 @@ def summed_influence(
     if not bool(gradient.isfinite().all()):
         raise WorkError(
             f"the gradient of {unit} is NaN or infinite; "
-            "the weights diverged, or the pictures were not normalised as in training"
+            "the weights diverged, or the images were not normalised as in training"
         )
     return (gradient.clamp(min=0) if part == "positive" else gradient.abs()).mean(1).sum(0)
 
 
 def _value(output: Tensor, unit: Unit, part: Part) -> Tensor:
-    """The sum over the batch: no picture's unit depends on another picture."""
+    """The sum over the batch: no image's unit depends on another image."""
     if isinstance(unit.position, int):
         values = output[:, unit.position]
     else:

@@ -1,4 +1,4 @@
-"""The effective receptive field of a unit: over pictures for given weights, over random weights for an architecture."""
+"""The effective receptive field of a unit: over images for given weights, over random weights for an architecture."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -25,9 +25,9 @@ class EffectiveField:
     """(row, column) in px of the input over which the unit stands, see `centre_of`."""
     input_channels: int
     done: int
-    """Samples behind this average: pictures, or networks of random weights …"""
+    """Samples behind this average: images, or networks of random weights."""
     total: int
-    """… and how many there will be."""
+    """Number of samples that there will be."""
 
 
 def effective_field(
@@ -47,7 +47,7 @@ def effective_field(
     time. The model is as before between two batches and after the last, also after an exception.
 
     Raises: RequestError at once where the layer, the unit or the channel does not exist; on the way RequestError
-    where no gradient reaches the picture, WorkError where it is NaN, infinite, or 0 for every image.
+    where no gradient reaches the image, WorkError where it is NaN, infinite, or 0 for every image.
     """
     if max_batch < 1:
         raise RequestError(f"max_batch {max_batch}: at least 1 image has to run at a time")
@@ -81,9 +81,9 @@ def random_weight_fields(
 
 
 def centre_of(unit: Unit, height: int, width: int) -> Place:
-    """Where a unit stands in a picture of `height` × `width` px: (row, column), to the half pixel.
+    """The place of a unit in an image of `height` × `width` px: (row, column), to the half pixel.
 
-    (u + ½) · size/map − ½ along each axis. Exact for a map of the picture's size, for windows side by side and for the
+    (u + ½) · size/map − ½ along each axis. Exact for a map of the image's size, for windows side by side and for the
     middle of an odd map; elsewhere off by what the padding does at the ends. A 3 × 3 window with stride 2 and padding 1
     on an even size leaves one end's padding unread, so that the last stage of a ResNet stands 15.5 px earlier: only the
     theoretical receptive field knows it, and `measures.measure` takes it. A feature stands over the middle.
@@ -143,5 +143,5 @@ def _check_alive(summed: Tensor, unit: Unit, samples: str) -> None:
     if float(summed.max()) == 0:
         raise WorkError(
             f"no pixel has an influence on {unit} in {samples}: its gradient is 0 everywhere (a dead unit, or one that "
-            "reads only padding); give more or other pictures, another unit, or a layer before its rectifier"
+            "reads only padding); give more or other images, another unit, or a layer before its rectifier"
         )

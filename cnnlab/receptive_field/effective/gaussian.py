@@ -31,15 +31,15 @@ class GaussianFit:
     sigma_h: float
     """Standard deviation along the rows' axis (vertical) …"""
     sigma_w: float
-    """… and along the columns' axis (horizontal)."""
+    """px along the columns' axis (horizontal)."""
     covariance: float
-    """Of row and column, px²: positive where the map leans from top left to bottom right."""
+    """Covariance of row and column, px²: positive where the map leans from top left to bottom right."""
     sigma_long: float
     """Standard deviation along the longer principal axis …"""
     sigma_short: float
-    """… and along the shorter one."""
+    """px along the shorter axis."""
     orientation: float | None
-    """Degrees, −90 < … ≤ 90, from the horizontal to the longer axis, counter-clockwise as one looks at the picture;
+    """Degrees, −90 < … ≤ 90, from the horizontal to the longer axis, counter-clockwise as one looks at the image;
     None where both axes are equally long."""
     r_squared: float | None
     """1 − Σ(map − fit)² / Σ(map − mean)², the fit's height by least squares; at most 1, and None where the map has no

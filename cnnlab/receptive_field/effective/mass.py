@@ -5,9 +5,9 @@ and lie on pixels or half-way between two, as the centres of receptive fields do
 
 The high-contribution area is the number by which large kernels are compared, on two scales.
 Ding, Zhang, Zhou, Han, Ding and Sun 2022 (RepLKNet), arXiv:2203.06717, the comparison of effective receptive fields:
-the smallest square about the middle that holds more than a share t of the map, and the part r of the picture that it
+the smallest square about the middle that holds more than a share t of the map, and the part r of the image that it
 covers. Their map is first *log-compressed*, A = log₁₀(S + 1) / max, with S the sum of the positive gradients over the
-input's channels, averaged over pictures. A faint background then weighs nearly as much as the peak, and the score
+input's channels, averaged over images. A faint background then weighs nearly as much as the peak, and the score
 depends on the size of S: doubling the network's outputs changes it. The linear scale has neither trait, and its
 figures are not comparable with published ones.
 """
@@ -70,10 +70,10 @@ def distances(influence: Float64[Tensor, "h w"], place: Place | None = None) -> 
 
 SHARES = (0.5, 0.9, 0.95)
 CURVE = tuple(percent / 100 for percent in range(1, 101))
-"""Every per cent: a curve that is as long for a large picture as for a small one."""
+"""Every per cent: a curve that is as long for a large image as for a small one."""
 
 ROUNDING = 1e-12
-"""Of the mass: what a sum in another order may miss of a share that is met exactly."""
+"""Share of the mass that a sum in another order may miss of a share that is met exactly."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Holding:
     """0 … 1, asked for."""
     square: float
     """Side in px of the smallest square about the centre, odd where the centre is a pixel, even where it is between
-    pixels; what of it lies outside the picture is empty."""
+    pixels; what of it lies outside the image is empty."""
     pixels: int
     """How many pixels the smallest set has, wherever they lie."""
     level: float
@@ -114,7 +114,7 @@ def holdings(
 
 
 def _first_holding(parts: Float64[Tensor, "k"], shares: Sequence[float]) -> list[int]:
-    """For each share the first index up to which `parts` add up to it."""
+    """The first index, for each share, up to which `parts` add up to it."""
     held = parts.cumsum(0)
     wanted = torch.tensor([share - ROUNDING for share in shares], dtype=torch.float64, device=parts.device)
     found: list[int] = torch.searchsorted(held / held[-1], wanted).tolist()
@@ -123,7 +123,7 @@ def _first_holding(parts: Float64[Tensor, "k"], shares: Sequence[float]) -> list
 
 Scale = Literal["log", "linear"]
 AREA_SHARES = (0.2, 0.3, 0.5, 0.99)
-"""Those of the paper's table."""
+"""Shares of the paper's table."""
 
 
 @dataclass(frozen=True)
@@ -135,9 +135,9 @@ class AreaScore:
     share: float
     """More than this of the mass lies inside; 0 … 1."""
     side: int
-    """px, odd; at most the picture's longer side."""
+    """px, odd; at most the image's longer side."""
     area: float
-    """The part of the picture's pixels that the square covers (r, side²/(H·W) while it lies inside), 0 … 1."""
+    """The part of the image's pixels that the square covers (r, side²/(H·W) while it lies inside), 0 … 1."""
 
 
 def area_scores(
@@ -150,7 +150,7 @@ def area_scores(
     """The score of a map of summed contributions (not the mean over channels: the log scale is not linear).
 
     `centre` is a pixel (row, column), (H // 2, W // 2) if None as in the paper's script. Unlike that script a square of
-    one pixel and one that covers the whole picture are also possible answers.
+    one pixel and one that covers the whole image are also possible answers.
 
     Raises: ValueError for a map that is not valid, for a share outside 0 … 1, or for a centre outside the map.
     """

@@ -39,7 +39,7 @@ class Extent:
     """Height and width in px of the smallest upright rectangle around them, gaps included: much more than `side`
     where the field has holes, or a stray pixel."""
     reaches_border: bool
-    """Whether one of them lies on the map's outermost pixels: the field may then be larger than the picture shows."""
+    """Whether one of them lies on the map's outermost pixels: the field may then be larger than the image shows."""
 
 
 @dataclass(frozen=True)
@@ -56,13 +56,13 @@ class Measures:
     """The effective side over the theoretical one, √(height · width); None where one of them is not known."""
     gaussian: GaussianFit
     holdings: tuple[Holding, ...]
-    """For 50, 90 and 95 % of the mass."""
+    """Squares and sets for 50, 90 and 95 % of the mass."""
     curve: tuple[Holding, ...]
-    """The same for each per cent from 1 to 100."""
+    """Squares and sets for each per cent of the mass from 1 to 100."""
     linear_scores: tuple[AreaScore, ...]
     """High-contribution area of the map itself."""
     log_scores: tuple[AreaScore, ...]
-    """The same of the log-compressed map, as in the RepLKNet paper; see `mass` on when they are comparable."""
+    """Scores of the log-compressed map, as in the RepLKNet paper; see `mass` on when they are comparable."""
 
 
 def measure(
@@ -109,7 +109,7 @@ def extent(
     """The pixels whose influence is more than `threshold` (0 … 1) of the centre's; None where the centre has none.
 
     The paper compares with the centre. `reference="maximum"` compares with the largest value: steadier where few
-    pictures or a stride leave single pixels, the central one among them, high or low.
+    images or a stride leave single pixels, the central one among them, high or low.
 
     Raises: ValueError for a map that is not valid, or for a centre outside it.
     """

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from cnnlab.receptive_field.effective.field import EffectiveField
 from cnnlab.receptive_field.effective.measures import Measures
-from cnnlab.view.blocks import Block, Column, Number, Numbers, Picture, Section, Table, Text
+from cnnlab.view.blocks import Block, Column, Figure, Number, Numbers, Section, Table, Text
 from cnnlab.view.drawings import Curves, Series
 from cnnlab.view.scenes import Box, Contour, Scene
 
@@ -22,12 +22,12 @@ class EffectiveFacts:
     box: tuple[tuple[int, int], tuple[int, int]] | None
     """The theoretical box of the unit, clipped: (first, last) rows and columns."""
     samples: str
-    """Such as `32 validation pictures` or `16 networks of random weights`."""
+    """What was averaged, such as `32 validation images` or `16 networks of random weights`."""
     contours: tuple[tuple[float, float], ...] = ()
     """(share, level): the heights of `smooth` above which 50, 90 and 95 % of it lie."""
     smooth: NDArray[np.float64] | None = None
     """The influence without the noise of single pixels, for the contours: few samples leave much."""
-    picture: NDArray[np.uint8] | None = None
+    image: NDArray[np.uint8] | None = None
     """[h, w, 1 or 3]: what the map is drawn on."""
 
 
@@ -59,20 +59,20 @@ def effective_section(facts: EffectiveFacts) -> Section:
         (Column("share", "", "right", ".0%"), Column("of the map itself", "", "right", ".1%"),
          Column("of its logarithm, as in the paper", "", "right", ".1%")),
         tuple((a.share, a.area, b.area) for a, b in zip(found.linear_scores, found.log_scores, strict=True)),
-        "The part of the picture that the smallest centred square with more than this share covers. The paper measures "
+        "The part of the image that the smallest centred square with more than this share covers. The paper measures "
         "the share on log₁₀(influence + 1), which makes faint influence count more.",
         "effective_area",
     )  # fmt: skip
     blocks: list[Block] = [numbers]
     if found.extent and found.extent.reaches_border:
-        blocks.append(Text("It reaches the border: on a larger picture it may be larger.", "caution"))
+        blocks.append(Text("It reaches the border: on a larger image it may be larger.", "caution"))
     blocks += [_map(facts), _curve(found), shares, scores]
     return Section(f"Effective field of {facts.layer or 'the output'}, {facts.samples}", tuple(blocks))
 
 
 def _theoretical(found: Measures) -> str:
     if found.theoretical is None:
-        return "whose field is the whole picture" if found.ratio is None else ""
+        return "whose field is the whole image" if found.ratio is None else ""
     height, width = found.theoretical
     return f"{height} × {width} px"
 
@@ -82,7 +82,7 @@ def _fitted(r_squared: float | None, orientation: float | None) -> str:
     return words + ("" if orientation is None else f", {orientation:.0f}°")
 
 
-def _map(facts: EffectiveFacts) -> Picture:
+def _map(facts: EffectiveFacts) -> Figure:
     values = facts.field.influence.numpy()
     height, width = values.shape
     boxes: tuple[Box, ...] = ()
@@ -91,7 +91,7 @@ def _map(facts: EffectiveFacts) -> Picture:
         boxes = (Box("theoretical field, clipped", top, bottom, left, right),)
     scene = Scene(
         (height, width),
-        image=facts.picture,
+        image=facts.image,
         heat=values,
         heat_label="mean |gradient| of the unit",
         heat_scale="positive",
@@ -100,7 +100,7 @@ def _map(facts: EffectiveFacts) -> Picture:
         interpolation="nearest",
     )
     where = facts.layer or "the output"
-    return Picture(
+    return Figure(
         "effective_field",
         f"What a unit of {where} really responds to",
         scene,
@@ -119,9 +119,9 @@ def contours_of(facts: EffectiveFacts) -> tuple[Contour, ...]:
     )
 
 
-def _curve(found: Measures) -> Picture:
+def _curve(found: Measures) -> Figure:
     x = tuple(one.square for one in found.curve)
-    return Picture(
+    return Figure(
         "effective_curve",
         "Influence inside a centred square",
         Curves(

@@ -1,4 +1,4 @@
-"""The effective field of a layer: over a run's own validation pictures, or over networks of random weights."""
+"""The effective field of a layer: over a run's own validation images, or over networks of random weights."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ from cnnlab.receptive_field.effective.measures import measure
 from cnnlab.receptive_field.effective.report import EffectiveFacts
 from cnnlab.receptive_field.fields import Field
 from cnnlab.receptive_field.run import Inspection, unit_box
-from cnnlab.runs.images import evaluation_pictures, fixed_sample
+from cnnlab.runs.images import evaluation_images, fixed_sample
 
 MAX_BATCH = 16
 
@@ -47,7 +47,7 @@ def effective_fields(
         >>> network = open_network("torchvision:squeezenet1_1", session, size="64")
         >>> *_, found = effective_fields(inspect(network), session, layer="features.3", count=2)
         >>> found.samples
-        '2 networks of random weights, a picture of noise each'
+        '2 networks of random weights, an image of noise each'
     """
     at, _, _ = unit_box(inspection, layer, unit)
     running, samples = _running(inspection.network, layer, at, count, session)
@@ -55,7 +55,7 @@ def effective_fields(
 
 
 def fields_over(inspection: Inspection, images: Tensor, *, layer: str, what: str) -> Iterator[EffectiveFacts]:
-    """The same over given images, normalised [n, c, h, w]; `what` they are."""
+    """The effective field over given images, normalised [n, c, h, w]; `what` they are."""
     at, _, _ = unit_box(inspection, layer, None)
     running = effective_field(inspection.network.model, images, layer=layer, unit=at, max_batch=MAX_BATCH)
     yield from _measured(inspection, layer, at, running, f"{len(images)} {what}")
@@ -98,7 +98,7 @@ def _running(
             unit=unit,
             max_batch=MAX_BATCH,
         )
-        return fields, f"{count} networks of random weights, a picture of noise each"
+        return fields, f"{count} networks of random weights, an image of noise each"
     images, what = _images(network, count, session)
     return effective_field(network.model, images.to(network.device), layer=layer, unit=unit, max_batch=MAX_BATCH), what
 
@@ -108,10 +108,10 @@ def _images(network: Network, count: int, session: Session) -> tuple[Tensor, str
     assert isinstance(network, RunNetwork)
     record = network.run.record.data
     if network.shape == record.shape and record.validation:
-        part = evaluation_pictures(network.run, network.config, "validation", session.place)
+        part = evaluation_images(network.run, network.config, "validation", session.place)
         sample = fixed_sample(part, count, session.seed, "effective field")
-        return normalise(sample.images, network.preparation.statistics), f"{len(sample)} validation pictures"
+        return normalise(sample.images, network.preparation.statistics), f"{len(sample)} validation images"
     if count < 1:
         raise RequestError(f"`count` is {count}: at least one image is needed")
     generator = torch.Generator().manual_seed(derive_seed(session.seed, "effective field"))
-    return torch.randn(count, *network.shape, generator=generator), f"{count} pictures of noise"
+    return torch.randn(count, *network.shape, generator=generator), f"{count} images of noise"

@@ -8,7 +8,7 @@ from cnnlab.runs.events import EventLog
 from cnnlab.training.observer import is_due
 from cnnlab.training.setup import TrainingSetup
 
-PICTURES = 32
+IMAGES = 32
 
 
 class FieldViews:
@@ -31,7 +31,7 @@ class FieldViews:
         from cnnlab.receptive_field.effective.run import fields_over
         from cnnlab.receptive_field.run import inspect
         from cnnlab.view import png
-        from cnnlab.view.blocks import pictures
+        from cnnlab.view.blocks import figures
 
         setup = self.setup
         model: nn.Module = setup.state.evaluated_model
@@ -39,15 +39,15 @@ class FieldViews:
             name=setup.config.name,
             origin="config",
             model=model,
-            shape=setup.pictures.train.shape,
+            shape=setup.images.train.shape,
             trained=True,
             weights="those of this epoch",
         )
-        images = normalise(setup.clean.images[:PICTURES].to(setup.state.device), setup.pictures.statistics)
+        images = normalise(setup.clean.images[:IMAGES].to(setup.state.device), setup.images.statistics)
         inspection = inspect(network)
-        found = list(fields_over(inspection, images, layer=inspection.local.name, what="training pictures"))[-1]
+        found = list(fields_over(inspection, images, layer=inspection.local.name, what="training images"))[-1]
         extent = found.measures.extent
         self.events.scalars({"erf/side": extent.side if extent else None, "erf/ratio": found.measures.ratio}, fact.step)
-        for picture in pictures(effective_section(found)):
-            if picture.name == "effective_field":
-                self.events.png("erf/field", png.encode(picture), fact.step)
+        for figure in figures(effective_section(found)):
+            if figure.name == "effective_field":
+                self.events.png("erf/field", png.encode(figure), fact.step)

@@ -17,14 +17,14 @@ def report_card(
     session: Session,
     run: RunArgument,
     pick: Annotated[
-        str, typer.Option(metavar="WHICH", help="first-correct, wrong, a picture's number, or a class.")
+        str, typer.Option(metavar="WHICH", help="first-correct, wrong, an image's number, or a class.")
     ] = "first-correct",
-    split: Annotated[Split, typer.Option(help="The pictures to pick from.")] = Split.validation,
+    split: Annotated[Split, typer.Option(help="The images to pick from.")] = Split.validation,
     random_weights: Annotated[bool, typer.Option(help="The same network before it learned anything.")] = False,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder for the card.")] = None,
     weights: Annotated[Weights, typer.Option(help="Of the best epoch, or of the last.")] = Weights.best,
 ) -> None:
-    """Draw one picture and four lenses on the answer: filters, a feature map, saliency, Grad-CAM; one PNG.
+    """Draw one image and four lenses on the answer: filters, a feature map, saliency, Grad-CAM; one PNG.
 
     Example: [bold]cnnlab report-card cifar --pick wrong[/]
     """
@@ -37,16 +37,16 @@ def report_card(
     if split is Split.test:
         raise RequestError("the test part is opened by `cnnlab eval --split test` alone; pick from validation or train")
     network = open_run(opened, session, weights.value)
-    pictures = network.part(split.value, session.place)
-    card = make_card(network, pictures, split=split.value, pick=pick, random_weights=random_weights)
+    images = network.part(split.value, session.place)
+    card = make_card(network, images, split=split.value, pick=pick, random_weights=random_weights)
     report = report_card_report(card)
     folder = session.folder("report-card", opened, out=out)
-    (picture,) = png.save(report, folder)
+    (figure,) = png.save(report, folder)
     if session.as_json:
         facts = {"truth": card.truth, "answer": card.answer, "probability": card.probability, "index": card.index}
         lenses = {"method": card.method, "layer": card.layer, "filters": card.first, "feature": card.middle}
         more = {"located": card.located, "random_weights": card.random, "likeness": card.likeness}
-        print_json({"picture": picture, "run": card.run, "split": card.split, **facts, **lenses, **more})
+        print_json({"picture": figure, "run": card.run, "split": card.split, **facts, **lenses, **more})
     else:
         console.show(report, out_console(), folder=folder)
-        err_console().print(f"written to {picture}", style="dim", soft_wrap=True)
+        err_console().print(f"written to {figure}", style="dim", soft_wrap=True)

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from cnnlab.attribution.catalog import METHODS
 from cnnlab.inside.filters.layer import filter_grid
-from cnnlab.trust.audit.evidence import PictureEvidence
-from cnnlab.view.blocks import Block, Column, Picture, Report, Table, Text
+from cnnlab.trust.audit.evidence import ImageEvidence
+from cnnlab.view.blocks import Block, Column, Figure, Report, Table, Text
 from cnnlab.view.scenes import Scene, Scenes
 
 SIZE, DPI = (11.0, 7.0), 150
@@ -21,7 +21,7 @@ ROW = 8
 
 @dataclass(frozen=True, eq=False)
 class Card:
-    """All that the card shows of one picture."""
+    """All that the card shows of one image."""
 
     run: str
     split: str
@@ -31,7 +31,7 @@ class Card:
     truth: str
     answer: str
     probability: float
-    """Of the answer, 0 … 1."""
+    """Probability of the answer, 0 … 1."""
     filters: Tensor
     """(n, c, h, w): the weights of the first convolution."""
     first: str
@@ -44,27 +44,27 @@ class Card:
     """(h', w'): what speaks for the answer, at the layer's own resolution; not below 0."""
     method: str
     layer: str
-    located: PictureEvidence
+    located: ImageEvidence
     random: bool
     """The weights are random."""
     likeness: dict[str, float] | None
-    """With random weights: Spearman's rank correlation of saliency and evidence with those of the learned weights."""
+    """For random weights, Spearman's rank correlation of saliency and evidence with those of the learned weights."""
 
 
 def report_card_report(card: Card) -> Report:
-    """The card as the only picture of a report, with its numbers."""
+    """The card as the only figure of a report, with its numbers."""
     title = f"true: {card.truth}, predicted: {card.answer} ({card.probability:.0%})"
     if card.random:
         title += ", with random weights"
-    picture = Picture("report_card", title, panels(card), _caption(card))
-    blocks: list[Block] = [picture, _numbers(card)]
+    figure = Figure("report_card", title, panels(card), _caption(card))
+    blocks: list[Block] = [figure, _numbers(card)]
     if card.likeness is not None:
         blocks.append(_likeness(card.likeness))
-    return Report(f"Report card of {card.run}", tuple(blocks), f"Picture {card.index} of the {card.split} part.")
+    return Report(f"Report card of {card.run}", tuple(blocks), f"Image {card.index} of the {card.split} part.")
 
 
 def panels(card: Card) -> Scenes:
-    """The six panels: picture, filters, feature map; saliency, saliency on the picture, evidence on the picture."""
+    """The six panels: image, filters, feature map; saliency, saliency on the image, evidence on the image."""
     size = (card.image.shape[0], card.image.shape[1])
     grid = filter_tiles(card.filters)
     method = METHODS[card.method].label
@@ -87,11 +87,11 @@ def panels(card: Card) -> Scenes:
             ),
             Scene(
                 size, image=card.image, heat=card.saliency.astype(np.float64), heat_label=saliency,
-                heat_scale="positive", interpolation="nearest", alpha=0.6, title="Saliency on the picture",
+                heat_scale="positive", interpolation="nearest", alpha=0.6, title="Saliency on the image",
             ),
             Scene(
                 size, image=card.image, heat=card.evidence.astype(np.float64), heat_label="evidence for the answer",
-                heat_scale="positive", alpha=0.6, title=f"{method} on the picture", caption=f"of {card.layer}",
+                heat_scale="positive", alpha=0.6, title=f"{method} on the image", caption=f"of {card.layer}",
             ),
         ),
         columns=3,

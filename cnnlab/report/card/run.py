@@ -1,4 +1,4 @@
-"""`cnnlab report-card`: one picture, what the network says of it, and four lenses on why, on one card."""
+"""`cnnlab report-card`: one image, what the network says of it, and four lenses on why, on one card."""
 
 from dataclasses import dataclass
 
@@ -21,19 +21,19 @@ from cnnlab.trust.sanity.similarity import spearman
 from cnnlab.walk.layouts import Layouts
 
 PICKS = ("first-correct", "wrong")
-"""Pictures by what the network says of them; a number and a class name choose, too."""
+"""Images by what the network says of them; a number and a class name choose, too."""
 
 BATCH = 500
 
 
 def report_card(
-    network: RunNetwork, pictures: Dataset, *, split: str, pick: str = "first-correct", random_weights: bool = False
+    network: RunNetwork, dataset: Dataset, *, split: str, pick: str = "first-correct", random_weights: bool = False
 ) -> Card:
     """Look at one image through filters, a feature map, saliency and a class activation map.
 
     Arguments:
         network: of a run.
-        pictures: the images to pick from, such as `network.part(split, session.place)`.
+        dataset: the images to pick from, such as `network.part(split, session.place)`.
         split: the name of that part, for the card's words.
         pick: `first-correct`, `wrong`, the number of an image from 0, or the name of a class.
         random_weights: whether the image goes through the same network before it learned anything.
@@ -49,9 +49,9 @@ def report_card(
         network = open_run("cifar", session)
         report_card(network, network.part("validation", session.place), split="validation", pick="wrong").answer
     """
-    index, logits = _picked(network, pictures, pick)
+    index, logits = _picked(network, dataset, pick)
     answer = int(logits.argmax())
-    image = pictures.images[index : index + 1]
+    image = dataset.images[index : index + 1]
     model = network.model
     learned = _views(model, network, image, answer)
     shown, likeness = learned, None
@@ -65,7 +65,7 @@ def report_card(
             "evidence": float(spearman(shown.raw[None], learned.raw[None])[0]),
         }
         answer = int(logits.argmax())
-    masks = None if pictures.masks is None else pictures.masks[index : index + 1].cpu()
+    masks = None if dataset.masks is None else dataset.masks[index : index + 1].cpu()
     (located,) = locate(shown.raw[None], masks=masks, size=(network.shape[1], network.shape[2]), seed=0)
     first, filters = convolution_filters(model)
     return Card(
@@ -73,7 +73,7 @@ def report_card(
         split=split,
         index=index,
         image=np.ascontiguousarray(image[0].permute(1, 2, 0).cpu().numpy()),
-        truth=network.classes[int(pictures.labels[index])],
+        truth=network.classes[int(dataset.labels[index])],
         answer=network.classes[answer],
         probability=float(logits.softmax(0)[answer]),
         filters=filters,
@@ -124,18 +124,18 @@ def _middle(model: nn.Module, layouts: Layouts) -> str:
     return middle
 
 
-def _picked(network: RunNetwork, pictures: Dataset, pick: str) -> tuple[int, Tensor]:
-    """The picture's number and the network's logits for it."""
+def _picked(network: RunNetwork, dataset: Dataset, pick: str) -> tuple[int, Tensor]:
+    """The image's number and the network's logits for it."""
     if pick.isdecimal():
         index = int(pick)
-        if index >= len(pictures):
-            raise RequestError(f"`pick` is {index}; there are pictures 0 to {len(pictures) - 1}")
-        return index, _logits(network, pictures.images[index : index + 1])[0]
+        if index >= len(dataset):
+            raise RequestError(f"`pick` is {index}; there are images 0 to {len(dataset) - 1}")
+        return index, _logits(network, dataset.images[index : index + 1])[0]
     if pick not in PICKS and pick not in network.classes:
-        raise RequestError(f"`pick`: {unknown('picture or class', pick, [*PICKS, *network.classes])}")
-    for begin in range(0, len(pictures), BATCH):
-        logits = _logits(network, pictures.images[begin : begin + BATCH])
-        answers, labels = logits.argmax(1), pictures.labels[begin : begin + BATCH].cpu()
+        raise RequestError(f"`pick`: {unknown('image or class', pick, [*PICKS, *network.classes])}")
+    for begin in range(0, len(dataset), BATCH):
+        logits = _logits(network, dataset.images[begin : begin + BATCH])
+        answers, labels = logits.argmax(1), dataset.labels[begin : begin + BATCH].cpu()
         right = answers == labels
         if pick in network.classes:
             fits = labels == network.classes.index(pick)
@@ -144,7 +144,7 @@ def _picked(network: RunNetwork, pictures: Dataset, pick: str) -> tuple[int, Ten
         if fits.any():
             place = int(fits.nonzero()[0])
             return begin + place, logits[place]
-    raise RequestError(f"`pick` is {pick}, and no picture of this part is so")
+    raise RequestError(f"`pick` is {pick}, and no image of this part is so")
 
 
 def _logits(network: RunNetwork, images: Tensor) -> Tensor:

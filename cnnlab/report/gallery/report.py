@@ -1,4 +1,4 @@
-"""Pictures with the evidence for an answer over them, of which one is looked at at a time."""
+"""Images with the evidence for an answer over them, of which one is looked at at a time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from cnnlab.view.scenes import Scene
 
 @dataclass(frozen=True, eq=False)
 class Explained:
-    """One map of one picture."""
+    """One map of one image."""
 
-    picture: int
-    """The number of the picture among those of the gallery."""
+    number: int
+    """The number of the image among those of the gallery."""
     method: str
     layer: str | None
     """None for a method that explains pixels."""
@@ -31,38 +31,38 @@ class Explained:
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """A picture of the gallery."""
+    """An image of the gallery."""
 
     image: NDArray[np.uint8]
     """[h, w, 1 or 3]."""
     truth: str
     answer: str
     probability: float
-    """Of the answer."""
+    """Probability of the answer, 0 … 1."""
 
 
 TARGETS = ("answer", "truth")
 
 
-def gallery_album(pictures: Sequence[Shown], maps: Sequence[Explained]) -> Album:
-    """Every map over its picture; picture, method, layer and target are chosen."""
+def gallery_album(images: Sequence[Shown], maps: Sequence[Explained]) -> Album:
+    """Every map over its image; image, method, layer and target are chosen."""
     methods = tuple(dict.fromkeys(one.method for one in maps))
     layers = tuple(dict.fromkeys(one.layer for one in maps if one.layer is not None))
     names = tuple(
         f"{number} {p.truth}" if p.truth == p.answer else f"{number} {p.truth} taken for {p.answer}"
-        for number, p in enumerate(pictures, 1)
+        for number, p in enumerate(images, 1)
     )
-    choices = [Choice("picture", names), Choice("method", tuple(METHODS[name].label for name in methods))]
+    choices = [Choice("image", names), Choice("method", tuple(METHODS[name].label for name in methods))]
     choices += [Choice("layer", layers)] if layers else []
     choices.append(Choice("evidence for", ("the answer", "the truth")))
     shots = []
     for one in maps:
-        picture = pictures[one.picture]
-        right = picture.truth == picture.answer
+        image = images[one.number]
+        right = image.truth == image.answer
         target = None if right else TARGETS.index(one.target)
         layer = [layers.index(one.layer) if one.layer is not None else None] if layers else []
-        place = (one.picture, methods.index(one.method), *layer, target)
-        shots.append(Shot(place, _scene(picture, one), _caption(picture, one)))
+        place = (one.number, methods.index(one.method), *layer, target)
+        shots.append(Shot(place, _scene(image, one), _caption(image, one)))
     return Album(
         "gallery",
         "Gallery",
@@ -73,12 +73,12 @@ def gallery_album(pictures: Sequence[Shown], maps: Sequence[Explained]) -> Album
     )
 
 
-def _scene(picture: Shown, one: Explained) -> Scene:
-    height, width = picture.image.shape[:2]
+def _scene(image: Shown, one: Explained) -> Scene:
+    height, width = image.image.shape[:2]
     shown = np.abs(one.map) if one.layer is None else one.map.clip(min=0)
     return Scene(
         (height, width),
-        image=picture.image,
+        image=image.image,
         heat=shown.astype(np.float64),
         heat_label="evidence",
         heat_scale="positive",
@@ -86,12 +86,12 @@ def _scene(picture: Shown, one: Explained) -> Scene:
     )
 
 
-def _caption(picture: Shown, one: Explained) -> str:
+def _caption(image: Shown, one: Explained) -> str:
     what = METHODS[one.method]
     where = f" at {one.layer}" if one.layer else ""
-    target = picture.answer if one.target == "answer" else picture.truth
-    said = f"{what.label}{where} for {target} (score {one.score:.2f}). The network says {picture.answer}, "
-    said += f"{picture.probability:.0%}; it is {picture.truth}."
+    target = image.answer if one.target == "answer" else image.truth
+    said = f"{what.label}{where} for {target} (score {one.score:.2f}). The network says {image.answer}, "
+    said += f"{image.probability:.0%}; it is {image.truth}."
     if not (one.map > 0).any() and one.layer is not None:
         said += " No positive evidence."
     return said + (f" {one.note}" if one.note else "")

@@ -1,4 +1,4 @@
-"""The pictures of a gallery and their maps: right and wrong answers, by several methods, at two layers."""
+"""The images of a gallery and their maps: right and wrong answers, by several methods, at two layers."""
 
 from collections.abc import Iterator, Sequence
 
@@ -17,10 +17,10 @@ from cnnlab.report.gallery.report import TARGETS, Explained, Shown
 from cnnlab.walk.layouts import Layouts
 
 RIGHT, WRONG = 4, 4
-"""How many pictures of each kind."""
+"""How many images of each kind."""
 
 
-def chosen_pictures(answers: Tensor, labels: Tensor) -> Tensor:
+def chosen_images(answers: Tensor, labels: Tensor) -> Tensor:
     """The numbers of the first right and the first wrong answers, no class twice while there are others."""
     chosen: list[int] = []
     for wanted, count in ((answers == labels, RIGHT), (answers != labels, WRONG)):
@@ -33,20 +33,20 @@ def chosen_pictures(answers: Tensor, labels: Tensor) -> Tensor:
 
 
 def gallery(
-    network: RunNetwork, pictures: Dataset, logits: Tensor, indices: Tensor
+    network: RunNetwork, dataset: Dataset, logits: Tensor, indices: Tensor
 ) -> tuple[list[Shown], list[Explained]]:
     """Make the maps of chosen images: for the answer, and for the truth where that is another class.
 
     Arguments:
         network: of a run.
-        pictures: the images that `indices` chooses from.
+        dataset: the images that `indices` chooses from.
         logits: of all of them, [n, classes].
-        indices: as of `chosen_pictures`, int64 [k].
+        indices: as of `chosen_images`, int64 [k].
 
     Returns:
         The k images, and their maps by every method of the gallery at up to two layers.
     """
-    chosen = pictures.take(indices)
+    chosen = dataset.take(indices)
     answers, truths = logits[indices].argmax(1), chosen.labels
     shown = [
         Shown(
@@ -62,7 +62,7 @@ def gallery(
     inputs = network.preparation.inputs(chosen.images.to(network.device))
     targets = torch.stack([answers, truths], dim=1).to(network.device)
     maps = list(_maps(network, inputs, targets))
-    return shown, [one for one in maps if one.target == "answer" or answers[one.picture] != truths[one.picture]]
+    return shown, [one for one in maps if one.target == "answer" or answers[one.number] != truths[one.number]]
 
 
 def _maps(network: RunNetwork, inputs: Tensor, targets: Tensor) -> Iterator[Explained]:
@@ -70,14 +70,14 @@ def _maps(network: RunNetwork, inputs: Tensor, targets: Tensor) -> Iterator[Expl
         layers = (layer,) if layer else "auto"
         for found in attribute(network.model, inputs, targets, methods=wanted, layers=layers, layouts=layouts):
             at = layer if METHODS[found.method].uses_layer else None
-            for picture in range(len(inputs)):
+            for image in range(len(inputs)):
                 for place, target in enumerate(TARGETS):
-                    values = found.maps[picture, place].cpu().numpy()
-                    yield Explained(picture, found.method, at, target, float(found.scores[picture, place]), values)
+                    values = found.maps[image, place].cpu().numpy()
+                    yield Explained(image, found.method, at, target, float(found.scores[image, place]), values)
 
 
 def of_pixels(methods: Sequence[str]) -> list[str]:
-    """Those that need no layer, as in a network of dense layers there is none with places."""
+    """Methods that need no layer, as in a network of dense layers there is none with places."""
     return [name for name in methods if not METHODS[name].uses_layer]
 
 

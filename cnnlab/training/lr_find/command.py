@@ -40,8 +40,8 @@ def lr_find(
         suggestion=suggestion,
         name=settings.name,
     )
-    pictures = png.save(report, out)
+    figures = png.save(report, out)
     if session.as_json:
-        print_json({"suggestion": suggestion, "points": points, "picture": pictures[0]})
+        print_json({"suggestion": suggestion, "points": points, "picture": figures[0]})
         return
     console.show(report, out_console(), folder=out)

@@ -5,7 +5,7 @@ L. N. Smith, "Cyclical learning rates for training neural networks", WACV 2017, 
 
 from collections.abc import Sequence
 
-from cnnlab.view.blocks import Number, Numbers, Picture, Report, Text
+from cnnlab.view.blocks import Figure, Number, Numbers, Report, Text
 from cnnlab.view.drawings import Curves, Mark, Series
 
 
@@ -23,7 +23,7 @@ def learning_rate_report(
     suggestion: None where the curve shows none.
     """
     x = tuple(rates)
-    picture = Picture(
+    figure = Figure(
         "lr_find",
         "Loss while the learning rate grows",
         Curves(
@@ -45,10 +45,10 @@ def learning_rate_report(
             "caution",
             "no suggestion",
         )
-        return Report(f"Learning rate of {name}", (text, picture))
+        return Report(f"Learning rate of {name}", (text, figure))
     number = Number("learning rate", suggestion, ".2g", detail=f"optimizer.lr={suggestion:.2g}")
     reason = Text("The rate of the steepest fall, at most a third of the rate where the loss is least.")
-    return Report(f"Learning rate of {name}", (Numbers((number,)), reason, picture))
+    return Report(f"Learning rate of {name}", (Numbers((number,)), reason, figure))
 
 
 def _readable(smoothed: Sequence[float]) -> tuple[float | None, float | None]:

@@ -27,7 +27,7 @@ SMOOTHING = 0.95
 LEAST_FALL = 0.01
 """The share of its start that the loss must lose somewhere for a rate to be suggested."""
 FALL_NOISES = 6.0
-"""… and in standard errors of the smoothed loss: the least of many lies low by chance already, at an end most."""
+"""Fall in standard errors of the smoothed loss: the least of many lies low by chance already, at an end most."""
 MOST_RATE = 1e6
 BLOW_UP = 4.0
 """The test ends when the smoothed loss is this many times its least value."""

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from cnnlab.attribution.command import BY_HEAD, methods_of
-from cnnlab.cli.bars import followed
+from cnnlab.cli.bars import with_bars
 from cnnlab.cli.choices import Split, Weights, looked_into
 from cnnlab.cli.options import (
     MOST,
@@ -41,13 +41,13 @@ def audit(
         str | None,
         typer.Option(metavar="GROUP", help="Hold each group, class, or match of a regex on the path to them, too."),
     ] = None,
-    count: Annotated[int, typer.Option(min=1, max=MOST, help="Pictures, at most.")] = 500,
+    count: Annotated[int, typer.Option(min=1, max=MOST, help="Images, at most.")] = 500,
     weights: Annotated[Weights, typer.Option(help="Of the best epoch, or of the last.")] = Weights.best,
 ) -> None:
     """Tell whether answers rest on the object or on borders and corners; exit code 1 where a limit is broken.
 
-    A limit holds for the mean over all pictures, such as --max-border 0.3 --min-inside 0.5. Without one, the evidence
-    may lie no worse than if it were spread evenly over the picture. By itself the method is gradient × input, and with
+    A limit holds for the mean over all images, such as --max-border 0.3 --min-inside 0.5. Without one, the evidence
+    may lie no worse than if it were spread evenly over the image. By itself the method is gradient × input, and with
     --layer the class activation map that fits the head.
     A method's options follow its name, as in --method rise:masks=4000,keep=0.3; `cnnlab list methods` has all of them.
 
@@ -61,7 +61,7 @@ def audit(
 
     part = looked_into(split)
     options = AuditOptions(part, count, by, methods_of(method), layer, max_border, min_inside)
-    result = followed(audit_run(open_run(run, session, weights.value), session, options))
+    result = with_bars(audit_run(open_run(run, session, weights.value), session, options))
     if session.as_json:
         print_json(result.as_json())
     else:

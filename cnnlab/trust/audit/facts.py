@@ -1,4 +1,4 @@
-"""Where the evidence lies over many pictures, as facts: pictures, means, suspects and limits."""
+"""The facts of an audit: images with the place of their evidence, means, suspects and limits."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnlab.trust.audit.evidence import EvidenceSummary, PictureEvidence
+from cnnlab.trust.audit.evidence import EvidenceSummary, ImageEvidence
 from cnnlab.trust.audit.limits import JudgedLimit
 
 MOST_REASONS = 8
@@ -15,8 +15,8 @@ MOST_REASONS = 8
 
 
 @dataclass(frozen=True)
-class AuditedPicture:
-    """One picture, and where the evidence for the network's answer lies in it."""
+class AuditedImage:
+    """One image, and where the evidence for the network's answer lies in it."""
 
     number: int
     """Within its part, from 0."""
@@ -26,15 +26,15 @@ class AuditedPicture:
     truth: str
     predicted: str
     probability: float
-    """Of the predicted class, 0 … 1."""
-    evidence: PictureEvidence
+    """Probability of the predicted class, 0 … 1."""
+    evidence: ImageEvidence
 
 
 @dataclass(frozen=True, eq=False)
 class Suspect:
-    """A picture to be shown."""
+    """An image to be shown."""
 
-    picture: AuditedPicture
+    audited: AuditedImage
     image: NDArray[np.uint8]
     """[h, w, 1 or 3]."""
     density: NDArray[np.float64]
@@ -44,7 +44,7 @@ class Suspect:
 
 @dataclass(frozen=True, eq=False)
 class MeanEvidence:
-    """The mean over pictures of each one's evidence, divided by its mean, so that every picture counts the same."""
+    """The mean over images of each one's evidence, divided by its mean, so that every image counts the same."""
 
     name: str
     n: int
@@ -59,13 +59,13 @@ class EvidenceFacts:
     split: str
     method: str
     options: Mapping[str, Any]
-    """Of the method."""
+    """Options of the method."""
     layers: tuple[str, ...]
     reason: str
     """Why this method."""
     seed: int
     accuracy: float
-    pictures: tuple[AuditedPicture, ...]
+    images: tuple[AuditedImage, ...]
     summary: EvidenceSummary
     even: dict[str, float | None]
     """What evidence that is spread evenly has on the object, in the border and in the corners."""
@@ -84,7 +84,7 @@ class EvidenceFacts:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """A sentence for each limit that all pictures break; where there is none, for those that groups break."""
+        """A sentence for each limit that all images break; where there is none, for those that groups break."""
         whole = [limit.sentence for limit in self.broken if limit.group is None]
         if whole or not self.broken:
             return tuple(whole)
@@ -96,11 +96,11 @@ class EvidenceFacts:
 
 
 def evidence_document(facts: EvidenceFacts) -> dict[str, Any]:
-    """For JSON: shares are 0 … 1."""
+    """The document for JSON; shares are 0 … 1."""
     return {
         "run": facts.run,
         "split": facts.split,
-        "n": len(facts.pictures),
+        "n": len(facts.images),
         "method": facts.method,
         "options": facts.options,
         "layers": list(facts.layers),
@@ -114,20 +114,20 @@ def evidence_document(facts: EvidenceFacts) -> dict[str, Any]:
         "all": facts.summary,
         "by": facts.by,
         "groups": facts.groups,
-        "pictures": [_picture(picture) for picture in _worst_first(facts.pictures)],
+        "pictures": [_image(image) for image in _worst_first(facts.images)],
         "notes": list(facts.notes),
     }
 
 
-def _worst_first(pictures: Sequence[AuditedPicture]) -> list[AuditedPicture]:
-    return sorted(pictures, key=lambda one: (not one.evidence.evident, -one.evidence.suspicion, one.number))
+def _worst_first(images: Sequence[AuditedImage]) -> list[AuditedImage]:
+    return sorted(images, key=lambda one: (not one.evidence.evident, -one.evidence.suspicion, one.number))
 
 
 def _limit(limit: JudgedLimit) -> dict[str, Any]:
     return {**vars(limit), "close": limit.close, "sentence": limit.sentence}
 
 
-def _picture(picture: AuditedPicture) -> dict[str, Any]:
-    own = {name: value for name, value in vars(picture).items() if name != "evidence"}
-    where = {name: value for name, value in vars(picture.evidence).items() if name != "index"}
+def _image(image: AuditedImage) -> dict[str, Any]:
+    own = {name: value for name, value in vars(image).items() if name != "evidence"}
+    where = {name: value for name, value in vars(image.evidence).items() if name != "index"}
     return own | where

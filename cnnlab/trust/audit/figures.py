@@ -1,17 +1,17 @@
-"""Where the evidence lies over many pictures, drawn: means, groups, and a contact sheet of the suspects."""
+"""Figures of an audit: means, groups, and a contact sheet of the suspects."""
 
 import numpy as np
 
 from cnnlab.trust.audit.facts import EvidenceFacts, Suspect
-from cnnlab.view.blocks import Block, Picture
+from cnnlab.view.blocks import Block, Figure
 from cnnlab.view.drawings import Bars, Mark
 from cnnlab.view.scenes import Box, Contour, Scene, Scenes
 
 MOST_SUSPECTS = 24
-"""Pictures on the contact sheet."""
+"""Images on the contact sheet."""
 
 MOST_GROUPS = 11
-"""Mean maps of groups beside that of all pictures."""
+"""Mean maps of groups beside that of all images."""
 
 MOST_BARS = 40
 
@@ -40,8 +40,8 @@ def border_bars(facts: EvidenceFacts) -> list[Block]:
         percent=True,
         mark=Mark(allowed, "limit"),
     )
-    words = "Lines: 95 % bootstrap intervals over the pictures of a group."
-    return [Picture("border_by_group", "Evidence in the outer frame, by group", drawing, words)]
+    words = "Lines: 95 % bootstrap intervals over the images of a group."
+    return [Figure("border_by_group", "Evidence in the outer frame, by group", drawing, words)]
 
 
 def _frame(size: tuple[int, int]) -> Box:
@@ -50,8 +50,8 @@ def _frame(size: tuple[int, int]) -> Box:
     return Box("inner edge of the outer frame", rows, size[0] - rows - 1, columns, size[1] - columns - 1, 0, "dashed")
 
 
-def mean_maps(facts: EvidenceFacts) -> Picture:
-    """The mean map of all pictures, and of the first groups."""
+def mean_maps(facts: EvidenceFacts) -> Figure:
+    """The mean map of all images, and of the first groups."""
     scenes = tuple(
         Scene(
             (one.density.shape[0], one.density.shape[1]),
@@ -59,31 +59,27 @@ def mean_maps(facts: EvidenceFacts) -> Picture:
             heat_label=DENSITY,
             interpolation="nearest",
             boxes=(_frame((one.density.shape[0], one.density.shape[1])),),
-            caption=f"{one.name}\n{one.n} pictures",
+            caption=f"{one.name}\n{one.n} images",
         )
         for one in facts.means[: MOST_GROUPS + 1]
     )
     drawing = Scenes(scenes, columns=min(4, len(scenes)), shared_scale=True)
-    words = (
-        "Each picture's positive evidence divided by its mean, averaged over the pictures: a bright place is one that "
-    )
-    return Picture("mean_evidence", "Where the evidence lies on average", drawing, words + "all pictures share.")
+    words = "Each image's positive evidence divided by its mean, averaged over the images: a bright place is one that "
+    return Figure("mean_evidence", "Where the evidence lies on average", drawing, words + "all images share.")
 
 
-def contact_sheet(facts: EvidenceFacts) -> Picture:
+def contact_sheet(facts: EvidenceFacts) -> Figure:
     """The suspects with the evidence over them, the object's outline, and the frame."""
     values = np.concatenate([suspect.density.ravel() for suspect in facts.suspects])
     brightest = float(np.percentile(values, BRIGHTEST)) or 1.0
     scenes = tuple(_suspect(suspect, brightest) for suspect in facts.suspects)
     drawing = Scenes(scenes, columns=min(COLUMNS, len(scenes)), shared_scale=True)
-    words = (
-        f"The {len(scenes)} most suspicious of {len(facts.pictures)} pictures: the answer, its probability, the truth."
-    )
-    return Picture("suspects", "Evidence where it should not lie, the worst first", drawing, words)
+    words = f"The {len(scenes)} most suspicious of {len(facts.images)} images: the answer, its probability, the truth."
+    return Figure("suspects", "Evidence where it should not lie, the worst first", drawing, words)
 
 
 def _suspect(suspect: Suspect, brightest: float) -> Scene:
-    one = suspect.picture
+    one = suspect.audited
     size = (suspect.image.shape[0], suspect.image.shape[1])
     contours: tuple[Contour, ...] = ()
     if suspect.mask is not None and suspect.mask.any():

@@ -1,4 +1,4 @@
-"""Where the evidence lies over many pictures, arranged: the limits, the shares, the mean map and the suspects."""
+"""The report of an audit: the limits, the shares, the mean map and the suspects."""
 
 from cnnlab.attribution.catalog import METHODS
 from cnnlab.attribution.chosen import listed
@@ -19,7 +19,7 @@ def evidence_report(facts: EvidenceFacts) -> Report:
     at = f" at {', '.join(facts.layers)}" if facts.layers else ""
     using = f" with {listed(facts.options)}" if facts.options else ""
     lead = (
-        f"{len(facts.pictures)} {facts.split} pictures, evidence for the predicted class by "
+        f"{len(facts.images)} {facts.split} images, evidence for the predicted class by "
         f"{METHODS[facts.method].label}{at}{using} ({facts.reason})."
     )
     return Report(f"Where the evidence for the answers of {facts.run} lies", tuple(blocks), lead)
@@ -39,7 +39,7 @@ def _verdict(facts: EvidenceFacts) -> list[Block]:
     blocks += [Text(limit.sentence, "good", "held") for limit in held]
     for limit in facts.limits:
         if limit.close and limit.group is None:
-            words = "the limit lies within the interval: other pictures could turn the outcome; more of them tell"
+            words = "the limit lies within the interval: other images could turn the outcome; more of them tell"
             blocks.append(Text(f"{_title(limit)}: {words}.", "caution", "close"))
     return blocks
 
@@ -49,14 +49,14 @@ def _title(limit: JudgedLimit) -> str:
 
 
 def _numbers(facts: EvidenceFacts) -> Numbers:
-    over = sum(picture.evidence.suspicion > 0.5 for picture in facts.pictures)
+    over = sum(image.evidence.suspicion > 0.5 for image in facts.images)
     return Numbers(
         (
-            Number("accuracy", facts.accuracy, ".1%", detail=f"of these {len(facts.pictures)} pictures"),
+            Number("accuracy", facts.accuracy, ".1%", detail=f"of these {len(facts.images)} images"),
             Number(
-                "suspicious", over, ",d", "pictures", "suspicion above 0.5 (0: spread evenly or better, 1: all astray)"
+                "suspicious", over, ",d", "images", "suspicion above 0.5 (0: spread evenly or better, 1: all astray)"
             ),
-            Number("without evidence", facts.summary.empty, ",d", "pictures", "nothing in the map above zero"),
+            Number("without evidence", facts.summary.empty, ",d", "images", "nothing in the map above zero"),
         )
     )
 
@@ -87,8 +87,8 @@ def _shares(facts: EvidenceFacts) -> Table:
             held = (f"{sign} {shown(limit.allowed, '.1%')}", limit.beyond)
         rows.append((title, mean.mean, _interval(mean), even, *held))
     note = (
-        "Means over the pictures, with 95 % bootstrap intervals; evenly: the place's share of the picture; beyond: "
-        "pictures beyond the limit by themselves. The frame is an eighth of each side wide, the corners a quarter."
+        "Means over the images, with 95 % bootstrap intervals; evenly: the place's share of the image; beyond: "
+        "images beyond the limit by themselves. The frame is an eighth of each side wide, the corners a quarter."
     )
     return Table("Where the evidence lies", columns, tuple(rows), note, "shares")
 
@@ -109,7 +109,7 @@ def _groups(facts: EvidenceFacts) -> Table:
         row: list[Cell] = [group.name, group.n, *([_spread(group.inside)] if objects else []), _spread(group.border)]
         rows.append((*row, _mean(group.corner), "broken" if group.name in broken else "held"))
     note = (
-        "The evidence's mean share in each place over n pictures, with its 95 % bootstrap interval; the most "
+        "The evidence's mean share in each place over n images, with its 95 % bootstrap interval; the most "
         "suspicious first. A group breaks a limit where its whole interval lies beyond it."
     )
     return Table("By group", tuple(columns), tuple(rows), note, "groups")
@@ -127,7 +127,7 @@ def _mean(mean: MeanInterval | None) -> float | None:
 
 def _limits(facts: EvidenceFacts) -> Text:
     even = [_title(limit) for limit in facts.limits if limit.even and limit.group is None]
-    words = "A limit is broken by the mean over all pictures"
+    words = "A limit is broken by the mean over all images"
     words += ", and by a group whose whole 95 % interval lies beyond it." if facts.groups else "."
     if even:
         words += (

@@ -15,17 +15,17 @@ from cnnlab.attribution.chosen import Asked, chosen, chosen_methods, methods_for
 from cnnlab.attribution.layers import LayerChoice, choose_layer
 from cnnlab.attribution.maps import positive_scaled
 from cnnlab.attribution.measures.location import border_region, corner_region
-from cnnlab.attribution.measures.maps import at_picture_size
+from cnnlab.attribution.measures.maps import at_image_size
 from cnnlab.attribution.result import Attribution
-from cnnlab.attribution.run import Explanation, Pictures, explain, pixel_range
+from cnnlab.attribution.run import Explanation, Images, explain, pixel_range
 from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.core.files import write_whole
 from cnnlab.core.registry import Component
 from cnnlab.network.network import RunNetwork
 from cnnlab.network.session import Session
-from cnnlab.trust.audit.evidence import PictureEvidence, evidence_by_group, locate, most_suspicious, summarize_evidence
-from cnnlab.trust.audit.facts import AuditedPicture, EvidenceFacts, MeanEvidence, Suspect, evidence_document
+from cnnlab.trust.audit.evidence import ImageEvidence, evidence_by_group, locate, most_suspicious, summarize_evidence
+from cnnlab.trust.audit.facts import AuditedImage, EvidenceFacts, MeanEvidence, Suspect, evidence_document
 from cnnlab.trust.audit.figures import MOST_GROUPS, MOST_SUSPECTS
 from cnnlab.trust.audit.limits import judge_limits
 from cnnlab.trust.audit.report import evidence_report
@@ -97,10 +97,10 @@ def audit(network: RunNetwork, session: Session, options: AuditOptions) -> Itera
     if options.method != AUTO:
         _only(options.method)
     sample = sample_of_run(network, session, split=options.split, count=options.count, purpose="audit", by=options.by)
-    masks = sample.pictures.masks
+    masks = sample.images.masks
     if options.min_inside is not None and (masks is None or not bool(masks.any())):
         raise RequestError(
-            f"`min_inside` {options.min_inside:g} needs masks of the objects, and the data set {sample.pictures.name} "
+            f"`min_inside` {options.min_inside:g} needs masks of the objects, and the data set {sample.images.name} "
             "has none; `max_border` needs none"
         )
     method, choice, reason = _method(sample, options)
@@ -155,10 +155,10 @@ def _maps(
     names = tuple(f"{sample.split}/{number}" for number in sample.numbers)
     steps = explain(
         sample.network,
-        Pictures(
+        Images(
             sample.inputs,
             names,
-            tuple(sample.pictures.labels.tolist()),
+            tuple(sample.images.labels.tolist()),
             pixels=pixel_range(sample.network.preparation.statistics),
         ),
         session,
@@ -180,16 +180,16 @@ def _facts(
     reason: str,
     notes: tuple[str, ...],
 ) -> EvidenceFacts:
-    pictures, seed = sample.pictures, session.seed
+    images, seed = sample.images, session.seed
     size = (sample.network.shape[1], sample.network.shape[2])
     maps = found.maps[:, 0].cpu()
-    located = locate(maps, size=size, masks=pictures.masks, seed=seed)
+    located = locate(maps, size=size, masks=images.masks, seed=seed)
     if not any(one.evident for one in located):
         raise WorkError(
             f"{METHODS[found.method].label} finds no positive evidence in any of {len(located)} maps; try another "
             "`method`, such as integrated_gradients"
         )
-    audited = tuple(_picture(sample, index, one) for index, one in enumerate(located))
+    audited = tuple(_image(sample, index, one) for index, one in enumerate(located))
     areas = [one.area for one in located if one.area is not None]
     groups = evidence_by_group(located, sample.groups, seed=seed) if sample.groups else ()
     return EvidenceFacts(
@@ -200,8 +200,8 @@ def _facts(
         layers=found.layers,
         reason=reason,
         seed=seed,
-        accuracy=float((sample.answers == pictures.labels).double().mean()),
-        pictures=audited,
+        accuracy=float((sample.answers == images.labels).double().mean()),
+        images=audited,
         summary=summarize_evidence(located, seed=seed),
         even={
             "inside": fmean(areas) if areas else None,
@@ -224,13 +224,13 @@ def _facts(
     )
 
 
-def _picture(sample: SampledRun, index: int, evidence: PictureEvidence) -> AuditedPicture:
-    pictures, classes, answer = sample.pictures, sample.network.classes, int(sample.answers[index])
-    return AuditedPicture(
+def _image(sample: SampledRun, index: int, evidence: ImageEvidence) -> AuditedImage:
+    images, classes, answer = sample.images, sample.network.classes, int(sample.answers[index])
+    return AuditedImage(
         number=sample.numbers[index],
         name=sample.names[index],
         group=sample.groups[index] if sample.groups else None,
-        truth=classes[int(pictures.labels[index])],
+        truth=classes[int(images.labels[index])],
         predicted=classes[answer],
         probability=float(sample.probabilities[index, answer]),
         evidence=evidence,
@@ -238,16 +238,16 @@ def _picture(sample: SampledRun, index: int, evidence: PictureEvidence) -> Audit
 
 
 def _density(map_: Float[Tensor, "h w"], size: tuple[int, int]) -> Float[Tensor, "H W"]:
-    """The positive evidence at the picture's size, divided by its mean; 0 where there is none."""
-    evidence = positive_scaled(at_picture_size(map_[None], size))[0].double()
+    """The positive evidence at the image's size, divided by its mean; 0 where there is none."""
+    evidence = positive_scaled(at_image_size(map_[None], size))[0].double()
     mean = float(evidence.mean())
     return evidence / mean if mean > 0 else evidence
 
 
 def _means(
-    maps: Float[Tensor, "n h w"], located: tuple[PictureEvidence, ...], sample: SampledRun, groups: tuple[str, ...]
+    maps: Float[Tensor, "n h w"], located: tuple[ImageEvidence, ...], sample: SampledRun, groups: tuple[str, ...]
 ) -> tuple[MeanEvidence, ...]:
-    """Over all pictures, and over those of each of the first groups."""
+    """Over all images, and over those of each of the first groups."""
     size = (sample.network.shape[1], sample.network.shape[2])
     sums = {name: torch.zeros(size, dtype=torch.float64) for name in (None, *groups[:MOST_GROUPS])}
     counts = dict.fromkeys(sums, 0)
@@ -268,15 +268,15 @@ def _means(
 
 def _suspects(
     maps: Float[Tensor, "n h w"],
-    located: tuple[PictureEvidence, ...],
-    audited: tuple[AuditedPicture, ...],
+    located: tuple[ImageEvidence, ...],
+    audited: tuple[AuditedImage, ...],
     sample: SampledRun,
 ) -> tuple[Suspect, ...]:
-    size, masks = (sample.network.shape[1], sample.network.shape[2]), sample.pictures.masks
+    size, masks = (sample.network.shape[1], sample.network.shape[2]), sample.images.masks
     return tuple(
         Suspect(
-            picture=audited[one.index],
-            image=tile(sample.pictures.images[one.index]),
+            audited=audited[one.index],
+            image=tile(sample.images.images[one.index]),
             density=_density(maps[one.index], size).numpy(),
             mask=None if masks is None else masks[one.index].cpu().numpy(),
         )

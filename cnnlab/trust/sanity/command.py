@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from cnnlab.attribution.command import AUTO, BY_HEAD, methods_of
-from cnnlab.cli.bars import followed
+from cnnlab.cli.bars import with_bars
 from cnnlab.cli.choices import Split, Weights, looked_into
 from cnnlab.cli.options import (
     MOST,
@@ -27,7 +27,7 @@ from cnnlab.network.session import Session
     "allow_plugins",
     "runs",
     "as_json",
-    help={"seed": "Of the pictures, of fresh weights and of random labels."},
+    help={"seed": "Of the images, of fresh weights and of random labels."},
 )
 def sanity(
     session: Session,
@@ -36,7 +36,7 @@ def sanity(
         list[str],
         typer.Option(metavar="auto|NAME,…", help="As in gradcam and saliency; auto by head, and three of pixels."),
     ] = BY_HEAD,
-    count: Annotated[int, typer.Option(min=1, max=MOST, help="Pictures that are explained.")] = 32,
+    count: Annotated[int, typer.Option(min=1, max=MOST, help="Images that are explained.")] = 32,
     depths: Annotated[int, typer.Option(min=1, max=MOST, help="At how many layers, at most.")] = 16,
     labels: Annotated[bool, typer.Option("--labels", help="Train a small copy on random labels, too.")] = False,
     epochs: Annotated[
@@ -48,9 +48,9 @@ def sanity(
     ] = None,
     weights: Annotated[Weights, typer.Option(help="Of the best epoch, or of the last.")] = Weights.best,
 ) -> None:
-    """Check that maps depend on what was learned: make the network forget, layer by layer, and compare.
+    """Check that maps depend on what was learned: randomise the network, layer by layer, and compare.
 
-    A method whose maps stay the same shows the picture or the architecture, and nothing that was learned.
+    A method whose maps stay the same shows the image or the architecture, and nothing that was learned.
     A method's options follow its name, as in --method rise:masks=4000,keep=0.3; `cnnlab list methods` has all of them.
 
     Example: [bold]cnnlab sanity quickstart --method gradcam,gradient,guided_backprop --labels[/]
@@ -65,7 +65,7 @@ def sanity(
     part, chosen = looked_into(split), methods_of(method)
     methods = () if chosen == AUTO else chosen
     options = SanityOptions(part, count, methods, depths=depths, labels=labels, epochs=epochs)
-    result = followed(check_run(open_run(run, session, weights.value), session, options))
+    result = with_bars(check_run(open_run(run, session, weights.value), session, options))
     if session.as_json:
         print_json(result.as_json())
     else:

@@ -14,7 +14,7 @@ from cnnlab.view.blocks import SummaryLine
 from cnnlab.view.contribution import Contribution, Question, section_of
 
 IMAGES, DEPTHS = 32, 8
-"""Images that are explained, and layers at which the network is looked at while it forgets."""
+"""Images that are explained, and layers at which the network is looked at while it is randomised."""
 
 
 def randomisation_test(studied: Studied) -> Iterator[Advance | Contribution]:

@@ -20,11 +20,11 @@ class LabelTest:
     """The second network of the label test: what it was trained on, how well it learned that, and what came out."""
 
     pictures: int
-    """Training pictures, with permuted labels."""
+    """Training images, with permuted labels."""
     epochs: int
     steps: int
     accuracy: float
-    """On those pictures and labels, 0 … 1."""
+    """Accuracy on those images and labels, 0 … 1."""
     chance: float
     """What the most frequent label alone would give."""
     verdicts: tuple[SanityVerdict, ...]
@@ -36,7 +36,7 @@ class LabelTest:
 
     @property
     def sentence(self) -> str:
-        """For a person, in one line."""
+        """The test in one line."""
         said = (
             f"{100 * self.accuracy:.1f} % of {self.pictures} permuted labels right after {self.epochs} epochs "
             f"({self.steps} steps); {100 * self.chance:.1f} % is chance"
@@ -48,7 +48,7 @@ class LabelTest:
 
 @dataclass(frozen=True, eq=False)
 class ShownStage:
-    """The map of the shown picture by one method, once the network has forgotten `depth` layers."""
+    """The map of the shown image by one method, once `depth` layers are randomised."""
 
     method: str
     depth: int
@@ -69,12 +69,12 @@ class SanityFacts:
     at: tuple[str, ...]
     """The layer that class activation maps look at; none where no method does."""
     options: Mapping[str, Mapping[str, Any]]
-    """Of each method."""
+    """Options of each method."""
     cascading: WeightRandomization
     independent: WeightRandomization
     labels: LabelTest | None
     image: NDArray[np.uint8]
-    """The shown picture, [h, w, 1 or 3]."""
+    """The shown image, [h, w, 1 or 3]."""
     shown: str
     """Its name."""
     stages: tuple[ShownStage, ...]
@@ -82,12 +82,12 @@ class SanityFacts:
 
     @property
     def verdicts(self) -> tuple[SanityVerdict, ...]:
-        """Of each method, with all weights randomised."""
+        """Verdict on each method, with all weights randomised."""
         return tuple(one.verdict for one in self.cascading.methods if one.verdict is not None)
 
 
 def sanity_document(facts: SanityFacts) -> dict[str, Any]:
-    """For JSON: correlations and SSIM are −1 … 1."""
+    """The document for JSON; correlations and SSIM are −1 … 1."""
     label_test = facts.labels
     return {
         "run": facts.run,

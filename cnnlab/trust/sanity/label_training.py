@@ -1,4 +1,4 @@
-"""A network that learns random labels: a run's own, trained anew on a few of its pictures with permuted labels."""
+"""A network that learns random labels: a run's own, trained anew on a few of its images with permuted labels."""
 
 import math
 from collections.abc import Iterator
@@ -15,14 +15,14 @@ from cnnlab.data.statistics import ChannelStatistics
 from cnnlab.fit.fit import StepDone, fit
 from cnnlab.network.network import RunNetwork
 from cnnlab.network.session import Session
-from cnnlab.runs.images import TrainingPictures, fixed_sample, training_pictures
+from cnnlab.runs.images import TrainingImages, fixed_sample, training_images
 from cnnlab.training.setup import set_up_training
 
-PICTURES = 200
+IMAGES = 200
 """So few that a small network has learned them by heart in some hundred steps: of 200, `quickstart` in 60 epochs."""
 
 BATCH = 32
-"""Pictures of a step, at most: few pictures should still make many steps."""
+"""Images of a step, at most: few images should still make many steps."""
 
 MOST_EPOCHS = 100
 """Where their number is not asked for."""
@@ -37,7 +37,7 @@ class RandomLabelNetwork:
     epochs: int
     steps: int
     accuracy: float
-    """On its own pictures with their permuted labels, 0 … 1."""
+    """Accuracy on its own images with their permuted labels, 0 … 1."""
     chance: float
     """The share of the most frequent label."""
 
@@ -60,12 +60,12 @@ def train_on_random_labels(
     Raises: what `set_up_training` and `fit` raise.
     """
     config = network.config
-    halves = training_pictures(config, session.place)
-    few = fixed_sample(halves.train, PICTURES, session.seed, "random labels")
+    halves = training_images(config, session.place)
+    few = fixed_sample(halves.train, IMAGES, session.seed, "random labels")
     generator = torch.Generator().manual_seed(derive_seed(session.seed, "permuted labels"))
     few = replace(few, labels=few.labels[torch.randperm(len(few), generator=generator)])
     facts = network.run.record.data
-    pictures = TrainingPictures(few, None, ChannelStatistics(facts.mean, facts.std))
+    images = TrainingImages(few, None, ChannelStatistics(facts.mean, facts.std))
     batch = min(config.training.batch_size, BATCH)
     steps = math.ceil(len(few) / batch)
     if epochs is None:
@@ -80,7 +80,7 @@ def train_on_random_labels(
     data = config.data.model_copy(update={"augment": []})
     changed: dict[str, Any] = {"training": training, "data": data, "ema": None, "early_stopping": None}
     changed["seed"] = derive_seed(session.seed, "random labels", config.seed) % 2**31
-    setup = set_up_training(config.model_copy(update=changed), session, pictures=pictures)
+    setup = set_up_training(config.model_copy(update=changed), session, images=images)
     for fact in fit(
         setup.state,
         setup.batches,

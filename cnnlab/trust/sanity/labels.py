@@ -1,7 +1,7 @@
 """The label randomisation test: maps of a network that learned, beside those of one that learned random labels.
 
 Adebayo et al. 2018, arXiv:1810.03292, section 3.2. The second network has the same architecture and training, on labels
-that are permuted, until it has (nearly) all training pictures right; one that did not get there is another untrained
+that are permuted, until it has (nearly) all training images right; one that did not get there is another untrained
 network, and says what weight randomisation says. Where a method's maps are alike, they do not show what was learned.
 """
 
@@ -33,11 +33,11 @@ def compare_label_training(
 
     Both are in evaluation mode meanwhile, and their modes come back.
 
-    Raises: RequestError for no picture, another number of targets, or a method that gives maps of another number;
+    Raises: RequestError for no image, another number of targets, or a method that gives maps of another number;
     WorkError for maps with values that are NaN or infinite.
     """
     if len(images) == 0 or len(targets) != len(images):
-        raise RequestError(f"{len(targets)} targets for {len(images)} pictures; expected one each, and a picture")
+        raise RequestError(f"{len(targets)} targets for {len(images)} images; expected one each, and an image")
     size = (images.shape[2], images.shape[3])
     for name, explain in methods.items():
         with undisturbed(model), undisturbed(random_label_model):

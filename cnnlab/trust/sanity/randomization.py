@@ -1,4 +1,4 @@
-"""A network that forgets, layer by layer: fresh weights of the same law, and batch statistics that fit them."""
+"""A network that is randomised, layer by layer: fresh weights of the same law, and batch statistics that fit them."""
 
 import math
 from collections.abc import Collection
@@ -22,12 +22,12 @@ BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d | nn.SyncBatchNorm
 
 @dataclass(frozen=True)
 class RandomizedLayer:
-    """A layer with parameters of its own, and how it forgets them."""
+    """A layer with parameters of its own, and how they are randomised."""
 
     name: str
     """Within the model; empty for parameters of the model itself."""
     how: How
-    """By the layer's `reset_parameters`, or, where it has none, by a permutation of each parameter's values."""
+    """Its way: the layer's `reset_parameters`, or, where it has none, a permutation of each parameter's values."""
 
 
 def execution_order(model: nn.Module, images: Float[Tensor, "n c h w"]) -> dict[str, int]:
@@ -51,7 +51,7 @@ def execution_order(model: nn.Module, images: Float[Tensor, "n c h w"]) -> dict[
 
 
 def layers_from_output(model: nn.Module, images: Float[Tensor, "n c h w"]) -> tuple[RandomizedLayer, ...]:
-    """The layers with parameters of their own, in order of execution from the answer back to the picture.
+    """The layers with parameters of their own, in order of execution from the answer back to the image.
 
     Raises: RequestError for a model without any.
     """
@@ -94,15 +94,15 @@ def recalibrate(model: nn.Module, images: Float[Tensor, "n c h w"], names: Colle
     Statistics that belong to other weights push most activations to one side of a ReLU, and maps of such a degenerate
     network differ for that reason alone. Means and variances of the batches are averaged.
 
-    Raises: RequestError for a single picture, which has no variance.
+    Raises: RequestError for a single image, which has no variance.
     """
     modules = dict(model.named_modules())
     norms = [one for name in names if isinstance(one := modules[name], BatchNorm) and one.running_mean is not None]
     if not norms:
         return
     if len(images) < 2:
-        raise RequestError("batch normalisation needs two or more pictures to take its statistics from; there is one")
-    # a last batch of a single picture has no variance
+        raise RequestError("batch normalisation needs two or more images to take its statistics from; there is one")
+    # a last batch of a single image has no variance
     batches = min(math.ceil(len(images) / max_batch), len(images) // 2)
     with undisturbed(model), torch.no_grad():
         for norm in norms:

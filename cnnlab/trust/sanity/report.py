@@ -11,7 +11,7 @@ from cnnlab.stats.confidence import MeanInterval
 from cnnlab.trust.sanity.facts import SanityFacts, ShownStage
 from cnnlab.trust.sanity.verdict import SMALL, Outcome, SanityVerdict, SimilaritySummary
 from cnnlab.trust.sanity.weights import WeightRandomization
-from cnnlab.view.blocks import Block, Cell, Column, Picture, Report, Section, Table, Text, Tone
+from cnnlab.view.blocks import Block, Cell, Column, Figure, Report, Section, Table, Text, Tone
 from cnnlab.view.drawings import Curves, Panels, Series
 from cnnlab.view.intervals import interval_text
 from cnnlab.view.scenes import Scene, Scenes
@@ -40,9 +40,9 @@ def sanity_report(facts: SanityFacts) -> Report:
     """The verdicts first, then how they came about."""
     count = len(facts.cascading.layers)
     lead = (
-        f"{facts.n} {facts.split} pictures, explained for the predicted class while the network forgets its {count} "
-        "layers with weights (Adebayo et al. 2018, arXiv:1810.03292). A method whose maps stay does not show what was "
-        "learned."
+        f"{facts.n} {facts.split} images, explained for the predicted class while the network's {count} "
+        "layers with weights are randomised (Adebayo et al. 2018, arXiv:1810.03292). A method whose maps "
+        "stay does not show what was learned."
     )
     blocks: list[Block] = [*_sentences(facts.verdicts), _outcomes(facts.verdicts, "All weights randomised", "verdicts")]
     blocks.append(_maps(facts))
@@ -58,7 +58,7 @@ def sanity_report(facts: SanityFacts) -> Report:
             )
         )
     blocks += [
-        _mode(facts.cascading, "Layer after layer, from the answer to the picture"),
+        _mode(facts.cascading, "Layer after layer, from the answer to the image"),
         _mode(facts.independent, "One layer at a time, all others as learned"),
     ]
     blocks += [Text(note, "note") for note in facts.notes]
@@ -86,7 +86,7 @@ def _outcomes(verdicts: Sequence[SanityVerdict], title: str, name: str) -> Table
         for one in verdicts
     )
     note = (
-        "Means over the pictures with 95 % bootstrap intervals; of absolutes: of the values without their signs. "
+        "Means over the images with 95 % bootstrap intervals; of absolutes: of the values without their signs. "
         f"Within ±{SMALL} maps count as different. SSIM, which is high between maps that are mostly empty, decides "
         "nothing. To pass does not make a map right."
     )
@@ -117,7 +117,7 @@ def _mean(similarity: SimilaritySummary, measure: Measure) -> float | None:
     return None if mean is None else mean.mean
 
 
-def _curves(outcome: WeightRandomization) -> Picture:
+def _curves(outcome: WeightRandomization) -> Figure:
     first = 0 if outcome.mode == "cascading" else 1
     depths = [step.depth for step in outcome.methods[0].depths]
     x = tuple(float(depth) for depth in ([0] if first == 0 else []) + depths)
@@ -140,9 +140,9 @@ def _curves(outcome: WeightRandomization) -> Picture:
         label = {"signed": "rank correlation", "absolute": "rank correlation", "ssim": "SSIM"}[measure]
         panels.append(Curves(tuple(series), _axis(outcome), label, y_range=(None, 1.04), title=words))
     names = ", ".join(f"{step.depth} {step.layer.name}" for step in outcome.methods[0].depths)
-    caption = f"Bands: 95 % bootstrap intervals over {outcome.n} pictures. Layers: {names}."
-    title = "Maps while layer after layer forgets" if outcome.mode == "cascading" else "Maps while one layer forgets"
-    return Picture(f"{outcome.mode}_curves", title, Panels(tuple(panels)), caption)
+    caption = f"Bands: 95 % bootstrap intervals over {outcome.n} images. Layers: {names}."
+    title = "Maps, layer after layer randomised" if outcome.mode == "cascading" else "Maps, one layer randomised"
+    return Figure(f"{outcome.mode}_curves", title, Panels(tuple(panels)), caption)
 
 
 def _axis(outcome: WeightRandomization) -> str:
@@ -157,8 +157,8 @@ def _ends(mean: MeanInterval | None) -> tuple[float, float]:
     return (mean.mean, mean.mean) if mean.interval is None else (mean.interval.low, mean.interval.high)
 
 
-def _maps(facts: SanityFacts) -> Picture:
-    """A row for each method, from the network as it is to one that has forgotten all."""
+def _maps(facts: SanityFacts) -> Figure:
+    """A row for each method, from the network as it is to one with all layers randomised."""
     methods = list(dict.fromkeys(stage.method for stage in facts.stages))
     depths = sorted({stage.depth for stage in facts.stages})
     chosen = evenly(depths, MOST_STAGES)
@@ -168,7 +168,7 @@ def _maps(facts: SanityFacts) -> Picture:
     for method in methods:
         scenes.append(Scene(size, image=facts.image))
         scenes += [_stage(found[method, depth], size) for depth in chosen]
-    titles = ["picture", *(_forgotten(depth, depths[-1]) for depth in chosen)]
+    titles = ["image", *(_randomised(depth, depths[-1]) for depth in chosen)]
     drawing = Scenes(
         tuple(scenes),
         columns=len(titles),
@@ -180,10 +180,10 @@ def _maps(facts: SanityFacts) -> Picture:
         f"{facts.shown}; n random: that many layers, counted from the answer. Each map is divided by its largest "
         "value; 0 is neutral, below 0 speaks against the answer."
     )
-    return Picture("randomised_maps", "Maps of one picture while the network forgets", drawing, caption)
+    return Figure("randomised_maps", "Maps of one image while the network is randomised", drawing, caption)
 
 
-def _forgotten(depth: int, all_: int) -> str:
+def _randomised(depth: int, all_: int) -> str:
     return "as learned" if depth == 0 else "all random" if depth == all_ else f"{depth} random"
 
 

@@ -1,4 +1,4 @@
-"""`cnnlab sanity`: whether a method's maps depend on what the network has learned, by making it forget."""
+"""`cnnlab sanity`: the randomisation test: whether a method's maps depend on what the network has learned."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ class SanityOptions:
     labels: bool = False
     """Whether to train a second network on random labels."""
     epochs: int | None = None
-    """Of that training."""
+    """Epochs of that training."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,7 +154,7 @@ def sanity_facts(
         cascading=outcomes["cascading"],
         independent=outcomes["independent"],
         labels=labels,
-        image=tile(sample.pictures.images[0]),
+        image=tile(sample.images.images[0]),
         shown=sample.names[0],
         stages=tuple(stages),
         notes=notes,
@@ -164,7 +164,7 @@ def sanity_facts(
 def _methods(
     sample: SampledRun, session: Session, options: SanityOptions
 ) -> tuple[tuple[Component, ...], LayerChoice | None, tuple[str, ...]]:
-    """Those that the network is made for, the layer that they look at, and what to know; tried on one picture.
+    """The methods that the network is made for, the layer that they look at, and what to know; tried on one image.
 
     Raises: RequestError where none is left.
     """

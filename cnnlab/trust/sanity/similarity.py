@@ -1,4 +1,4 @@
-"""How much two maps of a picture are alike: rank correlation, with and without sign, and structural similarity.
+"""How much two maps of an image are alike: rank correlation, with and without sign, and structural similarity.
 
 The measures of Adebayo et al. 2018, arXiv:1810.03292, section 4. SSIM: Wang et al. 2004, "Image quality assessment",
 equation 13, with its 11×11 Gaussian window of σ = 1.5. SSIM is high between any two maps that are mostly empty,
@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from cnnlab.attribution.measures.maps import at_picture_size, varies
+from cnnlab.attribution.measures.maps import at_image_size, varies
 
 WINDOW_RADIUS = 5
 SIGMA = 1.5
@@ -20,14 +20,14 @@ SIGMA = 1.5
 
 @dataclass(frozen=True, eq=False)
 class MapSimilarity:
-    """Of each picture's two maps, in float64; 0 where either map has one value everywhere."""
+    """Similarity of each image's two maps, in float64; 0 where either map has one value everywhere."""
 
     signed: Float[Tensor, "n"]
     """Spearman's correlation of the values, −1 … 1."""
     absolute: Float[Tensor, "n"]
     """Spearman's correlation of the absolute values: where the evidence lies, whatever its sign."""
     ssim: Float[Tensor, "n"]
-    """Of the absolute values, each map divided by its largest, −1 … 1."""
+    """SSIM of the absolute values, each map divided by its largest, −1 … 1."""
     flat: Bool[Tensor, "n 2"]
     """Which of the two maps has one value everywhere."""
 
@@ -35,11 +35,11 @@ class MapSimilarity:
 def map_similarity(
     ours: Float[Tensor, "n h1 w1"], theirs: Float[Tensor, "n h2 w2"], *, size: tuple[int, int]
 ) -> MapSimilarity:
-    """Compare maps at `size`, that of the pictures, as they are looked at.
+    """Compare maps at `size`, that of the images, as they are looked at.
 
-    Raises: what `at_picture_size` raises.
+    Raises: what `at_image_size` raises.
     """
-    ours, theirs = at_picture_size(ours.cpu(), size), at_picture_size(theirs.cpu(), size)
+    ours, theirs = at_image_size(ours.cpu(), size), at_image_size(theirs.cpu(), size)
     flat = ~torch.stack([varies(ours), varies(theirs)], 1)
     both = ~flat.any(1)
     return MapSimilarity(

@@ -15,20 +15,20 @@ Outcome = Literal["passes", "passes in sign only", "fails", "undecided", "no map
 SMALL = 0.25
 """A rank correlation up to which maps count as different: 6 % of the variance of the ranks in common. On small networks
 trained on CIFAR-10 the gradient keeps 0.17, deconvolution 0.35 and guided backpropagation, which is known to restore
-the picture whatever the weights, 0.45."""
+the image whatever the weights, 0.45."""
 
 
 @dataclass(frozen=True)
 class SimilaritySummary:
-    """Means over the pictures whose first map says something; None where there is none."""
+    """Means over the images whose first map says something; None where there is none."""
 
     signed: MeanInterval | None
     absolute: MeanInterval | None
     ssim: MeanInterval | None
     flat: int
-    """Pictures left out, whose first map has one value everywhere."""
+    """Images left out, whose first map has one value everywhere."""
     vanished: int
-    """Pictures whose second map has: these count as without similarity."""
+    """Images whose second map has: these count as without similarity."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class SanityVerdict:
             "passes": "the maps depend on what the network has learned",
             "passes in sign only": "where the map is strong depends little on what was learned, only its sign does",
             "fails": "the maps depend little on what the network has learned",
-            "undecided": "too near the limit, or too few pictures, to tell",
+            "undecided": "too near the limit, or too few images, to tell",
         }[self.outcome]
         numbers = ", ".join(
             f"{what} {interval_text(mean, '.2f')}"
@@ -70,7 +70,7 @@ class SanityVerdict:
 
 
 def summarize_similarity(similarity: MapSimilarity, *, seed: int) -> SimilaritySummary:
-    """Means with bootstrap intervals over the pictures."""
+    """Means with bootstrap intervals over the images."""
     seed = derive_seed(seed, "bootstrap")
     kept = ~similarity.flat[:, 0]
     some = bool(kept.any())

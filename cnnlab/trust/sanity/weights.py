@@ -1,9 +1,9 @@
-"""The weight randomisation test: maps of a network that forgets its layers, from the answer back to the picture.
+"""The weight randomisation test: maps of a network whose layers are randomised, from the logits back to the image.
 
 Adebayo et al. 2018, "Sanity checks for saliency maps", arXiv:1810.03292, section 3: cascading (all layers down to one)
-and independent (one layer at a time). A method whose maps stay explains the picture, or the architecture, and not what
+and independent (one layer at a time). A method whose maps stay explains the image, or the architecture, and not what
 was learned. With the whole network randomised, cascading decides; single layers only show where maps depend on them.
-Intervals are over pictures; another seed is another network, and moves means by about as much.
+Intervals are over images; another seed is another network, and moves means by about as much.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -28,7 +28,7 @@ from cnnlab.trust.sanity.similarity import MapSimilarity, map_similarity
 from cnnlab.trust.sanity.verdict import SanityVerdict, SimilaritySummary, sanity_verdict, summarize_similarity
 
 Explain = Callable[[nn.Module, Tensor, Tensor], Tensor]
-"""(model, images (n, c, h, w), targets (n,)) → raw maps (n, H, W), of picture size or lower."""
+"""(model, images (n, c, h, w), targets (n,)) → raw maps (n, H, W), of image size or lower."""
 
 Mode = Literal["cascading", "independent"]
 
@@ -44,10 +44,10 @@ class LayerRandomized:
     maps: Float[Tensor, "n h w"]
     """Raw, as the method gives them."""
     similarity: MapSimilarity | None
-    """To the maps of the network as it is; None at depth 0."""
+    """Similarity to the maps of the network as it is; None at depth 0."""
     done: int
     total: int
-    """Of such steps."""
+    """Number of such steps."""
 
 
 @dataclass(frozen=True)
@@ -71,14 +71,14 @@ class MethodSanity:
 
 @dataclass(frozen=True)
 class WeightRandomization:
-    """The outcome for all methods over the same pictures."""
+    """The outcome for all methods over the same images."""
 
     mode: Mode
     n: int
-    """Pictures."""
+    """Images."""
     seed: int
     layers: tuple[RandomizedLayer, ...]
-    """All of them, from the output to the picture."""
+    """All of them, from the output to the image."""
     methods: tuple[MethodSanity, ...]
 
 
@@ -93,14 +93,14 @@ def randomize_weights(
     depths: int | None = None,
     max_batch: int = 64,
 ) -> Iterator[LayerRandomized | WeightRandomization]:
-    """Explain the (normalised) `images` by each method while the network forgets; the last item is the result.
+    """Explain the (normalised) `images` by each method while the network is randomised; the last item is the result.
 
     All work is on a copy, in evaluation mode; batch statistics are retaken from `images` wherever their input changed.
     `depths` bounds at how many depths maps are made, spread evenly and always with the last; without it, at all. A
-    method gets at most `max_batch` pictures at a time.
+    method gets at most `max_batch` images at a time.
 
-    Raises: RequestError for no picture, another number of targets, a method that gives maps of another number, or one
-    picture with batch normalisation; ValueError unless `depths` and `max_batch` are at least 1; WorkError for maps with
+    Raises: RequestError for no image, another number of targets, a method that gives maps of another number, or one
+    image with batch normalisation; ValueError unless `depths` and `max_batch` are at least 1; WorkError for maps with
     values that are NaN or infinite.
     """
     _check(images, targets, depths, max_batch)
@@ -153,14 +153,14 @@ def explained(
 ) -> Float[Tensor, "n h w"]:
     """The maps of all `images`, on the CPU, at most `max_batch` at a time.
 
-    Raises: RequestError where the method does not give one map per picture.
+    Raises: RequestError where the method does not give one map per image.
     """
     found = []
     for some, wanted in zip(images.split(max_batch), targets.split(max_batch), strict=True):
         maps = explain(model, some, wanted)
         if maps.ndim != 3 or len(maps) != len(some):
             raise RequestError(
-                f"'{name}' gives maps of shape {tuple(maps.shape)} for {len(some)} pictures; expected one (H, W) each"
+                f"'{name}' gives maps of shape {tuple(maps.shape)} for {len(some)} images; expected one (H, W) each"
             )
         found.append(maps.detach().cpu())
     return torch.cat(found)
@@ -175,8 +175,8 @@ def _spread(layers: int, depths: int | None) -> frozenset[int]:
 
 def _check(images: Tensor, targets: Tensor, depths: int | None, max_batch: int) -> None:
     if len(images) == 0:
-        raise RequestError("there is no picture to explain; give at least one")
+        raise RequestError("there is no image to explain; give at least one")
     if len(targets) != len(images):
-        raise RequestError(f"{len(targets)} targets for {len(images)} pictures; expected one each")
+        raise RequestError(f"{len(targets)} targets for {len(images)} images; expected one each")
     if max_batch < 1 or (depths is not None and depths < 1):
         raise ValueError(f"max_batch is {max_batch} and depths {depths}: expected at least 1 each")

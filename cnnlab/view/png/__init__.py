@@ -1,4 +1,4 @@
-"""Pictures as PNG, by matplotlib's Agg without pyplot: no window, no state that outlives a call."""
+"""Figures as PNG, by matplotlib's Agg without pyplot: no window, no state that outlives a call."""
 
 import io
 import struct
@@ -9,14 +9,14 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Sheet
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 from PIL import Image
 
 from cnnlab.core.characters import printable
 from cnnlab.core.files import write_whole
-from cnnlab.view.blocks import Picture, Report, pictures
+from cnnlab.view.blocks import Figure, Report, figures
 from cnnlab.view.drawings import Bars, Curves, Gallery, Lattice, Matrix, Panels, Reliability, Scatter, Spans
 from cnnlab.view.png.grids import gallery, lattice, matrix
 from cnnlab.view.png.plots import bars, curves, panels, reliability, scatter
@@ -44,33 +44,33 @@ PLOTTED: dict[type, Callable[..., None]] = {
 """Likewise all others, for which matplotlib finds the room."""
 
 
-def draw(picture: Picture, *, theme: Theme = LIGHT) -> Figure:
-    """The picture as a matplotlib figure with an Agg canvas."""
-    title, kind = printable(picture.title), type(picture.drawing)
+def draw(figure: Figure, *, theme: Theme = LIGHT) -> Sheet:
+    """The figure on a sheet: matplotlib's own, with an Agg canvas."""
+    title, kind = printable(figure.title), type(figure.drawing)
     with styled(theme):
         if kind in LAID_OUT:
-            figure = Figure()
-            FigureCanvasAgg(figure)
-            LAID_OUT[kind](figure, picture.drawing, theme, title=title)
+            sheet = Sheet()
+            FigureCanvasAgg(sheet)
+            LAID_OUT[kind](sheet, figure.drawing, theme, title=title)
         else:
-            figure = Figure(layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.08, hspace=0.04))
-            FigureCanvasAgg(figure)
-            PLOTTED[kind](figure, picture.drawing, theme)
-            figure.suptitle(title, x=0.012, ha="left", fontsize=12, fontweight="bold")
-        return figure
+            sheet = Sheet(layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.08, hspace=0.04))
+            FigureCanvasAgg(sheet)
+            PLOTTED[kind](sheet, figure.drawing, theme)
+            sheet.suptitle(title, x=0.012, ha="left", fontsize=12, fontweight="bold")
+        return sheet
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """A picture as the bytes of two PNGs."""
+    """A figure as the bytes of two PNGs."""
 
     light: bytes
     dark: bytes
 
 
-def drawn(picture: Picture) -> Drawn:
-    """The picture on both papers, laid out once: to find its words room takes as long as to paint them."""
-    light, dark = draw(picture, theme=LIGHT), draw(picture, theme=DARK)
+def drawn(figure: Figure) -> Drawn:
+    """The figure on both papers, laid out once: to find its words room takes as long as to paint them."""
+    light, dark = draw(figure, theme=LIGHT), draw(figure, theme=DARK)
     _lay_out(light, LIGHT)
     dark.set_layout_engine("none")
     for axes, placed in zip(dark.axes, light.axes, strict=True):
@@ -83,18 +83,18 @@ def drawn(picture: Picture) -> Drawn:
     return Drawn(_png(light, LIGHT), _png(dark, DARK))
 
 
-def encode(picture: Picture, *, theme: Theme = LIGHT) -> bytes:
-    """The picture as the bytes of a PNG, the same for the same picture."""
-    figure = draw(picture, theme=theme)
-    _lay_out(figure, theme)
-    return _png(figure, theme)
+def encode(figure: Figure, *, theme: Theme = LIGHT) -> bytes:
+    """The figure as the bytes of a PNG, the same for the same figure."""
+    sheet = draw(figure, theme=theme)
+    _lay_out(sheet, theme)
+    return _png(sheet, theme)
 
 
-def pixels(picture: Picture, *, theme: Theme = LIGHT) -> NDArray[np.uint8]:
-    """The picture as uint8 [h, w, 3]."""
-    figure = draw(picture, theme=theme)
-    _lay_out(figure, theme)
-    return _painted(figure, theme)
+def pixels(figure: Figure, *, theme: Theme = LIGHT) -> NDArray[np.uint8]:
+    """The figure as uint8 [h, w, 3]."""
+    sheet = draw(figure, theme=theme)
+    _lay_out(sheet, theme)
+    return _painted(sheet, theme)
 
 
 def size(png: bytes) -> tuple[int, int]:
@@ -103,19 +103,19 @@ def size(png: bytes) -> tuple[int, int]:
     return width, height
 
 
-def _lay_out(figure: Figure, theme: Theme) -> None:
+def _lay_out(sheet: Sheet, theme: Theme) -> None:
     """Find everything its place, for good; `savefig` would paint the figure once more to find it."""
-    engine = figure.get_layout_engine()
+    engine = sheet.get_layout_engine()
     if engine is None:
         return
     with styled(theme), warnings.catch_warnings():
         _draw_missing_glyphs_as_boxes()
-        engine.execute(figure)
-    figure.set_layout_engine("none")
+        engine.execute(sheet)
+    sheet.set_layout_engine("none")
 
 
-def _painted(figure: Figure, theme: Theme) -> NDArray[np.uint8]:
-    canvas = figure.canvas
+def _painted(sheet: Sheet, theme: Theme) -> NDArray[np.uint8]:
+    canvas = sheet.canvas
     assert isinstance(canvas, FigureCanvasAgg)
     with styled(theme), warnings.catch_warnings():
         _draw_missing_glyphs_as_boxes()
@@ -124,10 +124,10 @@ def _painted(figure: Figure, theme: Theme) -> NDArray[np.uint8]:
     return np.asarray(canvas.buffer_rgba())[..., :3]
 
 
-def _png(figure: Figure, theme: Theme) -> bytes:
+def _png(sheet: Sheet, theme: Theme) -> bytes:
     buffer = io.BytesIO()
-    image = Image.fromarray(np.ascontiguousarray(_painted(figure, theme)))
-    image.save(buffer, "PNG", compress_level=6, dpi=(figure.dpi, figure.dpi))
+    image = Image.fromarray(np.ascontiguousarray(_painted(sheet, theme)))
+    image.save(buffer, "PNG", compress_level=6, dpi=(sheet.dpi, sheet.dpi))
     return buffer.getvalue()
 
 
@@ -137,10 +137,10 @@ def _draw_missing_glyphs_as_boxes() -> None:
 
 
 def save(report: Report, folder: Path) -> list[Path]:
-    """Every picture of the report as `folder/NAME.png`, each file written whole."""
+    """Every figure of the report as `folder/NAME.png`, each file written whole."""
     made = []
-    for picture in pictures(report):
-        path = folder / f"{picture.name}.png"
-        write_whole(path, encode(picture))
+    for figure in figures(report):
+        path = folder / f"{figure.name}.png"
+        write_whole(path, encode(figure))
         made.append(path)
     return made

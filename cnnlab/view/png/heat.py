@@ -1,4 +1,4 @@
-"""Heat over a picture: the map enlarged, its colours and how much of the picture shows through."""
+"""Heat over an image: the map enlarged, its colours and how much of the image shows through."""
 
 from typing import Any
 
@@ -72,13 +72,13 @@ def _range(scene: Scene) -> tuple[float, float]:
             return (least, most) if least < most else (least - abs(least) / 2, most + abs(most) / 2)
 
 
-def colours(scale: HeatScale, alpha: float, *, over_picture: bool) -> Colormap:
-    """The scale's colours; over a picture, those for nothing are transparent and the strongest have `alpha`."""
-    if not over_picture:
+def colours(scale: HeatScale, alpha: float, *, over_image: bool) -> Colormap:
+    """The scale's colours; over an image, those for nothing are transparent and the strongest have `alpha`."""
+    if not over_image:
         return matplotlib.colormaps[DIVERGING if scale == "signed" else SEQUENTIAL].with_extremes(bad="#00000000")
     strength = np.linspace(-1 if scale == "signed" else 0, 1, 256)
     if scale == "signed":
-        # Neither the pale middle, which would veil the picture where there is next to nothing, nor the dark ends.
+        # Neither the pale middle, which would veil the image where there is next to nothing, nor the dark ends.
         table = matplotlib.colormaps[DIVERGING](0.5 + np.sign(strength) * (0.25 + 0.15 * np.abs(strength)))
     else:
         table = matplotlib.colormaps[HEAT](_LOWEST + (1 - _LOWEST) * strength)

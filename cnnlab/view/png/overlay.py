@@ -1,4 +1,4 @@
-"""A scene as bare pixels: the picture enlarged by a whole number, its heat over it, no axes and no words."""
+"""A scene as bare pixels: the image enlarged by a whole number, its heat over it, no axes and no words."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,11 +7,11 @@ from cnnlab.view.png import heat
 from cnnlab.view.scenes import Scene
 
 LONGER_SIDE = 224
-"""Pixels that the longer side comes near to; a larger picture stays as large as it is."""
+"""Pixels that the longer side comes near to; a larger image stays as large as it is."""
 
 
 def overlay(scene: Scene) -> NDArray[np.uint8]:
-    """uint8 [h, w, 3]; where there is no heat, the picture alone, or white paper."""
+    """uint8 [h, w, 3]; where there is no heat, the image alone, or white paper."""
     times = max(1, round(LONGER_SIDE / max(scene.size)))
     height, width = (side * times for side in scene.size)
     if scene.image is None:
@@ -22,7 +22,7 @@ def overlay(scene: Scene) -> NDArray[np.uint8]:
     if scene.heat is None or not scene.has_heat:
         return ground.astype(np.uint8)
     values = heat.enlarged(scene.heat, height, width, smooth=scene.is_smoothed)
-    shades = heat.colours(scene.heat_scale, scene.alpha, over_picture=scene.image is not None)(
+    shades = heat.colours(scene.heat_scale, scene.alpha, over_image=scene.image is not None)(
         heat.norm([scene])(np.ma.masked_invalid(values))
     )
     strength = shades[..., 3:]

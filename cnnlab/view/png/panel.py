@@ -1,4 +1,4 @@
-"""One panel of a scene: the picture, its heat, and outlines that show on any picture."""
+"""One panel of a scene: the image, its heat, and outlines that show on any image."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ _FORM = ".3g"
 
 
 def extent(scene: Scene) -> Extent:
-    """What a panel shows: the picture, and where something lies outside, so much paper around that it fits."""
+    """What a panel shows: the image, and where something lies outside, so much paper around that it fits."""
     height, width = scene.size
     rows = [0, height - 1, *(r for box in scene.boxes for r in (box.first_row, box.last_row))]
     columns = [0, width - 1, *(c for box in scene.boxes for c in (box.first_column, box.last_column))]
@@ -45,23 +45,23 @@ def extent(scene: Scene) -> Extent:
 def panel(axes: Axes, scene: Scene, theme: Theme, norm: Normalize, *, scale: float, small: bool) -> None:
     """Everything inside the axes, which have the scene's extent already in their shape.
 
-    scale: pixels of the figure per pixel of the picture.
+    scale: pixels of the figure per pixel of the image.
     """
     height, width = scene.size
     left, right, top, bottom = extent(scene)
-    picture = (-0.5, width - 0.5, height - 0.5, -0.5)
+    image = (-0.5, width - 0.5, height - 0.5, -0.5)
     axes.set_facecolor(theme.grid)
     axes.add_patch(Rectangle((-0.5, -0.5), width, height, facecolor=theme.paper, edgecolor="none", zorder=0))
     if scene.image is not None:
         colours = np.repeat(scene.image, 3, axis=2) if scene.image.shape[2] == 1 else scene.image
         sharp: dict[str, Any] = {"interpolation": "nearest"} if scale >= 1.5 else {}
-        axes.imshow(colours, extent=picture, aspect="auto", zorder=1, **sharp)
+        axes.imshow(colours, extent=image, aspect="auto", zorder=1, **sharp)
     if scene.heat is not None and scene.has_heat:
         map_ = np.asarray(scene.heat, dtype=float)
         if scene.is_smoothed:
             map_ = heat.enlarged(map_, max(len(map_), round(scale * height)), max(len(map_[0]), round(scale * width)))
-        cmap = heat.colours(scene.heat_scale, scene.alpha, over_picture=scene.image is not None)
-        axes.imshow(map_, cmap=cmap, norm=norm, extent=picture, aspect="auto", interpolation="nearest", zorder=2)
+        cmap = heat.colours(scene.heat_scale, scene.alpha, over_image=scene.image is not None)
+        axes.imshow(map_, cmap=cmap, norm=norm, extent=image, aspect="auto", interpolation="nearest", zorder=2)
     axes.add_patch(
         Rectangle(
             (-0.5, -0.5), width, height, fill=False, edgecolor=theme.quiet, linewidth=0.8, zorder=2.5, clip_on=False
@@ -92,7 +92,7 @@ def handles(scene: Scene, theme: Theme) -> list[tuple[Line2D, str]]:
 
 def bar(axes: Axes, scene: Scene, norm: Normalize, theme: Theme, *, pixels: float, dpi: float) -> None:
     """The colours with their numbers and what they say, in axes of their own that are `pixels` high."""
-    cmap = heat.colours(scene.heat_scale, scene.alpha, over_picture=scene.image is not None)
+    cmap = heat.colours(scene.heat_scale, scene.alpha, over_image=scene.image is not None)
     ramp = np.linspace(1, 0, 256)[:, None]
     axes.imshow(ramp, cmap=cmap, norm=Normalize(0, 1), extent=(0, 1, 0, 1), aspect="auto", interpolation="nearest")
     axes.set_facecolor(theme.paper)
@@ -147,7 +147,7 @@ def _outlines(axes: Axes, scene: Scene, theme: Theme, *, linewidth: float) -> No
 
 
 def _surface(values: Any, size: tuple[int, int]) -> tuple[Any, Any, Any]:
-    """Columns, rows and values; continued from the outer cells' centres to the edge of the picture."""
+    """Columns, rows and values; continued from the outer cells' centres to the edge of the image."""
     places = []
     for cells, length in zip(values.shape, size, strict=True):
         centres = (np.arange(cells) + 0.5) * length / cells - 0.5

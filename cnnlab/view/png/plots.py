@@ -180,7 +180,7 @@ def bars(figure: Figure, drawing: Bars, theme: Theme) -> None:
 
 
 def reliability(figure: Figure, drawing: Reliability, theme: Theme) -> None:
-    """Accuracy over confidence against the diagonal, and below how many pictures each bin holds."""
+    """Accuracy over confidence against the diagonal, and below how many images each bin holds."""
     figure.set_size_inches(6.2, 6.2)
     upper, lower = figure.subplots(2, sharex=True, height_ratios=[3.2, 1])
     left, right = np.array(drawing.edges[:-1]), np.array(drawing.edges[1:])
@@ -196,7 +196,7 @@ def reliability(figure: Figure, drawing: Reliability, theme: Theme) -> None:
     upper.set_ylim(0, 1)
     upper.legend(loc="upper left", title=f"calibration error {shown(drawing.error, '.2%')}", alignment="left")
     lower.bar(centre, np.array(drawing.counts) / max(1, sum(drawing.counts)), width * 0.94, color=theme.quiet)
-    lower.set_ylabel("pictures (%)")
+    lower.set_ylabel("images (%)")
     lower.set_xlabel("confidence: probability of the answer (%)")
     lower.set_xlim(0, 1)
     for axes in (upper, lower):

@@ -33,7 +33,7 @@ class Layout:
     rows: int
     columns: int
     size: tuple[float, float]
-    """Width and height of a panel's picture; of a picture of another shape, the most."""
+    """Width and height of a panel's image; of an image of another shape, the most."""
     left: float
     right: float
     above: float
@@ -119,7 +119,7 @@ def lines(text: str, pixels: float, points: float, *, most: int, dpi: float, bol
 
 
 def _size(views: list[tuple[float, float, float, float]], columns: int, dpi: float) -> tuple[float, float]:
-    """Pixels of a panel where nothing else sets them: whole multiples of the largest picture's, if it is small."""
+    """Pixels of a panel where nothing else sets them: whole multiples of the largest image's, if it is small."""
     side = dpi * next((inches for most, inches in _SIDES if min(columns, len(views)) <= most), _NARROWEST)
     wide, high = max(right - left for left, right, *_ in views), max(bottom - top for *_, top, bottom in views)
     if len(views) == 1:

@@ -1,4 +1,4 @@
-"""Scenes as panels in a grid, each pixel of a small picture an equal square; titles, colours and legend outside."""
+"""Scenes as panels in a grid, each pixel of a small image an equal square; titles, colours and legend outside."""
 
 from typing import Any
 
@@ -72,7 +72,7 @@ def _place(
     dpi, room = layout.dpi, layout.left + layout.size[0] + layout.right
     left, right, top, bottom = extent(scene)
     scale = min(layout.size[0] / (right - left), layout.size[1] / (bottom - top))
-    # Whole pixels for a pixel, while that costs less than a quarter of the picture's size.
+    # Whole pixels for a pixel, while that costs less than a quarter of the image's size.
     scale = int(scale + 1e-6) if scale >= 3 else scale
     wide, high = (right - left) * scale, (bottom - top) * scale
     x, y = layout.corner(row, column)

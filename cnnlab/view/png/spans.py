@@ -14,7 +14,7 @@ _FORM = ".4g"
 
 
 def spans(figure: Figure, drawing: Spans, theme: Theme) -> None:
-    """The first bar on top, each with its size at its end; the picture's extent shaded behind them."""
+    """The first bar on top, each with its size at its end; the image's extent shaded behind them."""
     count = len(drawing.spans)
     figure.set_size_inches(8.0, 1.55 + 0.25 * max(count, 2))
     axes = figure.add_subplot()

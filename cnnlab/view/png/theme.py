@@ -1,4 +1,4 @@
-"""Colours and sizes of pictures, on light and on dark paper.
+"""Colours and sizes of figures, on light and on dark paper.
 
 Lines have the colours of M. Okabe and K. Ito, "Color universal design" (2008), which people with any kind of colour
 vision tell apart; in an order in which neighbours differ in lightness too, for print without colour.
@@ -16,7 +16,7 @@ DPI = 144
 
 SEQUENTIAL = "cividis"
 HEAT = "inferno"
-"""Over pictures, where it stands out by lightness and warmth; as even in steps as cividis."""
+"""Over images, where it stands out by lightness and warmth; as even in steps as cividis."""
 DIVERGING = "RdBu_r"
 """Red against blue: told apart with any of the common colour deficiencies."""
 

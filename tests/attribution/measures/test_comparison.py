@@ -14,7 +14,7 @@ def drawn(seed: int, *shape: int) -> Tensor:
 
 
 class Spot(nn.Module):
-    """Class 0 for pictures that are bright at one place, `spot`, however the rest looks."""
+    """Class 0 for images that are bright at one place, `spot`, however the rest looks."""
 
     def __init__(self, height: int, width: int, spot: tuple[slice, slice]) -> None:
         super().__init__()
@@ -27,7 +27,7 @@ class Spot(nn.Module):
 
 
 def planted(n: int = 12) -> tuple[nn.Module, Tensor, Tensor, Tensor]:
-    """Model, pictures, targets and masks: a bright square off the middle, noise elsewhere."""
+    """Model, images, targets and masks: a bright square off the middle, noise elsewhere."""
     spot = (slice(1, 5), slice(9, 13))
     images = 0.3 * drawn(1, n, 1, 16, 16)
     images[:, 0, spot[0], spot[1]] += 0.8
@@ -71,10 +71,10 @@ def test_controls_stand_beside_in_their_order() -> None:
     assert (found.n, found.percentiles, found.object_area, found.controls[0].road) == (6, None, None, None)
     assert found.controls[0].place.inside is None
     for one in (*found.methods, *found.controls):
-        for curve, pictures in ((one.pixels, one.pictures.pixels), (one.blocks, one.pictures.blocks)):
+        for curve, some_images in ((one.pixels, one.images.pixels), (one.blocks, one.images.blocks)):
             assert curve.gain.mean == pytest.approx(curve.insertion.mean - curve.deletion.mean)
-            assert curve.gain.mean == pytest.approx(float(pictures.gain.mean()))
-            torch.testing.assert_close(curve.deletion_curve, pictures.deletion.mean(0))
+            assert curve.gain.mean == pytest.approx(float(some_images.gain.mean()))
+            torch.testing.assert_close(curve.deletion_curve, some_images.deletion.mean(0))
 
 
 def test_progress_ends_at_the_total_and_nothing_depends_on_the_batch() -> None:
@@ -92,7 +92,7 @@ def test_progress_ends_at_the_total_and_nothing_depends_on_the_batch() -> None:
     for one, other in zip((*whole.methods, *whole.controls), (*parts.methods, *parts.controls), strict=True):
         assert one.pixels.gain.mean == pytest.approx(other.pixels.gain.mean, abs=1e-6)
         assert one.blocks.gain.mean == pytest.approx(other.blocks.gain.mean, abs=1e-6)
-        torch.testing.assert_close(one.pictures.drop.shown, other.pictures.drop.shown, rtol=0, atol=1e-6)
+        torch.testing.assert_close(one.images.drop.shown, other.images.drop.shown, rtol=0, atol=1e-6)
         assert one.road is not None
         assert other.road is not None
         assert one.road.combined.mean == pytest.approx(other.road.combined.mean, abs=1e-6)
@@ -149,18 +149,18 @@ def test_the_model_is_left_as_it_was_also_when_abandoned() -> None:
 def test_wrong_requests_are_told() -> None:
     model, images, targets, masks = planted(3)
     good = {"a": drawn(0, 3, 8, 8)}
-    with pytest.raises(RequestError, match="there is no picture"):
+    with pytest.raises(RequestError, match="there is no image"):
         compared(model, images[:0], targets[:0], {})
-    with pytest.raises(RequestError, match="2 targets for 3 pictures"):
+    with pytest.raises(RequestError, match="2 targets for 3 images"):
         compared(model, images, targets[:2], good)
     with pytest.raises(RequestError, match="may not be called 'edges': the controls are random, centre, edges"):
         compared(model, images, targets, {"edges": good["a"]})
-    with pytest.raises(RequestError, match=r"'a' have shape \(3, 17, 16\) for 3 pictures of 16×16"):
+    with pytest.raises(RequestError, match=r"'a' have shape \(3, 17, 16\) for 3 images of 16×16"):
         compared(model, images, targets, {"a": drawn(0, 3, 17, 16)})
     with pytest.raises(RequestError, match=r"masks of shape \(3, 8, 8\)"):
         compared(model, images, targets, good, masks=masks[:, :8, :8])
     masks[1] = False
-    with pytest.raises(RequestError, match=r"1 of 3 object masks have no pixel \(first: picture 1\)"):
+    with pytest.raises(RequestError, match=r"1 of 3 object masks have no pixel \(first: image 1\)"):
         compared(model, images, targets, good, masks=masks)
     with pytest.raises(WorkError, match=r"1 of 3 maps have values that are NaN"):
         compared(model, images, targets, {"a": torch.tensor([0.0, float("nan"), 0]).reshape(3, 1, 1)})

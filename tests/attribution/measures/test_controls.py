@@ -29,8 +29,8 @@ def test_the_centre_is_a_gaussian_of_a_quarter_of_each_side() -> None:
 
 def test_sobel_is_scipys() -> None:
     grey = IMAGES.mean(1)
-    for picture, ours in zip(grey, sobel(grey), strict=True):
-        x, y = (torch.from_numpy(scipy_sobel(picture.numpy(), axis=axis, mode="nearest")) / 8 for axis in (0, 1))
+    for image, ours in zip(grey, sobel(grey), strict=True):
+        x, y = (torch.from_numpy(scipy_sobel(image.numpy(), axis=axis, mode="nearest")) / 8 for axis in (0, 1))
         torch.testing.assert_close(ours, (x**2 + y**2).sqrt(), rtol=1e-5, atol=1e-6)
 
 

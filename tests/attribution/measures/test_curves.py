@@ -47,18 +47,18 @@ def test_a_linear_models_curves_are_known() -> None:
     torch.testing.assert_close(found.fractions[0], torch.arange(17).double() / 16, rtol=0, atol=0)
     area = (expected.sum() - (expected[0] + expected[-1]) / 2) / 16
     assert float(found.deletion_area[0]) == pytest.approx(float(area), abs=1e-7)
-    # the blur of an even picture is the picture: nothing is gained by inserting it
+    # the blur of an even image is the image: nothing is gained by inserting it
     torch.testing.assert_close(found.insertion[0], expected[:1].expand(17), rtol=0, atol=1e-6)
     assert float(found.gain[0]) == pytest.approx(float(expected[0] - area), abs=1e-6)
 
 
-def test_both_ends_are_the_picture_and_its_fill() -> None:
+def test_both_ends_are_the_image_and_its_fill() -> None:
     model, images, targets = small().eval(), drawn(1, 3, 3, 12, 12), torch.tensor([2, 0, 1])
     ranking = rank_pixels(drawn(2, 3, 12, 12), seed=0)
     found = curves(model, images, targets, ranking, steps=5)
 
-    def probability(pictures: Tensor) -> Tensor:
-        return model(pictures).double().softmax(1).gather(1, targets[:, None])[:, 0].detach()
+    def probability(some_images: Tensor) -> Tensor:
+        return model(some_images).double().softmax(1).gather(1, targets[:, None])[:, 0].detach()
 
     torch.testing.assert_close(found.deletion[:, 0], probability(images), rtol=0, atol=1e-6)
     torch.testing.assert_close(found.deletion[:, -1], probability(torch.zeros_like(images)), rtol=0, atol=1e-6)
@@ -91,8 +91,8 @@ def test_the_best_of_all_720_orders() -> None:
     assert float(reverse.deletion_area[0]) == pytest.approx(float(every.deletion_area.max()), abs=1e-9)
 
 
-def test_one_picture_at_a_time_by_hand() -> None:
-    """The definition in a loop over pictures and steps, on blocks that do not divide the picture."""
+def test_one_image_at_a_time_by_hand() -> None:
+    """The definition in a loop over images and steps, on blocks that do not divide the image."""
     model, images, targets = small().eval(), drawn(3, 2, 3, 10, 11), torch.tensor([1, 3])
     maps = drawn(4, 2, 10, 11)
     ranking = rank_pixels(maps, seed=0, block=4)
@@ -104,8 +104,8 @@ def test_one_picture_at_a_time_by_hand() -> None:
             deleted, inserted = images[i].clone(), start[i].clone()
             deleted[:, gone] = 0
             inserted[:, gone] = images[i][:, gone]
-            for curve, picture in ((found.deletion, deleted), (found.insertion, inserted)):
-                p = float(model(picture[None]).double().softmax(1)[0, targets[i]].detach())
+            for curve, image in ((found.deletion, deleted), (found.insertion, inserted)):
+                p = float(model(image[None]).double().softmax(1)[0, targets[i]].detach())
                 assert float(curve[i, step]) == pytest.approx(p, abs=1e-6)
             assert float(found.fractions[i, step]) == pytest.approx(float(gone.double().mean()))
 
@@ -124,7 +124,7 @@ def test_memory_is_bounded_and_changes_nothing(max_batch: int) -> None:
     torch.testing.assert_close(found.insertion, whole.insertion, rtol=0, atol=1e-6)
 
 
-def test_the_blur_keeps_the_mean_of_what_is_even_and_fits_small_pictures() -> None:
+def test_the_blur_keeps_the_mean_of_what_is_even_and_fits_small_images() -> None:
     even = torch.full((1, 2, 5, 20), 3.0)
     torch.testing.assert_close(blurred(even), even)
     point = torch.zeros(1, 1, 21, 21)

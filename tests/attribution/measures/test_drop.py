@@ -31,7 +31,7 @@ def test_the_scale_of_a_map_and_its_negative_part_do_not_count() -> None:
     torch.testing.assert_close(found.shown, probabilities[range(3), TARGETS].detach(), rtol=0, atol=1e-6)
 
 
-def test_a_map_without_evidence_leaves_the_mean_picture() -> None:
+def test_a_map_without_evidence_leaves_the_mean_image() -> None:
     found = confidence_drop(small(), IMAGES, TARGETS, -torch.ones(3, 8, 8), max_batch=2)
     mean = small().eval()(torch.zeros(3, 3, 8, 8)).double().softmax(1)[range(3), TARGETS].detach()
     torch.testing.assert_close(found.shown, mean, rtol=0, atol=1e-6)

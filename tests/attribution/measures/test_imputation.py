@@ -40,7 +40,7 @@ def test_it_is_the_dense_solution(seed: int, height: int, width: int, part: floa
 
 
 def test_a_slope_is_continued() -> None:
-    """Weights are symmetric, so that inside a picture a plane solves the equations exactly."""
+    """Weights are symmetric, so that inside an image a plane solves the equations exactly."""
     plane = 0.3 * torch.arange(9).double()[:, None] - 0.7 * torch.arange(11).double()[None, :] + 2
     removed = torch.zeros(9, 11, dtype=torch.bool)
     removed[2:7, 3:8] = True
@@ -48,7 +48,7 @@ def test_a_slope_is_continued() -> None:
     torch.testing.assert_close(impute(holed, removed)[0], plane, rtol=0, atol=1e-10)
 
 
-def test_noise_is_on_imputed_pixels_alone_and_the_picture_is_left() -> None:
+def test_noise_is_on_imputed_pixels_alone_and_the_image_is_left() -> None:
     image, noise = drawn(1, 2, 6, 6), drawn(2, 2, 6, 6)
     before, removed = image.clone(), torch.rand(6, 6, generator=torch.Generator().manual_seed(3)) < 0.5
     found = impute(image, removed, noise=noise)

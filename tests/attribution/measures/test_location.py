@@ -79,7 +79,7 @@ def test_pointing_is_the_distance_from_the_peak_to_the_object(seed: int, toleran
         assert hit == (min(distances) <= tolerance)
 
 
-def test_the_tolerance_is_scaled_to_the_picture() -> None:
+def test_the_tolerance_is_scaled_to_the_image() -> None:
     assert tolerance_pixels(224, 300) == 15
     assert tolerance_pixels(32, 32) == pytest.approx(2.14, abs=0.01)
     maps, masks = torch.zeros(1, 32, 32), torch.zeros(1, 32, 32, dtype=torch.bool)

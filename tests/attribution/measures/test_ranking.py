@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnnlab.attribution.maps import positive_scaled
-from cnnlab.attribution.measures.maps import at_picture_size
+from cnnlab.attribution.measures.maps import at_image_size
 from cnnlab.attribution.measures.ranking import block_side, rank_pixels
 from cnnlab.core.errors import WorkError
 
@@ -75,7 +75,7 @@ def test_ties_are_fair_and_seeded() -> None:
 def test_a_lower_map_is_enlarged_between_pixel_centres() -> None:
     maps = drawn(3, 2, 4, 4)
     large = torch.nn.functional.interpolate(maps[:, None], size=(8, 8), mode="bilinear", align_corners=False)[:, 0]
-    assert torch.equal(at_picture_size(maps, (8, 8)), large)
+    assert torch.equal(at_image_size(maps, (8, 8)), large)
 
 
 def test_block_sides() -> None:
@@ -86,9 +86,9 @@ def test_what_is_no_map() -> None:
     maps = torch.zeros(3, 4, 4)
     maps[1, 0, 0] = float("nan")
     with pytest.raises(WorkError, match=r"1 of 3 maps .* \(first: map 1\)"):
-        at_picture_size(maps, (4, 4))
-    with pytest.raises(ValueError, match="4×4 for pictures of 2×2"):
-        at_picture_size(torch.zeros(1, 4, 4), (2, 2))
+        at_image_size(maps, (4, 4))
+    with pytest.raises(ValueError, match="4×4 for images of 2×2"):
+        at_image_size(torch.zeros(1, 4, 4), (2, 2))
     with pytest.raises(ValueError, match="block is 0"):
         rank_pixels(torch.zeros(1, 4, 4), seed=0, block=0)
 

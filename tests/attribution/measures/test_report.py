@@ -11,13 +11,13 @@ from cnnlab.attribution.measures.report import (
     evidence_line,
     faithfulness_document,
     faithfulness_section,
+    image_metrics,
     label,
-    picture_metrics,
 )
 from cnnlab.attribution.measures.verdict import OUTCOMES
 from cnnlab.view import json as as_json
 from cnnlab.view import png
-from cnnlab.view.blocks import Report, Text, pictures, tables
+from cnnlab.view.blocks import Report, Text, figures, tables
 
 N = 7
 
@@ -36,7 +36,7 @@ def comparison() -> Comparison:
 
 def test_the_verdict_comes_first_and_controls_are_in_every_table(comparison: Comparison) -> None:
     section = faithfulness_section(comparison)
-    assert section.title == "How far to trust the maps (7 pictures)"
+    assert section.title == "How far to trust the maps (7 images)"
     sentences = [block for block in section.blocks if isinstance(block, Text)]
     assert list(section.blocks[: len(sentences)]) == sentences
     for verdict in comparison.verdicts:
@@ -56,9 +56,9 @@ def test_the_verdict_comes_first_and_controls_are_in_every_table(comparison: Com
     assert found["evidence"].rows[-1][:2] == ("a uniform map", pytest.approx(16 / 144))
     assert "gradient: 7 maps have no positive evidence" in found["evidence"].note
     assert found["evidence"].rows[1][1] is None
-    assert [picture.name for picture in pictures(section)] == ["deletion", "insertion"]
-    for picture in pictures(section):
-        png.encode(picture)
+    assert [figure.name for figure in figures(section)] == ["deletion", "insertion"]
+    for figure in figures(section):
+        png.encode(figure)
 
 
 def test_where_the_evidence_lies_in_one_line(comparison: Comparison) -> None:
@@ -82,15 +82,15 @@ def test_several_targets_have_files_of_their_own(comparison: Comparison) -> None
     assert "for class 2" in sections[1].title
 
 
-def test_one_picture_beside_its_controls(comparison: Comparison) -> None:
-    found = picture_metrics(comparison, "gradcam", 2)
-    scores = comparison.methods[0].pictures
+def test_one_image_beside_its_controls(comparison: Comparison) -> None:
+    found = image_metrics(comparison, "gradcam", 2)
+    scores = comparison.methods[0].images
     assert found["gain"] == pytest.approx(found["insertion"] - found["deletion"])
     assert found["deletion"] == float(scores.pixels.deletion_area[2])
     assert found["road"] == pytest.approx((found["road_lerf"] - found["road_morf"]) / 2)
     assert set(found["controls"]) == {"random", "centre", "edges"}
     assert set(found["controls"]["random"]) == set(found) - {"controls"}
-    nothing = picture_metrics(comparison, "gradient", 0)
+    nothing = image_metrics(comparison, "gradient", 0)
     assert nothing["inside"] is None, "a map without evidence has none anywhere"
     assert nothing["pointing"] == 0
 

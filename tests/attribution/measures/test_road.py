@@ -12,7 +12,7 @@ def drawn(seed: int, *shape: int) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def test_one_picture_at_a_time_by_hand() -> None:
+def test_one_image_at_a_time_by_hand() -> None:
     model, images, targets = small().eval(), drawn(1, 3, 3, 8, 8), torch.tensor([0, 1, 2])
     maps = drawn(2, 3, 8, 8).clamp(min=0)
     ranking, noise = rank_pixels(maps, seed=0), road_noise(images, seed=0)
@@ -21,13 +21,13 @@ def test_one_picture_at_a_time_by_hand() -> None:
         for j, count in enumerate([16, 32, 58]):
             for values, gone in ((found.morf, ranking.first(count)), (found.lerf, ranking.last(count))):
                 assert int(gone[i].sum()) == count
-                picture = impute(images[i], gone[i], noise=noise[i])
-                p = model(picture[None]).double().softmax(1)[0, targets[i]].detach()
+                image = impute(images[i], gone[i], noise=noise[i])
+                p = model(image[None]).double().softmax(1)[0, targets[i]].detach()
                 assert float(values[i, j]) == pytest.approx(float(p), abs=1e-6)
 
 
 class Counting(nn.Module):
-    """Probability of class 0 rises with the number of pixels that differ from 5, the pictures' value."""
+    """Probability of class 0 rises with the number of pixels that differ from 5, the images' value."""
 
     def forward(self, images: Tensor) -> Tensor:
         changed = (images != 5).flatten(1).double().sum(1)

@@ -34,7 +34,7 @@ def test_random_maps_may_be_the_best_control() -> None:
     found = verdict("gradient", torch.full((8,), 0.5).double(), control, level="pixels", seed=0)
     assert found.sentence == (
         "gradient, pixels: better than every control: insertion − deletion +0.500, random +0.250 (difference +0.250 "
-        "[+0.250, +0.250]) over 8 pictures"
+        "[+0.250, +0.250]) over 8 images"
     )
 
 
@@ -43,16 +43,16 @@ def test_the_sentence_names_both_controls() -> None:
     found = verdict("gradient", torch.full((8,), 0.5).double(), control, level="pixels", seed=0)
     assert found.sentence == (
         "gradient, pixels: better than chance: insertion − deletion +0.500, random −0.125 (difference +0.625 [+0.625, "
-        "+0.625]), centre +0.625 (difference −0.125 [−0.125, −0.125]) over 8 pictures"
+        "+0.625]), centre +0.625 (difference −0.125 [−0.125, −0.125]) over 8 images"
     )
 
 
 @pytest.mark.parametrize("n", [1, 5])
-def test_few_pictures_decide_nothing(n: int) -> None:
+def test_few_images_decide_nothing(n: int) -> None:
     found = verdict("gradient", noisy(0.9, n), {"random": noisy(0.1, n)}, level="pixels", seed=0)
-    assert found.outcome == "too few pictures"
-    assert f"too few pictures can tell: insertion − deletion +{found.gain.mean:.3f}" in found.sentence
-    assert found.sentence.endswith("over 1 picture" if n == 1 else "over 5 pictures")
+    assert found.outcome == "too few images"
+    assert f"too few images can tell: insertion − deletion +{found.gain.mean:.3f}" in found.sentence
+    assert found.sentence.endswith("over 1 image" if n == 1 else "over 5 images")
 
 
 def test_maps_of_chance_are_seldom_called_better() -> None:
@@ -63,7 +63,7 @@ def test_maps_of_chance_are_seldom_called_better() -> None:
         outcome = verdict("x", noisy(0.2, 20, seed=1000 * seed + 9), controls, level="pixels", seed=seed).outcome
         if outcome in better:
             better[outcome] += 1
-    # an interval of 95 % misses to one side in 2.5 %, and a bootstrap of 20 pictures somewhat more often
+    # an interval of 95 % misses to one side in 2.5 %, and a bootstrap of 20 images somewhat more often
     assert sum(better.values()) / 200 < 0.07
     assert better["better than every control"] / 200 < 0.02
 

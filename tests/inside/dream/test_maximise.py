@@ -33,7 +33,7 @@ def test_the_score_rises_over_the_start(objective: Objective) -> None:
     assert [(step.step, step.steps) for step in steps] == [(i, 30) for i in range(1, 31)]
 
 
-def test_the_scores_are_what_the_network_says_of_the_picture() -> None:
+def test_the_scores_are_what_the_network_says_of_the_image() -> None:
     network = small()
     for objective, layer in ((Channel("relu2", 1), "relu2"), (ClassScore(2), "linear")):
         _, result = dream(network, objective)
@@ -121,9 +121,9 @@ def test_under_no_grad_and_with_frozen_weights() -> None:
 
 
 def test_in_place_rectifiers_do_not_change_what_the_layer_before_them_says() -> None:
-    pictures = [dream(small(inplace=inplace), Channel("norm1", 0), steps=5)[1] for inplace in (True, False)]
-    assert torch.equal(pictures[0].image, pictures[1].image)
-    assert pictures[0].start < 0 or pictures[0].start != pictures[0].end
+    images = [dream(small(inplace=inplace), Channel("norm1", 0), steps=5)[1] for inplace in (True, False)]
+    assert torch.equal(images[0].image, images[1].image)
+    assert images[0].start < 0 or images[0].start != images[0].end
 
 
 def test_a_channel_that_is_silent_on_grey_is_woken_by_contrast() -> None:

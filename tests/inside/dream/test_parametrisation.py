@@ -23,7 +23,7 @@ def spectrum(height: int, width: int, seed: int = 0, channels: int = 3) -> torch
 
 
 @pytest.mark.parametrize(("height", "width"), [(8, 8), (6, 9), (7, 4)])
-def test_a_picture_is_the_sum_of_its_waves(height: int, width: int) -> None:
+def test_an_image_is_the_sum_of_its_waves(height: int, width: int) -> None:
     """One coefficient at (u, v) is 2·cos of that wave, over √(hw) and times 1/frequency."""
     u, v = 1, 2 if width > 4 else 1
     made = torch.zeros(1, height, width // 2 + 1, 2)
@@ -76,12 +76,12 @@ def test_independent_channels_come_out_with_the_colours_covariance() -> None:
     torch.testing.assert_close(decorrelated(noise[:1], torch.eye(1)), noise[:1])
 
 
-PICTURE = torch.rand(2, 9, 9, generator=torch.Generator().manual_seed(1))
+IMAGE = torch.rand(2, 9, 9, generator=torch.Generator().manual_seed(1))
 
 
 def at(angle: float = 0.0, scale: float = 1.0, shift: tuple[float, float] = (0.0, 0.0)) -> torch.Tensor:
     made = placed(
-        PICTURE,
+        IMAGE,
         shifts=torch.tensor([shift]).float(),
         angles=torch.tensor([angle]).float(),
         scales=torch.tensor([scale]),
@@ -90,20 +90,18 @@ def at(angle: float = 0.0, scale: float = 1.0, shift: tuple[float, float] = (0.0
 
 
 def test_views_by_hand() -> None:
-    torch.testing.assert_close(at(), PICTURE, atol=1e-5, rtol=0)
-    torch.testing.assert_close(at(90), PICTURE.rot90(1, (1, 2)), atol=1e-5, rtol=0)  # counter-clockwise
-    torch.testing.assert_close(at(180), PICTURE.flip(1, 2), atol=1e-5, rtol=0)
+    torch.testing.assert_close(at(), IMAGE, atol=1e-5, rtol=0)
+    torch.testing.assert_close(at(90), IMAGE.rot90(1, (1, 2)), atol=1e-5, rtol=0)  # counter-clockwise
+    torch.testing.assert_close(at(180), IMAGE.flip(1, 2), atol=1e-5, rtol=0)
     moved = at(shift=(2, 1))
-    torch.testing.assert_close(moved[:, 1:, 2:], PICTURE[:, :-1, :-2], atol=1e-5, rtol=0)
-    torch.testing.assert_close(moved[:, 1:, :2], PICTURE[:, :-1, :2].flip(2), atol=1e-5, rtol=0)  # mirrored
-    torch.testing.assert_close(
-        at(90, shift=(2, 1))[:, 1:, 2:], PICTURE.rot90(1, (1, 2))[:, :-1, :-2], atol=1e-5, rtol=0
-    )
-    # doubled: every second pixel from the middle is one of the picture's
-    torch.testing.assert_close(at(scale=2.0)[:, ::2, ::2], PICTURE[:, 2:7, 2:7], atol=1e-5, rtol=0)
+    torch.testing.assert_close(moved[:, 1:, 2:], IMAGE[:, :-1, :-2], atol=1e-5, rtol=0)
+    torch.testing.assert_close(moved[:, 1:, :2], IMAGE[:, :-1, :2].flip(2), atol=1e-5, rtol=0)  # mirrored
+    torch.testing.assert_close(at(90, shift=(2, 1))[:, 1:, 2:], IMAGE.rot90(1, (1, 2))[:, :-1, :-2], atol=1e-5, rtol=0)
+    # doubled: every second pixel from the middle is one of the image's
+    torch.testing.assert_close(at(scale=2.0)[:, ::2, ::2], IMAGE[:, 2:7, 2:7], atol=1e-5, rtol=0)
 
 
-def test_turns_keep_their_shape_in_pictures_that_are_not_square() -> None:
+def test_turns_keep_their_shape_in_images_that_are_not_square() -> None:
     wide = torch.zeros(1, 11, 21)
     wide[0, 5, 14] = 1.0  # 4 px to the right of the middle
     made = placed(wide, shifts=torch.zeros(1, 2), angles=torch.tensor([90.0]), scales=torch.ones(1))[0, 0]
@@ -112,9 +110,9 @@ def test_turns_keep_their_shape_in_pictures_that_are_not_square() -> None:
 
 
 def test_drawn_views_keep_their_ranges_and_their_seed() -> None:
-    still = drawn_views(PICTURE, UNMOVED, torch.Generator())
-    torch.testing.assert_close(still[0], PICTURE, atol=1e-5, rtol=0)
-    a, b, c = (drawn_views(PICTURE, Views(), torch.Generator().manual_seed(s)) for s in (0, 0, 1))
+    still = drawn_views(IMAGE, UNMOVED, torch.Generator())
+    torch.testing.assert_close(still[0], IMAGE, atol=1e-5, rtol=0)
+    a, b, c = (drawn_views(IMAGE, Views(), torch.Generator().manual_seed(s)) for s in (0, 0, 1))
     assert a.shape == (4, 2, 9, 9)
     assert torch.equal(a, b)
     assert not torch.equal(a, c)

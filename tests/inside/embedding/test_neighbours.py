@@ -82,7 +82,7 @@ def test_networks_without_a_head() -> None:
     network.forward = lambda x: network.linear(network[:8](x))  # type: ignore[method-assign]
     with pytest.raises(RequestError, match="'spare' does not run"):
         features_of(network, layer="spare")
-    with pytest.raises(RequestError, match="no pictures"):
+    with pytest.raises(RequestError, match="no images"):
         joined([])
 
 
@@ -139,5 +139,5 @@ def test_neighbours_by_hand() -> None:
     assert found.similarity.tolist() == pytest.approx([1, 1, 2**-0.5, 0, 0, -1])
     assert nearest_neighbours(features, features[0], count=1, leave_out=0).indices.tolist() == [5]
     for count in (0, 6):
-        with pytest.raises(RequestError, match="neighbours among 5 pictures"):
+        with pytest.raises(RequestError, match="neighbours among 5 images"):
             nearest_neighbours(features, features[0], count=count, leave_out=0)

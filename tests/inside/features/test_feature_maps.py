@@ -68,7 +68,7 @@ def test_what_has_no_maps() -> None:
     network = small()
     with pytest.raises(RequestError, match="no layer 'relu3'"):
         feature_maps(network, images(), ["relu3"])
-    with pytest.raises(RequestError, match=r"'linear' puts out \(4,\) for a picture.* is 'relu2' \(8 x 3 x 3\)"):
+    with pytest.raises(RequestError, match=r"'linear' puts out \(4,\) for an image.* is 'relu2' \(8 x 3 x 3\)"):
         feature_maps(network, images(), ["linear"])
     network.forward = lambda x: network.conv1(x)  # type: ignore[method-assign]
     with pytest.raises(RequestError, match="'conv2' does not run"):

@@ -1,4 +1,4 @@
-"""The oracle is a full sort of every picture's maximum, by hand."""
+"""The oracle is a full sort of every image's maximum, by hand."""
 
 import math
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from cnnlab.network.activations import capture_outputs
 N, SIZE = 23, 12
 
 
-def pictures(n: int = N, seed: int = 0) -> tuple[Tensor, Tensor]:
+def some_images(n: int = N, seed: int = 0) -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(n, 3, SIZE, SIZE, generator=generator), torch.randint(0, 4, (n,), generator=generator)
 
@@ -42,7 +42,7 @@ def same(a: TopUnits, b: TopUnits, *, atol: float = 0.0) -> None:
 @settings(deadline=None, max_examples=15, derandomize=True)
 @given(st.integers(0, 1000), st.integers(1, 30), st.integers(1, 12), st.sampled_from(["relu1", "conv2"]))
 def test_the_best_are_those_of_a_full_sort(seed: int, batch: int, k: int, layer: str) -> None:
-    network, (images, labels) = small(), pictures(seed=seed)
+    network, (images, labels) = small(), some_images(seed=seed)
     found = last(top_units(network, batches(images, labels, batch), layer, k=k))
     output = capture_outputs(network, images, [layer])[layer]
     height, width = output.shape[2:]
@@ -50,17 +50,17 @@ def test_the_best_are_those_of_a_full_sort(seed: int, batch: int, k: int, layer:
     assert found.seen == N
     for channel in range(output.shape[1]):
         every = []
-        for picture in range(N):
-            units = output[picture, channel].flatten().tolist()
+        for image in range(N):
+            units = output[image, channel].flatten().tolist()
             top = max(units)
-            every.append((-top, picture, *divmod(units.index(top), width)))
+            every.append((-top, image, *divmod(units.index(top), width)))
         every.sort()
-        for place, (value, picture, row, column) in enumerate(every[:k]):
+        for place, (value, image, row, column) in enumerate(every[:k]):
             assert float(found.values[channel, place]) == pytest.approx(-value, abs=1e-6)
             if abs(value) > 0:
-                assert (int(found.images[channel, place]), int(found.rows[channel, place])) == (picture, row)
+                assert (int(found.images[channel, place]), int(found.rows[channel, place])) == (image, row)
                 assert int(found.columns[channel, place]) == column
-                assert int(found.labels[channel, place]) == int(labels[picture])
+                assert int(found.labels[channel, place]) == int(labels[image])
     assert found.values.shape == (output.shape[1], min(k, N))
 
 
@@ -68,14 +68,14 @@ def test_the_best_are_those_of_a_full_sort(seed: int, batch: int, k: int, layer:
 def test_batches_of_any_size_and_order_give_the_same(batch: int) -> None:
     """A pass-through layer with few different values has ties everywhere, and no rounding."""
     network = nn.Sequential(nn.Identity())
-    images, labels = pictures()
+    images, labels = some_images()
     images = images.round()
     whole = last(top_units(network, batches(images, labels, N), "0", k=6))
     same(last(top_units(network, batches(images, labels, batch), "0", k=6)), whole)
     same(last(top_units(network, iter(list(batches(images, labels, batch))[::-1]), "0", k=6)), whole)
 
 
-def test_ties_go_to_the_first_picture_and_the_upper_left_unit() -> None:
+def test_ties_go_to_the_first_image_and_the_upper_left_unit() -> None:
     found = last(top_units(nn.Identity(), batches(torch.ones(9, 2, 3, 4), torch.arange(9), 2), "", k=4))
     assert found.images.tolist() == [[0, 1, 2, 3]] * 2
     assert int(found.rows.max()) == int(found.columns.max()) == 0
@@ -85,7 +85,7 @@ def test_ties_go_to_the_first_picture_and_the_upper_left_unit() -> None:
     assert (found.images.tolist(), found.rows[0, 0], found.columns[0, 0]) == ([[1, 0, 2]], 1, 3)
 
 
-def test_a_picture_is_there_once_however_many_of_its_units_are_high() -> None:
+def test_an_image_is_there_once_however_many_of_its_units_are_high() -> None:
     images = torch.zeros(4, 1, 5, 5)
     images[2] = 10
     found = last(top_units(nn.Identity(), batches(images, torch.zeros(4).long(), 2), "", k=4))
@@ -93,7 +93,7 @@ def test_a_picture_is_there_once_however_many_of_its_units_are_high() -> None:
 
 
 def test_every_batch_gives_what_is_best_so_far() -> None:
-    network, (images, labels) = small(), pictures()
+    network, (images, labels) = small(), some_images()
     steps = list(top_units(network, batches(images, labels, 10), "relu1", k=3))
     assert [step.seen for step in steps] == [10, 20, 23]
     same(steps[1], last(top_units(network, batches(images[:20], labels[:20], 20), "relu1", k=3)), atol=1e-6)
@@ -115,11 +115,11 @@ def seen_by(size: int, layers: list[tuple[int, int, int]]) -> Tensor:
 
 
 @pytest.mark.parametrize(("layer", "chain"), [("relu1", [(3, 1, 1)]), ("relu2", [(3, 1, 1), (2, 2, 0), (3, 2, 1)])])
-def test_a_crop_in_its_place_on_black_activates_its_unit_as_the_picture_does(
+def test_a_crop_in_its_place_on_black_activates_its_unit_as_the_image_does(
     layer: str, chain: list[tuple[int, int, int]]
 ) -> None:
     """What lies outside the receptive field has no say; the mean pool behind `relu2` is not part of it."""
-    network, (images, labels) = small(), pictures()
+    network, (images, labels) = small(), some_images()
     found = last(top_units(network, batches(images, labels, 8), layer, k=5))
     spans = seen_by(SIZE, chain)
     boxes = patch_boxes(found, spans, spans)
@@ -134,7 +134,7 @@ def test_a_crop_in_its_place_on_black_activates_its_unit_as_the_picture_does(
             torch.testing.assert_close(again, found.values[channel, place], rtol=1e-5, atol=1e-5)
 
 
-def test_crops_are_filled_where_the_picture_ends() -> None:
+def test_crops_are_filled_where_the_image_ends() -> None:
     image = torch.arange(12.0).reshape(1, 3, 4)
     assert crop(image, (0, 1, 1, 2)).tolist() == [[[1, 2], [5, 6]]]
     assert crop(image, (-1, -1, 0, 1), fill=9.0).tolist() == [[[9, 9, 9], [9, 0, 1]]]
@@ -148,21 +148,21 @@ def test_crops_are_filled_where_the_picture_ends() -> None:
         crop(image, (1, 1, 0, 1))
 
 
-def test_classes_of_the_top_pictures() -> None:
+def test_classes_of_the_top_images() -> None:
     labels = torch.tensor([[2, 2, 2, 2], [0, 1, 2, 3], [1, 1, 3, 3], [3, 3, 3, 0]])
     zeros = torch.zeros(4, 4).long()
     facts = channel_classes(TopUnits("x", (1, 1), zeros.float(), zeros, zeros, zeros, labels, 4), classes=10)
     assert [f.entropy for f in facts] == pytest.approx([0, 2, 1, 2 - 0.75 * math.log2(3)])
     assert [f.normalised for f in facts] == pytest.approx([0, 1, 0.5, (2 - 0.75 * math.log2(3)) / 2])
     assert [(f.purity, f.label) for f in facts] == [(1, 2), (0.25, 0), (0.5, 1), (0.75, 3)]
-    # five pictures of two classes: 3 and 2 are as even as it gets
+    # five images of two classes: 3 and 2 are as even as it gets
     five = torch.zeros(1, 5).long()
     uneven = TopUnits("x", (1, 1), five.float(), five, five, five, torch.tensor([[0, 1, 0, 1, 0]]), 5)
     assert channel_classes(uneven, classes=2)[0].normalised == pytest.approx(1)
 
 
 def test_nothing_is_changed_between_batches_or_after_an_error() -> None:
-    network, (images, labels) = small(), pictures()
+    network, (images, labels) = small(), some_images()
     with unchanged(network):
         next(top_units(network, batches(images, labels, 5), "relu1"))
     with unchanged(network), pytest.raises(RuntimeError):
@@ -170,12 +170,12 @@ def test_nothing_is_changed_between_batches_or_after_an_error() -> None:
 
 
 def test_what_cannot_be_searched() -> None:
-    network, (images, labels) = small(), pictures()
+    network, (images, labels) = small(), some_images()
     with pytest.raises(RequestError, match="no layer 'relu9'"):
         last(top_units(network, batches(images, labels, 5), "relu9"))
-    with pytest.raises(RequestError, match=r"'linear' puts out \(4,\) for a picture, without height and width"):
+    with pytest.raises(RequestError, match=r"'linear' puts out \(4,\) for an image, without height and width"):
         last(top_units(network, batches(images, labels, 5), "linear"))
-    with pytest.raises(RequestError, match="no pictures"):
+    with pytest.raises(RequestError, match="no images"):
         last(top_units(network, iter(()), "relu1"))
     with pytest.raises(RequestError, match="the 0 highest"):
         top_units(network, iter(()), "relu1", k=0)
@@ -183,7 +183,7 @@ def test_what_cannot_be_searched() -> None:
     with pytest.raises(RequestError, match="3×3 units for one batch and 12×12"):
         last(top_units(network, iter(mixed), "conv1"))
     images[3, 0, 0, 0] = math.nan
-    with pytest.raises(WorkError, match="NaN for picture 3"):
+    with pytest.raises(WorkError, match="NaN for image 3"):
         last(top_units(network, batches(images, labels, 2), "conv1"))
     found = last(top_units(nn.Identity(), batches(torch.ones(1, 1, 2, 2), labels[:1], 1), ""))
     with pytest.raises(ValueError, match="receptive fields of 3×2 units"):

@@ -52,7 +52,7 @@ def test_rows_sum_to_the_totals(found: Summary, depth: int | None) -> None:
 def test_what_is_not_all_is_marked(found: Summary) -> None:
     (numbers,) = (block for block in summary_report(found, name="tokens").blocks if isinstance(block, Numbers))
     details = {number.name: number.detail for number in numbers.numbers}
-    assert details["multiply-accumulates"].startswith("at least, for one picture: those of linalg_inv_ex cannot be")
+    assert details["multiply-accumulates"].startswith("at least, for one image: those of linalg_inv_ex cannot be")
     assert "30 unused" in details["parameters"]
     document = summary_json(found, "tokens")
     assert document["macs_at_least"] is True

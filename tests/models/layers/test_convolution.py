@@ -14,7 +14,7 @@ from cnnlab.models.layers.convolution import StandardizedConv2d
     [({}, (16, 32, 32)), ({"padding": 0}, (16, 30, 30)), ({"stride": 2}, (16, 16, 16))],
 )
 @pytest.mark.parametrize("size", [32, 4096])
-def test_parameters_do_not_depend_on_the_picture(one_layer: Any, options: Any, shape: Any, size: int) -> None:
+def test_parameters_do_not_depend_on_the_image(one_layer: Any, options: Any, shape: Any, size: int) -> None:
     """Section 19.2, fragment 1 and the key insight: 448 parameters at 32×32 and at 4096×4096."""
     module, output = one_layer("conv", (3, size, size), channels=16, **options)
     assert parameter_count(module) == 448

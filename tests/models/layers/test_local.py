@@ -37,7 +37,7 @@ def test_with_tied_weights_it_is_a_convolution(one_layer: Any, **window: Any) ->
     torch.testing.assert_close(local(x), conv(x), rtol=1e-4, atol=1e-5)
 
 
-def test_another_picture_size_is_refused(one_layer: Any) -> None:
+def test_another_image_size_is_refused(one_layer: Any) -> None:
     local, _ = one_layer("locally_connected", (1, 8, 8), channels=1)
-    with pytest.raises(ShapeError, match="has weights for 8×8 pictures only, not 9×8"):
+    with pytest.raises(ShapeError, match="has weights for 8×8 images only, not 9×8"):
         local(torch.zeros(1, 1, 9, 8))

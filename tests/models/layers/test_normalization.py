@@ -34,10 +34,8 @@ def test_mean_0_and_variance_1_over_its_axes(name: str, one_layer: Any) -> None:
         ("none", {}, True, False),
     ],
 )
-def test_only_batch_norm_crosses_pictures(
-    name: str, options: Any, training: bool, crosses: bool, one_layer: Any
-) -> None:
-    """Figure 19.4.2: another second picture changes the first one's output only in batch norm while it trains."""
+def test_only_batch_norm_crosses_images(name: str, options: Any, training: bool, crosses: bool, one_layer: Any) -> None:
+    """Figure 19.4.2: another second image changes the first one's output only in batch norm while it trains."""
     module, _ = one_layer(name, (4, 6, 6), **options)
     module.train(training)
     x = torch.randn(2, 4, 6, 6)
@@ -55,7 +53,7 @@ def test_groups_at_their_ends_are_instance_and_layer_norm(one_layer: Any) -> Non
     torch.testing.assert_close(single(x), one_layer("layer_norm", (32, 5, 5))[0](x))
 
 
-def test_layer_norm_takes_any_picture_size_unless_affine_per_element(one_layer: Any) -> None:
+def test_layer_norm_takes_any_image_size_unless_affine_per_element(one_layer: Any) -> None:
     larger = torch.randn(2, 4, 9, 9)
     for affine in ("channel", "none"):
         assert one_layer("layer_norm", (4, 6, 6), affine=affine)[0](larger).shape == larger.shape

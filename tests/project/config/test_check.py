@@ -33,7 +33,7 @@ def test_checking_draws_no_random_number(tmp_path):
 
 
 @pytest.mark.parametrize("options", [{}, {"size": 24}])
-def test_the_shape_of_shapes_is_that_of_its_pictures(options, tmp_path):
+def test_the_shape_of_shapes_is_that_of_its_images(options, tmp_path):
     dataset = component("dataset", "shapes", train_count=20, **options)
     loaded = dataset.build(place=DataPlace(tmp_path), part="train")
     assert image_of(dataset) == (loaded.shape, len(loaded.classes))
@@ -71,8 +71,8 @@ def test_what_is_not_known_must_be_given(unheard_of, tmp_path):
     assert check(config, session, shape=(1, 8, 8), classes=2).parameters == 4 * 9 + 4 + 2 * 4 + 2
 
 
-def test_pictures_need_not_be_there_where_their_classes_are_told(tmp_path):
-    config = config_of(SMALL + "data: {dataset: {folder: {path: pictures, size: 16}}}", tmp_path)
+def test_images_need_not_be_there_where_their_classes_are_told(tmp_path):
+    config = config_of(SMALL + "data: {dataset: {folder: {path: images, size: 16}}}", tmp_path)
     assert check(config, Session(), classes=5).parameters == 4 * 3 * 9 + 4 + 5 * 4 + 5
 
 

@@ -29,7 +29,7 @@ def test_check_says_what_the_config_makes(path):
     assert result.stdout == f"{path}: fine: 3 layers, 162 parameters\n"
 
 
-def test_overrides_and_a_given_picture(path):
+def test_overrides_and_a_given_image(path):
     document = json.loads(run("check", path, "model.0.channels=8", "--shape", "1,8,8", "--classes", 2, "--json").stdout)
     facts = {"layers": 3, "parameters": 98, "shape": [1, 8, 8], "classes": 2}
     assert document == {"fine": True, **facts, "parts": {}, "remarks": []}

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnnlab.project.doctor.installation import Minimum, installed_version, minimums, probe, release
+from cnnlab.project.doctor.installation import Minimum, installed_version, minimums, release, try_import
 
 VERSIONS = st.lists(st.integers(0, 99), min_size=1, max_size=4)
 
@@ -39,7 +39,7 @@ def test_a_package_that_is_not_installed():
 
 
 def test_probe_reads_the_last_line():
-    assert probe("print('a warning'); print('{\"version\": \"1\"}')").facts == {"version": "1"}
+    assert try_import("print('a warning'); print('{\"version\": \"1\"}')").facts == {"version": "1"}
 
 
 @pytest.mark.parametrize(
@@ -56,10 +56,10 @@ def test_probe_reads_the_last_line():
     ],
 )
 def test_probe_survives_what_the_import_does(code, error):
-    found = probe(code)
+    found = try_import(code)
     assert found.facts is None
     assert error in found.error
 
 
 def test_probe_does_not_wait_for_ever():
-    assert "did not end within 0.2 s" in probe("import time; time.sleep(30)", seconds=0.2).error
+    assert "did not end within 0.2 s" in try_import("import time; time.sleep(30)", seconds=0.2).error

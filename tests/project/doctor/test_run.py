@@ -6,7 +6,7 @@ import pytest
 
 from cnnlab.network.session import Session
 from cnnlab.project.doctor import run as doctor
-from cnnlab.project.doctor.installation import Minimum, Probe
+from cnnlab.project.doctor.installation import ImportTrial, Minimum
 
 TORCH = {"version": "2.14.1", "cuda": None, "gpus": [], "mps": False, "threads": 2}
 NMS = "RuntimeError: operator torchvision::nms does not exist"
@@ -44,24 +44,24 @@ def test_torch_and_its_torchvision(torch, torchvision):
 
 def test_the_series_after_torch_2_is_not_guessed():
     assert doctor.partner("3.0.0") is None
-    assert doctor.check_torchvision(Probe(TORCH), Probe({"version": "1.0"}), "3.0.0", "1.0").state == "ok"
+    assert doctor.check_torchvision(ImportTrial(TORCH), ImportTrial({"version": "1.0"}), "3.0.0", "1.0").state == "ok"
 
 
 def test_a_cpu_wheel_of_torch_beside_the_registrys_torchvision():
-    check = doctor.check_torchvision(Probe(TORCH), Probe(None, NMS), "2.14.1+cpu", "0.29.1")
+    check = doctor.check_torchvision(ImportTrial(TORCH), ImportTrial(None, NMS), "2.14.1+cpu", "0.29.1")
     assert check.state == "fail"
     assert "torch 2.14.1+cpu and torchvision 0.29.1, from two places" in check.found
     assert "--no-deps 'torchvision==0.29.*' --index-url https://download.pytorch.org/whl/cpu" in check.remedy
 
 
 def test_the_registrys_torch_beside_a_torchvision_from_elsewhere():
-    check = doctor.check_torchvision(Probe(TORCH), Probe(None, NMS), "2.14.1", "0.29.1+cpu")
+    check = doctor.check_torchvision(ImportTrial(TORCH), ImportTrial(None, NMS), "2.14.1", "0.29.1+cpu")
     assert check.state == "fail"
     assert check.remedy.endswith("'torchvision==0.29.*'")
 
 
 def test_versions_that_do_not_belong_together():
-    check = doctor.check_torchvision(Probe(TORCH), Probe(None, NMS), "2.14.1", "0.26.0")
+    check = doctor.check_torchvision(ImportTrial(TORCH), ImportTrial(None, NMS), "2.14.1", "0.26.0")
     assert check.found == "torch 2.14.1 and torchvision 0.26.0 do not belong together"
     assert check.remedy.startswith("torch 2.14.1 goes with torchvision 0.29: python -m pip install ")
 
@@ -69,24 +69,24 @@ def test_versions_that_do_not_belong_together():
 @pytest.mark.parametrize(
     ("probe", "torch", "own", "found"),
     [
-        (Probe(None, "ModuleNotFoundError: x"), "2.14.1", None, "torchvision is not installed"),
-        (Probe(None, "ModuleNotFoundError: x"), None, "0.29.1", "torch is not installed"),
-        (Probe(None, "OSError: libjpeg"), "2.14.1", "0.29.1", "cannot be imported: OSError: libjpeg"),
+        (ImportTrial(None, "ModuleNotFoundError: x"), "2.14.1", None, "torchvision is not installed"),
+        (ImportTrial(None, "ModuleNotFoundError: x"), None, "0.29.1", "torch is not installed"),
+        (ImportTrial(None, "OSError: libjpeg"), "2.14.1", "0.29.1", "cannot be imported: OSError: libjpeg"),
     ],
 )
 def test_a_torchvision_that_fails(probe, torch, own, found):
-    check = doctor.check_torchvision(Probe(TORCH), probe, torch, own)
+    check = doctor.check_torchvision(ImportTrial(TORCH), probe, torch, own)
     assert (check.state, check.found) == ("fail", found)
     assert "python -m pip install" in check.remedy
 
 
 def test_a_torch_that_fails():
-    killed = Probe(None, "the process was killed by signal 11")
+    killed = ImportTrial(None, "the process was killed by signal 11")
     check = doctor.check_torch(killed)
     assert check.state == "fail"
     assert "signal 11" in check.found
     assert doctor.check_torchvision(killed, killed, "2.14.1", "0.29.1").remedy == "mend torch first"
-    assert doctor.check_device(Probe(None, "x"), 2).state == "fail"
+    assert doctor.check_device(ImportTrial(None, "x"), 2).state == "fail"
 
 
 def test_python_that_is_too_old():
@@ -116,7 +116,7 @@ def test_packages_that_are_missing_or_old():
 )
 def test_device(facts, nvidia, state, found, monkeypatch):
     monkeypatch.setattr(doctor.shutil, "which", lambda name: "/usr/bin/nvidia-smi" if nvidia else None)
-    check = doctor.check_device(Probe({**TORCH, **facts}), 4)
+    check = doctor.check_device(ImportTrial({**TORCH, **facts}), 4)
     assert (check.state, check.found) == (state, found)
     assert bool(check.remedy) == (state != "ok")
 

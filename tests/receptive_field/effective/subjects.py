@@ -1,4 +1,4 @@
-"""A small network that works in place, and pictures for it."""
+"""A small network that works in place, and images for it."""
 
 import torch
 from torch import Tensor, nn
@@ -23,5 +23,5 @@ def small(seed: int = 0) -> nn.Sequential:
     return net
 
 
-def pictures(n: int = 3, size: int = 12, seed: int = 0) -> Tensor:
+def some_images(n: int = 3, size: int = 12, seed: int = 0) -> Tensor:
     return torch.randn(n, 3, size, size, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)

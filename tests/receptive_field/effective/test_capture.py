@@ -4,7 +4,7 @@ from collections.abc import Callable
 import pytest
 import torch
 import torch.nn.functional as F
-from receptive_field.effective.subjects import pictures, small
+from receptive_field.effective.subjects import small, some_images
 from torch import Tensor, nn
 from torchvision.models import resnet18
 
@@ -12,7 +12,7 @@ from cnnlab.receptive_field.effective.capture import locate, summed_influence
 
 
 def by_hand(forward: Callable[[Tensor], Tensor], images: Tensor, row: int, column: int) -> Tensor:
-    """One picture at a time, one backward each."""
+    """One image at a time, one backward each."""
     total = torch.zeros(images.shape[2:], dtype=torch.float64)
     for image in images:
         x = image[None].clone().requires_grad_()
@@ -27,21 +27,21 @@ def by_hand(forward: Callable[[Tensor], Tensor], images: Tensor, row: int, colum
 def test_each_layer_is_autograd_by_hand(layer: str, unit: tuple[int, int] | None) -> None:
     """The next layer works in place: what counts is what this layer puts out."""
     net = small()
-    found = locate(net, pictures(), layer=layer, unit=unit)
+    found = locate(net, some_images(), layer=layer, unit=unit)
     assert found.position == (unit or (3, 3))
     fresh = [copy.deepcopy(module).eval() for module in net[: int(layer) + 1]]
     for module in fresh:
         if isinstance(module, nn.ReLU):
             module.inplace = False
-    expected = by_hand(nn.Sequential(*fresh), pictures(), *found.position)
+    expected = by_hand(nn.Sequential(*fresh), some_images(), *found.position)
     assert expected.max() > 0
-    torch.testing.assert_close(summed_influence(net, pictures(), found), expected, rtol=1e-12, atol=1e-15)
+    torch.testing.assert_close(summed_influence(net, some_images(), found), expected, rtol=1e-12, atol=1e-15)
 
 
 def test_a_residual_network_is_autograd_by_hand() -> None:
     torch.manual_seed(0)
     net = resnet18(weights=None).double().eval()
-    images = pictures(2, 64)
+    images = some_images(2, 64)
 
     def trunk(x: Tensor) -> Tensor:
         x = net.maxpool(net.relu(net.bn1(net.conv1(x))))
@@ -53,7 +53,7 @@ def test_a_residual_network_is_autograd_by_hand() -> None:
 
 
 def test_a_channel_a_feature_and_finite_differences() -> None:
-    net, images = small().eval(), pictures(1, 8)
+    net, images = small().eval(), some_images(1, 8)
     one = locate(net, images, layer="3", unit=(1, 2), channel=4)
     assert str(one) == "unit (1, 2) of layer '3', channel 4"
     logit = locate(net, images, layer=None, unit=2)
@@ -173,9 +173,9 @@ def test_in_place_models_change_neither_the_images_nor_the_result() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
 def test_low_precision_is_summed_in_double(dtype: torch.dtype) -> None:
-    net, images = small().to(dtype), pictures().to(dtype)
+    net, images = small().to(dtype), some_images().to(dtype)
     influence = summed_influence(net, images, locate(net, images, layer="3"))
-    exact = summed_influence(small(), pictures(), locate(small(), pictures(), layer="3"))
+    exact = summed_influence(small(), some_images(), locate(small(), some_images(), layer="3"))
     assert influence.dtype == torch.float64
     torch.testing.assert_close(
         influence, exact, rtol=0, atol=float(exact.max()) * (0.05 if dtype != torch.float32 else 1e-5)
@@ -184,7 +184,7 @@ def test_low_precision_is_summed_in_double(dtype: torch.dtype) -> None:
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_a_gpu_gives_the_same_map() -> None:
-    net, images = small(), pictures()
+    net, images = small(), some_images()
     expected = summed_influence(net, images, locate(net, images, layer="4"))
     net, images = net.cuda(), images.cuda()
     found = summed_influence(net, images, locate(net, images, layer="4"))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from receptive_field.effective.subjects import pictures, small
+from receptive_field.effective.subjects import small, some_images
 from torch import Tensor, nn
 
 from cnnlab.core.errors import RequestError, WorkError
@@ -39,7 +39,7 @@ def in_a_mixed_state() -> nn.Sequential:
 
 def test_the_state_is_as_before() -> None:
     net = in_a_mixed_state()
-    before, images = state(net), pictures()
+    before, images = state(net), some_images()
     rng = torch.get_rng_state()
     summed_influence(net, images, locate(net, images, layer="4"))
     assert same(state(net), before)
@@ -50,7 +50,7 @@ def test_the_state_is_as_before() -> None:
 
 @pytest.mark.parametrize("call", ["locate", "influence"])
 def test_the_state_is_as_before_after_an_exception(call: str) -> None:
-    net, images = in_a_mixed_state(), pictures()
+    net, images = in_a_mixed_state(), some_images()
     unit = locate(net, images, layer="4")
 
     def fail(module: nn.Module, inputs: object, output: object) -> None:
@@ -66,9 +66,9 @@ def test_the_state_is_as_before_after_an_exception(call: str) -> None:
 @pytest.mark.parametrize("outer", [torch.no_grad, torch.inference_mode])
 def test_a_caller_without_gradients_and_frozen_weights(outer: Callable[[], torch.no_grad]) -> None:
     net = small().requires_grad_(False)
-    expected = summed_influence(net, pictures(), locate(net, pictures(), layer="4"))
+    expected = summed_influence(net, some_images(), locate(net, some_images(), layer="4"))
     with outer():
-        images = pictures()
+        images = some_images()
         assert torch.equal(summed_influence(net, images, locate(net, images, layer="4")), expected)
         assert torch.is_grad_enabled() is False
 
@@ -96,10 +96,10 @@ class Odd(nn.Module):
     [
         ("cov", None, None, "no layer 'cov'; known: conv, tokens, pair, cut, unused. Did you mean 'conv'?"),
         ("", None, None, "no layer ''"),
-        ("unused", None, None, "layer 'unused' does not run when the model is given a picture"),
+        ("unused", None, None, "layer 'unused' does not run when the model is given an image"),
         ("pair", None, None, "layer 'pair' puts out a tuple, not a tensor"),
         (None, None, None, "the model puts out a dict, not a tensor"),
-        ("tokens", None, None, r"'tokens' puts out \(2, 16\) for a picture, tokens in a row.* is 'conv' \(2 x 4 x 4\)"),
+        ("tokens", None, None, r"'tokens' puts out \(2, 16\) for an image, tokens in a row.* is 'conv' \(2 x 4 x 4\)"),
         ("conv", (4, 0), None, r"unit \(4, 0\): layer 'conv' puts out a map of 4×4; a unit is .* \(3, 3\)"),
         ("conv", (0, -1), None, r"unit \(0, -1\)"),
         ("conv", 1, None, "unit 1: layer 'conv' puts out a map"),
@@ -126,12 +126,12 @@ def test_what_cannot_be_asked_for(layer: str | None, unit: object, channel: int 
 )
 def test_features_are_named_by_index(unit: object, channel: int | None, message: str) -> None:
     with pytest.raises(RequestError, match=message):
-        locate(small(), pictures(), layer=None, unit=unit, channel=channel)  # type: ignore[arg-type]
+        locate(small(), some_images(), layer=None, unit=unit, channel=channel)  # type: ignore[arg-type]
 
 
 def test_what_cannot_be_differentiated() -> None:
     x = torch.randn(1, 3, 4, 4)
-    with pytest.raises(RequestError, match="no gradient goes from layer 'cut' to the picture"):
+    with pytest.raises(RequestError, match="no gradient goes from layer 'cut' to the image"):
         summed_influence(Odd(), x, locate(Odd(), x, layer="cut"))
     with pytest.raises(RequestError, match="no images"):
         locate(Odd(), x[:0], layer="conv")
@@ -143,5 +143,5 @@ def test_what_cannot_be_differentiated() -> None:
 
 def test_a_unit_of_another_size_is_refused() -> None:
     net, unit = nn.Conv2d(3, 1, 1), Unit(None, (2, 2), None, (1, 9, 9), 1)
-    with pytest.raises(RequestError, match=r"put out \(1, 9, 9\) for the first picture and \(1, 4, 4\)"):
+    with pytest.raises(RequestError, match=r"put out \(1, 9, 9\) for the first image and \(1, 4, 4\)"):
         summed_influence(net, torch.randn(1, 3, 4, 4), unit)

@@ -263,7 +263,7 @@ def test_random_weight_fields_average_over_networks_and_inputs() -> None:
 
     fields = list(random_weight_fields(make, (1, 9, 9), count=3, seed=0, layer=None, images=5, max_batch=2))
     assert [(field.done, field.total) for field in fields] == [(1, 3), (2, 3), (3, 3)]
-    # Without rectifiers the gradient does not depend on the inputs: each network's map is that of any picture.
+    # Without rectifiers the gradient does not depend on the inputs: each network's map is that of any image.
     image = torch.ones(1, 1, 9, 9, dtype=torch.float64)
     maps = [list(effective_field(net, image, layer=None))[-1].influence for net in nets]
     torch.testing.assert_close(fields[-1].influence, torch.stack(maps).mean(0), rtol=1e-10, atol=1e-15)

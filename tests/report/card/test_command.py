@@ -1,4 +1,4 @@
-"""`cnnlab report-card`: the chapter's lab on one picture."""
+"""`cnnlab report-card`: the chapter's lab on one image."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def test_a_number_and_a_class_pick_as_well(trained) -> None:
     assert trained.place("report-card", "tiny", "--pick", "star", "--json").json()["truth"] == "star"
 
 
-def test_random_weights_draw_another_card_of_the_same_picture(trained) -> None:
+def test_random_weights_draw_another_card_of_the_same_image(trained) -> None:
     place = trained.place
     learned = place("report-card", "tiny", "--pick", "5", "--out", "learned", "--json").json()
     random = place("report-card", "tiny", "--pick", "5", "--random-weights", "--out", "random", "--json").json()
@@ -42,8 +42,8 @@ def test_random_weights_draw_another_card_of_the_same_picture(trained) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--pick", "stars"), "no picture or class 'stars'"),
-        (("--pick", "999"), "--pick is 999; there are pictures 0 to 19"),
+        (("--pick", "stars"), "no image or class 'stars'"),
+        (("--pick", "999"), "--pick is 999; there are images 0 to 19"),
         (("--split", "test"), "the test part is opened by `cnnlab eval --split test` alone"),
     ],
 )

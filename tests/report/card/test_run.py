@@ -14,7 +14,7 @@ from cnnlab.network.network import RunNetwork
 from cnnlab.network.open import open_run
 from cnnlab.network.session import Session
 from cnnlab.report.card.run import report_card
-from cnnlab.runs.images import evaluation_pictures
+from cnnlab.runs.images import evaluation_images
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def network(trained: Any) -> RunNetwork:
 
 @pytest.fixture(scope="module")
 def images(network: RunNetwork) -> Dataset:
-    return evaluation_pictures(network.run, network.config, "validation", Session().place)
+    return evaluation_images(network.run, network.config, "validation", Session().place)
 
 
 def card(network: RunNetwork, images: Dataset, pick: str, **options: Any) -> Any:

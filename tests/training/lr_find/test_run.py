@@ -22,7 +22,7 @@ from cnnlab.training.lr_find.run import (
 
 
 def toy() -> tuple[nn.Module, TrainingBatches]:
-    """Pictures whose class is their brightness, but for one in eight: learned soon, and never without loss."""
+    """Images whose class is their brightness, but for one in eight: learned soon, and never without loss."""
     torch.manual_seed(0)
     labels = torch.randint(2, (64,))
     images = (torch.randint(100, (64, 1, 4, 4)) + labels[:, None, None, None] * 150).to(torch.uint8)

@@ -15,7 +15,7 @@ from cnnlab.data.dataset import DataPlace
 from cnnlab.network.open import open_run
 from cnnlab.network.session import Session
 from cnnlab.runs.folder import Run
-from cnnlab.runs.images import evaluation_pictures
+from cnnlab.runs.images import evaluation_images
 from cnnlab.trust.audit.evidence import locate
 
 TWIN = """
@@ -51,21 +51,21 @@ def test_shares_are_those_of_the_analysis(trained: Any, audited: Any) -> None:
     document = audited.json()
     run = Run(trained.run)
     network = open_run(run, Session(device_name="cpu"))
-    part = evaluation_pictures(run, network.config, "validation", DataPlace.default())
+    part = evaluation_images(run, network.config, "validation", DataPlace.default())
     inputs = normalise(part.images, network.preparation.statistics)
     with torch.no_grad():
         answers = network.model(inputs).argmax(1)
     (found,) = attribute(network.model, inputs, answers, methods=["gradient_x_input"])
     expected = locate(found.maps, size=(16, 16), masks=part.masks)
-    pictures = {picture["number"]: picture for picture in document["pictures"]}
-    assert sorted(pictures) == list(range(len(part)))
+    images = {image["number"]: image for image in document["pictures"]}
+    assert sorted(images) == list(range(len(part)))
     for one in expected:
-        told = pictures[one.index]
+        told = images[one.index]
         assert told["predicted"] == network.classes[int(answers[one.index])]
         assert told["truth"] == told["group"] == network.classes[int(part.labels[one.index])]
         assert told["border"] == pytest.approx(one.border, abs=1e-5)
         assert told["inside"] == pytest.approx(one.inside, abs=1e-5)
-    suspicion = [picture["suspicion"] for picture in document["pictures"]]
+    suspicion = [image["suspicion"] for image in document["pictures"]]
     assert suspicion == sorted(suspicion, reverse=True)
     assert document["method"] == "gradient_x_input"
     assert document["spread_evenly"]["border"] == pytest.approx(1 - 0.75**2)
@@ -98,7 +98,7 @@ def test_limits_decide_the_exit_code(trained: Any, limits: tuple[str, ...], code
     assert ("Every limit holds" in result.out) == (code == 0)
     if code:
         assert "Limits are broken: answers rest on what should not matter" in result.out
-        assert "of the evidence lies in the outer frame of the picture" in result.err
+        assert "of the evidence lies in the outer frame of the image" in result.err
         assert "at most 0.0 % may" in result.err
 
 
@@ -120,14 +120,14 @@ def test_a_group_alone_can_break_a_limit(trained: Any) -> None:
 
 def test_without_masks_the_frame_alone_is_judged(cnnlab: Any, no_report: None) -> None:
     for name, colour in (("cat", (200, 30, 30)), ("dog", (30, 30, 200))):
-        (cnnlab.folder / "pictures" / name).mkdir(parents=True)
+        (cnnlab.folder / "images" / name).mkdir(parents=True)
         for number in range(12):
             pixels = np.random.default_rng(number).integers(0, 40, (16, 16, 3)) + np.array(colour)
             Image.fromarray(pixels.astype(np.uint8)).save(
-                cnnlab.folder / "pictures" / name / f"ward{number % 2}-{number}.png"
+                cnnlab.folder / "images" / name / f"ward{number % 2}-{number}.png"
             )
     cnnlab.config(
-        "data: {dataset: {folder: {path: pictures, size: 16}}, validation: 0.5}\n"
+        "data: {dataset: {folder: {path: images, size: 16}}, validation: 0.5}\n"
         "model: [conv_bn_act: {channels: 4, stride: 2}, global_avg_pool, linear]\n"
         "training: {epochs: 1, batch_size: 4}\n"
         "logging: {graph: false, pictures: false, histograms_every_epochs: 0}\n"
@@ -144,8 +144,8 @@ def test_without_masks_the_frame_alone_is_judged(cnnlab: Any, no_report: None) -
     assert [limit["limit"] for limit in document["limits"]] == ["max_border"] * 3
     assert document["all"]["inside"] is None
     assert {group["name"] for group in document["groups"]} == {"ward0", "ward1"}
-    for picture in document["pictures"]:
-        assert picture["group"] in picture["name"]
+    for image in document["pictures"]:
+        assert image["group"] in image["name"]
 
 
 def test_a_layers_map_has_its_caution_and_methods_their_reason(trained: Any) -> None:
@@ -156,10 +156,10 @@ def test_a_layers_map_has_its_caution_and_methods_their_reason(trained: Any) -> 
     assert finer.json()["reason"] == "asked for"
 
 
-def test_the_same_pictures_for_the_same_seed(trained: Any) -> None:
+def test_the_same_images_for_the_same_seed(trained: Any) -> None:
     def numbers(seed: int) -> list[int]:
         result = trained.place("audit", "tiny", "--count", "7", "--seed", seed, "--json")
-        return [picture["number"] for picture in result.json()["pictures"]]
+        return [image["number"] for image in result.json()["pictures"]]
 
     assert numbers(1) == numbers(1)
     assert set(numbers(1)) != set(numbers(2))

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.trust.audit.evidence import (
-    PictureEvidence,
+    ImageEvidence,
     check_limits,
     evidence_by_group,
     locate,
@@ -32,7 +32,7 @@ NONE = torch.zeros(SIZE, dtype=torch.bool)
 MAPS = torch.stack([spot(7, 7), spot(0, 7), spot(0, 0), torch.full(SIZE, 0.2), -torch.ones(SIZE)])
 
 
-def test_pictures_without_masks() -> None:
+def test_images_without_masks() -> None:
     middle, edge, corner, uniform, nothing = locate(MAPS, size=SIZE)
     assert (middle.border, middle.corner, middle.suspicion, middle.inside, middle.area) == (0, 0, 0, None, None)
     assert middle.peak in {(7, 7), (7, 8), (8, 7), (8, 8)}
@@ -85,27 +85,27 @@ def test_the_scale_of_maps_does_not_count() -> None:
 
 
 def test_the_most_suspicious_first() -> None:
-    pictures = locate(MAPS, size=SIZE)
-    assert [one.index for one in most_suspicious(pictures)] == [1, 2, 0, 3]
-    assert [one.index for one in most_suspicious(pictures, count=1)] == [1]
+    images = locate(MAPS, size=SIZE)
+    assert [one.index for one in most_suspicious(images)] == [1, 2, 0, 3]
+    assert [one.index for one in most_suspicious(images, count=1)] == [1]
 
 
-def picture(index: int, border: float, inside: float | None, *, evident: bool = True) -> PictureEvidence:
-    return PictureEvidence(index, evident, inside, None, border, 0.0, (0, 0), 0.5, 0.5, border)
+def image(index: int, border: float, inside: float | None, *, evident: bool = True) -> ImageEvidence:
+    return ImageEvidence(index, evident, inside, None, border, 0.0, (0, 0), 0.5, 0.5, border)
 
 
 def test_limits() -> None:
-    pictures = [picture(0, 0.2, 0.9), picture(1, 0.6, 0.3), picture(2, 0.7, None), picture(3, 0.0, 0.0, evident=False)]
-    both = check_limits(pictures, max_border=0.5, min_inside=0.5)
+    images = [image(0, 0.2, 0.9), image(1, 0.6, 0.3), image(2, 0.7, None), image(3, 0.0, 0.0, evident=False)]
+    both = check_limits(images, max_border=0.5, min_inside=0.5)
     assert [(one.index, one.limit, one.value, one.allowed) for one in both.breaches] == [
         (1, "max_border", 0.6, 0.5),
         (1, "min_inside", 0.3, 0.5),
         (2, "max_border", 0.7, 0.5),
     ]
     assert (both.broken, both.checked, both.unchecked) == (2, 3, (3,))
-    inside = check_limits(pictures, min_inside=0.5)
+    inside = check_limits(images, min_inside=0.5)
     assert ([one.index for one in inside.breaches], inside.checked, inside.unchecked) == ([1], 2, (2, 3))
-    assert check_limits(pictures, max_border=0.7).breaches == ()
+    assert check_limits(images, max_border=0.7).breaches == ()
 
 
 @pytest.mark.parametrize(
@@ -114,14 +114,14 @@ def test_limits() -> None:
 )
 def test_limits_that_are_none(limits: dict[str, float], said: str) -> None:
     with pytest.raises(RequestError, match=said):
-        check_limits([picture(0, 0.2, 0.9)], **limits)
+        check_limits([image(0, 0.2, 0.9)], **limits)
     with pytest.raises(RequestError, match="needs masks"):
-        check_limits([picture(0, 0.2, None)], min_inside=0.5)
+        check_limits([image(0, 0.2, None)], min_inside=0.5)
 
 
 def test_means_leave_out_what_has_no_evidence() -> None:
-    pictures = [picture(0, 0.2, 0.8), picture(1, 0.4, None), picture(2, 0.0, 0.0, evident=False)]
-    found = summarize_evidence(pictures, seed=0)
+    images = [image(0, 0.2, 0.8), image(1, 0.4, None), image(2, 0.0, 0.0, evident=False)]
+    found = summarize_evidence(images, seed=0)
     assert (found.name, found.n, found.empty) == ("all", 3, 1)
     assert found.border is not None
     assert found.border.interval is not None
@@ -129,24 +129,24 @@ def test_means_leave_out_what_has_no_evidence() -> None:
     assert 0.2 <= found.border.interval.low < found.border.interval.high <= 0.4
     assert found.inside is not None
     assert (found.inside.mean, found.inside.n, found.inside.interval) == (0.8, 1, None)
-    nothing = summarize_evidence(pictures[2:], seed=0)
+    nothing = summarize_evidence(images[2:], seed=0)
     assert (nothing.border, nothing.inside, nothing.suspicion, nothing.empty) == (None, None, None, 1)
 
 
 def test_groups_the_most_suspicious_first() -> None:
-    pictures = [
-        picture(0, 0.1, None),
-        picture(1, 0.9, None),
-        picture(2, 0.3, None),
-        picture(3, 0.0, None, evident=False),
-        picture(4, 0.7, None),
+    images = [
+        image(0, 0.1, None),
+        image(1, 0.9, None),
+        image(2, 0.3, None),
+        image(3, 0.0, None, evident=False),
+        image(4, 0.7, None),
     ]
-    found = evidence_by_group(pictures, ["a", "b", "a", "c", "b"], seed=0)
+    found = evidence_by_group(images, ["a", "b", "a", "c", "b"], seed=0)
     assert [(one.name, one.n, one.empty) for one in found] == [("b", 2, 0), ("a", 2, 0), ("c", 1, 1)]
     assert found[0].suspicion is not None
     assert found[0].suspicion.mean == pytest.approx(0.8)
-    with pytest.raises(ValueError, match="1 group names for 5 pictures"):
-        evidence_by_group(pictures, ["a"], seed=0)
+    with pytest.raises(ValueError, match="1 group names for 5 images"):
+        evidence_by_group(images, ["a"], seed=0)
 
 
 def test_what_does_not_fit() -> None:

@@ -7,21 +7,21 @@ import pytest
 import torch
 
 from cnnlab.core.errors import RequestError, WorkError
-from cnnlab.trust.audit.evidence import PictureEvidence, locate
+from cnnlab.trust.audit.evidence import ImageEvidence, locate
 from cnnlab.trust.audit.limits import judge_limits
 
 SIZE = (16, 16)
 FRAME = 1 - 0.75**2
 
 
-def evidence(border: float, inside: float | None = None, area: float = 0.2, *, index: int = 0) -> PictureEvidence:
-    return PictureEvidence(
+def evidence(border: float, inside: float | None = None, area: float = 0.2, *, index: int = 0) -> ImageEvidence:
+    return ImageEvidence(
         index=index, evident=True, inside=inside, area=None if inside is None else area, border=border, corner=0.0,
         peak=(0, 0), top=0.1, gini=0.0, suspicion=0.0,
     )  # fmt: skip
 
 
-def numbered(*borders: float) -> list[PictureEvidence]:
+def numbered(*borders: float) -> list[ImageEvidence]:
     return [evidence(border, index=index) for index, border in enumerate(borders)]
 
 
@@ -42,10 +42,10 @@ def test_without_limits_evidence_may_lie_as_if_spread_evenly() -> None:
     assert not any(one.broken for one in judge_limits(locate(maps, size=SIZE, masks=masks), size=SIZE, seed=0))
 
 
-def test_the_mean_decides_and_not_single_pictures() -> None:
-    pictures = numbered(0.0, 0.1, 0.2, 0.9)
-    (held,) = judge_limits(pictures, size=SIZE, max_border=0.31, seed=0)
-    (broken,) = judge_limits(pictures, size=SIZE, max_border=0.29, seed=0)
+def test_the_mean_decides_and_not_single_images() -> None:
+    images = numbered(0.0, 0.1, 0.2, 0.9)
+    (held,) = judge_limits(images, size=SIZE, max_border=0.31, seed=0)
+    (broken,) = judge_limits(images, size=SIZE, max_border=0.29, seed=0)
     assert (held.broken, broken.broken) == (False, True)
     assert (held.beyond, held.share.n, held.even) == (1, 4, False)
     assert held.share.mean == pytest.approx(fmean((0.0, 0.1, 0.2, 0.9)))
@@ -61,15 +61,15 @@ def test_a_limit_that_is_met_exactly_holds() -> None:
 
 
 def test_a_group_breaks_a_limit_beyond_doubt_only() -> None:
-    """By the whole interval, and not with a handful of pictures."""
+    """By the whole interval, and not with a handful of images."""
     quiet, loud = [0.1] * 30, [0.8, 0.81] * 5
-    pictures = numbered(*quiet, *loud, 0.9)
+    images = numbered(*quiet, *loud, 0.9)
     groups = ["quiet"] * 30 + ["loud"] * 10 + ["single"]
-    judged = {one.group: one for one in judge_limits(pictures, size=SIZE, max_border=0.4, groups=groups, seed=0)}
+    judged = {one.group: one for one in judge_limits(images, size=SIZE, max_border=0.4, groups=groups, seed=0)}
     assert not judged[None].broken
     assert judged["loud"].broken
     assert not judged["quiet"].broken
-    assert not judged["single"].broken  # one picture has no interval
+    assert not judged["single"].broken  # one image has no interval
     doubtful = numbered(0.0, 0.0, 0.0, 0.9, 0.9, 0.9, 0.9)
     (_, group) = judge_limits(doubtful, size=SIZE, max_border=0.4, groups=["a"] * 7, seed=0)
     assert group.share.mean > 0.4
@@ -78,13 +78,13 @@ def test_a_group_breaks_a_limit_beyond_doubt_only() -> None:
 
 
 def test_the_limit_on_the_object_is_each_groups_own_area() -> None:
-    pictures = [evidence(0.0, 0.3, 0.1), evidence(0.0, 0.3, 0.5, index=1)]
-    judged = judge_limits(pictures, size=SIZE, groups=["small", "large"], seed=0)
+    images = [evidence(0.0, 0.3, 0.1), evidence(0.0, 0.3, 0.5, index=1)]
+    judged = judge_limits(images, size=SIZE, groups=["small", "large"], seed=0)
     allowed = {one.group: one.allowed for one in judged if one.limit == "min_inside"}
     assert allowed == {None: pytest.approx(0.3), "small": 0.1, "large": 0.5}
 
 
-def test_pictures_without_evidence_are_in_no_mean_and_no_group_of_them_is_judged() -> None:
+def test_images_without_evidence_are_in_no_mean_and_no_group_of_them_is_judged() -> None:
     nothing = replace(evidence(0.0, index=1), evident=False)
     judged = judge_limits([evidence(0.7), nothing], size=SIZE, max_border=0.5, groups=["a", "b"], seed=0)
     assert [(one.group, one.share.n) for one in judged] == [(None, 1), ("a", 1)]
@@ -93,16 +93,16 @@ def test_pictures_without_evidence_are_in_no_mean_and_no_group_of_them_is_judged
         judge_limits([nothing], size=SIZE, seed=0)
 
 
-def test_sentences_have_the_share_the_limit_and_the_pictures() -> None:
+def test_sentences_have_the_share_the_limit_and_the_images() -> None:
     (judged,) = judge_limits(numbered(0.6, 0.6), size=SIZE, max_border=0.3, seed=0)
     assert judged.sentence == (
-        "60.0 % [60.0, 60.0] of the evidence lies in the outer frame of the picture, an eighth of each side wide; "
-        "at most 30.0 % may (2 of 2 pictures beyond it)"
+        "60.0 % [60.0, 60.0] of the evidence lies in the outer frame of the image, an eighth of each side wide; "
+        "at most 30.0 % may (2 of 2 images beyond it)"
     )
     (_, inside) = judge_limits([evidence(0.0, 0.1, 0.25)], size=SIZE, seed=0)
     assert inside.sentence == (
-        "10.0 % of the evidence lies on the object; at least 25.0 % must, which is its share of the picture (1 of 1 "
-        "picture beyond it)"
+        "10.0 % of the evidence lies on the object; at least 25.0 % must, which is its share of the image (1 of 1 "
+        "image beyond it)"
     )
 
 

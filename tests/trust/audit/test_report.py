@@ -1,11 +1,11 @@
-"""The sentences for which an audit fails: those of all pictures, or, where these hold, of the groups that do not."""
+"""The sentences for which an audit fails: those of all images, or, where these hold, of the groups that do not."""
 
 from dataclasses import replace
 
 import numpy as np
 
-from cnnlab.trust.audit.evidence import PictureEvidence, evidence_by_group, summarize_evidence
-from cnnlab.trust.audit.facts import MOST_REASONS, AuditedPicture, EvidenceFacts, MeanEvidence, Suspect
+from cnnlab.trust.audit.evidence import ImageEvidence, evidence_by_group, summarize_evidence
+from cnnlab.trust.audit.facts import MOST_REASONS, AuditedImage, EvidenceFacts, MeanEvidence, Suspect
 from cnnlab.trust.audit.limits import judge_limits
 from cnnlab.trust.audit.report import evidence_report
 from cnnlab.view.blocks import Text
@@ -14,17 +14,17 @@ SIZE = (16, 16)
 
 
 def facts(borders: dict[str, float], *, max_border: float) -> EvidenceFacts:
-    """Eight pictures in each group, each with the group's share in the frame."""
+    """Eight images in each group, each with the group's share in the frame."""
     groups = [group for group in borders for _ in range(8)]
     located = [
-        PictureEvidence(
+        ImageEvidence(
             index=index, evident=True, inside=None, area=None, border=borders[group], corner=0.1, peak=(0, 0), top=0.3,
             gini=0.5, suspicion=0.2,
         )
         for index, group in enumerate(groups)
     ]  # fmt: skip
-    pictures = tuple(
-        AuditedPicture(one.index, f"train/{one.index}", group, "cat", "dog", 0.9, one)
+    images = tuple(
+        AuditedImage(one.index, f"train/{one.index}", group, "cat", "dog", 0.9, one)
         for one, group in zip(located, groups, strict=True)
     )
     density = np.ones(SIZE)
@@ -37,14 +37,14 @@ def facts(borders: dict[str, float], *, max_border: float) -> EvidenceFacts:
         reason="asked for",
         seed=0,
         accuracy=0.5,
-        pictures=pictures,
+        images=images,
         summary=summarize_evidence(located, seed=0),
         even={"inside": None, "border": 0.4375, "corner": 0.25},
         by="group",
         groups=evidence_by_group(located, groups, seed=0),
         limits=judge_limits(located, size=SIZE, max_border=max_border, groups=groups, seed=0),
         means=(MeanEvidence("all", len(groups), density),),
-        suspects=(Suspect(pictures[0], np.zeros((*SIZE, 3), np.uint8), density, None),),
+        suspects=(Suspect(images[0], np.zeros((*SIZE, 3), np.uint8), density, None),),
         notes=(),
     )
 
@@ -53,7 +53,7 @@ def labelled(found: EvidenceFacts, label: str) -> list[str]:
     return [block.text for block in evidence_report(found).blocks if isinstance(block, Text) and block.label == label]
 
 
-def test_what_all_pictures_break_is_said_once() -> None:
+def test_what_all_images_break_is_said_once() -> None:
     found = facts({"a": 0.9, "b": 0.8}, max_border=0.3)
     assert len(found.broken) == 3
     (sentence,) = found.reasons

@@ -13,7 +13,7 @@ from cnnlab.data.dataset import DataPlace
 from cnnlab.network.open import open_run
 from cnnlab.network.session import Session
 from cnnlab.runs.folder import Run
-from cnnlab.runs.images import evaluation_pictures
+from cnnlab.runs.images import evaluation_images
 from cnnlab.trust.sanity.weights import WeightRandomization, randomize_weights
 
 
@@ -33,7 +33,7 @@ def test_similarities_are_those_of_the_analysis(trained: Any, checked: Any) -> N
     document = checked.json()
     run = Run(trained.run)
     network = open_run(run, Session(device_name="cpu"))
-    part = evaluation_pictures(run, network.config, "validation", DataPlace.default())
+    part = evaluation_images(run, network.config, "validation", DataPlace.default())
     inputs = normalise(part.images, network.preparation.statistics)
     with torch.no_grad():
         answers = network.model(inputs).argmax(1)
@@ -118,7 +118,7 @@ def test_a_method_that_the_network_is_not_made_for_is_left_out_and_named(cnnlab:
 
 @pytest.mark.slow
 def test_random_labels_are_learned_by_heart_by_default(cnnlab: Any, no_report: None) -> None:
-    """As many steps as the run's own epochs had, over few pictures."""
+    """As many steps as the run's own epochs had, over few images."""
     cnnlab.config(
         """
 data:
@@ -139,5 +139,5 @@ logging: {every_steps: 100, histograms_every_epochs: 0, graph: false, pictures: 
     assert result.code == 0, result.err
     document = result.json()
     assert document["labels"]["learned"], document["labels"]["sentence"]
-    # guided backpropagation restores the picture whatever the weights (Adebayo et al. 2018)
+    # guided backpropagation restores the image whatever the weights (Adebayo et al. 2018)
     assert {one["name"]: one["outcome"] for one in document["methods"]}["guided_backprop"] == "fails"

@@ -16,14 +16,14 @@ def gradient(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
     return found.sum(1)
 
 
-def the_picture(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
+def the_image(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
     return images.sum(1)
 
 
 def test_two_networks() -> None:
-    methods = {"gradient": gradient, "picture": the_picture}
+    methods = {"gradient": gradient, "image": the_image}
     found = list(compare_label_training(small(), small(seed=1), IMAGES, TARGETS, methods, seed=0, max_batch=3))
-    assert [(verdict.name, verdict.outcome) for verdict in found] == [("gradient", "passes"), ("picture", "fails")]
+    assert [(verdict.name, verdict.outcome) for verdict in found] == [("gradient", "passes"), ("image", "fails")]
     assert "with a network trained on random labels: rank correlation" in found[0].sentence
     (same,) = compare_label_training(small(), small(), IMAGES, TARGETS, {"gradient": gradient}, seed=0)
     assert same.outcome == "fails"
@@ -35,6 +35,6 @@ def test_both_networks_are_left_as_they_were() -> None:
         list(compare_label_training(model, other, IMAGES, TARGETS, {"gradient": gradient}, seed=0))
 
 
-def test_a_target_for_each_picture() -> None:
-    with pytest.raises(RequestError, match="2 targets for 8 pictures"):
+def test_a_target_for_each_image() -> None:
+    with pytest.raises(RequestError, match="2 targets for 8 images"):
         next(compare_label_training(small(), small(), IMAGES, TARGETS[:2], {}, seed=0))

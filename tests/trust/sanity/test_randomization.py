@@ -128,7 +128,7 @@ def test_a_seed_is_a_network_and_global_state_is_left_alone() -> None:
 
 
 @pytest.mark.parametrize("max_batch", [2, 3, 100])
-def test_statistics_are_those_of_the_pictures(max_batch: int) -> None:
+def test_statistics_are_those_of_the_images(max_batch: int) -> None:
     model, images = small(), drawn(1, 6, 3, 8, 8)
     recalibrate(model, images, ["norm1"], max_batch=max_batch)
     incoming = model.conv1(images).detach()
@@ -152,8 +152,8 @@ def test_only_statistics_move() -> None:
     assert (model.norm1.training, model.conv1.training, model.norm1.momentum) == (False, True, 0.1)
 
 
-def test_one_picture_has_no_statistics() -> None:
-    with pytest.raises(RequestError, match="needs two or more pictures"):
+def test_one_image_has_no_statistics() -> None:
+    with pytest.raises(RequestError, match="needs two or more images"):
         recalibrate(small(), drawn(2, 1, 3, 8, 8), ["norm1"], max_batch=4)
     recalibrate(small(), drawn(2, 1, 3, 8, 8), [], max_batch=4)
 

@@ -29,7 +29,7 @@ def test_outcomes(signed: float, absolute: float, outcome: str) -> None:
     assert sanity_verdict("x", summary, against="all").outcome == outcome
 
 
-def test_few_pictures_and_flat_maps() -> None:
+def test_few_images_and_flat_maps() -> None:
     assert (
         sanity_verdict("x", summarize_similarity(around(0.9, 0.9, n=5), seed=0), against="all").outcome == "undecided"
     )

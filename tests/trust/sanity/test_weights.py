@@ -18,13 +18,13 @@ def gradient(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
     return found.sum(1)
 
 
-def the_picture(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
+def the_image(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
     """Looks at no weight at all."""
     return images.sum(1)
 
 
-def picture_with_a_sign(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
-    """The strength from the picture, the sign of each pixel from the gradient."""
+def image_with_a_sign(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
+    """The strength from the image, the sign of each pixel from the gradient."""
     return images.sum(1).abs() * gradient(model, images, targets).sign()
 
 
@@ -39,19 +39,19 @@ def outcome(methods: dict[str, object], **options: object) -> tuple[list[LayerRa
 
 
 def test_verdicts() -> None:
-    methods = {"gradient": gradient, "picture": the_picture, "signed": picture_with_a_sign, "nothing": nothing}
+    methods = {"gradient": gradient, "image": the_image, "signed": image_with_a_sign, "nothing": nothing}
     steps, result = outcome(methods)
     verdicts = {method.name: method.verdict for method in result.methods}
     assert {name: verdict and verdict.outcome for name, verdict in verdicts.items()} == {
         "gradient": "passes",
-        "picture": "fails",
+        "image": "fails",
         "signed": "passes in sign only",
         "nothing": "no maps",
     }
-    assert verdicts["picture"] is not None
-    assert verdicts["picture"].similarity.signed is not None
-    assert verdicts["picture"].similarity.signed.mean == pytest.approx(1)
-    assert verdicts["picture"].against == "all 4 layers randomised"
+    assert verdicts["image"] is not None
+    assert verdicts["image"].similarity.signed is not None
+    assert verdicts["image"].similarity.signed.mean == pytest.approx(1)
+    assert verdicts["image"].against == "all 4 layers randomised"
     assert [layer.name for layer in result.layers] == ["linear", "conv2", "norm1", "conv1"]
     assert [step.done for step in steps] == list(range(1, 21))
     assert steps[0].total == 20
@@ -77,7 +77,7 @@ def changed(first: dict[str, Tensor], second: dict[str, Tensor]) -> set[str]:
     }
 
 
-def test_cascading_forgets_from_the_output_down() -> None:
+def test_cascading_randomises_from_the_output_down() -> None:
     """norm1 has γ = 1 and β = 0 already; what changes of it are the statistics, and only once conv1 before it does."""
     recorder = Recorder()
     outcome({"x": recorder})
@@ -95,7 +95,7 @@ def test_cascading_forgets_from_the_output_down() -> None:
     assert recorder.modes == [False] * 5
 
 
-def test_independent_forgets_one_layer_at_a_time() -> None:
+def test_independent_randomises_one_layer_at_a_time() -> None:
     recorder = Recorder()
     _, result = outcome({"x": recorder}, mode="independent")
     assert [changed(recorder.seen[0], seen) for seen in recorder.seen] == [
@@ -168,11 +168,11 @@ def test_a_seed_is_a_result() -> None:
 
 
 def test_wrong_requests_are_told() -> None:
-    with pytest.raises(RequestError, match="no picture"):
+    with pytest.raises(RequestError, match="no image"):
         list(randomize_weights(small(), IMAGES[:0], TARGETS[:0], {}, seed=0))
-    with pytest.raises(RequestError, match="3 targets for 8 pictures"):
+    with pytest.raises(RequestError, match="3 targets for 8 images"):
         list(randomize_weights(small(), IMAGES, TARGETS[:3], {}, seed=0))
-    with pytest.raises(RequestError, match=r"'odd' gives maps of shape \(12, 12\) for 8 pictures"):
+    with pytest.raises(RequestError, match=r"'odd' gives maps of shape \(12, 12\) for 8 images"):
         outcome({"odd": lambda model, images, targets: images[0, 0]})
     with pytest.raises(WorkError, match="8 of 8 maps"):
         outcome({"nan": lambda model, images, targets: images.sum(1) * float("nan")})

@@ -1,4 +1,4 @@
-"""Pictures that are odd and not bad: they are read as they are meant."""
+"""Images that are odd and not bad: they are read as they are meant."""
 
 import sys
 from pathlib import Path
@@ -8,7 +8,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from bad_inputs.pictures import animation, cmyk_jpeg, content, png, sixteen_bits
+from bad_inputs.images import animation, cmyk_jpeg, content, png, sixteen_bits
 from PIL import Image
 
 from cnnlab.data.dataset import DataPlace
@@ -35,8 +35,8 @@ def test_is_read_right(odd: str, fit: str, tmp_path: Path) -> None:
     for number, label in enumerate(("other", "odd")):
         (tmp_path / label).mkdir()
         (tmp_path / label / name).write_bytes(written if label == "odd" else png(number))
-    pictures = folder(DataPlace(tmp_path / "data"), "train", path=str(tmp_path), size=4, fit=fit, cache=False)  # type: ignore[arg-type]
-    assert pictures.classes == ("odd", "other")
-    assert not pictures.skipped
+    images = folder(DataPlace(tmp_path / "data"), "train", path=str(tmp_path), size=4, fit=fit, cache=False)  # type: ignore[arg-type]
+    assert images.classes == ("odd", "other")
+    assert not images.skipped
     expected = torch.tensor(colour)[:, None, None].expand(3, 4, 4)
-    assert (pictures.images[0].int() - expected).abs().max() <= 2  # a JPEG is not exact
+    assert (images.images[0].int() - expected).abs().max() <= 2  # a JPEG is not exact

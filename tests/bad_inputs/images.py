@@ -1,4 +1,4 @@
-"""Pictures and folders of them, good and bad."""
+"""Images and folders of them, good and bad."""
 
 import struct
 import zlib
@@ -10,7 +10,7 @@ from PIL import Image
 
 
 def colour(number: int, size: int = 8) -> Image.Image:
-    """A picture of one colour; another number, another colour."""
+    """An image of one colour; another number, another colour."""
     return Image.new("RGB", (size, size), (number * 40 % 256, number * 90 % 256, 200))
 
 
@@ -20,7 +20,7 @@ def png(number: int = 0, size: int = 8) -> bytes:
 
 
 def content(image: Image.Image, kind: str, **options: object) -> bytes:
-    """The bytes of a picture file."""
+    """The bytes of an image file."""
     target = BytesIO()
     image.save(target, kind, **options)
     return target.getvalue()
@@ -60,6 +60,6 @@ def sixteen_bits() -> bytes:
 
 
 def animation() -> bytes:
-    """A GIF: a red picture, then a blue one."""
+    """A GIF: a red image, then a blue one."""
     frames = [Image.new("RGB", (8, 8), name) for name in ("red", "blue")]
     return content(frames[0], "GIF", save_all=True, append_images=frames[1:])

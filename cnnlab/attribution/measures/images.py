@@ -1,4 +1,4 @@
-"""Every measure of one method's maps, picture by picture: what means are made of."""
+"""Every measure of one method's maps, image by image: what means are made of."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from cnnlab.attribution.measures.concentration import gini, top_share
 from cnnlab.attribution.measures.curves import STEPS, Curves, curves
 from cnnlab.attribution.measures.drop import Drop, confidence_drop
 from cnnlab.attribution.measures.location import border_region, corner_region, energy_inside, pointing_hits
-from cnnlab.attribution.measures.maps import at_picture_size, has_evidence, varies
+from cnnlab.attribution.measures.maps import at_image_size, has_evidence, varies
 from cnnlab.attribution.measures.ranking import block_side, rank_pixels
 from cnnlab.attribution.measures.road import Road, road
 
 
 @dataclass(frozen=True, eq=False)
 class Placed:
-    """Where the evidence of each map lies, 0 … 1 each; 0 for a map without positive evidence (see `evident`)."""
+    """Shares of each map's evidence by place, 0 … 1; 0 for a map without positive evidence (see `evident`)."""
 
     evident: Bool[Tensor, "n"]
     """Whether the map has anything above zero."""
@@ -36,13 +36,13 @@ class Placed:
 
 
 @dataclass(frozen=True, eq=False)
-class PictureScores:
-    """The measures of one method, in the order of the pictures."""
+class ImageScores:
+    """The measures of one method, in the order of the images."""
 
     pixels: Curves
     """Single pixels removed …"""
     blocks: Curves
-    """… or squares of `block` pixels."""
+    """Curves with squares of `block` pixels in place of pixels."""
     block: int
     drop: Drop
     road: Road | None
@@ -50,7 +50,7 @@ class PictureScores:
 
 
 def placed(maps: Float[Tensor, "n h w"], masks: Bool[Tensor, "n h w"] | None = None, *, seed: int) -> Placed:
-    """Where the evidence of maps at picture size lies.
+    """Find where the evidence of maps at image size lies.
 
     Raises: ValueError for a mask without a pixel.
     """
@@ -67,7 +67,7 @@ def placed(maps: Float[Tensor, "n h w"], masks: Bool[Tensor, "n h w"] | None = N
     )
 
 
-def score_pictures(
+def score_images(
     model: nn.Module,
     images: Float[Tensor, "n c h w"],
     targets: Int64[Tensor, "n"],
@@ -78,22 +78,22 @@ def score_pictures(
     noise: Float[Tensor, "n c h w"] | None = None,
     steps: int = STEPS,
     max_batch: int = 256,
-) -> Iterator[int | PictureScores]:
-    """Measure `maps`, of picture size or lower, of (normalised) pictures; ROAD only where its `noise` is given.
+) -> Iterator[int | ImageScores]:
+    """Measure `maps`, of image size or lower, of (normalised) images; ROAD only where its `noise` is given.
 
-    Yields how many pictures are done, some at a time, and at last their measures. These do not depend on `max_batch`.
+    Yields how many images are done, some at a time, and at last their measures. These do not depend on `max_batch`.
 
     Raises: RequestError and WorkError as `composite_probabilities`; ValueError where a mask has no pixel.
     """
     size = (images.shape[2], images.shape[3])
-    maps = at_picture_size(maps, size)
+    maps = at_image_size(maps, size)
     block = block_side(*size)
     fine, coarse = (rank_pixels(maps, seed=seed, block=side) for side in (1, block))
     pixels: list[Curves] = []
     blocks: list[Curves] = []
     drops: list[Drop] = []
     roads: list[Road] = []
-    # of so many pictures, a curve's points fit into about one batch
+    # of so many images, a curve's points fit into about one batch
     at_once = max(1, max_batch // (steps + 1))
     for start in range(0, len(images), at_once):
         stop = min(start + at_once, len(images))
@@ -104,7 +104,7 @@ def score_pictures(
         if noise is not None:
             roads.append(road(model, some, wanted, order, noise=noise[start:stop], max_batch=max_batch))
         yield stop
-    yield PictureScores(
+    yield ImageScores(
         _joined_curves(pixels),
         _joined_curves(blocks),
         block,
