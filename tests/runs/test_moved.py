@@ -4,7 +4,6 @@ import json
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from cnnlab.config.config import check_config
 from cnnlab.core.errors import RequestError
 from cnnlab.core.yaml import parse
 from cnnlab.data.dataset import DataPlace
+from cnnlab.runs.folder import Run
 from cnnlab.runs.images import _check_kind, training_images
 
 CONFIG = """
@@ -135,7 +135,8 @@ def test_data_is_the_folder_of_the_archives(tmp_path: Path) -> None:
 
 def test_long_lists_of_classes_are_told_by_where_they_differ() -> None:
     names = tuple(f"class {number}" for number in range(1000))
-    run: Any = SimpleNamespace(name="r", record=SimpleNamespace(data=SimpleNamespace(classes=names, shape=(3, 8, 8))))
+    run = Run(Path("r"))
+    vars(run)["record"] = SimpleNamespace(data=SimpleNamespace(classes=names, shape=(3, 8, 8)))
     with pytest.raises(RequestError) as caught:
         _check_kind(run, (*names[:500], "x" * 5000, *names[501:]), (3, 8, 8))
     assert len(str(caught.value)) < 500
