@@ -36,7 +36,7 @@ def provenance(network: Network, explanation: Explanation) -> dict[str, str]:
     found = {
         "network": network.name,
         "weights": network.weights,
-        "pictures": network.preparation.sentence,
+        "images": network.preparation.sentence,
         "methods": papers,
         "options": "; ".join(chosen) or "none",
         "chosen because": explanation.plan.reason,

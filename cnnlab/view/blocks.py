@@ -141,19 +141,19 @@ Block = Text | Numbers | Table | Figure | Album | CellAlbum | Links | Section
 
 @dataclass(frozen=True)
 class SummaryLine:
-    """The answer to a question that a reader has in the first minute: a sentence that begins with its figure.
+    """The answer to a question that a reader has in the first minute: a sentence that begins with its number.
 
     Without a section that it leads to, it says why there is none, and `command` how to get one.
 
-    Raises: ValueError for a line that leads to a section without giving its figure.
+    Raises: ValueError for a line that leads to a section without giving its number.
     """
 
     question: str
     """The question, such as "How good is it?"."""
     text: str
-    """The sentence; where there is a figure, what follows it."""
+    """The sentence; where there is a `figure`, what follows it."""
     figure: str = ""
-    """What the sentence begins with, such as `84.5 %`."""
+    """The number that the sentence begins with, such as `84.5 %`, or a word in its place."""
     section: str = ""
     """The key of a section of the same report."""
     command: str = ""

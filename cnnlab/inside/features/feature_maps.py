@@ -16,7 +16,7 @@ Sparse is normal (a detector of something rare), dead is not."""
 
 @dataclass(frozen=True, eq=False)
 class FeatureMaps:
-    """The output of one layer for a batch, and each channel's figures over all images and places of the batch.
+    """The output of one layer for a batch, and each channel's numbers over all images and places of the batch.
 
     A unit is active where its value is above 0: for a layer before its rectifier this says what a rectifier right after
     it would let through.
@@ -51,7 +51,7 @@ def feature_maps(
     *,
     layouts: Layouts | None = None,
 ) -> tuple[FeatureMaps, ...]:
-    """The outputs of the named layers with their channels' figures, in order of `layers`; the model stays as it was.
+    """The outputs of the named layers with their channels' numbers, in order of `layers`; the model stays as it was.
 
     `layouts` are the network's for images of this size, where the caller has them.
 

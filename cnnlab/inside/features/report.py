@@ -20,7 +20,7 @@ FEW = 100
 
 
 @dataclass(frozen=True, eq=False)
-class LayerFigures:
+class LayerNumbers:
     """Each channel of a layer over all images and places; in the layer's own units, shares 0 … 1."""
 
     layer: str
@@ -65,16 +65,16 @@ class FeatureFacts:
     channels: tuple[int, ...] | None
     """Channels that were named."""
     images: tuple[ImageMaps, ...]
-    figures: tuple[LayerFigures, ...]
-    """Figures of every layer of the walk, and of `layer`."""
+    numbers: tuple[LayerNumbers, ...]
+    """Numbers of every layer of the walk, and of `layer`."""
     samples: str
     """What dead channels were looked for in."""
     sampled: int
 
     @property
-    def chosen(self) -> LayerFigures:
-        """The figures of the layer that was asked for."""
-        return next(one for one in self.figures if one.layer == self.layer)
+    def chosen(self) -> LayerNumbers:
+        """The numbers of the layer that was asked for."""
+        return next(one for one in self.numbers if one.layer == self.layer)
 
 
 def features_report(facts: FeatureFacts) -> Report:
@@ -107,7 +107,7 @@ def features_json(facts: FeatureFacts) -> dict[str, object]:
         "samples": facts.samples,
         "dead": facts.chosen.dead,
         "sparse": facts.chosen.sparse,
-        "layers": [vars(one) | {"dead": one.dead, "sparse": one.sparse} for one in facts.figures],
+        "layers": [vars(one) | {"dead": one.dead, "sparse": one.sparse} for one in facts.numbers],
         "of": [
             {
                 "picture": image.name,
@@ -205,7 +205,7 @@ def _layers(facts: FeatureFacts) -> Table:
             one.layer, len(one.active), f"{one.size[0]} × {one.size[1]}", float(one.mean.mean()),
             float(one.zeros.mean()), float(one.active.mean()), len(one.dead), len(one.sparse),
         )
-        for one in facts.figures
+        for one in facts.numbers
     ]  # fmt: skip
     note = f"Over {facts.samples}. Dead: never above 0. Sparse: above 0 in at most 5 % of a channel's units."
     return Table("Activity", columns, tuple(rows), note, "activity")

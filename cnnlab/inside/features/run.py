@@ -12,7 +12,7 @@ from cnnlab.core.spread import evenly
 from cnnlab.data.dataset import Dataset
 from cnnlab.inside.channels import checked_channels
 from cnnlab.inside.features.feature_maps import FeatureMaps, feature_maps
-from cnnlab.inside.features.report import FeatureFacts, ImageMaps, LayerFigures
+from cnnlab.inside.features.report import FeatureFacts, ImageMaps, LayerNumbers
 from cnnlab.network.network import Network
 from cnnlab.network.prepared_images import ExplainedImage, pixels_of
 from cnnlab.network.session import Session
@@ -77,13 +77,13 @@ def watched_features(
     wanted = None if channels is None else checked_channels(channels, shown.maps.shape[1], chosen)
     layers = list(dict.fromkeys([*names, chosen]))
     sample, samples = _sample(network, inputs, session, own)
-    figures: dict[str, LayerFigures] = {}
+    numbers: dict[str, LayerNumbers] = {}
     size = max(1, min(64, VALUES // max(1, shown.maps[0].numel())))
     for first in range(0, len(sample), size):
         part = sample[first : first + size]
         batch = part if part.is_floating_point() else network.preparation.inputs(part.to(network.device))
         for one in feature_maps(model, batch, layers, layouts=layouts):
-            figures[one.layer] = _joined(figures.get(one.layer), one, len(batch))
+            numbers[one.layer] = _joined(numbers.get(one.layer), one, len(batch))
         yield Advance("watching", min(first + size, len(sample)), len(sample))
     maps: list[ImageMaps] = []
     for number, image in enumerate(images):
@@ -98,7 +98,7 @@ def watched_features(
         layer=chosen,
         channels=wanted,
         images=tuple(maps),
-        figures=tuple(figures[name] for name in layers),
+        numbers=tuple(numbers[name] for name in layers),
         samples=samples,
         sampled=len(sample),
     )
@@ -127,10 +127,10 @@ def _sample(network: Network, inputs: Tensor, session: Session, own: tuple[str, 
     return inputs, "the given image" if len(inputs) == 1 else f"the {len(inputs)} given images"
 
 
-def _joined(before: LayerFigures | None, one: FeatureMaps, images: int) -> LayerFigures:
-    """The figures of all batches so far."""
+def _joined(before: LayerNumbers | None, one: FeatureMaps, images: int) -> LayerNumbers:
+    """The numbers of all batches so far."""
     _, _, height, width = one.maps.shape
-    now = LayerFigures(
+    now = LayerNumbers(
         layer=one.layer,
         size=(int(height), int(width)),
         pictures=images,
@@ -147,7 +147,7 @@ def _joined(before: LayerFigures | None, one: FeatureMaps, images: int) -> Layer
     def averaged(a: Tensor, b: Tensor) -> Tensor:
         return (a * before.pictures + b * images) / whole
 
-    return LayerFigures(
+    return LayerNumbers(
         layer=one.layer,
         size=now.size,
         pictures=whole,
