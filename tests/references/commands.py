@@ -145,6 +145,8 @@ def _default(p: Any) -> str:
         return code(p.opts[0] if p.default else p.secondary_opts[0]) if p.secondary_opts else ""
     if p.default is None or p.default == () or p.default == []:
         return ""
+    if isinstance(p.default, list | tuple):
+        return code(",".join(str(one) for one in p.default))
     return code(str(p.default.value if isinstance(p.default, Enum) else p.default))
 
 

@@ -39,7 +39,7 @@ def audit(
     ] = None,
     by: Annotated[
         str | None,
-        typer.Option(metavar="GROUP", help="Hold each group, class, or match of a regex on the path to them, too."),
+        typer.Option(metavar="GROUP", help="Hold each group to the limits, too: group, class, or a regex on the path."),
     ] = None,
     count: Annotated[int, typer.Option(min=1, max=MOST, help="Images, at most.")] = 500,
     weights: Annotated[Weights, typer.Option(help="Of the best epoch, or of the last.")] = Weights.best,
