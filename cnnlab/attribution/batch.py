@@ -6,8 +6,7 @@ from typing import Any
 
 from cnnlab.attribution.capture import Capture, GradientTarget, capture, passes_of
 from cnnlab.attribution.method import METHODS, Shared, Work, of_methods
-from cnnlab.attribution.piece import Batch, MethodMaps, UnfitError
-from cnnlab.attribution.steps import Steps
+from cnnlab.attribution.piece import Batch, MethodMaps, Steps, UnfitError
 from cnnlab.core.registry import Component
 
 

@@ -6,10 +6,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cnnlab.attribution.capture import GradientTarget, LayerCapture
+from cnnlab.attribution.maps import principal_map
 from cnnlab.attribution.method import Work
-from cnnlab.attribution.piece import Batch, MethodMaps
-from cnnlab.attribution.principal import principal_map
-from cnnlab.attribution.steps import Steps, at_once
+from cnnlab.attribution.piece import Batch, MethodMaps, Steps, at_once
 from cnnlab.attribution.tail import Tail, noise_for
 
 LayerMap = Callable[[LayerCapture], Steps[Tensor]]

@@ -9,9 +9,8 @@ from torch import Tensor
 
 from cnnlab.attribution.capture import Capture, GradientTarget
 from cnnlab.attribution.head import Head, HeadKind
-from cnnlab.attribution.piece import Batch, UnfitError
+from cnnlab.attribution.piece import Batch, Steps, UnfitError
 from cnnlab.attribution.result import without_evidence
-from cnnlab.attribution.steps import Steps
 from cnnlab.core.registry import Component, Entry, Registry
 
 Kind: TypeAlias = Literal["cam", "pixel"]

@@ -13,8 +13,7 @@ from cnnlab.attribution.catalog import METHODS
 from cnnlab.attribution.chosen import Asked, chosen_methods, methods_for_head
 from cnnlab.attribution.head import HeadKind
 from cnnlab.attribution.layers import LayerChoice, choose_layer
-from cnnlab.attribution.measures.comparison import Comparison, compare_maps
-from cnnlab.attribution.measures.controls import CONTROLS
+from cnnlab.attribution.measures.comparison import CONTROLS, Comparison, compare_maps
 from cnnlab.attribution.measures.curves import STEPS
 from cnnlab.attribution.measures.road import PERCENTILES
 from cnnlab.attribution.passes import logits_of

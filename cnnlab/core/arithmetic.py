@@ -1,9 +1,13 @@
 """The output-size formula of a sliding window, with its numbers filled in.
 
 Source: Dumoulin & Visin 2016, arXiv:1603.07285; `torch.nn.Conv2d` documentation.
+
+A few of many, evenly spaced, where all of them are too many to show.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from cnnlab.core.characters import formatted
 from cnnlab.core.errors import ShapeError
@@ -82,3 +86,13 @@ def window_shape(
                 f"{axis.formula}; padding: {fitting if len(set(fitting)) > 1 else fitting[0]} would fit"
             )
     return axes[0].outputs, axes[1].outputs
+
+
+T = TypeVar("T")
+
+
+def evenly(items: Sequence[T], most: int) -> list[T]:
+    """Choose at most `most` ≥ 2 of `items`, each once, the first and the last among them."""
+    if len(items) <= most:
+        return list(items)
+    return [items[round(place * (len(items) - 1) / (most - 1))] for place in range(most)]

@@ -14,15 +14,14 @@ from jaxtyping import UInt8
 from pydantic import AfterValidator, Field
 from torch import Tensor
 
+from cnnlab.core.arithmetic import evenly
 from cnnlab.core.errors import RequestError
 from cnnlab.core.patterns import checked_pattern
-from cnnlab.core.spread import evenly
 from cnnlab.data import cache as decoded_cache
 from cnnlab.data.cache import Decoded, Wanted, digest
-from cnnlab.data.dataset import DataPlace, Dataset, Part
+from cnnlab.data.dataset import DataPlace, Dataset, Part, check_memory
 from cnnlab.data.decoding import Fit, fit_image, read_image
 from cnnlab.data.listing import SHOWN, Listing, compare, group_by_pattern, list_images
-from cnnlab.data.memory import check_memory
 from cnnlab.data.parallel import in_parallel
 from cnnlab.data.parts import Parts, find_parts
 from cnnlab.data.registry import DATASETS, DatasetFacts, square

@@ -16,8 +16,7 @@ from torch import Generator, Tensor
 
 from cnnlab.core.quantities import NonNegative, Positive, Probability
 from cnnlab.core.seeds import derive_seed
-from cnnlab.data.dataset import Dataset, Part
-from cnnlab.data.memory import check_memory
+from cnnlab.data.dataset import Dataset, Part, check_memory
 from cnnlab.data.parallel import in_parallel
 from cnnlab.data.registry import DATASETS, DatasetFacts, Options, square
 from cnnlab.data.signed_distance import SHAPES

@@ -16,9 +16,8 @@ from torch import Tensor, nn
 
 from cnnlab.models.failure import told
 from cnnlab.models.observe import observe
-from cnnlab.walk.attention import attention_as_products
-from cnnlab.walk.facts import Output, Walk
-from cnnlab.walk.outputs import parts_of
+from cnnlab.walk.facts import Output, Walk, parts_of
+from cnnlab.walk.macs import attention_as_products
 
 SHOWN = 20
 """Mismatches that are kept with their places."""

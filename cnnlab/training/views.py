@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from cnnlab.core.characters import printable
 from cnnlab.data.batches import Batch, denormalise, normalise
 from cnnlab.fit.fit import EpochDone
-from cnnlab.network.activations import capture_outputs
+from cnnlab.network.forward import capture_outputs
 from cnnlab.runs.events import EventLog
 from cnnlab.training.observer import is_due
 from cnnlab.training.setup import TrainingSetup

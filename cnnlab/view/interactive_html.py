@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from cnnlab.view.interactive import Album, CellAlbum, Shot
-from cnnlab.view.png.overlay import overlay
+from cnnlab.view.png.heat import overlay
 from cnnlab.view.scenes import Scene
 
 _COLOURS = 128

@@ -1,7 +1,14 @@
-"""What a walk through a network found: its layers' outputs and its operations, in the order in which they ran."""
+"""What a walk through a network found: its layers' outputs and its operations, in the order in which they ran.
 
-from dataclasses import dataclass
+The tensors in what a module puts out, whatever holds them.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
 from math import prod
+from typing import Any
+
+from torch import Tensor
 
 from cnnlab.walk.program import Difference, Step
 from cnnlab.walk.reach import Tag
@@ -120,3 +127,29 @@ class Walk:
     def output(self, name: str) -> Output | None:
         """The output of that name."""
         return next((output for output in self.outputs if output.name == name), None)
+
+
+def parts_of(output: Any) -> list[tuple[str, Tensor]]:
+    """Tensors with their places in the output, such as `.aux` or `[1]`; "" where there is only one.
+
+    Dictionaries, sequences, named tuples and dataclasses are opened.
+    """
+    found = list(_parts(output, ""))
+    return [("", found[0][1])] if len(found) == 1 else found
+
+
+def _parts(value: Any, place: str) -> Iterator[tuple[str, Tensor]]:
+    if isinstance(value, Tensor):
+        yield place, value
+    elif isinstance(value, Mapping):
+        for key, one in value.items():
+            yield from _parts(one, f"{place}[{key}]" if isinstance(key, int) else f"{place}.{key}")
+    elif isinstance(value, tuple) and hasattr(value, "_fields"):
+        for name in value._fields:
+            yield from _parts(getattr(value, name), f"{place}.{name}")
+    elif isinstance(value, list | tuple):
+        for number, one in enumerate(value):
+            yield from _parts(one, f"{place}[{number}]")
+    elif is_dataclass(value) and not isinstance(value, type):
+        for field in fields(value):
+            yield from _parts(getattr(value, field.name), f"{place}.{field.name}")

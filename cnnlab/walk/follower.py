@@ -12,10 +12,9 @@ from cnnlab.core.errors import CnnlabError
 from cnnlab.walk.call import Call, UnknownOptionError
 from cnnlab.walk.facts import Operation
 from cnnlab.walk.indexing import blind, knows_its_mask
-from cnnlab.walk.joins import misalignment
 from cnnlab.walk.macs import macs_of
 from cnnlab.walk.memory import Memory
-from cnnlab.walk.mixing import NARROW
+from cnnlab.walk.mixing import NARROW, misalignment
 from cnnlab.walk.moving import moves_of
 from cnnlab.walk.program import Program, Step, StoppedError
 from cnnlab.walk.reach import Move, Tag, aligned, joined, single, union

@@ -2,13 +2,18 @@
 
 Sums, comparisons, means, normalisations and elementwise functions count as none. Most formulas are torch's own (half of
 its FLOPs, `torch.utils.flop_counter`); here are those of the kernels that it leaves out.
+
+Attention as the products that it is made of, which fused kernels and the fast path would hide.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from math import prod
 from typing import Any
 
+import torch
 from torch import ScriptObject, Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import flop_registry
 
 from cnnlab.walk.call import Call
@@ -124,3 +129,15 @@ WITHOUT = frozenset(
      "roi_align", "ps_roi_align", "roi_pool", "ps_roi_pool", "nms", "_local_scalar_dense", "equal", "_to_sparse")
 )  # fmt: skip
 """Operations whose dependencies are not known, but of which it is known that they are no products."""
+
+
+@contextmanager
+def attention_as_products() -> Iterator[None]:
+    """A walk sees them then, and a NaN passes through masked products as the rules say."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)

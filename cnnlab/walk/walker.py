@@ -18,10 +18,9 @@ from cnnlab.core.errors import first_line
 from cnnlab.models.failure import check_parameters, check_watched, watched
 from cnnlab.models.tensors import run_on, tensors_of, twins_of, without_values
 from cnnlab.models.undisturbed import undisturbed
-from cnnlab.walk.attention import attention_as_products
-from cnnlab.walk.facts import Failure, Output, Walk
+from cnnlab.walk.facts import Failure, Output, Walk, parts_of
 from cnnlab.walk.follower import FAILURES, BudgetError, Follower
-from cnnlab.walk.outputs import parts_of
+from cnnlab.walk.macs import attention_as_products
 from cnnlab.walk.program import BEGIN, END, DifferentError, Step, StoppedError
 from cnnlab.walk.reach import IMAGES, Tag, source
 from cnnlab.walk.values import Written, is_small

@@ -15,8 +15,7 @@ from cnnlab.attribution.attribute import attribute, planned_passes
 from cnnlab.attribution.catalog import METHODS
 from cnnlab.attribution.chosen import chosen, chosen_methods, listed, methods_for_head, split, unasked, used, written
 from cnnlab.attribution.method import FUNCTIONS, Known, Method, register
-from cnnlab.attribution.piece import MethodMaps
-from cnnlab.attribution.steps import Steps
+from cnnlab.attribution.piece import MethodMaps, Steps
 from cnnlab.core.errors import RequestError
 
 

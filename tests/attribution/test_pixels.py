@@ -20,7 +20,7 @@ from cnnlab.attribution.methods.gradients import gradient
 from cnnlab.attribution.methods.integrated_gradients import quadrature_points
 from cnnlab.attribution.methods.occlusion import window_starts
 from cnnlab.attribution.methods.rise import grown_masks, mask_draws, rise
-from cnnlab.attribution.steps import finished
+from cnnlab.attribution.piece import finished
 from cnnlab.attribution.target import target_of
 from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.walk.layouts import Layouts, layouts_of

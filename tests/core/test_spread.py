@@ -3,7 +3,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnnlab.core.spread import evenly
+from cnnlab.core.arithmetic import evenly
 
 
 @given(st.integers(0, 200), st.integers(2, 70))

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from cnnlab.evaluation.contribution import summary_lines
 from cnnlab.evaluation.report import evaluation_report
-from cnnlab.evaluation.summary_report import summary_lines
 from cnnlab.stats.classification import Classification, classify
 from cnnlab.view.blocks import Section, SummaryLine, sections
 from cnnlab.view.contribution import Question

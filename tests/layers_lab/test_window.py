@@ -4,7 +4,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from cnnlab.layers_lab.window import Window, window_of
+from cnnlab.layers_lab.stack import Window, window_of
 from cnnlab.models.layers.local import LocallyConnected2d
 from cnnlab.models.layers.pooling import BlurPool2d
 

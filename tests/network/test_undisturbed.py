@@ -30,7 +30,7 @@ from cnnlab.inside.patches.search import top_units
 from cnnlab.layers_lab.stack import arithmetic
 from cnnlab.layers_lab.summary.training_memory import training_memory
 from cnnlab.models.build import output_shape
-from cnnlab.network.activations import capture_outputs
+from cnnlab.network.forward import capture_outputs
 from cnnlab.receptive_field.edits import parse_edit, without_values
 from cnnlab.receptive_field.effective.capture import locate, summed_influence
 from cnnlab.receptive_field.fields import receptive_fields

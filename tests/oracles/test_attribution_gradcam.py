@@ -20,11 +20,11 @@ from pytorch_grad_cam.utils.model_targets import ClassifierOutputReST, Classifie
 from cnnlab.attribution.attribute import VIEWS, attribute
 from cnnlab.attribution.cam_pieces import weighted_map
 from cnnlab.attribution.capture import SCORE, capture
+from cnnlab.attribution.maps import principal_map
 from cnnlab.attribution.methods.full_gradient import full_gradient
 from cnnlab.attribution.methods.gradient_cams import grad_cam_plus_plus, xgrad_cam
 from cnnlab.attribution.methods.perturbation_cams import score_cam
-from cnnlab.attribution.principal import principal_map
-from cnnlab.attribution.steps import finished
+from cnnlab.attribution.piece import finished
 from cnnlab.attribution.target import target_of
 
 TOLERANCE = 1e-5

@@ -15,9 +15,8 @@ from pytorch_grad_cam.utils.model_targets import ClassifierOutputSoftmaxTarget
 from torch import Tensor
 
 from cnnlab.attribution.measures.drop import confidence_drop
-from cnnlab.attribution.measures.imputation import impute
 from cnnlab.attribution.measures.ranking import rank_pixels
-from cnnlab.attribution.measures.road import road
+from cnnlab.attribution.measures.road import impute, road
 
 SIDE = 10
 """Of 100 distinct values, just p are below the p-th percentile as numpy interpolates it."""

@@ -6,8 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnnlab.stats.confidence import wilson_interval
-from cnnlab.stats.smoothing import smooth, wobble
-from cnnlab.training.overfitting import FALL, WIDE_GAP, LearningCurves, diagnose
+from cnnlab.training.overfitting import FALL, WIDE_GAP, LearningCurves, diagnose, smooth, wobble
 
 
 def curves(

@@ -8,7 +8,7 @@ import pytest
 from cnnlab.view import html, json, tensorboard
 from cnnlab.view.blocks import Report
 from cnnlab.view.interactive import Album, CellAlbum, Choice, Shot
-from cnnlab.view.png.overlay import overlay
+from cnnlab.view.png.heat import overlay
 from cnnlab.view.scenes import Scene
 
 GREY = np.full((4, 4, 3), 128, np.uint8)

@@ -16,7 +16,7 @@ from cnnlab.view import json as documents
 from cnnlab.view import png
 from cnnlab.view.blocks import Figure, Report
 from cnnlab.view.description import description
-from cnnlab.view.png import heat, overlay
+from cnnlab.view.png import heat
 from cnnlab.view.png.panel import extent
 from cnnlab.view.scenes import Box, Contour, Point, Scene, Scenes
 
@@ -291,7 +291,7 @@ def test_a_peak_counts_the_sign_out_only_where_there_is_one() -> None:
 def test_a_bare_overlay_has_the_same_colours() -> None:
     values = np.random.default_rng(0).random((16, 16))
     scene = Scene((16, 16), GREY, values, "x")
-    bare = overlay.overlay(scene)
+    bare = heat.overlay(scene)
     times = bare.shape[0] // 16
     image, sheet = drawn(scene)
     for row, column in ((0.2, 3.1), (7, 7), (15, 14)):

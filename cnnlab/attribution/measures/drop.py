@@ -11,8 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from cnnlab.attribution.maps import positive_scaled
-from cnnlab.attribution.measures.maps import at_image_size
+from cnnlab.attribution.maps import at_image_size, positive_scaled
 from cnnlab.attribution.measures.probability import composite_probabilities, target_probabilities
 
 

@@ -7,11 +7,17 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
-from cnnlab.attribution.measures.concentration import gini, top_share
+from cnnlab.attribution.maps import at_image_size, has_evidence, varies
 from cnnlab.attribution.measures.curves import STEPS, Curves, curves
 from cnnlab.attribution.measures.drop import Drop, confidence_drop
-from cnnlab.attribution.measures.location import border_region, corner_region, energy_inside, pointing_hits
-from cnnlab.attribution.measures.maps import at_image_size, has_evidence, varies
+from cnnlab.attribution.measures.location import (
+    border_region,
+    corner_region,
+    energy_inside,
+    gini,
+    pointing_hits,
+    top_share,
+)
 from cnnlab.attribution.measures.ranking import block_side, rank_pixels
 from cnnlab.attribution.measures.road import Road, road
 

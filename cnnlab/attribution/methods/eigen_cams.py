@@ -4,11 +4,10 @@ from torch import Tensor
 
 from cnnlab.attribution.cam_pieces import factored_maps, layer_maps
 from cnnlab.attribution.capture import SCORE, LayerCapture
+from cnnlab.attribution.maps import principal_map
 from cnnlab.attribution.method import Method, Work, register
 from cnnlab.attribution.methods.gradient_cams import hires_cam, of_score
-from cnnlab.attribution.piece import MethodMaps
-from cnnlab.attribution.principal import principal_map
-from cnnlab.attribution.steps import Steps, at_once
+from cnnlab.attribution.piece import MethodMaps, Steps, at_once
 
 
 @register(

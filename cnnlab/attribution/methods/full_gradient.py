@@ -13,8 +13,7 @@ from torch import Tensor, nn
 from cnnlab.attribution.maps import least_to_largest, upsampled
 from cnnlab.attribution.method import Known, Method, Work, register
 from cnnlab.attribution.passes import checked_logits, fitted, frozen, score_gradients, single_precision
-from cnnlab.attribution.piece import Batch, MethodMaps
-from cnnlab.attribution.steps import Steps
+from cnnlab.attribution.piece import Batch, MethodMaps, Steps
 from cnnlab.attribution.target import Target
 from cnnlab.core.errors import RequestError
 from cnnlab.models.failure import takes_hooks

@@ -16,8 +16,7 @@ from cnnlab.attribution.cam_pieces import factored_maps
 from cnnlab.attribution.capture import SCORE, GradientTarget
 from cnnlab.attribution.head import Head
 from cnnlab.attribution.method import Known, Method, Work, register
-from cnnlab.attribution.piece import Batch, MethodMaps, UnfitError
-from cnnlab.attribution.steps import Steps
+from cnnlab.attribution.piece import Batch, MethodMaps, Steps, UnfitError
 from cnnlab.attribution.target import Target, against_nearest, residual_softmax
 
 Maps: TypeAlias = Float[Tensor, "r k h w"]

@@ -9,8 +9,7 @@ from torch import Tensor, nn
 
 from cnnlab.attribution.method import Method, Shared, Work, register
 from cnnlab.attribution.passes import input_gradients
-from cnnlab.attribution.piece import Batch, MethodMaps
-from cnnlab.attribution.steps import Steps, add_to_images, at_once, passes_for, row_chunks
+from cnnlab.attribution.piece import Batch, MethodMaps, Steps, add_to_images, at_once, passes_for, row_chunks
 from cnnlab.attribution.target import Target
 
 

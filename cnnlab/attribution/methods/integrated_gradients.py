@@ -11,8 +11,7 @@ from torch import Tensor, nn
 from cnnlab.attribution.baseline import MEANING, Baseline, baseline_of
 from cnnlab.attribution.method import Method, Work, register
 from cnnlab.attribution.passes import input_gradients, logits_of, single_precision
-from cnnlab.attribution.piece import Batch, MethodMaps
-from cnnlab.attribution.steps import Steps, add_to_images, passes_for, row_chunks
+from cnnlab.attribution.piece import Batch, MethodMaps, Steps, add_to_images, passes_for, row_chunks
 from cnnlab.attribution.target import Target, check_classes
 
 Quadrature: TypeAlias = Literal["gauss_legendre", "midpoint"]

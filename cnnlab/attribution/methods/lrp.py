@@ -24,8 +24,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from cnnlab.attribution.activation_functions import CLIPPED, SMOOTH, name_of
 from cnnlab.attribution.method import Method, Work, register
 from cnnlab.attribution.passes import input_gradients
-from cnnlab.attribution.piece import Batch, MethodMaps, UnfitError
-from cnnlab.attribution.steps import Steps
+from cnnlab.attribution.piece import Batch, MethodMaps, Steps, UnfitError
 from cnnlab.models.failure import takes_hooks
 
 LAYERS = frozenset(

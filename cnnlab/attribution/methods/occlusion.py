@@ -8,8 +8,7 @@ from pydantic import Field
 from cnnlab.attribution.baseline import MEANING, Baseline, baseline_of
 from cnnlab.attribution.method import Method, Work, register
 from cnnlab.attribution.passes import logits_of
-from cnnlab.attribution.piece import Batch, MethodMaps
-from cnnlab.attribution.steps import Steps, passes_for, row_chunks
+from cnnlab.attribution.piece import Batch, MethodMaps, Steps, passes_for, row_chunks
 from cnnlab.attribution.target import check_classes
 from cnnlab.core.errors import RequestError
 

@@ -13,8 +13,7 @@ from cnnlab.attribution.capture import SCORE, GradientTarget, LayerCapture
 from cnnlab.attribution.maps import least_to_largest
 from cnnlab.attribution.method import Known, Method, Work, register
 from cnnlab.attribution.passes import logits_of
-from cnnlab.attribution.piece import Batch, MethodMaps, is_affine
-from cnnlab.attribution.steps import Steps, passes_for, row_chunks
+from cnnlab.attribution.piece import Batch, MethodMaps, Steps, is_affine, passes_for, row_chunks
 from cnnlab.attribution.tail import Tail, tail_logits
 from cnnlab.attribution.target import Target
 

@@ -21,8 +21,7 @@ from cnnlab.attribution.method import Method, Shared, Work, register
 from cnnlab.attribution.methods.gradient_cams import averages_away, grad_cam, of_score
 from cnnlab.attribution.methods.gradients import input_passes, steepest
 from cnnlab.attribution.passes import input_gradients
-from cnnlab.attribution.piece import Batch, MethodMaps, UnfitError
-from cnnlab.attribution.steps import Steps, at_once
+from cnnlab.attribution.piece import Batch, MethodMaps, Steps, UnfitError, at_once
 from cnnlab.attribution.target import Target
 from cnnlab.core.errors import RequestError
 

@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from cnnlab.attribution.method import Method, register
 from cnnlab.attribution.passes import logits_of
-from cnnlab.attribution.piece import Batch, MethodMaps
-from cnnlab.attribution.steps import Steps, add_to_images, passes_for, row_chunks
+from cnnlab.attribution.piece import Batch, MethodMaps, Steps, add_to_images, passes_for, row_chunks
 from cnnlab.attribution.target import Target, check_classes
 from cnnlab.core.errors import RequestError
 

@@ -17,13 +17,15 @@ from cnnlab.core.seeds import derive_seed
 from cnnlab.inside.dream.objective import Channel, Objective, check_objective, score
 from cnnlab.inside.dream.parametrisation import (
     IMAGENET_COLOURS,
+    UNMOVED,
+    Views,
     decorrelated,
     default_octaves,
+    drawn_views,
     fresh_spectrum,
     highest_frequency,
     pixels,
 )
-from cnnlab.inside.dream.views import UNMOVED, Views, drawn_views
 from cnnlab.models.undisturbed import undisturbed
 from cnnlab.walk.layouts import Layouts, layouts_of
 

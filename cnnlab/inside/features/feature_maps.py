@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from cnnlab.network.activations import capture_outputs
+from cnnlab.network.forward import capture_outputs
 from cnnlab.walk.layouts import Layouts, layouts_of
 
 SPARSE = 0.05

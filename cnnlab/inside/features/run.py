@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from cnnlab.attribution.layers import choose_layer
 from cnnlab.core.advance import Advance
+from cnnlab.core.arithmetic import evenly
 from cnnlab.core.errors import RequestError, unknown
-from cnnlab.core.spread import evenly
 from cnnlab.data.dataset import Dataset
 from cnnlab.inside.channels import checked_channels
 from cnnlab.inside.features.feature_maps import FeatureMaps, feature_maps

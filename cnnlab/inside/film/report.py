@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cnnlab.attribution.catalog import METHODS
-from cnnlab.core.spread import evenly
+from cnnlab.core.arithmetic import evenly
 from cnnlab.inside.film.frames import FROZEN, Film
 from cnnlab.view.blocks import Cell, Column, Figure, Number, Numbers, Report, Table, shown
 from cnnlab.view.drawings import Curves, Gallery, Panels, Series

@@ -9,8 +9,8 @@ from cnnlab.attribution.attribute import attribute
 from cnnlab.attribution.chosen import methods_for_head
 from cnnlab.attribution.layers import choose_layer
 from cnnlab.core.advance import Advance
+from cnnlab.core.arithmetic import evenly
 from cnnlab.core.errors import RequestError
-from cnnlab.core.spread import evenly
 from cnnlab.data.batches import normalise
 from cnnlab.data.statistics import ChannelStatistics
 from cnnlab.fit.checkpoints import load_weights_file

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from cnnlab.core.errors import RequestError, WorkError
-from cnnlab.network.activations import capture_outputs
+from cnnlab.network.forward import capture_outputs
 from cnnlab.walk.layout import Layout
 from cnnlab.walk.layouts import layouts_of
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from cnnlab.config.config import Config, check_config, read_config
+from cnnlab.core.arithmetic import evenly
 from cnnlab.core.errors import RequestError, unknown
-from cnnlab.core.spread import evenly
 from cnnlab.core.yaml import parse
 from cnnlab.data.batches import TrainingBatches, denormalise
 from cnnlab.data.dataset import Dataset

@@ -13,7 +13,7 @@ from cnnlab.core.errors import RequestError, unknown
 from cnnlab.data.dataset import Dataset
 from cnnlab.fit.device import evaluating
 from cnnlab.inside.filters.layer import convolution_filters
-from cnnlab.network.activations import capture_outputs
+from cnnlab.network.forward import capture_outputs
 from cnnlab.network.network import RunNetwork
 from cnnlab.report.card.report import Card
 from cnnlab.trust.audit.evidence import locate

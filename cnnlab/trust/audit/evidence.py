@@ -11,9 +11,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from cnnlab.attribution.measures.concentration import gini, top_share
-from cnnlab.attribution.measures.location import border_region, corner_region, energy_inside, peaks
-from cnnlab.attribution.measures.maps import at_image_size, has_evidence
+from cnnlab.attribution.maps import at_image_size, has_evidence
+from cnnlab.attribution.measures.location import border_region, corner_region, energy_inside, gini, peaks, top_share
 from cnnlab.core.errors import RequestError
 from cnnlab.core.seeds import derive_seed
 from cnnlab.stats.bootstrap import bootstrap_mean

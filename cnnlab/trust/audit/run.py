@@ -13,9 +13,8 @@ from torch import Tensor
 from cnnlab.attribution.catalog import METHODS
 from cnnlab.attribution.chosen import Asked, chosen, chosen_methods, methods_for_head, unasked
 from cnnlab.attribution.layers import LayerChoice, choose_layer
-from cnnlab.attribution.maps import positive_scaled
+from cnnlab.attribution.maps import at_image_size, positive_scaled
 from cnnlab.attribution.measures.location import border_region, corner_region
-from cnnlab.attribution.measures.maps import at_image_size
 from cnnlab.attribution.result import Attribution
 from cnnlab.attribution.run import Explanation, Images, explain, pixel_range
 from cnnlab.core.advance import Advance

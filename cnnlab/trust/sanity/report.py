@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from cnnlab.attribution.catalog import METHODS
-from cnnlab.core.spread import evenly
+from cnnlab.core.arithmetic import evenly
 from cnnlab.stats.confidence import MeanInterval
 from cnnlab.trust.sanity.facts import SanityFacts, ShownStage
 from cnnlab.trust.sanity.verdict import SMALL, Outcome, SanityVerdict, SimilaritySummary

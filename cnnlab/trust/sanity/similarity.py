@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from cnnlab.attribution.measures.maps import at_image_size, varies
+from cnnlab.attribution.maps import at_image_size, varies
 
 WINDOW_RADIUS = 5
 SIGMA = 1.5

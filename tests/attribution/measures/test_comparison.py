@@ -3,8 +3,7 @@ import torch
 from networks import small, unchanged
 from torch import Tensor, nn
 
-from cnnlab.attribution.measures.comparison import Comparison, compare_maps
-from cnnlab.attribution.measures.controls import CONTROLS
+from cnnlab.attribution.measures.comparison import CONTROLS, Comparison, compare_maps
 from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError, WorkError
 

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnnlab.attribution.measures.concentration import gini, top_share
+from cnnlab.attribution.measures.location import gini, top_share
 
 
 def test_ends_of_the_scale() -> None:

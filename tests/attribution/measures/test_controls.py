@@ -1,7 +1,7 @@
 import torch
 from scipy.ndimage import sobel as scipy_sobel
 
-from cnnlab.attribution.measures.controls import CONTROLS, centre_prior, control_maps, sobel
+from cnnlab.attribution.measures.comparison import CONTROLS, centre_prior, control_maps, sobel
 
 IMAGES = torch.randn(3, 3, 12, 16, generator=torch.Generator().manual_seed(0))
 

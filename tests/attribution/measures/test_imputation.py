@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from cnnlab.attribution.measures.imputation import impute, laplacian
+from cnnlab.attribution.measures.road import impute, laplacian
 
 
 def drawn(seed: int, *shape: int) -> Tensor:

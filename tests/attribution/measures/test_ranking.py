@@ -3,8 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnnlab.attribution.maps import positive_scaled
-from cnnlab.attribution.measures.maps import at_image_size
+from cnnlab.attribution.maps import at_image_size, positive_scaled
 from cnnlab.attribution.measures.ranking import block_side, rank_pixels
 from cnnlab.core.errors import WorkError
 

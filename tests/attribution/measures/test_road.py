@@ -3,9 +3,8 @@ import torch
 from networks import small, unchanged
 from torch import Tensor, nn
 
-from cnnlab.attribution.measures.imputation import impute
 from cnnlab.attribution.measures.ranking import rank_pixels
-from cnnlab.attribution.measures.road import PERCENTILES, Road, road, road_noise
+from cnnlab.attribution.measures.road import PERCENTILES, Road, impute, road, road_noise
 
 
 def drawn(seed: int, *shape: int) -> Tensor:

@@ -8,8 +8,8 @@ from torch import nn
 from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.inside.dream.maximise import Dream, DreamStep, maximise
 from cnnlab.inside.dream.objective import Channel, ClassScore, Objective
-from cnnlab.inside.dream.views import UNMOVED, Views
-from cnnlab.network.activations import capture_outputs
+from cnnlab.inside.dream.parametrisation import UNMOVED, Views
+from cnnlab.network.forward import capture_outputs
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.25, 0.3)
 

@@ -8,14 +8,17 @@ import torch
 from cnnlab.inside.dream.parametrisation import (
     IMAGENET_COLOURS,
     START,
+    UNMOVED,
+    Views,
     decorrelated,
     default_octaves,
+    drawn_views,
     fresh_spectrum,
     highest_frequency,
     pixels,
+    placed,
     radial_frequencies,
 )
-from cnnlab.inside.dream.views import UNMOVED, Views, drawn_views, placed
 
 
 def spectrum(height: int, width: int, seed: int = 0, channels: int = 3) -> torch.Tensor:

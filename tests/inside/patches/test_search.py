@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.inside.patches.search import TopUnits, channel_classes, crop, patch_boxes, top_units
-from cnnlab.network.activations import capture_outputs
+from cnnlab.network.forward import capture_outputs
 
 N, SIZE = 23, 12
 
