@@ -136,7 +136,9 @@ def _message(detail: ErrorDetails, path: tuple[str | int, ...], model: type[Base
         return f"no option '{name}' in {of}; {listed}.{did_you_mean(name, known)}"
     if kind not in EXPECTED:
         message = detail["msg"].removeprefix("Value error, ")
-        return f"'{name}': {message}" if names and kind not in ("unknown", "component") else message
+        if not names or kind in ("unknown", "component"):
+            return message
+        return f"'{name}'{'' if message.startswith('is ') else ':'} {message}"
     limits: Mapping[str, Any] = detail.get("ctx", {})
     expected = EXPECTED[kind].format(**{k: f"{v:g}" if isinstance(v, float) else v for k, v in limits.items()})
     given = _shown(detail["input"])

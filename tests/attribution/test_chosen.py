@@ -122,10 +122,10 @@ def test_a_method_is_asked_for_as_text_as_a_mapping_or_as_it_was_checked() -> No
         ),
         (
             "occlusion:baseline=blurr",
-            "occlusion: 'baseline': is 'blurr', expected zero, black, white, mean, blur, noise, or a finite number. "
+            "occlusion: 'baseline' is 'blurr', expected zero, black, white, mean, blur, noise, or a finite number. "
             "Did you mean 'blur'?",
         ),
-        ("occlusion:baseline=inf", "occlusion: 'baseline': is 'inf', expected zero, black,"),
+        ("occlusion:baseline=inf", "occlusion: 'baseline' is 'inf', expected zero, black,"),
         ("gradcam:eps=1", "gradcam: no option 'eps' in method 'gradcam'; it has none."),
     ],
 )

@@ -131,7 +131,7 @@ EXPLANATIONS = (
         "a baseline that nobody knows, the nearest named",
         "--method integrated_gradients:baseline=blurred",
         (
-            "error: integrated_gradients: 'baseline': is 'blurred', expected zero, black, white, mean, blur, noise, "
+            "error: integrated_gradients: 'baseline' is 'blurred', expected zero, black, white, mean, blur, noise, "
             "or a finite number. Did you mean 'blur'? See cnnlab list methods integrated_gradients"
         ),
     ),

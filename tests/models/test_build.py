@@ -265,7 +265,7 @@ def test_without_yaml_the_error_has_no_place() -> None:
         ("linear: {features: 0}",
          "x.yaml:2:14: 'features': a whole number above 0 or 'classes' (as many as there are classes) is expected, "
          "not '0'"),
-        ("blur_pool: {kernel: 4}", "x.yaml:2:17: 'kernel': is 4, expected an odd number"),
+        ("blur_pool: {kernel: 4}", "x.yaml:2:17: 'kernel' is 4, expected an odd number"),
         ("residual: {layers: []}", "x.yaml:2:16: 'layers' is a list of 0, expected at least 1 of them"),
     ],
 )  # fmt: skip
