@@ -31,7 +31,7 @@ BY_HEAD = [AUTO]
 OF_PIXELS = ["gradient,smoothgrad,integrated_gradients"]
 """The same of `cnnlab saliency`."""
 
-SESSION = ("max_batch", "seed", "device", "allow_plugins", "runs", "as_json")
+SESSION = ("max_batch", "seed", "data", "device", "allow_plugins", "runs", "as_json")
 
 
 class Smoothing(StrEnum):

@@ -33,7 +33,7 @@ SizeOption = Annotated[
 ]
 SplitOption = Annotated[Split, typer.Option(help="Which images of the run's data.")]
 
-SESSION = ("device", "allow_plugins", "runs", "as_json")
+SESSION = ("data", "device", "allow_plugins", "runs", "as_json")
 """Options that they share with other commands."""
 
 

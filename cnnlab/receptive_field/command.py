@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cnnlab.view.blocks import Block
 
 
-@with_session("device", "allow_plugins", "runs", "as_json")
+@with_session("data", "device", "allow_plugins", "runs", "as_json")
 def receptive_field(
     session: Session,
     model: ModelArgument,

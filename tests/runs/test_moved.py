@@ -104,6 +104,12 @@ def test_data_names_where_the_images_are_now(paused: Path, study: Path, place_of
     for command in ("eval", "report", "report-card", "sanity", "audit"):
         gone = elsewhere(command, "moved/runs/tiny", "--data", "moved/nowhere")
         assert (gone.code, gone.err) == (2, "error: --data is 'moved/nowhere': no such folder or CSV file\n")
+    some = ("--split", "validation", "--count", "1")
+    for words in (("gradcam", some), ("visualize patches", some[:2]), ("receptive-field", ("--effective",))):
+        command = (*words[0].split(), "moved/runs/tiny", *words[1])
+        lost = elsewhere(*command)
+        assert (lost.code, lost.err.endswith("name where they are now with --data\n")) == (2, True)
+        assert elsewhere(*command, "--data", "moved/elsewhere", "--json").code == 0
     resumed = elsewhere("train", "--resume", "moved/runs/tiny", "--data", "moved/elsewhere", "--no-report")
     assert resumed.code == 0, resumed.err
     record = json.loads((study / "runs/tiny/run.json").read_text())
