@@ -65,11 +65,14 @@ class Network:
         """
         if self.config is None:
             raise RequestError(f"{self.name} has no data of its own, so `split` has nothing to take; give files")
+        none = f"{self.name} keeps no validation part (data.validation is 0); use `split` train"
         if self.run is not None:
+            if split == "validation" and not self.run.record.data.validation:
+                raise RequestError(f"the run {none}")
             return evaluation_images(self.run, self.config, split, place)
         halves = training_images(self.config, place)
         if split == "validation" and halves.validation is None:
-            raise RequestError(f"{self.name} keeps no validation part (data.validation is 0); use `split` train")
+            raise RequestError(none)
         return halves.train if split == "train" or halves.validation is None else halves.validation
 
     def held_out(self, place: DataPlace) -> tuple[Literal["train", "validation"], Dataset]:

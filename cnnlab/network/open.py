@@ -33,20 +33,21 @@ ASSUMED_CLASSES = 10
 
 
 def open_network(
-    what: str | nn.Module,
+    what: str | Path | nn.Module,
     session: Session,
     *,
-    size: str | None = None,
-    weights: str | None = None,
+    size: str | int | None = None,
+    weights: str | Path | None = None,
     values: bool = True,
     for_images: bool = False,
 ) -> Network:
     """The network that `what` names, in evaluation mode on the session's device.
 
     Arguments:
-        what: a run's name or folder, a config file, `torchvision:NAME`, `timm:NAME`, or a module.
+        what: a run's name or folder, a config file, `torchvision:NAME`, `timm:NAME`, or a module (which is moved to the
+            device and put into evaluation mode itself).
         session: where runs and data lie.
-        size: of its images in place of its own: `224`, `224,160` (height, width) or `C,H,W`, in pixels.
+        size: of its images in place of its own: 224, `224,160` (height, width) or `C,H,W`, in pixels.
         weights: `best` (by default) or `last` of a run; for any other network a file, without which they are random.
         values: False where shapes alone are looked at; the parameters may then be on meta.
         for_images: whether images are to go through it. They become squares; of a config the data is loaded, whose
@@ -61,9 +62,11 @@ def open_network(
         >>> network.name, network.shape, network.trained
         ('torchvision:resnet18', (3, 64, 64), False)
     """
+    size, weights = (None if one is None else str(one) for one in (size, weights))
     if isinstance(what, nn.Module):
         found = _of_module(what, size)
     else:
+        what = str(what)
         zoo, colon, name = what.partition(":")
         if colon and zoo in ZOOS:
             found = _of_zoo(what, name, zoo, values)
@@ -71,7 +74,7 @@ def open_network(
             found = _of_config(Path(what), size, session, for_images)
         else:
             found = _of_run(what, session, weights)
-    if size:
+    if size is not None:
         shape = shape_for(size, found.shape)
         found = replace(found, shape=shape, prepared=found.prepared and replace(found.prepared, shape=shape))
     if for_images:
@@ -160,7 +163,8 @@ def _of_run(text: str, session: Session, weights: str | None) -> RunNetwork:
         run = session.run(text)
     except RequestError as error:
         others = "MODEL is a run, a config (.yaml), torchvision:NAME or timm:NAME."
-        raise RequestError(f"{str(error).removesuffix('.')}. {others}") from None
+        fault = str(error)
+        raise RequestError(f"{fault}{'' if fault.endswith(('.', '?')) else '.'} {others}") from None
     which = next((known for known in RUN_WEIGHTS if known == (weights or "best")), None)
     if which is None:
         raise RequestError(f"`weights` is '{weights}', and the run {run.name} has best and last")
@@ -170,7 +174,7 @@ def _of_run(text: str, session: Session, weights: str | None) -> RunNetwork:
 def _of_config(path: Path, size: str | None, session: Session, for_images: bool) -> Network:
     config = read_config(path, allow_plugins=session.allow_plugins)
     shape, count = image_of(config.data.dataset)
-    shape = shape_for(size, shape or (3, 0, 0)) if size else shape
+    shape = shape_for(size, shape or (3, 0, 0)) if size is not None else shape
     if shape is None:
         raise RequestError(f"{path}: the images of '{config.data.dataset.name}' have no known size; add `size`")
     classes: tuple[str, ...] = ()

@@ -1,0 +1,60 @@
+"""A network by what a person calls it, from Python."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from cnnlab.core.errors import RequestError
+from cnnlab.network.open import open_network
+from cnnlab.network.session import Session
+
+CPU = Session(device_name="cpu")
+
+
+def test_a_folder_and_a_config_may_be_paths(trained) -> None:
+    session = Session(device_name="cpu", runs=trained.place.runs)
+    assert open_network(trained.run, session).name == "tiny"
+    assert open_network(trained.place.folder / "tiny.yaml", session).origin == "config"
+
+
+def test_a_size_may_be_a_number() -> None:
+    shapes = [open_network("torchvision:resnet18", CPU, size=size, values=False).shape for size in (64, "64")]
+    assert shapes == [(3, 64, 64), (3, 64, 64)]
+
+
+@pytest.mark.parametrize("size", ["", 0, "64,", "1,2,3,4"])
+def test_what_is_no_size_is_refused(size: str | int) -> None:
+    with pytest.raises(RequestError, match=f"`size` is '{size}', expected a size in pixels"):
+        open_network("torchvision:resnet18", CPU, size=size, values=False)
+
+
+def test_a_module_is_itself_put_into_evaluation_mode() -> None:
+    module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Dropout()).train()
+    network = open_network(module, CPU, size=16)
+    assert (network.model is module, module.training, network.shape) == (True, False, (3, 16, 16))
+    with pytest.raises(RequestError, match="`size`: a module does not tell what images it is for"):
+        open_network(module, CPU)
+
+
+def test_weights_of_a_file_may_be_a_path(tmp_path: Path) -> None:
+    module = nn.Sequential(nn.Linear(2, 2))
+    torch.save({"0.weight": torch.eye(2), "0.bias": torch.ones(2)}, tmp_path / "some.pt")
+    open_network(module, CPU, size=16, weights=tmp_path / "some.pt")
+    assert module[0].bias.tolist() == [1, 1]
+
+
+def test_a_run_that_is_not_there_is_told_in_sentences(trained) -> None:
+    with pytest.raises(RequestError) as caught:
+        open_network("tinny", Session(device_name="cpu", runs=trained.place.runs))
+    assert "Did you mean 'tiny'? MODEL is a run" in str(caught.value)
+
+
+def test_a_part_that_was_not_kept_leaves_the_training_part(place_of, no_report, tmp_path: Path) -> None:
+    place = place_of(tmp_path)
+    place.config()
+    assert place("train", "tiny.yaml", "training.epochs=1", "data.validation=0", "--json").code == 0
+    found = place("gradcam", "tiny", "--split", "validation", "--json")
+    assert found.code == 2
+    assert "the run tiny keeps no validation part (data.validation is 0); use --split train" in found.err
