@@ -17,7 +17,7 @@ from cnnlab.network.image_files import Source, Unreadable
 from cnnlab.network.network import RunNetwork
 from cnnlab.network.open import open_run
 from cnnlab.network.session import Session
-from cnnlab.runs.folder import Run
+from cnnlab.runs.folder import TEST_EVALUATIONS, Run
 from cnnlab.runs.images import evaluation_images
 
 SESSION = Session(device_name="cpu")
@@ -25,7 +25,9 @@ SESSION = Session(device_name="cpu")
 
 @pytest.fixture
 def run(trained: Any, tmp_path: Path) -> Run:
-    return Run(shutil.copytree(trained.run, tmp_path / "runs" / "tiny"))
+    copy = Run(shutil.copytree(trained.run, tmp_path / "runs" / "tiny"))
+    (copy.path / TEST_EVALUATIONS).unlink(missing_ok=True)  # another test of the shared run may have opened the part
+    return copy
 
 
 @pytest.fixture

@@ -154,6 +154,6 @@ def test_a_lazy_layer_without_parameters_is_named(look: Callable[[nn.Module], ob
 def test_a_network_that_refuses_nan_is_told_of_by_the_proof() -> None:
     model = Head(refuse_nan)
     with pytest.raises(
-        CnnlabError, match=r"layer 'inner' \(Calls\) raises ValueError: no NaN, please.*leave --verify out"
+        CnnlabError, match=r"layer 'inner' \(Calls\) raises ValueError: no NaN, please.*leave `verify` out"
     ):
         next(verification(model, walk(model, (3, 8, 8))))

@@ -278,7 +278,7 @@ def test_a_time_budget_ends_the_schedule_by_the_clock(cnnlab, no_report) -> None
     assert 1.8 < load(cnnlab.runs / "tiny" / "checkpoints" / "last.pt", torch.device("cpu"))["progress"]["elapsed"] < 4
     rates = [point["lr"] for point in lines(cnnlab.runs / "tiny" / "metrics.jsonl") if point["kind"] == "step"]
     assert rates[0] > 0.09
-    assert rates[-1] < 1e-3 * rates[0]
+    assert rates[-1] < 1e-2 * rates[0]  # of the last step, which is long on a busy machine
     assert rates == sorted(rates, reverse=True)
 
 
