@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 
 from cnnlab.attribution.catalog import METHODS
+from cnnlab.attribution.chosen import listed
 from cnnlab.core.arithmetic import evenly
 from cnnlab.stats.confidence import MeanInterval
 from cnnlab.trust.sanity.facts import SanityFacts, ShownStage
@@ -60,6 +61,9 @@ def sanity_report(facts: SanityFacts) -> Report:
     blocks += [
         _mode(facts.cascading, "Layer after layer, from the answer to the image"),
         _mode(facts.independent, "One layer at a time, all others as learned"),
+    ]
+    blocks += [
+        Text(f"with {listed(used)}", "note", METHODS[name].label) for name, used in facts.options.items() if used
     ]
     blocks += [Text(note, "note") for note in facts.notes]
     return Report(f"Whether maps of {facts.run} show what it learned", tuple(blocks), lead)

@@ -101,6 +101,9 @@ def test_methods_have_the_options_that_are_asked_for(trained: Any) -> None:
         "smoothgrad": {"samples": 2, "noise": 0.3},
         "occlusion": {"window": 8, "stride": None, "baseline": "black"},
     }
+    page = (trained.run / "reports/sanity/index.html").read_text()
+    assert "with samples 2, noise 0.3" in page
+    assert "with window 8, stride null, baseline black" in page
 
 
 def test_a_method_that_the_network_is_not_made_for_is_left_out_and_named(cnnlab: Any, no_report: None) -> None:
