@@ -1,8 +1,7 @@
 """Maps brought to another size, and to 0 … 1.
 
-The first principal component of feature maps, by the smaller of the two Gram matrices (Eigen-CAM).
-
-Explanation maps as measures take them: checked, and at the images' resolution.
+Measures take maps checked and at the images' resolution; Eigen-CAM takes the first principal component of feature maps,
+by the smaller of the two Gram matrices.
 """
 
 import torch

@@ -1,6 +1,6 @@
 """The maps of one method for one batch of images, and what the method asks of the batch.
 
-Steps of long work: generators that yield how many passes through the network each took, and return the result.
+A method works in steps: a generator that yields how many passes through the network each took, and returns the result.
 """
 
 from collections.abc import Generator, Iterator

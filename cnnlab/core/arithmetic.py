@@ -2,7 +2,7 @@
 
 Source: Dumoulin & Visin 2016, arXiv:1603.07285; `torch.nn.Conv2d` documentation.
 
-A few of many, evenly spaced, where all of them are too many to show.
+Beside it: which few of many are shown, evenly spaced, where all of them are too many.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """A data set in memory: images as bytes, labels as numbers.
 
-Whether images fit into memory, before the operating system ends the program.
+Whether images fit into memory is asked before the operating system ends the program.
 """
 
 import os

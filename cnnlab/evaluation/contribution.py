@@ -1,6 +1,6 @@
 """What an evaluation says on the pages of a run and of its training; images stand behind the confusion matrix.
 
-What an evaluation answers in the summary of a page: how good the network is, how sure, and what it confuses.
+In the summary of a page it answers how good the network is, how sure, and what it confuses.
 """
 
 from collections.abc import Iterator

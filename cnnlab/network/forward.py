@@ -1,6 +1,6 @@
 """A forward pass in the memory layout in which it is fastest, and what layers put out on the way.
 
-What layers put out, captured without changing the network.
+What is captured is a copy, and the network is not changed.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,6 +1,6 @@
 """What a walk through a network found: its layers' outputs and its operations, in the order in which they ran.
 
-The tensors in what a module puts out, whatever holds them.
+A module's tensors are found in what it puts out, whatever holds them.
 """
 
 from collections.abc import Iterator, Mapping

@@ -3,7 +3,7 @@
 Sums, comparisons, means, normalisations and elementwise functions count as none. Most formulas are torch's own (half of
 its FLOPs, `torch.utils.flop_counter`); here are those of the kernels that it leaves out.
 
-Attention as the products that it is made of, which fused kernels and the fast path would hide.
+Attention is counted as the products that it is made of, which fused kernels and the fast path would hide.
 """
 
 from collections.abc import Callable, Iterator

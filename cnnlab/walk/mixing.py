@@ -1,6 +1,6 @@
 """Operations in which an output depends on whole dimensions: reductions, normalisations, products of matrices.
 
-How far apart the fields of paths lie where they meet.
+Where paths meet, how far apart their fields lie is noted.
 """
 
 from collections.abc import Callable, Sequence

@@ -8,9 +8,8 @@ Colours vary independently, in a basis in which the channels of natural images a
 Red, green and blue rise and fall together, so ascent on them one by one gives images in garish colours (Olah et al.
 2017, doi:10.23915/distill.00007, section "Preconditioning and parameterization").
 
-Views of an image: shifted, turned and scaled a little, so that no answer hangs on single pixels.
-
-Olah et al. 2017, doi:10.23915/distill.00007, section "Transformation robustness".
+The network sees views of the image, shifted, turned and scaled a little, so that no answer hangs on single pixels
+(section "Transformation robustness" there).
 """
 
 import math

@@ -1,6 +1,6 @@
 """Heat over an image: the map enlarged, its colours and how much of the image shows through.
 
-A scene as bare pixels: the image enlarged by a whole number, its heat over it, no axes and no words.
+`overlay` gives a scene as bare pixels: the image enlarged by a whole number, its heat over it, no axes and no words.
 """
 
 from typing import Any
