@@ -6,10 +6,12 @@ from cnnlab.core.errors import RequestError
 from cnnlab.network.network import Network
 from cnnlab.walk.costs import axes_of
 from cnnlab.walk.facts import Failure
-from cnnlab.walk.walker import walked
+from cnnlab.walk.walker import walk, walked
 
 LARGEST = 4096
 """Pixels up to which a size that works is looked for."""
+LARGEST_ON_VALUES = 512
+"""The same for a network that looks at its values, whose walk takes as long as it does."""
 
 
 def check_runs(network: Network) -> None:
@@ -20,7 +22,7 @@ def check_runs(network: Network) -> None:
     failure = walked(network.model, network.shape, follow=False).failure
     if failure is None:
         return
-    smallest = _smallest(network)
+    smallest = _smallest(network, failure)
     size = "×".join(map(str, network.shape[1:]))
     layer = f"layer '{failure.layer}' ({failure.kind})" if failure.layer else f"the network itself ({failure.kind})"
     works = (
@@ -40,16 +42,25 @@ def _reason(model: nn.Module, failure: Failure) -> str:
     if short:
         fit = short[0].least_padding
         return f"gets {shape}, too small for its window: {short[0].formula}; padding {fit} would fit"
-    got = f"gets {shape}: " if shape else ": "
-    return f"{got}{failure.message}"
+    got = f"gets {shape}" if shape else "fails"
+    return f"{got}: {failure.message}"
 
 
-def _smallest(network: Network) -> int | None:
-    """Find the smallest square, by doubling until one works, then by halves: a walk takes a tenth of a second."""
+def _smallest(network: Network, failure: Failure) -> int | None:
+    """Find the smallest square, by doubling until one works, then by halves: a walk takes a tenth of a second.
+
+    One on real values takes longer, and is left out where it would tell nothing: the same `failure` has no size.
+    """
 
     def runs(side: int) -> bool:
         square = (network.shape[0], *[side] * (len(network.shape) - 1))
-        return walked(network.model, square, follow=False).failure is None
+        found = walk(network.model, square, follow=False).failure
+        if found is None:
+            return True
+        same = (found.layer, found.message) == (failure.layer, failure.message)
+        if same or side > LARGEST_ON_VALUES:
+            return False
+        return walk(network.model, square, follow=False, on_values=True).failure is None
 
     high = 1
     while not runs(high):
