@@ -73,6 +73,7 @@ def choose_layer(
         tail, maps = _tail(model, layer, noise, layouts)
         return _choice(run, index, layer, "it was asked for", tail, maps, candidates, layouts)
     fallback: int | None = None
+    of_classes: int | None = None
     for index in reversed(range(len(run.maps))):
         found = run.maps[index]
         if not found.spatial or not _names(found) or not (found.activated or found.learned):
@@ -82,8 +83,14 @@ def choose_layer(
             fallback = index if fallback is None else fallback
             continue
         if _one_map_per_class(tail, maps, run.classes):
+            of_classes = index
             continue
         return _better(run, index, model, noise, tail, maps, candidates, layouts)
+    if fallback is None and of_classes is not None:
+        name = _name(run.maps[of_classes])
+        tail, maps = _tail(model, name, noise, layouts)
+        reason = "the network has no feature maps but these, which are the classes' own"
+        return _choice(run, of_classes, name, reason, tail, maps, candidates, layouts)
     if fallback is None:
         raise RequestError(
             f"no layer of the network has feature maps with more than one place for images of {_size(shape)}"

@@ -63,7 +63,7 @@ def trace(model: nn.Module, images: Float[Tensor, "n c h w"], layouts: Layouts) 
         for name, module in watched(model):
             if name:
                 module.register_forward_hook(watch.hook(name))
-        classes = checked_logits(model(fitted(model, images))).shape[1]
+        classes = checked_logits(model(fitted(model, images)), images=len(images)).shape[1]
     return Trace(watch.maps(), classes)
 
 
@@ -98,6 +98,7 @@ class _Watch:
     def hook(self, name: str) -> Callable[[nn.Module, tuple[object, ...], object], None]:
         def note(module: nn.Module, inputs: tuple[object, ...], output: object) -> None:
             self.calls[name] = self.calls.get(name, 0) + 1
+            self.last.pop(name, None)  # what its last call puts out may be no feature map
             layout = self.layouts.at(name, self.calls[name])
             if layout is None or not isinstance(output, Tensor):
                 return
@@ -128,7 +129,7 @@ class _Watch:
                 activated=key in self.activated,
                 learned=found.learned,
                 source=None if found.source is None else places.get(found.source),
-                reused=frozenset(name for name in found.names if self.last[name] != key),
+                reused=frozenset(name for name in found.names if self.last.get(name) != key),
             )
             for key, found in self.found.items()
         )
