@@ -6,6 +6,8 @@ A changed kernel or dilation brings the padding that keeps the output's size, wh
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -105,12 +107,32 @@ def edited(model: nn.Module, edits: Sequence[Edit]) -> nn.Module:
         _set(module, edit.option, edit.value)
         if edit.option in ("kernel_size", "dilation"):
             _keep_size(module, before, padding, len(edit.value))
-        if edit.option == "kernel_size" and isinstance(getattr(module, "weight", None), Tensor):
-            if not isinstance(module, nn.modules.conv._ConvNd):
+        if edit.option == "kernel_size":
+            if not isinstance(module, nn.modules.conv._ConvNd) and next(module.parameters(), None) is not None:
                 raise RequestError(f"{edit}: the weights of {type(module).__name__} cannot be made for another kernel")
-            shape = (*module.weight.shape[:2], *edit.value)
-            module.weight = nn.Parameter(torch.empty(shape, dtype=module.weight.dtype, device="meta"))
+            _fit_weights(module, before["kernel_size"], edit.value)
     return twin
+
+
+def _fit_weights(module: nn.Module, before: tuple[int, ...], kernel: tuple[int, ...]) -> None:
+    """Give every tensor of a convolution that has its kernel's size another one.
+
+    That is the weight, or what it is worked out from: directions of a weight norm, masks of a pruning, the vector that
+    a spectral norm keeps for the weight as a matrix.
+    """
+    for part in module.modules():
+        for tensors in cast(tuple[dict[str, Tensor | None], ...], (part._parameters, part._buffers)):
+            for name, tensor in tensors.items():
+                if tensor is None or name in ("weight_g", "original0"):  # the lengths of a weight norm
+                    continue
+                if tensor.dim() == 2 + len(before) and tuple(tensor.shape[2:]) == before:
+                    shape: tuple[int, ...] = (*tensor.shape[:2], *kernel)
+                elif tensor.dim() == 1 and name in ("weight_v", "_v"):
+                    shape = (len(tensor) // prod(before) * prod(kernel),)
+                else:
+                    continue
+                made = torch.empty(shape, dtype=tensor.dtype, device="meta")
+                tensors[name] = nn.Parameter(made, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else made
 
 
 def _keep_size(module: nn.Module, before: dict[str, tuple[int, ...]], padding: object, axes: int) -> None:
