@@ -93,9 +93,16 @@ def told(way_out: str | None = None) -> Iterator[None]:
         raise failure from error
 
 
+def compiler_of(module: nn.Module) -> str | None:
+    """What compiled `module`, so that it cannot be watched: `torch.jit.script` or `torch.jit.trace`."""
+    if not isinstance(module, torch.jit.ScriptModule):
+        return None
+    return "torch.jit.trace" if "Traced" in type(module).__name__ else "torch.jit.script"
+
+
 def takes_hooks(module: nn.Module) -> bool:
-    """Whether `module` can be watched: what torch.jit.script compiled cannot be."""
-    return type(module).register_forward_hook is nn.Module.register_forward_hook
+    """Whether `module` can be watched, see `compiler_of`."""
+    return compiler_of(module) is None
 
 
 def watched(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
@@ -110,10 +117,10 @@ def check_watched(model: nn.Module) -> None:
     """
     check_parameters(model)
     for name, module in model.named_modules():
-        if not takes_hooks(module):
+        if (compiler := compiler_of(module)) is not None:
             what = f"layer '{name}'" if name else "the network"
             raise RequestError(
-                f"{what} is compiled by torch.jit.script, so that nothing inside it can be followed; "
+                f"{what} is compiled by {compiler}, so that nothing inside it can be followed; "
                 "give it as it was before it was compiled"
             )
 

@@ -5,14 +5,16 @@ weights, draw random numbers, switch a mode. Every look at a network goes throug
 """
 
 import random
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils import _device
+from torch.utils.hooks import RemovableHandle
 
 from cnnlab.models.snapshot import Snapshot, WritesKept
 
@@ -31,9 +33,10 @@ def undisturbed(model: nn.Module, *, training: bool | None = False, replaced: bo
     snapshot = Snapshot(model, replaced=replaced)
     ended = False
     try:
-        with generators_kept(model), WritesKept(snapshot) if snapshot.unknown else nullcontext(), _plain(model):
+        writes = WritesKept(snapshot) if snapshot.unknown else nullcontext()
+        with generators_kept(model), writes, _plain(model), _needless_hooks():
             if training is not None:
-                _ = model.train() if training else model.eval()
+                set_mode(model, training)
             yield
         ended = True
     finally:
@@ -41,6 +44,12 @@ def undisturbed(model: nn.Module, *, training: bool | None = False, replaced: bo
         for (read, change), before in zip(SETTINGS, settings, strict=True):
             if read() != before:
                 change(before)
+
+
+def set_mode(model: nn.Module, training: bool) -> None:
+    """Training or evaluation mode; a program of torch.export keeps the one in which it was exported."""
+    with suppress(NotImplementedError):
+        _ = model.train() if training else model.eval()
 
 
 @contextmanager
@@ -57,6 +66,38 @@ def _plain(model: nn.Module) -> Iterator[None]:
             module.device_ids = []  # an attribute, put back with all others
     with torch.compiler.set_stance("force_eager") if compiled else nullcontext():
         yield
+
+
+@contextmanager
+def _needless_hooks() -> Iterator[None]:
+    """Inside, `x.register_hook` and `x.retain_grad` of a tensor without gradient do nothing.
+
+    torch refuses them; many networks ask for the gradients of their maps so, for a Grad-CAM of their own.
+    """
+    global _looks
+    if not _looks:
+        for name, ask in _ASKING.items():
+            setattr(Tensor, name, _where_needed(ask))
+    _looks += 1
+    try:
+        yield
+    finally:
+        _looks -= 1
+        if not _looks:
+            for name, ask in _ASKING.items():
+                setattr(Tensor, name, ask)
+
+
+def _where_needed(ask: Callable[..., Any]) -> Callable[..., Any]:
+    def asked(tensor: Tensor, *given: Any) -> Any:
+        return ask(tensor, *given) if tensor.requires_grad else RemovableHandle(OrderedDict())
+
+    return asked
+
+
+_ASKING: dict[str, Callable[..., Any]] = {name: getattr(Tensor, name) for name in ("register_hook", "retain_grad")}
+_looks = 0
+"""How many looks there are now, one inside the other."""
 
 
 @contextmanager

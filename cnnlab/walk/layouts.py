@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from torch import nn
 
 from cnnlab.core.errors import RequestError, unknown
-from cnnlab.models.failure import watched
+from cnnlab.models.failure import compiler_of
 from cnnlab.walk.facts import Output, Walk
 from cnnlab.walk.layout import Layout, batch_of, layout_of
 from cnnlab.walk.walker import walked
@@ -29,8 +29,8 @@ class Layouts:
     known: Mapping[str, str]
     """The first name of each layer, by any of its names: one module may be registered under several."""
 
-    closed: frozenset[str]
-    """The names of those that are compiled, so that nobody sees what they put out."""
+    closed: Mapping[str, str]
+    """What compiled each layer of which nobody sees what it puts out."""
 
     def at(self, layer: str, call: int | None = None) -> Layout | None:
         """The layout of what a layer puts out, in its last call by default; None where that is no feature map."""
@@ -56,7 +56,7 @@ class Layouts:
         layer = self.known[layer]
         if layer in self.closed:
             raise RequestError(
-                f"layer '{layer}' is compiled by torch.jit.script and cannot be watched; {self._near(None)}"
+                f"layer '{layer}' is compiled by {self.closed[layer]} and cannot be watched; {self._near(None)}"
             )
         if layer not in self.last:
             if self.walk.failure is not None:
@@ -88,7 +88,7 @@ class Layouts:
         if self.closed:
             first = min(self.closed, key=len)
             which = f"layer '{first}'" if first else "the network"
-            return f"; {which} is compiled by torch.jit.script, so that nothing inside it can be watched"
+            return f"; {which} is compiled by {self.closed[first]}, so that nothing inside it can be watched"
         if self.walk.failure is not None:
             place = f"layer '{self.walk.failure.layer}'" if self.walk.failure.layer else "the network itself"
             return f"; it could be followed only up to {place}, where torch says: {self.walk.failure.message}"
@@ -127,7 +127,7 @@ def layouts_of(model: nn.Module, shape: Sequence[int]) -> Layouts:
         last[output.layer] = output
     names: dict[nn.Module, str] = {}
     known = {name: names.setdefault(module, name) for name, module in model.named_modules(remove_duplicate=False)}
-    closed = frozenset(known) - {name for name, _ in watched(model)} - {n for n, first in known.items() if n != first}
+    closed = {name: compiler for name, module in model.named_modules() if (compiler := compiler_of(module))}
     return Layouts(run, found, last, known, closed)
 
 

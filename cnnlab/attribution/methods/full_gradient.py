@@ -16,7 +16,7 @@ from cnnlab.attribution.passes import checked_logits, fitted, frozen, score_grad
 from cnnlab.attribution.piece import Batch, MethodMaps, Steps
 from cnnlab.attribution.target import Target
 from cnnlab.core.errors import RequestError
-from cnnlab.models.failure import takes_hooks
+from cnnlab.models.failure import compiler_of
 from cnnlab.walk.layouts import Layouts, layouts_of
 
 Scaling: TypeAlias = Literal["layer", "channel"]
@@ -78,13 +78,13 @@ def full_gradient(
 
     with frozen(model):
         for name, module in model.named_modules():
-            if not takes_hooks(module):
+            if compiler := compiler_of(module):
                 what = f"layer '{name}'" if name else "the network"
-                raise RequestError(f"{what} is compiled by torch.jit.script, so that its biases cannot be told apart")
+                raise RequestError(f"{what} is compiled by {compiler}, so that its biases cannot be told apart")
             if _has_biases(module):
                 module.register_forward_hook(partial(hook, name), with_kwargs=True)
         pixels = fitted(model, images).detach().clone().requires_grad_()
-        logits = checked_logits(model(pixels.clone()), target)
+        logits = checked_logits(model(pixels.clone()), target, images=len(images))
         scores = target.scores(logits, torch.arange(len(images)))
         seen, apart = tuple(layers), tuple(folded)
         calls.clear()  # a checkpointed layer runs once more on the way back, and must put out the same

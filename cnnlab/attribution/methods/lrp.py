@@ -25,7 +25,7 @@ from cnnlab.attribution.activation_functions import CLIPPED, SMOOTH, name_of
 from cnnlab.attribution.method import Method, Work, register
 from cnnlab.attribution.passes import input_gradients
 from cnnlab.attribution.piece import Batch, MethodMaps, Steps, UnfitError
-from cnnlab.models.failure import takes_hooks
+from cnnlab.models.failure import compiler_of
 
 LAYERS = frozenset(
     {
@@ -103,8 +103,8 @@ def lrp(
     """
     batch = work.batch
     for name, module in batch.model.named_modules():
-        if not takes_hooks(module):
-            raise UnfitError(f"{_layer(name)} is compiled by torch.jit.script, so that its functions cannot be seen")
+        if compiler := compiler_of(module):
+            raise UnfitError(f"{_layer(name)} is compiled by {compiler}, so that its functions cannot be seen")
     rules = _Rules(epsilon)
     with _places(batch.model, rules):
         scores, gradients = input_gradients(
