@@ -18,7 +18,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from cnnlab.attribution.passes import checked_logits, fitted, frozen, score_gradients, single_precision
 from cnnlab.attribution.target import Target
 from cnnlab.core.errors import RequestError
-from cnnlab.models.failure import takes_hooks
+from cnnlab.models.failure import compiler_of
 from cnnlab.network.forward import forward
 from cnnlab.walk.layouts import Layouts, layouts_of
 
@@ -113,19 +113,20 @@ def capture(
     modules = dict(model.named_modules())
     with frozen(model), ExitStack() as kernels:
         for name in layers:
-            if not takes_hooks(modules[name]):
-                raise RequestError(f"layer '{name}' is compiled by torch.jit.script and cannot be watched")
+            if compiler := compiler_of(modules[name]):
+                raise RequestError(f"layer '{name}' is compiled by {compiler} and cannot be watched")
             modules[name].register_forward_hook(hook(name))
         if any(want.curved for want in wants):
             # fused attention has no second derivative; as its products it has
             torch.backends.mha.set_fastpath_enabled(False)
             kernels.enter_context(sdpa_kernel(SDPBackend.MATH))
         with torch.set_grad_enabled(bool(wants)):
-            logits = checked_logits(forward(model, fitted(model, images), again=restart), target)
+            logits = checked_logits(forward(model, fitted(model, images), again=restart), target, images=len(images))
         for name in layers:
             if not kept[name]:
                 raise RequestError(f"layer '{name}' does not run when the network does")
         outputs = [kept[name][-1] for name in layers]
+        calls = [len(kept[name]) for name in layers]  # a checkpointed layer runs again in the backward pass
         rows = torch.arange(len(images))
         gradients: dict[GradientTarget, list[Tensor]] = {}
         place = " and ".join(f"layer '{name}'" for name in layers)
@@ -141,7 +142,7 @@ def capture(
             name,
             single_precision(outputs[i].detach()),
             {want: found[i] for want, found in gradients.items()},
-            len(kept[name]),
+            calls[i],
         )
         for i, name in enumerate(layers)
     )

@@ -26,7 +26,8 @@ def frozen(model: nn.Module) -> Iterator[None]:
     check_parameters(model)
     with told(), undisturbed(model), torch.inference_mode(False), torch.enable_grad():
         for parameter in model.parameters():
-            parameter.requires_grad_(False)
+            if not parameter.is_inference():  # which could not be given its flag back
+                parameter.requires_grad_(False)
         yield
 
 
@@ -43,10 +44,12 @@ def single_precision(tensor: Tensor) -> Tensor:
     return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
 
 
-def checked_logits(output: object, target: Target | None = None) -> Float[Tensor, "b k"]:
+def checked_logits(output: object, target: Target | None = None, *, images: int | None = None) -> Float[Tensor, "b k"]:
     """What the network put out, as logits (b, classes) of at least single precision.
 
-    Raises: RequestError where it is something else, or has not the classes of `target`.
+    images: how many went in.
+
+    Raises: RequestError where it is something else, has not the classes of `target`, or not a row for each image.
     """
     if not isinstance(output, Tensor):
         raise RequestError(f"the network puts out {type(output).__name__}; expected a tensor of logits (n, classes)")
@@ -55,8 +58,18 @@ def checked_logits(output: object, target: Target | None = None) -> Float[Tensor
             f"the network puts out {output.dtype} {tuple(output.shape)}, which has no gradient (an argmax?); "
             "expected logits (n, classes) of floating-point numbers"
         )
+    if output.dim() == 1 and images == 1 and len(output) > 1:
+        raise RequestError(
+            f"the network puts out {tuple(output.shape)} for one image, without a dimension for the batch (a squeeze() "
+            "takes that away, too); expected logits (n, classes): give two images or more"
+        )
     if output.dim() != 2:
         raise RequestError(f"the network puts out {tuple(output.shape)}; expected logits (n, classes)")
+    if images is not None and len(output) != images:
+        raise RequestError(
+            f"the network puts out {len(output)} rows of logits for {images} images, so that it mixes images, or has "
+            "their number written into it (view(8, -1)); expected one row an image"
+        )
     if target is not None:
         check_classes(target, output.shape[1])
     return single_precision(output)
@@ -65,7 +78,7 @@ def checked_logits(output: object, target: Target | None = None) -> Float[Tensor
 def logits_of(model: nn.Module, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
     """One forward pass without gradients, in evaluation mode."""
     with frozen(model), torch.no_grad():
-        return checked_logits(forward(model, fitted(model, images)))
+        return checked_logits(forward(model, fitted(model, images)), images=len(images))
 
 
 def input_gradients(
@@ -85,7 +98,7 @@ def input_gradients(
     with frozen(model):
         pixels = fitted(model, images).detach().clone().requires_grad_()
         with within or nullcontext():
-            logits = checked_logits(model(pixels.clone()), target)
+            logits = checked_logits(model(pixels.clone()), target, images=len(images))
         scores = target.scores(logits, rows)
         (gradients,) = score_gradients(scores, [pixels], "the images")
     return scores.detach(), gradients

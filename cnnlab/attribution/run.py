@@ -16,19 +16,21 @@ from cnnlab.attribution.layers import LayerChoice, choose_layer
 from cnnlab.attribution.measures.comparison import CONTROLS, Comparison, compare_maps
 from cnnlab.attribution.measures.curves import STEPS
 from cnnlab.attribution.measures.road import PERCENTILES
-from cnnlab.attribution.passes import logits_of
+from cnnlab.attribution.passes import fitted, logits_of
 from cnnlab.attribution.piece import PixelRange
 from cnnlab.attribution.request import Layers, Smooth
 from cnnlab.attribution.result import Attribution
 from cnnlab.attribution.targets import class_names, class_probabilities, explained_targets, target_caution
 from cnnlab.core.advance import Advance
-from cnnlab.core.errors import WorkError
+from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.core.registry import Component
 from cnnlab.data.batches import normalise
 from cnnlab.data.statistics import ChannelStatistics
 from cnnlab.network.network import Network
 from cnnlab.network.prepared_images import ExplainedImage, masks_of, pixels_of
+from cnnlab.network.runnable import check_runs
 from cnnlab.network.session import Session
+from cnnlab.network.steadiness import steadiness
 from cnnlab.walk.layouts import layouts_of
 
 GAP_HEADS: tuple[HeadKind, ...] = ("gap_linear", "gap_dense")
@@ -154,14 +156,19 @@ def explain(
         [('gradcam', (2, 1, 3, 3)), ('gradient', (2, 1, 64, 64))]
     """
     max_batch, seed = session.max_batch, session.seed
-    logits = torch.cat([logits_of(network.model, part).cpu() for part in images.inputs.split(max_batch)])
+    try:
+        logits = torch.cat([logits_of(network.model, part).cpu() for part in images.inputs.split(max_batch)])
+    except RequestError:
+        check_runs(network)  # a size that does not suit it is told with one that does
+        raise
     if not bool(logits.isfinite().all()):
         raise WorkError(f"the answers of {network.name} are NaN or infinite: its weights diverged")
     classes, probabilities = class_names(logits, network.classes), class_probabilities(logits.float())
     targets = explained_targets(target, probabilities, classes, images.truths, images.names)
     plan = _plan(network, images, targets, methods, layers, smooth, max_batch, metrics=metrics, road=road)
     caution = target_caution(target, classes)
-    plan = replace(plan, cautions=(*plan.cautions, *([caution] if caution else [])))
+    unsteady = steadiness(network.model, fitted(network.model, images.inputs[:2])).cautions
+    plan = replace(plan, cautions=(*plan.cautions, *unsteady, *([caution] if caution else [])))
     yield plan
     steps = attribution_steps(
         network.model,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 from torch.nn.utils import parametrizations
 
 SHAPE, CLASSES = (3, 12, 12), 4
@@ -161,8 +162,12 @@ def facts_of(model: nn.Module) -> dict[str, Any]:
 
 
 def _tensor(tensor: Tensor) -> tuple[object, ...]:
+    if is_lazy(tensor):
+        return tensor.requires_grad, tensor.dtype
     version = None if tensor.is_inference() else tensor._version
-    values = None if tensor.is_meta else tensor.detach().contiguous().cpu().numpy().tobytes()
+    values = None
+    if not (tensor.is_meta or tensor.is_quantized):
+        values = tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes()
     layout = tensor.dtype, tensor.device, tuple(tensor.shape), tensor.stride(), tensor.data_ptr()
     return version, tensor.requires_grad, *layout, values
 

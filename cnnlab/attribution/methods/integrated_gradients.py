@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from cnnlab.attribution.baseline import MEANING, Baseline, baseline_of
 from cnnlab.attribution.method import Method, Work, register
 from cnnlab.attribution.passes import input_gradients, logits_of, single_precision
-from cnnlab.attribution.piece import Batch, MethodMaps, Steps, add_to_images, passes_for, row_chunks
+from cnnlab.attribution.piece import Batch, MethodMaps, Steps, UnfitError, add_to_images, passes_for, row_chunks
 from cnnlab.attribution.target import Target, check_classes
 
 Quadrature: TypeAlias = Literal["gauss_legendre", "midpoint"]
@@ -77,6 +77,12 @@ def integrated_gradients(
             yield 1
         ends.append(torch.cat(parts))
     difference = (ends[0] - ends[1]).to(images.device)
+    if not bool(difference.isfinite().all()):
+        raise UnfitError(
+            "the network's answer to the baseline is NaN or infinite, so that there is nothing to add up to (a network "
+            "that divides by an image's own range has none for an even one); choose another baseline, such as "
+            "integrated_gradients:baseline=noise"
+        )
     while True:
         mean = yield from _mean_gradient(model, images, start, target, steps, quadrature, max_batch)
         per_channel = mean * (images - start)[:, None]
