@@ -11,7 +11,8 @@ import typer
 from typer.models import ArgumentInfo
 
 from cnnlab.cli.choices import Split, looked_into
-from cnnlab.cli.options import MOST, ModelArgument, err_console, out_console, print_json
+from cnnlab.cli.network import Named, with_network
+from cnnlab.cli.options import MOST, err_console, out_console, print_json
 from cnnlab.cli.session import with_session
 from cnnlab.cli.unreadable import end_without_images, name_unreadable
 from cnnlab.core.advance import Advance
@@ -73,7 +74,7 @@ def explain_and_show(
     methods: "Sequence[Component] | Literal['auto']",
     *,
     session: Session,
-    model: ModelArgument,
+    named: Named,
     images: Annotated[
         list[str] | None, typer.Argument(metavar="[IMAGE]…", help="Files, folders, patterns; - for stdin.")
     ] = None,
@@ -95,13 +96,6 @@ def explain_and_show(
         Split | None, typer.Option(help="Images of the network's own data, in place of files.", show_default=False)
     ] = None,
     count: Annotated[int, typer.Option(min=1, max=MOST, help="With --split: how many.")] = 12,
-    size: Annotated[
-        str | None, typer.Option("--input", metavar="SIZE", help="The side of the images, in pixels.")
-    ] = None,
-    weights: Annotated[
-        str | None,
-        typer.Option(metavar="best|last|FILE", help="Of a run best or last; a file for any other network."),
-    ] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder for figures, maps and the page.")] = None,
     full_size: Annotated[
         bool, typer.Option("--full-size", help="Overlays of up to 4,096 pixels; without it at most 1,600.")
@@ -110,7 +104,6 @@ def explain_and_show(
     """The whole of `command`: exit code 1 where an image could not be read, after the others are done."""
     from cnnlab.attribution.files import WrittenExplanation, write_explanation
     from cnnlab.attribution.run import Images, explain
-    from cnnlab.network.open import open_network
     from cnnlab.view import console
     from cnnlab.view.terminal import said
 
@@ -119,7 +112,7 @@ def explain_and_show(
         raise RequestError("images are given as files or by --split, not both")
     if not images and part is None:
         raise RequestError("no image to explain: give files, folders or patterns, or --split validation")
-    network = open_network(model, session, size=size, weights=weights, for_images=True)
+    network = named.open(session, for_images=True)
     found, unreadable = _images(network, images or (), part, count, session)
     if not found:
         end_without_images(unreadable, as_json=session.as_json)
@@ -165,6 +158,7 @@ def explain_and_show(
 
 
 @with_session(*SESSION)
+@with_network
 @sharing(explain_and_show)
 def gradcam(
     method: Annotated[
@@ -174,7 +168,7 @@ def gradcam(
 ) -> None:
     """Show where in an image an answer comes from: class activation maps, drawn and kept as numbers.
 
-    MODEL is a run, a config, torchvision:NAME or timm:NAME. Pixel methods of `cnnlab saliency` go beside them.
+    Pixel methods of `cnnlab saliency` go beside them.
     A method's options follow its name, as in --method rise:masks=4000,keep=0.3; `cnnlab list methods` has all of them.
 
     Example: [bold]cnnlab gradcam quickstart --split validation --method gradcam,layercam --metrics[/]
@@ -183,6 +177,7 @@ def gradcam(
 
 
 @with_session(*SESSION)
+@with_network
 @sharing(explain_and_show, without=("smooth",))
 def saliency(
     method: Annotated[
@@ -193,7 +188,7 @@ def saliency(
 ) -> None:
     """Show which pixels an answer rests on: gradients, integrated gradients, occlusion, RISE and others.
 
-    MODEL is a run, a config, torchvision:NAME or timm:NAME. --layer is for guided_gradcam alone.
+    --layer is for guided_gradcam alone.
     A method's options follow its name, as in --method rise:masks=4000,keep=0.3; `cnnlab list methods` has all of them.
 
     Example: [bold]cnnlab saliency quickstart photo.jpg --method integrated_gradients,occlusion[/]

@@ -1,7 +1,8 @@
 """Commands whose errors speak of options: what lies below the command line speaks of parameters."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from typing import Any
 
 import typer
@@ -15,14 +16,15 @@ class Command(TyperCommand):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
+        options = {str(param.name): max(param.opts, key=len) for param in self.params if param.opts[0].startswith("-")}
+        before = _options.set(options)
         try:
             return super().invoke(ctx)
         except CnnlabError as error:
-            options = {
-                str(param.name): max(param.opts, key=len) for param in self.params if param.opts[0].startswith("-")
-            }
-            error.args = tuple(with_options(one, options) if isinstance(one, str) else one for one in error.args)
+            error.args = tuple(with_options(one) if isinstance(one, str) else one for one in error.args)
             raise
+        finally:
+            _options.reset(before)
 
 
 class Application(typer.Typer):
@@ -33,6 +35,11 @@ class Application(typer.Typer):
         return super().command(name, **{"cls": Command, **options})
 
 
-def with_options(message: str, options: dict[str, str]) -> str:
-    """`message` with `name` in backticks replaced by its option, where the command has one."""
+_options: ContextVar[Mapping[str, str] | None] = ContextVar("options", default=None)
+"""The options of the command that runs, by their parameters' names."""
+
+
+def with_options(message: str) -> str:
+    """`message` with `name` in backticks replaced by its option, where the command that runs has one."""
+    options = _options.get() or {}
     return re.sub(r"`(\w+)`", lambda match: options.get(match[1], match[0]), message)

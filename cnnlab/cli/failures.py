@@ -1,6 +1,7 @@
 """What a command that fails says: words on stderr, a JSON document on stdout where JSON was asked for, an exit code."""
 
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, ClassVar, cast
@@ -50,7 +51,7 @@ def failed(error: Exception, *, as_json: bool, **more: Any) -> int:
         if isinstance(error, UsageError):
             _show_usage(error)
         else:
-            _complain(message)
+            _complain(message, getattr(error, "details", ()))
         if as_json:
             from cnnlab.cli.options import print_json
 
@@ -61,6 +62,8 @@ def failed(error: Exception, *, as_json: bool, **more: Any) -> int:
 def _document(error: Exception, message: str, code: int) -> dict[str, Any]:
     """The document of `--json`: the words, the exit code, and of a config every mistake with its place."""
     document: dict[str, Any] = {"error": message, "code": code}
+    if isinstance(error, CnnlabError) and error.details:
+        document["details"] = list(error.details)
     if isinstance(error, ConfigError):
         document["problems"] = [{"place": one.place, "message": one.message} for one in error.problems]
     return document
@@ -111,9 +114,11 @@ def _show_usage(error: Exception) -> None:
     rich_utils.rich_format_error(cast(Any, error))
 
 
-def _complain(message: str) -> None:
+def _complain(message: str, details: Sequence[str] = ()) -> None:
     from cnnlab.cli.options import err_console
     from cnnlab.view.terminal import said
 
     for line in message.split("\n"):
         err_console().print(said("[bold red]error:[/] {}", line), soft_wrap=True)
+    for line in details:
+        err_console().print(said("{}", line), soft_wrap=True)

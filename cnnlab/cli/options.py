@@ -2,9 +2,10 @@
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
@@ -64,9 +65,24 @@ def print_json(document: Any) -> None:
     """
     from cnnlab.view import json
 
-    unicode = (sys.stdout.encoding or "utf-8").lower().startswith("utf")
-    sys.stdout.write(json.text(document, ascii_only=not unicode) + "\n")
-    sys.stdout.flush()
+    stdout = _results[-1] if _results else sys.stdout
+    unicode = (stdout.encoding or "utf-8").lower().startswith("utf")
+    stdout.write(json.text(document, ascii_only=not unicode) + "\n")
+    stdout.flush()
+
+
+_results: list[TextIO] = []
+
+
+@contextmanager
+def results_alone() -> Iterator[None]:
+    """Inside, stdout is for `print_json` alone: what else is printed, as by a network's own code, goes to stderr."""
+    _results.append(sys.stdout)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        _results.pop()
 
 
 def seconds_of(text: str) -> float:

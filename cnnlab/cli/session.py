@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from copy import copy
 from dataclasses import fields
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Annotated, Any, get_args
 import typer
 
 from cnnlab.cli.bars import with_bar
-from cnnlab.cli.options import MOST
+from cnnlab.cli.options import MOST, results_alone
 from cnnlab.network.session import Session
 
 LAST_SEED = 2**63 - 1
@@ -63,7 +64,8 @@ def with_session(*options: str, help: Mapping[str, str] | None = None) -> Callab
 
         def called(**given: Any) -> None:
             filled = {FIELDS.get(option.name, option.name): given.pop(option.name) for option in shared}
-            command(session=Session(**filled, track=with_bar), **given)
+            with results_alone() if filled.get("as_json") else nullcontext():
+                command(session=Session(**filled, track=with_bar), **given)
 
         called.__name__, called.__qualname__, called.__doc__ = command.__name__, command.__qualname__, command.__doc__
         called.__module__ = command.__module__

@@ -18,6 +18,8 @@ class CnnlabError(Exception):
     """
 
     exit_code: ClassVar[int]
+    details: tuple[str, ...] = ()
+    """Lines that are shown below the message, such as the calls that led to an error in a user's own code."""
 
     @property
     def lines(self) -> tuple[str, ...]:

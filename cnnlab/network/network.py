@@ -11,11 +11,13 @@ from cnnlab.config.config import Config
 from cnnlab.core.arithmetic import Shape
 from cnnlab.core.errors import RequestError
 from cnnlab.data.dataset import DataPlace, Dataset
+from cnnlab.network.description import Activation
 from cnnlab.network.preparation import Preparation
 from cnnlab.runs.folder import Run
 from cnnlab.runs.images import evaluation_images, training_images
 
-Origin: TypeAlias = Literal["run", "config", "torchvision", "timm", "module"]
+Origin: TypeAlias = Literal["run", "config", "torchvision", "timm", "own", "module"]
+"""Where a network comes from: `own` is a user's own, by its place in a file or a package; `module` is given as such."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -42,6 +44,10 @@ class Network:
     """A twin with random weights that follow from a seed, before any training; None of a module."""
     prepared: Preparation | None = None
     """None where nothing is known of the statistics of its images; see `preparation`."""
+    activation: Activation = "softmax"
+    """What makes probabilities of its logits; a single logit always speaks for class 1 of two, by its sigmoid."""
+    remarks: tuple[str, ...] = ()
+    """A sentence for each thing about it that was assumed or changed, and that a person should know."""
 
     @property
     def device(self) -> torch.device:

@@ -1,7 +1,9 @@
 """The only way to a network: by what a person calls it."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Unpack, overload
 
 import torch
 from torch import nn
@@ -14,12 +16,14 @@ from cnnlab.data.registry import image_of
 from cnnlab.data.statistics import ChannelStatistics
 from cnnlab.fit.state import load_weights
 from cnnlab.models.build import build
-from cnnlab.models.failure import LAYER_FAILURES
+from cnnlab.models.own import is_own, own_network
+from cnnlab.network.description import Description, ModelOptions, description_of
 from cnnlab.network.fresh import new_network
 from cnnlab.network.network import Network, RunNetwork
+from cnnlab.network.own import as_float, check_plain, first_channels, own_module, unwrapped
 from cnnlab.network.preparation import Preparation
-from cnnlab.network.runnable import check_runs
 from cnnlab.network.session import Session
+from cnnlab.network.trial import with_output
 from cnnlab.network.weights_file import load_weights_file
 from cnnlab.network.zoos import ZOOS
 from cnnlab.runs.folder import Run, WhichWeights
@@ -36,61 +40,60 @@ def open_network(
     what: str | Path | nn.Module,
     session: Session,
     *,
-    size: str | int | None = None,
-    weights: str | Path | None = None,
     values: bool = True,
     for_images: bool = False,
+    **options: Unpack[ModelOptions],
 ) -> Network:
     """The network that `what` names, in evaluation mode on the session's device.
 
     Arguments:
-        what: a run's name or folder, a config file, `torchvision:NAME`, `timm:NAME`, or a module (which is moved to the
-            device and put into evaluation mode itself).
+        what: a run's name or folder, a config file, `torchvision:NAME`, `timm:NAME`, `FILE.py:NAME` or
+            `package.module:NAME` (a class, a function or a module, with arguments such as `net.py:ResNet(depth=20)`),
+            or a module (which is moved to the device and put into evaluation mode itself).
         session: where runs and data lie.
-        size: of its images in place of its own: 224, `224,160` (height, width) or `C,H,W`, in pixels.
-        weights: `best` (by default) or `last` of a run; for any other network a file, without which they are random.
         values: False where shapes alone are looked at; the parameters may then be on meta.
-        for_images: whether images are to go through it. They become squares; of a config the data is loaded, whose
-            statistics and classes the network takes.
+        for_images: whether images are to go through it. Of a config the data is loaded, whose statistics and classes
+            the network takes.
+        options: what is said of it besides, see `ModelOptions`: its weights, size, mean, std, classes, fit, output and
+            activation.
 
     Raises:
         RequestError: where there is no such run, config, network or file (with the nearest name), and where the file,
             the size or the network do not fit each other.
+        OwnCodeError: for an error in the user's own code, with the calls that led to it.
 
     Example:
         >>> network = open_network("torchvision:resnet18", Session(device_name="cpu"), size="64", values=False)
         >>> network.name, network.shape, network.trained
         ('torchvision:resnet18', (3, 64, 64), False)
     """
-    size, weights = (None if one is None else str(one) for one in (size, weights))
+    said = description_of(options)
+    weights = None if options.get("weights") is None else str(options["weights"])
     if isinstance(what, nn.Module):
-        found = _of_module(what, size)
+        found = _of_module(what, said)
     else:
         what = str(what)
         zoo, colon, name = what.partition(":")
         if colon and zoo in ZOOS:
-            found = _of_zoo(what, name, zoo, values)
+            found = _of_zoo(what, name, zoo, values, said)
         elif what.endswith((".yaml", ".yml")):
-            found = _of_config(Path(what), size, session, for_images)
+            found = _of_config(Path(what), said.size, session, for_images)
+        elif is_own(what):
+            found = _of_own(what, said)
         else:
             found = _of_run(what, session, weights)
-    if size is not None:
-        shape = shape_for(size, found.shape)
-        found = replace(found, shape=shape, prepared=found.prepared and replace(found.prepared, shape=shape))
+    found = _described(found, said, for_images)
     if for_images:
         _check_takes_images(found)
     if found.run is None:
-        if weights in RUN_WEIGHTS:
-            raise RequestError(f"`weights` {weights} is of a run, and {found.name} is none; give a file of weights")
-        if weights is not None:
-            path = Path(weights).expanduser()
-            load_weights_file(found.model, path)
-            found = replace(found, trained=True, weights=f"weights of {path}")
+        found = _with_weights(found, weights, options.get("weights_key"))
+    elif options.get("weights_key") is not None:
+        raise RequestError(f"`weights_key` is of a file of weights, and {found.name} is a run")
     if values and found.run is None:
         found = _on(found, session.device)
     found.model.eval()
-    if for_images and size is not None:
-        _check_size(found)
+    if for_images:
+        found = with_output(found, said)
     return found
 
 
@@ -162,7 +165,7 @@ def _of_run(text: str, session: Session, weights: str | None) -> RunNetwork:
     try:
         run = session.run(text)
     except RequestError as error:
-        others = "MODEL is a run, a config (.yaml), torchvision:NAME or timm:NAME."
+        others = "MODEL is a run, a config (.yaml), FILE.py:NAME, torchvision:NAME or timm:NAME."
         fault = str(error)
         raise RequestError(f"{fault}{'' if fault.endswith(('.', '?')) else '.'} {others}") from None
     which = next((known for known in RUN_WEIGHTS if known == (weights or "best")), None)
@@ -203,8 +206,8 @@ def _of_config(path: Path, size: str | None, session: Session, for_images: bool)
     )
 
 
-def _of_zoo(text: str, name: str, zoo: str, values: bool) -> Network:
-    offer = ZOOS[zoo](name, values=values)
+def _of_zoo(text: str, name: str, zoo: str, values: bool, said: Description) -> Network:
+    offer = ZOOS[zoo](name, values=values, classes=len(said.classes) if said.classes else None)
     return Network(
         name=text,
         origin=offer.origin,
@@ -218,12 +221,114 @@ def _of_zoo(text: str, name: str, zoo: str, values: bool) -> Network:
     )
 
 
-def _of_module(model: nn.Module, size: str | None) -> Network:
-    if size is None:
+def _of_own(text: str, said: Description) -> Network:
+    place = own_network(text)
+    count = len(said.classes) if said.classes else None
+    made = own_module(place, shape=_size_of(said, None), classes=count)
+    check_plain(made.model, text)
+    model, remark = as_float(made.model)
+    return Network(
+        name=text,
+        origin="own",
+        model=model,
+        shape=_size_of(said, model),
+        trained=made.trained,
+        weights=made.weights,
+        fresh=made.fresh,
+        remarks=(remark,) if remark else (),
+    )
+
+
+def _of_module(model: nn.Module, said: Description) -> Network:
+    inner = unwrapped(model)
+    name = type(inner).__name__
+    check_plain(inner, name)
+    whole, remark = as_float(inner)
+    return Network(
+        name=name,
+        origin="module",
+        model=whole,
+        shape=_size_of(said, whole),
+        trained=True,
+        weights="its own weights",
+        remarks=(remark,) if remark else (),
+    )
+
+
+@overload
+def _size_of(said: Description, model: None) -> Shape | None: ...
+
+
+@overload
+def _size_of(said: Description, model: nn.Module) -> Shape: ...
+
+
+def _size_of(said: Description, model: nn.Module | None) -> Shape | None:
+    """The shape of a module's images; without the module, as far as it is said whole."""
+    if model is None:
+        return shape_for(said.size, (0, 0, 0)) if said.size is not None and said.size.count(",") == 2 else None
+    own = getattr(model, "pretrained_cfg", None) or getattr(model, "default_cfg", None)
+    if said.size is None and isinstance(own, Mapping) and len(own.get("input_size") or ()) == 3:  # timm's word for it
+        return tuple(own["input_size"])
+    if said.size is None:
         raise RequestError("`size`: a module does not tell what images it is for; give such as 3,224,224")
-    name = type(model).__name__
-    shape = shape_for(size, (3, 0, 0))
-    return Network(name=name, origin="module", model=model, shape=shape, trained=True, weights="its own weights")
+    return shape_for(said.size, (first_channels(model), 0, 0))
+
+
+def _described(found: Network, said: Description, for_images: bool) -> Network:
+    """`found` with what is said of it; what it knows itself holds otherwise.
+
+    Raises: RequestError for what a run or a config knows itself.
+    """
+    if found.origin in ("run", "config") and (known := [key for key in said.said if key != "size"]):
+        raise RequestError(f"`{known[0]}` is known of a {found.origin}, and {found.name} is one; leave it out")
+    shape = found.shape if said.size is None else shape_for(said.size, found.shape)
+    found = replace(found, shape=shape, classes=said.classes or found.classes)
+    if found.origin in ("run", "config"):
+        return replace(found, prepared=found.prepared and replace(found.prepared, shape=shape))
+    remarks, prepared = list(found.remarks), found.prepared
+    fit: Fit = said.fit or (prepared.fit if prepared else "crop")
+    if said.mean is not None and said.std is not None:
+        mean, std = (_for_channels(key, values, shape[0]) for key, values in (("mean", said.mean), ("std", said.std)))
+        source = f"as {said.file} says" if said.file is not None else "as was asked for"
+        prepared = Preparation(shape, fit, ChannelStatistics(mean, std), source)
+    elif prepared is None:
+        none = ChannelStatistics((0.0,) * shape[0], (1.0,) * shape[0])
+        prepared = Preparation(shape, fit, none, "no mean and std were given")
+        if for_images:
+            remarks.append("no `mean` and `std` are given: the network gets pixels in 0 … 1 as they are")
+    else:
+        prepared = replace(prepared, shape=shape, fit=fit)
+    activation = said.activation or found.activation
+    return replace(found, prepared=prepared, activation=activation, remarks=tuple(remarks))
+
+
+def _for_channels(key: str, values: tuple[float, ...], channels: int) -> tuple[float, ...]:
+    """A number for each channel; a single one holds for all.
+
+    Raises: RequestError for any other count.
+    """
+    if len(values) == 1:
+        return values * channels
+    if len(values) != channels:
+        raise RequestError(f"`{key}` has {len(values)} numbers, and the images {channels} channels")
+    return values
+
+
+def _with_weights(found: Network, weights: str | None, key: str | None) -> Network:
+    """`found` with the weights of a file, where one is named.
+
+    Raises: RequestError for `best` and `last`, which are a run's, and as `load_weights_file`.
+    """
+    if weights in RUN_WEIGHTS:
+        raise RequestError(f"`weights` {weights} is of a run, and {found.name} is none; give a file of weights")
+    if weights is None:
+        if key is not None:
+            raise RequestError("`weights_key` names a part of a file of weights; give the file with `weights`")
+        return found
+    path = Path(weights).expanduser()
+    load_weights_file(found.model, path)
+    return replace(found, trained=True, weights=f"weights of {path}")
 
 
 def _on(network: Network, device: torch.device) -> Network:
@@ -243,18 +348,6 @@ def _check_takes_images(network: Network) -> None:
     if network.prepared is not None and len(network.prepared.statistics.mean) != network.shape[0]:
         count = len(network.prepared.statistics.mean)
         raise RequestError(f"{network.name} is for images of {count} channels, not {network.shape[0]}")
-
-
-def _check_size(network: Network) -> None:
-    """One image of zeros tells whether the size will do; a walk through the network, why not."""
-    try:
-        with torch.no_grad():
-            network.model(torch.zeros(1, *network.shape, device=network.device))
-    except LAYER_FAILURES as error:
-        check_runs(network)
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        size = f"{network.shape[1]} × {network.shape[2]} px"
-        raise RequestError(f"{network.name} does not run on {size}: {reason}") from None
 
 
 def _fit(config: Config) -> Fit:

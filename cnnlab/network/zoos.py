@@ -47,21 +47,25 @@ class Offer:
 class Zoo(Protocol):
     """A library of networks by name."""
 
-    def __call__(self, name: str, *, values: bool) -> Offer:
+    def __call__(self, name: str, *, values: bool, classes: int | None = None) -> Offer:
         """What it offers under `name`; without `values` its shapes alone are asked for.
+
+        classes: their number, where it is not that of the zoo's own weights.
 
         Raises: RequestError for a name that it does not have, with the nearest.
         """
 
 
-def torchvision(name: str, *, values: bool = True) -> Offer:
+def torchvision(name: str, *, values: bool = True, classes: int | None = None) -> Offer:
     """torchvision's network of that name."""
     from torchvision import models
 
     known = models.list_models(module=models)
     if name not in known:
         raise RequestError(unknown("network", name, known) + " They are torchvision's, such as torchvision:resnet18.")
-    options = {"init_weights": values} if name in ("inception_v3", "googlenet") else {}
+    options: dict[str, Any] = {"init_weights": values} if name in ("inception_v3", "googlenet") else {}
+    if classes is not None:
+        options["num_classes"] = classes
     fresh = _quiet(lambda: models.get_model(name, weights=None, **options))
     weights = list(models.get_model_weights(name))
     if not weights:
@@ -74,11 +78,11 @@ def torchvision(name: str, *, values: bool = True) -> Offer:
         (3, crop, crop),
         ChannelStatistics(tuple(made.mean), tuple(made.std)),
         "as torchvision's weights of it want",
-        tuple(weights[-1].meta.get("categories") or ()),
+        tuple(weights[-1].meta.get("categories") or ()) if classes is None else (),
     )
 
 
-def timm(name: str, *, values: bool = True) -> Offer:
+def timm(name: str, *, values: bool = True, classes: int | None = None) -> Offer:
     """timm's network of that name, where timm is installed."""
     try:
         library: Any = importlib.import_module("timm")
@@ -87,7 +91,8 @@ def timm(name: str, *, values: bool = True) -> Offer:
     known = library.list_models()
     if name.split(".")[0] not in known:
         raise RequestError(unknown("network", name, known) + " They are timm's, such as timm:inception_v4.")
-    fresh = _quiet(lambda: library.create_model(name, pretrained=False))
+    options = {} if classes is None else {"num_classes": classes}
+    fresh = _quiet(lambda: library.create_model(name, pretrained=False, **options))
     own = getattr(Offer("timm", fresh, ()).model(False), "default_cfg", {})
     shape = tuple(own.get("input_size", (3, 224, 224)))
     if "mean" not in own or "std" not in own:

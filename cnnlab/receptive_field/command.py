@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cnnlab.cli.options import DepthOption, ModelArgument, err_console, out_console, print_json
+from cnnlab.cli.network import Named, with_network
+from cnnlab.cli.options import DepthOption, err_console, out_console, print_json
 from cnnlab.cli.session import with_session
 from cnnlab.network.session import Session
 
@@ -18,14 +19,12 @@ if TYPE_CHECKING:
 
 
 @with_session("data", "device", "allow_plugins", "runs", "as_json")
+@with_network
 def receptive_field(
     session: Session,
-    model: ModelArgument,
+    named: Named,
     changes: Annotated[
         list[str] | None, typer.Argument(metavar="[CHANGE]…", help="More changes for --what-if.", show_default=False)
-    ] = None,
-    size: Annotated[
-        str | None, typer.Option("--input", metavar="SIZE", help="Size of the images: 224, 224,160 or C,H,W.")
     ] = None,
     layer: Annotated[str | None, typer.Option(help="The layer to draw, to measure and to change for.")] = None,
     unit: Annotated[str | None, typer.Option(metavar="Y,X", help="Its unit, from 0; the central one.")] = None,
@@ -53,12 +52,9 @@ def receptive_field(
 ) -> None:
     """Tell what each layer of a network sees: exact for any network, with branches, gates and functions too.
 
-    MODEL is a run, a config, torchvision:NAME or timm:NAME.
-
     Example: [bold]cnnlab receptive-field torchvision:resnet18 --input 224 --what-if conv1.stride=1[/]
     """
     from cnnlab.core.errors import RequestError
-    from cnnlab.network.open import open_network
     from cnnlab.receptive_field import run as work
     from cnnlab.receptive_field.probe import Verification, verification
     from cnnlab.receptive_field.report import receptive_field_report
@@ -67,7 +63,7 @@ def receptive_field(
     changes = [*(what_if or []), *(changes or [])]
     if changes and not what_if:
         raise RequestError(f"'{changes[0]}': changes come after --what-if, such as --what-if {changes[0]}")
-    network = open_network(model, session, size=size, values=verify or effective > 0)
+    network = named.open(session, values=verify or effective > 0)
     inspection = work.inspect(network, ignore_gates=ignore_gates)
     watched = inspection.field(layer).name if layer else inspection.local.name
     claims = [work.claim(inspection, text) for text in claim or []]

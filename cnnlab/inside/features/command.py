@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cnnlab.cli.options import ModelArgument
+from cnnlab.cli.network import Named, with_network
 from cnnlab.cli.session import with_session
 from cnnlab.cli.unreadable import end_without_images
 from cnnlab.inside.output import (
@@ -13,8 +13,6 @@ from cnnlab.inside.output import (
     ChannelsOption,
     LayerOption,
     OutOption,
-    SizeOption,
-    WeightsOption,
     folder_of,
     write_and_show,
 )
@@ -22,19 +20,16 @@ from cnnlab.network.session import Session
 
 
 @with_session(*SESSION)
+@with_network
 def features(
     session: Session,
-    model: ModelArgument,
+    named: Named,
     images: Annotated[list[str], typer.Argument(metavar="IMAGE…", help="Files, folders, patterns; - for stdin.")],
     layer: LayerOption = None,
     channels: ChannelsOption = None,
-    size: SizeOption = None,
-    weights: WeightsOption = None,
     out: OutOption = None,
 ) -> None:
     """Draw the activations of a layer's channels for an image, list the silent ones, and walk through the network.
-
-    MODEL is a run, a config, torchvision:NAME or timm:NAME.
 
     Example: [bold]cnnlab visualize features quickstart photo.jpg --layer conv_bn_act2[/]
     """
@@ -43,11 +38,10 @@ def features(
     from cnnlab.inside.features.report import features_json, features_report
     from cnnlab.inside.features.run import watched_features
     from cnnlab.network.image_files import find_images
-    from cnnlab.network.open import open_network
     from cnnlab.network.prepared_images import images_of_files
 
     wanted = None if channels is None else channels_of(channels)
-    network = open_network(model, session, size=size, weights=weights, for_images=True)
+    network = named.open(session, for_images=True)
     sources = find_images(images, sys.stdin.buffer)
     found, unreadable = images_of_files(sources, network.preparation, network.classes)
     if not found:

@@ -1,39 +1,35 @@
 """`cnnlab visualize filters`."""
 
-from dataclasses import replace
 from typing import Annotated
 
 import typer
 
-from cnnlab.cli.options import ModelArgument
+from cnnlab.cli.network import Named, with_network
 from cnnlab.cli.session import with_session
-from cnnlab.inside.output import OutOption, WeightsOption, folder_of, write_and_show
+from cnnlab.inside.output import OutOption, folder_of, write_and_show
 from cnnlab.network.session import Session
 
 
 @with_session("seed", "allow_plugins", "runs", "as_json", help={"seed": "Of the random filters and the intervals."})
+@with_network
 def filters(
     session: Session,
-    model: ModelArgument,
+    named: Named,
     layer: Annotated[
         str | None, typer.Option(metavar="NAME", show_default=False, help="A convolution; the first one.")
     ] = None,
     random: Annotated[int, typer.Option(min=2, max=10_000, help="Random filters to compare with.")] = 64,
-    weights: WeightsOption = None,
     out: OutOption = None,
 ) -> None:
     """Draw a convolution's filters and measure what they are: edges, gratings, blobs, colours, against chance.
-
-    MODEL is a run, a config, torchvision:NAME or timm:NAME.
 
     Example: [bold]cnnlab visualize filters quickstart[/]
     """
     from cnnlab.cli.bars import with_bars
     from cnnlab.inside.filters.report import filters_json, filters_report
     from cnnlab.inside.filters.run import measured_filters
-    from cnnlab.network.open import open_network
 
-    network = open_network(model, replace(session, device_name="cpu"), weights=weights)
+    network = named.open(session, device="cpu")
     facts = with_bars(measured_filters(network, session, layer=layer, random=random))
     folder = folder_of(network, "filters", session, out)
     write_and_show(filters_report(facts), filters_json(facts), folder, session)

@@ -1,23 +1,21 @@
 """`cnnlab summary`."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cnnlab.cli.options import DepthOption, ModelArgument, err_console, out_console, print_json
+from cnnlab.cli.network import Named, with_network
+from cnnlab.cli.options import DepthOption, err_console, out_console, print_json
 from cnnlab.cli.session import with_session
 from cnnlab.network.session import Session
 
 
 @with_session("allow_plugins", "runs", "as_json")
+@with_network
 def summary(
     session: Session,
-    model: ModelArgument,
-    size: Annotated[
-        str | None, typer.Option("--input", metavar="SIZE", help="Size of the images: 224, 224,160 or C,H,W.")
-    ] = None,
+    named: Named,
     depth: DepthOption = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="The output-size formula with its numbers; weights without sharing.")
@@ -26,16 +24,13 @@ def summary(
 ) -> None:
     """Tell a network's shapes, parameters, multiply-accumulates, memory and receptive fields, layer by layer.
 
-    MODEL is a run, a config, torchvision:NAME or timm:NAME.
-
     Example: [bold]cnnlab summary configs/cifar.yaml --explain[/]
     """
     from cnnlab.layers_lab.summary.report import summary_json, summary_report
     from cnnlab.layers_lab.summary.run import summarize
-    from cnnlab.network.open import open_network
     from cnnlab.view import console, files
 
-    network = open_network(model, replace(session, device_name="cpu"), size=size, values=False)
+    network = named.open(session, values=False, device="cpu")
     found = summarize(network)
     report = summary_report(found, name=network.name, depth=depth, explain=explain)
     if out is not None:

@@ -1,0 +1,206 @@
+"""What a network cannot say of itself: its images, classes, output and activation, from options or a small file."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, TypedDict, get_args
+
+from cnnlab.core.errors import ConfigError, Problem, RequestError, did_you_mean
+from cnnlab.core.located import Items, Table, Text
+from cnnlab.core.reading import read_file
+from cnnlab.core.yaml import load
+from cnnlab.data.decoding import Fit
+
+Activation: TypeAlias = Literal["softmax", "sigmoid"]
+"""What makes probabilities of logits: over the classes together, or of each class by itself."""
+
+FITS: Mapping[str, Fit] = {"crop": "crop", "letterbox": "pad", "stretch": "stretch"}
+"""What `fit` may be, and the word for it in a config."""
+
+BESIDE = ("preparation.yaml", "preparation.yml")
+"""Names of a file that is found by itself beside a file of weights; `STEM.preparation.yaml` is found before them."""
+
+
+class ModelOptions(TypedDict, total=False):
+    """What may be said of a network beside what it is called; text as on the command line, or values."""
+
+    size: "str | int | Sequence[int] | None"
+    """Of its images: 224, `224,160` (height, width) or `3,224,160`, in pixels."""
+    weights: str | Path | None
+    """`best` or `last` of a run; a file for any other network."""
+    weights_key: str | None
+    """Where in the file the state dict is, such as `ema` or `checkpoint.model`."""
+    mean: str | float | Sequence[float] | None
+    """Taken off the channels of pixels in 0 … 1."""
+    std: str | float | Sequence[float] | None
+    """What they are divided by then."""
+    classes: "str | Path | Sequence[str] | None"
+    """Their names in order: `cat,dog`, a file with a name a line, or a list."""
+    fit: str | None
+    """crop, letterbox or stretch."""
+    preparation: str | Path | None
+    """A YAML file with these keys: size, mean, std, classes, fit, output, activation."""
+    output: str | int | None
+    """Which of several outputs holds the logits: its key, attribute or number."""
+    activation: str | None
+    """softmax or sigmoid."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """What is said of a network; None where nothing is."""
+
+    size: str | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    classes: tuple[str, ...] | None = None
+    fit: Fit | None = None
+    output: str | None = None
+    activation: Activation | None = None
+    file: Path | None = None
+    """The file that some of it is from."""
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """What is said, by its key."""
+        return tuple(key for key in KEYS if getattr(self, key) is not None)
+
+
+def description_of(options: ModelOptions) -> Description:
+    """What `options` say of a network; what they leave open, the file of a preparation says.
+
+    Raises:
+        RequestError: for an option of another form, with the parameter's name, and for a file that cannot be read.
+        ConfigError: for a wrong key or value in the file, with its line.
+
+    Example:
+        >>> description_of({"mean": "0.5", "std": "0.25", "classes": "cat, dog"}).classes
+        ('cat', 'dog')
+    """
+    file, weights = options.get("preparation"), options.get("weights")
+    path = Path(file).expanduser() if file is not None else _beside(weights)
+    said = _of_file(path) if path is not None else {}
+    given: dict[str, Any] = {key: value for key, value in options.items() if key in KEYS and value is not None}
+    for key, value in given.items():
+        try:
+            said[key] = KEYS[key](value, Path())
+        except ValueError as error:
+            raise RequestError(f"`{key}` is {error}") from None
+    whole = Description(**said, file=path)
+    if (whole.mean is None) != (whole.std is None):
+        given_one, other = ("std", "mean") if whole.mean is None else ("mean", "std")
+        raise RequestError(f"`{given_one}` is given without `{other}`; give both")
+    return whole
+
+
+def _size(value: Any, base: Path) -> str:
+    if isinstance(value, (list, tuple)):
+        return ",".join(str(one) for one in value)
+    return str(value)
+
+
+def _numbers(value: Any, base: Path) -> tuple[float, ...]:
+    parts = value.split(",") if isinstance(value, str) else value if isinstance(value, (list, tuple)) else [value]
+    try:
+        found = tuple(float(part) for part in parts)
+    except (TypeError, ValueError):
+        raise ValueError(f"'{_shown(value)}', expected a number for each channel, such as 0.485,0.456,0.406") from None
+    if not found or not all(abs(one) < float("inf") for one in found):
+        raise ValueError(f"'{_shown(value)}', expected finite numbers, one for each channel")
+    return found
+
+
+def _deviations(value: Any, base: Path) -> tuple[float, ...]:
+    found = _numbers(value, base)
+    if min(found) <= 0:
+        raise ValueError(f"'{_shown(value)}', expected numbers above 0: it is divided by them")
+    return found
+
+
+def _classes(value: Any, base: Path) -> tuple[str, ...]:
+    if isinstance(value, Path) or (isinstance(value, str) and ("," not in value or (base / value).is_file())):
+        path = base / Path(value).expanduser()
+        if not path.is_file():
+            raise ValueError(
+                f"'{value}', expected names such as cat,dog, or a file with a name a line (looked at {path})"
+            )
+        try:
+            lines = read_file(path, at_most=4_000_000).decode("utf-8-sig").splitlines()
+        except (OSError, UnicodeDecodeError):
+            raise ValueError(f"'{value}', which cannot be read as text with a name a line") from None
+        names = [line.strip() for line in lines if line.strip()]
+    else:
+        names = [str(name).strip() for name in (value.split(",") if isinstance(value, str) else value)]
+    if len(names) < 1 or not all(names):
+        raise ValueError(f"'{_shown(value)}', expected the name of each class")
+    if twice := next((name for n, name in enumerate(names) if name in names[:n]), None):
+        raise ValueError(f"'{_shown(value)}', in which '{twice}' stands twice")
+    return tuple(names)
+
+
+def _fit(value: Any, base: Path) -> Fit:
+    known: dict[str, Fit] = {**FITS, "pad": "pad"}
+    if str(value) not in known:
+        raise ValueError(f"'{value}', expected {', '.join(FITS)}.{did_you_mean(str(value), FITS)}")
+    return known[str(value)]
+
+
+def _output(value: Any, base: Path) -> str:
+    return str(value)
+
+
+def _activation(value: Any, base: Path) -> str:
+    if value not in get_args(Activation):
+        near = did_you_mean(str(value), get_args(Activation))
+        raise ValueError(f"'{value}', expected softmax (one class) or sigmoid (each class by itself).{near}")
+    return str(value)
+
+
+KEYS: Mapping[str, Any] = {
+    "size": _size,
+    "mean": _numbers,
+    "std": _deviations,
+    "classes": _classes,
+    "fit": _fit,
+    "output": _output,
+    "activation": _activation,
+}
+"""What may be said, and how its value is read; the second argument is the folder at which files start."""
+
+
+def _of_file(path: Path) -> dict[str, Any]:
+    tree, found, problems = load(path), {}, []
+    for key, value in tree.items():
+        place = str(tree.marks[key])
+        own = "size" if key == "input" else key
+        if own not in KEYS:
+            problems.append(Problem(place, f"no key '{key}'; known: {', '.join(KEYS)}.{did_you_mean(key, KEYS)}"))
+        elif value is not None:
+            try:
+                found[own] = KEYS[own](_plain(value), path.parent)
+            except ValueError as error:
+                problems.append(Problem(place, f"'{key}' is {error}"))
+    if problems:
+        raise ConfigError(problems)
+    return found
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Items):
+        return [_plain(one) for one in value]
+    if isinstance(value, Table):
+        raise ValueError("a mapping, expected a value or a list")
+    return str(value) if isinstance(value, Text) else value
+
+
+def _beside(weights: str | Path | None) -> Path | None:
+    """The preparation beside a file of weights, where there is one."""
+    if weights is None or str(weights) in ("best", "last"):
+        return None
+    path = Path(weights).expanduser()
+    names = (f"{path.name}.preparation.yaml", f"{path.stem}.preparation.yaml", *BESIDE)
+    return next((path.parent / name for name in names if (path.parent / name).is_file()), None)
+
+
+def _shown(value: Any) -> str:
+    return str(value)[:60]

@@ -1,0 +1,154 @@
+"""The logits among what a network puts out: a tensor, several of them, or a mapping."""
+
+import copy
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from cnnlab.core.errors import RequestError, unknown
+from cnnlab.models.failure import takes_hooks
+
+USUAL = ("logits", "out", "output", "pred", "prediction", "predictions", "scores", "y")
+"""Names under which networks give their logits, the likeliest first."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Which output holds the logits, and how they become (images, classes)."""
+
+    path: str | int | None
+    """The key, attribute or number; None where the network gives one tensor."""
+    squeezed: bool
+    """Whether axes of length 1 are taken off, as of a network that ends in a convolution; a single number a row gets
+    one."""
+    remark: str = ""
+    """What a person should know of it."""
+
+    def logits(self, output: Any) -> Any:
+        """The logits (n, classes) of an output of the network."""
+        found = output if self.path is None else _taken(output, self.path)
+        if self.squeezed and isinstance(found, Tensor):
+            return found.flatten(1) if found.dim() > 1 else found[:, None]
+        return found
+
+
+def chosen_output(output: Any, wanted: str | int | None, count: int, name: str) -> Chosen:
+    """Which part of `output` holds the logits of `count` images.
+
+    Arguments:
+        output: what the network puts out for `count` images.
+        wanted: the key, attribute or number that a person names; by default the usual ones are looked for.
+        count: of the images.
+        name: the network's, for errors.
+
+    Raises: RequestError where `wanted` is not there, and where nothing looks like one row of logits an image.
+    """
+    parts = _parts(output)
+    if parts is None:
+        if not isinstance(output, Tensor):
+            raise RequestError(
+                f"{name} puts out {type(output).__name__}; expected a tensor, or several by number or name"
+            )
+        if wanted is not None and str(wanted) != "0":
+            raise RequestError(f"`output` is '{wanted}', and {name} puts out one tensor")
+        squeezed = _squeezed(output, count)
+        if squeezed is None:
+            raise RequestError(f"{name} puts out {_shape(output)} for {count} images; {_EXPECTED}")
+        return Chosen(None, squeezed)
+    names = [str(key) for key in parts]
+    if wanted is not None:
+        if str(wanted) not in names:
+            raise RequestError("`output`: " + unknown("output", str(wanted), names) + f" They are {name}'s.")
+        key = list(parts)[names.index(str(wanted))]
+        squeezed = _squeezed(parts[key], count)
+        if squeezed is None:
+            raise RequestError(f"`output` {wanted} of {name} is {_shape(parts[key])}; {_EXPECTED}")
+        return Chosen(key, squeezed)
+    fitting = {key: _squeezed(value, count) for key, value in parts.items()}
+    good = [key for key, squeezed in fitting.items() if squeezed is not None]
+    if not good:
+        listed = ", ".join(f"{key} {_shape(value)}" for key, value in parts.items())
+        raise RequestError(f"{name} puts out {listed or 'nothing'}; {_EXPECTED}")
+    usual = [key for key in USUAL if key in good]
+    rows = [key for key in good if fitting[key] is False]
+    key = (usual or rows or good)[0]
+    rest = [one for one in names if one != str(key)]
+    remark = f"the logits are the output {key!r} of {name}"
+    if rest:
+        remark += f" (beside {', '.join(rest[:6])}{' …' * (len(rest) > 6)}); `output` takes another"
+    return Chosen(key, bool(fitting[key]), remark)
+
+
+def with_logits(model: nn.Module, chosen: Chosen) -> nn.Module:
+    """`model` with `chosen` as its output: the same layers by the same names; the model itself stays as it is."""
+    if chosen.path is None and not chosen.squeezed:
+        return model
+    if not takes_hooks(model):
+        return _Wrapped(model, chosen)
+    twin = copy.copy(model)  # shares every layer and tensor; only its own hooks are others
+    twin._forward_hooks = OrderedDict(model._forward_hooks)
+    twin._forward_hooks_with_kwargs = OrderedDict(model._forward_hooks_with_kwargs)
+    twin._forward_hooks_always_called = OrderedDict(model._forward_hooks_always_called)
+    twin.register_forward_hook(_Picks(chosen))
+    return twin
+
+
+@dataclass(frozen=True)
+class _Picks:
+    """The hook that gives the logits in place of the whole output."""
+
+    chosen: Chosen
+
+    def __call__(self, module: nn.Module, inputs: Any, output: Any) -> Any:
+        return self.chosen.logits(output)
+
+
+class _Wrapped(nn.Module):
+    """A network that takes no hooks, with its logits as output."""
+
+    def __init__(self, model: nn.Module, chosen: Chosen) -> None:
+        super().__init__()
+        self.model, self.chosen = model, chosen
+
+    def forward(self, images: Tensor) -> Any:
+        """(n, c, h, w) → (n, classes)."""
+        return self.chosen.logits(self.model(images))
+
+
+_EXPECTED = "expected logits, one row of numbers an image: (images, classes)"
+
+
+def _parts(output: Any) -> dict[str | int, Any] | None:
+    """The tensors in a mapping, a sequence or a plain object, by key, number or attribute; None of a tensor."""
+    if isinstance(output, Tensor):
+        return None
+    if isinstance(output, Mapping):
+        return {key: value for key, value in output.items() if isinstance(value, Tensor)}
+    if isinstance(output, tuple) and hasattr(output, "_fields"):
+        return {name: value for name, value in zip(output._fields, output, strict=True) if isinstance(value, Tensor)}
+    if isinstance(output, Sequence) and not isinstance(output, (str, bytes)):
+        return {number: value for number, value in enumerate(output) if isinstance(value, Tensor)}
+    held = {key: value for key, value in getattr(output, "__dict__", {}).items() if isinstance(value, Tensor)}
+    return held or None
+
+
+def _taken(output: Any, path: str | int) -> Any:
+    if isinstance(output, Mapping):
+        return output[path]
+    return output[path] if isinstance(path, int) else getattr(output, path)
+
+
+def _squeezed(value: Any, count: int) -> bool | None:
+    """False for rows of logits as they are, True where axes of length 1 are in the way, None for anything else."""
+    if not isinstance(value, Tensor) or not value.is_floating_point() or value.dim() == 0 or len(value) != count:
+        return None
+    if value.dim() == 2:
+        return False if value.shape[1] else None
+    return True if all(side == 1 for side in value.shape[2:]) else None
+
+
+def _shape(value: Any) -> str:
+    return f"{tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__

@@ -1,0 +1,109 @@
+"""A user's own network, made by its place and prepared to be looked at."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from cnnlab.core.arithmetic import Shape
+from cnnlab.core.errors import RequestError
+from cnnlab.models.own import OwnNetwork, made
+
+
+@dataclass(frozen=True, eq=False)
+class OwnModule:
+    """What a user's code made, and whether it is made with the same weights each time."""
+
+    model: nn.Module
+    fresh: Callable[[int], nn.Module] | None
+    """A twin with random weights from a seed; None where each has the same weights."""
+    weights: str
+    """What its weights are, in words."""
+    trained: bool
+
+
+def own_module(own: OwnNetwork, *, shape: Shape | None, classes: int | None) -> OwnModule:
+    """The network that `own` names, on the CPU or wherever the code puts it.
+
+    It is made twice: weights that are the same from two seeds were not drawn, but loaded by the code itself.
+
+    Arguments:
+        own: its place and arguments.
+        shape, classes: handed to parameters of those names.
+
+    Raises: RequestError and OwnCodeError as `cnnlab.models.own.made`.
+    """
+    handed: dict[str, Any] = {"shape": shape, "classes": classes}
+    handed = {name: value for name, value in handed.items() if value is not None}
+
+    def fresh(seed: int) -> nn.Module:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return made(own, **handed)
+
+    first, second = fresh(0), fresh(1)
+    if first is second:
+        return OwnModule(unwrapped(first), None, "its own weights", True)
+    if _same_values(first, second):
+        return OwnModule(unwrapped(first), None, f"the weights that {own.name} gives it", True)
+    return OwnModule(unwrapped(first), lambda seed: unwrapped(fresh(seed)), "random weights (seed 0)", False)
+
+
+def unwrapped(model: nn.Module) -> nn.Module:
+    """The network inside of `DataParallel`, `DistributedDataParallel` and `torch.compile`."""
+    while True:
+        inner = model._modules.get("_orig_mod")
+        if inner is None and isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+            inner = model.module
+        if not isinstance(inner, nn.Module):
+            return model
+        model = inner
+
+
+def first_channels(model: nn.Module) -> int:
+    """The channels of the first convolution's inputs; 3 where there is none that tells."""
+    for module in model.modules():
+        if isinstance(module, (nn.Conv1d, nn.Conv2d, nn.Conv3d)) and module.in_channels:
+            return module.in_channels
+    return 3
+
+
+def check_plain(model: nn.Module, name: str) -> None:
+    """Refuse a network that has no values, or whose layers compute with something other than floating-point numbers.
+
+    Raises: RequestError with the way out.
+    """
+    for parameter, tensor in (*model.named_parameters(), *model.named_buffers()):
+        if tensor.is_meta:
+            raise RequestError(
+                f"{name}: '{parameter}' is on the meta device, so that it has no values; give it weights"
+            )
+        if tensor.is_quantized:
+            raise RequestError(f"{name}: '{parameter}' is quantised; give the network as it was before quantisation")
+    for layer, module in model.named_modules():
+        if type(module).__module__.startswith(("torch.ao.nn.quantized", "torch.nn.quantized")):
+            raise RequestError(
+                f"{name}: the layer '{layer}' ({type(module).__name__}) is quantised; give the network as it was before"
+            )
+
+
+def as_float(model: nn.Module) -> tuple[nn.Module, str]:
+    """The network in float32, and a sentence about it where it was in another precision; it stays as it is then."""
+    kinds = {p.dtype for p in model.parameters() if p.is_floating_point()} - {torch.float32}
+    if not kinds:
+        return model, ""
+    from copy import deepcopy
+
+    names = " and ".join(sorted(str(kind).removeprefix("torch.") for kind in kinds))
+    return deepcopy(model).float(), f"the network is in {names}; a copy in float32 is looked at"
+
+
+def _same_values(first: nn.Module, second: nn.Module) -> bool:
+    """Whether all parameters are equal, of two networks that have some which are not all alike (as zeros are)."""
+    one, other = dict(first.named_parameters()), dict(second.named_parameters())
+    if one.keys() != other.keys() or not one:
+        return False
+    drawn = [name for name, value in one.items() if value.numel() > 1 and not bool((value == value.flatten()[0]).all())]
+    return bool(drawn) and all(torch.equal(one[name], other[name]) for name in one)

@@ -1,0 +1,83 @@
+"""A network is tried on images of zeros: whether it runs on their size, and what holds the logits."""
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from cnnlab.core.errors import RequestError, first_line
+from cnnlab.models.failure import LAYER_FAILURES
+from cnnlab.models.own import own_code_error, own_network
+from cnnlab.models.undisturbed import undisturbed
+from cnnlab.network.description import Description
+from cnnlab.network.network import Network
+from cnnlab.network.outputs import chosen_output, with_logits
+from cnnlab.network.runnable import check_runs
+
+
+def with_output(found: Network, said: Description) -> Network:
+    """`found` with logits as its output, tried on images of zeros.
+
+    Raises: RequestError where it does not run on its images, or puts out no logits; OwnCodeError for the user's code.
+    """
+    known = found.origin in ("run", "config") or (found.origin == "torchvision" and said.output is None)
+    if known and said.size is None:
+        return found
+    output, count = _tried(found)
+    if known:
+        return found
+    chosen = chosen_output(output, said.output, count, found.name)
+    logits = chosen.logits(output).shape[1]
+    fresh = found.fresh
+    return replace(
+        found,
+        model=with_logits(found.model, chosen),
+        fresh=None if fresh is None else lambda seed: with_logits(fresh(seed), chosen),
+        classes=_classes(found.classes, logits, found.name, said),
+        remarks=(*found.remarks, *([chosen.remark] if chosen.remark else [])),
+    )
+
+
+def _classes(names: tuple[str, ...], logits: int, name: str, said: Description) -> tuple[str, ...]:
+    """The names of the classes for so many logits; a single logit has two, of which one may be named.
+
+    Raises: RequestError for names that a person gives, and that are not as many; other ones are dropped.
+    """
+    count = max(2, logits)
+    if logits == 1 and len(names) == 1:
+        return f"not {names[0]}", names[0]
+    if names and len(names) != count:
+        if said.classes:
+            raise RequestError(f"`classes` names {len(names)}, and {name} puts out {logits} logits")
+        return ()
+    return names
+
+
+def _tried(network: Network) -> tuple[Any, int]:
+    """What the network puts out for images of zeros, and how many: two, which tell a row an image, or one.
+
+    Raises: RequestError with the layer where it stops and a size that works; OwnCodeError for the user's code.
+    """
+    for count in (2, 1):
+        try:
+            with undisturbed(network.model), torch.no_grad():
+                return network.model(torch.zeros(count, *network.shape, device=network.device)), count
+        except (Exception, SystemExit) as error:
+            if isinstance(error, torch.OutOfMemoryError):
+                raise
+            failure = error
+    theirs = None
+    size = " × ".join(map(str, network.shape))
+    if network.origin == "own":
+        file = own_network(network.name).file
+        theirs = own_code_error(failure, f"{network.name} ran on images of {size}", file and file.resolve())
+    if isinstance(failure, LAYER_FAILURES):
+        try:
+            check_runs(network)
+        except RequestError as error:
+            if theirs is not None:
+                error.details = theirs.details
+            raise error from failure
+    if theirs is not None:
+        raise theirs from failure
+    raise RequestError(f"{network.name} does not run on images of {size}: {first_line(failure)}") from failure
