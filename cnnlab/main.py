@@ -14,26 +14,21 @@ from typer.core import TyperGroup
 
 from cnnlab import __version__
 from cnnlab.attribution import command as attribution
-from cnnlab.cli.command import Application
-from cnnlab.cli.failures import EXPECTED, PIPE_CLOSED, StoppedError, blamed, failed
+from cnnlab.cli.failures import EXPECTED, PIPE_CLOSED, Application, StoppedError, blamed, failed
 from cnnlab.cli.options import with_values
 from cnnlab.cli.streams import safe_streams
 from cnnlab.core.collector import leave_without_a_search
 from cnnlab.evaluation import command as evaluation
-from cnnlab.evaluation import predict_command as predict
 from cnnlab.inside.command import app as visualize
 from cnnlab.layers_lab import command as layer
 from cnnlab.layers_lab.summary import command as summary
+from cnnlab.project import command as project
 from cnnlab.project.config import command as config
 from cnnlab.project.data import command as data
-from cnnlab.project.doctor import command as doctor
-from cnnlab.project.listing import command as listing
-from cnnlab.project.runs import command as runs
 from cnnlab.receptive_field import command as receptive_field
 from cnnlab.report import command as report
 from cnnlab.report.card import command as report_card
 from cnnlab.training import command as train
-from cnnlab.training.lr_find import command as learning_rate
 from cnnlab.trust.audit import command as audit
 from cnnlab.trust.sanity import command as sanity
 from cnnlab.wiring import invocation
@@ -85,9 +80,9 @@ def cnnlab(
 
 app.command("train", rich_help_panel=TRAIN)(train.train)
 app.command("eval", rich_help_panel=TRAIN)(evaluation.evaluate)
-app.command("predict", rich_help_panel=TRAIN)(predict.predict)
-app.command("runs", rich_help_panel=TRAIN)(runs.runs)
-app.command("doctor", rich_help_panel=TRAIN)(doctor.doctor)
+app.command("predict", rich_help_panel=TRAIN)(evaluation.predict)
+app.command("runs", rich_help_panel=TRAIN)(project.runs)
+app.command("doctor", rich_help_panel=TRAIN)(project.doctor)
 
 app.command("receptive-field", rich_help_panel=INSIDE)(receptive_field.receptive_field)
 app.command("gradcam", rich_help_panel=INSIDE)(attribution.gradcam)
@@ -101,10 +96,10 @@ app.command("summary", rich_help_panel=INSIDE)(summary.summary)
 app.command("layer", rich_help_panel=INSIDE)(layer.layer)
 app.command("compare-layers", rich_help_panel=INSIDE)(layer.compare_layers)
 
-app.command("lr-find", rich_help_panel=EXPERIMENTS)(learning_rate.lr_find)
+app.command("lr-find", rich_help_panel=EXPERIMENTS)(train.lr_find)
 app.command("compare", rich_help_panel=EXPERIMENTS)(evaluation.compare)
 
-app.command("list", rich_help_panel=PROJECT)(listing.list_entries)
+app.command("list", rich_help_panel=PROJECT)(project.list_entries)
 app.add_typer(config.app, name="config", rich_help_panel=PROJECT)
 app.add_typer(data.app, name="data", rich_help_panel=PROJECT)
 app.command("schema", rich_help_panel=PROJECT)(config.schema)

@@ -2,14 +2,14 @@
 
 from typing import TYPE_CHECKING
 
-from cnnlab.training.invocation import Invocation
+from cnnlab.training.command import Invocation
 
 if TYPE_CHECKING:
     from cnnlab.network.session import Session
     from cnnlab.runs.events import EventLog
     from cnnlab.runs.folder import Run
-    from cnnlab.training.observer import Observer
     from cnnlab.training.setup import TrainingSetup
+    from cnnlab.training.views import Observer
     from cnnlab.view.contribution import Contribution
 
 
@@ -24,7 +24,7 @@ def invocation(began: float) -> Invocation:
 
 
 def _write_whole_report(run: "Run", session: "Session") -> None:
-    from cnnlab.cli.bars import with_bars
+    from cnnlab.cli.streams import with_bars
     from cnnlab.report.run import whole_report
 
     with_bars(whole_report(run, session))

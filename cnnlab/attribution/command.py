@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 import typer
 from typer.models import ArgumentInfo
 
-from cnnlab.cli.choices import Split, looked_into
 from cnnlab.cli.network import Named, with_network
-from cnnlab.cli.options import MOST, err_console, out_console, print_json
+from cnnlab.cli.options import MOST, Split, err_console, looked_into, out_console, print_json
 from cnnlab.cli.session import with_session
-from cnnlab.cli.unreadable import end_without_images, name_unreadable
+from cnnlab.cli.streams import end_without_images, name_unreadable
 from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError
 from cnnlab.network.session import Session

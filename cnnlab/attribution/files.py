@@ -34,8 +34,8 @@ from cnnlab.network.placement import laid_over
 from cnnlab.network.prepared_images import ExplainedImage
 from cnnlab.view import files, json, png
 from cnnlab.view.blocks import Figure, Report
+from cnnlab.view.drawings import tile
 from cnnlab.view.scenes import Scenes
-from cnnlab.view.tiles import tile
 
 SCREEN = 1600
 """Pixels of the longer side up to which an overlay is as large as its image: a map has some hundred places at most,

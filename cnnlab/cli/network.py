@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from cnnlab.cli.command import with_options
+from cnnlab.cli.failures import with_options
 from cnnlab.cli.options import err_console
 from cnnlab.network.session import Session
 

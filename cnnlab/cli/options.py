@@ -1,11 +1,12 @@
-"""Options that several commands share, and what they stand for."""
+"""Options that several commands share, what they stand for, and the consoles on which commands print."""
 
 import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
 
 import typer
 
@@ -95,3 +96,39 @@ def seconds_of(text: str) -> float:
     if seconds <= 0:
         raise RequestError(f"--time-budget is '{text}', expected a time such as 90s, 10m or 1.5h")
     return seconds
+
+
+class Split(StrEnum):
+    """Which images of a run's data set."""
+
+    train = "train"
+    validation = "validation"
+    test = "test"
+
+
+Open = Literal["train", "validation"]
+"""The parts that may be looked into."""
+
+
+def looked_into(split: Split | None) -> Open | None:
+    """`split`, where it is a part that may be looked into.
+
+    Raises: RequestError for the test part: what is learned from it is learned too early.
+    """
+    if split is Split.test:
+        raise RequestError("the test part is opened by `cnnlab eval --split test` alone; use --split validation")
+    return None if split is None else "train" if split is Split.train else "validation"
+
+
+class TestTime(StrEnum):
+    """Test-time augmentation."""
+
+    none = "none"
+    flip = "flip"
+
+
+class Weights(StrEnum):
+    """Which weights of a run."""
+
+    best = "best"
+    last = "last"

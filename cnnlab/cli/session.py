@@ -10,8 +10,8 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from cnnlab.cli.bars import with_bar
 from cnnlab.cli.options import MOST, results_alone
+from cnnlab.cli.streams import with_bar
 from cnnlab.network.session import Session
 
 LAST_SEED = 2**63 - 1

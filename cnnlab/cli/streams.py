@@ -1,13 +1,20 @@
-"""Standard input, output and error made fit for whatever is written: called before anything is printed."""
+"""The standard streams, made fit for whatever is written; what stands on stderr beside the results: bars, remarks."""
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper
-from typing import TextIO
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar
 
+import typer
+
+from cnnlab.cli.options import err_console, print_json
+from cnnlab.core.advance import Advance
 from cnnlab.core.characters import SUBSTITUTES
+
+if TYPE_CHECKING:
+    from cnnlab.network.image_files import Unreadable
 
 
 @contextmanager
@@ -38,3 +45,51 @@ def _give_up(stream: TextIO) -> None:
     with suppress(OSError, ValueError):
         os.dup2(null, stream.fileno())
     os.close(null)
+
+
+T = TypeVar("T")
+
+
+def with_bars(steps: Iterable[Advance | T]) -> T:
+    """The result, which comes last; until then a bar for each kind of step, where stderr is a terminal."""
+    from cnnlab.view.bars import Bars
+
+    with Bars(err_console()) as progress:
+        bars = {}
+        for step in steps:
+            if not isinstance(step, Advance):
+                return step
+            if step.what not in bars:
+                bars[step.what] = progress.add_task(step.what)
+            progress.update(bars[step.what], completed=step.done, total=step.total)
+    raise AssertionError("the steps end with the result")
+
+
+def with_bar(items: Iterable[T], what: str, total: int) -> Iterator[T]:
+    """`items`, with a bar that shows rate and time left where stderr is a terminal."""
+    from cnnlab.view.bars import Bars
+
+    with Bars(err_console()) as progress:
+        yield from progress.track(items, total=total, description=what)
+
+
+def name_unreadable(unreadable: "Sequence[Unreadable]") -> None:
+    """A line on stderr for each."""
+    from cnnlab.view.terminal import said
+
+    for one in unreadable:
+        err_console().print(said("[bold red]unreadable:[/] {}: {}", one.path, one.reason), soft_wrap=True)
+
+
+def unreadable_json(unreadable: "Sequence[Unreadable]") -> list[dict[str, Any]]:
+    """Path and reason of each."""
+    return [{"path": one.path, "reason": one.reason} for one in unreadable]
+
+
+def end_without_images(unreadable: "Sequence[Unreadable]", *, as_json: bool) -> NoReturn:
+    """The end of a command of which no image could be read: exit code 1."""
+    name_unreadable(unreadable)
+    if as_json:
+        message = f"none of the {len(unreadable)} images could be read"
+        print_json({"error": message, "code": 1, "unreadable": unreadable_json(unreadable)})
+    raise typer.Exit(1)

@@ -8,8 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from cnnlab.evaluation.calibration_report import beyond_noise, sureness
-from cnnlab.evaluation.report import CALIBRATION, CONFUSION, evaluation_report
+from cnnlab.evaluation.report import CALIBRATION, CONFUSION, beyond_noise, evaluation_report, sureness
 from cnnlab.fit.state import load_weights
 from cnnlab.models.build import build
 from cnnlab.network.studied import Studied
@@ -18,8 +17,8 @@ from cnnlab.stats.classification import Classification, classify
 from cnnlab.training.setup import TrainingSetup
 from cnnlab.view.blocks import Section, SummaryLine, Tone, shown
 from cnnlab.view.contribution import Contribution, Question
+from cnnlab.view.drawings import tile
 from cnnlab.view.interactive import CellAlbum
-from cnnlab.view.tiles import tile
 
 PER_CELL = 6
 """Images behind a cell of the confusion matrix."""

@@ -1,6 +1,6 @@
 """`cnnlab visualize filters|features|patches|dream|embedding|training`."""
 
-from cnnlab.cli.command import Application
+from cnnlab.cli.failures import Application
 from cnnlab.inside.dream.command import dream
 from cnnlab.inside.embedding.command import embedding
 from cnnlab.inside.features.command import features

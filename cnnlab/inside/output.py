@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cnnlab.cli.choices import Split
-from cnnlab.cli.options import err_console, out_console, print_json
-from cnnlab.cli.unreadable import name_unreadable, unreadable_json
+from cnnlab.cli.options import Split, err_console, out_console, print_json
+from cnnlab.cli.streams import name_unreadable, unreadable_json
 from cnnlab.core.errors import RequestError
 from cnnlab.network.session import Session
 

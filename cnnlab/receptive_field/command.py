@@ -86,7 +86,7 @@ def receptive_field(
         facts = list(session.track(measured, "effective field", -(-effective // 16)))[-1]
         more.append(effective_section(facts))
     if image or unit or animate:
-        from cnnlab.receptive_field.figures import field_figure
+        from cnnlab.receptive_field.drawings import field_figure
 
         more.append(field_figure(inspection, watched, place, image, facts))
     report = receptive_field_report(
@@ -103,7 +103,7 @@ def receptive_field(
     folder = session.folder("receptive-field", network.run, out=out)
     figures = files.save(report, folder).figures
     if animate:
-        from cnnlab.receptive_field.figures import animation
+        from cnnlab.receptive_field.drawings import animation
 
         figures.append(animation(inspection, image, folder / "layers.gif"))
     if session.as_json:

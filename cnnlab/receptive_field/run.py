@@ -12,10 +12,9 @@ from cnnlab.core.errors import RequestError, unknown
 from cnnlab.network.network import Network
 from cnnlab.network.runnable import check_runs
 from cnnlab.receptive_field.audit import Audit, audit
-from cnnlab.receptive_field.edits import Edit, parse_edit
 from cnnlab.receptive_field.fields import Field, Fields, receptive_fields
 from cnnlab.receptive_field.reading import boxes
-from cnnlab.receptive_field.what_if import Variant, growth, strides, variant, variants
+from cnnlab.receptive_field.what_if import Edit, Variant, growth, parse_edit, strides, variant, variants
 from cnnlab.walk.layout import Layout
 from cnnlab.walk.layouts import Layouts, layouts_of
 

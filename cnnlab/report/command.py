@@ -4,10 +4,9 @@ from typing import Annotated
 
 import typer
 
-from cnnlab.cli.bars import with_bars
-from cnnlab.cli.choices import Weights
-from cnnlab.cli.options import RunArgument, out_console, print_json
+from cnnlab.cli.options import RunArgument, Weights, out_console, print_json
 from cnnlab.cli.session import with_session
+from cnnlab.cli.streams import with_bars
 from cnnlab.network.session import Session
 
 

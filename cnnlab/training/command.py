@@ -1,16 +1,41 @@
-"""`cnnlab train`."""
+"""`cnnlab train` and `cnnlab lr-find`."""
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
 
-from cnnlab.cli.options import MOST, err_console, out_console, print_json, seconds_of
+from cnnlab.cli.options import MOST, ConfigArgument, OverridesArgument, err_console, out_console, print_json, seconds_of
 from cnnlab.cli.session import with_session
 from cnnlab.core.errors import RequestError
 from cnnlab.network.session import Session
-from cnnlab.training.invocation import Invocation
+
+if TYPE_CHECKING:
+    from cnnlab.runs.folder import Run
+    from cnnlab.training.report_files import MakesSection
+    from cnnlab.training.views import MakesObserver
+
+
+class WritesReport(Protocol):
+    """Writes what `cnnlab report` writes."""
+
+    def __call__(self, run: "Run", session: Session, /) -> object:
+        """The page of `run`."""
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """One call of `cnnlab`, and what commands do for each other without an import from one to the other."""
+
+    began: float
+    """When the process started, by `time.perf_counter`."""
+    write_whole_report: WritesReport
+    training_observers: "tuple[MakesObserver, ...]"
+    """Who watches a training besides itself."""
+    validation_section: "MakesSection"
+    """Makes what a training's report says of the validation part."""
 
 
 @with_session("data", "device", "allow_plugins", "runs", "as_json")
@@ -68,8 +93,7 @@ def train(
         from cnnlab.config.builtin import QUICKSTART
         from cnnlab.config.config import read_config
         from cnnlab.runs.folder import Run
-        from cnnlab.training.events import TrainingEvent
-        from cnnlab.training.interruption import stop_wish
+        from cnnlab.training.events import TrainingEvent, stop_wish
         from cnnlab.training.loop import TrainOptions
         from cnnlab.training.progress import TrainingProgress
         from cnnlab.training.repeat import Repeated, repeat
@@ -130,3 +154,40 @@ def train(
         print_json(progress.as_json(dry_run=dry_run))
     if stop:
         raise typer.Exit(stop.exit_code)
+
+
+@with_session("device", "allow_plugins", "as_json")
+def lr_find(
+    session: Session,
+    config: ConfigArgument,
+    overrides: OverridesArgument = None,
+    start: Annotated[float, typer.Option(help="The first learning rate.")] = 1e-5,
+    end: Annotated[float, typer.Option(help="The last learning rate.")] = 10.0,
+    steps: Annotated[int, typer.Option(min=20, max=100_000, help="Batches of the test.")] = 200,
+    out: Annotated[Path, typer.Option(help="The folder for the curve.")] = Path("runs/lr-find"),
+) -> None:
+    """Let the learning rate grow batch by batch, draw the loss, and suggest a rate.
+
+    Example: [bold]cnnlab lr-find configs/cifar.yaml --steps 300[/]
+    """
+    from cnnlab.config.config import read_config
+    from cnnlab.training.lr_find import find_learning_rate, smoothed_losses, suggest_rate
+    from cnnlab.training.report import learning_rate_report
+    from cnnlab.view import console, png
+
+    settings = read_config(config, overrides or [], allow_plugins=session.allow_plugins)
+    search = find_learning_rate(settings, session, start=start, end=end, steps=steps)
+    points = list(session.track(search, "range test", steps))
+    suggestion = suggest_rate(points)
+    report = learning_rate_report(
+        [point.lr for point in points],
+        [point.loss for point in points],
+        smoothed_losses(points),
+        suggestion=suggestion,
+        name=settings.name,
+    )
+    figures = png.save(report, out)
+    if session.as_json:
+        print_json({"suggestion": suggestion, "points": points, "picture": figures[0]})
+        return
+    console.show(report, out_console(), folder=out)

@@ -1,8 +1,11 @@
-"""What a training tells whoever iterates over it, beside the steps and the epochs."""
+"""What a training tells whoever iterates over it, beside the steps and the epochs; and the wish to stop it."""
 
-from collections.abc import Mapping
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from cnnlab.fit.fit import StepDone
@@ -67,3 +70,36 @@ class Finished:
 
 
 TrainingEvent = Started | StepDone | EpochRow | Finished
+
+
+class StopWish:
+    """`signal` is the number of the signal that came, or 0."""
+
+    def __init__(self) -> None:
+        self.signal = 0
+
+    def __bool__(self) -> bool:
+        return self.signal != 0
+
+    @property
+    def exit_code(self) -> int:
+        """What shells expect of a program that a signal ended: 130 for Ctrl-C, 143 for SIGTERM."""
+        return 128 + self.signal
+
+
+@contextmanager
+def stop_wish() -> Iterator[StopWish]:
+    """While inside, the first Ctrl-C or SIGTERM is noted; a second Ctrl-C interrupts at once, as usual."""
+    wish = StopWish()
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if wish and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        wish.signal = number
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield wish
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -22,12 +22,11 @@ from cnnlab.runs.images import origins
 from cnnlab.runs.lock import give_room
 from cnnlab.runs.record import Status
 from cnnlab.runs.writer import RunWriter
-from cnnlab.training.events import Finished, Started, TrainingEvent
-from cnnlab.training.interruption import StopWish
-from cnnlab.training.observer import MakesObserver, Observer
+from cnnlab.training.events import Finished, Started, StopWish, TrainingEvent
 from cnnlab.training.report import EpochRow
 from cnnlab.training.report_files import MakesSection, epoch_row, epoch_rows, point_of, write_training_report
 from cnnlab.training.setup import TrainingSetup
+from cnnlab.training.views import MakesObserver, Observer
 
 STEP_CURVES = ("train/step_loss", "lr", "gradient_norm")
 

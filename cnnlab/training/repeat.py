@@ -8,8 +8,7 @@ from typing import Any
 
 from cnnlab.config.config import Config
 from cnnlab.stats.confidence import MeanInterval, mean_interval
-from cnnlab.training.events import Finished, TrainingEvent
-from cnnlab.training.interruption import StopWish
+from cnnlab.training.events import Finished, StopWish, TrainingEvent
 from cnnlab.training.loop import TrainOptions
 from cnnlab.training.run import check_free, train
 

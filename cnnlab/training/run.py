@@ -24,8 +24,7 @@ from cnnlab.runs.lock import training_lock
 from cnnlab.runs.record import RunRecord, new_record
 from cnnlab.runs.writer import RunWriter, free_name, taken
 from cnnlab.training.continuation import arithmetic_remark, continued_record, curve_remark, extension
-from cnnlab.training.events import TrainingEvent
-from cnnlab.training.interruption import StopWish
+from cnnlab.training.events import StopWish, TrainingEvent
 from cnnlab.training.loop import TrainOptions, resume_command, training_loop
 from cnnlab.training.report_files import epoch_rows
 from cnnlab.training.setup import TrainingSetup, set_up_training

@@ -1,4 +1,7 @@
-"""What TensorBoard shows of a training besides curves: images, the graph, histograms."""
+"""Who watches a training, and what TensorBoard shows of it besides curves: images, the graph, histograms."""
+
+from collections.abc import Callable
+from typing import Protocol
 
 from torch import Tensor, nn
 
@@ -7,7 +10,6 @@ from cnnlab.data.batches import Batch, denormalise, normalise
 from cnnlab.fit.fit import EpochDone
 from cnnlab.network.forward import capture_outputs
 from cnnlab.runs.events import EventLog
-from cnnlab.training.observer import is_due
 from cnnlab.training.setup import TrainingSetup
 
 IMAGES = 32
@@ -20,6 +22,16 @@ CHARTS: dict[str, dict[str, tuple[str, ...]]] = {
     "step by step": {name: (name,) for name in ("lr", "train/step_loss", "gradient_norm")},
 }
 """What belongs together in one chart; TensorBoard's own page has a chart for each curve, by the alphabet."""
+
+
+class Observer(Protocol):
+    """Watches a training from its start or resumption on, and leaves its network as it is."""
+
+    def at_start(self) -> None:
+        """Called before the first step; after a resumption, too."""
+
+    def after_epoch(self, fact: EpochDone) -> None:
+        """Called after each epoch and its validation, before the checkpoint is written."""
 
 
 class TrainingViews:
@@ -64,3 +76,11 @@ class TrainingViews:
     def _as_seen(self, batch: Batch) -> Tensor:
         """The first images of a batch in 0..1: normalisation undone, augmentation kept."""
         return denormalise(batch.images[:IMAGES].cpu().float(), self.setup.images.statistics)
+
+
+MakesObserver = Callable[[TrainingSetup, EventLog], Observer]
+
+
+def is_due(fact: EpochDone, setup: TrainingSetup, *, every: int) -> bool:
+    """Return whether the epoch is one of every so many, or the last; never where `every` is 0."""
+    return bool(every) and (fact.epoch % every == 0 or fact.epoch == setup.config.training.epochs)

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from cnnlab.stats.confidence import MeanInterval
 from cnnlab.view.drawings import Drawing
 from cnnlab.view.interactive import Album, CellAlbum
 
@@ -229,3 +230,11 @@ def shown(value: Cell, form: str = "") -> str:
 def _check_stem(name: str) -> None:
     if not re.fullmatch(r"[a-z0-9]+(?:[_-][a-z0-9]+)*", name):
         raise ValueError(f"the name {name!r} of a file: expected lower-case letters, digits, - and _")
+
+
+def interval_text(mean: MeanInterval | None, form: str) -> str:
+    """`+0.412 [+0.380, +0.445]` for "+.3f"; the mean alone where there is no interval, `–` where there is no mean."""
+    if mean is None or mean.interval is None:
+        return shown(None if mean is None else mean.mean, form)
+    low, high = shown(mean.interval.low, form), shown(mean.interval.high, form)
+    return f"{shown(mean.mean, form)} [{low}, {high}]"

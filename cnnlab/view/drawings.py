@@ -1,13 +1,17 @@
 """What a figure shows, as data: axes with units, values, labels. Shares are 0 … 1, drawn in per cent where so said."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnlab.view.scenes import Scene, Scenes
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Scale = Literal["linear", "log"]
 
@@ -265,3 +269,14 @@ class Scatter:
 
 
 Drawing = Curves | Panels | Matrix | Gallery | Bars | Reliability | Scene | Scenes | Spans | Lattice | Scatter
+
+
+def tile(image: "Tensor") -> NDArray[np.uint8]:
+    """A uint8 image [c, h, w] as [h, w, 3], or [h, w, 1] of its first channel when it has fewer than three."""
+    channels = 3 if image.shape[0] >= 3 else 1
+    return np.ascontiguousarray(image[:channels].permute(1, 2, 0).cpu().numpy())
+
+
+def tiles(images: "Iterable[Tensor]") -> tuple[NDArray[np.uint8], ...]:
+    """`tile` of each."""
+    return tuple(tile(image) for image in images)

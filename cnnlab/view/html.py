@@ -1,10 +1,12 @@
 """Reports as one HTML page that needs nothing else: style and figures are inside, nothing is fetched, nothing runs.
 
 The page is a template, `page.html.j2`, with a macro for each kind of block in `blocks.html.j2`, and its style,
-`page.css`. What a template cannot say, such as an image as the address of itself, is said here and in `interactive.py`.
+`page.css`. What a template cannot say, such as an image as the address of itself, is said here.
+Which image of an album is shown is chosen by `:has()` and `:target` in the page's own style; on paper the first one is.
 """
 
 import base64
+import io
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,14 +15,19 @@ from importlib.resources import files
 from typing import Any
 from urllib.parse import quote
 
+import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+from numpy.typing import NDArray
+from PIL import Image
 
 from cnnlab.core.characters import printable
-from cnnlab.view import interactive_html as interactive
 from cnnlab.view import png
 from cnnlab.view.blocks import Block, Figure, Report, Section, figures, shown, tables
 from cnnlab.view.description import description
+from cnnlab.view.interactive import Album, CellAlbum, Shot
+from cnnlab.view.png.heat import overlay
+from cnnlab.view.scenes import Scene
 
 _FEWEST = 3
 """Sections from which on a page has contents: a list of two would be read no faster than the page itself."""
@@ -109,17 +116,74 @@ def _templates() -> Environment:
     made.globals |= {
         "anchor": anchor,
         "many": _MANY,
-        "places": interactive.places,
-        "rules": interactive.rules,
-        "share": interactive.share,
+        "places": places,
+        "rules": rules,
+        "share": share,
         "shown": shown,
-        "words": interactive.words,
+        "words": words,
     }
     made.filters |= {
         "address": lambda path: quote(os.fsencode(path)),
-        "enlarged": interactive.enlarged,
+        "enlarged": enlarged,
         "holds": _holds,
         "kind": lambda block: type(block).__name__.lower(),
-        "overlaid": interactive.overlaid,
+        "overlaid": overlaid,
     }
     return made
+
+
+_COLOURS = 128
+"""Colours of an image in an album: enough that no step is seen in its heat."""
+
+_TILE = 96
+"""Pixels that the longer side of an image behind a cell comes near to."""
+
+
+def places(album: Album, shot: Shot) -> str:
+    """The names by which rules find a shot: of its option in each choice, of all options where it stands for all."""
+    return " ".join(
+        f"o{number}-{place}"
+        for number, (chosen, choice) in enumerate(zip(shot.options, album.choices, strict=True))
+        for place in (range(len(choice.options)) if chosen is None else [chosen])
+    )
+
+
+def words(album: Album, shot: Shot) -> str:
+    """What is chosen where a shot is seen: `method: Grad-CAM, layer: 3`."""
+    return ", ".join(
+        f"{choice.title}: {choice.options[place]}"
+        for choice, place in zip(album.choices, shot.options, strict=True)
+        if place is not None
+    )
+
+
+def rules(album: Album) -> Markup:
+    """Style: a shot is hidden while another option than its own is chosen."""
+    return Markup("").join(
+        Markup("#{0}:has(#{0}-{1}-{2}:checked) .shot:not(.o{1}-{2}){{display:none}}").format(album.name, number, place)
+        for number, choice in enumerate(album.choices)
+        for place in range(len(choice.options))
+    )
+
+
+def share(album: CellAlbum, count: int) -> str:
+    """How deep the colour of a cell is: the root of its share of the largest count, as a percentage."""
+    return f"{100 * (count / max(1, int(album.counts.max()))) ** 0.5:.0f}%"
+
+
+def overlaid(scene: Scene) -> Markup:
+    """A scene's image under its map, as the address of itself, in few colours: a third as large as with all."""
+    return _inside(_compressed(Image.fromarray(overlay(scene)).quantize(_COLOURS, dither=Image.Dither.NONE)))
+
+
+def enlarged(image: NDArray[np.uint8]) -> Markup:
+    """An image behind a cell, [h, w, 1 or 3], its pixels as squares, as the address of itself."""
+    times = max(1, round(_TILE / max(image.shape[:2])))
+    colours = np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image
+    return _inside(_compressed(Image.fromarray(colours.repeat(times, axis=0).repeat(times, axis=1))))
+
+
+def _compressed(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG", optimize=True)
+    return buffer.getvalue()

@@ -11,7 +11,7 @@ from cnnlab.config.schema import config_schema
 from cnnlab.core.located import Items, Table
 from cnnlab.core.registry import Registry
 from cnnlab.core.yaml import load, parse
-from cnnlab.project.listing.run import KINDS, listed, listed_configs
+from cnnlab.project.listing import KINDS, listed, listed_configs
 
 CONFIGS = [config.path for config in listed_configs()]
 SCHEMA = config_schema()

@@ -1,6 +1,6 @@
 import pytest
 
-from cnnlab.evaluation.calibration_report import sureness
+from cnnlab.evaluation.report import sureness
 from cnnlab.stats.calibration import Calibration, ReliabilityBin
 
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from cnnlab.core.errors import RequestError
-from cnnlab.receptive_field.edits import Edit, edited, parse_edit, without_values
+from cnnlab.receptive_field.what_if import Edit, edited, parse_edit, without_values
 
 
 def network() -> nn.Sequential:

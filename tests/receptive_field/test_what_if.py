@@ -4,9 +4,8 @@ import pytest
 import torchvision
 from torch import nn
 
-from cnnlab.receptive_field.edits import parse_edit
 from cnnlab.receptive_field.fields import receptive_fields
-from cnnlab.receptive_field.what_if import growth, strides, variant, variants
+from cnnlab.receptive_field.what_if import growth, parse_edit, strides, variant, variants
 
 
 def chain(options: list[tuple[int, int, int]]) -> nn.Sequential:

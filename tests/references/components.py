@@ -2,8 +2,7 @@
 
 from references.markdown import anchors, code, fenced, line, prose, table
 
-from cnnlab.project.listing.options import Option
-from cnnlab.project.listing.run import KINDS, Listed, listed
+from cnnlab.project.listing import KINDS, Listed, Option, listed
 
 TITLE = "What a config can name"
 

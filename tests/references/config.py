@@ -8,8 +8,7 @@ from references.markdown import anchor, code, line, table
 
 from cnnlab.config.config import Config
 from cnnlab.config.schema import model_schema
-from cnnlab.project.listing.options import flow, in_words
-from cnnlab.project.listing.run import KINDS
+from cnnlab.project.listing import KINDS, flow, in_words
 
 HEAD = """\
 # A config, key by key

@@ -7,7 +7,7 @@ from references.markdown import anchors, code, fenced, line, prose, table
 
 from cnnlab.attribution.catalog import METHODS
 from cnnlab.attribution.method import Method
-from cnnlab.project.listing.run import find
+from cnnlab.project.listing import find
 
 TITLE = "Attribution methods"
 

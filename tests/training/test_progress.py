@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from cnnlab import main as commands
-from cnnlab.cli.bars import with_bar
+from cnnlab.cli.streams import with_bar
 from cnnlab.training.progress import HEADER, TrainingProgress, epoch_line, header
 from cnnlab.training.report import EpochRow
 from cnnlab.view.bars import Bars

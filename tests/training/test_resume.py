@@ -27,8 +27,7 @@ from cnnlab.runs.folder import Run
 from cnnlab.runs.lock import training_lock
 from cnnlab.runs.writer import RunWriter, free_name
 from cnnlab.training.continuation import curve_remark
-from cnnlab.training.events import Finished, Started
-from cnnlab.training.interruption import StopWish
+from cnnlab.training.events import Finished, Started, StopWish
 from cnnlab.training.loop import TrainOptions
 from cnnlab.training.report import EpochRow
 from cnnlab.training.run import resume, train

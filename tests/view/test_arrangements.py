@@ -7,17 +7,15 @@ import numpy as np
 import pytest
 import torch
 
-from cnnlab.evaluation.comparison_report import ComparedRun, comparison_report
+from cnnlab.evaluation.compare import ComparedRun, comparison_report
 from cnnlab.evaluation.report import evaluation_document, evaluation_report
 from cnnlab.project.data.report import LeakCount, data_report, preview_report
 from cnnlab.stats.calibration import fit_temperature
 from cnnlab.stats.classification import by_group, classify
-from cnnlab.training.lr_find.report import learning_rate_report
 from cnnlab.training.overfitting import diagnose
-from cnnlab.training.report import EpochRow, curves_figure, learning_curves, training_contribution
+from cnnlab.training.report import EpochRow, curves_figure, learning_curves, learning_rate_report, training_contribution
 from cnnlab.view.blocks import Numbers, Report, Section, Text, figures, tables
-from cnnlab.view.drawings import Gallery, Matrix, Panels
-from cnnlab.view.tiles import tile
+from cnnlab.view.drawings import Gallery, Matrix, Panels, tile
 
 NAMES = ("cat", "dog", "frog")
 

@@ -1,5 +1,5 @@
 from cnnlab.stats.confidence import Interval, MeanInterval
-from cnnlab.view.intervals import interval_text
+from cnnlab.view.blocks import interval_text
 
 
 def test_intervals_in_words() -> None:

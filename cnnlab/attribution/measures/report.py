@@ -7,10 +7,21 @@ from cnnlab.attribution.catalog import METHODS
 from cnnlab.attribution.measures.comparison import Comparison
 from cnnlab.attribution.measures.summary import CurveSummary, MapSummary
 from cnnlab.attribution.measures.verdict import FORM, OUTCOMES, Outcome
-from cnnlab.view.blocks import Block, Cell, Column, Figure, Section, SummaryLine, Table, Text, Tone, shown
+from cnnlab.view.blocks import (
+    Block,
+    Cell,
+    Column,
+    Figure,
+    Section,
+    SummaryLine,
+    Table,
+    Text,
+    Tone,
+    interval_text,
+    shown,
+)
 from cnnlab.view.contribution import Question
 from cnnlab.view.drawings import Curves, Series
-from cnnlab.view.intervals import interval_text
 
 _TONES: dict[Outcome, Tone] = {
     "better than every control": "good",

@@ -10,8 +10,7 @@ from torch import Tensor
 from cnnlab.core.seeds import derive_seed
 from cnnlab.stats.bootstrap import bootstrap_mean, paired_difference
 from cnnlab.stats.confidence import MeanInterval
-from cnnlab.view.blocks import shown
-from cnnlab.view.intervals import interval_text
+from cnnlab.view.blocks import interval_text, shown
 
 FORM = "+.3f"
 """How a difference of areas is written."""

@@ -30,7 +30,7 @@ def dream(
 
     Example: [bold]cnnlab visualize dream quickstart --class star[/]
     """
-    from cnnlab.cli.bars import with_bars
+    from cnnlab.cli.streams import with_bars
     from cnnlab.inside.dream.report import dream_json, dream_report
     from cnnlab.inside.dream.run import dreams, objectives, save_image
 

@@ -4,18 +4,9 @@ from typing import Annotated
 
 import typer
 
-from cnnlab.cli.choices import Split, looked_into
-from cnnlab.cli.options import MOST, RunArgument
+from cnnlab.cli.options import MOST, RunArgument, Split, looked_into
 from cnnlab.cli.session import with_session
-from cnnlab.inside.output import (
-    SESSION,
-    OutOption,
-    SplitOption,
-    WeightsOption,
-    folder_of,
-    own_images,
-    write_and_show,
-)
+from cnnlab.inside.output import SESSION, OutOption, SplitOption, WeightsOption, folder_of, own_images, write_and_show
 from cnnlab.network.session import Session
 
 
@@ -42,7 +33,7 @@ def embedding(
 
     Example: [bold]cnnlab visualize embedding quickstart --like 7[/]
     """
-    from cnnlab.cli.bars import with_bars
+    from cnnlab.cli.streams import with_bars
     from cnnlab.inside.embedding.report import embedding_json, embedding_report
     from cnnlab.inside.embedding.run import embedded, write_projector
     from cnnlab.network.open import open_network

@@ -32,7 +32,7 @@ from cnnlab.network.network import Network
 from cnnlab.network.prepared_images import images_of_files
 from cnnlab.network.session import Session
 from cnnlab.runs.images import sample_indices
-from cnnlab.view.tiles import tile, tiles
+from cnnlab.view.drawings import tile, tiles
 
 COMPONENTS = 10
 JUDGED = 1000

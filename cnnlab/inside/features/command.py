@@ -7,7 +7,7 @@ import typer
 
 from cnnlab.cli.network import Named, with_network
 from cnnlab.cli.session import with_session
-from cnnlab.cli.unreadable import end_without_images
+from cnnlab.cli.streams import end_without_images
 from cnnlab.inside.output import (
     SESSION,
     ChannelsOption,
@@ -33,7 +33,7 @@ def features(
 
     Example: [bold]cnnlab visualize features quickstart photo.jpg --layer conv_bn_act2[/]
     """
-    from cnnlab.cli.bars import with_bars
+    from cnnlab.cli.streams import with_bars
     from cnnlab.inside.channels import channels_of
     from cnnlab.inside.features.report import features_json, features_report
     from cnnlab.inside.features.run import watched_features

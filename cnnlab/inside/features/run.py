@@ -17,7 +17,7 @@ from cnnlab.network.network import Network
 from cnnlab.network.prepared_images import ExplainedImage, pixels_of
 from cnnlab.network.session import Session
 from cnnlab.runs.images import fixed_sample
-from cnnlab.view.tiles import tile
+from cnnlab.view.drawings import tile
 from cnnlab.walk.layouts import Layouts
 
 SAMPLE = 512

@@ -26,7 +26,7 @@ def training(
 
     Example: [bold]cnnlab visualize training quickstart[/]
     """
-    from cnnlab.cli.bars import with_bars
+    from cnnlab.cli.streams import with_bars
     from cnnlab.inside.film.report import film_json, film_report
     from cnnlab.inside.film.run import animations, filmed
 

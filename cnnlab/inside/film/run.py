@@ -25,7 +25,7 @@ from cnnlab.network.session import Session
 from cnnlab.runs.folder import Run
 from cnnlab.runs.images import evaluation_images
 from cnnlab.view import gif
-from cnnlab.view.tiles import tile
+from cnnlab.view.drawings import tile
 
 SECONDS = 0.6
 """Seconds of an epoch in the animations."""

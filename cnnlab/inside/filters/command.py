@@ -25,7 +25,7 @@ def filters(
 
     Example: [bold]cnnlab visualize filters quickstart[/]
     """
-    from cnnlab.cli.bars import with_bars
+    from cnnlab.cli.streams import with_bars
     from cnnlab.inside.filters.report import filters_json, filters_report
     from cnnlab.inside.filters.run import measured_filters
 

@@ -4,8 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cnnlab.cli.choices import Split, looked_into
-from cnnlab.cli.options import RunArgument
+from cnnlab.cli.options import RunArgument, Split, looked_into
 from cnnlab.cli.session import with_session
 from cnnlab.inside.output import (
     SESSION,
@@ -38,7 +37,7 @@ def patches(
 
     Example: [bold]cnnlab visualize patches quickstart --layer conv_bn_act3[/]
     """
-    from cnnlab.cli.bars import with_bars
+    from cnnlab.cli.streams import with_bars
     from cnnlab.inside.channels import channels_of
     from cnnlab.inside.patches.report import patches_json, patches_report
     from cnnlab.inside.patches.run import found_patches

@@ -20,7 +20,7 @@ from cnnlab.network.network import Network
 from cnnlab.network.session import Session
 from cnnlab.receptive_field.reading import boxes
 from cnnlab.receptive_field.run import Inspection, inspect, plane_of
-from cnnlab.view.tiles import tile
+from cnnlab.view.drawings import tile
 from cnnlab.walk.layout import Layout
 
 DRAWS = 2000

@@ -5,16 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cnnlab.cli.command import Application
-from cnnlab.cli.failures import failed
-from cnnlab.cli.options import (
-    MOST,
-    ConfigArgument,
-    OverridesArgument,
-    err_console,
-    out_console,
-    print_json,
-)
+from cnnlab.cli.failures import Application, failed
+from cnnlab.cli.options import MOST, ConfigArgument, OverridesArgument, err_console, out_console, print_json
 from cnnlab.cli.session import with_session
 from cnnlab.network.session import Session
 

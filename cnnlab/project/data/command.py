@@ -5,13 +5,8 @@ from typing import Annotated
 
 import typer
 
-from cnnlab.cli.command import Application
-from cnnlab.cli.options import (
-    OverridesArgument,
-    err_console,
-    out_console,
-    print_json,
-)
+from cnnlab.cli.failures import Application
+from cnnlab.cli.options import OverridesArgument, err_console, out_console, print_json
 from cnnlab.cli.session import with_session
 from cnnlab.network.session import Session
 

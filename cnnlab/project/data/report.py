@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from cnnlab.view.blocks import Block, Cell, Column, Figure, Report, Section, Table, Text
-from cnnlab.view.drawings import Bars, Gallery
-from cnnlab.view.tiles import tiles
+from cnnlab.view.drawings import Bars, Gallery, tiles
 
 _MOST_BARS = 40
 _CHANNELS = {1: ("grey",), 3: ("red", "green", "blue")}

@@ -25,8 +25,7 @@ from cnnlab.project.data.report import LeakCount, data_report, leak_blocks
 from cnnlab.project.data.report import preview_report as images_report
 from cnnlab.runs.images import origins, training_images
 from cnnlab.view.blocks import Figure, Report, Text
-from cnnlab.view.drawings import Gallery
-from cnnlab.view.tiles import tiles
+from cnnlab.view.drawings import Gallery, tiles
 
 PAIRS = 16
 """So many doubles are drawn."""

@@ -5,8 +5,8 @@ from torch import nn
 from cnnlab.data.batches import normalise
 from cnnlab.fit.fit import EpochDone
 from cnnlab.runs.events import EventLog
-from cnnlab.training.observer import is_due
 from cnnlab.training.setup import TrainingSetup
+from cnnlab.training.views import is_due
 
 IMAGES = 32
 

@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cnnlab.cli.choices import Split, Weights
-from cnnlab.cli.options import RunArgument, err_console, out_console, print_json
+from cnnlab.cli.options import RunArgument, Split, Weights, err_console, out_console, print_json
 from cnnlab.cli.session import with_session
 from cnnlab.core.errors import RequestError
 from cnnlab.network.session import Session

@@ -31,7 +31,7 @@ from cnnlab.trust.audit.report import evidence_report
 from cnnlab.trust.sample import SampledRun, sample_of_run
 from cnnlab.view import files, json
 from cnnlab.view.blocks import Report
-from cnnlab.view.tiles import tile
+from cnnlab.view.drawings import tile
 
 AUTO: Literal["auto"] = "auto"
 

@@ -5,16 +5,9 @@ from typing import Annotated
 import typer
 
 from cnnlab.attribution.command import AUTO, BY_HEAD, methods_of
-from cnnlab.cli.bars import with_bars
-from cnnlab.cli.choices import Split, Weights, looked_into
-from cnnlab.cli.options import (
-    MOST,
-    RunArgument,
-    err_console,
-    out_console,
-    print_json,
-)
+from cnnlab.cli.options import MOST, RunArgument, Split, Weights, err_console, looked_into, out_console, print_json
 from cnnlab.cli.session import with_session
+from cnnlab.cli.streams import with_bars
 from cnnlab.core.errors import RequestError
 from cnnlab.network.session import Session
 

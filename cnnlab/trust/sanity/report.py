@@ -12,9 +12,8 @@ from cnnlab.stats.confidence import MeanInterval
 from cnnlab.trust.sanity.facts import SanityFacts, ShownStage
 from cnnlab.trust.sanity.verdict import SMALL, Outcome, SanityVerdict, SimilaritySummary
 from cnnlab.trust.sanity.weights import WeightRandomization
-from cnnlab.view.blocks import Block, Cell, Column, Figure, Report, Section, Table, Text, Tone
+from cnnlab.view.blocks import Block, Cell, Column, Figure, Report, Section, Table, Text, Tone, interval_text
 from cnnlab.view.drawings import Curves, Panels, Series
-from cnnlab.view.intervals import interval_text
 from cnnlab.view.scenes import Scene, Scenes
 
 Measure = Literal["absolute", "signed", "ssim"]

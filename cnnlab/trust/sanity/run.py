@@ -28,7 +28,7 @@ from cnnlab.trust.sanity.report import sanity_report
 from cnnlab.trust.sanity.weights import Explain, LayerRandomized, Mode, WeightRandomization, randomize_weights
 from cnnlab.view import files, json
 from cnnlab.view.blocks import Report
-from cnnlab.view.tiles import tile
+from cnnlab.view.drawings import tile
 
 
 @dataclass(frozen=True)

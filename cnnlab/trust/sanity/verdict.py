@@ -8,7 +8,7 @@ from cnnlab.core.seeds import derive_seed
 from cnnlab.stats.bootstrap import bootstrap_mean
 from cnnlab.stats.confidence import MeanInterval
 from cnnlab.trust.sanity.similarity import MapSimilarity
-from cnnlab.view.intervals import interval_text
+from cnnlab.view.blocks import interval_text
 
 Outcome = Literal["passes", "passes in sign only", "fails", "undecided", "no maps"]
 

@@ -19,9 +19,8 @@ from cnnlab.core.files import write_whole
 from cnnlab.view.blocks import Figure, Report, figures
 from cnnlab.view.drawings import Bars, Curves, Gallery, Lattice, Matrix, Panels, Reliability, Scatter, Spans
 from cnnlab.view.png.grids import gallery, lattice, matrix
-from cnnlab.view.png.plots import bars, curves, panels, reliability, scatter
+from cnnlab.view.png.plots import bars, curves, panels, reliability, scatter, spans
 from cnnlab.view.png.scenes import lone_scene, scenes
-from cnnlab.view.png.spans import spans
 from cnnlab.view.png.theme import DARK, DPI, LIGHT, Theme, styled
 from cnnlab.view.scenes import Scene, Scenes
 

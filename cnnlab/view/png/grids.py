@@ -13,8 +13,7 @@ from PIL import Image
 from cnnlab.core.characters import printable, shortened
 from cnnlab.view.blocks import shown
 from cnnlab.view.drawings import Gallery, Lattice, Matrix
-from cnnlab.view.png.lettering import fitted, width
-from cnnlab.view.png.theme import DIVERGING, DPI, SEQUENTIAL, Theme
+from cnnlab.view.png.theme import DIVERGING, DPI, SEQUENTIAL, Theme, fitted, width
 
 MOST_WRITTEN = 25
 """Rows and columns up to which a cell's number is written into it."""

@@ -10,7 +10,6 @@ import numpy as np
 from matplotlib.colors import Colormap, ListedColormap, LogNorm, Normalize
 from numpy.typing import NDArray
 
-from cnnlab.view.png import heat
 from cnnlab.view.png.theme import DIVERGING, HEAT, SEQUENTIAL
 from cnnlab.view.scenes import HeatScale, Scene
 
@@ -112,13 +111,13 @@ def overlay(scene: Scene) -> NDArray[np.uint8]:
     if scene.image is None:
         ground = np.full((height, width, 3), 255.0)
     else:
-        colours = np.repeat(scene.image, 3, axis=2) if scene.image.shape[2] == 1 else scene.image
-        ground = colours.repeat(times, axis=0).repeat(times, axis=1).astype(float)
+        rgb = np.repeat(scene.image, 3, axis=2) if scene.image.shape[2] == 1 else scene.image
+        ground = rgb.repeat(times, axis=0).repeat(times, axis=1).astype(float)
     if scene.heat is None or not scene.has_heat:
         return ground.astype(np.uint8)
-    values = heat.enlarged(scene.heat, height, width, smooth=scene.is_smoothed)
-    shades = heat.colours(scene.heat_scale, scene.alpha, over_image=scene.image is not None)(
-        heat.norm([scene])(np.ma.masked_invalid(values))
+    values = enlarged(scene.heat, height, width, smooth=scene.is_smoothed)
+    shades = colours(scene.heat_scale, scene.alpha, over_image=scene.image is not None)(
+        norm([scene])(np.ma.masked_invalid(values))
     )
     strength = shades[..., 3:]
     mixed = ground * (1 - strength) + 255 * shades[..., :3] * strength

@@ -14,9 +14,8 @@ from matplotlib.ticker import MaxNLocator
 from cnnlab.core.characters import printable
 from cnnlab.view.blocks import shown
 from cnnlab.view.png import heat
-from cnnlab.view.png.lettering import wrapped
 from cnnlab.view.png.plots import power
-from cnnlab.view.png.theme import Theme
+from cnnlab.view.png.theme import Theme, wrapped
 from cnnlab.view.scenes import Box, Contour, Scene
 
 Extent = tuple[float, float, float, float]

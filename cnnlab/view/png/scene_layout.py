@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from matplotlib.colors import Normalize
 
 from cnnlab.core.characters import printable, shortened
-from cnnlab.view.png.lettering import width, wrapped
 from cnnlab.view.png.panel import bar_label, bar_letters, bar_numbers, extent
+from cnnlab.view.png.theme import width, wrapped
 from cnnlab.view.scenes import Scene, Scenes
 
 TITLE, HEADING, SMALL, NAMED = 12.0, 9.5, 8.0, 8.5

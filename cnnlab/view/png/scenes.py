@@ -9,10 +9,9 @@ from matplotlib.lines import Line2D
 
 from cnnlab.core.characters import printable, shortened
 from cnnlab.view.png import heat
-from cnnlab.view.png.lettering import width, wrapped
 from cnnlab.view.png.panel import bar, extent, handles, panel
 from cnnlab.view.png.scene_layout import HEADING, NAMED, SMALL, TITLE, Layout, laid_out, lines
-from cnnlab.view.png.theme import DPI, Theme
+from cnnlab.view.png.theme import DPI, Theme, width, wrapped
 from cnnlab.view.scenes import Scene, Scenes
 
 _MOST_NAMED = 12

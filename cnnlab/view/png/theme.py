@@ -1,15 +1,22 @@
-"""Colours and sizes of figures, on light and on dark paper.
+"""Colours, sizes and lettering of figures, on light and on dark paper.
 
 Lines have the colours of M. Okabe and K. Ito, "Color universal design" (2008), which people with any kind of colour
 vision tell apart; in an order in which neighbours differ in lightness too, for print without colour.
 """
 
+import warnings
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, cast
 
 import matplotlib
 from matplotlib import font_manager
+from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+
+from cnnlab.core.characters import shortened
 
 DPI = 144
 """Pixels per inch: one and a half of a web page's, sharp on dense screens and still small files."""
@@ -91,3 +98,48 @@ def _settings(theme: Theme) -> dict[str, Any]:
         "lines.linewidth": 1.9,
         "lines.solid_capstyle": "round",
     }
+
+
+def width(text: str, points: float, *, dpi: float = DPI, bold: bool = False) -> float:
+    """Pixels that `text`, in letters of `points`, is wide."""
+    return _measured(text, points, bold) * dpi / DPI
+
+
+def fitted(text: str, pixels: float, points: float, *, dpi: float = DPI, bold: bool = False) -> str:
+    """`text`, shortened until it is no wider than `pixels`."""
+    length = len(text)
+    while length > 1 and width(shortened(text, length), points, dpi=dpi, bold=bold) > pixels:
+        length -= 1
+    return shortened(text, length)
+
+
+def wrapped(text: str, pixels: float, points: float, *, most: int, dpi: float = DPI, bold: bool = False) -> list[str]:
+    """`text` in lines no wider than `pixels`, broken at spaces; what is beyond `most` lines is shortened away."""
+    lines: list[str] = []
+    for paragraph in text.split("\n") if text else []:
+        line = ""
+        for word in paragraph.split(" "):
+            longer = f"{line} {word}" if line else word
+            if line and width(longer, points, dpi=dpi, bold=bold) > pixels:
+                lines.append(line)
+                longer = word
+            line = longer
+        lines.append(line)
+    if len(lines) > most:
+        lines = [*lines[: most - 1], " ".join(lines[most - 1 :])]
+    return [fitted(line, pixels, points, dpi=dpi, bold=bold) for line in lines]
+
+
+@lru_cache(maxsize=4096)
+def _measured(text: str, points: float, bold: bool) -> float:
+    font = FontProperties(size=points, weight="bold" if bold else "normal")
+    with warnings.catch_warnings():
+        # Where a script has no installed font, the boxes that stand for its letters are measured.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        return float(_renderer().get_text_width_height_descent(text, font, ismath=False)[0])
+
+
+@lru_cache(maxsize=1)
+def _renderer() -> RendererAgg:
+    canvas = FigureCanvasAgg(Figure(figsize=(1, 1), dpi=DPI))
+    return cast(RendererAgg, canvas.get_renderer())

@@ -9,7 +9,7 @@ from cnnlab.data.dataset import DataPlace
 from cnnlab.data.registry import DATASETS, image_of
 from cnnlab.network.session import Session
 from cnnlab.project.config.check import Checked, check, shape_of
-from cnnlab.project.listing.run import listed_configs
+from cnnlab.project.listing import listed_configs
 
 SMALL = "model: [{conv: {channels: 4}}, global_avg_pool, linear]\n"
 

@@ -6,9 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from cnnlab.receptive_field.effective.gaussian import fit_gaussian
 from cnnlab.receptive_field.effective.mass import CURVE, area_scores, holdings, value_at
-from cnnlab.receptive_field.effective.measures import THRESHOLD, extent, measure
+from cnnlab.receptive_field.effective.measures import THRESHOLD, extent, fit_gaussian, measure
 
 
 def bell(size: int, long: float, short: float, degrees: float, centre: tuple[float, float] | None = None) -> Tensor:

@@ -12,13 +12,7 @@ from cnnlab.data.batches import TrainingBatches
 from cnnlab.data.statistics import ChannelStatistics
 from cnnlab.fit.parameter_groups import GroupRule, parameter_groups
 from cnnlab.network.session import Session
-from cnnlab.training.lr_find.run import (
-    RatePoint,
-    find_learning_rate,
-    learning_rate_range,
-    smoothed_losses,
-    suggest_rate,
-)
+from cnnlab.training.lr_find import RatePoint, find_learning_rate, learning_rate_range, smoothed_losses, suggest_rate
 
 
 def toy() -> tuple[nn.Module, TrainingBatches]:

@@ -5,8 +5,8 @@ from cnnlab.config.builtin import QUICKSTART
 from cnnlab.core.errors import RequestError
 from cnnlab.core.registry import Registry, component
 from cnnlab.core.yaml import parse
-from cnnlab.project.listing import run as listing
-from cnnlab.project.listing.run import KINDS, KINDS_LISTED, METHODS, find, find_config, listed, listed_configs
+from cnnlab.project import listing
+from cnnlab.project.listing import KINDS, KINDS_LISTED, METHODS, find, find_config, listed, listed_configs
 
 ENTRIES = [entry for kind in KINDS for entry in listed(kind)]
 

@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 
 from cnnlab.network.session import Session
-from cnnlab.project.doctor import run as doctor
-from cnnlab.project.doctor.installation import ImportTrial, Minimum
+from cnnlab.project import doctor
+from cnnlab.project.doctor import ImportTrial, Minimum
 
 TORCH = {"version": "2.14.1", "cuda": None, "gpus": [], "mps": False, "threads": 2}
 NMS = "RuntimeError: operator torchvision::nms does not exist"
 
 
 def test_examining_leaves_torch_out_of_this_process():
-    code = "import sys, cnnlab.project.doctor.run, cnnlab.project.doctor.command; sys.exit('torch' in sys.modules)"
+    code = "import sys, cnnlab.project.doctor, cnnlab.project.command; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

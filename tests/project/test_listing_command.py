@@ -5,8 +5,8 @@ import typer
 from typer.testing import CliRunner
 
 from cnnlab.core.errors import RequestError
-from cnnlab.project.listing.command import WORDS, list_entries
-from cnnlab.project.listing.run import KINDS_LISTED, MODELS
+from cnnlab.project.command import WORDS, list_entries
+from cnnlab.project.listing import KINDS_LISTED, MODELS
 
 app = typer.Typer()
 app.command()(list_entries)

@@ -64,7 +64,7 @@ def find_learning_rate(
         >>> from cnnlab.config.builtin import QUICKSTART
         >>> from cnnlab.config.config import read_config
         >>> from cnnlab.network.session import Session
-        >>> from cnnlab.training.lr_find.run import find_learning_rate, suggest_rate
+        >>> from cnnlab.training.lr_find import find_learning_rate, suggest_rate
         >>> small = ["data.dataset={shapes: {train_count: 300}}", "training.batch_size=32"]
         >>> test = find_learning_rate(read_config(QUICKSTART, small), Session(device_name="cpu"), steps=20)
         >>> points = list(test)

@@ -4,8 +4,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from cnnlab.project.doctor.command import doctor
-from cnnlab.project.doctor.run import Check
+from cnnlab.project.command import doctor
+from cnnlab.project.doctor import Check
 
 FINE = Check("Python", "ok", "3.11.7")
 ODD = Check("disk", "warn", "2.0 GB free", "delete old runs")
@@ -18,7 +18,7 @@ def run(monkeypatch):
     app.command()(doctor)
 
     def call(*checks, arguments=()):
-        monkeypatch.setattr("cnnlab.project.doctor.run.examine", lambda runs: checks)
+        monkeypatch.setattr("cnnlab.project.doctor.examine", lambda runs: checks)
         return CliRunner().invoke(app, list(arguments))
 
     return call

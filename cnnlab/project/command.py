@@ -1,17 +1,116 @@
-"""`cnnlab list`."""
+"""`cnnlab runs`, `cnnlab doctor` and `cnnlab list`: what there is, and whether it works."""
 
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cnnlab.cli.options import out_console, print_json
+from cnnlab.cli.options import err_console, out_console, print_json
 from cnnlab.cli.session import with_session
+from cnnlab.core.characters import printable, shortened
 from cnnlab.network.session import Session
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from cnnlab.project.listing.run import Listed
+    from cnnlab.project.listing import Listed
+    from cnnlab.runs.folder import Run
+
+RUN_COLUMNS = {"run": 8, "started": 11, "data": 8, "epochs": 6, "val %": 6, "train s": 7, "outcome": 12}
+"""And how wide they are at least; those of words are folded to it."""
+
+FOLDED = ("run", "data", "outcome")
+
+LEAST_FIRST = ("train s", "started", "data", "epochs")
+
+LONGEST = 100
+"""Characters of a cell."""
+
+
+@with_session("runs", "as_json")
+def runs(session: Session) -> None:
+    """List the runs: when, on what, how they ended.
+
+    Example: [bold]cnnlab runs[/]
+    """
+    from rich.table import Table
+
+    from cnnlab.runs.folder import all_runs
+    from cnnlab.view.terminal import fitting, said
+
+    found, others = all_runs(session.runs)
+    if session.as_json:
+        print_json([{"path": str(run.path), **vars(run.record)} for run in found])
+    elif not found:
+        err_console().print(said("no runs under {} yet; [bold]cnnlab train[/] makes one", session.runs))
+    else:
+        console = out_console()
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        shown = fitting(RUN_COLUMNS, LEAST_FIRST, console.width)
+        for name in shown:
+            words = name in FOLDED
+            table.add_column(
+                name, justify="left" if words or name == "started" else "right", no_wrap=not words, overflow="fold"
+            )
+        for run in found:
+            cells = _cells(run)
+            table.add_row(*(cells[name] for name in shown))
+        console.print(table)
+    for sentence in others:
+        err_console().print(said("[yellow]left out:[/] {}", sentence), soft_wrap=True)
+
+
+def _cells(run: "Run") -> dict[str, str]:
+    """What there is to say of a run in a line."""
+    record, outcome = run.record, run.record.outcome
+    # what finished is told by its verdict; for all the rest there is --json and `cnnlab compare`
+    words = [] if outcome.status == "finished" and outcome.diagnosis else [outcome.status]
+    return {
+        "run": printable(run.name),
+        "started": printable(record.started[5:16].replace("T", " ")),
+        "data": shortened(printable(record.data.name), LONGEST),
+        "epochs": str(outcome.epochs),
+        "val %": "–" if outcome.val_accuracy is None else f"{100 * outcome.val_accuracy:.2f}",
+        "train s": f"{outcome.train_seconds:.0f}",
+        "outcome": shortened(printable(", ".join([*words, outcome.diagnosis or ""]).removesuffix(", ")), LONGEST),
+    }
+
+
+@with_session("runs", "as_json")
+def doctor(session: Session) -> None:
+    """Check the installation, the device and the folders, and say what mends them.
+
+    Exit code 1 when something is broken; a warning alone is 0.
+
+    Example: [bold]cnnlab doctor[/]
+    """
+    from rich.table import Table
+    from rich.text import Text
+
+    from cnnlab.project.doctor import examine
+    from cnnlab.view.terminal import said
+
+    checks = examine(session)
+    healthy = all(check.state != "fail" for check in checks)
+    if session.as_json:
+        print_json({"ok": healthy, "checks": checks})
+        raise typer.Exit(0 if healthy else 1)
+    colours = {"ok": "green", "warn": "yellow", "fail": "bold red"}
+    console = out_console()
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column()
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for check in checks:
+        table.add_row(Text(check.state, style=colours[check.state]), check.name, check.found)
+    console.print(table)
+    for check in checks:
+        if check.state != "ok":
+            console.print(f"\n{check.name}: ", style=colours[check.state], end="")
+            console.print(check.remedy, soft_wrap=True)  # unbroken, so that a command can be copied
+    if healthy:
+        console.print(said("\neverything that cnnlab needs is here; start with [bold]cnnlab train[/]"))
+    raise typer.Exit(0 if healthy else 1)
+
 
 WORDS = (
     "layers", "initializations", "models", "datasets", "augmentations", "optimizers", "schedules", "losses",
@@ -35,7 +134,7 @@ def list_entries(
 
     Example: [bold]cnnlab list layers conv[/]
     """
-    from cnnlab.project.listing.run import MODELS, find, listed
+    from cnnlab.project.listing import MODELS, find, listed
 
     if kind is None:
         _list_names(session.as_json)
@@ -62,7 +161,7 @@ def _list_names(as_json: bool) -> None:
     """Every kind with its names."""
     from rich.table import Table
 
-    from cnnlab.project.listing.run import KINDS_LISTED, MODELS, listed, listed_configs
+    from cnnlab.project.listing import KINDS_LISTED, MODELS, listed, listed_configs
     from cnnlab.view.terminal import said
 
     names = {kind: [entry.name for entry in listed(kind)] for kind in KINDS_LISTED}
@@ -124,7 +223,7 @@ def _print_one(entry: "Listed", console: "Console") -> None:
 
 
 def _list_configs(name: str | None, as_json: bool) -> None:
-    from cnnlab.project.listing.run import find_config, listed_configs
+    from cnnlab.project.listing import find_config, listed_configs
     from cnnlab.view.terminal import said
 
     console = out_console()

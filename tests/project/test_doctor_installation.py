@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnnlab.project.doctor.installation import Minimum, installed_version, minimums, release, try_import
+from cnnlab.project.doctor import Minimum, installed_version, minimums, release, try_import
 
 VERSIONS = st.lists(st.integers(0, 99), min_size=1, max_size=4)
 

@@ -6,7 +6,7 @@ from pydantic import Field
 from cnnlab.core.quantities import NonNegativeNumber, Pair, Positive, Probability
 from cnnlab.core.registry import Registry
 from cnnlab.models.registry import Layer, Layers
-from cnnlab.project.listing.options import Option, example_of, flow, in_words, options_of
+from cnnlab.project.listing import Option, example_of, flow, in_words, options_of
 
 THINGS = Registry("thing", supplies=())
 

@@ -1,1 +1,0 @@
-"""What a config can name: `list`."""

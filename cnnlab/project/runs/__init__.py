@@ -1,1 +1,0 @@
-"""The runs and how they went: `runs`."""

@@ -1,1 +1,0 @@
-"""A learning rate from one short training: `lr-find`."""
