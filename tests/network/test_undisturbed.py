@@ -31,7 +31,7 @@ from cnnlab.layers_lab.stack import arithmetic
 from cnnlab.layers_lab.summary.training_memory import training_memory
 from cnnlab.models.build import output_shape
 from cnnlab.network.forward import capture_outputs
-from cnnlab.receptive_field.effective.capture import locate, summed_influence
+from cnnlab.receptive_field.effective.field import locate, summed_influence
 from cnnlab.receptive_field.fields import receptive_fields
 from cnnlab.receptive_field.probe import verification
 from cnnlab.receptive_field.what_if import parse_edit, without_values

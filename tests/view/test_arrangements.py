@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 
+from cnnlab.data.leaks import Leaks
 from cnnlab.evaluation.compare import ComparedRun, comparison_report
 from cnnlab.evaluation.report import evaluation_document, evaluation_report
-from cnnlab.project.data.report import LeakCount, data_report, preview_report
+from cnnlab.project.data.report import DataStatistics, LeakCheck, data_report, leaks_report, preview_report
 from cnnlab.stats.calibration import fit_temperature
 from cnnlab.stats.classification import by_group, classify
 from cnnlab.training.overfitting import diagnose
@@ -169,23 +170,36 @@ def test_columns_nobody_has_are_left_out() -> None:
     assert [column.title for column in table.columns] == ["run", "epochs", "validation accuracy"]
 
 
-def test_data_sums_up_and_warns_of_leaks() -> None:
+def test_data_sums_up() -> None:
     report = data_report(
-        name="d", classes=NAMES, shape=(3, 32, 32), counts={"train": [4, 5, 6], "test": [1, 2, 3]},
-        mean=(0.1, 0.2, 0.3), std=(0.1, 0.1, 0.1), leaks=[LeakCount("train", "test", 1, 0)],
+        DataStatistics(
+            name="d", count=21, shape=(3, 32, 32), mean=(0.1, 0.2, 0.3), std=(0.1, 0.1, 0.1), train=(4, 5, 6),
+            validation=(1, 2, 3), classes=dict(zip(NAMES, (5, 7, 9), strict=True)), skipped=(), parts={},
+            remarks=("few",), files=None,
+        )
     )  # fmt: skip
     counts = next(table for table in tables(report) if table.name == "classes")
     assert counts.rows[-1] == ("all", 15, 6)
-    assert texts(report)[0].tone == "caution"
+    assert (texts(report)[0].text, texts(report)[0].tone) == ("few", "caution")
     assert report.lead.startswith("21 images of 3 × 32 × 32")
+
+
+def leaking(second: str, exact: int) -> LeakCheck:
+    pairs = torch.zeros(exact, 2, dtype=torch.int64)
+    leaks = Leaks(pairs, pairs[:0], pairs[:0, 0], flat=0, compared=6)
+    return LeakCheck("train", second, (torch.zeros(1, 3, 4, 4, dtype=torch.uint8),) * 2, leaks)
+
+
+def test_leaks_are_warned_of_and_drawn() -> None:
+    report = leaks_report([leaking("test", 1)])
+    assert tables(report)[0].rows == (("test", "train", 1, 0),)
+    assert texts(report)[0].tone == "caution"
+    assert [figure.name for figure in figures(report)] == ["leaks-train-test"]
 
 
 @pytest.mark.parametrize(("second", "said"), [("test", False), ("validation", True)])
 def test_what_was_not_compared_is_said(second: str, said: bool) -> None:
-    report = data_report(
-        name="d", classes=NAMES, shape=(3, 32, 32), counts={}, mean=(0.1,) * 3, std=(0.1,) * 3,
-        leaks=[LeakCount("train", second, 0, 0)],
-    )  # fmt: skip
+    report = leaks_report([leaking(second, 0)])
     assert texts(report)[0].tone == "good"
     assert ("The test part was not compared" in texts(report)[0].text) == said
 

@@ -24,7 +24,7 @@ from cnnlab.inside.dream.objective import Channel, score
 from cnnlab.inside.embedding.neighbours import penultimate_features
 from cnnlab.inside.features.feature_maps import feature_maps
 from cnnlab.inside.patches.search import top_units
-from cnnlab.receptive_field.effective.capture import locate, summed_influence
+from cnnlab.receptive_field.effective.field import locate, summed_influence
 from cnnlab.receptive_field.fields import receptive_fields
 from cnnlab.receptive_field.reading import boxes
 from cnnlab.walk.layout import Layout
@@ -99,12 +99,12 @@ def test_every_reader_gives_what_it_gives_for_the_usual_order(order: str) -> Non
         top, same = (list(top_units(net, [(x, torch.arange(2), 0)], name, k=2))[-1] for net in (plain, other))
         assert top.size == same.size
         assert all(torch.equal(getattr(top, part), getattr(same, part)) for part in ("images", "rows", "columns"))
-        for unit, channel in ((None, None), ((1, 2), 3)):
+        for unit in (None, (1, 2)):
             here, there = (
-                locate(net, x, layer=name, unit=unit, channel=channel, layouts=layouts)
+                locate(net, x, layer=name, unit=unit, layouts=layouts)
                 for net, layouts in ((plain, a.layouts), (other, b.layouts))
             )
-            assert (here.position, here.shape) == (there.position, there.shape)
+            assert (here.position, here.layout.size) == (there.position, there.layout.size)
             torch.testing.assert_close(summed_influence(plain, x, here), summed_influence(other, x, there))
         scores = [score(net, x, Channel(name, 3)) for net in (plain, other)]
         torch.testing.assert_close(*scores)

@@ -28,35 +28,15 @@ def stats(
 
     Example: [bold]cnnlab data stats cifar10[/]
     """
+    from cnnlab.project.data.report import data_report
     from cnnlab.project.data.run import data_config, data_statistics
     from cnnlab.view import console
 
     facts = data_statistics(data_config(source, overrides or [], session), session)
     if session.as_json:
-        sources = facts.sources
-        print_json(
-            {
-                "name": facts.name,
-                "count": facts.count,
-                "shape": facts.shape,
-                "mean": facts.statistics.mean,
-                "std": facts.statistics.std,
-                "train": facts.train,
-                "validation": facts.validation,
-                "classes": facts.classes,
-                "skipped": facts.skipped,
-                "parts": facts.origins,
-                "remarks": facts.remarks,
-                "files": sources
-                and {
-                    "looked_at": sources.looked_at,
-                    "sizes": [[width, height, count] for (width, height), count in sources.sizes.items()],
-                    "modes": sources.modes,
-                },
-            }
-        )
-        return
-    console.show(facts.report(), out_console())
+        print_json(facts)
+    else:
+        console.show(data_report(facts), out_console())
 
 
 @app.command("leaks")
@@ -73,7 +53,8 @@ def leaks(
 
     Example: [bold]cnnlab data leaks cifar10 --with-test[/]
     """
-    from cnnlab.project.data.run import data_config, leak_checks, leaks_report
+    from cnnlab.project.data.report import leaks_report
+    from cnnlab.project.data.run import data_config, leak_checks
     from cnnlab.view import console, png
 
     chosen = data_config(source, overrides or [], session)
@@ -86,8 +67,8 @@ def leaks(
                 {
                     "parts": [check.first, check.second],
                     "compared": check.leaks.compared,
-                    "exact": check.leaks.exact.tolist(),
-                    "near": check.leaks.near.tolist(),
+                    "exact": check.leaks.exact,
+                    "near": check.leaks.near,
                     "flat": check.leaks.flat,
                     "groups": check.leaks.groups,
                 }

@@ -22,7 +22,6 @@ from jaxtyping import Float64
 from torch import Tensor
 
 Place = tuple[float, float]
-Reference = Literal["centre", "maximum"]
 
 
 def check(influence: Float64[Tensor, "h w"]) -> None:
@@ -141,27 +140,22 @@ class AreaScore:
 
 
 def area_scores(
-    contributions: Float64[Tensor, "h w"],
-    *,
-    scale: Scale,
-    shares: Sequence[float] = AREA_SHARES,
-    centre: tuple[int, int] | None = None,
+    contributions: Float64[Tensor, "h w"], *, scale: Scale, shares: Sequence[float] = AREA_SHARES
 ) -> tuple[AreaScore, ...]:
     """The score of a map of summed contributions (not the mean over channels: the log scale is not linear).
 
-    `centre` is a pixel (row, column), (H // 2, W // 2) if None as in the paper's script. Unlike that script a square of
-    one pixel and one that covers the whole image are also possible answers.
+    The centre is the pixel (H // 2, W // 2), as in the paper's script. Unlike that script a square of one pixel and one
+    that covers the whole image are also possible answers.
 
-    Raises: ValueError for a map that is not valid, for a share outside 0 … 1, or for a centre outside the map.
+    Raises: ValueError for a map that is not valid, or for a share outside 0 … 1.
     """
     check(contributions)
     if any(not 0 <= share < 1 for share in shares):
         raise ValueError(f"shares {', '.join(f'{share:g}' for share in shares)}: each is 0 or more and less than 1")
     h, w = contributions.shape
-    row, column = (h // 2, w // 2) if centre is None else centre
     # No share depends on the logarithm's base or on a division by the maximum; log1p keeps what is tiny beside 1.
     mass = torch.log1p(contributions) if scale == "log" else contributions
-    ring = distances(contributions, (float(row), float(column))).long().flatten()
+    ring = distances(contributions, (float(h // 2), float(w // 2))).long().flatten()
     rings = int(ring.max()) + 1
     held = torch.zeros(rings, dtype=torch.float64, device=mass.device).index_add_(0, ring, mass.flatten()).cumsum(0)
     covered = torch.bincount(ring, minlength=rings).cumsum(0)

@@ -20,7 +20,6 @@ from cnnlab.receptive_field.effective.mass import (
     AreaScore,
     Holding,
     Place,
-    Reference,
     area_scores,
     check,
     holdings,
@@ -127,8 +126,6 @@ class Measures:
 
     extent: Extent | None
     """None where the centre itself has no influence, so that nothing can be compared with it."""
-    reference: Reference
-    """What the extent's threshold is a share of: the centre's influence, or the largest."""
     theoretical: tuple[int, int] | None
     """Height and width of the theoretical field, as given."""
     ratio: float | None
@@ -148,7 +145,6 @@ def measure(
     influence: Float64[Tensor, "h w"],
     *,
     centre: Place | None = None,
-    reference: Reference = "centre",
     theoretical: tuple[int, int] | None = None,
     input_channels: int = 1,
 ) -> Measures:
@@ -160,14 +156,13 @@ def measure(
 
     Raises: ValueError for a map that is not valid, or for a centre outside it.
     """
-    found = extent(influence, centre=centre, reference=reference)
+    found = extent(influence, centre=centre)
     ratio = None
     if found is not None and theoretical is not None:
         ratio = found.side / math.sqrt(theoretical[0] * theoretical[1])
     summed = influence * input_channels
     return Measures(
         extent=found,
-        reference=reference,
         theoretical=theoretical,
         ratio=ratio,
         gaussian=fit_gaussian(influence),
@@ -178,25 +173,16 @@ def measure(
     )
 
 
-def extent(
-    influence: Float64[Tensor, "h w"],
-    *,
-    centre: Place | None = None,
-    reference: Reference = "centre",
-    threshold: float = THRESHOLD,
-) -> Extent | None:
-    """The pixels whose influence is more than `threshold` (0 … 1) of the centre's; None where the centre has none.
-
-    The paper compares with the centre. `reference="maximum"` compares with the largest value: steadier where few
-    images or a stride leave single pixels, the central one among them, high or low.
+def extent(influence: Float64[Tensor, "h w"], *, centre: Place | None = None) -> Extent | None:
+    """The pixels whose influence is more than `THRESHOLD` of the centre's; None where the centre has none.
 
     Raises: ValueError for a map that is not valid, or for a centre outside it.
     """
     check(influence)
-    against = value_at(influence, centre) if reference == "centre" else float(influence.max())
+    against = value_at(influence, centre)
     if against == 0:
         return None
-    inside = influence > threshold * against
+    inside = influence > THRESHOLD * against
     pixels = int(inside.sum())
     rows, columns = inside.nonzero().unbind(1)
     box = (int(rows.max() - rows.min()) + 1, int(columns.max() - columns.min()) + 1)

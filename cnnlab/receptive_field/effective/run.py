@@ -96,7 +96,6 @@ def _running(
             seed=session.seed,
             layer=layer,
             unit=unit,
-            max_batch=MAX_BATCH,
         )
         return fields, f"{count} networks of random weights, an image of noise each"
     images, what = _images(network, count, session)

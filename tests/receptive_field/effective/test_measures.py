@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from cnnlab.receptive_field.effective.mass import CURVE, area_scores, holdings, value_at
-from cnnlab.receptive_field.effective.measures import THRESHOLD, extent, fit_gaussian, measure
+from cnnlab.receptive_field.effective.measures import THRESHOLD, Extent, extent, fit_gaussian, measure
 
 
 def bell(size: int, long: float, short: float, degrees: float, centre: tuple[float, float] | None = None) -> Tensor:
@@ -70,7 +70,7 @@ def test_what_is_no_gaussian_has_a_low_r_squared() -> None:
 @given(st.floats(8, 14), st.floats(0.5, 1), st.floats(-90, 90))
 def test_the_side_of_a_gaussian_is_4_406_sigma(long: float, ratio: float, degrees: float) -> None:
     map_ = bell(121, long, long * ratio, degrees)
-    found = extent(map_, threshold=0.0455)
+    found = extent(map_)
     assert found is not None
     assert found.side == pytest.approx(4.406 * long * math.sqrt(ratio), rel=0.02)
     assert not found.reaches_border
@@ -81,12 +81,9 @@ def test_the_threshold_is_what_lies_beyond_two_sigma() -> None:
     assert pytest.approx(1 - math.erf(math.sqrt(2)), abs=1e-5) == THRESHOLD
 
 
-def test_centre_and_maximum_are_two_references() -> None:
+def test_the_centre_is_what_pixels_are_compared_with() -> None:
     map_ = torch.tensor([[0.0, 0.0, 0.0], [0.4, 1.0, 10.0], [0.0, 0.04, 0.0]], dtype=torch.float64)
-    by_centre, by_maximum = extent(map_), extent(map_, reference="maximum")
-    assert (by_centre and by_centre.pixels, by_maximum and by_maximum.pixels) == (3, 2)
-    assert by_centre is not None
-    assert (by_centre.side, by_centre.box, by_centre.reaches_border) == (math.sqrt(3), (1, 3), True)
+    assert extent(map_) == Extent(3, math.sqrt(3), (1, 3), True)
     assert extent(map_, centre=(0.0, 0.0)) is None
     nothing = measure(map_, centre=(0.0, 0.0), theoretical=(3, 3))
     assert (nothing.extent, nothing.ratio) == (None, None)
@@ -240,4 +237,4 @@ def test_shares_and_centres_that_are_none() -> None:
     with pytest.raises(ValueError, match="less than 1"):
         area_scores(map_, scale="log", shares=[1.0])
     with pytest.raises(ValueError, match=r"centre \(4, 0\) lies outside"):
-        area_scores(map_, scale="log", centre=(4, 0))
+        holdings(map_, centre=(4.0, 0.0))

@@ -8,7 +8,7 @@ from receptive_field.effective.subjects import small, some_images
 from torch import Tensor, nn
 from torchvision.models import resnet18
 
-from cnnlab.receptive_field.effective.capture import locate, summed_influence
+from cnnlab.receptive_field.effective.field import locate, summed_influence
 
 
 def by_hand(forward: Callable[[Tensor], Tensor], images: Tensor, row: int, column: int) -> Tensor:
@@ -48,43 +48,36 @@ def test_a_residual_network_is_autograd_by_hand() -> None:
         return net.layer2(net.layer1(x))
 
     found = locate(net, images, layer="layer2")
-    assert (found.position, found.shape) == ((4, 4), (128, 8, 8))
+    assert (found.position, found.layout.size) == ((4, 4), (128, 8, 8))
     torch.testing.assert_close(summed_influence(net, images, found), by_hand(trunk, images, 4, 4), rtol=1e-9, atol=0)
 
 
-def test_a_channel_a_feature_and_finite_differences() -> None:
+def test_finite_differences() -> None:
     net, images = small().eval(), some_images(1, 8)
-    one = locate(net, images, layer="3", unit=(1, 2), channel=4)
-    assert str(one) == "unit (1, 2) of layer '3', channel 4"
-    logit = locate(net, images, layer=None, unit=2)
+    unit = locate(net, images, layer="3", unit=(1, 2))
+    assert str(unit) == "unit (1, 2) of layer '3'"
 
-    def difference(value: Callable[[Tensor], Tensor], channel: int, row: int, column: int) -> float:
+    def value(x: Tensor) -> Tensor:
+        return net[:4](x)[0, :, 1, 2].sum()
+
+    def difference(channel: int, row: int, column: int) -> float:
         step = torch.zeros_like(images)
         step[0, channel, row, column] = 1e-6
         with torch.no_grad():
             return float(value(images + step) - value(images - step)) / 2e-6
 
-    for unit, value in (
-        (one, lambda x: net[:4](x)[0, 4, 1, 2]),
-        (logit, lambda x: net(x)[0, 2]),
-    ):
-        influence = summed_influence(net, images, unit)
-        for row, column in ((3, 4), (2, 3), (7, 7)):
-            expected = sum(abs(difference(value, channel, row, column)) for channel in range(3)) / 3
-            assert float(influence[row, column]) == pytest.approx(expected, abs=1e-8)
-        assert influence[3, 4] > 0
+    influence = summed_influence(net, images, unit)
+    for row, column in ((3, 4), (2, 3), (7, 7)):
+        expected = sum(abs(difference(channel, row, column)) for channel in range(3)) / 3
+        assert float(influence[row, column]) == pytest.approx(expected, abs=1e-8)
+    assert influence[3, 4] > 0
 
 
 def test_the_channels_of_a_unit_add_up_before_the_absolute_value() -> None:
     net = nn.Conv2d(1, 2, 1, bias=False).double()
     net.weight.data.copy_(torch.tensor([3.0, -2.0]).reshape(2, 1, 1, 1))
     x = torch.ones(1, 1, 3, 3, dtype=torch.float64)
-    for channel, expected in ((None, 1.0), (0, 3.0), (1, 2.0)):
-        assert float(summed_influence(net, x, locate(net, x, layer=None, channel=channel))[1, 1]) == expected
-    # Positive: channel 1 is −2 and so left out; for x = −1 channel 0 is, and its gradient is negative as well.
-    unit = locate(net, x, layer=None)
-    assert float(summed_influence(net, x, unit, part="positive")[1, 1]) == 3.0
-    assert float(summed_influence(net, -x, unit, part="positive").max()) == 0.0
+    assert float(summed_influence(net, x, locate(net, x, layer=None))[1, 1]) == 1.0
 
 
 def test_the_rest_of_the_model_does_not_run() -> None:

@@ -8,7 +8,8 @@ from receptive_field.effective.subjects import small, some_images
 from torch import Tensor, nn
 
 from cnnlab.core.errors import RequestError, WorkError
-from cnnlab.receptive_field.effective.capture import Unit, locate, summed_influence
+from cnnlab.receptive_field.effective.field import Unit, locate, summed_influence
+from cnnlab.walk.layout import Layout
 
 
 def state(net: nn.Module) -> list[object]:
@@ -92,41 +93,24 @@ class Odd(nn.Module):
 
 
 @pytest.mark.parametrize(
-    ("layer", "unit", "channel", "message"),
+    ("layer", "unit", "message"),
     [
-        ("cov", None, None, "no layer 'cov'; known: conv, tokens, pair, cut, unused. Did you mean 'conv'?"),
-        ("", None, None, "no layer ''"),
-        ("unused", None, None, "layer 'unused' does not run when the model is given an image"),
-        ("pair", None, None, "layer 'pair' puts out a tuple, not a tensor"),
-        (None, None, None, "the model puts out a dict, not a tensor"),
-        ("tokens", None, None, r"'tokens' puts out \(2, 16\) for an image, tokens in a row.* is 'conv' \(2 x 4 x 4\)"),
-        ("conv", (4, 0), None, r"unit \(4, 0\): layer 'conv' puts out a map of 4×4; a unit is .* \(3, 3\)"),
-        ("conv", (0, -1), None, r"unit \(0, -1\)"),
-        ("conv", 1, None, "unit 1: layer 'conv' puts out a map"),
-        ("conv", None, 2, "channel 2: layer 'conv' has 2 channels, 0 to 1"),
-        ("conv", None, -1, "channel -1"),
+        ("cov", None, "no layer 'cov'; known: conv, tokens, pair, cut, unused. Did you mean 'conv'?"),
+        ("", None, "no layer ''"),
+        ("unused", None, "layer 'unused' does not run when the model is given an image"),
+        ("pair", None, "layer 'pair' puts out a tuple, not a tensor"),
+        (None, None, "the model puts out a dict, not a tensor"),
+        ("tokens", None, r"'tokens' puts out \(2, 16\) for an image, tokens in a row.* is 'conv' \(2 x 4 x 4\)"),
+        ("conv", (4, 0), r"unit \(4, 0\): layer 'conv' puts out a map of 4×4; a unit is .* \(3, 3\)"),
+        ("conv", (0, -1), r"unit \(0, -1\)"),
     ],
 )
-def test_what_cannot_be_asked_for(layer: str | None, unit: object, channel: int | None, message: str) -> None:
+def test_what_cannot_be_asked_for(layer: str | None, unit: tuple[int, int] | None, message: str) -> None:
     net = Odd()
     before = state(net)
     with pytest.raises(RequestError, match=message):
-        locate(net, torch.randn(1, 3, 4, 4), layer=layer, unit=unit, channel=channel)  # type: ignore[arg-type]
+        locate(net, torch.randn(1, 3, 4, 4), layer=layer, unit=unit)
     assert same(state(net), before)
-
-
-@pytest.mark.parametrize(
-    ("unit", "channel", "message"),
-    [
-        (None, None, "a unit of it: the model puts out 6 features and no map; name one by its index, 0 to 5"),
-        ((0, 0), None, r"unit \(0, 0\): the model puts out 6 features"),
-        (6, None, "unit 6"),
-        (0, 0, "channel 0: the model puts out features without channels"),
-    ],
-)
-def test_features_are_named_by_index(unit: object, channel: int | None, message: str) -> None:
-    with pytest.raises(RequestError, match=message):
-        locate(small(), some_images(), layer=None, unit=unit, channel=channel)  # type: ignore[arg-type]
 
 
 def test_what_cannot_be_differentiated() -> None:
@@ -142,6 +126,6 @@ def test_what_cannot_be_differentiated() -> None:
 
 
 def test_a_unit_of_another_size_is_refused() -> None:
-    net, unit = nn.Conv2d(3, 1, 1), Unit(None, (2, 2), None, (1, 9, 9), 1)
+    net, unit = nn.Conv2d(3, 1, 1), Unit(None, (2, 2), 1, Layout((1, 1, 9, 9), 0, (1,), 2, 3))
     with pytest.raises(RequestError, match=r"put out \(1, 9, 9\) for the first image and \(1, 4, 4\)"):
         summed_influence(net, torch.randn(1, 3, 4, 4), unit)
