@@ -16,10 +16,36 @@ from cnnlab.view.drawings import Bars, Curves, Panels, Series
 
 
 @dataclass(frozen=True)
+class ComparedRun:
+    """What is compared of one run. Accuracies 0 … 1; None where it is not known."""
+
+    name: str
+    rows: tuple[EpochRow, ...]
+    val_accuracy: float | None
+    """Accuracy of the checkpoint that the run keeps."""
+    validation_images: int | None
+    test_accuracy: float | None = None
+    """From its evaluation, if there was one."""
+    parameters: int | None = None
+    train_seconds: float | None = None
+    verdict: str = ""
+    differences: tuple[tuple[str, str], ...] = ()
+    """(path in the config, value) where the runs' configs differ."""
+
+    @property
+    def interval(self) -> Interval | None:
+        """The 95 % interval of the validation accuracy, from the number of images."""
+        if self.val_accuracy is None or not self.validation_images:
+            return None
+        return wilson_interval(round(self.val_accuracy * self.validation_images), self.validation_images)
+
+
+@dataclass(frozen=True)
 class Comparison:
     """Runs, and where their configs differ."""
 
     runs: tuple[Run, ...]
+    compared: tuple[ComparedRun, ...]
     differences: dict[str, list[Any]]
     """Dotted option → its value in each run; None where a run does not have it."""
     same: int
@@ -28,20 +54,18 @@ class Comparison:
 
     def as_json(self) -> dict[str, Any]:
         """What `--json` prints."""
-        rows = []
-        for run in self.runs:
-            outcome, interval = run.record.outcome, accuracy_interval(run)
-            rows.append(
-                {
-                    "run": str(run.path),
-                    "status": outcome.status,
-                    "parameters": run.record.parameters,
-                    "epochs": outcome.epochs,
-                    "val_accuracy": outcome.val_accuracy,
-                    "ci95": [interval.low, interval.high] if interval else None,
-                    "train_seconds": outcome.train_seconds,
-                }
-            )
+        rows = [
+            {
+                "run": str(run.path),
+                "status": run.record.outcome.status,
+                "parameters": one.parameters,
+                "epochs": run.record.outcome.epochs,
+                "val_accuracy": one.val_accuracy,
+                "ci95": [one.interval.low, one.interval.high] if one.interval else None,
+                "train_seconds": one.train_seconds,
+            }
+            for run, one in zip(self.runs, self.compared, strict=True)
+        ]
         return {"runs": rows, "differences": self.differences, "same": self.same}
 
 
@@ -83,13 +107,7 @@ def compare(runs: Sequence[Run], session: Session) -> Comparison:
         )
         for number, run in enumerate(runs)
     ]
-    return Comparison(tuple(runs), differences, same, comparison_report(compared, same=same))
-
-
-def accuracy_interval(run: Run) -> Interval | None:
-    """The 95 % interval of a run's best validation accuracy, from the number of validation images."""
-    accuracy, count = run.record.outcome.val_accuracy, run.record.data.validation
-    return wilson_interval(round(accuracy * count), count) if accuracy is not None and count else None
+    return Comparison(tuple(runs), tuple(compared), differences, same, comparison_report(compared, same=same))
 
 
 def _shown(value: Any) -> str:
@@ -106,24 +124,6 @@ def _flat(value: Any, path: str = "") -> dict[str, Any]:
     else:
         return {path: value}
     return {k: v for key, inner in items for k, v in _flat(inner, f"{path}.{key}" if path else key).items()}
-
-
-@dataclass(frozen=True)
-class ComparedRun:
-    """What is compared of one run. Accuracies 0 … 1; None where it is not known."""
-
-    name: str
-    rows: tuple[EpochRow, ...]
-    val_accuracy: float | None
-    """Accuracy of the checkpoint that the run keeps."""
-    validation_images: int | None
-    test_accuracy: float | None = None
-    """From its evaluation, if there was one."""
-    parameters: int | None = None
-    train_seconds: float | None = None
-    verdict: str = ""
-    differences: tuple[tuple[str, str], ...] = ()
-    """(path in the config, value) where the runs' configs differ."""
 
 
 def comparison_report(runs: Sequence[ComparedRun], *, same: int | None = None) -> Report:
@@ -175,15 +175,14 @@ def _table(runs: Sequence[ComparedRun]) -> Table:
 
 
 def _chance(runs: Sequence[ComparedRun]) -> Text | None:
-    known = [(r.val_accuracy, r.validation_images, r.name) for r in runs if r.val_accuracy is not None]
-    counted = sorted(((a, n, name) for a, n, name in known if n), reverse=True)
-    if len(counted) < 2:
+    counted = [(r.val_accuracy, r.validation_images, r.name, r.interval) for r in runs]
+    known = [(a, n, name, interval) for a, n, name, interval in counted if a is not None and n and interval]
+    if len(known) < 2:
         return None
-    (first, n, leader), (second, m, follower) = counted[0], counted[1]
+    (first, n, leader, above), (second, m, follower, below) = sorted(known, key=lambda one: one[:3], reverse=True)[:2]
     lead = first - second
     # Two shares of independent images, from Wilson's intervals (Newcombe 1998, Statistics in Medicine 17):
     # even 10 of 10 leave something open. Runs that share their validation part differ by less chance than this.
-    above, below = wilson_interval(round(first * n), n), wilson_interval(round(second * m), m)
     least = math.hypot(first - above.low, below.high - second)
     sentence = f"{leader} is {100 * lead:.2f} points ahead of {follower}"
     if lead <= least:
@@ -202,11 +201,9 @@ def _chance(runs: Sequence[ComparedRun]) -> Text | None:
 
 
 def _bars(runs: Sequence[ComparedRun]) -> Figure | None:
-    known = [(r.name, r.val_accuracy, r.validation_images) for r in runs if r.val_accuracy is not None]
-    counted = [(name, a, n) for name, a, n in known if n]
+    counted = [(run.name, run.val_accuracy, run.interval) for run in runs if run.interval is not None]
     if not counted:
         return None
-    intervals = [wilson_interval(round(a * n), n) for _, a, n in counted]
     return Figure(
         "accuracies",
         "Validation accuracy",
@@ -214,8 +211,8 @@ def _bars(runs: Sequence[ComparedRun]) -> Figure | None:
             tuple(name for name, _, _ in counted),
             tuple(a for _, a, _ in counted),
             "validation accuracy (%)",
-            low=tuple(i.low for i in intervals),
-            high=tuple(i.high for i in intervals),
+            low=tuple(interval.low for _, _, interval in counted),
+            high=tuple(interval.high for _, _, interval in counted),
             percent=True,
         ),
         "Whiskers are 95 % intervals from the number of validation images; the choice of the seed is not in them.",
@@ -227,16 +224,18 @@ def _curves(runs: Sequence[ComparedRun]) -> Figure | None:
     if not trained:
         return None
 
-    def series(run: ComparedRun, number: int, values: tuple[float | None, ...]) -> Series:
-        return Series(run.name, tuple(float(r.epoch) for r in run.rows), values, colour=number)
+    def series(field: str) -> tuple[Series, ...]:
+        return tuple(
+            Series(
+                run.name, tuple(float(r.epoch) for r in run.rows), tuple(getattr(r, field) for r in run.rows), colour=n
+            )
+            for n, run in enumerate(trained)
+        )
 
-    accuracy = tuple(series(r, i, tuple(row.val_accuracy for row in r.rows)) for i, r in enumerate(trained))
-    validation = tuple(series(r, i, tuple(row.val_loss for row in r.rows)) for i, r in enumerate(trained))
-    training = tuple(series(r, i, tuple(row.train_loss for row in r.rows)) for i, r in enumerate(trained))
     panels = (
-        Curves(accuracy, "epoch", "validation accuracy (%)", percent=True),
-        Curves(validation, "epoch", "validation loss (nats)"),
-        Curves(training, "epoch", "training loss (nats)"),
+        Curves(series("val_accuracy"), "epoch", "validation accuracy (%)", percent=True),
+        Curves(series("val_loss"), "epoch", "validation loss (nats)"),
+        Curves(series("train_loss"), "epoch", "training loss (nats)"),
     )
     measured = tuple(p for p in panels if any(y is not None for s in p.series for y in s.y))
     return Figure("comparison", "Learning curves", Panels(measured)) if measured else None

@@ -80,8 +80,8 @@ def audit(fields: Fields, model: nn.Module) -> Audit:
         module, plane = modules.get(field.name), _plane(fields, field)
         kernel = getattr(module, "kernel_size", None)
         window = (kernel,) * len(image) if isinstance(kernel, int) else tuple(kernel or (1,))
-        dense = bool(kernel) and len(plane) == len(window) and all(p <= k for p, k in zip(plane, window, strict=True))
-        late = all(r >= i for r, i in zip(before, image, strict=True))
+        dense = bool(kernel) and len(plane) == len(window) and _reaches(window, plane)
+        late = _reaches(before, image)
         beyond = [r > i for r, i in zip(field.shortest, image, strict=True)]
         found.append(
             AuditedLayer(
@@ -95,9 +95,7 @@ def audit(fields: Fields, model: nn.Module) -> Audit:
                 fully_connected=dense,
             )
         )
-    late_ones = (
-        layer.name for layer in found if all(r >= i for r, i in zip(layer.shortest_before, image, strict=True))
-    )
+    late_ones = (layer.name for layer in found if _reaches(layer.shortest_before, image))
     local = [field for field in fields.layers if not field.is_global and len(field.output) > 1]
     # of several with the same field the last: behind its normalisation, its activation and its join
     named = [field for field in local if field.name] or local
@@ -111,9 +109,14 @@ def audit(fields: Fields, model: nn.Module) -> Audit:
         largest=trunk.size,
         exact=trunk.exact,
         trunk=trunk.name,
-        covers=all(r >= i for r, i in zip(trunk.size, image, strict=True)),
+        covers=_reaches(trunk.size, image),
         unread=fields.layers[-1].unread,
     )
+
+
+def _reaches(sizes: Sequence[int], image: Sequence[int]) -> bool:
+    """Whether a field is as large as the image, on every axis."""
+    return all(r >= i for r, i in zip(sizes, image, strict=True))
 
 
 def _before_windows(fields: Fields, modules: dict[str, nn.Module]) -> list[tuple[int, ...]]:

@@ -129,14 +129,13 @@ def _read_axis(reach: Reach, size: int, dim: int | None, reason: bool) -> Axis:
     sizes = (int(widths.min()), int(widths.max())) if widths.size else (int(last[unit] - first[unit] + 1),) * 2
     whole = reason and len({(a, b) for a, b in zip(first[known].tolist(), last[known].tolist(), strict=True)}) == 1
     stride = None if whole or dim is None else _slope(first, unit, inside)
-    channels = _widths_of_channels(reach, dim, unit)
     return Axis(
         size=int(last[unit] - first[unit] + 1),
         sizes=sizes,
-        channels=channels,
+        channels=_widths(reach.hull, dim, unit),
         stride=stride,
         padding=None if stride is None else unit * stride - float(first[unit]),
-        shortest=_shortest(reach, dim, unit),
+        shortest=_widths(reach.short, dim, unit)[0],
         dim=-1 if dim is None else dim,
         unit=unit,
         first=int(first[unit]),
@@ -173,23 +172,17 @@ def _slope(first: Ends, unit: int, inside: NDArray[np.bool_]) -> float | None:
     return None
 
 
-def _widths_of_channels(reach: Reach, dim: int | None, unit: int) -> tuple[int, int]:
-    at = reach.hull if dim is None else reach.hull.take([min(unit, reach.hull.shape[dim + 1] - 1)], axis=dim + 1)
+def _widths(ends: NDArray[Any], dim: int | None, unit: int) -> tuple[int, int]:
+    """The least and the largest width of a unit's intervals, one for each channel; zeros where there is none."""
+    at = ends if dim is None else ends.take([min(unit, ends.shape[dim + 1] - 1)], axis=dim + 1)
     widths = (at[0] + at[1] + 1)[at[1] > NOTHING]
     return (int(widths.min()), int(widths.max())) if widths.size else (0, 0)
-
-
-def _shortest(reach: Reach, dim: int | None, unit: int) -> int:
-    at = reach.short if dim is None else reach.short.take([min(unit, reach.short.shape[dim + 1] - 1)], axis=dim + 1)
-    widths = (at[0] + at[1] + 1)[at[1] > NOTHING]
-    return int(widths.min()) if widths.size else 0
 
 
 def _density(reach: Reach, dim: int | None, unit: int, width: int) -> float | None:
     if reach.bits is None:
         return None
-    words = _flat(reach.bits, dim)[:, unit]
-    return float(np.bitwise_count(words).sum()) / width if hasattr(np, "bitwise_count") else _ones(words) / width
+    return _ones(_flat(reach.bits, dim)[:, unit]) / width
 
 
 def _unread(reach: Reach, size: int) -> int | None:
@@ -234,7 +227,7 @@ def _read_tokens(tag: Tag, sizes: Sequence[int], dim: int) -> tuple[Axis, ...]:
                 channels=(width, width),
                 stride=stride,
                 padding=None if stride is None else number * stride - float(first[unit]),
-                shortest=_shortest(reach, along, unit),
+                shortest=_widths(reach.short, along, unit)[0],
                 dim=-1,
                 unit=unit,
                 first=int(first[unit]),

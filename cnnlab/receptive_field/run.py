@@ -14,7 +14,7 @@ from cnnlab.network.runnable import check_runs
 from cnnlab.receptive_field.audit import Audit, audit
 from cnnlab.receptive_field.fields import Field, Fields, receptive_fields
 from cnnlab.receptive_field.reading import boxes
-from cnnlab.receptive_field.what_if import Edit, Variant, growth, parse_edit, strides, variant, variants
+from cnnlab.receptive_field.what_if import Edit, Variant, growth, parse_edit, strides, variant
 from cnnlab.walk.layout import Layout
 from cnnlab.walk.layouts import Layouts, layouts_of
 
@@ -93,11 +93,11 @@ def repairs(inspection: Inspection) -> Iterator[Variant]:
     if found.unproductive:
         stages = strides(inspection.fields, model)
         pairs = [(*one, *other) for one, other in combinations(stages[:3], 2)]
-        tried = variants(model, inspection.network.shape, [*stages, *pairs], layer=found.trunk)
+        tried = [_try(inspection, edits) for edits in (*stages, *pairs)]
         better = [v for v in tried if v.unproductive is not None and v.unproductive < len(found.unproductive)]
         yield from sorted(better, key=lambda v: (v.unproductive, v.macs))[:5]
     if not found.covers:
-        tried = variants(model, inspection.network.shape, growth(inspection.fields, model), layer=found.trunk)
+        tried = [_try(inspection, edits) for edits in growth(inspection.fields, model)]
         larger = [v for v in tried if v.field is not None and min(v.field.size) > min(found.largest)]
         yield from sorted(larger, key=lambda v: _cheapest_that_covers(v, found.image))[:5]
 

@@ -5,7 +5,7 @@ A changed kernel or dilation brings the padding that keeps the output's size, wh
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import cast
@@ -244,15 +244,3 @@ def growth(fields: Fields, model: nn.Module) -> list[tuple[Edit, ...]]:
         made.setdefault(("dilation", plane, kernel), (wider,))
         made.setdefault(("kernel", plane, kernel), (larger,))
     return list(made.values())
-
-
-def variants(
-    model: nn.Module,
-    shape: Sequence[int],
-    candidates: Sequence[tuple[Edit, ...]],
-    *,
-    layer: str,
-) -> Iterator[Variant]:
-    """Each candidate in turn; a walk takes a tenth of a second to a second."""
-    for edits in candidates:
-        yield variant(model, shape, edits, layer=layer)

@@ -171,7 +171,7 @@ def lr_find(
     Example: [bold]cnnlab lr-find configs/cifar.yaml --steps 300[/]
     """
     from cnnlab.config.config import read_config
-    from cnnlab.training.lr_find import find_learning_rate, smoothed_losses, suggest_rate
+    from cnnlab.training.lr_find import find_learning_rate, suggest_rate
     from cnnlab.training.report import learning_rate_report
     from cnnlab.view import console, png
 
@@ -179,13 +179,7 @@ def lr_find(
     search = find_learning_rate(settings, session, start=start, end=end, steps=steps)
     points = list(session.track(search, "range test", steps))
     suggestion = suggest_rate(points)
-    report = learning_rate_report(
-        [point.lr for point in points],
-        [point.loss for point in points],
-        smoothed_losses(points),
-        suggestion=suggestion,
-        name=settings.name,
-    )
+    report = learning_rate_report(points, suggestion=suggestion, name=settings.name)
     figures = png.save(report, out)
     if session.as_json:
         print_json({"suggestion": suggestion, "points": points, "picture": figures[0]})

@@ -1,8 +1,10 @@
 """What a training did, epoch by epoch, and what its curves say; and the learning-rate range test."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from math import isfinite
 
+from cnnlab.training.lr_find import RatePoint, smoothed_losses
 from cnnlab.training.overfitting import Diagnosis, LearningCurves
 from cnnlab.view.blocks import (
     Block,
@@ -24,7 +26,7 @@ from cnnlab.view.drawings import Curves, Mark, Panels, Series
 
 @dataclass(frozen=True)
 class EpochRow:
-    """One finished epoch. Losses in nats, accuracies 0 … 1; None where it was not measured."""
+    """One finished epoch, as a row of the table. Losses in nats, accuracies 0 … 1; None where it was not measured."""
 
     epoch: int
     """Counted from 1."""
@@ -185,44 +187,23 @@ def epoch_table(rows: Sequence[EpochRow]) -> Table:
             Column("time", "s", "right", ".1f"),
             Column("images/s", "", "right", ",.0f"),
         ),
-        tuple(
-            (
-                r.epoch,
-                r.train_loss,
-                r.train_accuracy,
-                r.clean_train_accuracy,
-                r.val_loss,
-                r.val_accuracy,
-                r.lr,
-                r.seconds,
-                r.images_per_second,
-            )
-            for r in rows
-        ),
+        tuple(astuple(row) for row in rows),
         name="epochs",
     )
 
 
-def learning_rate_report(
-    rates: Sequence[float],
-    losses: Sequence[float],
-    smoothed: Sequence[float],
-    *,
-    suggestion: float | None,
-    name: str,
-) -> Report:
+def learning_rate_report(points: Sequence[RatePoint], *, suggestion: float | None, name: str) -> Report:
     """The curve with the rate to use.
 
-    rates: of each step; losses in nats, of each step; smoothed: the curve the suggestion was read from;
     suggestion: None where the curve shows none.
     """
-    x = tuple(rates)
+    x, smoothed = tuple(point.lr for point in points), smoothed_losses(points)
     figure = Figure(
         "lr_find",
         "Loss while the learning rate grows",
         Curves(
             (
-                Series("loss of one batch", x, tuple(losses), "faint", colour=0),
+                Series("loss of one batch", x, tuple(point.loss for point in points), "faint", colour=0),
                 Series("smoothed", x, tuple(smoothed), colour=0),
             ),
             "learning rate",
@@ -247,7 +228,7 @@ def learning_rate_report(
 
 def _readable(smoothed: Sequence[float]) -> tuple[float | None, float | None]:
     """The loss explodes at the end: what is far above its start would press the part that matters flat."""
-    finite = [value for value in smoothed if value == value and abs(value) != float("inf")]
+    finite = [value for value in smoothed if isfinite(value)]
     if not finite:
         return None, None
     low, start = min(finite), max(finite[: max(1, len(finite) // 10)])

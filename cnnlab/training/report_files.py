@@ -64,16 +64,20 @@ def _raise_diverged(name: str, dataset: Dataset, loss: float, fact: EpochDone, s
     )
 
 
+CURVES = {
+    "train_loss": "train/loss",
+    "train_accuracy": "train/accuracy",
+    "clean_train_accuracy": "train/clean_accuracy",
+    "val_loss": "validation/loss",
+    "val_accuracy": "validation/accuracy",
+    "images_per_second": "images_per_second",
+}
+"""The fields of a row that are points of curves, and the curves' names in TensorBoard and `metrics.jsonl`."""
+
+
 def point_of(row: EpochRow) -> dict[str, float | None]:
-    """The curves that a row is a point of, by their names in TensorBoard and `metrics.jsonl`."""
-    return {
-        "train/loss": row.train_loss,
-        "train/accuracy": row.train_accuracy,
-        "train/clean_accuracy": row.clean_train_accuracy,
-        "validation/loss": row.val_loss,
-        "validation/accuracy": row.val_accuracy,
-        "images_per_second": row.images_per_second,
-    }
+    """The curves that a row is a point of, by their names."""
+    return {curve: getattr(row, field) for field, curve in CURVES.items()}
 
 
 def epoch_rows(run: Run) -> list[EpochRow]:
@@ -81,19 +85,11 @@ def epoch_rows(run: Run) -> list[EpochRow]:
 
     Raises: RequestError when one of them is damaged.
     """
-    fields = {
-        "train_loss": "train/loss",
-        "train_accuracy": "train/accuracy",
-        "clean_train_accuracy": "train/clean_accuracy",
-        "val_loss": "validation/loss",
-        "val_accuracy": "validation/accuracy",
-    }
     rows = []
     for number, point in enumerate(run.epochs(), 1):
         try:
-            rows.append(
-                ROW.validate_python(point | {field: point[key] for field, key in fields.items() if key in point})
-            )
+            told = {field: point[curve] for field, curve in CURVES.items() if curve in point}
+            rows.append(ROW.validate_python(point | told))
         except ValidationError as error:
             path = run.path / "metrics.jsonl"
             raise RequestError(f"{path}: damaged: the point of epoch {number}: {first_fault(error)}") from None

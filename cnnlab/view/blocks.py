@@ -43,6 +43,11 @@ class Number:
     detail: str = ""
     """What stands beside it in small: an interval, a comparison."""
 
+    @property
+    def text(self) -> str:
+        """The value as every renderer writes it, with its unit."""
+        return " ".join(filter(None, (shown(self.value, self.form), self.unit)))
+
 
 @dataclass(frozen=True)
 class Numbers:

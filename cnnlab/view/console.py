@@ -82,10 +82,9 @@ def _numbers(numbers: tuple[Number, ...]) -> RichTable:
     grid.add_column(justify="right", no_wrap=True)
     grid.add_column(overflow="fold")
     for number in numbers:
-        value = " ".join(part for part in (shown(number.value, number.form), number.unit) if part)
         grid.add_row(
             RichText(printable(number.name)),
-            RichText(printable(value), style="bold"),
+            RichText(printable(number.text), style="bold"),
             RichText(printable(number.detail), style="dim"),
         )
     return grid

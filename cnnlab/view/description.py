@@ -31,14 +31,12 @@ def _described(drawing: Drawing) -> str:
             grid = f"Grid of {rows} rows ({drawing.row_title}) and {columns} columns ({drawing.column_title})."
             return grid + _largest(drawing)
         case Gallery():
-            words = ", ".join(caption.replace("\n", " ") for caption in drawing.captions[:_MOST])
-            rest = ", …" if len(drawing.captions) > _MOST else ""
-            return f"{len(drawing.images)} small images" + (f": {words}{rest}." if words else ".")
+            words = _some([caption.replace("\n", " ") for caption in drawing.captions])
+            return f"{len(drawing.images)} small images" + (f": {words}." if words else ".")
         case Bars():
             form = drawing.form or (".1%" if drawing.percent else ".4g")
-            pairs = list(zip(drawing.labels, drawing.values, strict=True))[:_MOST]
-            rest = ", …" if len(drawing.labels) > _MOST else ""
-            return f"Bars of {drawing.x_label}: " + ", ".join(f"{n} {shown(v, form)}" for n, v in pairs) + rest + "."
+            pairs = [f"{n} {shown(v, form)}" for n, v in zip(drawing.labels, drawing.values, strict=True)]
+            return f"Bars of {drawing.x_label}: {_some(pairs)}."
         case Reliability():
             return f"Accuracy over confidence in {len(drawing.counts)} bins; error {shown(drawing.error, '.2%')}."
         case Scene():
@@ -50,13 +48,17 @@ def _described(drawing: Drawing) -> str:
         case Spans():
             return _spans(drawing)
         case Scatter():
-            groups = ", ".join(f"{cloud.name} ({len(cloud.x)})" for cloud in drawing.clouds[:_MOST])
-            rest = ", …" if len(drawing.clouds) > _MOST else ""
-            return f"Points over {drawing.x_label} and {drawing.y_label}: {groups}{rest}."
+            groups = _some([f"{cloud.name} ({len(cloud.x)})" for cloud in drawing.clouds])
+            return f"Points over {drawing.x_label} and {drawing.y_label}: {groups}."
         case Lattice():
             rows, columns = drawing.values.shape
             grid = f" Row by row: {'; '.join(lattice_lines(drawing))}." if max(rows, columns) <= _MOST else ""
             return f"Grid of {rows} × {columns} cells, of which {int(drawing.read.sum())} are read.{grid}"
+
+
+def _some(words: Sequence[str]) -> str:
+    """The first of them, and whether there are more."""
+    return ", ".join(words[:_MOST]) + (", …" if len(words) > _MOST else "")
 
 
 def _panel(drawing: Scenes, place: int) -> str:

@@ -26,7 +26,7 @@ from cnnlab.view import png
 from cnnlab.view.blocks import Block, Figure, Report, Section, figures, shown, tables
 from cnnlab.view.description import description
 from cnnlab.view.interactive import Album, CellAlbum, Shot
-from cnnlab.view.png.heat import overlay
+from cnnlab.view.png.heat import in_colour, overlay
 from cnnlab.view.scenes import Scene
 
 _FEWEST = 3
@@ -179,8 +179,7 @@ def overlaid(scene: Scene) -> Markup:
 def enlarged(image: NDArray[np.uint8]) -> Markup:
     """An image behind a cell, [h, w, 1 or 3], its pixels as squares, as the address of itself."""
     times = max(1, round(_TILE / max(image.shape[:2])))
-    colours = np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image
-    return _inside(_compressed(Image.fromarray(colours.repeat(times, axis=0).repeat(times, axis=1))))
+    return _inside(_compressed(Image.fromarray(in_colour(image).repeat(times, axis=0).repeat(times, axis=1))))
 
 
 def _compressed(image: Image.Image) -> bytes:

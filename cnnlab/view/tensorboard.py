@@ -62,11 +62,9 @@ def _markdown(block: Block, level: int) -> str:
             return "\n".join(f"- {_number(number)}" for number in block.numbers)
         case Table():
             return _table(block)
-        case Figure():
-            return f"*{markdown_escaped(block.title)}.* {markdown_escaped(block.caption)}"
         case Links():
             return "\n".join(f"- {markdown_escaped(link.label)}: {markdown_escaped(link.path)}" for link in block.links)
-        case Album() | CellAlbum():
+        case Figure() | Album() | CellAlbum():
             return f"*{markdown_escaped(block.title)}.* {markdown_escaped(block.caption)}"
         case Section():
             inner = (_markdown(one, level + 1) for one in block.blocks)
@@ -80,27 +78,16 @@ def _line(line: SummaryLine) -> str:
 
 
 def _number(number: Number) -> str:
-    value = " ".join(part for part in (shown(number.value, number.form), number.unit) if part)
-    return f"{markdown_escaped(number.name)}: **{markdown_escaped(value)}**" + (
-        f", {markdown_escaped(number.detail)}" if number.detail else ""
-    )
+    detail = f", {markdown_escaped(number.detail)}" if number.detail else ""
+    return f"{markdown_escaped(number.name)}: **{markdown_escaped(number.text)}**{detail}"
 
 
 def _table(table: Table) -> str:
-    def line(cells: list[str]) -> str:
-        return "| " + " | ".join(cells) + " |"
-
     rows = [
-        line([markdown_escaped(shown(cell, column.form)) for cell, column in zip(row, table.columns, strict=True)])
-        for row in table.rows
+        [column.heading for column in table.columns],
+        *([shown(cell, column.form) for cell, column in zip(row, table.columns, strict=True)] for row in table.rows),
     ]
-    ruler = line(["---:" if column.align == "right" else "---" for column in table.columns])
-    lines = [line([markdown_escaped(column.heading) for column in table.columns]), ruler, *rows]
-    return "\n".join(
-        [
-            f"**{markdown_escaped(table.title)}**",
-            "",
-            *lines,
-            *(["", markdown_escaped(table.note)] if table.note else []),
-        ]
-    )
+    lines = ["| " + " | ".join(map(markdown_escaped, cells)) + " |" for cells in rows]
+    lines.insert(1, "| " + " | ".join("---:" if column.align == "right" else "---" for column in table.columns) + " |")
+    note = ["", markdown_escaped(table.note)] if table.note else []
+    return "\n".join([f"**{markdown_escaped(table.title)}**", "", *lines, *note])

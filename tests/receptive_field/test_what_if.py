@@ -5,7 +5,7 @@ import torchvision
 from torch import nn
 
 from cnnlab.receptive_field.fields import receptive_fields
-from cnnlab.receptive_field.what_if import growth, parse_edit, strides, variant, variants
+from cnnlab.receptive_field.what_if import growth, parse_edit, strides, variant
 
 
 def chain(options: list[tuple[int, int, int]]) -> nn.Sequential:
@@ -66,7 +66,7 @@ def test_a_branch_and_its_shortcut_change_together() -> None:
         ["maxpool"],
         *([f"layer{n}.0.conv1", f"layer{n}.0.downsample.0"] for n in (2, 3, 4)),
     ]
-    tried = list(variants(model, (3, 64, 64), strides(fields, model), layer="layer4"))
+    tried = [variant(model, (3, 64, 64), edits, layer="layer4") for edits in strides(fields, model)]
     assert all(made.failure is None for made in tried)
     # r' = r_l + (r - r_l)/2 with r_l = 7 behind conv1 and 11 behind the pool
     assert [made.field.size[0] for made in tried[:2] if made.field] == [7 + (435 - 7) // 2, 11 + (435 - 11) // 2]
@@ -75,7 +75,7 @@ def test_a_branch_and_its_shortcut_change_together() -> None:
 def test_growth_widens_the_field() -> None:
     model = chain(CHAIN)
     fields = receptive_fields(model, (1, 64, 64))
-    tried = list(variants(model, (1, 64, 64), growth(fields, model), layer="4"))
+    tried = [variant(model, (1, 64, 64), edits, layer="4") for edits in growth(fields, model)]
     assert tried
     assert all(made.field is not None and made.field.size[0] > fields["4"].size[0] for made in tried)
     assert all(made.field is not None and made.field.output == fields["4"].output for made in tried)

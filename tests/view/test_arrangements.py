@@ -13,6 +13,7 @@ from cnnlab.evaluation.report import evaluation_document, evaluation_report
 from cnnlab.project.data.report import DataStatistics, LeakCheck, data_report, leaks_report, preview_report
 from cnnlab.stats.calibration import fit_temperature
 from cnnlab.stats.classification import by_group, classify
+from cnnlab.training.lr_find import RatePoint
 from cnnlab.training.overfitting import diagnose
 from cnnlab.training.report import EpochRow, curves_figure, learning_curves, learning_rate_report, training_contribution
 from cnnlab.view.blocks import Numbers, Report, Section, Text, figures, tables
@@ -215,10 +216,11 @@ def test_a_preview_has_a_row_per_image() -> None:
 
 
 def test_the_learning_rate_is_marked_or_refused() -> None:
-    report = learning_rate_report([0.1, 0.2], [1.0, 0.5], [1.0, 0.5], suggestion=0.1, name="c.yaml")
+    points = [RatePoint(1, 0.1, 1.0, 1.0), RatePoint(2, 0.2, 0.5, 0.5)]
+    report = learning_rate_report(points, suggestion=0.1, name="c.yaml")
     assert isinstance(report.blocks[0], Numbers)
     assert report.blocks[0].numbers[0].detail == "optimizer.lr=0.1"
-    assert texts(learning_rate_report([0.1], [math.nan], [math.nan], suggestion=None, name="c"))[0].tone == "caution"
+    assert texts(learning_rate_report(points, suggestion=None, name="c"))[0].tone == "caution"
 
 
 @pytest.mark.parametrize(("channels", "shown"), [(1, 1), (2, 1), (3, 3), (4, 3)])

@@ -69,8 +69,7 @@ class Drawn:
 
 def drawn(figure: Figure) -> Drawn:
     """The figure on both papers, laid out once: to find its words room takes as long as to paint them."""
-    light, dark = draw(figure, theme=LIGHT), draw(figure, theme=DARK)
-    _lay_out(light, LIGHT)
+    light, dark = _laid_out(figure, LIGHT), draw(figure, theme=DARK)
     dark.set_layout_engine("none")
     for axes, placed in zip(dark.axes, light.axes, strict=True):
         axes.set_position(placed.get_position(original=True), which="original")
@@ -84,16 +83,12 @@ def drawn(figure: Figure) -> Drawn:
 
 def encode(figure: Figure, *, theme: Theme = LIGHT) -> bytes:
     """The figure as the bytes of a PNG, the same for the same figure."""
-    sheet = draw(figure, theme=theme)
-    _lay_out(sheet, theme)
-    return _png(sheet, theme)
+    return _png(_laid_out(figure, theme), theme)
 
 
 def pixels(figure: Figure, *, theme: Theme = LIGHT) -> NDArray[np.uint8]:
     """The figure as uint8 [h, w, 3]."""
-    sheet = draw(figure, theme=theme)
-    _lay_out(sheet, theme)
-    return _painted(sheet, theme)
+    return _painted(_laid_out(figure, theme), theme)
 
 
 def size(png: bytes) -> tuple[int, int]:
@@ -102,15 +97,16 @@ def size(png: bytes) -> tuple[int, int]:
     return width, height
 
 
-def _lay_out(sheet: Sheet, theme: Theme) -> None:
-    """Find everything its place, for good; `savefig` would paint the figure once more to find it."""
+def _laid_out(figure: Figure, theme: Theme) -> Sheet:
+    """Draw with everything in its place, for good; `savefig` would paint the figure once more to find it."""
+    sheet = draw(figure, theme=theme)
     engine = sheet.get_layout_engine()
-    if engine is None:
-        return
-    with styled(theme), warnings.catch_warnings():
-        _draw_missing_glyphs_as_boxes()
-        engine.execute(sheet)
-    sheet.set_layout_engine("none")
+    if engine is not None:
+        with styled(theme), warnings.catch_warnings():
+            _draw_missing_glyphs_as_boxes()
+            engine.execute(sheet)
+        sheet.set_layout_engine("none")
+    return sheet
 
 
 def _painted(sheet: Sheet, theme: Theme) -> NDArray[np.uint8]:
@@ -137,9 +133,7 @@ def _draw_missing_glyphs_as_boxes() -> None:
 
 def save(report: Report, folder: Path) -> list[Path]:
     """Every figure of the report as `folder/NAME.png`, each file written whole."""
-    made = []
-    for figure in figures(report):
-        path = folder / f"{figure.name}.png"
+    paths = [folder / f"{figure.name}.png" for figure in figures(report)]
+    for figure, path in zip(figures(report), paths, strict=True):
         write_whole(path, encode(figure))
-        made.append(path)
-    return made
+    return paths

@@ -13,6 +13,7 @@ from PIL import Image
 from cnnlab.core.characters import printable, shortened
 from cnnlab.view.blocks import shown
 from cnnlab.view.drawings import Gallery, Lattice, Matrix
+from cnnlab.view.png.heat import in_colour
 from cnnlab.view.png.theme import DIVERGING, DPI, SEQUENTIAL, Theme, fitted, width
 
 MOST_WRITTEN = 25
@@ -162,7 +163,7 @@ def gallery(figure: Figure, drawing: Gallery, theme: Theme, *, title: str) -> No
 
 def _sized(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     height, wide = image.shape[:2]
-    colours = np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image
+    colours = in_colour(image)
     longer = max(height, wide)
     if longer > 1.5 * _TILE:
         factor = _TILE / longer

@@ -46,6 +46,11 @@ def _mixed(first: NDArray[np.float64], second: NDArray[np.float64], share: NDArr
     return np.where(share == 0, first, first * (1 - share) + second * share)
 
 
+def in_colour(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """An image [h, w, 1 or 3] with three channels."""
+    return np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image
+
+
 def norm(scenes: list[Scene]) -> Normalize:
     """From values to colours, the same for all `scenes`, whose maps are on one scale."""
     ranges = [_range(scene) for scene in scenes if scene.has_heat]
@@ -111,8 +116,7 @@ def overlay(scene: Scene) -> NDArray[np.uint8]:
     if scene.image is None:
         ground = np.full((height, width, 3), 255.0)
     else:
-        rgb = np.repeat(scene.image, 3, axis=2) if scene.image.shape[2] == 1 else scene.image
-        ground = rgb.repeat(times, axis=0).repeat(times, axis=1).astype(float)
+        ground = in_colour(scene.image).repeat(times, axis=0).repeat(times, axis=1).astype(float)
     if scene.heat is None or not scene.has_heat:
         return ground.astype(np.uint8)
     values = enlarged(scene.heat, height, width, smooth=scene.is_smoothed)

@@ -52,9 +52,8 @@ def panel(axes: Axes, scene: Scene, theme: Theme, norm: Normalize, *, scale: flo
     axes.set_facecolor(theme.grid)
     axes.add_patch(Rectangle((-0.5, -0.5), width, height, facecolor=theme.paper, edgecolor="none", zorder=0))
     if scene.image is not None:
-        colours = np.repeat(scene.image, 3, axis=2) if scene.image.shape[2] == 1 else scene.image
         sharp: dict[str, Any] = {"interpolation": "nearest"} if scale >= 1.5 else {}
-        axes.imshow(colours, extent=image, aspect="auto", zorder=1, **sharp)
+        axes.imshow(heat.in_colour(scene.image), extent=image, aspect="auto", zorder=1, **sharp)
     if scene.heat is not None and scene.has_heat:
         map_ = np.asarray(scene.heat, dtype=float)
         if scene.is_smoothed:

@@ -5,11 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnlab.core.errors import RequestError, WorkError
-from cnnlab.receptive_field.effective.field import (
-    EffectiveField,
-    effective_field,
-    random_weight_fields,
-)
+from cnnlab.receptive_field.effective.field import EffectiveField, effective_field, random_weight_fields
 from cnnlab.receptive_field.effective.measures import THRESHOLD, Measures, measure
 
 
