@@ -26,8 +26,7 @@ from torchvision.datasets import CIFAR10
 
 from cnnlab.core.registry import component
 from cnnlab.data import augmentations  # noqa: F401  (fills the registry)
-from cnnlab.data.batches import TrainingBatches
-from cnnlab.data.statistics import ChannelStatistics
+from cnnlab.data.batches import ChannelStatistics, TrainingBatches
 
 BATCH_SIZE = 128
 WORKERS = 2

@@ -18,10 +18,9 @@ from torch import nn
 
 from cnnlab.config.config import check_config
 from cnnlab.core.yaml import parse
-from cnnlab.data.batches import TrainingBatches
-from cnnlab.data.statistics import channel_statistics
+from cnnlab.data.batches import TrainingBatches, channel_statistics
 from cnnlab.fit.fit import StepDone, fit
-from cnnlab.fit.parameter_groups import parameter_groups
+from cnnlab.fit.optimizers import parameter_groups
 from cnnlab.fit.state import TrainingState
 from cnnlab.network.fresh import new_network
 

@@ -17,7 +17,7 @@ from cnnlab.attribution import command as attribution
 from cnnlab.cli.failures import EXPECTED, PIPE_CLOSED, Application, StoppedError, blamed, failed
 from cnnlab.cli.options import with_values
 from cnnlab.cli.streams import safe_streams
-from cnnlab.core.collector import leave_without_a_search
+from cnnlab.core.memory import leave_without_a_search
 from cnnlab.evaluation import command as evaluation
 from cnnlab.inside.command import app as visualize
 from cnnlab.layers_lab import command as layer

@@ -24,8 +24,7 @@ from cnnlab.attribution.targets import class_names, class_probabilities, explain
 from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.core.registry import Component
-from cnnlab.data.batches import normalise
-from cnnlab.data.statistics import ChannelStatistics
+from cnnlab.data.batches import ChannelStatistics, normalise
 from cnnlab.network.network import Network
 from cnnlab.network.prepared_images import ExplainedImage, masks_of, pixels_of
 from cnnlab.network.runnable import check_runs

@@ -18,11 +18,11 @@ from cnnlab.core.quantities import Decay, NonNegative, Positive, Rate
 from cnnlab.core.registry import as_data
 from cnnlab.core.yaml import load
 from cnnlab.data import catalog as _data_catalog  # noqa: F401  (each catalog fills its registries)
+from cnnlab.data.parts import PLACES, beside
 from cnnlab.data.registry import AugmentationChoice, DatasetChoice, facts_of
-from cnnlab.data.whereabouts import PLACES, beside
 from cnnlab.fit import catalog as _training_catalog  # noqa: F401
 from cnnlab.fit.device import Precision
-from cnnlab.fit.parameter_groups import GroupRule
+from cnnlab.fit.optimizers import GroupRule
 from cnnlab.fit.registry import ClippingChoice, LossChoice, OptimizerChoice, ScheduleChoice
 from cnnlab.models import catalog as _models_catalog  # noqa: F401
 from cnnlab.models.plugins import load_plugins

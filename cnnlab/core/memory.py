@@ -1,6 +1,10 @@
-"""How much memory this machine has, before the operating system ends a program that asks for more."""
+"""Memory: how much this machine has, before the system ends a program that asks for more, and how garbage is sought."""
 
+import atexit
+import gc
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -30,3 +34,26 @@ def _limits() -> tuple[int, ...]:
 def gigabytes(count: float) -> str:
     """`1.5 GB`: bytes, with as many digits as a person compares."""
     return f"{count / 1e9:,.1f} GB" if count < 1e11 else f"{count / 1e9:,.0f} GB"
+
+
+@contextmanager
+def spared() -> Iterator[None]:
+    """Stop the collector meanwhile: for imports as large as torch's, of a million objects that all stay.
+
+    The collector would look through them again and again while they are made (a third of the time of the import), in
+    every later search, and once more when the process ends.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if gc.get_freeze_count() == 0:  # once: what is frozen later may be garbage by then
+            gc.freeze()
+        if was_on:
+            gc.enable()
+
+
+def leave_without_a_search() -> None:
+    """When the process ends, leave its memory to the system: a last search for garbage would take up to a second."""
+    atexit.register(gc.freeze)

@@ -1,4 +1,4 @@
-"""What an augmentation is: a change of a whole batch, all of its randomness drawn from a `Draw`."""
+"""What an augmentation is: a change of a whole batch, its options checked, all of its randomness from a `Draw`."""
 
 import random
 from collections.abc import Sequence
@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Bool, Float, Int64, UInt8
 from torch import Tensor
 
+from cnnlab.core.errors import RequestError
+from cnnlab.core.quantities import PositiveNumber, Probability
 from cnnlab.core.seeds import derive_seed
 
 Images = UInt8[Tensor, "n c h w"] | Float[Tensor, "n c h w"]
@@ -16,6 +18,10 @@ Images = UInt8[Tensor, "n c h w"] | Float[Tensor, "n c h w"]
 
 Targets = Int64[Tensor, "n"] | Float[Tensor, "n classes"]
 """Labels, or the probability of each class once images have been mixed."""
+
+
+PositiveRange = tuple[PositiveNumber, PositiveNumber]
+Share = tuple[Probability, Probability]
 
 
 @dataclass(frozen=True)
@@ -96,3 +102,16 @@ def augment(
             images = images.float().div_(255)
         images, targets = augmentation(images, targets, draw)
     return images, targets
+
+
+def checked(augmentation: str, option: str, bounds: tuple[float, float]) -> tuple[float, float]:
+    """`bounds` as they are.
+
+    Raises: RequestError when the lower is above the upper.
+    """
+    low, high = bounds
+    if low > high:
+        raise RequestError(
+            f"{augmentation}: {option} goes from {low} to {high}; write the smaller first: [{high}, {low}]"
+        )
+    return bounds

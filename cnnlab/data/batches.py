@@ -1,9 +1,11 @@
 """Batches from images in memory: stateless, so that any epoch can be made again from any of its batches.
 
-Nothing is kept between batches. The order of an epoch depends on (seed, epoch), the augmentation of a batch on (seed,
-epoch, batch): a resumed run continues exactly, and skipping costs nothing.
+Images are normalised by their exact statistics. Nothing is kept between batches: the order of an epoch depends on
+(seed, epoch), the augmentation of a batch on (seed, epoch, batch), so a resumed run continues exactly, and skipping
+costs nothing.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from functools import lru_cache
@@ -15,7 +17,28 @@ from torch import Tensor
 from cnnlab.core.errors import RequestError
 from cnnlab.core.seeds import derive_seed
 from cnnlab.data.augment import Augmentation, Draw, Images, Targets, augment
-from cnnlab.data.statistics import ChannelStatistics
+
+
+@dataclass(frozen=True)
+class ChannelStatistics:
+    """Per channel, of pixels in [0, 1]; `std` is that of the population (divided by n, not n − 1)."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+def channel_statistics(images: UInt8[Tensor, "n c h w"]) -> ChannelStatistics:
+    """Over all pixels of all images, from the histogram of the 256 values: whole numbers, so nothing is rounded."""
+    means, deviations = [], []
+    for channel in images.unbind(1):
+        counts = torch.bincount(channel.flatten(), minlength=256).tolist()
+        total = sum(counts)
+        first = sum(count * value for value, count in enumerate(counts))
+        second = sum(count * value * value for value, count in enumerate(counts))
+        means.append(first / total / 255)
+        # n·Σx² − (Σx)² is exact in Python's integers; Σx²/n − mean² of floats would lose digits where std is small.
+        deviations.append(math.sqrt(total * second - first * first) / total / 255)
+    return ChannelStatistics(tuple(means), tuple(deviations))
 
 
 @dataclass(frozen=True)

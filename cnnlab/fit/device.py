@@ -1,16 +1,37 @@
-"""The device, its precision, and how repeatable it is."""
+"""The device: its precision and arithmetic, how repeatable it is, and a way around a kernel that destroys memory."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Literal
+import platform
+import shlex
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.models.undisturbed import undisturbed
 
 Precision = Literal["fp32", "bf16", "fp16"]
+
+
+VARIABLES = (
+    "ATEN_CPU_CAPABILITY",
+    "CUBLAS_WORKSPACE_CONFIG",
+    "MKL_CBWR",
+    "NVIDIA_TF32_OVERRIDE",
+    "ONEDNN_DEFAULT_FPMATH_MODE",
+    "ONEDNN_MAX_CPU_ISA",
+)
+"""Variables of the environment by which torch's libraries choose their kernels."""
+
+
+SAFE_CHANNELS = 8
+"""From here on the kernel keeps within its memory: the width of an AVX2 register in float32."""
 
 
 def choose_device(wish: str) -> torch.device:
@@ -90,3 +111,125 @@ def evaluating(model: torch.nn.Module) -> Iterator[torch.nn.Module]:
     """The model in evaluation mode, without gradients; it is as it was afterwards, also after an exception."""
     with undisturbed(model), torch.inference_mode():
         yield model
+
+
+def pointwise_route(device: torch.device) -> AbstractContextManager[object]:
+    """`PointwiseRoute` where training on `device` may meet that kernel, and nothing elsewhere.
+
+    A mode costs each of torch's functions some microseconds, of a small network of many layers a tenth of the time.
+    """
+    return PointwiseRoute() if device.type == "cpu" and has_the_kernel() else nullcontext()
+
+
+def has_the_kernel() -> bool:
+    """Whether oneDNN may choose its AVX2 kernels in this process; in doubt it may."""
+    if platform.machine().lower() not in ("x86_64", "amd64"):
+        return False
+    most = os.environ.get("ONEDNN_MAX_CPU_ISA") or os.environ.get("DNNL_MAX_CPU_ISA") or "DEFAULT"
+    unlimited = most.upper().startswith(("DEFAULT", "ALL", "AVX512", "AVX10"))
+    return not (unlimited and torch.backends.cpu.get_cpu_capability() == "AVX512")
+
+
+class PointwiseRoute(TorchFunctionMode):
+    """While it is entered, pointwise convolutions with a stride run with stride 1 on every stride-th place: the same.
+
+    Otherwise their weight gradient may destroy memory. On processors with AVX2 and no AVX-512, oneDNN 3.12 (torch 2.14)
+    works it out, for a 1 × 1 convolution with a stride, of fewer than eight channels in float32, channels last, without
+    padding and groups, beyond the end of its memory: a double free, a segmentation fault, a hang, or a wrong gradient.
+    Tried in processes of their own: the forward pass, the gradient at the input, other kernels, groups, paddings and
+    types hold, as does the layout in rows. A compiled network lies channels last by itself, so that it is met there
+    without `training.channels_last`.
+
+    It belongs around every forward pass whose weights get a gradient. Convolutions of layers and of functions are
+    routed alike.
+    """
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Run `func`, a convolution on the safe way."""
+        if func is F.conv2d or func is torch.conv2d:
+            return _routed(func, *args, **(kwargs or {}))
+        return func(*args, **(kwargs or {}))
+
+
+def _routed(
+    convolve: Any,
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: int | tuple[int, ...] = 1,
+    padding: int | str | tuple[int, ...] = 0,
+    dilation: int | tuple[int, ...] = 1,
+    groups: int = 1,
+) -> Any:
+    steps = (stride, stride) if isinstance(stride, int) else (stride[0], stride[-1])
+    flat = padding == "valid" or padding == 0 or (not isinstance(padding, (int, str)) and not any(padding))
+    met = weight.shape[1] < SAFE_CHANNELS and tuple(weight.shape[2:]) == (1, 1) and steps != (1, 1)
+    if met and flat and groups == 1 and input.device.type == "cpu":
+        return convolve(input[..., :: steps[0], :: steps[1]], weight, bias)
+    return convolve(input, weight, bias, stride, padding, dilation, groups)
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """How numbers are computed in a process."""
+
+    torch: str
+    device: str
+    """Its kind; of a GPU its name."""
+    cpu_capability: str
+    """The vector instructions that torch uses, such as AVX2."""
+    threads: int
+    """Threads that share one operation."""
+    interop_threads: int
+    """Operations at once, which alters no result."""
+    settings: Mapping[str, str]
+    """torch's own, and those of `VARIABLES` that are set."""
+
+
+def arithmetic(device: torch.device) -> Arithmetic:
+    """The arithmetic of this process, on `device`."""
+    gpu = device.type == "cuda"
+    settings = {
+        "oneDNN": "on" if torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled else "off",
+        "float32 products": torch.get_float32_matmul_precision(),
+        **({"TF32 convolutions": "on" if torch.backends.cudnn.allow_tf32 else "off"} if gpu else {}),
+        **{name: os.environ[name] for name in VARIABLES if name in os.environ},
+    }
+    return Arithmetic(
+        torch=torch.__version__,
+        device=torch.cuda.get_device_name(device) if gpu else device.type,
+        cpu_capability=torch.backends.cpu.get_cpu_capability(),
+        threads=torch.get_num_threads(),
+        interop_threads=torch.get_num_interop_threads(),
+        settings=settings,
+    )
+
+
+def differences(before: Arithmetic, now: Arithmetic) -> list[str]:
+    """Everything that may change a bit, as `2 threads instead of 1`."""
+    found = []
+    if before.torch != now.torch:
+        found.append(f"torch {now.torch} instead of {before.torch}")
+    if before.device != now.device:
+        found.append(f"the device {now.device} instead of {before.device}")
+    if before.threads != now.threads:
+        found.append(f"{now.threads} thread{'s' * (now.threads > 1)} instead of {before.threads}")
+    if before.cpu_capability != now.cpu_capability:
+        found.append(f"the processor's {now.cpu_capability} instead of {before.cpu_capability}")
+    for name in sorted({*before.settings, *now.settings}):
+        was, is_now = (found_in.settings.get(name, "not set") for found_in in (before, now))
+        if was != is_now:
+            found.append(f"{name} {is_now} instead of {was}")
+    return found
+
+
+def command_as(before: Arithmetic, now: Arithmetic, command: str) -> str:
+    """`command`, with the variables and options that make it compute as `before` instead of as `now`."""
+    was, is_now = ({name: value for name, value in one.settings.items() if name in VARIABLES} for one in (before, now))
+    if before.cpu_capability != now.cpu_capability:
+        was.setdefault("ATEN_CPU_CAPABILITY", before.cpu_capability.lower())
+    # quoted: the values are a record's, which may be a stranger's, and the command is made to be copied
+    words = [f"{name}={shlex.quote(value)}" for name, value in sorted(was.items()) if is_now.get(name) != value]
+    unset = [f"-u {name}" for name in sorted(set(is_now) - set(was))]
+    prefix = f"env {' '.join([*unset, *words])} " if unset else "".join(f"{word} " for word in words)
+    return prefix + command + (f" --threads {before.threads}" if before.threads != now.threads else "")

@@ -1,8 +1,11 @@
-"""The training loop, read from top to bottom: it yields facts, and whoever iterates decides what to do with them."""
+"""The training loop, read from top to bottom: it yields facts, and whoever iterates decides what to do with them.
+
+Where a number is no longer finite, it finds the first place of that.
+"""
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TypeAlias
@@ -10,20 +13,23 @@ from typing import TypeAlias
 import torch
 from torch import Tensor, nn
 
-from cnnlab.core.errors import RequestError
+from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.data.batches import Batch, TrainingBatches
-from cnnlab.fit.clipping import Clipping
-from cnnlab.fit.device import Precision, autocast
-from cnnlab.fit.divergence import ADVICE, DivergenceError, first_non_finite
+from cnnlab.fit.device import Precision, autocast, pointwise_route
 from cnnlab.fit.losses import Loss
-from cnnlab.fit.pointwise import pointwise_route
+from cnnlab.fit.optimizers import Clipping
 from cnnlab.fit.schedules import Schedule
 from cnnlab.fit.state import Sums, TrainingState
+from cnnlab.models.undisturbed import observe
 
 Clock: TypeAlias = Callable[[], float]
 
 GPU_CHECK_STEPS = 50
 """Losses are looked at this often on a GPU, where every look makes the processor wait; on a CPU at each step."""
+
+
+ADVICE = "Try a lower optimizer.lr (cnnlab lr-find), or clipping"
+"""What to do about it."""
 
 
 @dataclass(frozen=True)
@@ -218,3 +224,38 @@ def _epoch_done(state: TrainingState, started: float, clock: Clock) -> EpochDone
         seconds=sums.seconds,
         images_per_second=sums.images / sums.seconds if sums.seconds else math.nan,
     )
+
+
+class DivergenceError(WorkError):
+    """A loss is no longer finite."""
+
+
+def first_non_finite(model: nn.Module, images: Tensor | Iterable[Tensor], *, precision: Precision = "fp32") -> str:
+    """A sentence that names the first layer with NaN or infinity, in the order of a forward pass.
+
+    `images` [n, c, h, w] is a batch, or several of which one did it. The running statistics of the model are left as
+    they were.
+    """
+    for batch in [images] if isinstance(images, Tensor) else images:
+        if not torch.isfinite(batch).all():
+            return "the input images hold a value that is not finite"
+        layer = _first_layer(model, batch, precision)
+        if layer:
+            return f"it appears first in {layer}"
+    return "every layer's output is finite; the loss itself overflows"
+
+
+def _first_layer(model: nn.Module, images: Tensor, precision: Precision) -> str | None:
+    found: list[str] = []
+
+    # a layer made of layers ends after those inside it, so what is found first is the innermost
+    def look(name: str, module: nn.Module, inputs: object, output: object) -> None:
+        if found or not isinstance(output, Tensor) or torch.isfinite(output).all():
+            return
+        bad = [p for p, value in module.named_parameters() if not torch.isfinite(value).all()]
+        cause = f"its {bad[0]} is not finite" if bad else "its output; its weights are finite"
+        found.append(f"layer {name} ({cause})" if name else f"the model itself ({cause})")
+
+    with observe(model, look, training=None), autocast(images.device, precision):
+        model(images)
+    return found[0] if found else None

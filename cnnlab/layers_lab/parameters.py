@@ -8,7 +8,7 @@ from math import prod
 
 from torch import nn
 
-from cnnlab.models.layers.local import LocallyConnected2d
+from cnnlab.models.layers.convolution import LocallyConnected2d
 from cnnlab.models.layers.normalization import DynamicTanh
 
 

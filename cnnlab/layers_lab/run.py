@@ -16,7 +16,7 @@ from cnnlab.layers_lab.comparison_report import ComparedStack
 from cnnlab.layers_lab.stack import Arithmetic, arithmetic
 from cnnlab.layers_lab.written_layers import layer_of, stack_of
 from cnnlab.models.build import sequence
-from cnnlab.models.layers.local import LocallyConnected2d
+from cnnlab.models.layers.convolution import LocallyConnected2d
 
 MOST_VALUES = 2**28
 LARGEST_SIDE = 2**14

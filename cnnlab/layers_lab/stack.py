@@ -17,7 +17,7 @@ from cnnlab.core.arithmetic import Shape, Sliding, transposed_size_formula
 from cnnlab.core.errors import WorkError
 from cnnlab.layers_lab.parameters import ParameterTensor, parameters_of
 from cnnlab.layers_lab.unit import Unit, units, unread
-from cnnlab.models.layers.local import LocallyConnected2d
+from cnnlab.models.layers.convolution import LocallyConnected2d
 from cnnlab.models.layers.pooling import BlurPool2d
 from cnnlab.walk.facts import Output, Walk
 from cnnlab.walk.walker import walk

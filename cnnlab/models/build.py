@@ -1,14 +1,17 @@
 """From a list of layers to a network: shapes flow through, and a layer that does not fit is an error with its place.
 
 Output shapes come from running what was built on meta tensors: they have a shape and no values, so nothing is
-computed, and a layer that a user wrote needs no shape rule.
+computed, and a layer that a user wrote needs no shape rule. A network that is too large is found out while it is built,
+before its memory is filled or hours have passed.
 """
 
 import re
 import sys
 import traceback
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from math import prod
 from pathlib import Path
@@ -17,16 +20,46 @@ from typing import Any, final
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
 from torch.nn.parameter import is_lazy
 
 from cnnlab.core.arithmetic import Shape
 from cnnlab.core.errors import Problem, RequestError, ShapeError
 from cnnlab.core.located import Mark
+from cnnlab.core.memory import gigabytes, machine_memory
 from cnnlab.core.registry import Component
 from cnnlab.models.failure import LAYER_FAILURES
-from cnnlab.models.limits import Tally, TooLargeError, parameters_counted
 from cnnlab.models.tensors import run_on, tensors_of, twins_of, without_values
 from cnnlab.models.undisturbed import undisturbed
+
+MOST_LAYERS = 5000
+"""Layers of a config, those inside others counted each: building takes some milliseconds for each."""
+
+
+class TooLargeError(Exception):
+    """What is too large; whoever builds adds the place."""
+
+
+@dataclass
+class Tally:
+    """What has been built so far."""
+
+    layers: int = 0
+    parameters: int = 0
+    """Numbers that are learned."""
+    bytes: int = 0
+    """What the parameters take."""
+    largest: int = 0
+    """Values of the input and the output of one image, of the layer where they are most."""
+
+    def add_layers(self, count: int) -> None:
+        """Count layers that are about to be built.
+
+        Raises: TooLargeError where they are too many.
+        """
+        self.layers += count
+        if self.layers > MOST_LAYERS:
+            raise TooLargeError(f"the model has more than {MOST_LAYERS:,} layers; expected fewer")
 
 
 @final
@@ -218,3 +251,32 @@ def _wrong_end(last: Component, output: Shape, classes: int) -> str:
     if last.name == "linear":
         return f"{ends}: leave out its 'features'"
     return f"{ends}: add 'linear' at the end"
+
+
+@contextmanager
+def parameters_counted(tally: Tally) -> Iterator[None]:
+    """Count every parameter that a module gets meanwhile.
+
+    A new tensor takes memory when it is filled only, and a layer fills its parameters after it has got them: so the
+    error comes first.
+
+    Raises: TooLargeError as soon as they and their gradients do not fit into this machine's memory.
+    """
+    limit = machine_memory()
+
+    def count(module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
+        if parameter is None or is_lazy(parameter) or parameter.is_meta:  # the last ones take no memory
+            return
+        tally.parameters += parameter.numel()
+        tally.bytes += parameter.numel() * parameter.element_size()
+        if limit is not None and 2 * tally.bytes > limit:  # half of it would be filled for nothing
+            raise TooLargeError(
+                f"with it the network has {tally.parameters:,} parameters, which take {gigabytes(2 * tally.bytes)} "
+                f"with their gradients, and this machine has {gigabytes(limit)} of memory"
+            )
+
+    handle = register_module_parameter_registration_hook(count)
+    try:
+        yield
+    finally:
+        handle.remove()

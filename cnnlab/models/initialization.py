@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from cnnlab.core.quantities import NonNegativeNumber, PositiveNumber
 from cnnlab.core.registry import Component
 from cnnlab.core.seeds import derive_seed
-from cnnlab.models.layers.local import LocallyConnected2d
+from cnnlab.models.layers.convolution import LocallyConnected2d
 from cnnlab.models.registry import INITIALIZATIONS
 
 Weighted = nn.Conv2d | nn.Linear | LocallyConnected2d

@@ -16,7 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode, is_traceable_wrapper
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakIdKeyDictionary, WeakTensorKeyDictionary
 
-from cnnlab.models.tensor_memory import Held, Memory
+from cnnlab.models.tensors import Held, Memory
 
 CHEAP = 2**22
 """Bytes up to which a network's tensors are all copied every time: about 1 ms."""

@@ -1,13 +1,15 @@
 """Looking at a network without a trace: whatever runs inside, the network and torch's settings are as before after it.
 
 A forward pass is the network's own code, which may do anything: count its calls, keep its outputs, renormalise its
-weights, draw random numbers, switch a mode. Every look at a network goes through `undisturbed`.
+weights, draw random numbers, switch a mode. Every look at a network goes through `undisturbed`, or `observe`, which
+calls a function after each layer.
 """
 
 import random
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,11 @@ from torch import Tensor, nn
 from torch.utils import _device
 from torch.utils.hooks import RemovableHandle
 
+from cnnlab.models.failure import watched
 from cnnlab.models.snapshot import Snapshot, WritesKept
+
+Look = Callable[[str, nn.Module, tuple[Any, ...], Any], None]
+"""Called with a layer's name, the layer, its inputs and its output, each time it has run."""
 
 
 @contextmanager
@@ -149,3 +155,23 @@ SETTINGS: tuple[Setting, ...] = (
     _attribute(torch.backends.mkldnn, "enabled"),
     (np.geterr, lambda errors: np.seterr(**errors)),
 )
+
+
+@contextmanager
+def observe(
+    model: nn.Module, look: Look, *, layers: Sequence[str] | None = None, training: bool | None = False
+) -> Iterator[None]:
+    """While inside, `look` is called after each of `layers` (by default after every module) that runs.
+
+    Without gradients; evaluation mode unless `training` says otherwise, and all as before afterwards, hooks included
+    (see `undisturbed`). A module that is made of others ends after them. What torch.jit.script compiled takes no hooks
+    and is left out of "every module".
+
+        found = {}
+        with observe(model, lambda name, layer, inputs, output: found.update({name: output.shape})):
+            model(images)
+    """
+    with undisturbed(model, training=training), torch.no_grad():
+        for name, module in watched(model) if layers is None else ((n, model.get_submodule(n)) for n in layers):
+            module.register_forward_hook(partial(look, name))
+        yield

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from cnnlab.core.errors import RequestError, unknown
 from cnnlab.models.failure import LAYER_FAILURES
-from cnnlab.models.observe import observe
+from cnnlab.models.undisturbed import observe
 
 
 def forward(model: Callable[[Tensor], object], images: Tensor, *, again: Callable[[], object] | None = None) -> object:

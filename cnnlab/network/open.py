@@ -11,9 +11,9 @@ from torch import nn
 from cnnlab.config.config import Config, read_config
 from cnnlab.core.arithmetic import Shape
 from cnnlab.core.errors import RequestError
+from cnnlab.data.batches import ChannelStatistics
 from cnnlab.data.decoding import Fit
 from cnnlab.data.registry import image_of
-from cnnlab.data.statistics import ChannelStatistics
 from cnnlab.fit.state import load_weights
 from cnnlab.models.build import build
 from cnnlab.models.own import is_own, own_network

@@ -6,9 +6,8 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from cnnlab.core.arithmetic import Shape
-from cnnlab.data.batches import normalise
+from cnnlab.data.batches import ChannelStatistics, normalise
 from cnnlab.data.decoding import Fit
-from cnnlab.data.statistics import ChannelStatistics
 
 
 @dataclass(frozen=True)

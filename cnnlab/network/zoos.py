@@ -11,7 +11,7 @@ from torch import nn
 
 from cnnlab.core.arithmetic import Shape
 from cnnlab.core.errors import RequestError, unknown
-from cnnlab.data.statistics import ChannelStatistics
+from cnnlab.data.batches import ChannelStatistics
 from cnnlab.models.failure import LAYER_FAILURES
 from cnnlab.network.network import Origin
 

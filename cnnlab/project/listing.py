@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from cnnlab.config.builtin import QUICKSTART
+from cnnlab.config import QUICKSTART
 from cnnlab.config.schema import model_schema
 from cnnlab.core.errors import RequestError, did_you_mean, unknown
 from cnnlab.core.registry import Entry, Registry

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cnnlab.models.failure import told
-from cnnlab.models.observe import observe
+from cnnlab.models.undisturbed import observe
 from cnnlab.walk.facts import Output, Walk, parts_of
 from cnnlab.walk.macs import attention_as_products
 

@@ -13,11 +13,11 @@ from torch import Tensor
 from cnnlab.config.config import Config
 from cnnlab.core.errors import RequestError
 from cnnlab.core.seeds import derive_seed
+from cnnlab.data.batches import ChannelStatistics, channel_statistics
 from cnnlab.data.dataset import DataPlace, Dataset, Part
+from cnnlab.data.parts import moved
 from cnnlab.data.registry import facts_of
 from cnnlab.data.splits import split
-from cnnlab.data.statistics import ChannelStatistics, channel_statistics
-from cnnlab.data.whereabouts import moved
 from cnnlab.runs.folder import Run
 from cnnlab.runs.record import DataFacts
 

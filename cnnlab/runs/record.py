@@ -23,7 +23,7 @@ from cnnlab.core.files import write_whole
 from cnnlab.core.problems import first_fault
 from cnnlab.core.quantities import PositiveNumber
 from cnnlab.core.reading import read_file
-from cnnlab.fit.arithmetic import Arithmetic, arithmetic
+from cnnlab.fit.device import Arithmetic, arithmetic
 
 FORMAT = 1
 MOST_BYTES = 64_000_000

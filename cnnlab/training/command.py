@@ -82,7 +82,7 @@ def train(
 
     Example: [bold]cnnlab train configs/cifar.yaml optimizer.lr=0.05 --name lower[/]
     """
-    from cnnlab.core import collector
+    from cnnlab.core import memory as collector
 
     with collector.spared():
         from collections.abc import Iterator
@@ -90,7 +90,7 @@ def train(
         import torch
         import torch._dynamo
 
-        from cnnlab.config.builtin import QUICKSTART
+        from cnnlab.config import QUICKSTART
         from cnnlab.config.config import read_config
         from cnnlab.runs.folder import Run
         from cnnlab.training.events import TrainingEvent, stop_wish

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from cnnlab.config.config import Config
 from cnnlab.core.errors import RequestError
-from cnnlab.fit.arithmetic import arithmetic, command_as, differences
-from cnnlab.fit.learning_rate_curve import LearningRateCurve, departure
+from cnnlab.fit.device import arithmetic, command_as, differences
 from cnnlab.fit.registry import ScheduleChoice
+from cnnlab.fit.schedules import LearningRateCurve, departure
 from cnnlab.runs.folder import Run
 from cnnlab.runs.record import RunRecord
 from cnnlab.training.loop import TrainOptions

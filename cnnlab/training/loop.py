@@ -13,8 +13,7 @@ import torch
 
 from cnnlab.core.errors import WorkError, WriteError
 from cnnlab.fit.device import choose_device, deterministic
-from cnnlab.fit.divergence import DivergenceError
-from cnnlab.fit.fit import EpochDone, StepDone, fit
+from cnnlab.fit.fit import DivergenceError, EpochDone, StepDone, fit
 from cnnlab.network.session import Session
 from cnnlab.runs.events import EventLog
 from cnnlab.runs.folder import Run

@@ -17,8 +17,8 @@ from torch.optim import Optimizer
 from cnnlab.config.config import Config
 from cnnlab.core.errors import RequestError
 from cnnlab.data.batches import TrainingBatches
+from cnnlab.fit.device import pointwise_route
 from cnnlab.fit.losses import Loss
-from cnnlab.fit.pointwise import pointwise_route
 from cnnlab.network.session import Session
 from cnnlab.training.setup import set_up_training
 
@@ -61,7 +61,7 @@ def find_learning_rate(
         RequestError: for a range that does not grow, and where parts of the config do not fit each other or the data.
 
     Example:
-        >>> from cnnlab.config.builtin import QUICKSTART
+        >>> from cnnlab.config import QUICKSTART
         >>> from cnnlab.config.config import read_config
         >>> from cnnlab.network.session import Session
         >>> from cnnlab.training.lr_find import find_learning_rate, suggest_rate

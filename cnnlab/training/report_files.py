@@ -8,12 +8,11 @@ from typing import NoReturn
 
 from pydantic import TypeAdapter, ValidationError
 
-from cnnlab.core import collector
+from cnnlab.core import memory as collector
 from cnnlab.core.errors import RequestError
 from cnnlab.core.problems import first_fault
 from cnnlab.data.dataset import Dataset
-from cnnlab.fit.divergence import ADVICE, DivergenceError, first_non_finite
-from cnnlab.fit.fit import EpochDone
+from cnnlab.fit.fit import ADVICE, DivergenceError, EpochDone, first_non_finite
 from cnnlab.models.undisturbed import undisturbed
 from cnnlab.runs.events import EventLog
 from cnnlab.runs.folder import Run

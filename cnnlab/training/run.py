@@ -14,8 +14,8 @@ from cnnlab.config.config import Config, check_config, checked_name
 from cnnlab.core.errors import RequestError, WorkError, WriteError
 from cnnlab.core.files import refuse_links
 from cnnlab.core.yaml import parse
+from cnnlab.data.parts import absolute, elsewhere_too
 from cnnlab.data.registry import facts_of
-from cnnlab.data.whereabouts import absolute, elsewhere_too
 from cnnlab.fit.checkpoints import load_state
 from cnnlab.models.build import parameter_count
 from cnnlab.runs.folder import Run, can_start_over
@@ -54,7 +54,7 @@ def train(config: Config, options: TrainOptions, stop: StopWish | bool = False) 
     Example:
         >>> from pathlib import Path
         >>> from tempfile import mkdtemp
-        >>> from cnnlab.config.builtin import QUICKSTART
+        >>> from cnnlab.config import QUICKSTART
         >>> from cnnlab.config.config import read_config
         >>> from cnnlab.network.session import Session
         >>> from cnnlab.training.run import TrainOptions, train

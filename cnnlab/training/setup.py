@@ -12,15 +12,13 @@ from cnnlab.core.errors import RequestError
 from cnnlab.core.seeds import derive_seed
 from cnnlab.data.batches import Batch, TrainingBatches, batch_bounds, evaluation_batches
 from cnnlab.data.dataset import Dataset
-from cnnlab.fit.clipping import Clipping
 from cnnlab.fit.device import check_compiler
-from cnnlab.fit.ema import Ema
 from cnnlab.fit.losses import Loss
-from cnnlab.fit.parameter_groups import parameter_groups
+from cnnlab.fit.optimizers import Clipping, parameter_groups
 from cnnlab.fit.predict import Predictions, predict
 from cnnlab.fit.saved_state import EpochPlan
 from cnnlab.fit.schedules import Schedule
-from cnnlab.fit.state import TrainingState
+from cnnlab.fit.state import Ema, TrainingState
 from cnnlab.models.build import Model
 from cnnlab.network.fresh import new_network
 from cnnlab.network.session import Session

@@ -3,7 +3,7 @@ from contextlib import suppress
 
 import pytest
 
-from cnnlab.core import collector
+from cnnlab.core import memory as collector
 
 
 @pytest.mark.parametrize("was_on", [True, False])

@@ -16,12 +16,10 @@ from cnnlab.core.registry import component
 from cnnlab.data import augmentations  # noqa: F401  (fills the registry)
 from cnnlab.data.augment import Draw, augment
 from cnnlab.data.augmentations.affine import inverse_maps, warped
-from cnnlab.data.augmentations.color import with_brightness, with_contrast, with_hue, with_saturation
-from cnnlab.data.augmentations.crop import padded, windows
+from cnnlab.data.augmentations.color import blurred, with_brightness, with_contrast, with_hue, with_saturation
+from cnnlab.data.augmentations.crop import mirrored, padded, windows
 from cnnlab.data.augmentations.erase import rectangles
-from cnnlab.data.augmentations.flip import mirrored
 from cnnlab.data.augmentations.mix import mixed_targets
-from cnnlab.data.augmentations.quality import blurred
 from cnnlab.data.registry import AUGMENTATIONS
 
 # Each with options under which it surely does something.

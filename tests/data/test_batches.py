@@ -14,13 +14,13 @@ from cnnlab.core.seeds import derive_seed
 from cnnlab.data import augmentations  # noqa: F401  (fills the registry)
 from cnnlab.data.batches import (
     Batch,
+    ChannelStatistics,
     TrainingBatches,
     batch_bounds,
     denormalise,
     evaluation_batches,
     normalise,
 )
-from cnnlab.data.statistics import ChannelStatistics
 
 STATISTICS = ChannelStatistics((0.5, 0.4, 0.3), (0.2, 0.25, 0.3))
 EVERYTHING = ["crop", "flip", "erase", "color_jitter", "rotate", "mixup", "cutmix", "noise"]

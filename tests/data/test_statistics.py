@@ -2,8 +2,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cnnlab.data.batches import ChannelStatistics, channel_statistics
 from cnnlab.data.dataset import DataPlace
-from cnnlab.data.statistics import ChannelStatistics, channel_statistics
 
 
 @settings(deadline=None, max_examples=30)

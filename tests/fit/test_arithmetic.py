@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from cnnlab.fit.arithmetic import Arithmetic, arithmetic, command_as, differences
+from cnnlab.fit.device import Arithmetic, arithmetic, command_as, differences
 
 ONE = Arithmetic("2.11.0", "cpu", "AVX512", 1, 2, {"oneDNN": "on"})
 RESUME = "cnnlab train --resume runs/tiny"

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from cnnlab.fit.divergence import first_non_finite
+from cnnlab.fit.fit import first_non_finite
 
 
 class Residual(nn.Module):

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from cnnlab.fit.ema import Ema
+from cnnlab.fit.state import Ema
 
 
 def network() -> nn.Sequential:

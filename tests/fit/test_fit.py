@@ -10,13 +10,11 @@ from torch import Tensor, nn
 
 from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.core.registry import component
-from cnnlab.data.batches import Batch, TrainingBatches
-from cnnlab.data.statistics import ChannelStatistics
+from cnnlab.data.batches import Batch, ChannelStatistics, TrainingBatches
 from cnnlab.fit import catalog  # noqa: F401
-from cnnlab.fit.ema import Ema
 from cnnlab.fit.fit import EpochDone, StepDone, fit
-from cnnlab.fit.parameter_groups import parameter_groups
-from cnnlab.fit.state import TrainingState
+from cnnlab.fit.optimizers import parameter_groups
+from cnnlab.fit.state import Ema, TrainingState
 
 CPU = torch.device("cpu")
 LOSS = nn.CrossEntropyLoss()

@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 
 from cnnlab.core.registry import component
 from cnnlab.fit import catalog  # noqa: F401
-from cnnlab.fit.learning_rate_curve import LearningRateCurve, departure
 from cnnlab.fit.registry import SCHEDULES
-from cnnlab.fit.schedules import Schedule
+from cnnlab.fit.schedules import LearningRateCurve, Schedule, departure
 from cnnlab.fit.state import Progress
 
 STEPS = 7

@@ -5,7 +5,7 @@ from torch import nn
 from cnnlab.core.errors import RequestError
 from cnnlab.core.registry import component
 from cnnlab.fit import catalog  # noqa: F401
-from cnnlab.fit.parameter_groups import GroupRule, parameter_groups
+from cnnlab.fit.optimizers import GroupRule, parameter_groups
 
 
 def network() -> nn.Sequential:

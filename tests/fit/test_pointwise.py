@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from cnnlab.fit import pointwise
-from cnnlab.fit.pointwise import PointwiseRoute, pointwise_route
+from cnnlab.fit import device
+from cnnlab.fit.device import PointwiseRoute, pointwise_route
 
 
 class Strides(TorchFunctionMode):
@@ -98,7 +98,7 @@ def test_every_other_convolution_is_left_as_it_is(name: str) -> None:
 def test_only_where_the_kernel_may_be_met_a_mode_is_entered(
     monkeypatch: pytest.MonkeyPatch, machine: str, capability: str, limit: str | None, met: bool
 ) -> None:
-    monkeypatch.setattr(pointwise.platform, "machine", lambda: machine)
+    monkeypatch.setattr(device.platform, "machine", lambda: machine)
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
     for name in ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"):
         monkeypatch.delenv(name, raising=False)
@@ -111,7 +111,7 @@ def test_only_where_the_kernel_may_be_met_a_mode_is_entered(
 TRAINS = """
 import torch
 from torch import nn
-from cnnlab.fit.pointwise import pointwise_route
+from cnnlab.fit.device import pointwise_route
 for cin, cout, side in [(3, 16, 16), (4, 8, 32), (1, 64, 32), (7, 4, 8)] * 3:
     rows, last = (nn.Conv2d(cin, cout, 1, stride=2) for _ in range(2))
     last.load_state_dict(rows.state_dict())

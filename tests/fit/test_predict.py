@@ -2,8 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from cnnlab.data.batches import evaluation_batches, normalise
-from cnnlab.data.statistics import ChannelStatistics
+from cnnlab.data.batches import ChannelStatistics, evaluation_batches, normalise
 from cnnlab.fit.predict import predict
 
 STATISTICS = ChannelStatistics((0.5,), (0.25,))

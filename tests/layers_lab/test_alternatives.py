@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from cnnlab.layers_lab.alternatives import Alternative, alternatives
 from cnnlab.layers_lab.stack import arithmetic
-from cnnlab.models.layers.local import LocallyConnected2d
+from cnnlab.models.layers.convolution import LocallyConnected2d
 
 
 def matrix_of(module: nn.Module, shape: tuple[int, ...]) -> Tensor:

@@ -5,7 +5,7 @@ from cnnlab.core.registry import component
 from cnnlab.layers_lab.parameters import parameters_of
 from cnnlab.models.build import parameter_count, sequence
 from cnnlab.models.catalog import LAYERS
-from cnnlab.models.layers.local import LocallyConnected2d
+from cnnlab.models.layers.convolution import LocallyConnected2d
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from cnnlab.core.registry import component
 from cnnlab.layers_lab.stack import Arithmetic, arithmetic
 from cnnlab.layers_lab.unit import LARGEST_PATTERN
 from cnnlab.models.build import parameter_count, sequence
-from cnnlab.models.layers.local import LocallyConnected2d
+from cnnlab.models.layers.convolution import LocallyConnected2d
 
 
 def stack(*layers: tuple[str, dict[str, object]], shape: tuple[int, ...] = (2, 40, 40)) -> nn.Sequential:

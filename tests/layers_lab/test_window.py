@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from cnnlab.layers_lab.stack import Window, window_of
-from cnnlab.models.layers.local import LocallyConnected2d
+from cnnlab.models.layers.convolution import LocallyConnected2d
 from cnnlab.models.layers.pooling import BlurPool2d
 
 pairs = st.tuples(st.integers(1, 5), st.integers(1, 5))

@@ -10,7 +10,7 @@ from torch import nn
 from cnnlab.core.registry import component
 from cnnlab.models.build import build
 from cnnlab.models.initialization import fans, initialize, matrices
-from cnnlab.models.layers.local import LocallyConnected2d
+from cnnlab.models.layers.convolution import LocallyConnected2d
 from cnnlab.models.registry import INITIALIZATIONS
 
 LAYERS = {

@@ -13,9 +13,8 @@ from cnnlab.config.least_memory import check_memory_suffices, least_memory
 from cnnlab.core import memory
 from cnnlab.core.errors import RequestError
 from cnnlab.core.yaml import parse
-from cnnlab.models import limits
-from cnnlab.models.build import build, parameter_count
-from cnnlab.models.limits import Tally, TooLargeError, parameters_counted
+from cnnlab.models import build as building
+from cnnlab.models.build import Tally, TooLargeError, build, parameter_count, parameters_counted
 
 
 def config_of(model: str, rest: str = "") -> Config:
@@ -35,7 +34,7 @@ def config_of(model: str, rest: str = "") -> Config:
 def test_parameters_beyond_the_memory_are_told_before_they_are_filled(
     model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "machine_memory", lambda: 2 * 10**9)
+    monkeypatch.setattr(building, "machine_memory", lambda: 2 * 10**9)
     config = config_of(model)
     before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
     with pytest.raises(RequestError, match=r"x:1:\d+: layer '\w+' .*memory"):
@@ -45,7 +44,7 @@ def test_parameters_beyond_the_memory_are_told_before_they_are_filled(
 
 
 def test_the_error_names_the_layer_and_both_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "machine_memory", lambda: 10**6)
+    monkeypatch.setattr(building, "machine_memory", lambda: 10**6)
     with pytest.raises(RequestError) as caught:
         build(
             config_of("{conv: {channels: 64}}, {conv: {channels: 512}}, global_avg_pool, linear").model,
@@ -79,7 +78,7 @@ def test_the_count_is_that_of_the_network_and_the_hook_goes() -> None:
     ],
 )
 def test_too_many_layers_are_told_before_they_are_built(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "MOST_LAYERS", 50)
+    monkeypatch.setattr(building, "MOST_LAYERS", 50)
     config = config_of(model)
     with pytest.raises(RequestError, match=r"x:1:\d+: the model has more than 50 layers; expected fewer"):
         build(config.model, (3, 4, 4), classes=10)

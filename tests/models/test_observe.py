@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from cnnlab.models.observe import observe
+from cnnlab.models.undisturbed import observe
 
 
 def network() -> nn.Sequential:

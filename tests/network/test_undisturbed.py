@@ -19,7 +19,7 @@ from cnnlab.attribution.measures.comparison import compare_maps
 from cnnlab.attribution.measures.drop import confidence_drop
 from cnnlab.core.errors import CnnlabError
 from cnnlab.data.batches import Batch
-from cnnlab.fit.divergence import first_non_finite
+from cnnlab.fit.fit import first_non_finite
 from cnnlab.fit.predict import predict
 from cnnlab.inside.dream.maximise import maximise
 from cnnlab.inside.dream.objective import ClassScore

@@ -1,7 +1,7 @@
 import pytest
 
 from cnnlab.attribution.chosen import chosen, chosen_methods, written
-from cnnlab.config.builtin import QUICKSTART
+from cnnlab.config import QUICKSTART
 from cnnlab.core.errors import RequestError
 from cnnlab.core.registry import Registry, component
 from cnnlab.core.yaml import parse

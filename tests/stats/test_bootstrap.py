@@ -2,7 +2,7 @@ import pytest
 import torch
 from scipy.stats import bootstrap as scipy_bootstrap
 
-from cnnlab.stats.bootstrap import bootstrap_mean, paired_difference
+from cnnlab.stats.confidence import bootstrap_mean, paired_difference
 
 
 def test_with_many_values_the_interval_is_scipys() -> None:

@@ -5,12 +5,11 @@ import pytest
 import torch
 from torch import nn
 
-from cnnlab.config.builtin import QUICKSTART
+from cnnlab.config import QUICKSTART
 from cnnlab.config.config import read_config
 from cnnlab.core.errors import RequestError
-from cnnlab.data.batches import TrainingBatches
-from cnnlab.data.statistics import ChannelStatistics
-from cnnlab.fit.parameter_groups import GroupRule, parameter_groups
+from cnnlab.data.batches import ChannelStatistics, TrainingBatches
+from cnnlab.fit.optimizers import GroupRule, parameter_groups
 from cnnlab.network.session import Session
 from cnnlab.training.lr_find import RatePoint, find_learning_rate, learning_rate_range, smoothed_losses, suggest_rate
 

@@ -8,8 +8,7 @@ from torch import Tensor
 from cnnlab.attribution.measures.curves import Curves
 from cnnlab.attribution.measures.images import ImageScores
 from cnnlab.core.seeds import derive_seed
-from cnnlab.stats.bootstrap import bootstrap_mean
-from cnnlab.stats.confidence import MeanInterval
+from cnnlab.stats.confidence import MeanInterval, bootstrap_mean
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,8 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cnnlab.core.seeds import derive_seed
-from cnnlab.stats.bootstrap import bootstrap_mean, paired_difference
-from cnnlab.stats.confidence import MeanInterval
+from cnnlab.stats.confidence import MeanInterval, bootstrap_mean, paired_difference
 from cnnlab.view.blocks import interval_text, shown
 
 FORM = "+.3f"

@@ -10,8 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from cnnlab.core.quantities import Probability
-from cnnlab.data.augment import Augmentation, Draw, Images, Targets
-from cnnlab.data.augmentations.ranges import PositiveRange, Share, checked
+from cnnlab.data.augment import Augmentation, Draw, Images, PositiveRange, Share, Targets, checked
 from cnnlab.data.registry import AUGMENTATIONS
 
 Fill = Probability | Literal["noise"]

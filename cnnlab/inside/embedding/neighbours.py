@@ -8,8 +8,7 @@ from jaxtyping import Float, Float64, Int64
 from torch import Tensor, nn
 
 from cnnlab.core.errors import RequestError, unknown
-from cnnlab.models.observe import observe
-from cnnlab.models.undisturbed import undisturbed
+from cnnlab.models.undisturbed import observe, undisturbed
 from cnnlab.walk.layouts import Layouts, layouts_of
 
 

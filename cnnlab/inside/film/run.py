@@ -11,8 +11,7 @@ from cnnlab.attribution.layers import choose_layer
 from cnnlab.core.advance import Advance
 from cnnlab.core.arithmetic import evenly
 from cnnlab.core.errors import RequestError
-from cnnlab.data.batches import normalise
-from cnnlab.data.statistics import ChannelStatistics
+from cnnlab.data.batches import ChannelStatistics, normalise
 from cnnlab.fit.checkpoints import load_weights_file
 from cnnlab.fit.device import evaluating
 from cnnlab.fit.state import load_weights

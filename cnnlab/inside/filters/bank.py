@@ -15,8 +15,7 @@ from cnnlab.inside.filters.families import FAMILIES
 from cnnlab.inside.filters.frequency import Band
 from cnnlab.inside.filters.kinds import KINDS, Kind
 from cnnlab.inside.filters.measure import MeasuredFilter
-from cnnlab.stats.bootstrap import resampled_means
-from cnnlab.stats.confidence import Interval
+from cnnlab.stats.confidence import Interval, resampled_means
 
 ORIENTATION_BINS = 8
 PERCENTILE = 0.95

@@ -1,13 +1,15 @@
-"""Activations: elementwise, any shape, no parameters.
+"""Activations and dropout: any shape, no parameters.
 
-None works in place: explanations read what went into a layer after it has run.
+No activation works in place: explanations read what went into a layer after it has run.
 """
 
 from typing import Literal
 
 from torch import nn
 
-from cnnlab.core.quantities import NonNegativeNumber
+from cnnlab.core.arithmetic import Shape
+from cnnlab.core.quantities import Fraction, NonNegativeNumber
+from cnnlab.models.layers.inputs import image
 from cnnlab.models.registry import LAYERS
 
 
@@ -54,3 +56,18 @@ def sigmoid() -> nn.Sigmoid:
 def tanh() -> nn.Tanh:
     """y = tanh(x), between −1 and 1: what LeNet used. Source: LeCun et al. 1998."""
     return nn.Tanh()
+
+
+@LAYERS.register("dropout")
+def dropout(
+    shape: Shape, *, probability: Fraction = 0.5, unit: Literal["element", "channel"] = "element"
+) -> nn.Dropout | nn.Dropout2d:
+    """While training, each value is set to 0 with `probability`, the others divided by 1 − `probability`; shape kept.
+
+    `unit: channel` drops whole channels (spatial dropout), since neighbouring pixels of one carry the same information.
+    Sources: Srivastava et al. 2014, JMLR 15; Tompson et al. 2015, arXiv:1411.4280.
+    """
+    if unit == "channel":
+        image(shape)
+        return nn.Dropout2d(probability)
+    return nn.Dropout(probability)

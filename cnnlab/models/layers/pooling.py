@@ -14,8 +14,7 @@ from torch import Tensor, nn
 from cnnlab.core.arithmetic import Shape, window_shape
 from cnnlab.core.errors import ShapeError
 from cnnlab.core.quantities import PaddingPair, Pair
-from cnnlab.models.layers.inputs import image
-from cnnlab.models.layers.padding import PaddingMode, check_mode
+from cnnlab.models.layers.inputs import PaddingMode, check_mode, image
 from cnnlab.models.registry import LAYERS
 
 

@@ -13,13 +13,12 @@ from cnnlab.config.least_memory import LeastMemory, check_memory_suffices, least
 from cnnlab.core.arithmetic import Shape
 from cnnlab.core.errors import RequestError
 from cnnlab.core.registry import Component
-from cnnlab.data.batches import TrainingBatches
+from cnnlab.data.batches import ChannelStatistics, TrainingBatches
 from cnnlab.data.decoding import image_header
 from cnnlab.data.folder import Contents, list_contents
 from cnnlab.data.listing import SHOWN, Listing
 from cnnlab.data.registry import facts_of, image_of
-from cnnlab.data.statistics import ChannelStatistics
-from cnnlab.fit.parameter_groups import parameter_groups
+from cnnlab.fit.optimizers import parameter_groups
 from cnnlab.models.build import parameter_count
 from cnnlab.network.fresh import new_network
 from cnnlab.network.session import Session
@@ -72,7 +71,7 @@ def check(config: Config, session: Session, *, shape: Shape | None = None, class
             no training could start with.
 
     Example:
-        >>> from cnnlab.config.builtin import QUICKSTART
+        >>> from cnnlab.config import QUICKSTART
         >>> from cnnlab.config.config import read_config
         >>> from cnnlab.network.session import Session
         >>> from cnnlab.project.config.check import check

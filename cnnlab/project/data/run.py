@@ -11,13 +11,12 @@ from cnnlab.config.config import Config, check_config, read_config
 from cnnlab.core.arithmetic import evenly
 from cnnlab.core.errors import RequestError, unknown
 from cnnlab.core.yaml import parse
-from cnnlab.data.batches import TrainingBatches, denormalise
+from cnnlab.data.batches import ChannelStatistics, TrainingBatches, channel_statistics, denormalise
 from cnnlab.data.dataset import Dataset
 from cnnlab.data.decoding import image_header
 from cnnlab.data.leaks import dataset_leaks
 from cnnlab.data.parallel import in_parallel
 from cnnlab.data.registry import DATASETS
-from cnnlab.data.statistics import channel_statistics
 from cnnlab.network.session import Session
 from cnnlab.project.data.report import DataStatistics, LeakCheck, Sources
 from cnnlab.project.data.report import preview_report as images_report

@@ -15,8 +15,7 @@ from cnnlab.attribution.maps import at_image_size, has_evidence
 from cnnlab.attribution.measures.location import border_region, corner_region, energy_inside, gini, peaks, top_share
 from cnnlab.core.errors import RequestError
 from cnnlab.core.seeds import derive_seed
-from cnnlab.stats.bootstrap import bootstrap_mean
-from cnnlab.stats.confidence import MeanInterval
+from cnnlab.stats.confidence import MeanInterval, bootstrap_mean
 
 
 @dataclass(frozen=True)

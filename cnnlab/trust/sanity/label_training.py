@@ -11,7 +11,7 @@ from torch import nn
 from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError
 from cnnlab.core.seeds import derive_seed
-from cnnlab.data.statistics import ChannelStatistics
+from cnnlab.data.batches import ChannelStatistics
 from cnnlab.fit.fit import StepDone, fit
 from cnnlab.network.network import RunNetwork
 from cnnlab.network.session import Session

@@ -11,9 +11,8 @@ from torch import Tensor, nn
 
 from cnnlab.core.errors import RequestError
 from cnnlab.core.seeds import derive_seed
-from cnnlab.models.observe import observe
 from cnnlab.models.tensors import copied
-from cnnlab.models.undisturbed import generators_kept, undisturbed
+from cnnlab.models.undisturbed import generators_kept, observe, undisturbed
 
 How = Literal["reset", "permuted"]
 

@@ -5,8 +5,7 @@ from typing import Literal
 
 from cnnlab.attribution.measures.verdict import FEWEST
 from cnnlab.core.seeds import derive_seed
-from cnnlab.stats.bootstrap import bootstrap_mean
-from cnnlab.stats.confidence import MeanInterval
+from cnnlab.stats.confidence import MeanInterval, bootstrap_mean
 from cnnlab.trust.sanity.similarity import MapSimilarity
 from cnnlab.view.blocks import interval_text
 
