@@ -104,14 +104,13 @@ def augment(
     return images, targets
 
 
-def checked(augmentation: str, option: str, bounds: tuple[float, float]) -> tuple[float, float]:
-    """`bounds` as they are.
+def check_range(augmentation: str, option: str, bounds: tuple[float, float]) -> None:
+    """Refuse `bounds` of which the lower is above the upper.
 
-    Raises: RequestError when the lower is above the upper.
+    Raises: RequestError with the augmentation and its option.
     """
     low, high = bounds
     if low > high:
         raise RequestError(
             f"{augmentation}: {option} goes from {low} to {high}; write the smaller first: [{high}, {low}]"
         )
-    return bounds

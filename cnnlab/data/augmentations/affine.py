@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor
 
 from cnnlab.core.quantities import Probability
-from cnnlab.data.augment import Augmentation, Draw, Images, PositiveRange, Share, Targets, checked
+from cnnlab.data.augment import Augmentation, Draw, Images, PositiveRange, Share, Targets, check_range
 from cnnlab.data.registry import AUGMENTATIONS
 
 Outside = Literal["zero", "edge", "reflect"]
@@ -30,50 +30,28 @@ def rotate(
 
     What comes from outside the image is black (`zero`), its edge drawn out (`edge`) or mirrored (`reflect`).
     """
-    return Affine(degrees, 0.0, (1.0, 1.0), 0.0, mode, interpolation)
+    return Affine(degrees=degrees, mode=mode, interpolation=interpolation)
 
 
 @AUGMENTATIONS.register("affine")
-def affine(
-    *,
-    degrees: Degrees = 0.0,
-    translate: Probability = 0.0,
-    scale: PositiveRange = (1.0, 1.0),
-    shear: ShearDegrees = 0.0,
-    mode: Outside = "zero",
-    interpolation: Interpolation = "bilinear",
-) -> Augmentation:
+@dataclass(frozen=True, kw_only=True)
+class Affine:
     """Shear, scale, turn and move, in this order, about the centre.
 
     `degrees` and `shear` go either way; `translate` is a share of each side, either way; `scale` is a range of factors,
     above 1 larger. `mode` as in `rotate`.
     """
-    return Affine(degrees, translate, checked("affine", "scale", scale), shear, mode, interpolation)
 
-
-@AUGMENTATIONS.register("resized_crop")
-def resized_crop(
-    *, area: Share = (0.25, 1.0), ratio: PositiveRange = (0.75, 4 / 3), interpolation: Interpolation = "bilinear"
-) -> Augmentation:
-    """Cut out a random rectangle and stretch it to the old size.
-
-    `area` is the range of its share of the image, `ratio` that of width over height (Szegedy et al. 2015, "Going
-    deeper with convolutions", arXiv:1409.4842, with areas from 0.08).
-    """
-    return ResizedCrop(checked("resized_crop", "area", area), checked("resized_crop", "ratio", ratio), interpolation)
-
-
-@dataclass(frozen=True)
-class Affine:
-    """See `affine`."""
-
-    degrees: float
-    translate: float
-    scale: tuple[float, float]
-    shear: float
-    mode: Outside
-    interpolation: Interpolation
+    degrees: Degrees = 0.0
+    translate: Probability = 0.0
+    scale: PositiveRange = (1.0, 1.0)
+    shear: ShearDegrees = 0.0
+    mode: Outside = "zero"
+    interpolation: Interpolation = "bilinear"
     on_float: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        check_range("affine", "scale", self.scale)
 
     def __call__(self, images: Images, targets: Targets, draw: Draw) -> tuple[Images, Targets]:
         """An angle, a scale, a shear and a shift for each image."""
@@ -87,14 +65,23 @@ class Affine:
         return warped(images, maps, self.mode, self.interpolation), targets
 
 
-@dataclass(frozen=True)
+@AUGMENTATIONS.register("resized_crop")
+@dataclass(frozen=True, kw_only=True)
 class ResizedCrop:
-    """See `resized_crop`."""
+    """Cut out a random rectangle and stretch it to the old size.
 
-    area: tuple[float, float]
-    ratio: tuple[float, float]
-    interpolation: Interpolation
+    `area` is the range of its share of the image, `ratio` that of width over height (Szegedy et al. 2015, "Going
+    deeper with convolutions", arXiv:1409.4842, with areas from 0.08).
+    """
+
+    area: Share = (0.25, 1.0)
+    ratio: PositiveRange = (0.75, 4 / 3)
+    interpolation: Interpolation = "bilinear"
     on_float: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        check_range("resized_crop", "area", self.area)
+        check_range("resized_crop", "ratio", self.ratio)
 
     def __call__(self, images: Images, targets: Targets, draw: Draw) -> tuple[Images, Targets]:
         """A rectangle longer than the image is cut to its side."""

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from cnnlab.core.errors import RequestError
 from cnnlab.core.quantities import NonNegativeNumber, PositiveNumber, Probability
-from cnnlab.data.augment import Augmentation, Draw, Images, Targets
+from cnnlab.data.augment import Draw, Images, Targets
 from cnnlab.data.registry import AUGMENTATIONS
 
 LUMA = (0.2989, 0.587, 0.114)
@@ -23,35 +23,18 @@ LUMA = (0.2989, 0.587, 0.114)
 
 
 @AUGMENTATIONS.register("color_jitter")
-def color_jitter(
-    *,
-    brightness: NonNegativeNumber = 0.0,
-    contrast: NonNegativeNumber = 0.0,
-    saturation: NonNegativeNumber = 0.0,
-    hue: Annotated[float, Field(ge=0, le=0.5)] = 0.0,
-) -> Augmentation:
+@dataclass(frozen=True, kw_only=True)
+class ColorJitter:
     """Change brightness, contrast, saturation and hue, in this order.
 
     The first three are multiplied by a factor from max(0, 1 − x) to 1 + x; the hue moves by up to `hue` turns of the
     colour circle. Images of one channel have neither saturation nor hue.
     """
-    return ColorJitter(brightness, contrast, saturation, hue)
 
-
-@AUGMENTATIONS.register("grayscale")
-def grayscale(*, probability: Probability = 0.1) -> Augmentation:
-    """Take the colour out of some images."""
-    return Grayscale(probability)
-
-
-@dataclass(frozen=True)
-class ColorJitter:
-    """See `color_jitter`."""
-
-    brightness: float
-    contrast: float
-    saturation: float
-    hue: float
+    brightness: NonNegativeNumber = 0.0
+    contrast: NonNegativeNumber = 0.0
+    saturation: NonNegativeNumber = 0.0
+    hue: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     on_float: ClassVar[bool] = True
 
     def __call__(self, images: Images, targets: Targets, draw: Draw) -> tuple[Images, Targets]:
@@ -68,11 +51,12 @@ class ColorJitter:
         return images, targets
 
 
-@dataclass(frozen=True)
+@AUGMENTATIONS.register("grayscale")
+@dataclass(frozen=True, kw_only=True)
 class Grayscale:
-    """See `grayscale`."""
+    """Take the colour out of some images."""
 
-    probability: float
+    probability: Probability = 0.1
     on_float: ClassVar[bool] = True
 
     def __call__(self, images: Images, targets: Targets, draw: Draw) -> tuple[Images, Targets]:
@@ -146,23 +130,12 @@ _SHARPEST = 0.1
 
 
 @AUGMENTATIONS.register("blur")
-def blur(*, sigma: PositiveNumber = 1.0, probability: Probability = 0.5) -> Augmentation:
-    """Blur some images by a Gaussian of up to `sigma` pixels, the border mirrored."""
-    return Blur(sigma, probability)
-
-
-@AUGMENTATIONS.register("noise")
-def noise(*, std: PositiveNumber = 0.05, probability: Probability = 0.5) -> Augmentation:
-    """Add Gaussian noise to some images: `std` in units where black is 0 and white is 1."""
-    return Noise(std, probability)
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Blur:
-    """See `blur`."""
+    """Blur some images by a Gaussian of up to `sigma` pixels, the border mirrored."""
 
-    sigma: float
-    probability: float
+    sigma: PositiveNumber = 1.0
+    probability: Probability = 0.5
     on_float: ClassVar[bool] = True
 
     def __call__(self, images: Images, targets: Targets, draw: Draw) -> tuple[Images, Targets]:
@@ -172,12 +145,13 @@ class Blur:
         return blurred(images, sigmas, radius=math.ceil(3 * self.sigma)), targets
 
 
-@dataclass(frozen=True)
+@AUGMENTATIONS.register("noise")
+@dataclass(frozen=True, kw_only=True)
 class Noise:
-    """See `noise`."""
+    """Add Gaussian noise to some images: `std` in units where black is 0 and white is 1."""
 
-    std: float
-    probability: float
+    std: PositiveNumber = 0.05
+    probability: Probability = 0.5
     on_float: ClassVar[bool] = True
 
     def __call__(self, images: Images, targets: Targets, draw: Draw) -> tuple[Images, Targets]:

@@ -10,50 +10,35 @@ from pydantic import Field
 from torch import Tensor
 
 from cnnlab.core.quantities import Probability
-from cnnlab.data.augment import Augmentation, Draw, Images, PositiveRange, Share, Targets, checked
+from cnnlab.data.augment import Draw, Images, PositiveRange, Share, Targets, check_range
 from cnnlab.data.registry import AUGMENTATIONS
 
-Fill = Probability | Literal["noise"]
 CutSide = Annotated[int, Field(gt=0, le=2048)]
 """Pixels: the largest image has 1024 on a side."""
+
+Fill = Probability | Literal["noise"]
 """A brightness from 0 (black) to 1 (white), or random bytes. 0.5 is close to the mean of most data sets: the papers
 erase with 0 after the normalisation, which is the mean."""
 
 
 @AUGMENTATIONS.register("erase")
-def erase(
-    *,
-    probability: Probability = 0.5,
-    area: Share = (0.02, 0.33),
-    ratio: PositiveRange = (0.3, 3.3),
-    value: Fill = 0.5,
-) -> Augmentation:
+@dataclass(frozen=True, kw_only=True)
+class Erase:
     """Erase a random rectangle (Zhong et al. 2020, "Random erasing data augmentation", arXiv:1708.04896).
 
     `area` is the range of its share of the image, `ratio` that of height over width; `value` fills it: a brightness
     from 0 to 1, or `noise`.
     """
-    return Erase(probability, checked("erase", "area", area), checked("erase", "ratio", ratio), value)
 
-
-@AUGMENTATIONS.register("cutout")
-def cutout(*, size: CutSide = 8, value: Fill = 0.5) -> Augmentation:
-    """Erase a square of `size` pixels centred on any pixel, so it may hang over the edge.
-
-    DeVries & Taylor 2017, "Improved regularization of convolutional neural networks with cutout", arXiv:1708.04552.
-    """
-    return Cutout(size, value)
-
-
-@dataclass(frozen=True)
-class Erase:
-    """See `erase`."""
-
-    probability: float
-    area: tuple[float, float]
-    ratio: tuple[float, float]
-    value: float | str
+    probability: Probability = 0.5
+    area: Share = (0.02, 0.33)
+    ratio: PositiveRange = (0.3, 3.3)
+    value: Fill = 0.5
     on_float: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        check_range("erase", "area", self.area)
+        check_range("erase", "ratio", self.ratio)
 
     def __call__(self, images: Images, targets: Targets, draw: Draw) -> tuple[Images, Targets]:
         """A rectangle longer than the image is cut to its side (the paper draws again, one image at a time)."""
@@ -69,12 +54,16 @@ class Erase:
         return filled(images, mask, self.value, draw), targets
 
 
-@dataclass(frozen=True)
+@AUGMENTATIONS.register("cutout")
+@dataclass(frozen=True, kw_only=True)
 class Cutout:
-    """See `cutout`."""
+    """Erase a square of `size` pixels centred on any pixel, so it may hang over the edge.
 
-    size: int
-    value: float | str
+    DeVries & Taylor 2017, "Improved regularization of convolutional neural networks with cutout", arXiv:1708.04552.
+    """
+
+    size: CutSide = 8
+    value: Fill = 0.5
     on_float: ClassVar[bool] = False
 
     def __call__(self, images: Images, targets: Targets, draw: Draw) -> tuple[Images, Targets]:

@@ -1,7 +1,7 @@
 """Two images in one, and their labels in the same shares."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar
 
 import torch.nn.functional as F
@@ -9,36 +9,22 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cnnlab.core.quantities import PositiveNumber, Probability
-from cnnlab.data.augment import Augmentation, Draw, Images, Targets
+from cnnlab.data.augment import Draw, Images, Targets
 from cnnlab.data.registry import AUGMENTATIONS
 
 
 @AUGMENTATIONS.register("mixup")
-def mixup(classes: int, *, alpha: PositiveNumber = 0.2, probability: Probability = 1.0) -> Augmentation:
+@dataclass(frozen=True)
+class Mixup:
     """Blend each image with another of the batch; the share comes from Beta(alpha, alpha).
 
     Zhang et al. 2018, "mixup: beyond empirical risk minimization", arXiv:1710.09412. One share per batch.
     """
-    return Mixup(classes, alpha, probability)
-
-
-@AUGMENTATIONS.register("cutmix")
-def cutmix(classes: int, *, alpha: PositiveNumber = 1.0, probability: Probability = 0.5) -> Augmentation:
-    """Paste a rectangle of another image of the batch; its share of the area comes from Beta(alpha, alpha).
-
-    Yun et al. 2019, "CutMix: regularization strategy to train strong classifiers", arXiv:1905.04899. One rectangle per
-    batch; `probability` is that of a batch being mixed at all.
-    """
-    return CutMix(classes, alpha, probability)
-
-
-@dataclass(frozen=True)
-class Mixup:
-    """See `mixup`."""
 
     classes: int
-    alpha: float
-    probability: float
+    _: KW_ONLY
+    alpha: PositiveNumber = 0.2
+    probability: Probability = 1.0
     on_float: ClassVar[bool] = True
 
     def __call__(self, images: Images, targets: Targets, draw: Draw) -> tuple[Images, Targets]:
@@ -52,13 +38,19 @@ class Mixup:
         return mixed, mixed_targets(targets, targets[partners], share, self.classes)
 
 
+@AUGMENTATIONS.register("cutmix")
 @dataclass(frozen=True)
 class CutMix:
-    """See `cutmix`."""
+    """Paste a rectangle of another image of the batch; its share of the area comes from Beta(alpha, alpha).
+
+    Yun et al. 2019, "CutMix: regularization strategy to train strong classifiers", arXiv:1905.04899. One rectangle per
+    batch; `probability` is that of a batch being mixed at all.
+    """
 
     classes: int
-    alpha: float
-    probability: float
+    _: KW_ONLY
+    alpha: PositiveNumber = 1.0
+    probability: Probability = 0.5
     on_float: ClassVar[bool] = False
 
     def __call__(self, images: Images, targets: Targets, draw: Draw) -> tuple[Images, Targets]:
