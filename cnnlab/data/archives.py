@@ -3,6 +3,7 @@
 torchvision is imported where it is used: its data sets take a second to import, and a config may need none of them.
 """
 
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -34,7 +35,7 @@ def cifar10(place: DataPlace, part: Part) -> Dataset:
     """
     from torchvision.datasets import CIFAR10
 
-    return _cifar("cifar10", CIFAR10, place, part)
+    return read_cifar("cifar10", CIFAR10, place, part)
 
 
 @DATASETS.register("cifar100", facts=_known(3, 32, 32, classes=100))
@@ -45,7 +46,7 @@ def cifar100(place: DataPlace, part: Part) -> Dataset:
     """
     from torchvision.datasets import CIFAR100
 
-    return _cifar("cifar100", CIFAR100, place, part)
+    return read_cifar("cifar100", CIFAR100, place, part)
 
 
 @DATASETS.register("mnist", facts=_known(1, 28, 28))
@@ -56,7 +57,7 @@ def mnist(place: DataPlace, part: Part) -> Dataset:
     """
     from torchvision.datasets import MNIST
 
-    return _mnist("mnist", MNIST, DIGITS, place, part)
+    return read_mnist("mnist", MNIST, DIGITS, place, part)
 
 
 @DATASETS.register("fashion_mnist", facts=_known(1, 28, 28))
@@ -67,7 +68,7 @@ def fashion_mnist(place: DataPlace, part: Part) -> Dataset:
     """
     from torchvision.datasets import FashionMNIST
 
-    return _mnist("fashion_mnist", FashionMNIST, tuple(FashionMNIST.classes), place, part)
+    return read_mnist("fashion_mnist", FashionMNIST, tuple(FashionMNIST.classes), place, part)
 
 
 @DATASETS.register("svhn", facts=_known(3, 32, 32))
@@ -99,8 +100,8 @@ def stl10(place: DataPlace, part: Part) -> Dataset:
     return _dataset("stl10", part, source.data, source.labels, STL10_CLASSES)
 
 
-def _cifar(name: str, kind: Any, place: DataPlace, part: Part) -> Dataset:
-    """`kind` is torchvision's class."""
+def read_cifar(name: str, kind: Any, place: DataPlace, part: Part) -> Dataset:
+    """Read one of the CIFARs, fetched where it is absent; `kind` is torchvision's class, which knows its files."""
     files = [*kind.train_list, *kind.test_list, (kind.meta["filename"], kind.meta["md5"])]
     members = tuple(Member(f"{kind.base_folder}/{file}", md5) for file, md5 in files)
     distribution = Distribution(name, (Download(kind.url, kind.filename, kind.tgz_md5),), members)
@@ -111,12 +112,23 @@ def _cifar(name: str, kind: Any, place: DataPlace, part: Part) -> Dataset:
     return _dataset(name, part, source.data.transpose(0, 3, 1, 2), source.targets, tuple(source.classes))
 
 
-def _mnist(name: str, kind: Any, classes: tuple[str, ...], place: DataPlace, part: Part) -> Dataset:
-    """`kind` is torchvision's class. It compares checksums of what it downloads, but not of what it unpacks."""
+def read_mnist(
+    name: str,
+    kind: Any,
+    classes: tuple[str, ...],
+    place: DataPlace,
+    part: Part,
+    counts: Mapping[str, int] = MNIST_COUNTS,
+) -> Dataset:
+    """Read an MNIST, fetched where it is absent; `kind` is torchvision's class, which knows its files.
+
+    It compares checksums of what it downloads, but not of what it unpacks: of that the size is known, by the `counts`
+    of images.
+    """
     downloads, members = [], []
     for file, md5 in kind.resources:
         download = Download(kind.mirrors[0] + file, f"{kind.__name__}/raw/{file}", md5)
-        count = MNIST_COUNTS[file.split("-")[0]]
+        count = counts[file.split("-")[0]]
         size = 16 + count * 28 * 28 if "images" in file else 8 + count  # the header of the IDX format comes first
         downloads.append(download)
         members.append(Member(str(PurePosixPath(download.path).with_suffix("")), size=size, packed=download))

@@ -24,8 +24,6 @@ from bad_inputs.page import PAGE, page
 from bad_inputs.table import CASES
 
 from cnnlab.main import main
-from cnnlab.models import plugins
-from cnnlab.models.registry import LAYERS
 
 KEPT_BY_DESIGN = ("data/decoded/",)
 """The cache of decoded images: each of its files is whole."""
@@ -118,10 +116,6 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("CNNLAB_DATA", "data")
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setattr(socket, "getaddrinfo", no_network)
-    # the layers of a case's plugins go with it, and those of other tests are not listed
-    own = {name: e for name, e in LAYERS._entries.items() if e.factory.__module__.startswith("cnnlab.")}
-    monkeypatch.setattr(LAYERS, "_entries", own)
-    monkeypatch.setattr(plugins, "_loaded", {})
     monkeypatch.setattr(torch.cuda, "is_available", absent)
     monkeypatch.setattr(torch.backends.mps, "is_available", absent)
     return tmp_path

@@ -4,11 +4,12 @@ import gzip
 import hashlib
 import pickle
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -18,10 +19,33 @@ from torchvision import datasets
 
 from cnnlab.core.errors import CnnlabError, RequestError, WorkError
 from cnnlab.data import archives
-from cnnlab.data.dataset import DataPlace
+from cnnlab.data.dataset import DataPlace, Dataset
 
 NOWHERE = "http://127.0.0.1:9/"
 """A port on which nothing listens: a network that fails at once."""
+
+
+class Small(NamedTuple):
+    """A small copy of a data set: torchvision's class with other files, how it is read, and its folder."""
+
+    kind: Any
+    reader: Callable[..., Dataset]
+    root: Path
+
+    def read(self, part: str, *, download: bool = True) -> Dataset:
+        return self.reader(DataPlace(self.root, download=download), part)
+
+    def message(self, *, download: bool) -> tuple[type[CnnlabError], str]:
+        with pytest.raises(CnnlabError) as caught:
+            self.read("train", download=download)
+        return type(caught.value), str(caught.value)
+
+    def way_out(self) -> str:
+        return (
+            f"Put into {self.root}\n  {self.kind.url} (md5 {self.kind.tgz_md5})\nor what is inside (batches.meta, "
+            "data_batch_1, data_batch_2, data_batch_3, data_batch_4, data_batch_5, test_batch) into "
+            f"{self.root}/cifar-10-batches-py, or set CNNLAB_DATA to the folder that holds it."
+        )
 
 
 def md5(path: Path) -> str:
@@ -52,8 +76,8 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 @pytest.fixture
-def cifar(tmp_path: Path, server: str, images: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A small CIFAR-10, handed out as an archive by a web server; gives the folder to put it into."""
+def cifar(tmp_path: Path, server: str, images: np.ndarray) -> Small:
+    """A small CIFAR-10, handed out as an archive by a web server."""
     made = tmp_path / "made" / "cifar-10-batches-py"
     made.mkdir()
     names = [f"data_batch_{n}" for n in range(1, 6)] + ["test_batch"]
@@ -64,24 +88,24 @@ def cifar(tmp_path: Path, server: str, images: np.ndarray, monkeypatch: pytest.M
     archive = tmp_path / "made" / "cifar-10-python.tar.gz"
     with tarfile.open(archive, "w:gz") as tar:
         tar.add(made, made.name)
-    for attribute, value in {
+    files = {
         "train_list": [[name, md5(made / name)] for name in names[:5]],
         "test_list": [["test_batch", md5(made / "test_batch")]],
         "meta": {"filename": "batches.meta", "key": "label_names", "md5": md5(made / "batches.meta")},
         "url": server + archive.name,
         "tgz_md5": md5(archive),
-    }.items():
-        monkeypatch.setattr(datasets.CIFAR10, attribute, value)
-    return tmp_path / "root"
+    }
+    kind = type("CIFAR10", (datasets.CIFAR10,), files)
+    return Small(kind, partial(archives.read_cifar, "cifar10", kind), tmp_path / "root")
 
 
 @pytest.fixture
-def mnist(tmp_path: Path, server: str, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A small MNIST, handed out by a web server; gives the folder to put it into."""
+def mnist(tmp_path: Path, server: str) -> Small:
+    """A small MNIST, handed out by a web server."""
     made = tmp_path / "made"
-    monkeypatch.setattr(archives, "MNIST_COUNTS", {"train": 20, "t10k": 10})
+    counts = {"train": 20, "t10k": 10}
     resources = []
-    for part, count in (("train", 20), ("t10k", 10)):
+    for part, count in counts.items():
         images = bytes(n % 251 for n in range(count * 784))
         for name, content in (
             (f"{part}-images-idx3-ubyte", bytes([0, 0, 8, 3, 0, 0, 0, count, 0, 0, 0, 28, 0, 0, 0, 28]) + images),
@@ -89,24 +113,9 @@ def mnist(tmp_path: Path, server: str, monkeypatch: pytest.MonkeyPatch) -> Path:
         ):
             (made / f"{name}.gz").write_bytes(gzip.compress(content))
             resources.append((f"{name}.gz", md5(made / f"{name}.gz")))
-    monkeypatch.setattr(datasets.MNIST, "resources", resources)
-    monkeypatch.setattr(datasets.MNIST, "mirrors", [server])
-    return tmp_path / "root"
-
-
-def message(root: Path, *, download: bool, dataset: str = "cifar10") -> tuple[type[CnnlabError], str]:
-    with pytest.raises(CnnlabError) as caught:
-        getattr(archives, dataset)(DataPlace(root, download=download), "train")
-    return type(caught.value), str(caught.value)
-
-
-def cifar_way_out(root: Path) -> str:
-    kind = datasets.CIFAR10
-    return (
-        f"Put into {root}\n  {kind.url} (md5 {kind.tgz_md5})\nor what is inside (batches.meta, data_batch_1, "
-        f"data_batch_2, data_batch_3, data_batch_4, data_batch_5, test_batch) into {root}/cifar-10-batches-py, "
-        "or set CNNLAB_DATA to the folder that holds it."
-    )
+    kind = type("MNIST", (datasets.MNIST,), {"resources": resources, "mirrors": [server]})
+    reader = partial(archives.read_mnist, "mnist", kind, archives.DIGITS, counts=counts)
+    return Small(kind, reader, tmp_path / "root")
 
 
 def test_the_real_cifar10(cifar_root: Path) -> None:
@@ -130,60 +139,58 @@ def test_the_real_cifar10(cifar_root: Path) -> None:
         assert test.labels[index] == label
 
 
-def test_cifar_is_downloaded_once_and_then_read(
-    cifar: Path, images: np.ndarray, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first = archives.cifar10(DataPlace(cifar), "train")
+def test_cifar_is_downloaded_once_and_then_read(cifar: Small, images: np.ndarray) -> None:
+    first = cifar.read("train")
     assert np.array_equal(first.images.numpy(), images[:50])
     assert first.classes == tuple(f"class {n}" for n in range(10))
-    monkeypatch.setattr(datasets.CIFAR10, "url", NOWHERE)
-    test = archives.cifar10(DataPlace(cifar, download=False), "test")
+    cifar.kind.url = NOWHERE
+    test = cifar.read("test", download=False)
     assert np.array_equal(test.images.numpy(), images[50:])
 
 
-def test_an_archive_that_lies_there_is_unpacked_without_a_network(cifar: Path) -> None:
-    cifar.mkdir()
-    archive = cifar.parent / "made" / "cifar-10-python.tar.gz"
-    archive.rename(cifar / archive.name)
-    assert len(archives.cifar10(DataPlace(cifar, download=False), "train")) == 50
+def test_an_archive_that_lies_there_is_unpacked_without_a_network(cifar: Small) -> None:
+    cifar.root.mkdir()
+    archive = cifar.root.parent / "made" / "cifar-10-python.tar.gz"
+    archive.rename(cifar.root / archive.name)
+    assert len(cifar.read("train", download=False)) == 50
 
 
-def test_a_half_download_and_half_unpacked_files_are_replaced(cifar: Path) -> None:
-    (cifar / "cifar-10-batches-py").mkdir(parents=True)
-    (cifar / "cifar-10-python.tar.gz").write_bytes(b"half")
-    (cifar / "cifar-10-batches-py" / "data_batch_1").write_bytes(b"half")
-    assert len(archives.cifar10(DataPlace(cifar), "train")) == 50
+def test_a_half_download_and_half_unpacked_files_are_replaced(cifar: Small) -> None:
+    (cifar.root / "cifar-10-batches-py").mkdir(parents=True)
+    (cifar.root / "cifar-10-python.tar.gz").write_bytes(b"half")
+    (cifar.root / "cifar-10-batches-py" / "data_batch_1").write_bytes(b"half")
+    assert len(cifar.read("train")) == 50
 
 
-def test_no_copy_and_no_network(cifar: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(datasets.CIFAR10, "url", NOWHERE)
-    way_out = cifar_way_out(cifar)
-    assert message(cifar, download=False) == (
+def test_no_copy_and_no_network(cifar: Small) -> None:
+    cifar.kind.url = NOWHERE
+    way_out = cifar.way_out()
+    assert cifar.message(download=False) == (
         RequestError,
-        f"cifar10 is not in {cifar}; downloads are off. {way_out}",
+        f"cifar10 is not in {cifar.root}; downloads are off. {way_out}",
     )
-    assert message(cifar, download=True) == (
+    assert cifar.message(download=True) == (
         WorkError,
-        f"cifar10 is not in {cifar}; the download failed: Connection refused. {way_out}",
+        f"cifar10 is not in {cifar.root}; the download failed: Connection refused. {way_out}",
     )
-    assert not list(cifar.rglob("*")), "nothing half-written"
+    assert not list(cifar.root.rglob("*")), "nothing half-written"
 
 
-def test_an_archive_with_the_wrong_checksum(cifar: Path) -> None:
-    archive = cifar.parent / "made" / "cifar-10-python.tar.gz"
+def test_an_archive_with_the_wrong_checksum(cifar: Small) -> None:
+    archive = cifar.root.parent / "made" / "cifar-10-python.tar.gz"
     archive.write_bytes(b"an error page")
-    assert message(cifar, download=True) == (
+    assert cifar.message(download=True) == (
         WorkError,
-        f"cifar10 is not in {cifar}; the download failed: what came has a wrong checksum. {cifar_way_out(cifar)}",
+        f"cifar10 is not in {cifar.root}; the download failed: what came has a wrong checksum. {cifar.way_out()}",
     )
 
 
 @pytest.mark.parametrize("change", ["cut short", "one byte", "absent"])
-def test_a_damaged_copy_is_named_file_by_file(cifar: Path, monkeypatch: pytest.MonkeyPatch, change: str) -> None:
-    archives.cifar10(DataPlace(cifar), "train")
-    (cifar / "cifar-10-python.tar.gz").unlink()
-    monkeypatch.setattr(datasets.CIFAR10, "url", NOWHERE)
-    batch = cifar / "cifar-10-batches-py" / "data_batch_3"
+def test_a_damaged_copy_is_named_file_by_file(cifar: Small, change: str) -> None:
+    cifar.read("train")
+    (cifar.root / "cifar-10-python.tar.gz").unlink()
+    cifar.kind.url = NOWHERE
+    batch = cifar.root / "cifar-10-batches-py" / "data_batch_3"
     expected = md5(batch)
     content = batch.read_bytes()
     if change == "absent":
@@ -193,37 +200,35 @@ def test_a_damaged_copy_is_named_file_by_file(cifar: Path, monkeypatch: pytest.M
         batch.write_bytes(content[:1000] if change == "cut short" else content[:-1] + b"x")
         size = "1,000" if change == "cut short" else f"{len(content):,}"
         fault = f"has {size} bytes with the md5 {md5(batch)}, expected {expected}"
-    state = f"cifar10 in {cifar} is damaged: cifar-10-batches-py/data_batch_3 {fault}"
-    assert message(cifar, download=False) == (WorkError, f"{state}; downloads are off. {cifar_way_out(cifar)}")
-    assert message(cifar, download=True) == (
+    state = f"cifar10 in {cifar.root} is damaged: cifar-10-batches-py/data_batch_3 {fault}"
+    assert cifar.message(download=False) == (WorkError, f"{state}; downloads are off. {cifar.way_out()}")
+    assert cifar.message(download=True) == (
         WorkError,
-        f"{state}; the download failed: Connection refused. {cifar_way_out(cifar)}",
+        f"{state}; the download failed: Connection refused. {cifar.way_out()}",
     )
 
 
-def test_a_root_that_cannot_be_made(cifar: Path) -> None:
-    cifar.write_text("a file where the folder should be")
-    kind, text = message(cifar, download=True)
+def test_a_root_that_cannot_be_made(cifar: Small) -> None:
+    cifar.root.write_text("a file where the folder should be")
+    kind, text = cifar.message(download=True)
     assert kind is WorkError
-    assert text.startswith(f"cifar10 is not in {cifar}; the download failed: File exists ({cifar}). Put into")
+    assert text.startswith(f"cifar10 is not in {cifar.root}; the download failed: File exists ({cifar.root}). Put into")
 
 
-def test_mnist_is_grey_and_downloaded_once(mnist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    train = archives.mnist(DataPlace(mnist), "train")
+def test_mnist_is_grey_and_downloaded_once(mnist: Small) -> None:
+    train = mnist.read("train")
     assert train.shape == (1, 28, 28)
     assert train.classes == tuple("0123456789")
     assert train.labels.tolist() == list(range(10)) * 2
     assert train.images.flatten().tolist() == [n % 251 for n in range(20 * 784)]
-    monkeypatch.setattr(datasets.MNIST, "mirrors", [NOWHERE])
-    assert len(archives.mnist(DataPlace(mnist, download=False), "test")) == 10
+    mnist.kind.mirrors = [NOWHERE]
+    assert len(mnist.read("test", download=False)) == 10
 
 
 @pytest.mark.parametrize("content", [b"half", None])
-def test_a_damaged_file_of_mnist_is_replaced_or_left_as_it_was(
-    mnist: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None
-) -> None:
-    archives.mnist(DataPlace(mnist), "train")
-    raw = mnist / "MNIST" / "raw"
+def test_a_damaged_file_of_mnist_is_replaced_or_left_as_it_was(mnist: Small, content: bytes | None) -> None:
+    mnist.read("train")
+    raw = mnist.root / "MNIST" / "raw"
     images = raw / "train-images-idx3-ubyte"
     good = images.read_bytes()
     bad = content if content is not None else good[:-1] + b"x"  # the same size: only a checksum tells
@@ -231,17 +236,17 @@ def test_a_damaged_file_of_mnist_is_replaced_or_left_as_it_was(
     if content is None:
         fault = "differs from the content of train-images-idx3-ubyte.gz beside it"
     images.write_bytes(bad)
-    archives.mnist(DataPlace(mnist, download=False), "train")
+    mnist.read("train", download=False)
     assert images.read_bytes() == good, "unpacked again from the archive beside it"
 
     images.write_bytes(bad)
     (raw / "t10k-labels-idx1-ubyte.gz").unlink()
     (raw / "t10k-labels-idx1-ubyte").unlink()
-    monkeypatch.setattr(datasets.MNIST, "mirrors", [NOWHERE, NOWHERE])
-    kind, text = message(mnist, download=True, dataset="mnist")
+    mnist.kind.mirrors = [NOWHERE, NOWHERE]
+    kind, text = mnist.message(download=True)
     assert kind is WorkError
     assert text.startswith(
-        f"mnist in {mnist} is damaged: MNIST/raw/train-images-idx3-ubyte {fault}; "
+        f"mnist in {mnist.root} is damaged: MNIST/raw/train-images-idx3-ubyte {fault}; "
         "MNIST/raw/t10k-labels-idx1-ubyte is missing; the download failed: Connection refused. "
         f"Put into {raw}\n  {NOWHERE}train-images-idx3-ubyte.gz (md5 "
     )
@@ -253,11 +258,12 @@ def test_svhn(tmp_path: Path, images: np.ndarray, monkeypatch: pytest.MonkeyPatc
     labels = np.arange(60) % 10 + 1  # in the file, 10 stands for the digit 0
     scipy.io.savemat(file, {"X": images.transpose(2, 3, 1, 0), "y": labels[:, None].astype(np.uint8)})
     monkeypatch.setattr(datasets.SVHN, "split_list", {"train": [NOWHERE, file.name, md5(file)]})
-    dataset = archives.svhn(DataPlace(tmp_path, download=False), "train")
+    svhn = Small(datasets.SVHN, archives.svhn, tmp_path)
+    dataset = svhn.read("train", download=False)
     assert np.array_equal(dataset.images.numpy(), images)
     assert dataset.labels.tolist() == [n % 10 for n in range(1, 61)]
     file.write_bytes(b"half")
-    assert message(tmp_path, download=True, dataset="svhn")[1].startswith(
+    assert svhn.message(download=True)[1].startswith(
         f"svhn in {tmp_path} is damaged: train_32x32.mat has 4 bytes with the md5 {md5(file)}, expected "
     )
 
