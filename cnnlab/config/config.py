@@ -7,22 +7,22 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError
 
 from cnnlab.config.overrides import apply_overrides
 from cnnlab.core.characters import printable, shortened
 from cnnlab.core.errors import ConfigError, Problem
 from cnnlab.core.located import Table, Text
 from cnnlab.core.problems import problems_of
-from cnnlab.core.quantities import Decay, NonNegative, Positive, Rate
-from cnnlab.core.registry import as_data
+from cnnlab.core.quantities import NonNegative, Positive
+from cnnlab.core.registry import Section, as_data
 from cnnlab.core.yaml import load
 from cnnlab.data import catalog as _data_catalog  # noqa: F401  (each catalog fills its registries)
 from cnnlab.data.parts import PLACES, beside
 from cnnlab.data.registry import AugmentationChoice, DatasetChoice, facts_of
 from cnnlab.fit import catalog as _training_catalog  # noqa: F401
 from cnnlab.fit.device import Precision
-from cnnlab.fit.optimizers import GroupRule
+from cnnlab.fit.optimizers import ParameterGroup
 from cnnlab.fit.registry import ClippingChoice, LossChoice, OptimizerChoice, ScheduleChoice
 from cnnlab.models import catalog as _models_catalog  # noqa: F401
 from cnnlab.models.plugins import load_plugins
@@ -47,7 +47,6 @@ def _a_share(value: Any) -> Any:
 ValidationShare = Annotated[float, Field(ge=0, le=0.9), BeforeValidator(_a_share)]
 Count = Annotated[int, Field(gt=0, le=1_000_000)]
 EmaDecay = Annotated[float, Field(gt=0, lt=1)]
-Words = Annotated[list[str], Field(min_length=1)]
 
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
@@ -69,12 +68,6 @@ def checked_name(text: str) -> str:
 
 
 RunName = Annotated[str, Field(pattern=NAME, max_length=LONGEST_NAME), BeforeValidator(checked_name)]
-
-
-class Section(BaseModel):
-    """Abstract: a mapping of the config; unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, validate_default=True, frozen=True)
 
 
 class Data(Section):
@@ -116,15 +109,6 @@ class EarlyStopping(Section):
     minimum_gain: Annotated[float, Field(ge=0)] = Field(default=0.0, description="of accuracy (0..1) that counts")
 
 
-class ParameterGroup(Section):
-    """Other rules for some parameters; the first group that matches a parameter holds."""
-
-    match: Words = Field(description="patterns of parameter names such as 'conv1.*', or the words norms and biases")
-    lr_scale: Rate = Field(default=1.0, description="a factor of the learning rate")
-    weight_decay: Decay | None = Field(default=None, description="in place of the optimizer's; null keeps that")
-    frozen: bool = Field(default=False, description="keep the values that the parameters start with")
-
-
 class Logging(Section):
     """What TensorBoard and metrics.jsonl get, and how often."""
 
@@ -153,16 +137,12 @@ class Config(Section):
     loss: LossChoice = Field(default="cross_entropy", description="what training makes small")  # type: ignore[assignment]
     optimizer: OptimizerChoice = Field(default="sgd", description="how a gradient moves the weights")  # type: ignore[assignment]
     schedule: ScheduleChoice = Field(default="cosine", description="the learning rate over the training")  # type: ignore[assignment]
-    parameter_groups: list[ParameterGroup] = []
+    parameter_groups: list[ParameterGroup] = Field(default=[])
     clipping: ClippingChoice | None = Field(default=None, description="a limit of the gradients; null for none")
     ema: Ema | None = None
     early_stopping: EarlyStopping | None = None
     logging: Logging = Logging()
     _written: dict[str, str] = PrivateAttr(default_factory=dict)
-
-    def group_rules(self) -> list[GroupRule]:
-        """`parameter_groups` as the training package takes them."""
-        return [GroupRule(tuple(g.match), g.lr_scale, g.weight_decay, g.frozen) for g in self.parameter_groups]
 
     @property
     def written_paths(self) -> Mapping[str, str]:

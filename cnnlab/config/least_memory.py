@@ -7,7 +7,7 @@ import torch
 from cnnlab.config.config import Config
 from cnnlab.core.errors import RequestError
 from cnnlab.core.memory import gigabytes, machine_memory
-from cnnlab.models.build import Model
+from cnnlab.models.build import Model, parameter_count
 
 BYTES = 4
 """Bytes of a number in float32; half precision keeps its weights in it, too."""
@@ -43,8 +43,7 @@ def least_memory(network: Model, config: Config, *, train: int, evaluated: int) 
     width = 2 if training.precision in ("bf16", "fp16") else BYTES
     batches = ((learning, "training.batch_size"), (looking, "training.evaluation_batch_size"))
     batch, what = max(batches, key=lambda pair: pair[0])
-    parameters = sum(parameter.numel() for parameter in network.parameters())
-    return LeastMemory(2 * BYTES * parameters, batch, batch * network.largest_layer * width, what)
+    return LeastMemory(2 * BYTES * parameter_count(network), batch, batch * network.largest_layer * width, what)
 
 
 def memory_of(device: torch.device) -> int | None:

@@ -2,6 +2,7 @@
 
 import codecs
 import re
+from collections.abc import Sequence
 
 _UNSAFE = "\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
 """Control characters, line ends and halves of pairs; of the invisible ones only what turns the direction of writing,
@@ -62,6 +63,11 @@ def shortened(text: str, length: int) -> str:
         return text
     tail = (length - 1) // 2
     return text[: length - 1 - tail] + "…" + (text[-tail:] if tail else "")
+
+
+def some(names: Sequence[object], most: int = 10) -> str:
+    """The first `most` of `names`, and how many more there are: `a, b and 1,200 more`."""
+    return ", ".join(map(str, names[:most])) + (f" and {len(names) - most:,} more" if len(names) > most else "")
 
 
 def formatted(value: float, form: str = "") -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import ClassVar
 
-from cnnlab.core.characters import printable
+from cnnlab.core.characters import printable, some
 
 
 class CnnlabError(Exception):
@@ -91,5 +91,4 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 def unknown(what: str, word: str, known: Iterable[str]) -> str:
     """`no layer 'cov'; known: conv, … Did you mean 'conv'?`: the sentence for a name that is not there."""
     names = [printable(name) for name in known]  # a line end in one would begin another error
-    listed = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "") if names else "none"
-    return f"no {what} '{printable(word)}'; known: {listed}.{did_you_mean(word, names)}"
+    return f"no {what} '{printable(word)}'; known: {some(names, 12) or 'none'}.{did_you_mean(word, names)}"

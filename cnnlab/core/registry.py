@@ -231,6 +231,12 @@ class Chosen:
         raise PydanticCustomError("component", cast(Any, message))
 
 
+class Section(BaseModel):
+    """Abstract: a mapping of the config; unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, validate_default=True, frozen=True)
+
+
 def component(kind: str, name: str, **options: Any) -> Component:
     """A component made in Python, its options checked as those from YAML are.
 

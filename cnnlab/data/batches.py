@@ -73,7 +73,7 @@ class TrainingBatches:
 
     def __post_init__(self) -> None:
         assert self.images.device == self.labels.device, (self.images.device, self.labels.device)
-        if not batch_bounds(len(self.images), self.batch_size, drop_last=self.drop_last):
+        if not self.bounds:
             raise RequestError(
                 f"there are {len(self.images)} training images, fewer than the batch_size {self.batch_size}, and "
                 "drop_last leaves no batch; make batch_size smaller or drop_last false"
@@ -82,15 +82,20 @@ class TrainingBatches:
         object.__setattr__(self, "images", self.images.contiguous())
 
     @property
+    def bounds(self) -> list[tuple[int, int]]:
+        """(begin, end) of each batch of an epoch."""
+        return batch_bounds(len(self.images), self.batch_size, drop_last=self.drop_last)
+
+    @property
     def steps(self) -> int:
         """Batches per epoch."""
-        return len(batch_bounds(len(self.images), self.batch_size, drop_last=self.drop_last))
+        return len(self.bounds)
 
     @property
     def remarks(self) -> tuple[str, ...]:
         """A sentence where the last batch of an epoch is another than a person would expect of `batch_size`."""
         count, size = len(self.images), self.batch_size
-        begin, end = batch_bounds(count, size, drop_last=self.drop_last)[-1]
+        begin, end = self.bounds[-1]
         if end - begin > size:
             return (
                 f"the last batch of an epoch has {end - begin:,} images: {count:,} in batches of {size:,} leave a "
@@ -122,8 +127,7 @@ class TrainingBatches:
 
     def _batches(self, epoch: int, start: int) -> Iterator[Batch]:
         order = self.order(epoch)
-        bounds = batch_bounds(len(self.images), self.batch_size, drop_last=self.drop_last)
-        for step, (begin, end) in enumerate(bounds[start:], start):
+        for step, (begin, end) in enumerate(self.bounds[start:], start):
             yield self._batch(order[begin:end], epoch, step)
 
     def _batch(self, indices: Int64[Tensor, "k"], epoch: int, step: int) -> Batch:

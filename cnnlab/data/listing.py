@@ -9,6 +9,7 @@ from io import BytesIO, TextIOWrapper
 from itertools import chain
 from pathlib import Path
 
+from cnnlab.core.characters import some
 from cnnlab.core.errors import RequestError, did_you_mean
 from cnnlab.core.patterns import captured
 from cnnlab.core.reading import read_file
@@ -103,19 +104,19 @@ def compare(training: Listing, other: Listing, path: Path, part: str) -> list[st
         kind = "class" if len(strange) == 1 else "classes"
         near = did_you_mean(strange[0], training.classes)
         raise RequestError(
-            f"{path}: has the {kind} {_some(strange)}, which the training part lacks; it has "
-            f"{_some(training.classes)}{near and '.' + near}"
+            f"{path}: has the {kind} {some(strange)}, which the training part lacks; it has "
+            f"{some(training.classes)}{near and '.' + near}"
         )
     remarks = []
     if absent := [label for label in training.classes if label not in other.classes]:
         kind = "class" if len(absent) == 1 else "classes"
-        remarks.append(f"{path}: the {part} part has no images of the {kind} {_some(absent)}")
+        remarks.append(f"{path}: the {part} part has no images of the {kind} {some(absent)}")
     files = set(map(_identity, training.paths))
     if doubles := [name for name, file in zip(other.names, other.paths, strict=True) if _identity(file) in files]:
-        remarks.append(f"{path}: {len(doubles):,} files of the {part} part are trained on as well: {_some(doubles)}")
+        remarks.append(f"{path}: {len(doubles):,} files of the {part} part are trained on as well: {some(doubles)}")
     if shared := sorted(set(training.groups or ()) & set(other.groups or ())):
         kind = "group is" if len(shared) == 1 else "groups are"
-        remarks.append(f"{path}: {len(shared):,} {kind} in the training part and in the {part} part: {_some(shared)}")
+        remarks.append(f"{path}: {len(shared):,} {kind} in the training part and in the {part} part: {some(shared)}")
     return remarks
 
 
@@ -145,7 +146,7 @@ def _list_folder(root: Path, without: set[Path]) -> Listing:
     folders = [folder for folder in subfolders(root) if folder.resolve() not in without]
     if not folders:
         tables = sorted(child.name for child in root.iterdir() if child.suffix.lower() == ".csv")
-        hint = f". To use a CSV, name it itself: {_some(tables)}" if tables else ""
+        hint = f". To use a CSV, name it itself: {some(tables)}" if tables else ""
         raise RequestError(f"{root}: has no class folders; expected one folder per class, with its images inside{hint}")
     for folder in folders:
         try:
@@ -166,10 +167,10 @@ def _list_folder(root: Path, without: set[Path]) -> Listing:
     if not paths:
         raise RequestError(f"{root}: no images in its class folders; their names should end in {', '.join(SUFFIXES)}")
     if empty := [folder.name for folder in folders if folder.name not in set(labels)]:
-        raise RequestError(f"{root}: no images in the class folder {_some(empty)}; fill it or remove it")
+        raise RequestError(f"{root}: no images in the class folder {some(empty)}; fill it or remove it")
     loose = sorted(child.name for child in root.iterdir() if _is_image(child.name) and child.is_file())
     left_out = [
-        f"{len(names)} left out, {reason}: {_some(names)}"
+        f"{len(names)} left out, {reason}: {some(names)}"
         for names, reason in (
             (others, "no images by their names"),
             (links, "links to folders inside a class"),
@@ -243,7 +244,7 @@ def _list_csv(table: Path) -> Listing:
         more = [f"and {len(problems) - SHOWN:,} lines more"] if len(problems) > SHOWN else []
         raise RequestError(*problems[:SHOWN], *more)
     more = [column for column in header if column and column not in COLUMNS]
-    left_out = (f"{table}: of its columns only path, label and group are used, not {_some(more)}",) if more else ()
+    left_out = (f"{table}: of its columns only path, label and group are used, not {some(more)}",) if more else ()
     return Listing(
         tuple(first_lines), tuple(names), tuple(labels), tuple(groups) if "group" in header else None, left_out
     )
@@ -260,7 +261,3 @@ def _check_header(table: Path, header: Sequence[str]) -> None:
             )
     if twice := [column for column in COLUMNS if header.count(column) > 1]:
         raise RequestError(f"{table}:1: the column '{twice[0]}' is given twice")
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else "")

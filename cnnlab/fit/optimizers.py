@@ -1,7 +1,6 @@
 """Optimizers by name (torch's own, their options as torch names them), their parameter groups, and clipping."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Annotated, Any
 
@@ -12,6 +11,7 @@ from torch.optim import SGD, AdamW, Optimizer
 
 from cnnlab.core.errors import RequestError
 from cnnlab.core.quantities import Decay, Fraction, PositiveNumber, Rate
+from cnnlab.core.registry import Section
 from cnnlab.fit.registry import CLIPPINGS, OPTIMIZERS
 
 Groups = list[dict[str, Any]]
@@ -102,18 +102,23 @@ NORMALIZATIONS = (
 )
 
 
-@dataclass(frozen=True)
-class GroupRule:
-    """What holds for the parameters that match: names by pattern (`conv1.*`), or the words `norms` and `biases`."""
+class ParameterGroup(Section):
+    """Other rules for some parameters; the first group that matches a parameter holds."""
 
-    match: tuple[str, ...]
-    lr_scale: float = 1.0
-    weight_decay: float | None = None
-    frozen: bool = False
+    match: Annotated[list[str], Field(min_length=1)] = Field(
+        description="patterns of parameter names such as 'conv1.*', or the words norms and biases"
+    )
+    lr_scale: Rate = Field(default=1.0, description="a factor of the learning rate")
+    weight_decay: Decay | None = Field(default=None, description="in place of the optimizer's; null keeps that")
+    frozen: bool = Field(default=False, description="keep the values that the parameters start with")
+
+
+REST = ParameterGroup(match=["*"])
+"""What holds for parameters that no group matches."""
 
 
 def parameter_groups(
-    model: nn.Module, rules: Sequence[GroupRule], *, lr: float, weight_decay: float
+    model: nn.Module, rules: Sequence[ParameterGroup], *, lr: float, weight_decay: float
 ) -> list[dict[str, Any]]:
     """Every parameter in one group: that of the first rule that matches it, or the rest.
 
@@ -124,23 +129,23 @@ def parameter_groups(
     Raises: RequestError when a rule matches no parameter, or when nothing is left to train.
     """
     norms = _normalization_parameters(model)
-    groups: dict[GroupRule | None, dict[str, Any]] = {}
-    matched: set[GroupRule] = set()
+    groups: dict[int | None, dict[str, Any]] = {}
+    matched: set[int] = set()
     for name, parameter in model.named_parameters():
-        fitting = [rule for rule in rules if _matches(rule, name, name in norms)]
+        fitting = [number for number, rule in enumerate(rules) if _matches(rule, name, name in norms)]
         matched.update(fitting)
-        rule = fitting[0] if fitting else None
-        if rule and rule.frozen:
+        rule = rules[fitting[0]] if fitting else REST
+        if rule.frozen:
             parameter.requires_grad_(False)
             continue
-        rate = lr * (rule.lr_scale if rule else 1.0)
-        decay = weight_decay if rule is None or rule.weight_decay is None else rule.weight_decay
+        rate = lr * rule.lr_scale
+        decay = weight_decay if rule.weight_decay is None else rule.weight_decay
         new = {"params": [], "names": [], "lr": rate, "lr_base": rate, "weight_decay": decay}
-        group = groups.setdefault(rule, new)
+        group = groups.setdefault(fitting[0] if fitting else None, new)
         group["params"].append(parameter)
         group["names"].append(name)
-    for rule in rules:
-        if rule not in matched:
+    for number, rule in enumerate(rules):
+        if number not in matched:
             example = ", ".join(name for name, _ in list(model.named_parameters())[:4])
             pattern = ", ".join(f"'{word}'" for word in rule.match)
             raise RequestError(f"parameter_groups: {pattern} matches no parameter; they are called {example}, …")
@@ -159,7 +164,7 @@ def _normalization_parameters(model: nn.Module) -> set[str]:
     }
 
 
-def _matches(rule: GroupRule, name: str, is_norm: bool) -> bool:
+def _matches(rule: ParameterGroup, name: str, is_norm: bool) -> bool:
     return any(
         (word == "norms" and is_norm) or (word == "biases" and name.endswith("bias")) or fnmatchcase(name, word)
         for word in rule.match

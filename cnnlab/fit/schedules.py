@@ -5,7 +5,7 @@ to a time budget. Warm-up and milestones are given in epochs. A warm-up rises in
 steps have a hundredth of the rate at its end, never 0. A schedule over the steps of a run is its `LearningRateCurve`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import cos, pi
 from typing import Annotated, Literal
@@ -178,33 +178,17 @@ def departure(old: LearningRateCurve, new: LearningRateCurve, progress: Progress
     if progress.step == 0:
         return None
     epoch = progress.step / new.steps_per_epoch
-    places = list(_compared(old.done(progress), new.done(progress)))
-    was, would = (old.at(places[-1][0]), new.at(places[-1][1]))
-    if _differ(was, would):
+    before, now = old.done(progress), new.done(progress)
+    # shares of the past, and both rates there
+    rates = [(n / POINTS, old.at(before * n / POINTS), new.at(now * n / POINTS)) for n in range(POINTS + 1)]
+    different = [(share, was, would) for share, was, would in rates if abs(was - would) > TOLERANCE * max(was, would)]
+    if not different:
+        return None
+    share, was, would = different[-1]
+    if share == 1:
         jump = f"the learning rate would jump from {was:.3g} to {would:.3g} after epoch {epoch:.3g}"
     else:
-        different = [(share, *rates) for share, *rates in _rates(old, new, places) if _differ(*rates)]
-        if not different:
-            return None
         share, was, would = max(different, key=lambda found: abs(found[1] - found[2]))
         jump = f"the learning rate would go on along another curve, on which epoch {share * epoch:.3g} had {would:.3g}"
         jump += f" and not {was:.3g}"
     return f"{jump}: so far it followed {old}, and now {new}"
-
-
-def _compared(old: float, new: float) -> Iterator[tuple[float, float]]:
-    """Shares of both schedules, from the first step to the next one."""
-    for place in range(POINTS + 1):
-        yield old * place / POINTS, new * place / POINTS
-
-
-def _rates(
-    old: LearningRateCurve, new: LearningRateCurve, places: list[tuple[float, float]]
-) -> Iterator[tuple[float, float, float]]:
-    """The share of the past, and both rates there."""
-    for number, (before, now) in enumerate(places):
-        yield number / POINTS, old.at(before), new.at(now)
-
-
-def _differ(one: float, other: float) -> bool:
-    return abs(one - other) > TOLERANCE * max(one, other)

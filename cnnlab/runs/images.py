@@ -11,6 +11,7 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from cnnlab.config.config import Config
+from cnnlab.core.characters import some
 from cnnlab.core.errors import RequestError
 from cnnlab.core.seeds import derive_seed
 from cnnlab.data.batches import ChannelStatistics, channel_statistics
@@ -55,20 +56,15 @@ class TrainingImages:
     @property
     def remarks(self) -> tuple[str, ...]:
         """A sentence for each thing about the parts and their classes that a person should know."""
-        lost = (
-            []
-            if self.validation is None
-            else [
-                name
-                for name, count in zip(self.train.classes, self.validation.counts().tolist(), strict=True)
-                if not count
-            ]
-        )
-        if not lost or "validation" in self.train.places:  # a part of its own was looked through when it was listed
+        # a part of its own was looked through when it was listed
+        if self.validation is None or "validation" in self.train.places:
+            return self.train.remarks
+        counts = self.validation.counts().tolist()
+        lost = [name for name, count in zip(self.train.classes, counts, strict=True) if not count]
+        if not lost:
             return self.train.remarks
         kind = "class" if len(lost) == 1 else "classes"
-        sentence = f"the validation part has no images of the {kind} {', '.join(lost[:10])}"
-        return (*self.train.remarks, sentence + (f" and {len(lost) - 10} more" if len(lost) > 10 else ""))
+        return (*self.train.remarks, f"the validation part has no images of the {kind} {some(lost)}")
 
 
 def origins(places: Mapping[str, str], share: float) -> dict[str, str]:
@@ -203,8 +199,7 @@ def _check_kind(run: Run, classes: tuple[str, ...], shape: tuple[int, ...]) -> N
 
 
 def _shortened(names: tuple[str, ...]) -> str:
-    more = f" and {len(names) - CLASSES_SHOWN} more" if len(names) > CLASSES_SHOWN else ""
-    return ", ".join(name[:LETTERS_SHOWN] for name in names[:CLASSES_SHOWN]) + more
+    return some([name[:LETTERS_SHOWN] for name in names], CLASSES_SHOWN)
 
 
 def _first_other(now: tuple[str, ...], then: tuple[str, ...]) -> str:

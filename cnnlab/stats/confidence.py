@@ -16,6 +16,9 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
+LEVEL = 0.95
+"""How often an interval holds what it is an interval of."""
+
 RESAMPLES = 2000
 
 
@@ -47,7 +50,7 @@ def wilson_interval(successes: int, n: int) -> Interval:
     """
     if n < 1 or not 0 <= successes <= n:
         raise ValueError(f"{successes} successes of {n}: expected 0 to n of at least 1")
-    z = NormalDist().inv_cdf((1 + 0.95) / 2)
+    z = NormalDist().inv_cdf((1 + LEVEL) / 2)
     share = successes / n
     scale = 1 + z * z / n
     centre = (share + z * z / (2 * n)) / scale
@@ -56,13 +59,11 @@ def wilson_interval(successes: int, n: int) -> Interval:
     return Interval(0.0 if successes == 0 else centre - half, 1.0 if successes == n else centre + half)
 
 
-def mean_interval(values: Sequence[float], *, level: float = 0.95) -> MeanInterval:
-    """Mean, standard deviation and Student's t interval of independent repeats, such as seeds.
+def mean_interval(values: Sequence[float]) -> MeanInterval:
+    """Mean, standard deviation and Student's 95 % t interval of independent repeats, such as seeds.
 
-    Raises: ValueError without values, or unless 0 < level < 1.
+    Raises: ValueError without values.
     """
-    if not 0 < level < 1:
-        raise ValueError(f"a confidence level of {level}: expected a number between 0 and 1, such as 0.95")
     if not values:
         raise ValueError("no values to average")
     n, mean = len(values), fmean(values)
@@ -72,18 +73,16 @@ def mean_interval(values: Sequence[float], *, level: float = 0.95) -> MeanInterv
     # scipy.stats takes half a second to import, and few commands need it
     from scipy.stats import t
 
-    half = float(t.ppf((1 + level) / 2, n - 1)) * deviation / math.sqrt(n)
+    half = float(t.ppf((1 + LEVEL) / 2, n - 1)) * deviation / math.sqrt(n)
     return MeanInterval(mean, deviation, Interval(mean - half, mean + half), n)
 
 
-def bootstrap_mean(
-    values: Float[Tensor, "n"], *, seed: int, level: float = 0.95, resamples: int = RESAMPLES
-) -> MeanInterval:
-    """The mean of one value per image; with one image there is neither deviation nor interval.
+def bootstrap_mean(values: Float[Tensor, "n"], *, seed: int, resamples: int = RESAMPLES) -> MeanInterval:
+    """The mean of one value per image, with its 95 % interval; with one image there is neither deviation nor interval.
 
     Equal lengths and seeds draw the same images, so that two measures of the same images are comparable.
 
-    Raises: ValueError without values, where one is not finite, or unless 0 < level < 1.
+    Raises: ValueError without values, or where one is not finite.
     """
     values = values.detach().cpu().double()
     n = len(values)
@@ -91,13 +90,11 @@ def bootstrap_mean(
         raise ValueError("no values to average")
     if not bool(values.isfinite().all()):
         raise ValueError(f"value {int((~values.isfinite()).nonzero()[0, 0])} is not finite")
-    if not 0 < level < 1:
-        raise ValueError(f"a confidence level of {level}: expected a number between 0 and 1, such as 0.95")
     mean = float(values.mean())
     if n == 1:
         return MeanInterval(mean, None, None, 1)
     means = resampled_means(values, torch.Generator().manual_seed(seed), count=resamples)
-    tail = _tail(n, level)
+    tail = _tail(n)
     low, high = torch.quantile(means, torch.tensor([tail, 1 - tail], dtype=torch.float64)).tolist()
     return MeanInterval(mean, stdev(values.tolist()), Interval(low, high), n)
 
@@ -116,11 +113,11 @@ def resampled_means(
     return means
 
 
-def _tail(n: int, level: float) -> float:
-    """The share of the means that is left out at each end: (1 − level)/2 for many images, less for few."""
+def _tail(n: int) -> float:
+    """The share of the means that is left out at each end: 2.5 % for many images, less for few."""
     from scipy.stats import norm, t
 
-    return float(norm.cdf(-math.sqrt(n / (n - 1)) * t.ppf((1 + level) / 2, n - 1)))
+    return float(norm.cdf(-math.sqrt(n / (n - 1)) * t.ppf((1 + LEVEL) / 2, n - 1)))
 
 
 def paired_difference(ours: Float[Tensor, "n"], theirs: Float[Tensor, "m"], *, seed: int) -> MeanInterval:

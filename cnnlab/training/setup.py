@@ -93,7 +93,7 @@ def set_up_training(config: Config, session: Session, *, images: TrainingImages 
     network = network.to(device=device, memory_format=memory)  # type: ignore[call-overload]
     options = config.optimizer.options
     groups = parameter_groups(
-        network, config.group_rules(), lr=options["lr"], weight_decay=options.get("weight_decay", 0.0)
+        network, config.parameter_groups, lr=options["lr"], weight_decay=options.get("weight_decay", 0.0)
     )
     state = TrainingState(
         model=network,

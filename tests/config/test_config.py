@@ -167,7 +167,7 @@ def test_a_plugin_is_a_path() -> None:
         )
 
 
-def test_group_rules() -> None:
-    norms, first = config_of(FULL).group_rules()
-    assert (norms.match, norms.weight_decay, norms.frozen) == (("norms", "biases"), 0.0, False)
-    assert (first.match, first.weight_decay, first.frozen) == (("conv1.*",), None, True)
+def test_parameter_groups() -> None:
+    norms, first = config_of(FULL).parameter_groups
+    assert (norms.match, norms.weight_decay, norms.frozen) == (["norms", "biases"], 0.0, False)
+    assert (first.match, first.weight_decay, first.frozen) == (["conv1.*"], None, True)

@@ -5,7 +5,7 @@ from torch import nn
 from cnnlab.core.errors import RequestError
 from cnnlab.core.registry import component
 from cnnlab.fit import catalog  # noqa: F401
-from cnnlab.fit.optimizers import GroupRule, parameter_groups
+from cnnlab.fit.optimizers import ParameterGroup, parameter_groups
 
 
 def network() -> nn.Sequential:
@@ -22,7 +22,7 @@ def network() -> nn.Sequential:
     return model
 
 
-def grouped(*rules: GroupRule) -> list[tuple[list[str], float, float]]:
+def grouped(*rules: ParameterGroup) -> list[tuple[list[str], float, float]]:
     groups = parameter_groups(network(), rules, lr=0.1, weight_decay=5e-4)
     assert all(len(group["params"]) == len(group["names"]) for group in groups)
     assert all(group["lr"] == group["lr_base"] for group in groups)
@@ -38,14 +38,17 @@ def test_without_rules_there_is_one_group() -> None:
 
 
 def test_no_decay_on_norms_and_biases() -> None:
-    assert grouped(GroupRule(("norms", "biases"), weight_decay=0.0)) == [
+    assert grouped(ParameterGroup(match=["norms", "biases"], weight_decay=0.0)) == [
         (["conv1.weight", "linear1.weight"], 0.1, 5e-4),
         ([name for name in ALL if name not in ("conv1.weight", "linear1.weight")], 0.1, 0.0),
     ]
 
 
 def test_the_first_rule_that_matches_holds_and_the_rest_comes_first() -> None:
-    assert grouped(GroupRule(("conv1.*",), lr_scale=64.0), GroupRule(("*.bias",), lr_scale=2.0, weight_decay=0.0)) == [
+    assert grouped(
+        ParameterGroup(match=["conv1.*"], lr_scale=64.0),
+        ParameterGroup(match=["*.bias"], lr_scale=2.0, weight_decay=0.0),
+    ) == [
         (["norm1.weight", "group_norm1.weight", "linear1.weight"], 0.1, 5e-4),
         (["conv1.weight", "conv1.bias"], 6.4, 5e-4),
         (["norm1.bias", "group_norm1.bias", "linear1.bias"], 0.2, 0),
@@ -54,20 +57,22 @@ def test_the_first_rule_that_matches_holds_and_the_rest_comes_first() -> None:
 
 def test_frozen_parameters_are_in_no_group() -> None:
     model = network()
-    groups = parameter_groups(model, [GroupRule(("conv1.*", "norms"), frozen=True)], lr=0.1, weight_decay=0.0)
+    groups = parameter_groups(
+        model, [ParameterGroup(match=["conv1.*", "norms"], frozen=True)], lr=0.1, weight_decay=0.0
+    )
     assert [group["names"] for group in groups] == [["linear1.weight", "linear1.bias"]]
     assert {name for name, p in model.named_parameters() if p.requires_grad} == {"linear1.weight", "linear1.bias"}
 
 
 def test_what_is_refused() -> None:
     with pytest.raises(RequestError, match=r"'conv9.\*', 'x' matches no parameter; they are called conv1.weight, "):
-        grouped(GroupRule(("conv9.*", "x")))
+        grouped(ParameterGroup(match=["conv9.*", "x"]))
     with pytest.raises(RequestError, match="every parameter is frozen"):
-        grouped(GroupRule(("*",), frozen=True))
+        grouped(ParameterGroup(match=["*"], frozen=True))
 
 
 def test_a_rule_behind_another_counts_as_matching() -> None:
-    assert len(grouped(GroupRule(("*",)), GroupRule(("conv1.*",), lr_scale=2.0))) == 1
+    assert len(grouped(ParameterGroup(match=["*"]), ParameterGroup(match=["conv1.*"], lr_scale=2.0))) == 1
 
 
 @pytest.mark.parametrize(

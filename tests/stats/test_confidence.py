@@ -57,8 +57,3 @@ def test_equal_repeats_have_an_interval_of_no_width() -> None:
 def test_impossible_counts_are_refused(successes: int, n: int) -> None:
     with pytest.raises(ValueError, match=f"{successes} successes of {n}"):
         wilson_interval(successes, n)
-
-
-def test_levels_outside_are_refused() -> None:
-    with pytest.raises(ValueError, match="a confidence level of"):
-        mean_interval([1.0, 2.0], level=95.0)

@@ -9,7 +9,7 @@ from cnnlab.config import QUICKSTART
 from cnnlab.config.config import read_config
 from cnnlab.core.errors import RequestError
 from cnnlab.data.batches import ChannelStatistics, TrainingBatches
-from cnnlab.fit.optimizers import GroupRule, parameter_groups
+from cnnlab.fit.optimizers import ParameterGroup, parameter_groups
 from cnnlab.network.session import Session
 from cnnlab.training.lr_find import RatePoint, find_learning_rate, learning_rate_range, smoothed_losses, suggest_rate
 
@@ -26,7 +26,7 @@ def toy() -> tuple[nn.Module, TrainingBatches]:
     return nn.Sequential(nn.Flatten(), nn.Linear(16, 2)), data
 
 
-def find(end: float = 100.0, steps: int = 120, rules: list[GroupRule] | None = None) -> list[RatePoint]:
+def find(end: float = 100.0, steps: int = 120, rules: list[ParameterGroup] | None = None) -> list[RatePoint]:
     model, data = toy()
     optimizer = torch.optim.SGD(parameter_groups(model, rules or [], lr=0.1, weight_decay=0.0), momentum=0.9)
     loss = nn.CrossEntropyLoss()
@@ -66,7 +66,7 @@ def test_a_range_that_is_too_low_gives_no_suggestion() -> None:
 
 
 def test_groups_keep_their_proportion() -> None:
-    assert find(rules=[GroupRule(("1.*",), lr_scale=2.0)])[0].lr == pytest.approx(1e-5)
+    assert find(rules=[ParameterGroup(match=["1.*"], lr_scale=2.0)])[0].lr == pytest.approx(1e-5)
 
 
 def test_the_smoothed_loss_by_hand() -> None:

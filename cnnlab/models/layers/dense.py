@@ -1,31 +1,18 @@
 """The fully connected layer."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import PlainValidator, TypeAdapter, ValidationError, WithJsonSchema
+from pydantic import WithJsonSchema
 from torch import nn
 
 from cnnlab.core.arithmetic import Shape
 from cnnlab.core.quantities import Positive
-from cnnlab.models.layers.inputs import flat
+from cnnlab.models.layers.inputs import flat, word_or
 from cnnlab.models.registry import LAYERS
-
-_COUNT: TypeAdapter[int] = TypeAdapter(Positive)
-
-
-def _read(value: Any) -> Any:
-    if value == "classes":
-        return "classes"
-    try:
-        return _COUNT.validate_python(value)
-    except ValidationError:
-        message = f"a whole number above 0 or 'classes' (as many as there are classes) is expected, not '{value}'"
-        raise ValueError(message) from None
-
 
 Features = Annotated[
     Literal["classes"] | int,
-    PlainValidator(_read),
+    word_or("classes", Positive, "a whole number above 0 or 'classes' (as many as there are classes) is"),
     WithJsonSchema({"anyOf": [{"const": "classes"}, {"type": "integer", "exclusiveMinimum": 0}]}),
 ]
 """A number of outputs, or as many as the data has classes."""

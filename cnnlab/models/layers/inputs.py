@@ -68,27 +68,27 @@ PaddingMode = Literal["zero", "reflect", "replicate", "circular"]
 
 TORCH_MODES = {"zero": "zeros", "reflect": "reflect", "replicate": "replicate", "circular": "circular"}
 
-_PIXELS: TypeAdapter[tuple[int, int]] = TypeAdapter(PaddingPair)
-_SCHEMA = {
-    "anyOf": [
-        {"const": "same"},
-        {"type": "integer", "minimum": 0},
-        {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 2, "maxItems": 2},
-    ]
-}
+
+def word_or(word: str, quantity: Any, expected: str) -> PlainValidator:
+    """The reading of an option that is `word` or a `quantity`; `expected` says both in words, for what is neither."""
+    adapter: TypeAdapter[Any] = TypeAdapter(quantity)
+
+    def read(value: Any) -> Any:
+        if value == word:
+            return word
+        try:
+            return adapter.validate_python(value)
+        except ValidationError:
+            raise ValueError(f"{expected} expected, not '{value}'") from None
+
+    return PlainValidator(read)
 
 
-def _read(value: Any) -> Any:
-    if value == "same":
-        return "same"
-    try:
-        return _PIXELS.validate_python(value)
-    except ValidationError:
-        message = f"'same', a number of pixels, or two ([vertical, horizontal]) are expected, not '{value}'"
-        raise ValueError(message) from None
-
-
-Padding = Annotated[Literal["same"] | tuple[int, int], PlainValidator(_read), WithJsonSchema(_SCHEMA)]
+Padding = Annotated[
+    Literal["same"] | tuple[int, int],
+    word_or("same", PaddingPair, "'same', a number of pixels, or two ([vertical, horizontal]) are"),
+    WithJsonSchema({"anyOf": [{"const": "same"}, *TypeAdapter(PaddingPair).json_schema()["anyOf"]]}),
+]
 """(vertical, horizontal) in pixels on each side; one number stands for both; "same" keeps the size at stride 1."""
 
 

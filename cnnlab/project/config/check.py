@@ -95,7 +95,7 @@ def check(config: Config, session: Session, *, shape: Shape | None = None, class
     parameters = parameter_count(network)
     options = config.optimizer.options
     decay = options.get("weight_decay", 0.0)
-    groups = parameter_groups(network, config.group_rules(), lr=options["lr"], weight_decay=decay)
+    groups = parameter_groups(network, config.parameter_groups, lr=options["lr"], weight_decay=decay)
     config.optimizer.build(groups=groups)
     if config.clipping:
         config.clipping.build(model=network)
