@@ -12,11 +12,10 @@ from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError
 from cnnlab.config.overrides import apply_overrides
 from cnnlab.core.characters import printable, shortened
 from cnnlab.core.errors import ConfigError, Problem
-from cnnlab.core.located import Table, Text
 from cnnlab.core.problems import problems_of
 from cnnlab.core.quantities import NonNegative, Positive
 from cnnlab.core.registry import Section, as_data
-from cnnlab.core.yaml import load
+from cnnlab.core.yaml import Table, Text, load
 from cnnlab.data import catalog as _data_catalog  # noqa: F401  (each catalog fills its registries)
 from cnnlab.data.parts import PLACES, beside
 from cnnlab.data.registry import AugmentationChoice, DatasetChoice, facts_of

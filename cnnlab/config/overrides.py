@@ -11,9 +11,8 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from cnnlab.core.errors import ConfigError, Problem, did_you_mean, unknown
-from cnnlab.core.located import Items, Mark, Table, Text, Value
 from cnnlab.core.registry import Chosen, Registry
-from cnnlab.core.yaml import parse_value
+from cnnlab.core.yaml import Items, Mark, Table, Text, Value, parse_value
 
 
 class _WrongError(Exception):

@@ -8,7 +8,7 @@ from pydantic_core import ErrorDetails
 
 from cnnlab.core.characters import printable
 from cnnlab.core.errors import Problem, did_you_mean
-from cnnlab.core.located import Mark, mark_at
+from cnnlab.core.yaml import Mark, mark_at
 
 EXPECTED = {
     "int_parsing": "a whole number",

@@ -20,9 +20,9 @@ from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, TypeAdapter, V
 from pydantic_core import PydanticCustomError, core_schema
 
 from cnnlab.core.errors import ConfigError, Problem, RequestError, unknown
-from cnnlab.core.located import Mark
 from cnnlab.core.problems import problems_of
 from cnnlab.core.quantities import readable
+from cnnlab.core.yaml import Mark
 
 Factory = TypeVar("Factory", bound=Callable[..., Any])
 

@@ -13,8 +13,7 @@ from torch import nn
 
 from cnnlab.layers_lab.parameters import parameters_of
 from cnnlab.layers_lab.stack import Arithmetic, Part
-from cnnlab.models.layers.convolution import conv, locally_connected
-from cnnlab.models.layers.dense import linear
+from cnnlab.models.layers.convolution import conv, linear, locally_connected
 
 Means = Literal["dense", "locally connected", "convolution"]
 

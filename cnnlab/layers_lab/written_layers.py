@@ -6,9 +6,8 @@ from typing import Annotated
 from pydantic import TypeAdapter
 
 from cnnlab.core.errors import ConfigError, Problem, RequestError
-from cnnlab.core.located import Mark, Table
 from cnnlab.core.registry import Chosen, Component
-from cnnlab.core.yaml import parse_value
+from cnnlab.core.yaml import Mark, Table, parse_value
 from cnnlab.models.catalog import LAYERS
 
 _LAYER: TypeAdapter[Component] = TypeAdapter(Annotated[Component, Chosen("layer")])

@@ -25,9 +25,9 @@ from torch.nn.parameter import is_lazy
 
 from cnnlab.core.arithmetic import Shape
 from cnnlab.core.errors import Problem, RequestError, ShapeError
-from cnnlab.core.located import Mark
 from cnnlab.core.memory import gigabytes, machine_memory
 from cnnlab.core.registry import Component
+from cnnlab.core.yaml import Mark
 from cnnlab.models.failure import LAYER_FAILURES
 from cnnlab.models.tensors import run_on, tensors_of, twins_of, without_values
 from cnnlab.models.undisturbed import undisturbed

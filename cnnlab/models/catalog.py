@@ -1,9 +1,9 @@
 """Every layer and initialisation that comes with the package: importing this module registers them."""
 
 from cnnlab.models import initialization
-from cnnlab.models.layers import activation, composite, convolution, dense, normalization, pooling
+from cnnlab.models.layers import activation, composite, convolution, normalization, pooling
 from cnnlab.models.registry import INITIALIZATIONS, LAYERS
 
-REGISTERED = (activation, composite, convolution, dense, initialization, normalization, pooling)
+REGISTERED = (activation, composite, convolution, initialization, normalization, pooling)
 
 __all__ = ["INITIALIZATIONS", "LAYERS"]

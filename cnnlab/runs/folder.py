@@ -26,13 +26,15 @@ from cnnlab.core.files import PART
 from cnnlab.core.reading import open_file, read_file
 from cnnlab.core.yaml import load
 from cnnlab.fit.checkpoints import load_weights_file
-from cnnlab.runs.lock import LOCK
 from cnnlab.runs.record import RunRecord
 
 WhichWeights = Literal["best", "last"]
 
 OUTPUTS = ("compare", "gradcam", "leaks", "lr-find", "preview", "receptive-field", "saliency", "visualize")
 """Folders beside the runs in which commands put their figures by default."""
+
+LOCK = "training.lock"
+"""There while a run is trained; it holds the number of the process and the name of its machine."""
 
 BEFORE_THE_RECORD = {"config.yaml", "plugins", LOCK}
 """All that a run writes before its run.json."""

@@ -18,9 +18,8 @@ from cnnlab.network.session import Session
 from cnnlab.runs.events import EventLog
 from cnnlab.runs.folder import Run
 from cnnlab.runs.images import origins
-from cnnlab.runs.lock import give_room
 from cnnlab.runs.record import Status
-from cnnlab.runs.writer import RunWriter
+from cnnlab.runs.writer import RunWriter, give_room
 from cnnlab.training.events import Finished, Started, StopWish, TrainingEvent
 from cnnlab.training.report import EpochRow
 from cnnlab.training.report_files import MakesSection, epoch_row, epoch_rows, point_of, write_training_report

@@ -20,9 +20,8 @@ from cnnlab.fit.checkpoints import load_state
 from cnnlab.models.build import parameter_count
 from cnnlab.runs.folder import Run, can_start_over
 from cnnlab.runs.images import check_there, check_unchanged, fixed_sample, relocated, training_images
-from cnnlab.runs.lock import training_lock
 from cnnlab.runs.record import RunRecord, new_record
-from cnnlab.runs.writer import RunWriter, free_name, taken
+from cnnlab.runs.writer import RunWriter, free_name, taken, training_lock
 from cnnlab.training.continuation import arithmetic_remark, continued_record, curve_remark, extension
 from cnnlab.training.events import StopWish, TrainingEvent
 from cnnlab.training.loop import TrainOptions, resume_command, training_loop

@@ -8,9 +8,8 @@ from jsonschema import Draft202012Validator
 
 from cnnlab.config.config import read_config
 from cnnlab.config.schema import config_schema
-from cnnlab.core.located import Items, Table
 from cnnlab.core.registry import Registry
-from cnnlab.core.yaml import load, parse
+from cnnlab.core.yaml import Items, Table, load, parse
 from cnnlab.project.listing import KINDS, listed, listed_configs
 
 CONFIGS = [config.path for config in listed_configs()]

@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnnlab.core.errors import ConfigError, RequestError
-from cnnlab.core.located import Items, Mark, Table, Text, mark_at
-from cnnlab.core.yaml import MAX_BYTES, MAX_DEPTH, load, parse, parse_value
+from cnnlab.core.yaml import MAX_BYTES, MAX_DEPTH, Items, Mark, Table, Text, load, mark_at, parse, parse_value
 
 
 def complaint(text: str) -> str:

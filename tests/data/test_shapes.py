@@ -6,8 +6,7 @@ from hypothesis import strategies as st
 
 from cnnlab.core.registry import component
 from cnnlab.data.dataset import Dataset
-from cnnlab.data.shapes import BLOCK, CLASSES, MARK_COLOURS, shapes
-from cnnlab.data.textures import luma
+from cnnlab.data.shapes import BLOCK, CLASSES, MARK_COLOURS, luma, shapes
 
 
 def made(part: str = "train", **options: object) -> Dataset:

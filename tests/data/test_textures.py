@@ -2,7 +2,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnnlab.data.textures import colours_of, contrasting, luma, power_law_noise
+from cnnlab.data.shapes import colours_of, contrasting, luma, power_law_noise
 
 unit = st.floats(0, 1, width=32)
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from cnnlab.core.errors import RequestError, WriteError
-from cnnlab.runs import lock
-from cnnlab.runs.lock import LOCK, is_held, training_lock
+from cnnlab.runs import writer
+from cnnlab.runs.writer import LOCK, is_held, training_lock
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from cnnlab.runs.lock import training_lock
+from cnnlab.runs.writer import training_lock
 with training_lock(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
@@ -44,8 +44,8 @@ def test_the_second_is_refused_with_the_firsts_number_until_it_ends(tmp_path: Pa
 
 def test_the_lock_holds_room_for_the_record_of_a_full_disk(tmp_path: Path) -> None:
     with training_lock(tmp_path):
-        assert (tmp_path / LOCK).stat().st_size > lock.ROOM
-        lock.give_room(tmp_path)
+        assert (tmp_path / LOCK).stat().st_size > writer.ROOM
+        writer.give_room(tmp_path)
         assert (tmp_path / LOCK).read_text() == f"{os.getpid()} {socket.gethostname()}\n"
 
 
@@ -61,7 +61,7 @@ def test_a_file_system_without_locks_is_said(tmp_path: Path, monkeypatch: pytest
     def refuse(handle: int) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(lock, "_lock", refuse)
+    monkeypatch.setattr(writer, "_lock", refuse)
     with training_lock(tmp_path) as remark:
         assert remark == f"the file system of {tmp_path} has no locks: train this run in one process at a time"
 

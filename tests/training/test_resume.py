@@ -24,8 +24,7 @@ from cnnlab.fit.fit import StepDone
 from cnnlab.fit.state import Progress
 from cnnlab.network.session import Session
 from cnnlab.runs.folder import Run
-from cnnlab.runs.lock import training_lock
-from cnnlab.runs.writer import RunWriter, free_name
+from cnnlab.runs.writer import RunWriter, free_name, training_lock
 from cnnlab.training.continuation import curve_remark
 from cnnlab.training.events import Finished, Started, StopWish
 from cnnlab.training.loop import TrainOptions

@@ -14,7 +14,6 @@ from cnnlab.core.errors import ShapeError
 from cnnlab.core.quantities import Pair, Positive
 from cnnlab.core.registry import Component, component
 from cnnlab.models.layers import activation as _activation  # noqa: F401  registers 'relu', the default below
-from cnnlab.models.layers import dense as _dense  # noqa: F401  registers 'linear', which a shortcut may be
 from cnnlab.models.layers import normalization as _normalization  # noqa: F401  registers 'batch_norm', a default below
 from cnnlab.models.layers.convolution import conv
 from cnnlab.models.layers.inputs import Padding, PaddingMode, image, pixels

@@ -1,6 +1,6 @@
-"""Convolutions, with shared weights and with weights of their own at every place.
+"""Layers with weights: convolutions, shared or of their own at every place, and the fully connected layer.
 
-As in every framework these are cross-correlations (the kernel is not flipped):
+As in every framework, convolutions are cross-correlations (the kernel is not flipped):
     y[o, i, j] = b[o] + Σ_{c, u, v} w[o, c, u, v] · x[c, s·i + d·u − p, s·j + d·v − p]
 with stride s, dilation d and padding p; the weight is (out, in/groups, kernel height, kernel width). Output size
 along an axis: floor((size + 2p − d(k − 1) − 1)/s) + 1.
@@ -10,17 +10,28 @@ Sources: Dumoulin & Visin 2016, arXiv:1603.07285; `torch.nn.Conv2d`; of locally 
 
 from collections import OrderedDict
 from math import sqrt
-from typing import Any, cast, final
+from typing import Annotated, Any, Literal, cast, final
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
+from pydantic import WithJsonSchema
 from torch import Tensor, nn
 
 from cnnlab.core.arithmetic import Shape, window_shape
 from cnnlab.core.errors import ShapeError
 from cnnlab.core.quantities import Pair, Positive
-from cnnlab.models.layers.inputs import TORCH_MODES, Padding, PaddingMode, check_groups, check_mode, image, pixels
+from cnnlab.models.layers.inputs import (
+    TORCH_MODES,
+    Padding,
+    PaddingMode,
+    check_groups,
+    check_mode,
+    flat,
+    image,
+    pixels,
+    word_or,
+)
 from cnnlab.models.registry import LAYERS
 
 
@@ -229,3 +240,21 @@ class LocallyConnected2d(nn.Module):
             f"{inputs}, {channels}, size={self.input_size}, kernel_size={self.kernel_size}, stride={self.stride}, "
             f"padding={self.padding}, dilation={self.dilation}, bias={self.bias is not None}"
         )
+
+
+Features = Annotated[
+    Literal["classes"] | int,
+    word_or("classes", Positive, "a whole number above 0 or 'classes' (as many as there are classes) is"),
+    WithJsonSchema({"anyOf": [{"const": "classes"}, {"type": "integer", "exclusiveMinimum": 0}]}),
+]
+"""A number of outputs, or as many as the data has classes."""
+
+
+@LAYERS.register("linear")
+def linear(shape: Shape, classes: int, *, features: Features = "classes", bias: bool = True) -> nn.Linear:
+    """Fully connected: y = W·x + b; as many outputs as classes unless `features` says otherwise.
+
+    (F,) → (features,). Parameters: F·features, and `features` biases. An image has to be made flat before, by
+    `global_avg_pool` (any image size) or `flatten` (one image size).
+    """
+    return nn.Linear(flat(shape), classes if features == "classes" else features, bias=bias)
