@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypedDict, get_args
 
 from cnnlab.core.errors import ConfigError, Problem, RequestError, did_you_mean
-from cnnlab.core.located import Items, Table, Text
 from cnnlab.core.reading import read_file
-from cnnlab.core.yaml import load
+from cnnlab.core.yaml import Items, Table, Text, load
 from cnnlab.data.decoding import Fit
 
 Activation: TypeAlias = Literal["softmax", "sigmoid"]
