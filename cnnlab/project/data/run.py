@@ -11,7 +11,7 @@ from cnnlab.config.config import Config, check_config, read_config
 from cnnlab.core.arithmetic import evenly
 from cnnlab.core.errors import RequestError, unknown
 from cnnlab.core.yaml import parse
-from cnnlab.data.batches import ChannelStatistics, TrainingBatches, channel_statistics, denormalise
+from cnnlab.data.batches import TrainingBatches, channel_statistics, denormalise
 from cnnlab.data.dataset import Dataset
 from cnnlab.data.decoding import image_header
 from cnnlab.data.leaks import dataset_leaks
