@@ -11,6 +11,7 @@ from cnnlab.config.config import Config
 from cnnlab.core.arithmetic import Shape
 from cnnlab.core.errors import RequestError
 from cnnlab.data.dataset import DataPlace, Dataset
+from cnnlab.network.asked_data import AskedData
 from cnnlab.network.description import Activation
 from cnnlab.network.preparation import Preparation
 from cnnlab.runs.folder import Run
@@ -37,6 +38,8 @@ class Network:
     """What its weights are, in words."""
     classes: tuple[str, ...] = ()
     """None where their names are not known."""
+    logits: int | None = None
+    """How many it puts out, where that is known."""
     run: Run | None = None
     config: Config | None = None
     """The config of a run, or the config itself."""
@@ -46,6 +49,8 @@ class Network:
     """None where nothing is known of the statistics of its images; see `preparation`."""
     activation: Activation = "softmax"
     """What makes probabilities of its logits; a single logit always speaks for class 1 of two, by its sigmoid."""
+    asked: AskedData | None = None
+    """The data that it is to be asked about, where it brings none itself."""
     remarks: tuple[str, ...] = ()
     """A sentence for each thing about it that was assumed or changed, and that a person should know."""
 
@@ -64,13 +69,20 @@ class Network:
             raise RequestError(f"{self.name} was opened for its layers alone; open it for images")
         return self.prepared
 
+    @property
+    def has_images(self) -> bool:
+        """Whether there is data that it can be asked about: its own, or what was named for it."""
+        return self.config is not None or self.asked is not None
+
     def part(self, split: str, place: DataPlace) -> Dataset:
-        """The `train` or `validation` part of the network's own data.
+        """The `train` or `validation` part of the network's own data; of data that was named for it `test`, too.
 
         Raises: RequestError for a network without any, or a part that was not kept.
         """
+        if self.asked is not None:
+            return self.asked.part(split, place)
         if self.config is None:
-            raise RequestError(f"{self.name} has no data of its own, so `split` has nothing to take; give files")
+            raise RequestError(f"{self.name} has no images of its own; name a folder, a CSV or a data set with `data`")
         none = f"{self.name} keeps no validation part (data.validation is 0); use `split` train"
         if self.run is not None:
             if split == "validation" and not self.run.record.data.validation:
@@ -86,6 +98,13 @@ class Network:
 
         Raises: RequestError as `part`.
         """
+        if self.asked is not None and not self.asked.whole:
+            try:
+                return "validation", self.asked.part("validation", place)
+            except RequestError:
+                return "train", self.asked.part("train", place)
+        if self.run is None and self.config is None:
+            return "validation", self.part("validation", place)
         if self.run is not None:
             split: Literal["train", "validation"] = "validation" if self.run.record.data.validation else "train"
             return split, self.part(split, place)

@@ -17,6 +17,7 @@ from cnnlab.data.registry import image_of
 from cnnlab.fit.state import load_weights
 from cnnlab.models.build import build
 from cnnlab.models.own import is_own, own_network
+from cnnlab.network.asked_data import asked_data, class_numbers, order_remark
 from cnnlab.network.description import Description, ModelOptions, description_of
 from cnnlab.network.fresh import new_network
 from cnnlab.network.network import Network, RunNetwork
@@ -94,6 +95,8 @@ def open_network(
     found.model.eval()
     if for_images:
         found = with_output(found, said)
+        if session.data is not None and found.config is None:
+            found = _asked(found, session)
     return found
 
 
@@ -136,6 +139,7 @@ def open_run(text: str | Run, session: Session, weights: WhichWeights = "best") 
         trained=True,
         weights=f"the {weights} weights of the run {run.name}",
         classes=data.classes,
+        logits=len(data.classes),
         run=run,
         config=config,
         fresh=fresh,
@@ -329,6 +333,29 @@ def _with_weights(found: Network, weights: str | None, key: str | None) -> Netwo
     path = Path(weights).expanduser()
     load_weights_file(found.model, path)
     return replace(found, trained=True, weights=f"weights of {path}")
+
+
+def _asked(found: Network, session: Session) -> Network:
+    """`found` with the session's data, whose names its classes take where it has none itself.
+
+    Raises: RequestError where there is no such data, or its classes are none of the network's.
+    """
+    assert session.data is not None
+    data, classes = asked_data(
+        session.data,
+        session.place,
+        shape=found.shape,
+        fit=found.preparation.fit,
+        allow_plugins=session.allow_plugins,
+    )
+    remarks = [f"{data.name} has no parts, so all of its images are taken"] * data.whole
+    if classes and found.classes:
+        class_numbers(classes, found.classes, data.name)
+        remarks += [remark for remark in (order_remark(classes, found.classes, data.name),) if remark]
+    names = found.classes or classes
+    if found.logits is not None and names and len(names) != max(2, found.logits):
+        raise RequestError(f"{data.name} has {len(names)} classes, and {found.name} puts out {found.logits} logits")
+    return replace(found, asked=replace(data, classes=names), classes=names, remarks=(*found.remarks, *remarks))
 
 
 def _on(network: Network, device: torch.device) -> Network:

@@ -33,6 +33,7 @@ def with_output(found: Network, said: Description) -> Network:
         found,
         model=with_logits(found.model, chosen),
         fresh=None if fresh is None else lambda seed: with_logits(fresh(seed), chosen),
+        logits=logits,
         classes=_classes(found.classes, logits, found.name, said),
         remarks=(*found.remarks, *([chosen.remark] if chosen.remark else [])),
     )

@@ -1,0 +1,201 @@
+"""The data that a network from elsewhere is asked about: a folder, a CSV, a config's data or a data set by name."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cnnlab.config.config import Data, read_config
+from cnnlab.core.arithmetic import Shape
+from cnnlab.core.errors import RequestError, unknown
+from cnnlab.core.registry import Component, component
+from cnnlab.data.dataset import DataPlace, Dataset, check_memory
+from cnnlab.data.decoding import Fit, fit_image
+from cnnlab.data.folder import list_contents
+from cnnlab.data.registry import DATASETS, facts_of
+from cnnlab.data.splits import split as divided
+from cnnlab.data.whereabouts import beside
+
+SPLIT_SEED = 0
+"""Of the validation part that is cut from the training part of a data set by name."""
+
+SHOWN = 6
+"""Classes named in a message."""
+
+
+@dataclass(frozen=True, eq=False)
+class AskedData:
+    """Where the images come from, and which of the network's classes theirs are."""
+
+    name: str
+    """As it was asked for."""
+    dataset: Component
+    validation: float
+    """The share of the training part that is the validation part, where it has none of its own."""
+    seed: int
+    """Of that split."""
+    shape: Shape
+    """(channels, height, width) of what the network takes, in pixels."""
+    fit: Fit
+    whole: bool = False
+    """Whether it has no parts: all of its images are taken then, whichever part is asked for."""
+    classes: tuple[str, ...] = ()
+    """Of the network, where their names are known."""
+
+    @property
+    def own(self) -> bool:
+        """Whether the images are the user's own files."""
+        return facts_of(self.dataset).source == "own"
+
+    def part(self, split: str, place: DataPlace) -> Dataset:
+        """The `train`, `validation` or `test` part, as the network takes it, its labels those of the network.
+
+        Raises: RequestError for a part that is not there, and for classes that are not the network's.
+        """
+        place = replace(place, moved=None)
+        found = self._part(split, place)
+        return _as_taken(self._with_labels(found), self.shape, self.fit)
+
+    def _part(self, split: str, place: DataPlace) -> Dataset:
+        if split == "test" and not self.whole:
+            tested: Dataset = self.dataset.build(place=place, part="test")
+            return tested
+        whole: Dataset = self.dataset.build(place=place, part="train")
+        if self.whole:
+            return whole
+        if split == "validation" and whole.held_out is None and not self.validation and "test" in whole.places:
+            return self._part("test", place)  # `val/` beside `train/` is the test part, where there is no other
+        halves = divided(whole, fraction=self.validation, seed=self.seed)
+        if split == "validation" and not len(halves.validation):
+            raise RequestError(
+                f"{self.name} keeps no validation part (data.validation is 0); use `split` train or test"
+            )
+        return whole.take(halves.validation if split == "validation" else halves.train)
+
+    def _with_labels(self, images: Dataset) -> Dataset:
+        if not self.classes or images.classes == self.classes:
+            return images
+        numbers = torch.tensor(class_numbers(images.classes, self.classes, self.name))
+        return replace(images, labels=numbers[images.labels], classes=self.classes)
+
+
+def asked_data(
+    text: str | Path, place: DataPlace, *, shape: Shape, fit: Fit, allow_plugins: bool = False
+) -> tuple[AskedData, tuple[str, ...]]:
+    """What `text` names, and its classes as far as they are known before an image is read.
+
+    Arguments:
+        text: a folder or CSV file of images, a config (its `data`), or the name of a data set.
+        place: where data sets lie.
+        shape, fit: of what the network takes.
+        allow_plugins: whether a config's plugins may be run.
+
+    Raises: RequestError for what is none of these, with the nearest name, and for a folder without classes.
+    """
+    path, name = Path(text).expanduser(), str(text)
+    if path.suffix in (".yaml", ".yml"):
+        config = read_config(path, allow_plugins=allow_plugins)
+        section, seed = config.data, config.seed
+    elif path.exists():
+        section, seed = Data(dataset=_folder(path, {}, shape, fit), validation=0), SPLIT_SEED
+    elif name in DATASETS:
+        section, seed = Data(dataset=component("dataset", name)), SPLIT_SEED
+    else:
+        named = unknown("data set", name, [entry.name for entry in DATASETS])
+        raise RequestError(f"`data` is '{name}': no such folder, CSV file or config, and {named}")
+    dataset = section.dataset
+    if facts_of(dataset).source != "own":
+        return AskedData(name, dataset, section.validation, seed, shape, fit), ()
+    if path.suffix in (".yaml", ".yml"):
+        dataset = _folder(path, dataset.options, shape, dataset.options.get("fit", fit))
+    contents = list_contents(place, **dataset.options)
+    parts = set(contents.parts.named)
+    return (
+        AskedData(
+            name, dataset, section.validation, seed, shape, fit, whole=parts == {"train"} and not section.validation
+        ),
+        contents.classes,
+    )
+
+
+def class_numbers(theirs: Sequence[str], own: Sequence[str], name: str) -> list[int]:
+    """Which class of the network each class of the data is: by its name, else by its place where no name is common.
+
+    Arguments:
+        theirs: the classes of the data.
+        own: the classes of the network.
+        name: of the data, for the error.
+
+    Raises: RequestError where some have the network's names and others do not, or nothing fits.
+
+    Example:
+        >>> class_numbers(["dog", "Cat"], ["cat", "bird", "dog"], "photos")
+        [2, 0]
+    """
+    for key in (str, _plain):
+        numbers: Mapping[str, int] = {key(one): number for number, one in reversed(list(enumerate(own)))}
+        if len(numbers) == len(own) and all(key(one) in numbers for one in theirs):
+            return [numbers[key(one)] for one in theirs]
+    common = {_plain(one) for one in theirs} & {_plain(one) for one in own}
+    if len(theirs) == len(own) and not common:
+        return list(range(len(own)))
+    strange = [one for one in theirs if _plain(one) not in common]
+    raise RequestError(
+        f"{name} has classes that are none of the network's: {_listed(strange)}; it has {_listed(own)}. "
+        "Name the network's classes as the data calls them with `classes`, in the order of its logits"
+    )
+
+
+def order_remark(theirs: Sequence[str], own: Sequence[str], name: str) -> str:
+    """A sentence where classes are taken to be the network's by their order alone, otherwise nothing."""
+    if not own or {_plain(one) for one in theirs} & {_plain(one) for one in own}:
+        return ""
+    return (
+        f"no class of {name} has a name of the network's, so they are taken in their order: "
+        f"{theirs[0]} is {own[0]}, …, {theirs[-1]} is {own[-1]}"
+    )
+
+
+def _folder(path: Path, options: Mapping[str, Any], shape: Shape, fit: Fit) -> Component:
+    """The user's own images as the network takes them; of a config, `options` are seen from where it lies."""
+    base = beside(options, path.parent) if options else {"path": str(path)}
+    return component("dataset", "folder", **{**base, "size": max(shape[1:]), "channels": shape[0], "fit": fit})
+
+
+def _as_taken(images: Dataset, shape: Shape, fit: Fit) -> Dataset:
+    """The images in the network's size and channels.
+
+    Raises: RequestError where they do not fit into memory.
+    """
+    if images.shape == shape:
+        return images
+    pixels = images.images
+    if pixels.shape[1] != shape[0]:
+        pixels = _in_channels(pixels, shape[0])
+    if tuple(pixels.shape[2:]) == shape[1:]:
+        return replace(images, images=pixels)
+    check_memory(len(pixels), shape[0], max(shape[1:]))
+    made = torch.empty(len(pixels), *shape, dtype=torch.uint8)
+    for number, image in enumerate(pixels):
+        made[number] = fit_image(image, shape[1], fit)
+    return replace(images, images=made, masks=None)
+
+
+def _in_channels(pixels: Tensor, channels: int) -> Tensor:
+    """Grey as three equal channels, and colour as its brightness (ITU-R 601, as pillow has it)."""
+    if pixels.shape[1] == 1:
+        return pixels.expand(-1, channels, -1, -1)
+    weights = torch.tensor([0.299, 0.587, 0.114])[:, None, None]
+    return (pixels * weights).sum(1, keepdim=True).round().to(torch.uint8)
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.casefold().replace("_", " ").replace("-", " ").split())
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
