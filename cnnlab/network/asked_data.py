@@ -15,9 +15,9 @@ from cnnlab.core.registry import Component, component
 from cnnlab.data.dataset import DataPlace, Dataset, check_memory
 from cnnlab.data.decoding import Fit, fit_image
 from cnnlab.data.folder import list_contents
+from cnnlab.data.parts import beside
 from cnnlab.data.registry import DATASETS, facts_of
 from cnnlab.data.splits import split as divided
-from cnnlab.data.whereabouts import beside
 
 SPLIT_SEED = 0
 """Of the validation part that is cut from the training part of a data set by name."""
