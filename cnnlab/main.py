@@ -27,10 +27,8 @@ from cnnlab.project.config import command as config
 from cnnlab.project.data import command as data
 from cnnlab.receptive_field import command as receptive_field
 from cnnlab.report import command as report
-from cnnlab.report.card import command as report_card
 from cnnlab.training import command as train
-from cnnlab.trust.audit import command as audit
-from cnnlab.trust.sanity import command as sanity
+from cnnlab.trust import command as trust
 from cnnlab.wiring import invocation
 
 TRAIN = "Train and use a network"
@@ -87,10 +85,10 @@ app.command("doctor", rich_help_panel=TRAIN)(project.doctor)
 app.command("receptive-field", rich_help_panel=INSIDE)(receptive_field.receptive_field)
 app.command("gradcam", rich_help_panel=INSIDE)(attribution.gradcam)
 app.command("saliency", rich_help_panel=INSIDE)(attribution.saliency)
-app.command("audit", rich_help_panel=INSIDE)(audit.audit)
-app.command("sanity", rich_help_panel=INSIDE)(sanity.sanity)
+app.command("audit", rich_help_panel=INSIDE)(trust.audit)
+app.command("sanity", rich_help_panel=INSIDE)(trust.sanity)
 app.command("report", rich_help_panel=INSIDE)(report.report)
-app.command("report-card", rich_help_panel=INSIDE)(report_card.report_card)
+app.command("report-card", rich_help_panel=INSIDE)(report.report_card)
 app.add_typer(visualize, name="visualize", rich_help_panel=INSIDE)
 app.command("summary", rich_help_panel=INSIDE)(summary.summary)
 app.command("layer", rich_help_panel=INSIDE)(layer.layer)

@@ -46,7 +46,7 @@ RUNS = {
     "cnnlab.training.report_files",
     "cnnlab.training.loop",
     "cnnlab.trust.sample",
-    "cnnlab.trust.sanity.label_training",
+    "cnnlab.trust.sanity.labels",
 }
 """Of the same role as a `run`: they read and write, and put computations together."""
 

@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 OutOption = Annotated[Path | None, typer.Option(metavar="DIR", help="The folder for figures, tables and the page.")]
 LayerOption = Annotated[str | None, typer.Option(metavar="NAME", show_default=False, help="The layer to look at.")]
+ConvolutionOption = Annotated[
+    str | None, typer.Option("--layer", metavar="NAME", show_default=False, help="A convolution; the first one.")
+]
 ChannelsOption = Annotated[
     str | None, typer.Option(metavar="N,…", show_default=False, help="These channels, from 0: 3,7 or 12-15.")
 ]
 WeightsOption = Annotated[
     str | None,
     typer.Option(metavar="best|last|FILE", show_default=False, help="Of a run best or last; else a file."),
-]
-SizeOption = Annotated[
-    str | None, typer.Option("--input", metavar="SIZE", show_default=False, help="The side of the images, in px.")
 ]
 SplitOption = Annotated[Split, typer.Option(help="Which images of the run's data.")]
 

@@ -1,20 +1,24 @@
-"""`cnnlab report`."""
+"""`cnnlab report` and `cnnlab report-card`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cnnlab.cli.options import RunArgument, Weights, out_console, print_json
+from cnnlab.cli.options import RunArgument, Split, Weights, err_console, out_console, print_json
 from cnnlab.cli.session import with_session
 from cnnlab.cli.streams import with_bars
+from cnnlab.core.errors import RequestError
 from cnnlab.network.session import Session
+
+WeightsOption = Annotated[Weights, typer.Option(help="Of the best epoch, or of the last.")]
 
 
 @with_session("data", "device", "allow_plugins", "runs", "as_json")
 def report(
     session: Session,
     run: RunArgument,
-    weights: Annotated[Weights, typer.Option(help="Of the best epoch, or of the last.")] = Weights.best,
+    weights: WeightsOption = Weights.best,
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Put figures, numbers and words into the run's TensorBoard, too.")
     ] = False,
@@ -31,3 +35,44 @@ def report(
         print_json({"page": written.page, "report": json.document(written.report)})
     else:
         out_console().print(str(written.page), soft_wrap=True)
+
+
+@with_session("data", "device", "allow_plugins", "runs", "as_json")
+def report_card(
+    session: Session,
+    run: RunArgument,
+    pick: Annotated[
+        str, typer.Option(metavar="WHICH", help="first-correct, wrong, an image's number, or a class.")
+    ] = "first-correct",
+    split: Annotated[Split, typer.Option(help="The images to pick from.")] = Split.validation,
+    random_weights: Annotated[bool, typer.Option(help="The same network before it learned anything.")] = False,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder for the card.")] = None,
+    weights: WeightsOption = Weights.best,
+) -> None:
+    """Draw one image and four lenses on the answer: filters, a feature map, saliency, Grad-CAM; one PNG.
+
+    Example: [bold]cnnlab report-card cifar --pick wrong[/]
+    """
+    from cnnlab.network.open import open_run
+    from cnnlab.report.card.report import report_card_report
+    from cnnlab.report.card.run import report_card as make_card
+    from cnnlab.view import console, png
+
+    opened = session.run(run)
+    if split is Split.test:
+        raise RequestError("the test part is opened by `cnnlab eval --split test` alone; pick from validation or train")
+    network = open_run(opened, session, weights.value)
+    images = network.part(split.value, session.place)
+    card = make_card(network, images, split=split.value, pick=pick, random_weights=random_weights)
+    drawn = report_card_report(card)
+    folder = session.folder("report-card", opened, out=out)
+    (figure,) = png.save(drawn, folder)
+    if session.as_json:
+        shown = card.lenses
+        facts = {"truth": card.truth, "answer": card.answer, "probability": card.probability, "index": card.index}
+        lenses = {"method": shown.method, "layer": shown.layer, "filters": card.first, "feature": shown.middle}
+        more = {"located": card.located, "random_weights": card.random, "likeness": card.likeness}
+        print_json({"picture": figure, "run": card.run, "split": card.split, **facts, **lenses, **more})
+    else:
+        console.show(drawn, out_console(), folder=folder)
+        err_console().print(f"written to {figure}", style="dim", soft_wrap=True)

@@ -19,8 +19,7 @@ from cnnlab.layers_lab.summary.contribution import architecture
 from cnnlab.network.studied import Studied
 from cnnlab.report.card.report import report_card_report
 from cnnlab.report.card.run import report_card
-from cnnlab.report.gallery.report import gallery_album
-from cnnlab.report.gallery.run import gallery, of_pixels
+from cnnlab.report.gallery import gallery, gallery_album, of_pixels
 from cnnlab.training.contribution import training
 from cnnlab.trust.sanity.contribution import randomisation_test
 from cnnlab.view.blocks import Block, Link, Links, Section, Text

@@ -12,7 +12,7 @@ from cnnlab.network.open import open_run
 from cnnlab.network.session import Session
 from cnnlab.network.studied import Studied
 from cnnlab.report.contributors import CONTRIBUTORS
-from cnnlab.report.gallery.run import chosen_images
+from cnnlab.report.gallery import chosen_images
 from cnnlab.runs.events import EventLog
 from cnnlab.runs.folder import Run, WhichWeights
 from cnnlab.view import files

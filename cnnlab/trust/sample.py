@@ -36,6 +36,11 @@ class SampledRun:
     """Probabilities of all classes, 0 … 1, on the CPU."""
 
     @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the images, in pixels."""
+        return self.network.shape[1], self.network.shape[2]
+
+    @property
     def answers(self) -> Int64[Tensor, "n"]:
         """The class that the network finds likeliest."""
         return self.probabilities.argmax(1)

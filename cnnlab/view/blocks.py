@@ -237,9 +237,21 @@ def _check_stem(name: str) -> None:
         raise ValueError(f"the name {name!r} of a file: expected lower-case letters, digits, - and _")
 
 
+def mean_of(mean: MeanInterval | None) -> float | None:
+    """The mean alone."""
+    return None if mean is None else mean.mean
+
+
+def ends_of(mean: MeanInterval | None) -> tuple[float, float]:
+    """Low and high end of the interval; the mean twice where there is none, NaN where there is no mean either."""
+    if mean is None:
+        return float("nan"), float("nan")
+    return (mean.mean, mean.mean) if mean.interval is None else (mean.interval.low, mean.interval.high)
+
+
 def interval_text(mean: MeanInterval | None, form: str) -> str:
     """`+0.412 [+0.380, +0.445]` for "+.3f"; the mean alone where there is no interval, `–` where there is no mean."""
     if mean is None or mean.interval is None:
-        return shown(None if mean is None else mean.mean, form)
+        return shown(mean_of(mean), form)
     low, high = shown(mean.interval.low, form), shown(mean.interval.high, form)
     return f"{shown(mean.mean, form)} [{low}, {high}]"

@@ -52,6 +52,11 @@ def plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no form in JSON: {value!r}")
 
 
+def without(value: Any, *names: str) -> dict[str, Any]:
+    """The fields of a dataclass in plain form, but for those that are named."""
+    return {name: plain(item) for name, item in vars(value).items() if name not in names}
+
+
 def text(value: Any, *, indent: int | None = 2, ascii_only: bool = False) -> str:
     """One JSON document, without a line end; letters of other scripts stay readable, control characters are escaped."""
     document = json.dumps(plain(value), indent=indent, ensure_ascii=False, allow_nan=False)
@@ -95,21 +100,17 @@ def _block(block: Any) -> dict[str, Any]:
 def _drawing(drawing: Drawing) -> dict[str, Any]:
     match drawing:
         case Gallery():
-            return _without(drawing, "images") | {"shapes": [list(image.shape) for image in drawing.images]}
+            return without(drawing, "images") | {"shapes": [list(image.shape) for image in drawing.images]}
         case Scenes():
-            return _without(drawing, "scenes") | {"scenes": [_drawing(scene) for scene in drawing.scenes]}
+            return without(drawing, "scenes") | {"scenes": [_drawing(scene) for scene in drawing.scenes]}
         case Scene():
-            return _without(drawing, "image", "heat", "contours") | {
+            return without(drawing, "image", "heat", "contours") | {
                 "image_shape": None if drawing.image is None else list(drawing.image.shape),
                 "heat": None if drawing.heat is None else _map(drawing.heat) | {"peak": plain(drawing.peak)},
                 "absence": drawing.absence,
-                "contours": [_without(contour, "values") | _map(contour.values) for contour in drawing.contours],
+                "contours": [without(contour, "values") | _map(contour.values) for contour in drawing.contours],
             }
-    return _without(drawing)
-
-
-def _without(value: Any, *names: str) -> dict[str, Any]:
-    return {name: plain(item) for name, item in vars(value).items() if name not in names}
+    return without(drawing)
 
 
 def _map(values: NDArray[Any]) -> dict[str, Any]:

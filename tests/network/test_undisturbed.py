@@ -21,8 +21,7 @@ from cnnlab.core.errors import CnnlabError
 from cnnlab.data.batches import Batch
 from cnnlab.fit.fit import first_non_finite
 from cnnlab.fit.predict import predict
-from cnnlab.inside.dream.maximise import maximise
-from cnnlab.inside.dream.objective import ClassScore
+from cnnlab.inside.dream.maximise import ClassScore, maximise
 from cnnlab.inside.embedding.neighbours import penultimate_features
 from cnnlab.inside.features.feature_maps import feature_maps
 from cnnlab.inside.filters.layer import convolution_filters

@@ -51,7 +51,8 @@ def test_sanity_of_random_labels_says_its_steps(run: Run) -> None:
     options = SanityOptions(count=6, methods=("gradient",), depths=1, labels=True, epochs=1)
     done, result = outcome(steps_of(sanity, run, options))
     assert done == ["cascading", "independent", "random labels", "maps of random labels"]
-    assert result.facts.labels.steps == -(-result.facts.labels.pictures // 32)
+    training = result.facts.labels.training
+    assert training.steps == -(-training.pictures // 32)
 
 
 @pytest.mark.parametrize(("method", "named"), [("gradcan", "gradcan"), ("gradient:samples=3", "samples")])

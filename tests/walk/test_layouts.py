@@ -20,7 +20,7 @@ from walk.zoo import Function
 from cnnlab.attribution.attribute import attribute
 from cnnlab.attribution.layers import choose_layer
 from cnnlab.core.errors import RequestError
-from cnnlab.inside.dream.objective import Channel, score
+from cnnlab.inside.dream.maximise import Channel, score
 from cnnlab.inside.embedding.neighbours import penultimate_features
 from cnnlab.inside.features.feature_maps import feature_maps
 from cnnlab.inside.patches.search import top_units

@@ -2,6 +2,7 @@
 
 C. Olah, A. Mordvintsev, L. Schubert, "Feature visualization", Distill 2017, doi:10.23915/distill.00007. What comes out
 is *a* strong stimulus, and depends on the parametrisation: it shows what suffices, not all that a channel answers to.
+What an image is made for is its objective: a channel of a layer, or the score of a class.
 """
 
 import math
@@ -12,9 +13,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from cnnlab.core.errors import RequestError, WorkError
+from cnnlab.core.advance import Advance
+from cnnlab.core.errors import RequestError, WorkError, unknown
 from cnnlab.core.seeds import derive_seed
-from cnnlab.inside.dream.objective import Channel, Objective, check_objective, score
 from cnnlab.inside.dream.parametrisation import (
     IMAGENET_COLOURS,
     UNMOVED,
@@ -29,6 +30,84 @@ from cnnlab.inside.dream.parametrisation import (
 from cnnlab.models.undisturbed import undisturbed
 from cnnlab.walk.layouts import Layouts, layouts_of
 
+
+@dataclass(frozen=True)
+class Channel:
+    """The mean of one channel of a layer over all its places; of a flat layer, one feature."""
+
+    layer: str
+    channel: int
+
+    def __str__(self) -> str:
+        return f"channel {self.channel} of {self.layer}"
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    """The logit of one class. Not its probability, which also rises where the other classes fall."""
+
+    index: int
+
+    def __str__(self) -> str:
+        return f"class {self.index}"
+
+
+Objective = Channel | ClassScore
+
+
+def check_objective(model: nn.Module, objective: Objective) -> None:
+    """Refuse an objective whose layer is not there.
+
+    Raises: RequestError for a name that is no layer of the model.
+    """
+    if isinstance(objective, Channel):
+        names = [name for name, _ in model.named_modules() if name]
+        if objective.layer not in names:
+            raise RequestError(unknown("layer", objective.layer, names))
+
+
+def score(
+    model: nn.Module, images: Float[Tensor, "n c h w"], objective: Objective, *, layouts: Layouts | None = None
+) -> Float[Tensor, "n"]:
+    """The objective for each image, differentiable; of a layer that runs several times, its last output.
+
+    `layouts` are the network's for images of this size, where the caller has them.
+
+    Raises: RequestError for a class or channel that is not there, and for a layer without channels.
+    """
+    if isinstance(objective, ClassScore):
+        scores = model(images)
+        if not isinstance(scores, Tensor) or scores.dim() != 2:
+            raise RequestError("this network gives no row of class scores, so no class can be maximised")
+        _check_index("class", objective.index, scores.shape[1])
+        return scores[:, objective.index].float()
+    found: list[Tensor] = []
+
+    def keep(module: nn.Module, inputs: object, output: object) -> None:
+        if isinstance(output, Tensor):
+            # a copy: a later in-place layer would change it
+            found[:] = [output.clone()]
+
+    handle = model.get_submodule(objective.layer).register_forward_hook(keep)
+    try:
+        model(images)
+    finally:
+        handle.remove()
+    if not found or found[0].dim() < 2:
+        raise RequestError(f"layer '{objective.layer}' gives no channels, or does not run in a forward pass")
+    output = found[0]
+    if output.dim() > 2:
+        output = (layouts or layouts_of(model, images.shape[1:])).of(objective.layer).maps(output)
+    _check_index(f"channel of layer '{objective.layer}'", objective.channel, output.shape[1])
+    channel = output[:, objective.channel].float()
+    return channel.flatten(1).mean(1) if channel.dim() > 1 else channel
+
+
+def _check_index(what: str, index: int, count: int) -> None:
+    if not 0 <= index < count:
+        raise RequestError(f"no {what} {index}: there are {count}, from 0 to {count - 1}")
+
+
 CONTRASTS = (1.0, 4.0, 16.0)
 """Times the usual contrast of a start: a rectified channel that a grey image leaves at 0 has no gradient to follow,
 so the first of these starts that has one is taken. 16 is noise over the whole range of pixels."""
@@ -41,17 +120,6 @@ Adam adds next to nothing, so that waves of no consequence move as far as those 
 meet are driven to the wrong end of their range and stay there: mean red − blue of 16×16 pixels, at most 1, stops at
 0.84 after 128 steps, and at 0.985 with this floor. One size for all (a floor of ∞) lets the coarsest waves win over all
 others: a filter for gratings then gets a single edge, and a quarter of the score."""
-
-
-@dataclass(frozen=True)
-class DreamStep:
-    """After a step of ascent."""
-
-    step: int
-    """From 1."""
-    steps: int
-    score: float
-    """Score of the views that the step was made from, before it: in the objective's own units."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,8 +138,7 @@ class Dream:
     contrast: float
     """Contrast of the start, see `CONTRASTS`: above 1 for a channel that is silent on grey."""
     scores: tuple[float, ...]
-    """Score of every step, see `DreamStep`."""
-    seed: int
+    """Of every step: of the views that it was made from, before it, in the objective's own unit."""
 
 
 def maximise(
@@ -87,15 +154,15 @@ def maximise(
     views: Views | None = None,
     octaves: int | None = None,
     colours: Float[Tensor, "c c"] | None = None,
-) -> Iterator[DreamStep | Dream]:
-    """A `DreamStep` after each step of ascent, then the `Dream`.
+) -> Iterator[Advance | Dream]:
+    """How far the ascent is, after each step; then the `Dream`.
 
     A step is Adam's but for its floor, see `FLOOR`.
 
     `shape` is (channels, height, width); `mean` and `std` of each channel are those that the network's images are
-    normalised with. `octaves` of frequencies are opened one after another (see `fourier.highest_frequency`), fewer the
-    smaller the image. `colours` is a basis of them (c, c), a direction in each column; without one, images of three
-    channels use ImageNet's, others none. On a CPU the same seed gives the same bits.
+    normalised with. `octaves` of frequencies are opened one after another (see `highest_frequency`), fewer the smaller
+    the image. `colours` is a basis of them (c, c), a direction in each column; without one, images of three channels
+    use ImageNet's, others none. On a CPU the same seed gives the same bits.
 
     The model is in evaluation mode within a step only; parameters, their gradients and modes stay as they were.
 
@@ -128,9 +195,28 @@ def maximise(
     )
     generator = torch.Generator().manual_seed(derive_seed(seed, "dream"))
     spectrum = fresh_spectrum(channels, height, width, generator).to(first.device)
-    return _ascent(
-        canvas, spectrum, generator, Views() if views is None else views, steps, learning_rate, octaves, seed
-    )
+    views, lowest = views or Views(), highest_frequency(0, steps, octaves)
+    contrast = _waking_contrast(canvas, spectrum, views, lowest, seed)
+    spectrum = contrast * spectrum
+    direction, square = torch.zeros_like(spectrum), torch.zeros_like(spectrum)
+    start, scores = _still_score(canvas, spectrum, lowest), []
+    for step in range(steps):
+        value, gradient = _gradient(canvas, spectrum, views, generator, highest_frequency(step, steps, octaves))
+        if not math.isfinite(value):
+            raise WorkError(f"the score is {value} at step {step + 1}: the network's weights diverged")
+        direction = DIRECTION_MEMORY * direction + (1 - DIRECTION_MEMORY) * gradient
+        square = SIZE_MEMORY * square + (1 - SIZE_MEMORY) * gradient.square()
+        steady = direction / (1 - DIRECTION_MEMORY ** (step + 1))
+        size = (square / (1 - SIZE_MEMORY ** (step + 1))).sqrt()
+        size = (size + FLOOR * size.square().mean().sqrt()).clamp_min(torch.finfo(size.dtype).tiny)
+        spectrum = spectrum + learning_rate * steady / size
+        scores.append(value)
+        yield Advance("dreaming", step + 1, steps)
+    with torch.no_grad():
+        image = canvas.image(spectrum)
+        normalised = canvas.normalised(image)
+    end = _still_score(canvas, spectrum)
+    yield Dream(objective, image.cpu(), normalised.cpu(), start, end, contrast, tuple(scores))
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,44 +245,11 @@ class _Canvas:
         return score(self.model, moved.to(self.dtype), self.objective, layouts=self.layouts).mean()
 
 
-def _ascent(
-    canvas: _Canvas,
-    spectrum: Tensor,
-    generator: torch.Generator,
-    views: Views,
-    steps: int,
-    learning_rate: float,
-    octaves: int,
-    seed: int,
-) -> Iterator[DreamStep | Dream]:
-    contrast = _waking_contrast(canvas, spectrum, views, steps, octaves, seed)
-    spectrum = contrast * spectrum
-    direction, square = torch.zeros_like(spectrum), torch.zeros_like(spectrum)
-    start, scores = _still_score(canvas, spectrum, highest_frequency(0, steps, octaves)), []
-    for step in range(steps):
-        value, gradient = _gradient(canvas, spectrum, views, generator, highest_frequency(step, steps, octaves))
-        if not math.isfinite(value):
-            raise WorkError(f"the score is {value} at step {step + 1}: the network's weights diverged")
-        direction = DIRECTION_MEMORY * direction + (1 - DIRECTION_MEMORY) * gradient
-        square = SIZE_MEMORY * square + (1 - SIZE_MEMORY) * gradient.square()
-        steady = direction / (1 - DIRECTION_MEMORY ** (step + 1))
-        size = (square / (1 - SIZE_MEMORY ** (step + 1))).sqrt()
-        size = (size + FLOOR * size.square().mean().sqrt()).clamp_min(torch.finfo(size.dtype).tiny)
-        spectrum = spectrum + learning_rate * steady / size
-        scores.append(value)
-        yield DreamStep(step + 1, steps, value)
-    with torch.no_grad():
-        image = canvas.image(spectrum)
-        normalised = canvas.normalised(image)
-    end = _still_score(canvas, spectrum)
-    yield Dream(canvas.objective, image.cpu(), normalised.cpu(), start, end, contrast, tuple(scores), seed)
-
-
-def _waking_contrast(canvas: _Canvas, spectrum: Tensor, views: Views, steps: int, octaves: int, seed: int) -> float:
+def _waking_contrast(canvas: _Canvas, spectrum: Tensor, views: Views, highest: float, seed: int) -> float:
     """The first of `CONTRASTS` at which something moves the score."""
     for contrast in CONTRASTS:
         generator = torch.Generator().manual_seed(derive_seed(seed, "dream", "contrast"))
-        value, gradient = _gradient(canvas, contrast * spectrum, views, generator, highest_frequency(0, steps, octaves))
+        value, gradient = _gradient(canvas, contrast * spectrum, views, generator, highest)
         if not math.isfinite(value) or bool(gradient.any()):
             return contrast
     raise WorkError(

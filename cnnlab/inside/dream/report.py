@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from cnnlab.view.blocks import Block, Cell, Column, Figure, Report, Table, Text
 from cnnlab.view.drawings import Curves, Gallery, Series
+from cnnlab.view.json import without
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,9 +75,7 @@ def dream_json(facts: DreamFacts) -> dict[str, object]:
         "learning_rate": facts.learning_rate,
         "seed": facts.seed,
         "samples": facts.samples,
-        "dreams": [
-            {name: value for name, value in vars(one).items() if name not in ("image", "stem")} for one in facts.dreams
-        ],
+        "dreams": [without(one, "image", "stem") for one in facts.dreams],
     }
 
 

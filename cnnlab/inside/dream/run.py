@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,15 @@ from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError, unknown
 from cnnlab.core.files import write_whole
 from cnnlab.inside.channels import channels_of
-from cnnlab.inside.dream.maximise import Dream, DreamStep, maximise
-from cnnlab.inside.dream.objective import Channel, ClassScore, Objective, check_objective, score
+from cnnlab.inside.dream.maximise import (
+    Channel,
+    ClassScore,
+    Dream,
+    Objective,
+    check_objective,
+    maximise,
+    score,
+)
 from cnnlab.inside.dream.report import DreamFacts, Dreamt
 from cnnlab.inside.numbered_batches import numbered_batches
 from cnnlab.models.undisturbed import undisturbed
@@ -118,8 +126,8 @@ def dreams(
             seed=seed,
         )
         for fact in ascent:
-            if isinstance(fact, DreamStep):
-                yield Advance("dreaming", number * steps + fact.step, len(wanted) * steps)
+            if isinstance(fact, Advance):
+                yield replace(fact, done=number * steps + fact.done, total=len(wanted) * steps)
             else:
                 made.append(_dreamt(network, fact, natural[number]))
     yield DreamFacts(

@@ -65,12 +65,6 @@ def penultimate_features(
     modules = dict(model.named_modules())
     if layer is not None and layer not in modules:
         raise RequestError(unknown("layer", layer, [name for name in modules if name]))
-    return _penultimate_features(model, batches, layer)
-
-
-def _penultimate_features(
-    model: nn.Module, batches: Iterable[tuple[Tensor, Tensor, int]], layer: str | None
-) -> Iterator[Features]:
     layouts: Layouts | None = None
     for images, labels, first in batches:
         layer = _head(model, images[:1]) if layer is None else layer

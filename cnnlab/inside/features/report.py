@@ -1,13 +1,12 @@
 """Feature maps: a layer's channels on an image, the channels that are silent, and a walk through the network."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
-from cnnlab.inside.features.feature_maps import SPARSE
+from cnnlab.core.characters import some
+from cnnlab.inside.features.feature_maps import LayerNumbers
 from cnnlab.view.blocks import Block, Cell, Column, Figure, Number, Numbers, Report, Section, Table, Text
 from cnnlab.view.drawings import Gallery
 from cnnlab.view.scenes import Scene, Scenes
@@ -17,30 +16,6 @@ MOST_CHANNELS = 64
 MOST_IMAGES = 8
 FEW = 100
 """Images below which silence proves little."""
-
-
-@dataclass(frozen=True, eq=False)
-class LayerNumbers:
-    """Each channel of a layer over all images and places; in the layer's own units, shares 0 … 1."""
-
-    layer: str
-    size: tuple[int, int]
-    pictures: int
-    minimum: Tensor
-    mean: Tensor
-    maximum: Tensor
-    zeros: Tensor
-    active: Tensor
-
-    @property
-    def dead(self) -> tuple[int, ...]:
-        """Channels that are never above 0."""
-        return tuple((self.active == 0).nonzero().flatten().tolist())
-
-    @property
-    def sparse(self) -> tuple[int, ...]:
-        """Channels above 0, but in at most a twentieth of their units."""
-        return tuple(((self.active > 0) & (self.active <= SPARSE)).nonzero().flatten().tolist())
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,18 +102,14 @@ def _silent(facts: FeatureFacts) -> list[Block]:
     chosen = facts.chosen
     said: list[Block] = []
     if chosen.dead:
-        said.append(Text(f"channels {_listed(chosen.dead)} are never above 0 in {facts.samples}.", "caution", "dead"))
+        dead = some(chosen.dead, 30)
+        said.append(Text(f"channels {dead} are never above 0 in {facts.samples}.", "caution", "dead"))
     if chosen.sparse:
         words = "normal for detectors of something rare"
-        said.append(Text(f"channels {_listed(chosen.sparse)}; {words}.", "note", "sparse"))
+        said.append(Text(f"channels {some(chosen.sparse, 30)}; {words}.", "note", "sparse"))
     if facts.sampled < FEW and (chosen.dead or chosen.sparse):
         said.append(Text("So few images prove little about silence; a run or a config brings its own.", "note"))
     return said
-
-
-def _listed(channels: Sequence[int]) -> str:
-    more = f" and {len(channels) - 30} more" if len(channels) > 30 else ""
-    return ", ".join(map(str, channels[:30])) + more
 
 
 def _maps(facts: FeatureFacts, image: ImageMaps, number: int) -> Figure:

@@ -11,8 +11,8 @@ from cnnlab.core.arithmetic import evenly
 from cnnlab.core.errors import RequestError, unknown
 from cnnlab.data.dataset import Dataset
 from cnnlab.inside.channels import checked_channels
-from cnnlab.inside.features.feature_maps import FeatureMaps, feature_maps
-from cnnlab.inside.features.report import FeatureFacts, ImageMaps, LayerNumbers
+from cnnlab.inside.features.feature_maps import LayerNumbers, feature_maps
+from cnnlab.inside.features.report import FeatureFacts, ImageMaps
 from cnnlab.network.network import Network
 from cnnlab.network.prepared_images import ExplainedImage, pixels_of
 from cnnlab.network.session import Session
@@ -83,12 +83,13 @@ def watched_features(
         part = sample[first : first + size]
         batch = part if part.is_floating_point() else network.preparation.inputs(part.to(network.device))
         for one in feature_maps(model, batch, layers, layouts=layouts):
-            numbers[one.layer] = _joined(numbers.get(one.layer), one, len(batch))
+            before = numbers.get(one.numbers.layer)
+            numbers[one.numbers.layer] = one.numbers if before is None else before.with_more(one.numbers)
         yield Advance("watching", min(first + size, len(sample)), len(sample))
     maps: list[ImageMaps] = []
     for number, image in enumerate(images):
         shown_layers = feature_maps(model, inputs[number : number + 1], layers, layouts=layouts)
-        found = {one.layer: one.maps[0].cpu().numpy() for one in shown_layers}
+        found = {one.numbers.layer: one.maps[0].cpu().numpy() for one in shown_layers}
         walk = tuple((name, found[name], _strongest(found[name])) for name in evenly(names, MOST_LAYERS))
         maps.append(ImageMaps(image.name, tile(image.pixels), found[chosen], walk))
         yield Advance("drawing", number + 1, len(images))
@@ -125,35 +126,3 @@ def _sample(network: Network, inputs: Tensor, session: Session, own: tuple[str, 
             chosen = fixed_sample(dataset, SAMPLE, network.config.seed, "features")
             return chosen.images, f"{len(chosen)} {part} images"
     return inputs, "the given image" if len(inputs) == 1 else f"the {len(inputs)} given images"
-
-
-def _joined(before: LayerNumbers | None, one: FeatureMaps, images: int) -> LayerNumbers:
-    """The numbers of all batches so far."""
-    _, _, height, width = one.maps.shape
-    now = LayerNumbers(
-        layer=one.layer,
-        size=(int(height), int(width)),
-        pictures=images,
-        minimum=one.minimum.double().cpu(),
-        mean=one.mean.double().cpu(),
-        maximum=one.maximum.double().cpu(),
-        zeros=one.zeros.double().cpu(),
-        active=one.active.double().cpu(),
-    )
-    if before is None:
-        return now
-    whole = before.pictures + images
-
-    def averaged(a: Tensor, b: Tensor) -> Tensor:
-        return (a * before.pictures + b * images) / whole
-
-    return LayerNumbers(
-        layer=one.layer,
-        size=now.size,
-        pictures=whole,
-        minimum=torch.minimum(before.minimum, now.minimum),
-        mean=averaged(before.mean, now.mean),
-        maximum=torch.maximum(before.maximum, now.maximum),
-        zeros=averaged(before.zeros, now.zeros),
-        active=averaged(before.active, now.active),
-    )

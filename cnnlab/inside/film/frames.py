@@ -31,8 +31,6 @@ class Film:
 
     layer: str
     frames: tuple[Frame, ...]
-    limit: float
-    """The largest |weight| of any frame: −limit … limit is a scale on which frames can be compared."""
     settled: tuple[int, ...]
     """The first epoch of each filter from which on it stays within a cosine of `FROZEN` of its final self."""
 
@@ -69,5 +67,4 @@ def film(epochs: Sequence[tuple[int, Mapping[str, Tensor]]], weight: str) -> Fil
     # from the end backwards: how many frames in a row are near the final one
     lasting = near.flip(0).int().cumprod(0).sum(0).clamp_min(1)
     settled = tuple(numbers[len(numbers) - int(count)] for count in lasting)
-    layer = weight.removesuffix(".weight")
-    return Film(layer, frames, max(float(f.abs().max()) for f in found), settled)
+    return Film(weight.removesuffix(".weight"), frames, settled)

@@ -1,7 +1,8 @@
 """All filters of a layer together: their kinds, orientations, what families explain, and that against a null.
 
 That trained filters look like edges and Gabor functions is worth saying only where filters that learned nothing look
-less so: random ones of the same shape, or those of the same network before its training.
+less so: random ones of the same shape, or those of the same network before its training. A fit says little at all on
+filters of few weights: nearly any pattern is fitted well then.
 """
 
 from collections import Counter
@@ -10,11 +11,11 @@ from dataclasses import dataclass
 from statistics import fmean
 
 import torch
+from torch import Tensor
 
-from cnnlab.inside.filters.families import FAMILIES
-from cnnlab.inside.filters.frequency import Band
-from cnnlab.inside.filters.kinds import KINDS, Kind
-from cnnlab.inside.filters.measure import MeasuredFilter
+from cnnlab.inside.filters.families import FAMILIES, PARAMETERS
+from cnnlab.inside.filters.layer import Band
+from cnnlab.inside.filters.measure import KINDS, Kind, MeasuredFilter
 from cnnlab.stats.confidence import Interval, resampled_means
 
 ORIENTATION_BINS = 8
@@ -127,3 +128,67 @@ def against_null(
             )
         )
     return tuple(made)
+
+
+NUMBERS_PER_PARAMETER = 3
+"""Weights a free number: with fewer nearly any pattern is fitted well; a 5×5 filter just has them for a Gabor."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """How much a family's R² on filters of one size can say."""
+
+    family: str
+    numbers: int
+    """Weights of one pattern."""
+    parameters: int
+    """Free numbers of the family."""
+    degrees_of_freedom: int
+    """Numbers less parameters: what is left to disagree, at least 0."""
+    evidence: bool
+    sentence: str
+
+
+def fit_evidence(height: int, width: int) -> Evidence:
+    """Whether R² of a Gabor function on filters of height × width is evidence; on 3×3 it is not."""
+    numbers, parameters = height * width, PARAMETERS["gabor"]
+    enough = numbers >= NUMBERS_PER_PARAMETER * parameters
+    counted = f"the family 'gabor' has {parameters} free numbers and a {height}×{width} filter has {numbers} weights"
+    said = (
+        "a good fit is evidence where random filters of this shape fit worse."
+        if enough
+        else "nearly any filter is fitted well, so R² is no evidence here."
+    )
+    return Evidence("gabor", numbers, parameters, max(0, numbers - parameters), enough, f"{counted}: {said}")
+
+
+@dataclass(frozen=True, eq=False)
+class NullBank:
+    """Filters of the same shape that learned nothing, and how these differ from them."""
+
+    name: str
+    words: str
+    bank: FilterBank
+    against: tuple[AgainstNull, ...]
+    gains: tuple[float, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class FilterFacts:
+    """A layer's filters, and every null they are compared with, the nearest one first."""
+
+    model: str
+    trained: bool
+    layer: str
+    weights: Tensor
+    """[n, c, h, w], as torch stores them."""
+    patterns: Tensor
+    """[n, h, w]: each filter's first singular pattern over its channels."""
+    filters: tuple[MeasuredFilter, ...]
+    bank: FilterBank
+    evidence: Evidence
+    nulls: tuple[NullBank, ...]
+    frequencies: tuple[float, ...]
+    """Middles of the bins, in cycles per pixel."""
+    gains: tuple[float, ...]
+    """Mean gain in each bin, as shares of each filter's peak."""

@@ -1,25 +1,88 @@
-"""Filters measured: what families explain of each, its Gabor function, colour, pass band and kind."""
+"""Filters measured: what families explain of each, its Gabor function, colour, pass band and kind.
+
+The kind (edge, grating, blob, colour-opponent or other) follows a rule:
+
+1. Of the families that are fitted, the one with the largest *adjusted* share wins: 1 − (1 − R²)·p/(p − q) with p pixels
+   and q free numbers, so that a family is not ahead for its many parameters alone.
+2. The form follows from the winner: first derivatives are an edge; constants, Gaussians, their differences and
+   Laplacians a blob (a constant is a blob wider than the window); a Gabor function is an edge if it is odd and has at
+   most one wave within ±2σ, so two lobes, and a grating (lines among them) otherwise. If the winner explains less than
+   half after adjustment, the form is other.
+3. The kind is the form, but colour-opponent where a filter of three channels is one colour times one pattern (its
+   principal component holds 60 % of the energy) and that colour has 75 % of its squared length across luminance, 60°
+   and more from grey. Half of all random colours lie there: compare with the kinds of random filters.
+"""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, Float64
 from torch import Tensor
 
 from cnnlab.core.errors import RequestError
-from cnnlab.inside.filters.colour import ColourShares, colour_patterns, colour_shares
-from cnnlab.inside.filters.families import DERIVATIVES, DIFFERENCE_OF_GAUSSIANS, FAMILIES, GAUSSIAN, SMALLEST, templates
+from cnnlab.inside.filters.families import (
+    DERIVATIVES,
+    DIFFERENCE_OF_GAUSSIANS,
+    FAMILIES,
+    GAUSSIAN,
+    PARAMETERS,
+    SMALLEST,
+    Gabor,
+    fit_gabor,
+    templates,
+)
 from cnnlab.inside.filters.fitting import fit, project
-from cnnlab.inside.filters.frequency import PassBand, pass_bands
-from cnnlab.inside.filters.gabor import Gabor, fit_gabor
-from cnnlab.inside.filters.kinds import Direction, Form, Kind, direction_of, form_of, kind_of, winner
+from cnnlab.inside.filters.layer import ColourShares, PassBand, colour_patterns, colour_shares, pass_bands
+
+Form = Literal["edge", "grating", "blob", "other"]
+Kind = Literal["edge", "grating", "blob", "colour-opponent", "other"]
+
+KINDS: tuple[Kind, ...] = ("edge", "grating", "blob", "colour-opponent", "other")
+ENOUGH = 0.5
+"""Adjusted share of the energy from which a family names a form."""
+ONE_COLOUR = 0.6
+PURE_COLOUR = 0.75
+EDGE_CYCLES = 1.0
+
+
+def adjusted(explained: float, *, numbers: int, parameters: int) -> float:
+    """R² that pays for parameters: −∞ where as many are free as there are numbers."""
+    if parameters >= numbers:
+        return -math.inf
+    return 1 - (1 - explained) * numbers / (numbers - parameters)
+
+
+def winner(explained: Mapping[str, float], *, numbers: int) -> tuple[str, float]:
+    """(family, adjusted share) of the best family; among equals the one with fewer parameters."""
+    shares = {name: adjusted(explained[name], numbers=numbers, parameters=PARAMETERS[name]) for name in FAMILIES}
+    best = max(FAMILIES, key=lambda name: (round(shares[name], 9), -PARAMETERS[name]))
+    return best, shares[best]
+
+
+def form_of(family: str, share: float, gabor: Gabor) -> Form:
+    """The form of a filter whose best family explains `share` after adjustment."""
+    if not share >= ENOUGH:
+        return "other"
+    if family in DERIVATIVES:
+        return "edge"
+    if family == "gabor":
+        return "edge" if gabor.odd and gabor.cycles <= EDGE_CYCLES else "grating"
+    return "blob"
+
+
+def kind_of(form: Form, component_share: float, colour: ColourShares | None) -> Kind:
+    """The form, or colour-opponent where one colour difference holds most of the energy."""
+    if colour and component_share >= ONE_COLOUR and colour.chroma_of_principal >= PURE_COLOUR:
+        return "colour-opponent"
+    return form
 
 
 @dataclass(frozen=True)
 class MeasuredFilter:
-    """One filter. What families explain is of its principal colour component (see `colour.colour_patterns`)."""
+    """One filter. What families explain is of its principal colour component (see `colour_patterns`)."""
 
     index: int
     energy: float
@@ -39,11 +102,6 @@ class MeasuredFilter:
     """None unless the filter has three input channels."""
     band: PassBand
 
-    @property
-    def direction(self) -> Direction | None:
-        """The orientation in a word."""
-        return None if self.orientation is None else direction_of(self.orientation)
-
 
 def measure(weights: Float[Tensor, "n c h w"], *, starts: int = 3) -> Iterator[MeasuredFilter]:
     """The facts of each filter, one at a time: about a tenth of a second each.
@@ -59,10 +117,6 @@ def measure(weights: Float[Tensor, "n c h w"], *, starts: int = 3) -> Iterator[M
             f"its filters are {height}×{width}: a pattern needs at least {SMALLEST}×{SMALLEST}; "
             "name a convolution with larger ones"
         )
-    return _measured(weights, starts)
-
-
-def _measured(weights: Tensor, starts: int) -> Iterator[MeasuredFilter]:
     found = colour_patterns(weights)
     bands = pass_bands(found.patterns)
     for index, filter_ in enumerate(weights.detach().cpu().double()):

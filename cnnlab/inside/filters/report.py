@@ -6,10 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cnnlab.inside.filters.facts import FilterFacts, NullBank
+from cnnlab.inside.filters.bank import FilterFacts, NullBank
 from cnnlab.inside.filters.families import PARAMETERS
 from cnnlab.inside.filters.layer import filter_grid
-from cnnlab.inside.filters.measure import MeasuredFilter
 from cnnlab.view.blocks import Block, Column, Figure, Number, Numbers, Report, Section, Table, Text, shown
 from cnnlab.view.drawings import Bars, Curves, Gallery, Series
 
@@ -69,6 +68,7 @@ def _headline(facts: FilterFacts) -> Numbers:
     bank, null = facts.bank, facts.nulls[0]
     gabor = next(one for one in null.against if one.family == "gabor")
     low, high = gabor.interval.low, gabor.interval.high
+    nulls = ", ".join(f"{one.name} {shown(one.bank.component_share, '.0%')}" for one in facts.nulls)
     numbers = [
         Number("Gabor R²", gabor.mean, ".2f", detail=f"mean; {null.name} filters {gabor.null_mean:.2f}"),
         Number(
@@ -78,16 +78,12 @@ def _headline(facts: FilterFacts) -> Numbers:
             detail=f"95 % interval {shown(low, '+.2f')} to {shown(high, '+.2f')}, against {null.words}",
         ),
         Number("beyond chance", gabor.above, ".0%", detail="filters above 95 % of the null's; chance gives 5 %"),
-        Number("one colour × pattern", bank.component_share, ".0%", detail=f"of the energy; {_of_nulls(facts)}"),
+        Number("one colour × pattern", bank.component_share, ".0%", detail=f"of the energy; {nulls}"),
     ]
     if bank.chroma is not None:
         detail = f"energy across luminance; random weights {shown(RANDOM_CHROMA, '.0%')}"
         numbers.append(Number("colour", bank.chroma, ".0%", detail=detail))
     return Numbers(tuple(numbers))
-
-
-def _of_nulls(facts: FilterFacts) -> str:
-    return ", ".join(f"{null.name} {shown(null.bank.component_share, '.0%')}" for null in facts.nulls)
 
 
 def _verdict(facts: FilterFacts) -> Text:
@@ -102,11 +98,11 @@ def _verdict(facts: FilterFacts) -> Text:
 def _grid(facts: FilterFacts) -> Figure:
     n, c = facts.weights.shape[:2]
     drawn = min(n, MOST_DRAWN)
-    captions = tuple(
-        f"{one.index} · {SHORT.get(one.kind, one.kind)}\n"
-        + " ".join([f"R² {one.explained[one.family]:.2f}", *_angle(one)])
-        for one in facts.filters[:drawn]
-    )
+    captions = []
+    for one in facts.filters[:drawn]:
+        angle = "" if one.orientation is None else f" {one.orientation:.0f}°"
+        kind = SHORT.get(one.kind, one.kind)
+        captions.append(f"{one.index} · {kind}\nR² {one.explained[one.family]:.2f}{angle}")
     what = (
         "weights between each filter's least and largest"
         if c in (1, 3)
@@ -116,7 +112,7 @@ def _grid(facts: FilterFacts) -> Figure:
     return Figure(
         "filters",
         f"Filters of {facts.layer}",
-        Gallery(filter_tiles(facts.weights, facts.patterns)[:drawn], captions, columns=min(8, drawn)),
+        Gallery(filter_tiles(facts.weights, facts.patterns)[:drawn], tuple(captions), columns=min(8, drawn)),
         f"{what[0].upper()}{what[1:]}, so that sizes are not compared{more}. Under each: its number, its kind, R² of "
         "its best family, and the direction of its stripes.",
     )
@@ -127,10 +123,6 @@ def filter_tiles(weights: Tensor, patterns: Tensor) -> tuple[NDArray[np.uint8], 
     values = weights if weights.shape[1] in (1, 3) else patterns[:, None].float()
     grid = (255 * filter_grid(values)).round().clamp(0, 255).byte().permute(0, 2, 3, 1).contiguous().numpy()
     return tuple(grid)
-
-
-def _angle(one: MeasuredFilter) -> list[str]:
-    return [] if one.orientation is None else [f"{one.orientation:.0f}°"]
 
 
 def _families_figure(facts: FilterFacts) -> Figure:

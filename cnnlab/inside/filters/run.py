@@ -7,11 +7,15 @@ from torch import Tensor, nn
 
 from cnnlab.core.advance import Advance
 from cnnlab.core.seeds import derive_seed
-from cnnlab.inside.filters.bank import against_null, bank
-from cnnlab.inside.filters.colour import colour_patterns
-from cnnlab.inside.filters.facts import FilterFacts, NullBank, fit_evidence
-from cnnlab.inside.filters.frequency import SIZE, frequencies, frequency_response
-from cnnlab.inside.filters.layer import convolution_filters, random_filters
+from cnnlab.inside.filters.bank import FilterFacts, NullBank, against_null, bank, fit_evidence
+from cnnlab.inside.filters.layer import (
+    SIZE,
+    colour_patterns,
+    convolution_filters,
+    frequencies,
+    frequency_response,
+    random_filters,
+)
 from cnnlab.inside.filters.measure import MeasuredFilter, measure
 from cnnlab.network.network import Network
 from cnnlab.network.session import Session

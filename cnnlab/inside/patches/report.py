@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnlab.core.characters import some
 from cnnlab.inside.patches.search import ChannelClasses
 from cnnlab.view.blocks import Block, Cell, Column, Figure, Number, Numbers, Report, Table, Text
 from cnnlab.view.drawings import Bars, Gallery
@@ -100,8 +101,7 @@ def patches_report(facts: PatchFacts) -> Report:
     )
     blocks: list[Block] = [numbers]
     if dead := [one.channel for one in facts.channels if one.dead]:
-        listed = ", ".join(map(str, dead[:30])) + (f" and {len(dead) - 30} more" if len(dead) > 30 else "")
-        blocks.append(Text(f"channels {listed} are never above 0 in these images.", "caution", "dead"))
+        blocks.append(Text(f"channels {some(dead, 30)} are never above 0 in these images.", "caution", "dead"))
     blocks += [_gallery(facts), _entropies(facts), _table(facts)]
     lead = f"{facts.seen:,} {facts.split} images, {facts.weights}."
     return Report(f"Maximally activating patches of {facts.layer} of {facts.model}", tuple(blocks), lead)

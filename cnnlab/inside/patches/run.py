@@ -15,7 +15,7 @@ from cnnlab.data.dataset import Dataset
 from cnnlab.inside.channels import checked_channels
 from cnnlab.inside.numbered_batches import batch_size, numbered_batches
 from cnnlab.inside.patches.report import ChannelPatches, Patch, PatchFacts
-from cnnlab.inside.patches.search import channel_classes, crop, patch_boxes, top_units
+from cnnlab.inside.patches.search import channel_classes, entropy_bits, patch_boxes, top_units
 from cnnlab.network.network import Network
 from cnnlab.network.session import Session
 from cnnlab.receptive_field.reading import boxes
@@ -83,18 +83,20 @@ def found_patches(
     corners = patch_boxes(found, rows, columns).tolist()
     made = []
     for channel in range(len(found.values)):
-        wanted = channels is None or channel in channels
-        patches = [
-            Patch(
-                number=int(found.images[channel, rank]),
-                value=float(found.values[channel, rank]),
-                unit=(int(found.rows[channel, rank]), int(found.columns[channel, rank])),
-                box=tuple(corners[channel][rank]),
-                label=int(found.labels[channel, rank]),
-                image=_cropped(dataset, int(found.images[channel, rank]), corners[channel][rank]) if wanted else None,
+        drawn = channels is None or channel in channels
+        patches = []
+        for rank, box in enumerate(corners[channel]):
+            image = int(found.images[channel, rank])
+            patches.append(
+                Patch(
+                    number=image,
+                    value=float(found.values[channel, rank]),
+                    unit=(int(found.rows[channel, rank]), int(found.columns[channel, rank])),
+                    box=tuple(box),
+                    label=int(found.labels[channel, rank]),
+                    image=_cropped(dataset.images[image], *box) if drawn else None,
+                )
             )
-            for rank in range(found.values.shape[1])
-        ]
         made.append(ChannelPatches(channel, tuple(patches), purity[channel]))
     mean, low = _chance(dataset.labels, found.values.shape[1], len(dataset.classes), session.seed)
     yield PatchFacts(
@@ -129,9 +131,10 @@ def _field_boxes(
     return ends[0], ends[1]
 
 
-def _cropped(dataset: Dataset, index: int, box: list[int]) -> NDArray[np.uint8]:
-    top, left, bottom, right = box
-    return tile(crop(dataset.images[index].float(), (top, left, bottom, right)).byte())
+def _cropped(image: Tensor, top: int, left: int, bottom: int, right: int) -> NDArray[np.uint8]:
+    """What lies in the box; one black pixel where a unit sees nothing but padding."""
+    seen = image[:, top : bottom + 1, left : right + 1]
+    return tile(seen if seen.numel() else torch.zeros_like(image[:, :1, :1]))
 
 
 def _chance(labels: Tensor, count: int, classes: int, seed: int) -> tuple[float, float]:
@@ -140,8 +143,6 @@ def _chance(labels: Tensor, count: int, classes: int, seed: int) -> tuple[float,
     entropies = []
     for _ in range(DRAWS):
         drawn = labels[torch.randperm(len(labels), generator=generator)[:count]]
-        shares = torch.bincount(drawn, minlength=classes).double() / len(drawn)
-        shares = shares[shares > 0]
-        entropies.append(float(-(shares * shares.log2()).sum()))
+        entropies.append(entropy_bits(torch.bincount(drawn, minlength=classes)))
     found = torch.tensor(entropies, dtype=torch.float64)
-    return float(found.mean()), max(0.0, float(found.quantile(FIFTH_PERCENTILE)))
+    return float(found.mean()), float(found.quantile(FIFTH_PERCENTILE))

@@ -71,13 +71,17 @@ def top_units(
     """
     if k < 1:
         raise RequestError(f"the {k} highest activations were asked for: expected 1 or more")
-    return _top_units(model, batches, layer, k, layout)
-
-
-def _top_units(model: nn.Module, batches: Batches, layer: str, k: int, layout: Layout | None) -> Iterator[TopUnits]:
-    best, places = None, _Places(model, layer, layout)
+    best: TopUnits | None = None
     for images, labels, first in batches:
-        output = places.maps(images)
+        captured = capture_outputs(model, images, [layer])
+        layout = layout or layouts_of(model, images.shape[1:]).of(layer)
+        output = layout.maps(captured[layer]).float().cpu()
+        size = (output.shape[2], output.shape[3])
+        if best is not None and size != best.size:
+            raise RequestError(
+                f"layer '{layer}' gives {size[0]}×{size[1]} units for one batch and {best.size[0]}×{best.size[1]} for "
+                "another: all images of a search need one size"
+            )
         n, channels, _, width = output.shape
         # torch.max names the first of equal values
         values, units = output.flatten(2).max(2)
@@ -94,7 +98,6 @@ def _top_units(model: nn.Module, batches: Batches, layer: str, k: int, layout: L
         by_value = found[0].gather(1, by_image).sort(dim=1, descending=True, stable=True).indices
         order = by_image.gather(1, by_value)[:, :k]
         kept = [part.gather(1, order) for part in found]
-        size = (output.shape[2], output.shape[3])
         best = TopUnits(layer, size, kept[0], kept[1], kept[2], kept[3], kept[4], n + (best.seen if best else 0))
         yield best
     if best is None:
@@ -117,24 +120,6 @@ def patch_boxes(
     return torch.stack([vertical[..., 0], horizontal[..., 0], vertical[..., 1], horizontal[..., 1]], dim=-1)
 
 
-def crop(
-    image: Float[Tensor, "c h w"], box: tuple[int, int, int, int], *, fill: float = 0.0
-) -> Float[Tensor, "c height width"]:
-    """The part of `image` in `box` = (top, left, bottom, right), inclusive; what lies outside the image is `fill`.
-
-    Raises: ValueError for a box without pixels.
-    """
-    top, left, bottom, right = box
-    if bottom < top or right < left:
-        raise ValueError(f"the box {box} holds no pixel: expected top ≤ bottom and left ≤ right")
-    _, height, width = image.shape
-    made = image.new_full((len(image), bottom - top + 1, right - left + 1), fill)
-    y0, y1, x0, x1 = max(top, 0), min(bottom, height - 1), max(left, 0), min(right, width - 1)
-    if y0 <= y1 and x0 <= x1:
-        made[:, y0 - top : y1 - top + 1, x0 - left : x1 - left + 1] = image[:, y0 : y1 + 1, x0 : x1 + 1]
-    return made
-
-
 def channel_classes(units: TopUnits, *, classes: int) -> tuple[ChannelClasses, ...]:
     """How pure each channel's top images are.
 
@@ -144,18 +129,23 @@ def channel_classes(units: TopUnits, *, classes: int) -> tuple[ChannelClasses, .
     made = []
     for labels in units.labels:
         counts = torch.bincount(labels, minlength=classes)
-        shares = counts[counts > 0].double() / len(labels)
-        entropy = max(0.0, float(-(shares * shares.log2()).sum()))
+        entropy = entropy_bits(counts)
         largest = _largest_entropy(len(labels), classes)
         made.append(
             ChannelClasses(
                 entropy=entropy,
                 normalised=entropy / largest if largest > 0 else 0.0,
-                purity=float(shares.max()),
+                purity=float(counts.max()) / len(labels),
                 label=int(counts.argmax()),
             )
         )
     return tuple(made)
+
+
+def entropy_bits(counts: Int64[Tensor, "classes"]) -> float:
+    """The entropy in bits of the shares that `counts` are of their sum."""
+    shares = counts[counts > 0].double() / counts.sum()
+    return max(0.0, float(-(shares * shares.log2()).sum()))
 
 
 def _largest_entropy(images: int, classes: int) -> float:
@@ -163,26 +153,3 @@ def _largest_entropy(images: int, classes: int) -> float:
     each, more = divmod(images, classes)
     shares = [(each + 1) / images] * more + [each / images] * (classes - more)
     return -sum(share * math.log2(share) for share in shares if share > 0)
-
-
-class _Places:
-    """Reads a layer's feature maps batch after batch, all of one size."""
-
-    def __init__(self, model: nn.Module, layer: str, layout: Layout | None) -> None:
-        self.model, self.layer, self.layout = model, layer, layout
-        self.size: tuple[int, int] | None = None
-
-    def maps(self, images: Tensor) -> Float[Tensor, "n c h w"]:
-        """Maps in float32 on the CPU."""
-        captured = capture_outputs(self.model, images, [self.layer])
-        if self.layout is None:
-            self.layout = layouts_of(self.model, images.shape[1:]).of(self.layer)
-        maps = self.layout.maps(captured[self.layer]).float().cpu()
-        size = (maps.shape[2], maps.shape[3])
-        if self.size is not None and size != self.size:
-            raise RequestError(
-                f"layer '{self.layer}' gives {size[0]}×{size[1]} units for one batch and {self.size[0]}×{self.size[1]} "
-                "for another: all images of a search need one size"
-            )
-        self.size = size
-        return maps

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -17,6 +18,21 @@ from cnnlab.view.scenes import Scene, Scenes
 SIZE, DPI = (11.0, 7.0), 150
 ROW = 8
 """Filters in a row."""
+
+
+@dataclass(frozen=True, eq=False)
+class Lenses:
+    """What a network says of one image, in four ways."""
+
+    feature: Float[Tensor, "h1 w1"]
+    """A feature map in the middle of the network, the mean of its channels."""
+    middle: str
+    saliency: Float[Tensor, "h w"]
+    """The largest |∂logit/∂pixel| among the colours."""
+    evidence: Float[Tensor, "h2 w2"]
+    """What speaks for the class, at the layer's own resolution; below 0 what speaks against it."""
+    method: str
+    layer: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,15 +51,7 @@ class Card:
     filters: Tensor
     """(n, c, h, w): the weights of the first convolution."""
     first: str
-    feature: NDArray[np.float32]
-    """(h', w'): a feature map in the middle of the network, the mean of its channels."""
-    middle: str
-    saliency: NDArray[np.float32]
-    """(h, w): the largest |∂logit/∂pixel| among the colours."""
-    evidence: NDArray[np.float32]
-    """(h', w'): what speaks for the answer, at the layer's own resolution; not below 0."""
-    method: str
-    layer: str
+    lenses: Lenses
     located: ImageEvidence
     random: bool
     """The weights are random."""
@@ -65,10 +73,11 @@ def report_card_report(card: Card) -> Report:
 
 def panels(card: Card) -> Scenes:
     """The six panels: image, filters, feature map; saliency, saliency on the image, evidence on the image."""
-    size = (card.image.shape[0], card.image.shape[1])
+    size, lenses = (card.image.shape[0], card.image.shape[1]), card.lenses
     grid = filter_tiles(card.filters)
-    method = METHODS[card.method].label
+    method = METHODS[lenses.method].label
     saliency = "max |∂logit/∂pixel|"
+    feature, gradient, evidence = (one.double().numpy() for one in (lenses.feature, lenses.saliency, lenses.evidence))
     return Scenes(
         (
             Scene(size, image=card.image, title="Input", caption="as it was stored"),
@@ -77,21 +86,21 @@ def panels(card: Card) -> Scenes:
                 caption="each from its least to its largest weight",
             ),
             Scene(
-                (card.feature.shape[0], card.feature.shape[1]), heat=card.feature.astype(np.float64),
+                (feature.shape[0], feature.shape[1]), heat=feature,
                 heat_label="mean activation", heat_scale="linear", interpolation="nearest",
-                title=f"Feature map of {card.middle}", caption="mean of its channels",
+                title=f"Feature map of {lenses.middle}", caption="mean of its channels",
             ),
             Scene(
-                size, heat=card.saliency.astype(np.float64), heat_label=saliency, heat_scale="positive",
+                size, heat=gradient, heat_label=saliency, heat_scale="positive",
                 interpolation="nearest", title="Saliency", caption="what changes the score most, pixel by pixel",
             ),
             Scene(
-                size, image=card.image, heat=card.saliency.astype(np.float64), heat_label=saliency,
+                size, image=card.image, heat=gradient, heat_label=saliency,
                 heat_scale="positive", interpolation="nearest", alpha=0.6, title="Saliency on the image",
             ),
             Scene(
-                size, image=card.image, heat=card.evidence.astype(np.float64), heat_label="evidence for the answer",
-                heat_scale="positive", alpha=0.6, title=f"{method} on the image", caption=f"of {card.layer}",
+                size, image=card.image, heat=evidence.clip(min=0), heat_label="evidence for the answer",
+                heat_scale="positive", alpha=0.6, title=f"{method} on the image", caption=f"of {lenses.layer}",
             ),
         ),
         columns=3,

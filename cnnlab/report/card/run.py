@@ -1,7 +1,5 @@
 """`cnnlab report-card`: one image, what the network says of it, and four lenses on why, on one card."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -15,7 +13,7 @@ from cnnlab.fit.device import evaluating
 from cnnlab.inside.filters.layer import convolution_filters
 from cnnlab.network.forward import capture_outputs
 from cnnlab.network.network import RunNetwork
-from cnnlab.report.card.report import Card
+from cnnlab.report.card.report import Card, Lenses
 from cnnlab.trust.audit.evidence import locate
 from cnnlab.trust.sanity.similarity import spearman
 from cnnlab.walk.layouts import Layouts
@@ -53,20 +51,20 @@ def report_card(
     answer = int(logits.argmax())
     image = dataset.images[index : index + 1]
     model = network.model
-    learned = _views(model, network, image, answer)
+    learned = _lenses(model, network, image, answer)
     shown, likeness = learned, None
     if random_weights:
         model = network.fresh(network.config.seed).to(image.device)
         with evaluating(model):
             logits = model(network.preparation.inputs(image))[0].float().cpu()
-        shown = _views(model, network, image, answer)
+        shown = _lenses(model, network, image, answer)
         likeness = {
             "saliency": float(spearman(shown.saliency.abs()[None], learned.saliency.abs()[None])[0]),
-            "evidence": float(spearman(shown.raw[None], learned.raw[None])[0]),
+            "evidence": float(spearman(shown.evidence[None], learned.evidence[None])[0]),
         }
         answer = int(logits.argmax())
     masks = None if dataset.masks is None else dataset.masks[index : index + 1].cpu()
-    (located,) = locate(shown.raw[None], masks=masks, size=(network.shape[1], network.shape[2]), seed=0)
+    (located,) = locate(shown.evidence[None], masks=masks, size=(network.shape[1], network.shape[2]), seed=0)
     first, filters = convolution_filters(model)
     return Card(
         run=network.name,
@@ -78,29 +76,14 @@ def report_card(
         probability=float(logits.softmax(0)[answer]),
         filters=filters,
         first=first,
-        feature=shown.feature.numpy(),
-        middle=shown.middle,
-        saliency=shown.saliency.numpy(),
-        evidence=shown.raw.clamp(min=0).numpy(),
-        method=shown.method,
-        layer=shown.layer,
+        lenses=shown,
         located=located,
         random=random_weights,
         likeness=likeness,
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Views:
-    feature: Tensor
-    middle: str
-    saliency: Tensor
-    raw: Tensor
-    method: str
-    layer: str
-
-
-def _views(model: nn.Module, network: RunNetwork, image: Tensor, target: int) -> _Views:
+def _lenses(model: nn.Module, network: RunNetwork, image: Tensor, target: int) -> Lenses:
     inputs = network.preparation.inputs(image)
     choice = choose_layer(model, network.shape)
     method = methods_for_head(choice.head.kind)[0]
@@ -109,7 +92,7 @@ def _views(model: nn.Module, network: RunNetwork, image: Tensor, target: int) ->
     middle = _middle(model, choice.layouts)
     maps = choice.layouts.of(middle).maps(capture_outputs(model, inputs, [middle])[middle])
     feature = maps[0].float().mean(0).cpu()
-    return _Views(feature, middle, gradient.maps[0].abs().cpu(), cam.maps[0].cpu(), method, choice.name)
+    return Lenses(feature, middle, gradient.maps[0].abs().cpu(), cam.maps[0].cpu(), method, choice.name)
 
 
 def _middle(model: nn.Module, layouts: Layouts) -> str:

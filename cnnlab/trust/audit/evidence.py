@@ -1,11 +1,17 @@
-"""The place of the evidence over many images: an audit for answers that rest on borders, corners or backgrounds.
+"""The place of the evidence over many images, and limits on it: for answers that rest on borders or backgrounds.
 
 A network that reads a watermark or a frame answers rightly and for the wrong reason (Lapuschkin et al. 2019, "Unmasking
 Clever Hans predictors", arXiv:1902.10178). Measures are shares of a map's positive part, beside what a uniform map has.
+
+Networks that told pneumonia by the mark of a hospital in the corner were accurate where they had been trained, and less
+so elsewhere (Zech et al. 2018, arXiv:1807.00431). A single image proves little, since its object may lie at the border:
+limits are held against means over many.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from statistics import fmean
+from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float
@@ -13,9 +19,12 @@ from torch import Tensor
 
 from cnnlab.attribution.maps import at_image_size, has_evidence
 from cnnlab.attribution.measures.location import border_region, corner_region, energy_inside, gini, peaks, top_share
-from cnnlab.core.errors import RequestError
+from cnnlab.attribution.measures.verdict import FEWEST
+from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.core.seeds import derive_seed
 from cnnlab.stats.confidence import MeanInterval, bootstrap_mean
+
+Limit = Literal["max_border", "min_inside"]
 
 
 @dataclass(frozen=True)
@@ -41,34 +50,6 @@ class ImageEvidence:
     """0 for a uniform map, almost 1 for a single pixel."""
     suspicion: float
     """How far the evidence lies where it should not, beyond a uniform map: 0 not at all, 1 all of it (see `locate`)."""
-
-
-@dataclass(frozen=True)
-class BrokenLimit:
-    """An image over a limit."""
-
-    index: int
-    limit: str
-    """"max_border" or "min_inside"."""
-    value: float
-    allowed: float
-
-
-@dataclass(frozen=True)
-class LimitCheck:
-    """Which images break which limit."""
-
-    breaches: tuple[BrokenLimit, ...]
-    """Breaches in the order of the images."""
-    checked: int
-    """Images that were held against some limit."""
-    unchecked: tuple[int, ...]
-    """Images without evidence, and, where only `min_inside` is asked, without a mask."""
-
-    @property
-    def broken(self) -> int:
-        """How many images break one limit or both."""
-        return len({breach.index for breach in self.breaches})
 
 
 @dataclass(frozen=True)
@@ -143,35 +124,6 @@ def most_suspicious(images: Sequence[ImageEvidence], *, count: int = 25) -> tupl
     return tuple(sorted(evident, key=lambda image: (-image.suspicion, image.index))[:count])
 
 
-def check_limits(
-    images: Sequence[ImageEvidence], *, max_border: float | None = None, min_inside: float | None = None
-) -> LimitCheck:
-    """Which images have more than `max_border` of the evidence in the frame, or less than `min_inside` in the object.
-
-    An image without a mask is held against `max_border` alone, one without evidence against nothing.
-
-    Raises: RequestError without a limit, for one that is not between 0 and 1, or for `min_inside` without any mask.
-    """
-    limits = {"max_border": max_border, "min_inside": min_inside}
-    for name, limit in limits.items():
-        if limit is not None and not 0 <= limit <= 1:
-            raise RequestError(f"{name} is {limit}, expected a share between 0 and 1")
-    if max_border is None and min_inside is None:
-        raise RequestError("no limit to check: give max_border, min_inside or both")
-    if min_inside is not None and all(image.inside is None for image in images):
-        raise RequestError("min_inside needs masks of the objects, and no image has one")
-    breaches, unchecked = [], []
-    for image in images:
-        if not image.evident or (max_border is None and image.inside is None):
-            unchecked.append(image.index)
-            continue
-        if max_border is not None and image.border > max_border:
-            breaches.append(BrokenLimit(image.index, "max_border", image.border, max_border))
-        if min_inside is not None and image.inside is not None and image.inside < min_inside:
-            breaches.append(BrokenLimit(image.index, "min_inside", image.inside, min_inside))
-    return LimitCheck(tuple(breaches), len(images) - len(unchecked), tuple(unchecked))
-
-
 def summarize_evidence(images: Sequence[ImageEvidence], *, seed: int, name: str = "all") -> EvidenceSummary:
     """Means over the images with evidence, each with its 95 % bootstrap interval."""
     evident = [image for image in images if image.evident]
@@ -200,13 +152,16 @@ def evidence_by_group(
 
     Raises: ValueError unless there is one group name per image.
     """
-    if len(groups) != len(images):
-        raise ValueError(f"{len(groups)} group names for {len(images)} images")
+    members = _members(images, groups)
+    found = (summarize_evidence(some, seed=seed, name=name) for name, some in members.items())
+    return tuple(sorted(found, key=lambda one: (-one.suspicion.mean if one.suspicion else 1.0, one.name)))
+
+
+def _members(images: Sequence[ImageEvidence], groups: Sequence[str]) -> dict[str, list[ImageEvidence]]:
     members: dict[str, list[ImageEvidence]] = {}
     for group, image in zip(groups, images, strict=True):
         members.setdefault(group, []).append(image)
-    found = (summarize_evidence(some, seed=seed, name=name) for name, some in members.items())
-    return tuple(sorted(found, key=lambda one: (-one.suspicion.mean if one.suspicion else 1.0, one.name)))
+    return members
 
 
 def _excess(maps: Tensor, region: Bool[Tensor, "n h w"]) -> Float[Tensor, "n"]:
@@ -214,3 +169,105 @@ def _excess(maps: Tensor, region: Bool[Tensor, "n h w"]) -> Float[Tensor, "n"]:
     share, area = energy_inside(maps, region), region.double().mean((1, 2))
     rest = torch.where(area < 1, 1 - area, torch.ones_like(area))
     return ((share - area) / rest).clamp(min=0)
+
+
+@dataclass(frozen=True)
+class JudgedLimit:
+    """One limit, held against the images of all groups or of one."""
+
+    limit: Limit
+    group: str | None
+    """None for all images."""
+    share: MeanInterval
+    """Share of the evidence in the outer frame (max_border) or on the object (min_inside), 0 … 1."""
+    allowed: float
+    even: bool
+    """Whether the limit is the place's share of the image: what evidence that is spread evenly has there."""
+    beyond: int
+    """Images that are beyond the limit by themselves, of `share.n`."""
+    broken: bool
+
+    @property
+    def close(self) -> bool:
+        """Whether the interval holds the limit, so that other images could turn the outcome."""
+        spread = self.share.interval
+        return spread is None or spread.low <= self.allowed <= spread.high
+
+    @property
+    def sentence(self) -> str:
+        """Share, limit and how many images, in one line."""
+        spread = self.share.interval
+        mean = _percent(self.share.mean) + (
+            f" [{spread.low:.1%}, {spread.high:.1%}]".replace("%", "") if spread else ""
+        )
+        if self.limit == "max_border":
+            where, bound = "in the outer frame of the image, an eighth of each side wide", "at most"
+        else:
+            where, bound = "on the object", "at least"
+        allowed = f"{bound} {_percent(self.allowed)} {'may' if bound == 'at most' else 'must'}"
+        allowed += ", which is its share of the image" if self.even else ""
+        images = f"{self.beyond} of {self.share.n} image{'' if self.share.n == 1 else 's'}"
+        said = f"{mean} of the evidence lies {where}; {allowed} ({images} beyond it)"
+        return said if self.group is None else f"{self.group}: {said}"
+
+
+def judge_limits(
+    images: Sequence[ImageEvidence],
+    *,
+    size: tuple[int, int],
+    max_border: float | None = None,
+    min_inside: float | None = None,
+    groups: Sequence[str] = (),
+    seed: int,
+) -> tuple[JudgedLimit, ...]:
+    """First the limits on all images, then those on each of `groups`, which names one group per image.
+
+    Without a limit, that of evidence spread evenly holds: the frame's share of an image of `size` (height, width), and
+    the object's mean share where masks are known. Over all images a limit is broken by the mean; in a group, of which
+    there may be many, by the whole 95 % interval, and by no fewer than `FEWEST` images.
+
+    Raises: WorkError where no image has evidence; RequestError for a limit that is not between 0 and 1.
+    """
+    for name, limit in (("max_border", max_border), ("min_inside", min_inside)):
+        if limit is not None and not 0 <= limit <= 1:
+            raise RequestError(f"{name} is {limit}, expected a share between 0 and 1")
+    if not any(image.evident for image in images):
+        raise WorkError(f"no positive evidence in any of {len(images)} maps: there is nothing to judge")
+    summary = summarize_evidence(images, seed=seed)
+    judged = list(_judged(images, summary, None, size, max_border, min_inside))
+    members = _members(images, groups) if groups else {}
+    for summary in evidence_by_group(images, groups, seed=seed) if groups else ():
+        judged += _judged(members[summary.name], summary, summary.name, size, max_border, min_inside)
+    return tuple(judged)
+
+
+def _judged(
+    images: Sequence[ImageEvidence],
+    summary: EvidenceSummary,
+    group: str | None,
+    size: tuple[int, int],
+    max_border: float | None,
+    min_inside: float | None,
+) -> Iterator[JudgedLimit]:
+    if summary.border is not None:
+        allowed = float(border_region(*size).double().mean()) if max_border is None else max_border
+        beyond = sum(image.evident and image.border > allowed for image in images)
+        broken = _broken(summary.border, summary.border.mean > allowed, allowed, group)
+        yield JudgedLimit("max_border", group, summary.border, allowed, max_border is None, beyond, broken)
+    if summary.inside is not None:
+        areas = [image.area for image in images if image.evident and image.area is not None]
+        allowed = fmean(areas) if min_inside is None else min_inside
+        beyond = sum(image.evident and image.inside is not None and image.inside < allowed for image in images)
+        broken = _broken(summary.inside, summary.inside.mean < allowed, allowed, group)
+        yield JudgedLimit("min_inside", group, summary.inside, allowed, min_inside is None, beyond, broken)
+
+
+def _broken(share: MeanInterval, beyond: bool, allowed: float, group: str | None) -> bool:
+    if group is None:
+        return beyond
+    spread = share.interval
+    return beyond and spread is not None and share.n >= FEWEST and not spread.low <= allowed <= spread.high
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"

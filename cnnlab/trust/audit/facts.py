@@ -1,14 +1,14 @@
 """The facts of an audit: images with the place of their evidence, means, suspects and limits."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnlab.trust.audit.evidence import EvidenceSummary, ImageEvidence
-from cnnlab.trust.audit.limits import JudgedLimit
+from cnnlab.trust.audit.evidence import EvidenceSummary, ImageEvidence, JudgedLimit
+from cnnlab.view.json import without
 
 MOST_REASONS = 8
 """Sentences for groups; the table has all of them."""
@@ -97,6 +97,7 @@ class EvidenceFacts:
 
 def evidence_document(facts: EvidenceFacts) -> dict[str, Any]:
     """The document for JSON; shares are 0 … 1."""
+    worst_first = sorted(facts.images, key=lambda one: (not one.evidence.evident, -one.evidence.suspicion, one.number))
     return {
         "run": facts.run,
         "split": facts.split,
@@ -109,25 +110,11 @@ def evidence_document(facts: EvidenceFacts) -> dict[str, Any]:
         "accuracy": facts.accuracy,
         "held": not facts.broken,
         "broken": [limit.sentence for limit in facts.broken],
-        "limits": [_limit(limit) for limit in facts.limits],
+        "limits": [vars(one) | {"close": one.close, "sentence": one.sentence} for one in facts.limits],
         "spread_evenly": facts.even,
         "all": facts.summary,
         "by": facts.by,
         "groups": facts.groups,
-        "pictures": [_image(image) for image in _worst_first(facts.images)],
+        "pictures": [without(one, "evidence") | without(one.evidence, "index") for one in worst_first],
         "notes": list(facts.notes),
     }
-
-
-def _worst_first(images: Sequence[AuditedImage]) -> list[AuditedImage]:
-    return sorted(images, key=lambda one: (not one.evidence.evident, -one.evidence.suspicion, one.number))
-
-
-def _limit(limit: JudgedLimit) -> dict[str, Any]:
-    return {**vars(limit), "close": limit.close, "sentence": limit.sentence}
-
-
-def _image(image: AuditedImage) -> dict[str, Any]:
-    own = {name: value for name, value in vars(image).items() if name != "evidence"}
-    where = {name: value for name, value in vars(image.evidence).items() if name != "index"}
-    return own | where

@@ -1,20 +1,46 @@
-"""The report of an audit: the limits, the shares, the mean map and the suspects."""
+"""The report of an audit: the limits, the shares, the mean maps, groups, and a contact sheet of the suspects."""
+
+import numpy as np
 
 from cnnlab.attribution.catalog import METHODS
 from cnnlab.attribution.chosen import listed
 from cnnlab.stats.confidence import MeanInterval
-from cnnlab.trust.audit.facts import EvidenceFacts
-from cnnlab.trust.audit.figures import border_bars, contact_sheet, mean_maps
-from cnnlab.trust.audit.limits import JudgedLimit
-from cnnlab.view.blocks import Block, Cell, Column, Number, Numbers, Report, Table, Text, shown
+from cnnlab.trust.audit.evidence import JudgedLimit
+from cnnlab.trust.audit.facts import EvidenceFacts, Suspect
+from cnnlab.view.blocks import (
+    Block,
+    Cell,
+    Column,
+    Figure,
+    Number,
+    Numbers,
+    Report,
+    Table,
+    Text,
+    ends_of,
+    mean_of,
+    shown,
+)
+from cnnlab.view.drawings import Bars, Mark
+from cnnlab.view.scenes import Box, Contour, Scene, Scenes
+
+MOST_SUSPECTS = 24
+"""Images on the contact sheet."""
+MOST_GROUPS = 11
+"""Mean maps of groups beside that of all images."""
+MOST_BARS = 40
+COLUMNS = 6
+BRIGHTEST = 99.5
+"""Percentile of the suspects' evidence at which the colours of the sheet end."""
+DENSITY = "evidence (1 = spread evenly)"
 
 
 def evidence_report(facts: EvidenceFacts) -> Report:
     """The verdict first, then shares, mean maps and suspects."""
-    blocks: list[Block] = [*_verdict(facts), _numbers(facts), _shares(facts), mean_maps(facts)]
+    blocks: list[Block] = [*_verdict(facts), _numbers(facts), _shares(facts), _mean_maps(facts)]
     if facts.groups:
-        blocks += [_groups(facts), *border_bars(facts)]
-    blocks += [contact_sheet(facts), _limits(facts)]
+        blocks += [_groups(facts), *_border_bars(facts)]
+    blocks += [_contact_sheet(facts), _limits(facts)]
     blocks += [Text(note, "note") for note in facts.notes]
     at = f" at {', '.join(facts.layers)}" if facts.layers else ""
     using = f" with {listed(facts.options)}" if facts.options else ""
@@ -107,7 +133,7 @@ def _groups(facts: EvidenceFacts) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for group in facts.groups:
         row: list[Cell] = [group.name, group.n, *([_spread(group.inside)] if objects else []), _spread(group.border)]
-        rows.append((*row, _mean(group.corner), "broken" if group.name in broken else "held"))
+        rows.append((*row, mean_of(group.corner), "broken" if group.name in broken else "held"))
     note = (
         "The evidence's mean share in each place over n images, with its 95 % bootstrap interval; the most "
         "suspicious first. A group breaks a limit where its whole interval lies beyond it."
@@ -117,12 +143,8 @@ def _groups(facts: EvidenceFacts) -> Table:
 
 def _spread(mean: MeanInterval | None) -> str:
     if mean is None or mean.interval is None:
-        return shown(_mean(mean), ".1%")
+        return shown(mean_of(mean), ".1%")
     return f"{shown(mean.mean, '.1%')} [{100 * mean.interval.low:.1f}, {100 * mean.interval.high:.1f}]"
-
-
-def _mean(mean: MeanInterval | None) -> float | None:
-    return None if mean is None else mean.mean
 
 
 def _limits(facts: EvidenceFacts) -> Text:
@@ -135,3 +157,80 @@ def _limits(facts: EvidenceFacts) -> Text:
             "were spread evenly; stricter limits ask for more."
         )
     return Text(words, "note")
+
+
+def _border_bars(facts: EvidenceFacts) -> list[Block]:
+    """The frame's share of each group; of very many, the most suspicious."""
+    some = [group for group in facts.groups if group.border is not None][:MOST_BARS]
+    means = [group.border for group in some if group.border is not None]
+    if not means:
+        return []
+    spreads = [ends_of(mean) for mean in means]
+    allowed = next(limit.allowed for limit in facts.limits if limit.limit == "max_border")
+    drawing = Bars(
+        tuple(group.name for group in some),
+        tuple(mean.mean for mean in means),
+        "evidence in the outer frame (%)",
+        low=tuple(low for low, _ in spreads),
+        high=tuple(high for _, high in spreads),
+        percent=True,
+        mark=Mark(allowed, "limit"),
+    )
+    words = "Lines: 95 % bootstrap intervals over the images of a group."
+    return [Figure("border_by_group", "Evidence in the outer frame, by group", drawing, words)]
+
+
+def _frame(size: tuple[int, int]) -> Box:
+    """The inner edge of the frame that `attribution.measures.location.border_region` measures."""
+    rows, columns = (max(1, int(side / 8 + 0.5)) for side in size)
+    return Box("inner edge of the outer frame", rows, size[0] - rows - 1, columns, size[1] - columns - 1, 0, "dashed")
+
+
+def _mean_maps(facts: EvidenceFacts) -> Figure:
+    """The mean map of all images, and of the first groups."""
+    scenes = tuple(
+        Scene(
+            (one.density.shape[0], one.density.shape[1]),
+            heat=one.density,
+            heat_label=DENSITY,
+            interpolation="nearest",
+            boxes=(_frame((one.density.shape[0], one.density.shape[1])),),
+            caption=f"{one.name}\n{one.n} images",
+        )
+        for one in facts.means[: MOST_GROUPS + 1]
+    )
+    drawing = Scenes(scenes, columns=min(4, len(scenes)), shared_scale=True)
+    words = "Each image's positive evidence divided by its mean, averaged over the images: a bright place is one that "
+    return Figure("mean_evidence", "Where the evidence lies on average", drawing, words + "all images share.")
+
+
+def _contact_sheet(facts: EvidenceFacts) -> Figure:
+    """The suspects with the evidence over them, the object's outline, and the frame."""
+    values = np.concatenate([suspect.density.ravel() for suspect in facts.suspects])
+    brightest = float(np.percentile(values, BRIGHTEST)) or 1.0
+    scenes = tuple(_suspect(suspect, brightest) for suspect in facts.suspects)
+    drawing = Scenes(scenes, columns=min(COLUMNS, len(scenes)), shared_scale=True)
+    words = f"The {len(scenes)} most suspicious of {len(facts.images)} images: the answer, its probability, the truth."
+    return Figure("suspects", "Evidence where it should not lie, the worst first", drawing, words)
+
+
+def _suspect(suspect: Suspect, brightest: float) -> Scene:
+    one = suspect.audited
+    size = (suspect.image.shape[0], suspect.image.shape[1])
+    contours: tuple[Contour, ...] = ()
+    if suspect.mask is not None and suspect.mask.any():
+        contours = (Contour(suspect.mask.astype(np.float64), 0.5, "object"),)
+    right = one.truth == one.predicted
+    answer = f"{one.predicted} {one.probability:.0%}, " + ("right" if right else f"is {one.truth}")
+    where = f"frame {one.evidence.border:.0%}"
+    where += "" if one.evidence.inside is None else f", object {one.evidence.inside:.0%}"
+    return Scene(
+        size,
+        image=suspect.image,
+        heat=suspect.density,
+        heat_label=DENSITY,
+        heat_range=(0.0, brightest),
+        boxes=(_frame(size),),
+        contours=contours,
+        caption=f"{answer}\n{where}\nsuspicion {one.evidence.suspicion:.2f}",
+    )

@@ -23,11 +23,16 @@ from cnnlab.core.files import write_whole
 from cnnlab.core.registry import Component
 from cnnlab.network.network import RunNetwork
 from cnnlab.network.session import Session
-from cnnlab.trust.audit.evidence import ImageEvidence, evidence_by_group, locate, most_suspicious, summarize_evidence
+from cnnlab.trust.audit.evidence import (
+    ImageEvidence,
+    evidence_by_group,
+    judge_limits,
+    locate,
+    most_suspicious,
+    summarize_evidence,
+)
 from cnnlab.trust.audit.facts import AuditedImage, EvidenceFacts, MeanEvidence, Suspect, evidence_document
-from cnnlab.trust.audit.figures import MOST_GROUPS, MOST_SUSPECTS
-from cnnlab.trust.audit.limits import judge_limits
-from cnnlab.trust.audit.report import evidence_report
+from cnnlab.trust.audit.report import MOST_GROUPS, MOST_SUSPECTS, evidence_report
 from cnnlab.trust.sample import SampledRun, sample_of_run
 from cnnlab.view import files, json
 from cnnlab.view.blocks import Report
@@ -105,10 +110,16 @@ def audit(network: RunNetwork, session: Session, options: AuditOptions) -> Itera
     method, choice, reason = _method(sample, options)
     found: Attribution | None = None
     notes: tuple[str, ...] = ()
-    for fact in _maps(sample, session, method, choice):
+    images = Images(
+        sample.inputs,
+        tuple(f"{sample.split}/{number}" for number in sample.numbers),
+        tuple(sample.images.labels.tolist()),
+        pixels=pixel_range(network.preparation.statistics),
+    )
+    for fact in explain(network, images, session, methods=(method,), layers=choice or AUTO):
         if isinstance(fact, Advance):
-            yield fact
-        else:
+            yield Advance("maps", fact.done, fact.total)
+        elif isinstance(fact, Explanation):
             (found,), notes = fact.attributions, (*fact.plan.cautions, *fact.notes)
     assert found is not None
     facts = _facts(sample, session, options, found, reason, tuple(dict.fromkeys([*notes, *_coarse(found, sample)])))
@@ -148,29 +159,6 @@ def _method(sample: SampledRun, options: AuditOptions) -> tuple[Component, Layer
     return chosen(methods_for_head(choice.head.kind)[0]), choice, choice.head.sentence
 
 
-def _maps(
-    sample: SampledRun, session: Session, method: Component, choice: LayerChoice | None
-) -> Iterator[Advance | Explanation]:
-    names = tuple(f"{sample.split}/{number}" for number in sample.numbers)
-    steps = explain(
-        sample.network,
-        Images(
-            sample.inputs,
-            names,
-            tuple(sample.images.labels.tolist()),
-            pixels=pixel_range(sample.network.preparation.statistics),
-        ),
-        session,
-        methods=(method,),
-        layers=choice or AUTO,
-    )
-    for fact in steps:
-        if isinstance(fact, Advance):
-            yield Advance("maps", fact.done, fact.total)
-        elif isinstance(fact, Explanation):
-            yield fact
-
-
 def _facts(
     sample: SampledRun,
     session: Session,
@@ -180,9 +168,8 @@ def _facts(
     notes: tuple[str, ...],
 ) -> EvidenceFacts:
     images, seed = sample.images, session.seed
-    size = (sample.network.shape[1], sample.network.shape[2])
     maps = found.maps[:, 0].cpu()
-    located = locate(maps, size=size, masks=images.masks, seed=seed)
+    located = locate(maps, size=sample.size, masks=images.masks, seed=seed)
     if not any(one.evident for one in located):
         raise WorkError(
             f"{METHODS[found.method].label} finds no positive evidence in any of {len(located)} maps; try another "
@@ -204,14 +191,14 @@ def _facts(
         summary=summarize_evidence(located, seed=seed),
         even={
             "inside": fmean(areas) if areas else None,
-            "border": float(border_region(*size).double().mean()),
-            "corner": float(corner_region(*size).double().mean()),
+            "border": float(border_region(*sample.size).double().mean()),
+            "corner": float(corner_region(*sample.size).double().mean()),
         },
         by=options.by,
         groups=groups,
         limits=judge_limits(
             located,
-            size=size,
+            size=sample.size,
             max_border=options.max_border,
             min_inside=options.min_inside,
             groups=sample.groups,
@@ -247,13 +234,12 @@ def _means(
     maps: Float[Tensor, "n h w"], located: tuple[ImageEvidence, ...], sample: SampledRun, groups: tuple[str, ...]
 ) -> tuple[MeanEvidence, ...]:
     """Over all images, and over those of each of the first groups."""
-    size = (sample.network.shape[1], sample.network.shape[2])
-    sums = {name: torch.zeros(size, dtype=torch.float64) for name in (None, *groups[:MOST_GROUPS])}
+    sums = {name: torch.zeros(sample.size, dtype=torch.float64) for name in (None, *groups[:MOST_GROUPS])}
     counts = dict.fromkeys(sums, 0)
     for one in located:
         if not one.evident:
             continue
-        density = _density(maps[one.index], size)
+        density = _density(maps[one.index], sample.size)
         for name in (None, sample.groups[one.index]) if sample.groups else (None,):
             if name in sums:
                 sums[name] += density
@@ -271,12 +257,12 @@ def _suspects(
     audited: tuple[AuditedImage, ...],
     sample: SampledRun,
 ) -> tuple[Suspect, ...]:
-    size, masks = (sample.network.shape[1], sample.network.shape[2]), sample.images.masks
+    masks = sample.images.masks
     return tuple(
         Suspect(
             audited=audited[one.index],
             image=tile(sample.images.images[one.index]),
-            density=_density(maps[one.index], size).numpy(),
+            density=_density(maps[one.index], sample.size).numpy(),
             mask=None if masks is None else masks[one.index].cpu().numpy(),
         )
         for one in most_suspicious(located, count=MOST_SUSPECTS)

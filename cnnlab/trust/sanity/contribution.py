@@ -9,7 +9,7 @@ from cnnlab.network.studied import Studied
 from cnnlab.trust.sanity.facts import SanityFacts
 from cnnlab.trust.sanity.report import TONES, sanity_report
 from cnnlab.trust.sanity.run import SanityOptions, sanity_facts
-from cnnlab.trust.sanity.verdict import Outcome
+from cnnlab.trust.sanity.similarity import Outcome
 from cnnlab.view.blocks import SummaryLine
 from cnnlab.view.contribution import Contribution, Question, section_of
 

@@ -8,16 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnlab.attribution.catalog import METHODS
-from cnnlab.trust.sanity.verdict import SanityVerdict, SimilaritySummary
-from cnnlab.trust.sanity.weights import DepthSimilarity, WeightRandomization
+from cnnlab.trust.sanity.similarity import SanityVerdict
+from cnnlab.trust.sanity.weights import WeightRandomization
 
 LEARNED = 0.95
 """Share of the permuted labels that a network must have right to count as one that learned them."""
 
 
 @dataclass(frozen=True)
-class LabelTest:
-    """The second network of the label test: what it was trained on, how well it learned that, and what came out."""
+class LabelTraining:
+    """What the second network of the label test was trained on, and how well it learned that."""
 
     pictures: int
     """Training images, with permuted labels."""
@@ -27,7 +27,6 @@ class LabelTest:
     """Accuracy on those images and labels, 0 … 1."""
     chance: float
     """What the most frequent label alone would give."""
-    verdicts: tuple[SanityVerdict, ...]
 
     @property
     def learned(self) -> bool:
@@ -36,7 +35,7 @@ class LabelTest:
 
     @property
     def sentence(self) -> str:
-        """The test in one line."""
+        """The training in one line."""
         said = (
             f"{100 * self.accuracy:.1f} % of {self.pictures} permuted labels right after {self.epochs} epochs "
             f"({self.steps} steps); {100 * self.chance:.1f} % is chance"
@@ -44,6 +43,14 @@ class LabelTest:
         if self.learned:
             return said
         return f"{said}: it has not learned them, and says no more than random weights; more epochs give it longer"
+
+
+@dataclass(frozen=True)
+class LabelTest:
+    """The label test: the training of the second network, and what came out."""
+
+    training: LabelTraining
+    verdicts: tuple[SanityVerdict, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +95,6 @@ class SanityFacts:
 
 def sanity_document(facts: SanityFacts) -> dict[str, Any]:
     """The document for JSON; correlations and SSIM are −1 … 1."""
-    label_test = facts.labels
     return {
         "run": facts.run,
         "split": facts.split,
@@ -99,16 +105,14 @@ def sanity_document(facts: SanityFacts) -> dict[str, Any]:
         "layers": [vars(layer) for layer in facts.cascading.layers],
         "cascading": _depths(facts.cascading),
         "independent": _depths(facts.independent),
-        "labels": None
-        if label_test is None
-        else {
-            **{name: value for name, value in vars(label_test).items() if name != "verdicts"},
-            "learned": label_test.learned,
-            "sentence": label_test.sentence,
-            "methods": _verdicts(label_test.verdicts, facts.options),
-        },
+        "labels": None if facts.labels is None else _label_test(facts.labels, facts.options),
         "notes": list(facts.notes),
     }
+
+
+def _label_test(test: LabelTest, options: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    told = {"learned": test.training.learned, "sentence": test.training.sentence}
+    return vars(test.training) | told | {"methods": _verdicts(test.verdicts, options)}
 
 
 def _verdicts(verdicts: Sequence[SanityVerdict], options: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -126,10 +130,11 @@ def _verdicts(verdicts: Sequence[SanityVerdict], options: Mapping[str, Mapping[s
     ]
 
 
-def _depths(outcome: WeightRandomization) -> dict[str, list[Mapping[str, Any]]]:
-    return {one.name: [_depth(depth) for depth in one.depths] for one in outcome.methods}
-
-
-def _depth(one: DepthSimilarity) -> dict[str, Any]:
-    found: SimilaritySummary = one.similarity
-    return {"depth": one.depth, "layer": one.layer.name, "how": one.layer.how, **vars(found)}
+def _depths(outcome: WeightRandomization) -> dict[str, list[dict[str, Any]]]:
+    return {
+        one.name: [
+            {"depth": step.depth, "layer": step.layer.name, "how": step.layer.how, **vars(step.similarity)}
+            for step in one.depths
+        ]
+        for one in outcome.methods
+    }

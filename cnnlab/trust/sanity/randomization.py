@@ -62,7 +62,8 @@ def layers_from_output(model: nn.Module, images: Float[Tensor, "n c h w"]) -> tu
     # stable: what has one place stays in the order in which it is defined, turned around
     found.reverse()
     found.sort(key=lambda name: -order[name])
-    return tuple(RandomizedLayer(name, "reset" if _resets(modules[name]) else "permuted") for name in found)
+    resets = {name: callable(getattr(modules[name], "reset_parameters", None)) for name in found}
+    return tuple(RandomizedLayer(name, "reset" if resets[name] else "permuted") for name in found)
 
 
 def randomize_layer(model: nn.Module, layer: RandomizedLayer, *, seed: int) -> None:
@@ -124,7 +125,3 @@ def normalizations_after(model: nn.Module, order: dict[str, int], layer: str) ->
         for name, module in model.named_modules()
         if isinstance(module, BatchNorm) and order.get(name, -1) >= order[layer]
     )
-
-
-def _resets(module: nn.Module) -> bool:
-    return callable(getattr(module, "reset_parameters", None))

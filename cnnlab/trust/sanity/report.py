@@ -10,9 +10,22 @@ from cnnlab.attribution.chosen import listed
 from cnnlab.core.arithmetic import evenly
 from cnnlab.stats.confidence import MeanInterval
 from cnnlab.trust.sanity.facts import SanityFacts, ShownStage
-from cnnlab.trust.sanity.verdict import SMALL, Outcome, SanityVerdict, SimilaritySummary
+from cnnlab.trust.sanity.similarity import SMALL, Outcome, SanityVerdict
 from cnnlab.trust.sanity.weights import WeightRandomization
-from cnnlab.view.blocks import Block, Cell, Column, Figure, Report, Section, Table, Text, Tone, interval_text
+from cnnlab.view.blocks import (
+    Block,
+    Cell,
+    Column,
+    Figure,
+    Report,
+    Section,
+    Table,
+    Text,
+    Tone,
+    ends_of,
+    interval_text,
+    mean_of,
+)
 from cnnlab.view.drawings import Curves, Panels, Series
 from cnnlab.view.scenes import Scene, Scenes
 
@@ -47,13 +60,14 @@ def sanity_report(facts: SanityFacts) -> Report:
     blocks: list[Block] = [*_sentences(facts.verdicts), _outcomes(facts.verdicts, "All weights randomised", "verdicts")]
     blocks.append(_maps(facts))
     if facts.labels is not None:
+        second, verdicts = facts.labels.training, facts.labels.verdicts
         blocks.append(
             Section(
                 "Trained on random labels",
                 (
-                    Text(facts.labels.sentence, "plain" if facts.labels.learned else "caution", "second network"),
-                    *_sentences(facts.labels.verdicts),
-                    _outcomes(facts.labels.verdicts, "Beside a network of random labels", "label_verdicts"),
+                    Text(second.sentence, "plain" if second.learned else "caution", "second network"),
+                    *_sentences(verdicts),
+                    _outcomes(verdicts, "Beside a network of random labels", "label_verdicts"),
                 ),
             )
         )
@@ -106,18 +120,13 @@ def _table(outcome: WeightRandomization) -> Table:
     columns = [Column("layer"), *(Column(METHODS[one.name].label, "", "right", ".2f") for one in outcome.methods)]
     rows: list[tuple[Cell, ...]] = []
     for place, step in enumerate(outcome.methods[0].depths):
-        cells = [_mean(one.depths[place].similarity, "absolute") for one in outcome.methods]
+        cells = [mean_of(one.depths[place].similarity.absolute) for one in outcome.methods]
         rows.append((f"{step.depth} {step.layer.name}{'' if step.layer.how == 'reset' else ' (permuted)'}", *cells))
     note = (
         "Rank correlation of the absolute values with the maps of the network as it is: 1 for the same map, 0 for "
         "another. Layers are counted from the answer."
     )
     return Table("How much of the maps is left", tuple(columns), tuple(rows), note, f"{outcome.mode}_depths")
-
-
-def _mean(similarity: SimilaritySummary, measure: Measure) -> float | None:
-    mean: MeanInterval | None = getattr(similarity, measure)
-    return None if mean is None else mean.mean
 
 
 def _curves(outcome: WeightRandomization) -> Figure:
@@ -129,8 +138,8 @@ def _curves(outcome: WeightRandomization) -> Figure:
         series = []
         for colour, one in enumerate(outcome.methods):
             means: list[MeanInterval | None] = [getattr(step.similarity, measure) for step in one.depths]
-            y = [None if mean is None else mean.mean for mean in means]
-            ends = [_ends(mean) for mean in means]
+            y = [mean_of(mean) for mean in means]
+            ends = [ends_of(mean) for mean in means]
             if first == 0:
                 y, ends = [1.0, *y], [(1.0, 1.0), *ends]
             low, high = tuple(low for low, _ in ends), tuple(high for _, high in ends)
@@ -152,12 +161,6 @@ def _axis(outcome: WeightRandomization) -> str:
     if outcome.mode == "cascading":
         return f"layers randomised, from the answer (of {len(outcome.layers)})"
     return f"the layer that is randomised, counted from the answer (of {len(outcome.layers)})"
-
-
-def _ends(mean: MeanInterval | None) -> tuple[float, float]:
-    if mean is None:
-        return float("nan"), float("nan")
-    return (mean.mean, mean.mean) if mean.interval is None else (mean.interval.low, mean.interval.high)
 
 
 def _maps(facts: SanityFacts) -> Figure:

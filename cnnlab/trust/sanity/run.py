@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ from cnnlab.attribution.attribute import attribute
 from cnnlab.attribution.catalog import METHODS
 from cnnlab.attribution.chosen import Asked, chosen_methods, methods_for_head, unasked, used
 from cnnlab.attribution.layers import LayerChoice, choose_layer
+from cnnlab.attribution.result import Attribution
 from cnnlab.attribution.run import pixel_range
 from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError
@@ -22,8 +24,7 @@ from cnnlab.network.network import RunNetwork
 from cnnlab.network.session import Session
 from cnnlab.trust.sample import SampledRun, sample_of_run
 from cnnlab.trust.sanity.facts import LabelTest, SanityFacts, ShownStage, sanity_document
-from cnnlab.trust.sanity.label_training import RandomLabelNetwork, train_on_random_labels
-from cnnlab.trust.sanity.labels import compare_label_training
+from cnnlab.trust.sanity.labels import compare_label_training, train_on_random_labels
 from cnnlab.trust.sanity.report import sanity_report
 from cnnlab.trust.sanity.weights import Explain, LayerRandomized, Mode, WeightRandomization, randomize_weights
 from cnnlab.view import files, json
@@ -179,15 +180,8 @@ def _methods(
             chosen = chosen_methods(unasked("sanity"))  # such as a network of dense layers
         else:
             chosen = chosen or chosen_methods([methods_for_head(choice.head.kind)[0], *unasked("sanity")])
-    found = attribute(
-        sample.network.model,
-        sample.inputs[:1],
-        sample.answers[:1],
-        methods=chosen,
-        layers=(choice.name,) if choice else "auto",
-        seed=session.seed,
-        layouts=choice.layouts if choice else None,
-        pixels=pixel_range(sample.network.preparation.statistics),
+    found = _attribution(choice, sample, session)(
+        sample.network.model, sample.inputs[:1], sample.answers[:1], methods=chosen
     )
     # of the other notes on this one map, most are about it alone
     notes = [note for one in found for note in one.notes if "was left out" in note]
@@ -200,22 +194,24 @@ def _methods(
     )
 
 
+def _attribution(choice: LayerChoice | None, sample: SampledRun, session: Session) -> partial[tuple[Attribution, ...]]:
+    """`attribute` as it is asked each time: at the same layer, with the same seed."""
+    return partial(
+        attribute,
+        # by its name: the head of a network that forgets is another than the one that was looked at
+        layers=(choice.name,) if choice else "auto",
+        layouts=choice.layouts if choice else None,
+        max_batch=session.max_batch,
+        seed=session.seed,
+        pixels=pixel_range(sample.network.preparation.statistics),
+    )
+
+
 def _explain(method: Component, choice: LayerChoice | None, sample: SampledRun, session: Session) -> Explain:
-    pixels = pixel_range(sample.network.preparation.statistics)
+    maps_of = _attribution(choice, sample, session)
 
     def explain(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
-        (found,) = attribute(
-            model,
-            images,
-            targets,
-            methods=(method,),
-            # by its name: the head of a network that forgets is another than the one that was looked at
-            layers=(choice.name,) if choice else "auto",
-            max_batch=session.max_batch,
-            seed=session.seed,
-            layouts=choice.layouts if choice else None,
-            pixels=pixels,
-        )
+        (found,) = maps_of(model, images, targets, methods=(method,))
         return found.maps
 
     return explain
@@ -230,16 +226,17 @@ def _label_test(
     sample: SampledRun, session: Session, explains: Mapping[str, Explain], options: SanityOptions
 ) -> Iterator[Advance | LabelTest]:
     """Train the second network, and compare its maps."""
-    network: RandomLabelNetwork | None = None
+    network, training = None, None
     for step in train_on_random_labels(sample.network, session, epochs=options.epochs):
         if isinstance(step, Advance):
             yield step
         else:
-            network = step
+            network, training = step
     assert network is not None
+    assert training is not None
     comparing = compare_label_training(
         sample.network.model,
-        network.model,
+        network,
         sample.inputs,
         sample.answers.to(session.device),
         explains,
@@ -250,11 +247,4 @@ def _label_test(
     for done, verdict in enumerate(comparing, 1):
         verdicts.append(verdict)
         yield Advance("maps of random labels", done, len(explains))
-    yield LabelTest(
-        pictures=network.pictures,
-        epochs=network.epochs,
-        steps=network.steps,
-        accuracy=network.accuracy,
-        chance=network.chance,
-        verdicts=tuple(verdicts),
-    )
+    yield LabelTest(training, tuple(verdicts))

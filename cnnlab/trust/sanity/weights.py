@@ -24,8 +24,12 @@ from cnnlab.trust.sanity.randomization import (
     randomize_layer,
     recalibrate,
 )
-from cnnlab.trust.sanity.similarity import MapSimilarity, map_similarity
-from cnnlab.trust.sanity.verdict import SanityVerdict, SimilaritySummary, sanity_verdict, summarize_similarity
+from cnnlab.trust.sanity.similarity import (
+    SanityVerdict,
+    SimilaritySummary,
+    map_similarity,
+    summarize_similarity,
+)
 
 Explain = Callable[[nn.Module, Tensor, Tensor], Tensor]
 """(model, images (n, c, h, w), targets (n,)) → raw maps (n, H, W), of image size or lower."""
@@ -43,8 +47,6 @@ class LayerRandomized:
     layer: RandomizedLayer | None
     maps: Float[Tensor, "n h w"]
     """Raw, as the method gives them."""
-    similarity: MapSimilarity | None
-    """Similarity to the maps of the network as it is; None at depth 0."""
     done: int
     total: int
     """Number of such steps."""
@@ -115,7 +117,7 @@ def randomize_weights(
     for name, explain in methods.items():
         originals[name] = explained(name, explain, randomized, images, targets, max_batch=max_batch)
         done += 1
-        yield LayerRandomized(name, 0, None, originals[name], None, done, total)
+        yield LayerRandomized(name, 0, None, originals[name], done, total)
     for depth, layer in enumerate(layers, start=1):
         if mode == "independent":
             if depth not in wanted:
@@ -130,7 +132,7 @@ def randomize_weights(
             similarity = map_similarity(originals[name], maps, size=size)
             found[name].append(DepthSimilarity(depth, layer, summarize_similarity(similarity, seed=seed)))
             done += 1
-            yield LayerRandomized(name, depth, layer, maps, similarity, done, total)
+            yield LayerRandomized(name, depth, layer, maps, done, total)
     against = f"all {len(layers)} layers randomised" if len(layers) > 1 else "its only layer randomised"
     yield WeightRandomization(
         mode,
@@ -141,7 +143,7 @@ def randomize_weights(
             MethodSanity(
                 name,
                 tuple(steps),
-                sanity_verdict(name, steps[-1].similarity, against=against) if mode == "cascading" else None,
+                SanityVerdict(name, steps[-1].similarity, against) if mode == "cascading" else None,
             )
             for name, steps in found.items()
         ),

@@ -5,9 +5,9 @@ import torch
 from networks import small, unchanged
 from torch import nn
 
+from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError, WorkError
-from cnnlab.inside.dream.maximise import Dream, DreamStep, maximise
-from cnnlab.inside.dream.objective import Channel, ClassScore, Objective
+from cnnlab.inside.dream.maximise import Channel, ClassScore, Dream, Objective, maximise
 from cnnlab.inside.dream.parametrisation import UNMOVED, Views
 from cnnlab.network.forward import capture_outputs
 
@@ -16,7 +16,7 @@ MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.25, 0.3)
 
 def dream(
     model: nn.Module, objective: Objective, shape: tuple[int, int, int] = (3, 16, 16), **options: object
-) -> tuple[list[DreamStep], Dream]:
+) -> tuple[list[Advance | Dream], Dream]:
     defaults = {"mean": MEAN[: shape[0]], "std": STD[: shape[0]], "steps": 30}
     *steps, result = maximise(model, objective, shape, **(defaults | options))
     assert isinstance(result, Dream)
@@ -27,10 +27,10 @@ def dream(
 def test_the_score_rises_over_the_start(objective: Objective) -> None:
     steps, result = dream(small(), objective)
     assert result.end > result.start
-    scores = [step.score for step in steps]
+    scores = result.scores
     assert sum(scores[-5:]) > sum(scores[:5])
-    assert result.scores == tuple(scores)
-    assert [(step.step, step.steps) for step in steps] == [(i, 30) for i in range(1, 31)]
+    assert len(scores) == 30
+    assert steps == [Advance("dreaming", i, 30) for i in range(1, 31)]
 
 
 def test_the_scores_are_what_the_network_says_of_the_image() -> None:
@@ -177,5 +177,5 @@ def test_views_are_the_caller_s() -> None:
     calm = dream(small(), ClassScore(0), views=UNMOVED, steps=4)
     wild = dream(small(), ClassScore(0), views=Views(count=2, rotation=30.0), steps=4)
     assert calm[1].start == wild[1].start
-    assert calm[0][0].score == pytest.approx(calm[1].start, abs=1e-6)
-    assert wild[0][0].score != calm[0][0].score
+    assert calm[1].scores[0] == pytest.approx(calm[1].start, abs=1e-6)
+    assert wild[1].scores[0] != calm[1].scores[0]

@@ -30,7 +30,7 @@ def test_maps_are_those_of_the_layers_run_by_hand() -> None:
         relu2 = network[:6](x)
     torch.testing.assert_close(first.maps, conv1)
     torch.testing.assert_close(second.maps, relu2)
-    for maps, facts in ((conv1, first), (relu2, second)):
+    for maps, facts in ((conv1, first.numbers), (relu2, second.numbers)):
         for channel in range(maps.shape[1]):
             values = maps[:, channel]
             assert float(facts.minimum[channel]) == float(values.min())
@@ -48,12 +48,20 @@ def test_dead_and_sparse_channels() -> None:
         convolution.weight.fill_(1.0)
         convolution.bias.copy_(torch.tensor([-1000.0, -18.5, -17.5, 0.0]))
     # values 0 … 19: one in twenty is above 18.5, two in twenty above 17.5
-    (facts,) = feature_maps(network, torch.arange(20.0).reshape(1, 1, 4, 5), ["1"])
+    facts = feature_maps(network, torch.arange(20.0).reshape(1, 1, 4, 5), ["1"])[0].numbers
     assert facts.active.tolist() == pytest.approx([0, 0.05, 0.1, 0.95])
     assert SPARSE == 0.05
-    assert facts.dead.tolist() == [True, False, False, False]
-    assert facts.sparse.tolist() == [False, True, False, False]
+    assert (facts.dead, facts.sparse) == ((0,), (1,))
     assert facts.zeros.tolist() == pytest.approx([1, 0.95, 0.9, 0.05])
+
+
+def test_numbers_of_batches_together_are_those_of_all_images() -> None:
+    network, x = small(), images()
+    (whole,), (one,), (two,) = (feature_maps(network, some, ["relu1"]) for some in (x, x[:2], x[2:]))
+    both = one.numbers.with_more(two.numbers)
+    assert (both.pictures, both.size) == (5, whole.numbers.size)
+    for name in ("minimum", "mean", "maximum", "zeros", "active"):
+        torch.testing.assert_close(getattr(both, name), getattr(whole.numbers, name), rtol=1e-6, atol=1e-7)
 
 
 def test_nothing_is_changed() -> None:

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnnlab.core.errors import RequestError
-from cnnlab.inside.filters.facts import fit_evidence
+from cnnlab.inside.filters.bank import fit_evidence
 from cnnlab.inside.filters.families import (
     DERIVATIVES,
     DIFFERENCE_OF_GAUSSIANS,
@@ -16,10 +15,10 @@ from cnnlab.inside.filters.families import (
     GABOR,
     GAUSSIAN,
     PARAMETERS,
+    fit_gabor,
     templates,
 )
 from cnnlab.inside.filters.fitting import coordinates, fit, project
-from cnnlab.inside.filters.gabor import fit_gabor
 
 
 def gabor(
@@ -150,10 +149,7 @@ def test_r_squared_of_a_gabor_is_no_evidence_at_3x3() -> None:
     assert (small.numbers, small.parameters, small.degrees_of_freedom, small.evidence) == (9, 8, 1, False)
     assert "R² is no evidence" in small.sentence
     assert (large.degrees_of_freedom, large.evidence) == (41, True)
-    assert fit_evidence(3, 3, family="sobel").evidence
     assert fit_evidence(2, 2).degrees_of_freedom == 0
-    with pytest.raises(RequestError, match="Did you mean 'sobel'"):
-        fit_evidence(3, 3, family="sobol")
 
 
 def test_the_numbers_of_free_parameters_are_those_of_the_fits() -> None:

@@ -5,12 +5,18 @@ import torch
 
 from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.inside.filters.bank import against_null, bank
-from cnnlab.inside.filters.colour import colour_patterns, colour_shares
 from cnnlab.inside.filters.families import FAMILIES
-from cnnlab.inside.filters.frequency import frequencies, frequency_response, pass_bands
-from cnnlab.inside.filters.kinds import adjusted, direction_of, kind_of, winner
-from cnnlab.inside.filters.layer import convolution_filters, filter_grid, random_filters
-from cnnlab.inside.filters.measure import MeasuredFilter, measure
+from cnnlab.inside.filters.layer import (
+    colour_patterns,
+    colour_shares,
+    convolution_filters,
+    filter_grid,
+    frequencies,
+    frequency_response,
+    pass_bands,
+    random_filters,
+)
+from cnnlab.inside.filters.measure import MeasuredFilter, adjusted, kind_of, measure, winner
 
 SIZE = 7
 ROWS, COLUMNS = torch.meshgrid(torch.arange(7.0) - 3, torch.arange(7.0) - 3, indexing="ij")
@@ -50,12 +56,10 @@ def test_kinds_of_synthetic_filters(pattern: torch.Tensor, kind: str, orientatio
         measured = one(pattern, colour)
         assert measured.kind == measured.form == kind
         if orientation is None:
-            assert measured.orientation is measured.direction is None
+            assert measured.orientation is None
         else:
             assert measured.orientation is not None
             assert abs((measured.orientation - orientation + 90) % 180 - 90) < 2
-            expected = {0: "horizontal", 90: "vertical", 45: "diagonal", 135: "diagonal"}[int(orientation)]
-            assert measured.direction == expected
 
 
 def test_the_textbook_sobel_is_an_edge_and_nothing_else_explains_it_as_simply() -> None:
@@ -164,11 +168,6 @@ def test_adjustment_pays_for_parameters() -> None:
     assert winner(explained, numbers=49)[0] == "constant"
     assert winner(explained | {"gabor": 0.95}, numbers=49)[0] == "gabor"
     assert winner(explained | {"gabor": 0.95}, numbers=9)[0] == "constant"
-
-
-def test_directions() -> None:
-    names = [direction_of(float(a)) for a in (0, 22, 23, 45, 67, 68, 90, 112, 113, 157, 158, 179.9)]
-    assert names == ["horizontal"] * 2 + ["diagonal"] * 3 + ["vertical"] * 3 + ["diagonal"] * 2 + ["horizontal"] * 2
     assert kind_of("edge", 1.0, None) == "edge"
 
 
@@ -216,7 +215,7 @@ def test_random_filters_have_the_projection_s_mean() -> None:
 
 def test_what_cannot_be_measured() -> None:
     with pytest.raises(RequestError, match="filters are 1×1"):
-        measure(torch.randn(2, 3, 1, 1))
+        next(measure(torch.randn(2, 3, 1, 1)))
     with pytest.raises(WorkError, match="filter 1 has weights that are NaN"):
         next(measure(torch.tensor([0.0, math.nan])[:, None, None, None].expand(2, 1, 3, 3)))
     with pytest.raises(ValueError, match="no filters"):

@@ -11,7 +11,7 @@ from networks import small, unchanged
 from torch import Tensor, nn
 
 from cnnlab.core.errors import RequestError, WorkError
-from cnnlab.inside.patches.search import TopUnits, channel_classes, crop, patch_boxes, top_units
+from cnnlab.inside.patches.search import TopUnits, channel_classes, patch_boxes, top_units
 from cnnlab.network.forward import capture_outputs
 
 N, SIZE = 23, 12
@@ -127,25 +127,11 @@ def test_a_crop_in_its_place_on_black_activates_its_unit_as_the_image_does(
         for place in range(5):
             top, left, bottom, right = boxes[channel, place].tolist()
             alone = torch.zeros(1, 3, SIZE, SIZE)
-            patch = crop(images[found.images[channel, place]], (top, left, bottom, right))
-            alone[0, :, top : bottom + 1, left : right + 1] = patch
+            rows, columns = slice(top, bottom + 1), slice(left, right + 1)
+            alone[0, :, rows, columns] = images[found.images[channel, place]][:, rows, columns]
             output = capture_outputs(network, alone, [layer])[layer]
             again = output[0, channel, found.rows[channel, place], found.columns[channel, place]]
             torch.testing.assert_close(again, found.values[channel, place], rtol=1e-5, atol=1e-5)
-
-
-def test_crops_are_filled_where_the_image_ends() -> None:
-    image = torch.arange(12.0).reshape(1, 3, 4)
-    assert crop(image, (0, 1, 1, 2)).tolist() == [[[1, 2], [5, 6]]]
-    assert crop(image, (-1, -1, 0, 1), fill=9.0).tolist() == [[[9, 9, 9], [9, 0, 1]]]
-    assert crop(image, (2, 3, 3, 4)).tolist() == [[[11, 0], [0, 0]]]
-    assert crop(image, (5, 5, 6, 6), fill=1.0).tolist() == [[[1, 1], [1, 1]]]
-    padded = nn.functional.pad(image, (3, 3, 3, 3), value=0.5)
-    for top, left, height, width in ((-3, 2, 4, 4), (-2, -3, 8, 9), (1, 1, 1, 1)):
-        expected = padded[:, top + 3 : top + 3 + height, left + 3 : left + 3 + width]
-        assert torch.equal(crop(image, (top, left, top + height - 1, left + width - 1), fill=0.5), expected)
-    with pytest.raises(ValueError, match="holds no pixel"):
-        crop(image, (1, 1, 0, 1))
 
 
 def test_classes_of_the_top_images() -> None:
@@ -178,7 +164,7 @@ def test_what_cannot_be_searched() -> None:
     with pytest.raises(RequestError, match="no images"):
         last(top_units(network, iter(()), "relu1"))
     with pytest.raises(RequestError, match="the 0 highest"):
-        top_units(network, iter(()), "relu1", k=0)
+        next(top_units(network, iter(()), "relu1", k=0))
     mixed = [(images[:1], labels[:1], 0), (images[:1, :, :3, :3], labels[:1], 1)]
     with pytest.raises(RequestError, match="3×3 units for one batch and 12×12"):
         last(top_units(network, iter(mixed), "conv1"))

@@ -7,8 +7,7 @@ import pytest
 import torch
 
 from cnnlab.core.errors import RequestError, WorkError
-from cnnlab.trust.audit.evidence import ImageEvidence, locate
-from cnnlab.trust.audit.limits import judge_limits
+from cnnlab.trust.audit.evidence import ImageEvidence, judge_limits, locate
 
 SIZE = (16, 16)
 FRAME = 1 - 0.75**2
@@ -106,8 +105,21 @@ def test_sentences_have_the_share_the_limit_and_the_images() -> None:
     )
 
 
-def test_limits_that_cannot_be() -> None:
-    with pytest.raises(RequestError, match=r"max_border is 1\.5"):
-        judge_limits(numbered(0.1), size=SIZE, max_border=1.5, seed=0)
+def test_images_beyond_a_limit_are_those_with_evidence_and_for_the_object_a_mask() -> None:
+    images = [evidence(0.2, 0.9), evidence(0.6, 0.3, index=1), evidence(0.7, index=2), evidence(0.0, 0.0, index=3)]
+    images[3] = replace(images[3], evident=False)
+    border, inside = judge_limits(images, size=SIZE, max_border=0.5, min_inside=0.5, seed=0)
+    assert (border.beyond, border.share.n, inside.beyond, inside.share.n) == (2, 3, 1, 2)
+    (at_the_limit, _) = judge_limits(images, size=SIZE, max_border=0.7, seed=0)
+    assert at_the_limit.beyond == 0
+
+
+@pytest.mark.parametrize(("name", "limit"), [("max_border", 1.5), ("min_inside", -0.1)])
+def test_limits_that_cannot_be(name: str, limit: float) -> None:
+    with pytest.raises(RequestError, match=f"{name} is {limit}"):
+        judge_limits(numbered(0.1), size=SIZE, seed=0, **{name: limit})
+
+
+def test_each_image_has_one_group() -> None:
     with pytest.raises(ValueError, match="zip"):
         judge_limits(numbered(0.1, 0.2), size=SIZE, groups=["one"], seed=0)

@@ -4,9 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from cnnlab.trust.audit.evidence import ImageEvidence, evidence_by_group, summarize_evidence
+from cnnlab.trust.audit.evidence import ImageEvidence, evidence_by_group, judge_limits, summarize_evidence
 from cnnlab.trust.audit.facts import MOST_REASONS, AuditedImage, EvidenceFacts, MeanEvidence, Suspect
-from cnnlab.trust.audit.limits import judge_limits
 from cnnlab.trust.audit.report import evidence_report
 from cnnlab.view.blocks import Text
 

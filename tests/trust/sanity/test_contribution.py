@@ -8,13 +8,11 @@ import pytest
 from cnnlab.trust.sanity.contribution import trusted_line
 from cnnlab.trust.sanity.facts import SanityFacts
 from cnnlab.trust.sanity.report import TONES
-from cnnlab.trust.sanity.verdict import Outcome, SanityVerdict, SimilaritySummary
-
-NOTHING = SimilaritySummary(None, None, None, 0, 0)
+from cnnlab.trust.sanity.similarity import Outcome
 
 
 def facts(**outcomes: Outcome) -> SanityFacts:
-    verdicts = tuple(SanityVerdict(name, outcome, NOTHING, "all") for name, outcome in outcomes.items())
+    verdicts = tuple(SimpleNamespace(name=name, outcome=outcome) for name, outcome in outcomes.items())
     return cast("SanityFacts", SimpleNamespace(verdicts=verdicts))
 
 

@@ -1,8 +1,7 @@
 import pytest
 import torch
 
-from cnnlab.trust.sanity.similarity import MapSimilarity
-from cnnlab.trust.sanity.verdict import sanity_verdict, summarize_similarity
+from cnnlab.trust.sanity.similarity import MapSimilarity, SanityVerdict, summarize_similarity
 
 
 def around(signed: float, absolute: float, *, n: int = 20, noise: float = 0.02, flat: int = 0) -> MapSimilarity:
@@ -26,16 +25,14 @@ def around(signed: float, absolute: float, *, n: int = 20, noise: float = 0.02, 
 )
 def test_outcomes(signed: float, absolute: float, outcome: str) -> None:
     summary = summarize_similarity(around(signed, absolute), seed=0)
-    assert sanity_verdict("x", summary, against="all").outcome == outcome
+    assert SanityVerdict("x", summary, "all").outcome == outcome
 
 
 def test_few_images_and_flat_maps() -> None:
-    assert (
-        sanity_verdict("x", summarize_similarity(around(0.9, 0.9, n=5), seed=0), against="all").outcome == "undecided"
-    )
+    assert SanityVerdict("x", summarize_similarity(around(0.9, 0.9, n=5), seed=0), "all").outcome == "undecided"
     nothing = summarize_similarity(around(0.0, 0.0, n=7, flat=7), seed=0)
     assert (nothing.signed, nothing.flat) == (None, 7)
-    assert sanity_verdict("x", nothing, against="all").sentence == (
+    assert SanityVerdict("x", nothing, "all").sentence == (
         "x: no maps: each has one value everywhere, and there is nothing to compare"
     )
     some = summarize_similarity(around(0.0, 0.0, n=20, flat=7), seed=0)
@@ -53,7 +50,7 @@ def test_a_map_that_vanishes_with_the_weights_is_without_similarity() -> None:
 
 def test_the_sentence() -> None:
     summary = summarize_similarity(around(0.5, 0.5, noise=0.0), seed=0)
-    assert sanity_verdict("guided", summary, against="all 4 layers randomised").sentence == (
+    assert SanityVerdict("guided", summary, "all 4 layers randomised").sentence == (
         "guided: fails: the maps depend little on what the network has learned; with all 4 layers randomised: rank "
         "correlation 0.50 [0.50, 0.50], of absolute values 0.50 [0.50, 0.50], SSIM 0.12 [0.12, 0.12] "
         "(small is within ±0.25)"

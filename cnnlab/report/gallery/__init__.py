@@ -1,1 +1,0 @@
-"""The images on which the network errs or doubts, with their maps."""
