@@ -32,9 +32,9 @@ from cnnlab.attribution.cam_pieces import weighted_map
 from cnnlab.attribution.capture import SCORE, capture
 from cnnlab.attribution.layers import choose_layer
 from cnnlab.attribution.maps import principal_map
+from cnnlab.attribution.method import finished
 from cnnlab.attribution.methods.gradient_cams import grad_cam_plus_plus
 from cnnlab.attribution.methods.perturbation_cams import score_cam
-from cnnlab.attribution.piece import finished
 from cnnlab.attribution.target import target_of
 from cnnlab.walk.layouts import layouts_of
 

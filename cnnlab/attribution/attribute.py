@@ -1,26 +1,63 @@
 """Attribution of a network's answers to places of the image: every method, through one function."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float32, Int64
 from torch import Tensor, nn
 
-from cnnlab.attribution.batch import batch_passes, batch_steps
+from cnnlab.attribution.batch import (
+    Layers,
+    Request,
+    Smooth,
+    Targets,
+    batch_passes,
+    batch_steps,
+    batches,
+    whole_batch,
+)
 from cnnlab.attribution.capture import Capture
-from cnnlab.attribution.catalog import METHODS
-from cnnlab.attribution.chosen import Asked, chosen_methods, used
+from cnnlab.attribution.catalog import METHODS, Asked, chosen_methods, used
 from cnnlab.attribution.maps import fused
-from cnnlab.attribution.method import of_methods
-from cnnlab.attribution.piece import Batch, MethodMaps, PixelRange, UnfitError
-from cnnlab.attribution.request import Layers, Smooth, Targets, batches, request
-from cnnlab.attribution.result import Attribution
-from cnnlab.attribution.target import Target
+from cnnlab.attribution.method import Batch, MethodMaps, PixelRange, UnfitError
 from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.core.registry import Component
 from cnnlab.walk.layouts import Layouts
+
+
+@dataclass(frozen=True, eq=False)
+class Attribution:
+    """One method's maps for n images, with t targets each where several were asked for (then (n, t, …)).
+
+    Nothing is brought to 0 … 1 or cut at 0: values compare between images. Only several layers, which have no common
+    unit, are scaled to be averaged (`maps.fused`).
+    """
+
+    method: str
+    options: Mapping[str, Any]
+    """All that can be chosen of the method, as it was used."""
+    layers: tuple[str, ...]
+    """The layers looked at; none for a method of pixels."""
+    targets: Int64[Tensor, "n *t"] | None
+    """Classes; None where a function of the logits was explained."""
+    maps: Float32[Tensor, "n *t h w"]
+    """Maps at the layer's own size, or at the image's; positive speaks for the target unless the method has no sign."""
+    per_channel: Float32[Tensor, "n *t c hi wi"] | None
+    """Signed values of each colour channel, which `maps` sums or takes the largest size of."""
+    scores: Float32[Tensor, "n *t"]
+    """The target's logit."""
+    probabilities: Float32[Tensor, "n *t"]
+    """Softmax of the logits at the target; the score again where it is a function."""
+    passes: int
+    """Runs of the network, forward or backward, that the method needs by itself; shared ones count for each."""
+    notes: tuple[str, ...]
+    """Sentences to show with the maps."""
+    delta: Float32[Tensor, "n *t"] | None
+    """Sum of all parts less what they should add up to, for methods that have such a sum."""
+
 
 VIEWS = tuple((turned, factor) for turned in (False, True) for factor in (1.0, 0.9, 1.1))
 """Views of `smooth="aug"`: mirrored or not, times a factor of the normalised values; the image itself comes first."""
@@ -74,11 +111,11 @@ def attribute(
         >>> lrp.maps.shape, covered.options["window"]
         (torch.Size([2, 8, 8]), 4)
     """
-    steps = attribution_steps(
+    request = Request(
         model,
         images,
         targets,
-        methods=methods,
+        methods,
         layers=layers,
         smooth=smooth,
         max_batch=max_batch,
@@ -86,36 +123,24 @@ def attribute(
         layouts=layouts,
         pixels=pixels,
     )
-    for fact in steps:
+    for fact in attribution_steps(request):
         if not isinstance(fact, Advance):
             return fact
     raise AssertionError("the steps end with the result")
 
 
-def attribution_steps(
-    model: nn.Module,
-    images: Float[Tensor, "n c h w"],
-    targets: Targets,
-    *,
-    methods: str | Sequence[Asked],
-    layers: Layers = "auto",
-    smooth: Smooth = None,
-    max_batch: int = 64,
-    seed: int = 0,
-    layouts: Layouts | None = None,
-    pixels: PixelRange | None = None,
-) -> Iterator[Advance | tuple[Attribution, ...]]:
+def attribution_steps(request: Request) -> Iterator[Advance | tuple[Attribution, ...]]:
     """`attribute` step by step: how far it is, and at the end the result."""
-    chosen = chosen_methods(methods)
-    whole = request(model, images, targets, of_methods(chosen), layers, smooth, max_batch, seed, layouts, pixels)
-    total = sum(_planned(whole, chosen, smooth))
+    chosen = chosen_methods(request.methods)
+    whole = whole_batch(request)
+    total = sum(_planned(whole, chosen, request.smooth))
     done = 0
     yield Advance("passes", done, total)
     parts: list[tuple[Capture, dict[str, MethodMaps | UnfitError]]] = []
     for part in batches(whole):
         merged: dict[str, list[MethodMaps | UnfitError]] = {}
         captured: Capture | None = None
-        for turned, factor in VIEWS if smooth == "aug" else VIEWS[:1]:
+        for turned, factor in VIEWS if request.smooth == "aug" else VIEWS[:1]:
             first = captured is None
             some = chosen if first else _cams(chosen)
             if not some:
@@ -130,7 +155,12 @@ def attribution_steps(
                     break
                 yield Advance("passes", min(done, total), total)  # some methods end with fewer
             if first:
-                captured = _finite(found)
+                captured = found
+                if not bool(found.logits.isfinite().all()):
+                    raise WorkError(
+                        "the network's answers are NaN or infinite; its weights diverged, or the images were not "
+                        "normalised as in training"
+                    )
             for name, piece in pieces.items():
                 merged.setdefault(name, []).append(_turned(piece) if turned else piece)
         assert captured is not None
@@ -138,25 +168,14 @@ def attribution_steps(
     yield _results(whole, chosen, parts)
 
 
-def planned_passes(
-    model: nn.Module,
-    images: Float[Tensor, "n c h w"],
-    targets: Targets,
-    *,
-    methods: str | Sequence[Asked],
-    layers: Layers = "auto",
-    smooth: Smooth = None,
-    max_batch: int = 64,
-    layouts: Layouts | None = None,
-    pixels: PixelRange | None = None,
-) -> dict[str, int]:
+def planned_passes(request: Request) -> dict[str, int]:
     """How many passes of at most `max_batch` images each method takes by itself, at most; little is run to find out.
 
     Raises: RequestError as `attribute` does.
     """
-    chosen = chosen_methods(methods)
-    whole = request(model, images, targets, of_methods(chosen), layers, smooth, max_batch, 0, layouts, pixels)
-    return {one.name: sum(_planned(whole, (one,), smooth)) for one in chosen}
+    chosen = chosen_methods(request.methods)
+    whole = whole_batch(request)
+    return {one.name: sum(_planned(whole, (one,), request.smooth)) for one in chosen}
 
 
 def _planned(whole: Batch, chosen: Sequence[Component], smooth: Smooth) -> Iterator[int]:
@@ -169,15 +188,6 @@ def _planned(whole: Batch, chosen: Sequence[Component], smooth: Smooth) -> Itera
 
 def _cams(chosen: Sequence[Component]) -> tuple[Component, ...]:
     return tuple(one for one in chosen if METHODS[one.name].kind == "cam")
-
-
-def _finite(found: Capture) -> Capture:
-    if not bool(found.logits.isfinite().all()):
-        raise WorkError(
-            "the network's answers are NaN or infinite; its weights diverged, or the images were not normalised as "
-            "in training"
-        )
-    return found
 
 
 def _turned(piece: MethodMaps | UnfitError) -> MethodMaps | UnfitError:
@@ -208,10 +218,14 @@ def _results(
     target = whole.target
     logits = torch.cat([captured.logits for captured, _ in parts])
     rows = torch.arange(target.n)
-    scores = _squeezed(target.scores(logits, rows), target)
-    probabilities = _squeezed(target.probabilities(logits, rows), target)
-    assert scores is not None
-    assert probabilities is not None
+
+    def squeezed(values: Tensor) -> Tensor:
+        return values[:, 0] if target.single else values
+
+    def joined(tensors: list[Tensor | None]) -> Tensor | None:
+        there = [one for one in tensors if one is not None]
+        return squeezed(torch.cat(there)).float() if there else None
+
     made = []
     for one in chosen:
         if one.name in refused:
@@ -236,27 +250,14 @@ def _results(
                 method=method.name,
                 options=used(one),
                 layers=whole.layers if method.uses_layer else (),
-                targets=None if target.classes is None else _squeezed(target.classes, target),
-                maps=_single(maps, target),
-                per_channel=_joined([piece.per_channel for piece in good], target),
-                scores=scores.float(),
-                probabilities=probabilities.float(),
+                targets=None if target.classes is None else squeezed(target.classes),
+                maps=squeezed(maps).float(),
+                per_channel=joined([piece.per_channel for piece in good]),
+                scores=squeezed(target.scores(logits, rows)).float(),
+                probabilities=squeezed(target.probabilities(logits, rows)).float(),
                 passes=sum(piece.passes for piece in good),
                 notes=(*dict.fromkeys(notes), *left_out),
-                delta=_joined([piece.delta for piece in good], target),
+                delta=joined([piece.delta for piece in good]),
             )
         )
     return tuple(made)
-
-
-def _squeezed(values: Tensor, target: Target) -> Tensor:
-    return values[:, 0] if target.single else values
-
-
-def _single(values: Tensor, target: Target) -> Tensor:
-    return _squeezed(values, target).float()
-
-
-def _joined(parts: list[Tensor | None], target: Target) -> Tensor | None:
-    there = [part for part in parts if part is not None]
-    return _single(torch.cat(there), target) if there else None

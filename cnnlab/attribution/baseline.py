@@ -1,6 +1,7 @@
 """Baselines: what counts as nothing, for methods that compare an image with it."""
 
 import math
+from collections.abc import Callable
 from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 import torch
@@ -8,7 +9,7 @@ from jaxtyping import Float
 from pydantic import PlainValidator, WithJsonSchema
 from torch import Tensor
 
-from cnnlab.attribution.piece import Batch
+from cnnlab.attribution.method import Batch
 from cnnlab.core.errors import RequestError, did_you_mean
 
 BaselineName: TypeAlias = Literal["zero", "black", "white", "mean", "blur", "noise"]
@@ -66,16 +67,10 @@ def baseline_of(batch: Batch, baseline: BaselineName | float | Tensor) -> Float[
         return _fitted(batch, baseline)
     if isinstance(baseline, int | float):
         return torch.full_like(images, baseline)
-    return {"zero": _zero, "black": _colour, "white": _colour, "mean": _mean, "blur": _blurred, "noise": _noise}[
-        baseline
-    ](batch, baseline)
+    return _NAMED[baseline](batch)
 
 
-def _zero(batch: Batch, word: BaselineName) -> Tensor:
-    return torch.zeros_like(batch.images)
-
-
-def _colour(batch: Batch, word: BaselineName) -> Tensor:
+def _colour(batch: Batch, word: Literal["black", "white"]) -> Tensor:
     if batch.pixels is None:
         raise RequestError(
             f"baseline: {word} is a colour of images before normalisation, and nothing says how these were normalised; "
@@ -85,11 +80,7 @@ def _colour(batch: Batch, word: BaselineName) -> Tensor:
     return colour.to(batch.images).reshape(-1, 1, 1).expand_as(batch.images)
 
 
-def _mean(batch: Batch, word: BaselineName) -> Tensor:
-    return batch.images.mean((2, 3), keepdim=True).expand_as(batch.images)
-
-
-def _blurred(batch: Batch, word: BaselineName) -> Tensor:
+def _blurred(batch: Batch) -> Tensor:
     from torchvision.transforms.v2.functional import gaussian_blur
 
     height, width = batch.images.shape[2:]
@@ -100,12 +91,22 @@ def _blurred(batch: Batch, word: BaselineName) -> Tensor:
     return blurred
 
 
-def _noise(batch: Batch, word: BaselineName) -> Tensor:
+def _noise(batch: Batch) -> Tensor:
     """Draw one noise for every image, so that no result depends on which images go through together."""
     images = batch.images
     draws = torch.randn(images.shape[1:], generator=torch.Generator().manual_seed(batch.seed)).to(images)
     centre = images.mean((2, 3), keepdim=True)
     return centre + draws * (images - centre).square().mean((2, 3), keepdim=True).sqrt()
+
+
+_NAMED: dict[BaselineName, Callable[[Batch], Tensor]] = {
+    "zero": lambda batch: torch.zeros_like(batch.images),
+    "black": lambda batch: _colour(batch, "black"),
+    "white": lambda batch: _colour(batch, "white"),
+    "mean": lambda batch: batch.images.mean((2, 3), keepdim=True).expand_as(batch.images),
+    "blur": _blurred,
+    "noise": _noise,
+}
 
 
 def _fitted(batch: Batch, baseline: Tensor) -> Tensor:

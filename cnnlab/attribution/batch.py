@@ -1,13 +1,110 @@
-"""All methods on one batch of images: what they share is worked out once, and how many passes that takes."""
+"""A request for attributions, checked and cut into batches of images, and all methods on one batch.
 
-from collections.abc import Hashable, Sequence
-from dataclasses import replace
-from typing import Any
+What the methods share is worked out once, and how many passes that takes is known before.
+"""
+
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias
+
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from cnnlab.attribution.capture import Capture, GradientTarget, capture, passes_of
-from cnnlab.attribution.method import METHODS, Shared, Work, of_methods
-from cnnlab.attribution.piece import Batch, MethodMaps, Steps, UnfitError
+from cnnlab.attribution.catalog import Asked, chosen_methods
+from cnnlab.attribution.layers import LayerChoice, choose_layer
+from cnnlab.attribution.method import (
+    METHODS,
+    Batch,
+    Known,
+    MethodMaps,
+    PixelRange,
+    Shared,
+    Steps,
+    UnfitError,
+    Work,
+    of_methods,
+)
+from cnnlab.attribution.tail import Head
+from cnnlab.attribution.target import ScoreFunction, target_of
+from cnnlab.core.errors import RequestError
 from cnnlab.core.registry import Component
+from cnnlab.walk.layouts import Layouts, layouts_of
+
+Layers: TypeAlias = Literal["auto"] | Sequence[str] | LayerChoice
+Smooth: TypeAlias = Literal["aug", "eigen"] | None
+Targets: TypeAlias = Tensor | Sequence[int] | ScoreFunction
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """What is asked; `attribute`, whose arguments these are, says what each means."""
+
+    model: nn.Module
+    images: Float[Tensor, "n c h w"]
+    targets: Targets
+    methods: str | Sequence[Asked]
+    layers: Layers = "auto"
+    smooth: Smooth = None
+    max_batch: int = 64
+    seed: int = 0
+    layouts: Layouts | None = None
+    pixels: PixelRange | None = None
+
+
+def whole_batch(request: Request) -> Batch:
+    """The whole request as one batch, checked, with its layers found."""
+    model, images, layers, layouts = request.model, request.images, request.layers, request.layouts
+    if not images.is_floating_point():
+        raise RequestError(f"the images are {images.dtype}; expected floating-point numbers, normalised as in training")
+    if len(images) < 1:
+        raise RequestError("there are no images; expected at least one")
+    if request.max_batch < 1:
+        raise RequestError(f"max_batch: is {request.max_batch}, expected 1 or more")
+    shape = (images.shape[1], images.shape[2], images.shape[3])
+    names: tuple[str, ...] = ()
+    heads: dict[str, Head] = {}
+    methods = of_methods(chosen_methods(request.methods))
+    needs = {need for method in methods for need in method.needs}
+    if any(method.uses_layer for method in methods):
+        if isinstance(layers, LayerChoice):
+            choices, layouts = [layers], layers.layouts
+        else:
+            layouts = layouts or layouts_of(model, shape)
+            choices = []
+            if isinstance(layers, str):
+                # a name by itself would be read as a list of letters
+                choices = [choose_layer(model, shape, layer=None if layers == "auto" else layers, layouts=layouts)]
+            elif Known.head in needs:
+                choices = [choose_layer(model, shape, layer=name, layouts=layouts) for name in layers]
+        names = tuple(choice.name for choice in choices) or tuple(dict.fromkeys(layers))  # type: ignore[arg-type]
+        heads = {choice.name: choice.head for choice in choices}
+        if not names:
+            raise RequestError("layers: there are none; expected names of layers, or 'auto'")
+    elif layouts is None and Known.layouts in needs:
+        layouts = layouts_of(model, shape)  # once for all batches
+    return Batch(
+        model=model,
+        images=images,
+        target=target_of(request.targets, len(images)),
+        layers=names,
+        heads=heads,
+        layouts=layouts,
+        eigen=request.smooth == "eigen",
+        max_batch=request.max_batch,
+        seed=request.seed,
+        pixels=request.pixels,
+        first=0,
+        of=len(images),
+    )
+
+
+def batches(whole: Batch) -> Iterator[Batch]:
+    """The request in parts of at most `max_batch` images, on the network's device."""
+    state = next(whole.model.parameters(), whole.images)
+    for start in range(0, len(whole.images), whole.max_batch):
+        part = slice(start, start + whole.max_batch)
+        yield replace(whole, images=whole.images[part].to(state.device), target=whole.target.part(part), first=start)
 
 
 def batch_steps(batch: Batch, chosen: Sequence[Component]) -> Steps[tuple[Capture, dict[str, MethodMaps | UnfitError]]]:
@@ -53,7 +150,7 @@ def _piece(work: Work, one: Component) -> Steps[MethodMaps | UnfitError]:
     """The steps of one method, its passes counted."""
     batch, passes = work.batch, _before(work.batch, [one])
     try:
-        steps: Steps[MethodMaps] = one.build(
+        steps: Steps[MethodMaps] | MethodMaps = one.build(
             work=work,
             model=batch.model,
             images=batch.images,
@@ -61,6 +158,8 @@ def _piece(work: Work, one: Component) -> Steps[MethodMaps | UnfitError]:
             seed=batch.seed,
             max_batch=batch.max_batch,
         )
+        if isinstance(steps, MethodMaps):
+            return replace(steps, passes=passes)
         while True:
             done = next(steps)
             passes += done

@@ -1,28 +1,29 @@
 """What class activation maps have in common: a raw map for each layer, from the shared capture."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from jaxtyping import Float
 from torch import Tensor
 
 from cnnlab.attribution.capture import GradientTarget, LayerCapture
 from cnnlab.attribution.maps import principal_map
-from cnnlab.attribution.method import Work
-from cnnlab.attribution.piece import Batch, MethodMaps, Steps, at_once
+from cnnlab.attribution.method import Batch, MethodMaps, Steps, Work
 from cnnlab.attribution.tail import Tail, noise_for
-
-LayerMap = Callable[[LayerCapture], Steps[Tensor]]
-"""The steps to the raw map (n, t, h, w) of one layer."""
 
 Factor = Callable[[Tensor, Tensor], Tensor]
 """From activations and gradients (r, k, h, w) to what each channel is multiplied with, (r, k, h, w) or (r, k, 1, 1)."""
 
 
-def layer_maps(work: Work, of_layer: LayerMap) -> Steps[MethodMaps]:
-    """The map of each layer that is looked at, and a note for one that runs several times."""
+def layer_maps(work: Work, of_layer: Callable[[LayerCapture], Steps[Tensor]]) -> Steps[MethodMaps]:
+    """The raw map (n, t, h, w) of each layer that is looked at, where that takes passes."""
     maps = []
     for layer in work.capture.layers:
         maps.append((yield from of_layer(layer)))
+    return with_notes(work, maps)
+
+
+def with_notes(work: Work, maps: Iterable[Float[Tensor, "n t _ _"]]) -> MethodMaps:
+    """The maps of the layers, and a note for one that runs several times."""
     notes = tuple(
         f"'{layer.name}' runs {layer.calls} times in one pass; its last output was used"
         for layer in work.capture.layers
@@ -31,19 +32,19 @@ def layer_maps(work: Work, of_layer: LayerMap) -> Steps[MethodMaps]:
     return MethodMaps(tuple(maps), notes=notes)
 
 
-def factored_maps(work: Work, want: GradientTarget, factor: Factor, *, eigen: bool = False) -> Steps[MethodMaps]:
+def factored_maps(work: Work, want: GradientTarget, factor: Factor, *, eigen: bool = False) -> MethodMaps:
     """Σ_k factor_k · A_k at each layer, with the gradients of `want`.
 
     With `eigen`, or where the batch asks for it, the first principal component of the products.
     """
     batch, t = work.batch, work.batch.target.count
 
-    def of_layer(layer: LayerCapture) -> Steps[Tensor]:
+    def of_layer(layer: LayerCapture) -> Float[Tensor, "n t h w"]:
         repeated = repeated_for(layer, t)
         weights = factor(repeated, layer.gradients[want].flatten(0, 1))
-        return at_once(by_target(weighted_map(repeated, weights, eigen=eigen or batch.eigen), t))
+        return by_target(weighted_map(repeated, weights, eigen=eigen or batch.eigen), t)
 
-    return (yield from layer_maps(work, of_layer))
+    return with_notes(work, map(of_layer, work.capture.layers))
 
 
 def channel_maps(batch: Batch, layer: LayerCapture, weights: Float[Tensor, "n t k"]) -> Float[Tensor, "n t h w"]:

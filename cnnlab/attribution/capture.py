@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol, runtime_checkable
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -48,6 +49,54 @@ class Score:
 
 
 SCORE = Score()
+
+
+@dataclass(frozen=True)
+class FinerScore:
+    """S_c − gamma · mean of the `nearest` other classes' logits, those that are closest to S_c.
+
+    Source: Zhang et al. 2025 (Finer-CAM), arXiv:2501.11309, equation 4. Which are nearest is not differentiated.
+    With a single logit there is no other class: the score itself.
+    """
+
+    gamma: float
+    nearest: int
+    curved: ClassVar[bool] = False
+
+    def scores(self, target: Target, logits: Float[Tensor, "b k"], rows: Int64[Tensor, "b"]) -> Float[Tensor, "b t"]:
+        """The scores less the mean of the nearest classes'."""
+        scores = target.scores(logits, rows)
+        if target.classes is None or logits.shape[1] == 1:
+            return scores
+        wanted = target.classes.to(logits.device)[rows.to(logits.device)]
+        distance = (logits.detach()[:, None, :] - scores.detach()[:, :, None]).abs()
+        distance = distance.scatter(2, wanted[:, :, None], float("inf"))
+        count = min(self.nearest, logits.shape[1] - 1)
+        others = distance.topk(count, dim=2, largest=False).indices
+        spread = logits[:, None, :].expand(-1, wanted.shape[1], -1)
+        return scores - self.gamma * spread.gather(2, others).mean(2)
+
+
+@dataclass(frozen=True)
+class CurvedScore:
+    """ReST, S_c + log p_c, with its curvature: a logit that its softmax bends.
+
+    Source: Cai 2025 (ShapleyCAM), arXiv:2501.06261, section 4.
+    """
+
+    curved: ClassVar[bool] = True
+
+    def scores(self, target: Target, logits: Float[Tensor, "b k"], rows: Int64[Tensor, "b"]) -> Float[Tensor, "b t"]:
+        """The scores with their log-probabilities added."""
+        scores = target.scores(logits, rows)
+        if target.function is not None:
+            return scores
+        if logits.shape[1] == 1:
+            return scores + F.logsigmoid(scores)
+        return scores + target.scores(logits.log_softmax(1), rows)
+
+
+CURVED_SCORE = CurvedScore()
 
 
 @dataclass(frozen=True, eq=False)

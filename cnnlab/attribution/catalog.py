@@ -1,12 +1,23 @@
-"""Every method of attribution that comes with the package, by its file: importing this module registers them."""
+"""Every method of attribution that comes with the package, by its file: importing this module registers them.
 
+A person names them with their options: `gradcam,integrated_gradients:steps=200,baseline=blur`.
+"""
+
+from collections.abc import Mapping, Sequence
 from importlib import import_module
+from typing import Any, TypeAlias
 
-from cnnlab.attribution.method import METHODS
+from torch import Tensor
+
+from cnnlab.attribution.method import METHODS as METHODS
+from cnnlab.attribution.method import Method, Occasion
+from cnnlab.attribution.tail import HeadKind
+from cnnlab.core.characters import printable
+from cnnlab.core.errors import ConfigError, RequestError, did_you_mean
+from cnnlab.core.registry import Component, as_data, component
 
 MODULES = (
     "gradient_cams",
-    "eigen_cams",
     "perturbation_cams",
     "full_gradient",
     "gradients",
@@ -30,4 +41,147 @@ def _order() -> None:
 
 _order()
 
-__all__ = ["METHODS"]
+Asked: TypeAlias = str | Mapping[str, Mapping[str, Any] | None] | Component
+"""`"rise"`, `"rise:masks=4000,keep=0.3"`, `{"rise": {"masks": 4000}}`, or what `chosen_methods` made of one of them."""
+
+NONE = "null"
+"""The word for no value, where an option may have none; `none` is read as well."""
+
+
+def chosen_methods(asked: str | Sequence[Asked]) -> tuple[Component, ...]:
+    """The methods that are asked for, each once, their options checked.
+
+    Raises: RequestError for a name that is no method, an option that it has not or that is out of range, a method that
+    is asked for twice with other options, and for none at all.
+
+    Example:
+        >>> from cnnlab.attribution.catalog import chosen_methods
+        >>> [one.options["masks"] for one in chosen_methods("gradcam,rise:masks=4000,keep=0.3")[1:]]
+        [4000]
+    """
+    found: dict[str, Component] = {}
+    for one in [asked] if isinstance(asked, str) else asked:
+        for name, options in [(one.name, one.options)] if isinstance(one, Component) else _named(one):
+            made = one if isinstance(one, Component) else chosen(name, **options)
+            before = found.setdefault(name, made)
+            if not _same(before.options, made.options):
+                raise RequestError(
+                    f"{name} is asked for twice, as {written(before)} and as {written(made)}; expected each method once"
+                )
+    if not found:
+        raise RequestError(f"no method was asked for; known: {', '.join(METHODS)}")
+    return tuple(found.values())
+
+
+def chosen(name: str, **options: Any) -> Component:
+    """A method with its options, checked; those that are left out have their defaults.
+
+    Raises: RequestError for a name that is no method, and for options that it has not, or that are out of range.
+    """
+    if name not in METHODS:
+        raise RequestError(no_method(name, METHODS))
+    try:
+        made = component("method", name, **options)
+        METHODS[name].check(**made.options)
+    except ConfigError as error:
+        raise RequestError(*(_told(name, problem.message) for problem in error.problems)) from None
+    except RequestError as error:
+        raise RequestError(_told(name, str(error))) from None
+    return made
+
+
+def no_method(name: str, known: Mapping[str, Method] | Sequence[str], what: str = "method") -> str:
+    """The sentence for a name that is none of the known methods."""
+    return f"no {what} '{printable(name)}'.{did_you_mean(name, known)} All of them: cnnlab list methods"
+
+
+def _told(name: str, fault: str) -> str:
+    see = f"ee cnnlab list methods {name}"
+    return f"{name}: {fault} S{see}" if fault.endswith((".", "?")) else f"{name}: {fault}; s{see}"
+
+
+def _named(asked: str | Mapping[str, Mapping[str, Any] | None]) -> list[tuple[str, dict[str, Any]]]:
+    if isinstance(asked, str):
+        return split(asked)
+    return [(name, dict(options or {})) for name, options in asked.items()]
+
+
+def split(text: str, place: str = "methods") -> list[tuple[str, dict[str, Any]]]:
+    """Each name in `a,b:x=1,y=2,c` with its options as they are written: a word with `=` is of the method before it.
+
+    `place` is what messages call the text.
+
+    Raises: RequestError for a word that is empty or no option, and for an option before any method.
+    """
+    found: list[tuple[str, dict[str, Any]]] = []
+    for word in text.split(","):
+        word = word.strip()
+        name, colon, option = word.partition(":")
+        if "=" in name:
+            name, colon, option = "", "", word
+        if not word or (colon and not name.strip()):
+            raise RequestError(f"{place} is '{text}', expected names with commas between them")
+        if name:
+            found.append((name.strip(), {}))
+        if not name or colon:
+            key, equals, value = (part.strip() for part in option.partition("="))
+            if not (key and equals):
+                raise RequestError(
+                    f"{place} is '{text}', expected NAME:OPTION=VALUE,OPTION=VALUE, and '{option}' is no option with "
+                    "a value"
+                )
+            if not found:
+                raise RequestError(f"{place} is '{text}', and the option '{option}' stands before any method")
+            if key in found[-1][1]:
+                raise RequestError(f"{place} is '{text}', which gives {key} of {found[-1][0]} twice")
+            found[-1][1][key] = None if value.lower() in (NONE, "none") else value
+    return found
+
+
+def used(one: Component) -> dict[str, Any]:
+    """Every option of a chosen method, in plain lists, numbers and words."""
+    return {name: _plain(value) for name, value in one.options.items()}
+
+
+def written(one: Component) -> str:
+    """A chosen method as it is written, every option spelled out: `rise:masks=500,cells=7,keep=0.5,centred=true`."""
+    return one.name + (f":{listed(used(one), '=', ',')}" if one.options else "")
+
+
+def listed(options: Mapping[str, Any], equals: str = " ", comma: str = ", ") -> str:
+    """Options in a line: `masks 500, cells 7, keep 0.5, centred true`."""
+    return comma.join(f"{name}{equals}{_word(value)}" for name, value in options.items())
+
+
+def methods_for_head(kind: HeadKind) -> tuple[str, ...]:
+    """The methods to begin with: the map that is exact, or nearest to it, for this head.
+
+    Behind a global average Grad-CAM is CAM (Selvaraju et al. 2017, arXiv:1610.02391, section 3.1). Where places have
+    weights of their own, averaging gradients over them loses the explanation (Draelos and Carin 2020, HiResCAM,
+    arXiv:2011.08891, section 3).
+    """
+    return tuple(name for name, method in METHODS.items() if kind in method.first_for)
+
+
+def unasked(occasion: Occasion) -> tuple[str, ...]:
+    """The methods that are shown on this occasion where nobody named any."""
+    return tuple(name for name, method in METHODS.items() if occasion in method.unasked)
+
+
+def _same(some: Mapping[str, Any], others: Mapping[str, Any]) -> bool:
+    return all(
+        one is other if isinstance(one, Tensor) or isinstance(other, Tensor) else one == other
+        for one, other in zip(some.values(), others.values(), strict=True)
+    )
+
+
+def _plain(value: object) -> Any:
+    if isinstance(value, Tensor):
+        return f"a tensor of {' x '.join(map(str, value.shape)) or 'one number'}"
+    return as_data(value)
+
+
+def _word(value: object) -> str:
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: NONE}[value]
+    return str(value)

@@ -201,7 +201,7 @@ def methods_of(words: Sequence[str]) -> "tuple[Component, ...] | Literal['auto']
 
     Raises: RequestError for what is no method, and for options that it has not or that are out of range.
     """
-    from cnnlab.attribution.chosen import chosen_methods, split
+    from cnnlab.attribution.catalog import chosen_methods, split
 
     if list(words) == BY_HEAD:
         return "auto"
@@ -213,8 +213,7 @@ def _check_pixels(words: Sequence[str]) -> None:
 
     Raises: RequestError for one that does not.
     """
-    from cnnlab.attribution.catalog import METHODS
-    from cnnlab.attribution.chosen import no_method, split
+    from cnnlab.attribution.catalog import METHODS, no_method, split
 
     pixel = [name for name, found in METHODS.items() if found.kind == "pixel"]
     for name in (name for word in words for name, _ in split(word, "--method")):

@@ -8,8 +8,7 @@ from typing import Any
 import torch
 
 from cnnlab import __version__
-from cnnlab.attribution.catalog import METHODS
-from cnnlab.attribution.chosen import listed
+from cnnlab.attribution.catalog import METHODS, listed
 from cnnlab.attribution.measures.report import faithfulness_document
 from cnnlab.attribution.report import MapEntry
 from cnnlab.attribution.run import Explanation

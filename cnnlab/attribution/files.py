@@ -92,7 +92,7 @@ def write_explanation(
     report = attribution_report(
         drawn,
         title=f"What {network.name} looks at",
-        lead=f"{_counted(len(images), 'image')}, {network.weights}; evidence for {_asked(target)}.",
+        lead=f"{len(images)} image{'' if len(images) == 1 else 's'}, {network.weights}; evidence for {_asked(target)}.",
         cautions=plan.cautions,
         notes=explanation.notes,
         layers=plan.layers,
@@ -216,7 +216,3 @@ def _rank(rank: int, explanation: Explanation) -> dict[str, str]:
 def _asked(target: str) -> str:
     words = {"predicted": "the predicted class", "true": "the true class"}
     return words.get(target, f"the {target[3:]} likeliest classes" if re.fullmatch(r"top\d+", target) else target)
-
-
-def _counted(n: int, what: str) -> str:
-    return f"{n} {what}{'' if n == 1 else 's'}"

@@ -1,14 +1,11 @@
 """The layer whose feature maps are explained: chosen by one run at the real image size, with the reason."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from cnnlab.attribution.capture import capture_maps
-from cnnlab.attribution.head import Head, head_of
-from cnnlab.attribution.tail import Tail, tail_logits, tail_of
+from cnnlab.attribution.tail import Head, Tail, head_of, tail_logits, tail_of
 from cnnlab.attribution.trace import FeatureMap, Trace, trace
 from cnnlab.core.arithmetic import Shape
 from cnnlab.core.errors import RequestError
@@ -44,6 +41,21 @@ class LayerChoice:
     """Layouts of the outputs of all layers, for images of this size."""
 
 
+@dataclass(frozen=True, eq=False)
+class _Search:
+    """One run of the network, among whose feature maps a layer is looked for."""
+
+    model: nn.Module
+    noise: Tensor
+    """The images of the run."""
+    layouts: Layouts
+    run: Trace
+
+    def tail(self, layer: str) -> tuple[Tail, Tensor]:
+        """What follows the layer, and its output."""
+        return tail_of(self.model, layer, self.noise, self.layouts)
+
+
 def choose_layer(
     model: nn.Module, shape: Shape, *, layer: str | None = None, layouts: Layouts | None = None
 ) -> LayerChoice:
@@ -59,97 +71,65 @@ def choose_layer(
     state = next(model.parameters(), torch.empty(0))
     noise = torch.randn(2, *shape, generator=torch.Generator().manual_seed(0)).to(state.device, state.dtype)
     layouts = layouts or layouts_of(model, shape)
-    run = trace(model, noise, layouts)
-    candidates = tuple(
-        Candidate(_name(found), found.channels, found.height, found.width, found.activated)
-        for found in run.maps
-        if found.spatial and _names(found)
-    )
+    search = _Search(model, noise, layouts, trace(model, noise, layouts))
+    maps_of_run = search.run.maps
     if layer is not None:
         layouts.of(layer, several=True)
-        index = next((index for index, one in enumerate(run.maps) if layer in _names(one)), None)
+        index = next((index for index, one in enumerate(maps_of_run) if layer in _names(one)), None)
         if index is None:
             raise RequestError(f"layer '{layer}' does not put out the same when the network runs once more")
-        tail, maps = _tail(model, layer, noise, layouts)
-        return _choice(run, index, layer, "it was asked for", tail, maps, candidates, layouts)
+        return _choice(search, index, "it was asked for", *search.tail(layer))
     fallback: int | None = None
     of_classes: int | None = None
-    for index in reversed(range(len(run.maps))):
-        found = run.maps[index]
+    for index, found in reversed(list(enumerate(maps_of_run))):
         if not found.spatial or not _names(found) or not (found.activated or found.learned):
             continue
-        tail, maps = _tail(model, _name(found), noise, layouts)
+        tail, maps = search.tail(_name(found))
         if not tail.closed:
             fallback = index if fallback is None else fallback
-            continue
-        if _one_map_per_class(tail, maps, run.classes):
+        elif _one_map_per_class(tail, maps, search.run.classes):
             of_classes = index
-            continue
-        return _better(run, index, model, noise, tail, maps, candidates, layouts)
+        else:
+            return _better(search, index, tail, maps)
     if fallback is None and of_classes is not None:
-        name = _name(run.maps[of_classes])
-        tail, maps = _tail(model, name, noise, layouts)
         reason = "the network has no feature maps but these, which are the classes' own"
-        return _choice(run, of_classes, name, reason, tail, maps, candidates, layouts)
+        return _choice(search, of_classes, reason, *search.tail(_name(maps_of_run[of_classes])))
     if fallback is None:
+        size = " x ".join(map(str, shape))
         raise RequestError(
-            f"no layer of the network has feature maps with more than one place for images of {_size(shape)}"
+            f"no layer of the network has feature maps with more than one place for images of {size}"
             f"{layouts.unseen}; class activation maps need one: use a pixel method (gradient, integrated_gradients, "
             "occlusion)"
         )
-    name = _name(run.maps[fallback])
-    tail, maps = _tail(model, name, noise, layouts)
     reason = "the last feature map of the network; parts of it lead around every layer"
-    return _choice(run, fallback, name, reason, tail, maps, candidates, layouts)
+    return _choice(search, fallback, reason, *search.tail(_name(maps_of_run[fallback])))
 
 
-def _better(
-    run: Trace,
-    index: int,
-    model: nn.Module,
-    noise: Tensor,
-    tail: Tail,
-    maps: Tensor,
-    candidates: tuple[Candidate, ...],
-    layouts: Layouts,
-) -> LayerChoice:
+def _better(search: _Search, index: int, tail: Tail, maps: Tensor) -> LayerChoice:
     """The choice of map `index`, or of the activation right before it where the head is as simple from there."""
-    found = run.maps[index]
-    reason = "the last feature map before the head, " + (
-        "after its activation" if found.activated else "though no activation: no module puts one out behind it"
-    )
-    source = found.source
-    if not found.activated and source is not None and run.maps[source].activated and _names(run.maps[source]):
-        name = _name(run.maps[source])
-        earlier, its_maps = _tail(model, name, noise, layouts)
-        head = head_of(earlier, its_maps, convolutions_follow=True)
-        if head.kind == "gap_linear":
+    found = search.run.maps[index]
+    if not found.activated and found.source is not None:
+        source = search.run.maps[found.source]
+        if source.activated and _names(source):
             reason = f"the last activation; only '{_name(found)}', which keeps places apart, lies before the head"
-            return _choice(run, source, name, reason, earlier, its_maps, candidates, layouts)
-    return _choice(run, index, _name(found), reason, tail, maps, candidates, layouts)
+            choice = _choice(search, found.source, reason, *search.tail(_name(source)))
+            if choice.head.kind == "gap_linear":
+                return choice
+    after = "after its activation" if found.activated else "though no activation: no module puts one out behind it"
+    return _choice(search, index, f"the last feature map before the head, {after}", tail, maps)
 
 
-def _choice(
-    run: Trace,
-    index: int,
-    name: str,
-    reason: str,
-    tail: Tail,
-    maps: Tensor,
-    candidates: tuple[Candidate, ...],
-    layouts: Layouts,
-) -> LayerChoice:
-    found = run.maps[index]
-    follow = any(later.spatial and later.learned for later in run.maps[index + 1 :])
-    head = head_of(tail, maps, convolutions_follow=follow)
+def _choice(search: _Search, index: int, reason: str, tail: Tail, maps: Tensor) -> LayerChoice:
+    """The choice of map `index`, of which `tail` is what follows and `maps` are its values."""
+    found, later = search.run.maps[index], search.run.maps[index + 1 :]
     return LayerChoice(
-        name, found.channels, found.height, found.width, found.activated, reason, head, candidates, layouts
-    )  # fmt: skip
-
-
-def _tail(model: nn.Module, layer: str, images: Tensor, layouts: Layouts) -> tuple[Tail, Tensor]:
-    maps, calls, logits = capture_maps(model, images, layer, layouts)
-    return tail_of(model, layer, images, calls=calls, maps=maps, logits=logits, layout=layouts.of(layer)), maps
+        tail.layer,
+        *found.facts,
+        reason,
+        head_of(tail, maps, convolutions_follow=any(one.spatial and one.learned for one in later)),
+        tuple(Candidate(_name(one), *one.facts) for one in search.run.maps if one.spatial and _names(one)),
+        search.layouts,
+    )
 
 
 def _one_map_per_class(tail: Tail, maps: Tensor, classes: int) -> bool:
@@ -172,7 +152,3 @@ def _names(found: FeatureMap) -> list[str]:
 def _name(found: FeatureMap) -> str:
     """The outermost module's name: those nested in it put the same tensor out; a dropout after it passes it on."""
     return min(_names(found), key=lambda name: name.count("."))
-
-
-def _size(shape: Sequence[int]) -> str:
-    return " x ".join(map(str, shape))

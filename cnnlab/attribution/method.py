@@ -1,17 +1,119 @@
-"""A method of attribution: a registered function, its options, what it needs, and all else that is special about it."""
+"""What a method of attribution is: a registered function with its options, what it works on, and what it gives.
 
-from collections.abc import Callable, Hashable, Sequence
+A method works in steps: a generator that yields how many passes through the network each took, and returns the result.
+"""
+
+from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
-from torch import Tensor
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
 
 from cnnlab.attribution.capture import Capture, GradientTarget
-from cnnlab.attribution.head import Head, HeadKind
-from cnnlab.attribution.piece import Batch, Steps, UnfitError
-from cnnlab.attribution.result import without_evidence
+from cnnlab.attribution.tail import Head, HeadKind
+from cnnlab.attribution.target import Target
+from cnnlab.core.errors import RequestError
 from cnnlab.core.registry import Component, Entry, Registry
+from cnnlab.walk.layouts import Layouts
+
+
+@dataclass(frozen=True, eq=False)
+class PixelRange:
+    """What the network sees where an image is black, and where it is white: a value for each channel."""
+
+    black: Float[Tensor, "c"]
+    white: Float[Tensor, "c"]
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """What is asked of at most `max_batch` images."""
+
+    model: nn.Module
+    images: Float[Tensor, "n c h w"]
+    target: Target
+    layers: tuple[str, ...]
+    heads: dict[str, Head]
+    """Heads by layer, for the methods that depend on it."""
+    layouts: Layouts | None
+    """Layouts of the network's outputs, where the methods look at layers."""
+    eigen: bool
+    """First principal component of the weighted feature maps in place of their sum."""
+    max_batch: int
+    seed: int
+    pixels: PixelRange | None
+    """None where nobody has said how images are normalised."""
+    first: int
+    """The number of its first image among all that were asked for."""
+    of: int
+    """How many images were asked for."""
+
+
+@dataclass(frozen=True, eq=False)
+class MethodMaps:
+    """One method's part for one batch."""
+
+    maps: tuple[Float[Tensor, "n t _ _"], ...]
+    """One for each layer, or one of the image's size."""
+    per_channel: Float[Tensor, "n t c h w"] | None = None
+    delta: Float[Tensor, "n t"] | None = None
+    notes: tuple[str, ...] = ()
+    passes: int = 0
+    """Passes of the method by itself, shared ones among them; counted by whoever runs it."""
+
+
+class UnfitError(RequestError):
+    """The network is not made for a method: it is left out, and the others go on."""
+
+
+def is_affine(batch: Batch, layer: str) -> bool:
+    """Whether the score is affine in the layer's maps: a class's logit behind an affine head."""
+    return batch.target.function is None and layer in batch.heads and batch.heads[layer].affine
+
+
+Result = TypeVar("Result")
+Steps: TypeAlias = Generator[int, None, Result]
+"""Work that yields passes done since the last step, and returns its result.
+
+A pass is one run of the network, forward or backward, on a batch of any size up to `max_batch`. Between two steps the
+network is as the caller left it, so that work may be given up at any step.
+"""
+
+
+def finished(steps: Steps[Result]) -> Result:
+    """The result of `steps`, done to the end without a word."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+
+
+def row_chunks(n: int, each: int, max_batch: int) -> Iterator[tuple[Int64[Tensor, "b"], Int64[Tensor, "b"]]]:
+    """Pairs (image, item), `each` items for each of n images, image by image, at most `max_batch` at a time."""
+    pairs = torch.arange(n * each)
+    for chunk in pairs.split(max_batch):
+        yield chunk // each, chunk % each
+
+
+def add_to_images(total: Float[Tensor, "n *s"], rows: Int64[Tensor, "b"], values: Float[Tensor, "b *s"]) -> None:
+    """Add row i of `values` to image `rows[i]` of `total`, in place.
+
+    Not `index_add_`, which on a GPU adds in an order that changes from run to run.
+    """
+    rows = rows.to(values.device)
+    for image in rows.unique().tolist():
+        total[image] += values[rows == image].sum(0)
+
+
+def passes_for(batch: Batch, each: int = 1) -> int:
+    """How many passes `each` changed images of every image take, of at most `max_batch` at a time."""
+    return -(-len(batch.images) * each // batch.max_batch)
+
 
 Kind: TypeAlias = Literal["cam", "pixel"]
 Occasion: TypeAlias = Literal["audit", "gallery", "measured", "sanity"]
@@ -61,20 +163,14 @@ class Work:
         return value
 
 
-def _no_passes(batch: Batch, **options: object) -> int:
-    return 0
-
-
-def _no_wants(batch: Batch, **options: object) -> tuple[GradientTarget, ...]:
-    return ()
-
-
-def _fits(**options: object) -> None:
-    return
-
-
-def _no_warning(head: Head) -> str | None:
-    return None
+def without_evidence(maps: Float[Tensor, "n t h w"]) -> str | None:
+    """The sentence for maps without a positive value, if there are any."""
+    empty = (maps.amax((2, 3)) <= 0).nonzero()[:, 0].tolist()
+    if not empty:
+        return None
+    images = list(dict.fromkeys(empty))
+    listed = ", ".join(map(str, images[:8])) + (" …" if len(images) > 8 else "")
+    return f"no positive evidence in {len(empty)} of {maps.shape[0] * maps.shape[1]} maps (images {listed})"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -94,16 +190,16 @@ class Method:
     paper: str
     needs: tuple[Need, ...] = ()
     """What is found out before it runs, once for all methods that need it."""
-    wants: Callable[..., tuple[GradientTarget, ...]] = _no_wants
+    wants: Callable[..., tuple[GradientTarget, ...]] = lambda batch, **options: ()
     """What is differentiated at the layer, for a batch; all in one capture."""
-    passes: Callable[..., int] = _no_passes
+    passes: Callable[..., int] = lambda batch, **options: 0
     """Passes of its own for a batch, at most; what it shares is counted by whoever makes it.
 
     Raises: RequestError for options that do not suit the images.
     """
-    check: Callable[..., None] = _fits
+    check: Callable[..., None] = lambda **options: None
     """Raises: RequestError for options that do not go together."""
-    warning: Callable[[Head], str | None] = _no_warning
+    warning: Callable[[Head], str | None] = lambda head: None
     """What to know of it behind a head, where it is not faithful there."""
     remark: Callable[[Tensor], str | None] = without_evidence
     """What to know of its finished maps (n, t, h, w), such as that some are empty."""
@@ -118,6 +214,12 @@ class Method:
     first_for: tuple[HeadKind, ...] = ()
     """The heads behind which it is chosen where none is asked for: its map is exact there, or nearest to it."""
     unasked: tuple[Occasion, ...] = ()
+
+    def __call__(self, function: Made) -> Made:
+        """Make `function` the method: what is known of one is the decorator of its function."""
+        FUNCTIONS.register(self.name, facts=self)(function)
+        METHODS[self.name] = self
+        return function
 
     @property
     def entry(self) -> Entry:
@@ -137,21 +239,10 @@ class Method:
 
 
 FUNCTIONS = Registry("method", supplies=("work", "model", "images", "target", "seed", "max_batch"))
-"""Each gives the steps that end with a `MethodMaps`."""
+"""Each gives a `MethodMaps`, or the steps that end with one."""
 
 METHODS: dict[str, Method] = {}
 """The methods by name; filled by `cnnlab.attribution.catalog`."""
-
-
-def register(method: Method) -> Callable[[Made], Made]:
-    """The decorator that makes a function a method."""
-
-    def add(function: Made) -> Made:
-        FUNCTIONS.register(method.name, facts=method)(function)
-        METHODS[method.name] = method
-        return function
-
-    return add
 
 
 def of_methods(chosen: Sequence[Component]) -> tuple[Method, ...]:

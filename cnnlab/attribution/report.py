@@ -126,6 +126,7 @@ def overlay(image: ShownImage, map_: ShownMap, *, caption: str = "") -> Scene:
         scale = ((-top, top) if signed else (0.0, top)) if top > 0 else None
     word = "against" if method.against else "for"
     label = f"for (+) or against (−) {map_.target}" if signed else f"evidence {word} {map_.target}"
+    nothing = "all evidence lies in the bars beside the image" if map_.evident else "no positive evidence"
     boxes: tuple[Box, ...] = ()
     if image.seen is not None:
         boxes = (Box("all that the network saw", *image.seen, style="dashed"),)
@@ -137,17 +138,10 @@ def overlay(image: ShownImage, map_: ShownMap, *, caption: str = "") -> Scene:
         heat_scale="signed" if signed else "positive",
         heat_range=scale,
         alpha=0.7,
-        nothing=_nothing(map_, signed=signed),
+        nothing="no evidence" if signed else nothing,
         boxes=boxes,
         caption=caption,
     )
-
-
-def _nothing(map_: ShownMap, *, signed: bool) -> str:
-    """What is said in place of a map that shows nothing on the image."""
-    if signed:
-        return "no evidence"
-    return "all evidence lies in the bars beside the image" if map_.evident else "no positive evidence"
 
 
 def _pale(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -8,19 +8,17 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from cnnlab.attribution.attribute import attribution_steps, planned_passes
-from cnnlab.attribution.catalog import METHODS
-from cnnlab.attribution.chosen import Asked, chosen_methods, methods_for_head
-from cnnlab.attribution.head import HeadKind
+from cnnlab.attribution.attribute import Attribution, attribution_steps, planned_passes
+from cnnlab.attribution.batch import Layers, Request, Smooth
+from cnnlab.attribution.catalog import METHODS, Asked, chosen_methods, methods_for_head
 from cnnlab.attribution.layers import LayerChoice, choose_layer
 from cnnlab.attribution.measures.comparison import CONTROLS, Comparison, compare_maps
 from cnnlab.attribution.measures.curves import STEPS
 from cnnlab.attribution.measures.road import PERCENTILES
+from cnnlab.attribution.method import PixelRange
 from cnnlab.attribution.passes import fitted, logits_of
-from cnnlab.attribution.piece import PixelRange
-from cnnlab.attribution.request import Layers, Smooth
-from cnnlab.attribution.result import Attribution
-from cnnlab.attribution.targets import class_names, class_probabilities, explained_targets, target_caution
+from cnnlab.attribution.tail import HeadKind
+from cnnlab.attribution.target import class_names, class_probabilities, explained_targets, target_caution
 from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.core.registry import Component
@@ -154,9 +152,9 @@ def explain(
         >>> [(one.method, tuple(one.maps.shape)) for one in found.attributions]
         [('gradcam', (2, 1, 3, 3)), ('gradient', (2, 1, 64, 64))]
     """
-    max_batch, seed = session.max_batch, session.seed
+    model = network.model
     try:
-        logits = torch.cat([logits_of(network.model, part).cpu() for part in images.inputs.split(max_batch)])
+        logits = torch.cat([logits_of(model, part).cpu() for part in images.inputs.split(session.max_batch)])
     except RequestError:
         check_runs(network)  # a size that does not suit it is told with one that does
         raise
@@ -164,42 +162,49 @@ def explain(
         raise WorkError(f"the answers of {network.name} are NaN or infinite: its weights diverged")
     classes, probabilities = class_names(logits, network.classes), class_probabilities(logits.float())
     targets = explained_targets(target, probabilities, classes, images.truths, images.names)
-    plan = _plan(network, images, targets, methods, layers, smooth, max_batch, metrics=metrics, road=road)
-    caution = target_caution(target, classes)
-    unsteady = steadiness(network.model, fitted(network.model, images.inputs[:2])).cautions
-    plan = replace(plan, cautions=(*plan.cautions, *unsteady, *([caution] if caution else [])))
-    yield plan
-    steps = attribution_steps(
-        network.model,
+    reason, choices, chosen = _methods(network, methods, layers)
+    request = Request(
+        model,
         images.inputs,
         targets,
-        methods=plan.methods,
-        layers=_layers(plan),
+        chosen,
+        layers=choices[0] if len(choices) == 1 else [choice.name for choice in choices] or "auto",
         smooth=smooth,
-        max_batch=max_batch,
-        seed=seed,
-        layouts=plan.layers[0].layouts if plan.layers else None,
+        max_batch=session.max_batch,
+        seed=session.seed,
+        layouts=choices[0].layouts if choices else None,
         pixels=images.pixels,
     )
+    cautions = [] if network.trained else [RANDOM]
+    cautions += [said for one in chosen for choice in choices if (said := METHODS[one.name].warning(choice.head))]
+    # two curves of pixels and of blocks each, the whole and the shown image, and ROAD's two orders
+    each = 4 * (STEPS + 1) + 2 + (2 * len(PERCENTILES) if road else 0)
+    measured = each * (len(chosen) + len(CONTROLS)) * targets.numel() if metrics else 0
+    passes = planned_passes(request)
+    unsteady = steadiness(model, fitted(model, images.inputs[:2])).cautions
+    caution = target_caution(target, classes)
+    cautions = [*dict.fromkeys(cautions), *unsteady, *([caution] if caution else [])]
+    plan = Plan(chosen, reason, choices, passes, session.max_batch, measured, tuple(cautions))
+    yield plan
     attributions: tuple[Attribution, ...] = ()
-    for fact in steps:
+    for fact in attribution_steps(request):
         if isinstance(fact, Advance):
             yield fact
         else:
             attributions = fact
     comparisons: list[Comparison] = []
     if metrics:
-        device = next(network.model.parameters(), images.inputs).device
+        device = next(model.parameters(), images.inputs).device
         for rank in range(targets.shape[1]):
             measuring = compare_maps(
-                network.model,
+                model,
                 images.inputs.to(device),
                 targets[:, rank].to(device),
                 {one.method: one.maps[:, rank].cpu() for one in attributions},
-                seed=seed,
+                seed=session.seed,
                 masks=images.masks,
                 with_road=road,
-                max_batch=max_batch,
+                max_batch=session.max_batch,
             )
             for found in measuring:
                 if isinstance(found, Comparison):
@@ -207,50 +212,21 @@ def explain(
                 else:
                     total = found.total * targets.shape[1]
                     yield replace(found, done=rank * found.total + found.done, total=total)
-    yield Explanation(plan, classes, probabilities, targets, attributions, tuple(comparisons), smooth, seed)
+    yield Explanation(plan, classes, probabilities, targets, attributions, tuple(comparisons), smooth, session.seed)
 
 
-def _plan(
-    network: Network,
-    images: Images,
-    targets: Int64[Tensor, "n t"],
-    methods: Sequence[Asked] | Literal["auto"],
-    layers: Layers,
-    smooth: Smooth,
-    max_batch: int,
-    *,
-    metrics: bool,
-    road: bool,
-) -> Plan:
-    reason = "asked for"
-    choices: tuple[LayerChoice, ...] = ()
-    if methods == "auto" or any(METHODS[one.name].uses_layer for one in chosen_methods(methods)):
-        choices = _choices(network, layers)
-    if methods == "auto":
-        simple = all(choice.head.kind in GAP_HEADS for choice in choices)
-        head = next((choice.head for choice in choices if choice.head.kind not in GAP_HEADS), choices[0].head)
-        methods = methods_for_head("gap_linear" if simple else head.kind)
-        reason = head.sentence
-    chosen = chosen_methods(methods)
-    warnings = [METHODS[one.name].warning(choice.head) for one in chosen for choice in choices]
-    cautions = [] if network.trained else [RANDOM]
-    cautions += [warning for warning in warnings if warning]
-    passes = planned_passes(
-        network.model,
-        images.inputs,
-        targets,
-        methods=chosen,
-        layers=choices[0] if len(choices) == 1 else [choice.name for choice in choices] or "auto",
-        smooth=smooth,
-        max_batch=max_batch,
-        layouts=choices[0].layouts if choices else None,
-        pixels=images.pixels,
-    )
-    # two curves of pixels and of blocks each, the whole and the shown image, and ROAD's two orders
-    each = 4 * (STEPS + 1) + 2 + (2 * len(PERCENTILES) if road else 0)
-    maps = len(chosen) + len(CONTROLS)
-    measured = each * maps * targets.numel() if metrics else 0
-    return Plan(chosen, reason, choices, passes, max_batch, measured, tuple(dict.fromkeys(cautions)))
+def _methods(
+    network: Network, methods: Sequence[Asked] | Literal["auto"], layers: Layers
+) -> tuple[str, tuple[LayerChoice, ...], tuple[Component, ...]]:
+    """Why these methods, the layers that they look at, and the methods."""
+    if methods != "auto":
+        chosen = chosen_methods(methods)
+        looks = any(METHODS[one.name].uses_layer for one in chosen)
+        return "asked for", _choices(network, layers) if looks else (), chosen
+    choices = _choices(network, layers)
+    heads = [choice.head for choice in choices]
+    head = next((head for head in heads if head.kind not in GAP_HEADS), heads[0])
+    return head.sentence, choices, chosen_methods(methods_for_head(head.kind))
 
 
 def pixel_range(statistics: ChannelStatistics) -> PixelRange:
@@ -270,9 +246,3 @@ def _choices(network: Network, layers: Layers) -> tuple[LayerChoice, ...]:
     return tuple(
         choose_layer(network.model, network.shape, layer=name, layouts=layouts) for name in dict.fromkeys(layers)
     )
-
-
-def _layers(plan: Plan) -> Layers:
-    if len(plan.layers) == 1:
-        return plan.layers[0]
-    return [choice.name for choice in plan.layers] or "auto"

@@ -1,15 +1,18 @@
-"""The number that is explained: a class's logit for each image, several of them, or any function of the logits."""
+"""The number that is explained: a class's logit for each image, several of them, or any function of the logits.
 
+In words a class is asked for as `predicted`, `true`, by its name or number, or as one of the k likeliest, `topK`.
+"""
+
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from cnnlab.core.errors import RequestError
+from cnnlab.core.errors import RequestError, unknown
 
 ScoreFunction: TypeAlias = Callable[[Tensor], Tensor]
 """From logits (b, classes) to one score a row (b,); row by row, since images go through in batches of any size."""
@@ -99,31 +102,68 @@ def check_classes(target: Target, classes: int) -> None:
         )
 
 
-def residual_softmax(target: Target, logits: Float[Tensor, "b k"], rows: Int64[Tensor, "b"]) -> Float[Tensor, "b t"]:
-    """ReST, S_c + log p_c: a logit that its softmax bends (Cai 2025, arXiv:2501.06261, section 4)."""
-    scores = target.scores(logits, rows)
-    if target.function is not None:
-        return scores
-    if logits.shape[1] == 1:
-        return scores + F.logsigmoid(scores)
-    return scores + target.scores(logits.log_softmax(1), rows)
+NAMED_TARGETS = ("predicted", "true", "top3")
 
 
-def against_nearest(
-    target: Target, logits: Float[Tensor, "b k"], rows: Int64[Tensor, "b"], *, gamma: float, nearest: int
-) -> Float[Tensor, "b t"]:
-    """S_c − gamma · mean of the `nearest` other classes' logits, those that are closest to S_c.
+def class_names(logits: Float[Tensor, "n k"], known: Sequence[str]) -> tuple[str, ...]:
+    """`known` where there is one for each logit, otherwise their numbers; a single logit stands for two classes."""
+    count = max(2, logits.shape[1])
+    return tuple(known) if len(known) == count else tuple(map(str, range(count)))
 
-    Source: Zhang et al. 2025 (Finer-CAM), arXiv:2501.11309, equation 4. Which are nearest is not differentiated.
-    With a single logit there is no other class: the score itself.
+
+def class_probabilities(logits: Float[Tensor, "n k"]) -> Float[Tensor, "n classes"]:
+    """Softmax; of a single logit, which speaks for class 1, the sigmoid."""
+    if logits.shape[1] > 1:
+        return logits.softmax(1)
+    return torch.cat([(-logits).sigmoid(), logits.sigmoid()], dim=1)
+
+
+def target_caution(text: str, classes: Sequence[str]) -> str | None:
+    """Which of two meanings `text` has, where a class is called like a word or like another class's number."""
+    if text not in classes:
+        return None
+    number = list(classes).index(text)
+    if text in ("predicted", "true"):
+        return f"target {text} is the word; the class that is called '{text}' has the number {number}"
+    if re.fullmatch(r"top\d{1,9}", text):
+        return f"target {text} is the class of that name (number {number}), not the {text[3:]} likeliest"
+    if re.fullmatch(r"\d{1,9}", text) and int(text) < len(classes) and int(text) != number:
+        other = classes[int(text)]
+        return f"target {text} is the class of that name (number {number}); class number {text} is '{other}'"
+    return None
+
+
+def explained_targets(
+    text: str,
+    probabilities: Float[Tensor, "n classes"],
+    classes: Sequence[str],
+    truths: Sequence[int | None],
+    names: Sequence[str],
+) -> Int64[Tensor, "n t"]:
+    """The classes that `text` means for each image; `names` are what the images are called.
+
+    A class goes by its name; its number will do where no class is called so.
+
+    Raises: RequestError for a class that is not there (with the nearest), a truth that is not known, and more classes
+    than there are.
     """
-    scores = target.scores(logits, rows)
-    if target.classes is None or logits.shape[1] == 1:
-        return scores
-    wanted = target.classes.to(logits.device)[rows.to(logits.device)]
-    distance = (logits.detach()[:, None, :] - scores.detach()[:, :, None]).abs()
-    distance = distance.scatter(2, wanted[:, :, None], float("inf"))
-    count = min(nearest, logits.shape[1] - 1)
-    others = distance.topk(count, dim=2, largest=False).indices
-    spread = logits[:, None, :].expand(-1, wanted.shape[1], -1)
-    return scores - gamma * spread.gather(2, others).mean(2)
+    n, count = probabilities.shape
+    if text == "predicted":
+        return probabilities.argmax(1, keepdim=True)
+    if text == "true":
+        for truth, name in zip(truths, names, strict=True):
+            if truth is None:
+                raise RequestError(
+                    f"`target` true: the class of {name} is not known; put it into a folder that is called like its "
+                    "class, or use `split`"
+                )
+        return torch.tensor(truths, dtype=torch.int64)[:, None]
+    if text in classes:
+        return torch.full((n, 1), list(classes).index(text))
+    if top := re.fullmatch(r"top(\d{1,9})", text):
+        if not 1 <= int(top[1]) <= count:
+            raise RequestError(f"`target` is {text}, and the network has {count} classes")
+        return probabilities.topk(int(top[1]), dim=1).indices
+    if re.fullmatch(r"\d{1,9}", text) and int(text) < count:
+        return torch.full((n, 1), int(text))
+    raise RequestError(f"`target`: {unknown('class', text, [*NAMED_TARGETS, *classes])}")

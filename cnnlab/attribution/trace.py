@@ -1,15 +1,18 @@
-"""What each module of a network puts out on one run: names, shapes, and which tensors come out of an activation."""
+"""What each module of a network puts out on one run: names, shapes, and which tensors come out of an activation.
+
+Activation functions are told by their calls, whether by a module, `F.relu` or a tensor's method.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from cnnlab.attribution.activation_functions import ACTIVATIONS
 from cnnlab.attribution.passes import checked_logits, fitted, frozen
 from cnnlab.models.failure import watched
 from cnnlab.walk.layout import Layout
@@ -40,9 +43,9 @@ class FeatureMap:
         return self.height * self.width > 1
 
     @property
-    def size(self) -> str:
-        """`64 x 8 x 8`."""
-        return f"{self.channels} x {self.height} x {self.width}"
+    def facts(self) -> tuple[int, int, int, bool]:
+        """Channels, height, width, and whether it is activated."""
+        return self.channels, self.height, self.width, self.activated
 
 
 @dataclass(frozen=True)
@@ -175,3 +178,28 @@ class _Activations(TorchFunctionMode):
         if func not in (torch.cat, torch.concat, torch.concatenate) or not args:
             return False
         return all(isinstance(part, Tensor) and _key(part) in self.watch.activated for part in args[0])
+
+
+Call = Callable[..., Any]
+
+RELU: frozenset[Call] = frozenset({F.relu, torch.relu, Tensor.relu, torch.relu_, Tensor.relu_})
+IN_PLACE_RELU: frozenset[Call] = frozenset({torch.relu_, Tensor.relu_})
+CLIPPED: frozenset[Call] = frozenset({F.relu6, F.hardtanh, F.hardtanh_})
+"""Linear between two bounds; a rectifier where the lower one is 0."""
+
+SMOOTH: frozenset[Call] = frozenset(
+    {
+        F.leaky_relu, F.leaky_relu_, F.prelu, torch.prelu, F.rrelu, F.rrelu_, torch.rrelu, F.elu, F.elu_, F.selu,
+        torch.selu, F.celu, torch.celu, F.gelu, F.silu, F.mish, F.hardswish, F.hardsigmoid, F.sigmoid, torch.sigmoid,
+        torch.sigmoid_, Tensor.sigmoid, Tensor.sigmoid_, F.tanh, torch.tanh, torch.tanh_, Tensor.tanh, Tensor.tanh_,
+        F.softplus, F.softsign, F.logsigmoid, F.threshold, F.tanhshrink, F.softshrink, F.hardshrink,
+    }
+)  # fmt: skip
+"""Nonlinear element by element, and no rectifier."""
+
+ACTIVATIONS: frozenset[Call] = RELU | CLIPPED | SMOOTH
+
+
+def name_of(call: Call) -> str:
+    """`silu` for F.silu, torch.sigmoid and the like."""
+    return str(getattr(call, "__name__", call)).rstrip("_")

@@ -11,8 +11,7 @@ from typing import Literal
 import torch
 from torch import nn
 
-from cnnlab.layers_lab.parameters import parameters_of
-from cnnlab.layers_lab.stack import Arithmetic, Part
+from cnnlab.layers_lab.stack import Arithmetic, Part, counts_of, parameters_of
 from cnnlab.models.layers.convolution import conv, linear, locally_connected
 
 Means = Literal["dense", "locally connected", "convolution"]
@@ -61,20 +60,23 @@ def _windowed(part: Part, bias: bool) -> list[Alternative]:
     window = part.window
     if window is None or window.output_padding is not None:
         return []
-    channels = part.output[0]
     # what a unit sees of the channels: all of them, or those of its group
     (weight,) = (tensor for tensor in part.parameters if tensor.name.endswith("weight"))
     seen = weight.shape[weight.axes.index("kernel height") - 1]
     shape = (seen, part.input[1], part.input[2])
     with torch.device("meta"):
-        local = locally_connected(
-            shape, channels=channels, kernel=window.kernel, stride=window.stride, padding=window.padding,
-            dilation=window.dilation, bias=bias,
-        )  # fmt: skip
-        shared = conv(
-            shape, channels=channels, kernel=window.kernel, stride=window.stride, padding=window.padding,
-            dilation=window.dilation, bias=bias,
-        )  # fmt: skip
+        local, shared = (
+            layer(
+                shape,
+                channels=part.output[0],
+                kernel=window.kernel,
+                stride=window.stride,
+                padding=window.padding,
+                dilation=window.dilation,
+                bias=bias,
+            )
+            for layer in (locally_connected, conv)
+        )
     unshared = _counted("locally connected", local, is_this=part.kind == "LocallyConnected2d")
     # sharing weights saves none of the multiplications
     return [unshared, _counted("convolution", shared, unshared.macs, is_this=not unshared.is_this)]
@@ -82,7 +84,5 @@ def _windowed(part: Part, bias: bool) -> list[Alternative]:
 
 def _counted(means: Means, module: nn.Module, macs: int | None = None, *, is_this: bool) -> Alternative:
     """Without sharing each weight multiplies one value, so that there are as many multiplications as weights."""
-    tensors = parameters_of(module)
-    weights = sum(tensor.count for tensor in tensors if not tensor.is_bias)
-    biases = sum(tensor.count for tensor in tensors if tensor.is_bias)
+    weights, biases = counts_of(parameters_of(module))
     return Alternative(means, weights, biases, weights if macs is None else macs, is_this)

@@ -49,8 +49,7 @@ def layer(
         raise RequestError("--weights goes with --matrix, such as --matrix '1 3 2 / 4 2 1 / 0 1 6'")
     if matrix is None and shape is None:
         raise RequestError("--input is missing: channels, height and width, such as --input 3,32,32")
-    from cnnlab.layers_lab.document import layer_document
-    from cnnlab.layers_lab.report import layer_report
+    from cnnlab.layers_lab.report import layer_document, layer_report
     from cnnlab.layers_lab.run import examine, examine_on, input_of, matrix_of
     from cnnlab.view import console, csv, png
 
@@ -59,17 +58,10 @@ def layer(
         found = examine_on(kind, options or [], matrix_of(matrix, "`matrix`"), kernel, classes=classes)
     else:
         found = examine(kind, options or [], input_of(shape or ""), classes=classes)
-    words = " ".join([kind, *(options or [])])
-    worked = {
-        "matrix": None if found.matrix is None else found.matrix.tolist(),
-        "result": None if found.result is None else found.result.tolist(),
-    }
-    report = layer_report(found.arithmetic, found.alternatives, name=words, image=found.image, **worked)
+    report = layer_report(found, " ".join([kind, *(options or [])]))
     files = [] if out is None else [*png.save(report, out), *csv.save(report, out)]
     if session.as_json:
-        as_data = found.layer.as_data()
-        document = layer_document(found.arithmetic, found.alternatives, layer=as_data, image=found.image, **worked)
-        print_json(document | {"files": [str(path) for path in files]})
+        print_json(layer_document(found) | {"files": [str(path) for path in files]})
         return
     console.show(report, out_console(), folder=out)
 

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from string import ascii_uppercase
 from typing import Any
 
-from cnnlab.layers_lab.document import arithmetic_document
-from cnnlab.layers_lab.parts import count_text, field_text, memory_text, parts_table, times_text
+from cnnlab.layers_lab.parts import arithmetic_document, count_text, field_text, memory_text, parts_table, times_text
 from cnnlab.layers_lab.stack import Arithmetic
 from cnnlab.view.blocks import Block, Column, Report, Table, Text
 from cnnlab.view.layer_rows import pair_text, size_text
@@ -28,11 +27,7 @@ def stacks_report(stacks: Sequence[ComparedStack], image: Sequence[int]) -> Repo
     """The stacks by letter, their numbers in columns with the ratios beside, and each one layer by layer.
 
     image: (channels, height, width), what all of them get.
-
-    Raises: ValueError for less than two.
     """
-    if len(stacks) < 2:
-        raise ValueError("nothing to compare")
     letters = _letters(len(stacks))
     blocks: list[Block] = [Text(stack.text, "plain", letter) for letter, stack in zip(letters, stacks, strict=True)]
     blocks.append(_table(stacks, letters))

@@ -1,6 +1,11 @@
-"""The layers of a stack as a table, and how their numbers are written."""
+"""The arithmetic of layers as it is written: numbers in words, the layers of a stack as a table, and JSON.
 
-from cnnlab.layers_lab.stack import Arithmetic
+In JSON pairs are [vertical, horizontal], pixels those of the input.
+"""
+
+from typing import Any
+
+from cnnlab.layers_lab.stack import Arithmetic, Part
 from cnnlab.layers_lab.unit import Unit
 from cnnlab.view.blocks import Column, Table
 from cnnlab.view.layer_rows import pair_text, size_text
@@ -75,3 +80,55 @@ def memory_text(size: int) -> str:
             break
         value, unit = value / 1024, larger
     return f"{value:,.4g} {unit}"
+
+
+def arithmetic_document(facts: Arithmetic) -> dict[str, Any]:
+    """The facts that one layer and a stack have in common."""
+    return {
+        "input": facts.input,
+        "output": facts.output,
+        "output_values": facts.output_values,
+        "weights": facts.weights,
+        "biases": facts.biases,
+        "parameters": facts.weights + facts.biases,
+        "macs": facts.macs,
+        "macs_at_least": bool(facts.uncounted),
+        "macs_per_pixel": facts.macs_per_pixel,
+        "activation_bytes": facts.activation_bytes,
+        "peak_bytes": facts.peak_bytes,
+        "nonlinearities": facts.nonlinearities,
+        "unread": facts.unread,
+        "receptive_field": _unit_document(facts.unit),
+        "parts": [_part_document(part) for part in facts.parts],
+    }
+
+
+def _part_document(part: Part) -> dict[str, Any]:
+    window = part.window
+    return {
+        "name": part.name,
+        "kind": part.kind,
+        "input": part.input,
+        "output": part.output,
+        "formulas": None if window is None else window.formulas((part.input[1], part.input[2])),
+        "weights": part.weights,
+        "biases": part.biases,
+        "macs": part.macs,
+        "receptive_field": _unit_document(part.unit),
+    }
+
+
+def _unit_document(unit: Unit | None) -> dict[str, Any] | None:
+    if unit is None:
+        return None
+    return {
+        "size": unit.size,
+        "exact": unit.exact,
+        "global": unit.is_global,
+        "jump": unit.stride,
+        "padding": unit.padding,
+        "taps": unit.taps,
+        "density": unit.density,
+        "rows": unit.rows,
+        "columns": unit.columns,
+    }

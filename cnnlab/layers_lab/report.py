@@ -1,14 +1,19 @@
-"""One layer: its formula with numbers, its weights, its cost, what a unit sees, and what else could do the same."""
+"""One layer: its formula with numbers, its weights, its cost, what a unit sees, and what else could do the same.
+
+All of it is arranged for a page, and the numbers alone are one JSON document.
+"""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
+from torch import Tensor
 
 from cnnlab.core.characters import formatted
 from cnnlab.layers_lab.alternatives import Alternative
-from cnnlab.layers_lab.parameters import ParameterTensor
 from cnnlab.layers_lab.parts import (
+    arithmetic_document,
     count_text,
     counted,
     field_text,
@@ -18,7 +23,8 @@ from cnnlab.layers_lab.parts import (
     weights_text,
     without_owner,
 )
-from cnnlab.layers_lab.stack import FLOAT32, Arithmetic, Part
+from cnnlab.layers_lab.run import Examined
+from cnnlab.layers_lab.stack import FLOAT32, Arithmetic, ParameterTensor, Part
 from cnnlab.layers_lab.unit import Unit
 from cnnlab.view.blocks import Block, Column, Figure, Number, Numbers, Report, Section, Table, Text
 from cnnlab.view.drawings import Lattice
@@ -31,34 +37,47 @@ WIDEST_PATTERN = 31
 """Pixels of a sampling pattern that a line of text shows."""
 
 
-def layer_report(
-    facts: Arithmetic,
-    alternatives: Sequence[Alternative],
-    *,
-    name: str,
-    image: Sequence[int],
-    matrix: Sequence[Sequence[float]] | None = None,
-    result: Sequence[Any] | None = None,
-) -> Report:
-    """The facts in the order in which they are asked for.
-
-    name: the layer in the user's words. image: (channels, height, width) before it was flattened for a dense layer.
-    result: what the layer made of `matrix`, channel by channel, or flat.
-    """
+def layer_report(found: Examined, name: str) -> Report:
+    """The facts in the order in which they are asked for; `name` is the layer in the user's words."""
+    facts = found.arithmetic
     blocks: list[Block] = [Numbers(tuple(_numbers(facts)))]
-    if tuple(image) != facts.input:
-        blocks.append(Text(f"The image of {size_text(image)} is flattened to {facts.input[0]:,} values.", "note"))
+    if found.image != facts.input:
+        blocks.append(Text(f"The image of {size_text(found.image)} is flattened to {facts.input[0]:,} values.", "note"))
     blocks += [Text(text, "note") for text in _remarks(facts)]
-    if result is not None and matrix is not None:
-        blocks += _worked(matrix, result)
+    if found.matrix is not None and found.result is not None:
+        blocks += _worked(found.matrix, found.result)
     if 0 < len(facts.parameters) <= MOST_TENSORS:
         blocks.append(_tensors(facts.parameters))
     if len(facts.parts) > 1:
         blocks.append(parts_table(facts, "Its parts", "parts", alone=True))
-    if alternatives:
-        blocks += _beside(facts, alternatives)
+    if found.alternatives:
+        blocks += _beside(facts, found.alternatives)
     blocks += _pattern(facts)
     return Report(name, tuple(blocks), f"{size_text(facts.input)} → {size_text(facts.output)}")
+
+
+def layer_document(found: Examined) -> dict[str, Any]:
+    """What `--json` prints: the layer as it would be written in a config, and the image before it was flattened."""
+    facts = found.arithmetic
+    document = {"layer": found.layer.as_data(), "picture": found.image, **arithmetic_document(facts)}
+    document["parameter_tensors"] = [
+        {"name": without_owner(t.name), "shape": t.shape, "axes": t.axes, "numbers": t.count, "bias": t.is_bias}
+        for t in facts.parameters
+    ]
+    document["alternatives"] = [
+        {
+            "means": a.means,
+            "this": a.is_this,
+            "weights": a.weights,
+            "biases": a.biases,
+            "macs": a.macs,
+            "times": a.weights / facts.weights,
+        }
+        for a in found.alternatives
+    ]
+    if found.matrix is not None and found.result is not None:
+        document |= {"matrix": found.matrix.tolist(), "result": found.result.tolist()}
+    return document
 
 
 def _numbers(facts: Arithmetic) -> list[Number]:
@@ -173,18 +192,18 @@ def _pattern(facts: Arithmetic) -> list[Block]:
     return [Section(f"What one unit reads of {height} × {width} pixels", rows), figure]
 
 
-def _worked(matrix: Sequence[Sequence[float]], result: Sequence[Any]) -> list[Block]:
+def _worked(matrix: Float[Tensor, "h w"], result: Float[Tensor, "..."]) -> list[Block]:
+    """The matrix, and what the layer made of it, channel by channel."""
+    channels = result if result.ndim == 3 else result[None, None]
     blocks: list[Block] = [Section("The input", _rows(matrix))]
-    if not isinstance(result[0], list | tuple):
-        return [*blocks, Section("The output", _rows([[float(value) for value in result]]))]
-    for number, channel in enumerate(result, 1):
-        title = "The output" if len(result) == 1 else f"The output, channel {number}"
+    for number, channel in enumerate(channels, 1):
+        title = "The output" if len(channels) == 1 else f"The output, channel {number}"
         blocks.append(Section(title, _rows(channel)))
     return blocks
 
 
-def _rows(matrix: Sequence[Sequence[float]]) -> tuple[Text, ...]:
+def _rows(matrix: Float[Tensor, "h w"]) -> tuple[Text, ...]:
     """Numbers one below the other."""
-    cells = [[formatted(value + 0.0, ".6g") for value in row] for row in matrix]
+    cells = [[formatted(value + 0.0, ".6g") for value in row] for row in matrix.tolist()]
     width = max(len(cell) for row in cells for cell in row)
     return tuple(Text("  " + "  ".join(f"{cell:>{width}}" for cell in row)) for row in cells)

@@ -1,13 +1,11 @@
 """The arithmetic of layers in a row: shapes, weights, multiply-accumulates, memory, and what a unit sees.
 
 Multiply-accumulates are those of convolutions and matrix products, half of torch's count of FLOPs (as everywhere in
-cnnlab); comparisons, means and elementwise functions count as none.
-
-The window that a layer slides over its input: kernel, stride, padding, dilation.
-
-Source: Dumoulin & Visin 2016, arXiv:1603.07285.
+cnnlab); comparisons, means and elementwise functions count as none. The order of a parameter's axes is that of the
+documentation of `torch.nn`; windows slide as in Dumoulin & Visin 2016, arXiv:1603.07285.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -15,12 +13,76 @@ from torch import nn
 
 from cnnlab.core.arithmetic import Shape, Sliding, transposed_size_formula
 from cnnlab.core.errors import WorkError
-from cnnlab.layers_lab.parameters import ParameterTensor, parameters_of
 from cnnlab.layers_lab.unit import Unit, units, unread
 from cnnlab.models.layers.convolution import LocallyConnected2d
+from cnnlab.models.layers.normalization import DynamicTanh
 from cnnlab.models.layers.pooling import BlurPool2d
 from cnnlab.walk.facts import Output, Walk
 from cnnlab.walk.walker import walk
+
+
+@dataclass(frozen=True)
+class ParameterTensor:
+    """One parameter of a layer."""
+
+    name: str
+    """Its path, such as `conv1.weight`."""
+    shape: tuple[int, ...]
+    axes: tuple[str, ...]
+    """A name for each axis; empty where they have none."""
+    is_bias: bool
+    """Added to the outputs, and so multiplied with nothing."""
+
+    @property
+    def count(self) -> int:
+        """How many numbers it holds."""
+        return prod(self.shape)
+
+
+def parameters_of(model: nn.Module) -> tuple[ParameterTensor, ...]:
+    """Every parameter of `model`, in its order; one that is shared stands there once."""
+    owners = dict(model.named_modules())
+    found = []
+    for path, parameter in model.named_parameters():
+        owner, _, name = path.rpartition(".")
+        axes = _axes(owners[owner], name, parameter.dim())
+        found.append(ParameterTensor(path, tuple(parameter.shape), axes, name == "bias"))
+    return tuple(found)
+
+
+def counts_of(tensors: Sequence[ParameterTensor]) -> tuple[int, int]:
+    """How many weights the tensors hold, and how many biases."""
+    biases = sum(tensor.count for tensor in tensors if tensor.is_bias)
+    return sum(tensor.count for tensor in tensors) - biases, biases
+
+
+def _axes(module: nn.Module, name: str, rank: int) -> tuple[str, ...]:
+    """The names of the axes of the parameter `name` of `module`."""
+    axes: tuple[str, ...] = ()
+    match module, name:
+        case nn.Conv2d(), "weight":
+            axes = ("out", "in" if module.groups == 1 else "in/groups", "kernel height", "kernel width")
+        case nn.ConvTranspose2d(), "weight":
+            axes = ("in", "out" if module.groups == 1 else "out/groups", "kernel height", "kernel width")
+        case nn.Conv2d(), "gain":
+            axes = ("out", "1", "1", "1")
+        case LocallyConnected2d(), "weight":
+            axes = ("row", "column", "out", "in", "kernel height", "kernel width")
+        case LocallyConnected2d(), "bias":
+            axes = ("out", "row", "column")
+        case nn.Linear(), "weight":
+            axes = ("out", "in")
+        case ((nn.Conv2d() | nn.ConvTranspose2d() | nn.Linear()), "bias"):
+            axes = ("out",)
+        case nn.LayerNorm(), _ if rank == 3:
+            axes = ("channels", "height", "width")
+        case ((nn.BatchNorm1d() | nn.BatchNorm2d() | nn.InstanceNorm2d() | nn.GroupNorm()), _):
+            axes = ("channels",)
+        case ((nn.LayerNorm() | DynamicTanh()), ("weight" | "bias")):
+            axes = ("channels",)
+    assert len(axes) in (0, rank), f"{len(axes)} names for {rank} axes"
+    return axes
+
 
 Pixels = tuple[int, int]
 """(vertical, horizontal)."""
@@ -103,20 +165,14 @@ class Part:
     """Without the batch."""
     window: Window | None
     parameters: tuple[ParameterTensor, ...]
+    weights: int
+    """Parameters that are no biases."""
+    biases: int
+    """Parameters that are added."""
     macs: int
     """Multiply-accumulates for one image."""
     unit: Unit | None
     """What a unit sees, in pixels of the whole stack's input; None where that is flat."""
-
-    @property
-    def weights(self) -> int:
-        """Parameters that are no biases."""
-        return sum(tensor.count for tensor in self.parameters if not tensor.is_bias)
-
-    @property
-    def biases(self) -> int:
-        """Parameters that are added."""
-        return sum(tensor.count for tensor in self.parameters if tensor.is_bias)
 
 
 @dataclass(frozen=True)
@@ -128,6 +184,10 @@ class Arithmetic:
     """(channels, height, width), or (features,)."""
     parts: tuple[Part, ...]
     parameters: tuple[ParameterTensor, ...]
+    weights: int
+    """Parameters that are no biases."""
+    biases: int
+    """Parameters that are added."""
     macs: int
     """Multiply-accumulates for one image."""
     uncounted: tuple[str, ...]
@@ -141,16 +201,6 @@ class Arithmetic:
     """Rows and columns of the input that no output depends on."""
     nonlinearities: int
     """Activation functions on the way."""
-
-    @property
-    def weights(self) -> int:
-        """Parameters that are no biases."""
-        return sum(tensor.count for tensor in self.parameters if not tensor.is_bias)
-
-    @property
-    def biases(self) -> int:
-        """Parameters that are added."""
-        return sum(tensor.count for tensor in self.parameters if tensor.is_bias)
 
     @property
     def places(self) -> int | None:
@@ -187,6 +237,7 @@ def arithmetic(model: nn.Module, shape: Shape) -> Arithmetic:
         raise WorkError(f"the layer '{run.failure.layer}' fails on {shape}: {run.failure.message}")
     seen = units(model, run, bound=bound) if spatial else {}
     tensors = parameters_of(model)
+    weights, biases = counts_of(tensors)
     modules = dict(model.named_modules())
     parts = tuple(
         _part(output, modules[output.layer], run, tensors, seen.get(output.name))
@@ -199,6 +250,8 @@ def arithmetic(model: nn.Module, shape: Shape) -> Arithmetic:
         output=tuple(whole.shape[1:]),
         parts=parts,
         parameters=tensors,
+        weights=weights,
+        biases=biases,
         macs=run.macs,
         uncounted=tuple(dict.fromkeys(name for name, _ in run.uncounted)),
         activation_values=sum(output.values for output in run.outputs if _computes(output, run)),
@@ -213,13 +266,17 @@ def _part(
     output: Output, module: nn.Module, run: Walk, tensors: tuple[ParameterTensor, ...], unit: Unit | None
 ) -> Part:
     inputs = output.inputs[0] if output.inputs else ()
+    mine = tuple(tensor for tensor in tensors if tensor.name.rpartition(".")[0] == output.layer)
+    weights, biases = counts_of(mine)
     return Part(
         name=output.layer,
         kind=output.kind,
         input=tuple(inputs[1:]),
         output=tuple(output.shape[1:]),
         window=window_of(module),
-        parameters=tuple(tensor for tensor in tensors if tensor.name.rpartition(".")[0] == output.layer),
+        parameters=mine,
+        weights=weights,
+        biases=biases,
         macs=sum(operation.macs for operation in run.operations[output.began : output.ended]),
         unit=unit,
     )

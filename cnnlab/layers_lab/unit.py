@@ -73,7 +73,7 @@ def units(model: nn.Module, real: Walk, *, bound: bool) -> dict[str, Unit]:
             break
         for output in canvas.outputs:
             best[output.name], sizes[output.name] = output, canvas
-        if all(_has_exact_field(output, canvas) for output in canvas.outputs):
+        if all(output.tag is None or all(map(_is_exact, _axes(output, canvas))) for output in canvas.outputs):
             break
     # a weight that a module works out depends on no input
     return {name: _unit(output, sizes[name], real.shape[1:]) for name, output in best.items() if output.tag is not None}
@@ -93,10 +93,6 @@ def _canvas(model: nn.Module, real: Walk, margin: int) -> Walk | None:
     except ShapeError:
         return None
     return found if len(found.outputs) == len(real.outputs) else None
-
-
-def _has_exact_field(output: Output, run: Walk) -> bool:
-    return output.tag is None or all(map(_is_exact, _axes(output, run)))
 
 
 def _is_exact(axis: Axis) -> bool:

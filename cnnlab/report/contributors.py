@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 
 from cnnlab.attribution.attribute import attribute
-from cnnlab.attribution.chosen import unasked
+from cnnlab.attribution.catalog import unasked
 from cnnlab.attribution.measures.comparison import Comparison, compare_maps
 from cnnlab.attribution.measures.report import evidence_line, faithfulness_section
 from cnnlab.core.advance import Advance

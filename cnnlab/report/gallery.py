@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cnnlab.attribution.attribute import attribute
-from cnnlab.attribution.catalog import METHODS
-from cnnlab.attribution.chosen import unasked
+from cnnlab.attribution.catalog import METHODS, unasked
 from cnnlab.attribution.layers import choose_layer
 from cnnlab.core.errors import RequestError
 from cnnlab.data.dataset import Dataset

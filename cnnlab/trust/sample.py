@@ -9,7 +9,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from cnnlab.attribution.passes import logits_of
-from cnnlab.attribution.targets import class_probabilities
+from cnnlab.attribution.target import class_probabilities
 from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.data.batches import normalise
 from cnnlab.data.dataset import Dataset

@@ -6,6 +6,7 @@ from attribution.subjects import CLASSES, flat, gap, quick, some_images, subject
 from torch import Tensor, nn
 
 from cnnlab.attribution.attribute import attribute, attribution_steps, planned_passes
+from cnnlab.attribution.batch import Request
 from cnnlab.attribution.catalog import METHODS
 from cnnlab.attribution.layers import choose_layer
 from cnnlab.attribution.maps import upsampled
@@ -96,7 +97,7 @@ def test_passes_are_as_planned(make, max_batch: int) -> None:  # type: ignore[no
     model = make().eval()
     targets = torch.stack([CLASS, CLASS], 1)
     names = [name for name in EVERY if name != "cam" or make is gap]
-    planned = planned_passes(model, some_images(), targets, methods=quick(names), max_batch=max_batch)
+    planned = planned_passes(Request(model, some_images(), targets, quick(names), max_batch=max_batch))
     found = attribute(model, some_images(), targets, methods=quick(names), max_batch=max_batch)
     for one in found:
         assert one.passes <= planned[one.method]
@@ -106,7 +107,7 @@ def test_passes_are_as_planned(make, max_batch: int) -> None:  # type: ignore[no
 
 def test_progress_ends_where_it_said() -> None:
     names = [name for name in EVERY if name not in ("scorecam", "ablationcam", "integrated_gradients")]
-    steps = attribution_steps(gap(), some_images(), CLASS, methods=quick(names), max_batch=3, smooth="aug")
+    steps = attribution_steps(Request(gap(), some_images(), CLASS, quick(names), max_batch=3, smooth="aug"))
     *progress, result = steps
     assert isinstance(result, tuple)
     assert all(isinstance(fact, Advance) for fact in progress)

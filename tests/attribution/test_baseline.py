@@ -7,10 +7,9 @@ from torch import Tensor
 
 from cnnlab.attribution.attribute import attribute
 from cnnlab.attribution.baseline import NAMED_BASELINES, baseline_of
-from cnnlab.attribution.chosen import chosen_methods
-from cnnlab.attribution.method import of_methods
-from cnnlab.attribution.piece import Batch, PixelRange
-from cnnlab.attribution.request import batches, request
+from cnnlab.attribution.batch import Request, batches, whole_batch
+from cnnlab.attribution.catalog import chosen_methods
+from cnnlab.attribution.method import Batch, PixelRange
 from cnnlab.core.errors import RequestError
 
 MEAN, STD = torch.tensor([0.4, 0.5, 0.6]), torch.tensor([0.2, 0.25, 0.3])
@@ -18,9 +17,8 @@ RANGE = PixelRange((0 - MEAN) / STD, (1 - MEAN) / STD)
 
 
 def asked(images: Tensor, *, max_batch: int = 64, seed: int = 0, pixels: PixelRange | None = RANGE) -> list[Batch]:
-    methods = of_methods(chosen_methods("occlusion"))
-    targets = [0] * len(images)
-    return list(batches(request(gap(), images, targets, methods, "auto", None, max_batch, seed, None, pixels)))
+    request = Request(gap(), images, [0] * len(images), "occlusion", max_batch=max_batch, seed=seed, pixels=pixels)
+    return list(batches(whole_batch(request)))
 
 
 def baseline(value, images: Tensor, **options) -> Tensor:  # type: ignore[no-untyped-def]

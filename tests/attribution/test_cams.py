@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from cnnlab.attribution.attribute import attribute
 from cnnlab.attribution.cam_pieces import weighted_map
-from cnnlab.attribution.capture import SCORE, capture
+from cnnlab.attribution.capture import CURVED_SCORE, SCORE, capture
 from cnnlab.attribution.maps import fused, positive_scaled, principal_map, upsampled
-from cnnlab.attribution.methods.gradient_cams import CURVED_SCORE, grad_cam_plus_plus, layer_cam, xgrad_cam
+from cnnlab.attribution.methods.gradient_cams import grad_cam_plus_plus, layer_cam, xgrad_cam
 from cnnlab.attribution.target import target_of
 from cnnlab.core.errors import RequestError
 

@@ -131,10 +131,11 @@ def _breaks(forward, after):  # type: ignore[no-untyped-def]
 
 def test_autograd_mode_is_the_callers_between_steps() -> None:
     from cnnlab.attribution.attribute import attribution_steps
+    from cnnlab.attribution.batch import Request
 
     model = gap()
     model.train()
-    steps = attribution_steps(model, some_images(2), [0, 1], methods=quick(["smoothgrad", "rise"]), max_batch=2)
+    steps = attribution_steps(Request(model, some_images(2), [0, 1], quick(["smoothgrad", "rise"]), max_batch=2))
     with torch.no_grad():
         for _ in steps:
             assert not torch.is_grad_enabled()

@@ -12,10 +12,19 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from cnnlab.attribution.attribute import attribute, planned_passes
-from cnnlab.attribution.catalog import METHODS
-from cnnlab.attribution.chosen import chosen, chosen_methods, listed, methods_for_head, split, unasked, used, written
-from cnnlab.attribution.method import FUNCTIONS, Known, Method, register
-from cnnlab.attribution.piece import MethodMaps, Steps
+from cnnlab.attribution.batch import Request
+from cnnlab.attribution.catalog import (
+    METHODS,
+    chosen,
+    chosen_methods,
+    listed,
+    methods_for_head,
+    split,
+    unasked,
+    used,
+    written,
+)
+from cnnlab.attribution.method import FUNCTIONS, Known, Method, MethodMaps, Steps
 from cnnlab.core.errors import RequestError
 
 
@@ -171,19 +180,17 @@ def test_maps_say_the_options_that_they_were_made_with() -> None:
 def own() -> Iterator[None]:
     """A method as somebody may write it: a function, and what is known of it."""
 
-    @register(
-        Method(
-            name="brightness",
-            label="brightness",
-            kind="pixel",
-            sentence="how bright the pixel is",
-            paper="none",
-            passes=lambda batch, *, times, **options: times,
-            warning=lambda head: f"behind '{head.layer}' nothing is certain",
-            remark=lambda maps: f"{len(maps)} maps",
-            needs=(Known.head,),
-            of_layer=True,
-        )
+    @Method(
+        name="brightness",
+        label="brightness",
+        kind="pixel",
+        sentence="how bright the pixel is",
+        paper="none",
+        passes=lambda batch, *, times, **options: times,
+        warning=lambda head: f"behind '{head.layer}' nothing is certain",
+        remark=lambda maps: f"{len(maps)} maps",
+        needs=(Known.head,),
+        of_layer=True,
     )
     def brightness(
         model: nn.Module, images: Tensor, *, times: Annotated[int, Field(ge=1)] = 1, power: Literal[1, 2] = 1
@@ -204,7 +211,7 @@ def test_a_method_of_ones_own_is_one_function() -> None:
     """Asked for, checked, planned, run beside others and told of, like those of the package."""
     model, images = gap().eval(), some_images(3)
     asked = "gradcam,brightness:times=2,power=2"
-    assert planned_passes(model, images, [0, 1, 2], methods=asked, max_batch=2) == {"gradcam": 4, "brightness": 6}
+    assert planned_passes(Request(model, images, [0, 1, 2], asked, max_batch=2)) == {"gradcam": 4, "brightness": 6}
     _, found = attribute(model, images, [0, 1, 2], methods=asked, max_batch=2)
     torch.testing.assert_close(found.maps, 2 * images.sum(1) ** 2)
     assert (found.passes, found.options) == (6, {"times": 2, "power": 2})

@@ -9,7 +9,7 @@ from attribution.subjects import flat, gap, some_images
 from torch import Tensor, nn
 
 from cnnlab.attribution.attribute import attribute
-from cnnlab.attribution.chosen import methods_for_head
+from cnnlab.attribution.catalog import methods_for_head
 from cnnlab.attribution.layers import choose_layer
 from cnnlab.core.errors import RequestError
 from cnnlab.core.yaml import parse

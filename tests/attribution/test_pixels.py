@@ -12,15 +12,14 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 from torchvision.ops import DeformConv2d
 
-from cnnlab.attribution import request as request_module
-from cnnlab.attribution.attribute import attribute, planned_passes
-from cnnlab.attribution.methods import full_gradient as full_gradient_module
-from cnnlab.attribution.methods.full_gradient import full_gradient
+from cnnlab.attribution import batch as batch_module
+from cnnlab.attribution.attribute import Attribution, attribute, planned_passes
+from cnnlab.attribution.batch import Request
+from cnnlab.attribution.method import finished
 from cnnlab.attribution.methods.gradients import gradient
 from cnnlab.attribution.methods.integrated_gradients import quadrature_points
 from cnnlab.attribution.methods.occlusion import window_starts
 from cnnlab.attribution.methods.rise import grown_masks, mask_draws, rise
-from cnnlab.attribution.piece import finished
 from cnnlab.attribution.target import target_of
 from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.walk.layouts import Layouts, layouts_of
@@ -104,14 +103,17 @@ def test_quadrature_is_exact_for_polynomials(steps: int, seed: int) -> None:
     torch.testing.assert_close((weights * (2 + 3 * places)).sum(), torch.tensor(3.5, dtype=torch.float64))
 
 
+def full_gradient(model: nn.Module, images: Tensor, classes: Tensor) -> Attribution:
+    return attribute(model, images, classes, methods="fullgrad")[0]
+
+
 @pytest.mark.parametrize(("make", "side"), [(gap, 16), (flat, 16), (resnet18, 64)])
 def test_full_gradient_adds_up_to_the_score(make: Callable[[], nn.Module], side: int) -> None:
     model = make().eval().double()
-    found = finished(full_gradient(model, some_images(2, side).double(), target_of(CLASS[:2], 2)))
-    assert found.maps.shape == (2, 1, side, side)
+    found = full_gradient(model, some_images(2, side).double(), CLASS[:2])
+    assert found.maps.shape == (2, side, side)
+    assert found.delta is not None
     assert float(found.delta.abs().max()) < 1e-9
-    # convolutions and normalisations with a bias, and the linear layers
-    assert found.biases == {"gap": 4, "flat": 5}.get(make.__name__, 21)
 
 
 class Windows(nn.Module):
@@ -135,19 +137,19 @@ def test_full_gradient_of_windows_in_the_batch_of_inputs_by_name_and_of_layers_t
         model = Windows().double()
     images = some_images(2).double()
     for image, label in zip(images, CLASS[:2], strict=True):
-        found = finished(full_gradient(model, image[None], target_of(label[None], 1)))
+        found = full_gradient(model, image[None], label[None])
+        assert found.delta is not None
         assert float(found.delta.abs().max()) < 1e-9
-        assert found.biases == 4
-    together = finished(full_gradient(model, images, target_of(CLASS[:2], 2)))
+    together = full_gradient(model, images, CLASS[:2])
+    assert together.delta is not None
     assert float(together.delta.abs().max()) < 1e-9
     torch.testing.assert_close(together.maps[1], found.maps[0])
 
 
 @pytest.mark.parametrize("max_batch", [2, 64])
 def test_passes_of_full_gradient_are_as_planned_where_biases_are_told_apart(max_batch: int) -> None:
-    request = {"methods": ["fullgrad"], "max_batch": max_batch}
-    planned = planned_passes(Windows(), some_images(3), CLASS[:3], **request)  # type: ignore[arg-type]
-    (found,) = attribute(Windows(), some_images(3), CLASS[:3], **request)  # type: ignore[arg-type]
+    planned = planned_passes(Request(Windows(), some_images(3), CLASS[:3], "fullgrad", max_batch=max_batch))
+    (found,) = attribute(Windows(), some_images(3), CLASS[:3], methods="fullgrad", max_batch=max_batch)
     assert planned == {"fullgrad": found.passes}
 
 
@@ -166,11 +168,9 @@ def test_full_gradient_of_tokens_before_the_images() -> None:
         torch.manual_seed(0)
         model = Tokens().eval().double()
     images = torch.randn(2, 3, 4, 8, generator=torch.Generator().manual_seed(0)).double()
-    both = finished(full_gradient(model, images, target_of(CLASS[:2], 2)))
-    first = finished(full_gradient(model, images[:1], target_of(CLASS[:1], 1)))
+    both, first = (full_gradient(model, images[:n], CLASS[:n]) for n in (2, 1))
+    assert both.delta is not None
     assert float(both.delta.abs().max()) < 1e-12
-    assert both.biases == 3
-    assert first.delta.shape == (1, 1)
     torch.testing.assert_close(both.maps[:1], first.maps)
 
 
@@ -211,11 +211,11 @@ def test_occlusion_by_brute_force(window: int, stride: int, max_batch: int) -> N
 @pytest.mark.parametrize(("window", "stride"), [(2, 3), (1, 8), (7, 8)])
 def test_pixels_between_the_windows_of_occlusion_would_have_no_value(window: int, stride: int) -> None:
     refusal = f"stride: is {stride} with windows of {window} pixels.*expected at most {window}"
-    for call in (attribute, planned_passes):
-        with pytest.raises(RequestError, match=refusal):
-            call(
-                gap(), some_images(1, 8), CLASS[:1], methods=[f"occlusion:window={window},stride={stride}"]
-            )  # fmt: skip
+    asked = f"occlusion:window={window},stride={stride}"
+    with pytest.raises(RequestError, match=refusal):
+        attribute(gap(), some_images(1, 8), CLASS[:1], methods=asked)
+    with pytest.raises(RequestError, match=refusal):
+        planned_passes(Request(gap(), some_images(1, 8), CLASS[:1], asked))
 
 
 def test_a_map_that_is_not_finite_is_no_map() -> None:
@@ -365,7 +365,6 @@ def test_full_gradient_of_many_batches_follows_the_network_once(monkeypatch: pyt
         looks.append(shape)
         return layouts_of(model, shape)
 
-    for module in (full_gradient_module, request_module):
-        monkeypatch.setattr(module, "layouts_of", counted)
+    monkeypatch.setattr(batch_module, "layouts_of", counted)
     attribute(gap(), some_images(4), CLASS, methods=["fullgrad"], max_batch=1)
     assert len(looks) == 1

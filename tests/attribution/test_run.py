@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from cnnlab.attribution.attribute import attribute
 from cnnlab.attribution.run import Explanation, Images, Plan, explain
-from cnnlab.attribution.targets import class_probabilities, explained_targets, target_caution
+from cnnlab.attribution.target import class_probabilities, explained_targets, target_caution
 from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.network.network import Network

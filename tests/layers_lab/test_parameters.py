@@ -2,7 +2,7 @@ import pytest
 from torch import nn
 
 from cnnlab.core.registry import component
-from cnnlab.layers_lab.parameters import parameters_of
+from cnnlab.layers_lab.stack import parameters_of
 from cnnlab.models.build import parameter_count, sequence
 from cnnlab.models.catalog import LAYERS
 from cnnlab.models.layers.convolution import LocallyConnected2d

@@ -1,11 +1,8 @@
 import json
 
-import pytest
-
 from cnnlab.layers_lab.comparison_report import ComparedStack, ratios, stacks_document, stacks_report
-from cnnlab.layers_lab.document import layer_document
 from cnnlab.layers_lab.parts import count_text, counted, memory_text, times_text
-from cnnlab.layers_lab.report import layer_report
+from cnnlab.layers_lab.report import layer_document, layer_report
 from cnnlab.layers_lab.run import compare, examine
 from cnnlab.view import json as as_json
 from cnnlab.view.blocks import Numbers, Report, Section, Text, figures, tables
@@ -14,7 +11,7 @@ from cnnlab.view.drawings import Lattice
 
 def report_of(kind: str, *options: str, shape: tuple[int, ...] = (3, 32, 32)) -> Report:
     found = examine(kind, options, shape, classes=10)
-    return layer_report(found.arithmetic, found.alternatives, name=kind, image=shape)
+    return layer_report(found, kind)
 
 
 def numbers_of(report: Report) -> dict[str, tuple[object, str]]:
@@ -123,14 +120,9 @@ def test_unlike_outputs_are_told() -> None:
     assert (said.tone, "A 64 × 32 × 32, B 64 × 16 × 16" in said.text) == ("caution", True)
 
 
-def test_one_stack_is_no_comparison() -> None:
-    with pytest.raises(ValueError, match="nothing to compare"):
-        stacks_report(stacks("relu", "relu")[:1], (64, 32, 32))
-
-
 def test_the_documents_are_json() -> None:
     found = examine("conv", ["channels=2", "dilation=2"], (1, 8, 8), classes=10)
-    document = layer_document(found.arithmetic, found.alternatives, layer=found.layer.as_data(), image=found.image)
+    document = layer_document(found)
     read = json.loads(as_json.text(document))
     assert (read["weights"], read["biases"], read["macs_per_pixel"]) == (18, 2, 18)
     assert read["receptive_field"]["rows"] == [0, 2, 4]

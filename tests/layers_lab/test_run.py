@@ -145,7 +145,7 @@ def test_a_window_that_does_not_fit_says_so_with_the_formula_and_a_padding_that_
 
 
 def _options(text: str) -> list[str]:
-    from cnnlab.layers_lab.written_layers import words_of
+    from cnnlab.layers_lab.run import words_of
 
     return words_of(text)[1:]
 

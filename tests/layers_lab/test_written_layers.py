@@ -2,7 +2,7 @@ import pytest
 
 from cnnlab.core.errors import ConfigError, RequestError
 from cnnlab.core.registry import component
-from cnnlab.layers_lab.written_layers import layer_of, stack_of, words_of
+from cnnlab.layers_lab.run import layer_of, stack_of, words_of
 
 
 @pytest.mark.parametrize(

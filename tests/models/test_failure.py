@@ -9,8 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cnnlab.attribution.attribute import attribute
-from cnnlab.attribution.capture import capture
-from cnnlab.attribution.methods.gradient_cams import CURVED_SCORE
+from cnnlab.attribution.capture import CURVED_SCORE, capture
 from cnnlab.attribution.target import target_of
 from cnnlab.core.errors import CnnlabError, RequestError
 from cnnlab.models.failure import failure_of, told

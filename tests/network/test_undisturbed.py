@@ -16,7 +16,7 @@ from cnnlab.attribution.attribute import attribute
 from cnnlab.attribution.catalog import METHODS
 from cnnlab.attribution.layers import choose_layer
 from cnnlab.attribution.measures.comparison import compare_maps
-from cnnlab.attribution.measures.drop import confidence_drop
+from cnnlab.attribution.measures.probability import confidence_drop
 from cnnlab.core.errors import CnnlabError
 from cnnlab.data.batches import Batch
 from cnnlab.fit.fit import first_non_finite
@@ -27,7 +27,7 @@ from cnnlab.inside.features.feature_maps import feature_maps
 from cnnlab.inside.filters.layer import convolution_filters
 from cnnlab.inside.patches.search import top_units
 from cnnlab.layers_lab.stack import arithmetic
-from cnnlab.layers_lab.summary.training_memory import training_memory
+from cnnlab.layers_lab.summary.run import training_memory
 from cnnlab.models.build import output_shape
 from cnnlab.network.forward import capture_outputs
 from cnnlab.receptive_field.effective.field import locate, summed_influence

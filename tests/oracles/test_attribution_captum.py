@@ -20,8 +20,8 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
 
 from cnnlab.attribution.attribute import attribute
+from cnnlab.attribution.method import PixelRange
 from cnnlab.attribution.methods.gradients import noise_draws
-from cnnlab.attribution.piece import PixelRange
 
 ALL = pytest.mark.parametrize("name", list(SUBJECTS))
 pytestmark = pytest.mark.filterwarnings("ignore:Setting backward hooks", "ignore:Setting forward")

@@ -21,10 +21,9 @@ from cnnlab.attribution.attribute import VIEWS, attribute
 from cnnlab.attribution.cam_pieces import weighted_map
 from cnnlab.attribution.capture import SCORE, capture
 from cnnlab.attribution.maps import principal_map
-from cnnlab.attribution.methods.full_gradient import full_gradient
+from cnnlab.attribution.method import finished
 from cnnlab.attribution.methods.gradient_cams import grad_cam_plus_plus, xgrad_cam
 from cnnlab.attribution.methods.perturbation_cams import score_cam
-from cnnlab.attribution.piece import finished
 from cnnlab.attribution.target import target_of
 
 TOLERANCE = 1e-5
@@ -197,7 +196,7 @@ def test_fullgrad_per_channel(name: str) -> None:
     """Their scaling is per channel; ours by default per layer, as the authors' code."""
     model, _, images, classes = subject(name)
     images = images[:2]
-    mine = finished(full_gradient(model, images, target_of(classes[:2], 2), scaling="channel")).maps[:, 0]
+    mine = attribute(model, images, classes[:2], methods="fullgrad:scaling=channel")[0].maps
     cam = theirs.FullGrad(model, [])
     expected = cam(images, [ClassifierOutputTarget(c) for c in classes[:2].tolist()])
     close(unit(mine), torch.from_numpy(np.asarray(expected)))

@@ -14,8 +14,8 @@ from pytorch_grad_cam.metrics.road import NoisyLinearImputer
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputSoftmaxTarget
 from torch import Tensor
 
-from cnnlab.attribution.measures.drop import confidence_drop
-from cnnlab.attribution.measures.ranking import rank_pixels
+from cnnlab.attribution.measures.curves import rank_pixels
+from cnnlab.attribution.measures.probability import confidence_drop
 from cnnlab.attribution.measures.road import impute, road
 
 SIDE = 10

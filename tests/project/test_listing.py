@@ -1,6 +1,6 @@
 import pytest
 
-from cnnlab.attribution.chosen import chosen, chosen_methods, written
+from cnnlab.attribution.catalog import chosen, chosen_methods, written
 from cnnlab.config import QUICKSTART
 from cnnlab.core.errors import RequestError
 from cnnlab.core.registry import Registry, component

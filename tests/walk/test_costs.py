@@ -13,7 +13,7 @@ from torch.nn import functional
 from torch.nn.utils import parametrizations
 from torch.utils.flop_counter import FlopCounterMode
 
-from cnnlab.layers_lab.summary.training_memory import training_memory
+from cnnlab.layers_lab.summary.run import training_memory
 from cnnlab.view.layer_rows import at_depth
 from cnnlab.walk.costs import Costs, axes_of, layer_costs
 from cnnlab.walk.walker import walk

@@ -1,13 +1,14 @@
-"""Methods beside the controls: every measure of every map on the same images, and whether a method beats chance.
+"""Methods beside the controls: every measure of every map on the same images, and whether a map beats chance.
 
-Maps that know nothing of the network: what a method has to beat before its map says something.
-
-Removing any pixels changes an answer, and objects are mostly in the middle and full of edges: these three maps say how
-much of a method's score is that. Edges are the control of Adebayo et al. 2018, arXiv:1810.03292, section 5.1.
+The controls are maps that know nothing of the network: what a method has to beat before its map says something.
+Removing any pixels changes an answer, and objects are mostly in the middle and full of edges: the three say how much of
+a method's score is that. Edges are the control of Adebayo et al. 2018, arXiv:1810.03292, section 5.1. Whether a method
+beats them is judged by paired bootstraps of insertion − deletion.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -15,14 +16,113 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
 from cnnlab.attribution.measures.curves import STEPS
-from cnnlab.attribution.measures.images import ImageScores, score_images
 from cnnlab.attribution.measures.location import border_region, corner_region
 from cnnlab.attribution.measures.road import NOISE, PERCENTILES, road_noise
-from cnnlab.attribution.measures.summary import CurveSummary, MapSummary, summarize
-from cnnlab.attribution.measures.verdict import Verdict, verdict
+from cnnlab.attribution.measures.summary import ImageScores, MapSummary, score_images, summarize
 from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError
 from cnnlab.core.seeds import derive_seed
+from cnnlab.stats.confidence import MeanInterval, bootstrap_mean, paired_difference
+from cnnlab.view.blocks import interval_text, shown
+
+FORM = "+.3f"
+"""How a difference of areas is written."""
+
+Outcome = Literal[
+    "better than every control", "better than chance", "not better than chance", "worse than chance", "too few images"
+]
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+"""The best first."""
+
+CHANCE = "random"
+"""The control that is chance: random values."""
+
+FEWEST = 6
+"""Images below which nothing is decided: of 5, all may lie on one side by chance more often than 1 in 20 (2/2⁵)."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A method against chance, and against the best control: the one with the highest mean over the same images."""
+
+    name: str
+    level: str
+    """What was removed at a time, such as "pixels"."""
+    outcome: Outcome
+    gain: MeanInterval
+    """Insertion − deletion of the method …"""
+    chance_gain: MeanInterval
+    """Mean gain of random maps."""
+    control: str
+    control_gain: MeanInterval
+    """Mean gain of the best control."""
+    beyond_chance: MeanInterval
+    """The method's less that of random maps, image by image."""
+    beyond_control: MeanInterval
+    """The method's less that of the best control, image by image."""
+
+    @property
+    def sentence(self) -> str:
+        """The outcome with its figures, in one line."""
+        said = f"{self.outcome} can tell" if self.outcome == "too few images" else self.outcome
+        others = [(CHANCE, self.chance_gain, self.beyond_chance)]
+        if self.control != CHANCE:
+            others.append((self.control, self.control_gain, self.beyond_control))
+        beside = ", ".join(
+            f"{name} {shown(gain.mean, FORM)} (difference {interval_text(beyond, FORM)})"
+            for name, gain, beyond in others
+        )
+        n = self.beyond_chance.n
+        return (
+            f"{self.name}, {self.level}: {said}: insertion − deletion {shown(self.gain.mean, FORM)}, {beside} over {n} "
+            f"image{'' if n == 1 else 's'}"
+        )
+
+
+def verdict(
+    name: str,
+    gain: Float[Tensor, "n"],
+    controls: Mapping[str, Float[Tensor, "n"]],
+    *,
+    level: str,
+    seed: int,
+) -> Verdict:
+    """Judge a method by the `gain` (insertion − deletion) of each image and that of each control.
+
+    "better than chance" where the 95 % interval of the difference to random maps lies above 0, "worse than chance"
+    below, "not better than chance" where it holds 0. "better than every control" where the interval of the difference
+    to the best control is above 0, too: a map that merely beats random values may know no more than that objects are
+    in the middle. With fewer than `FEWEST` images, "too few images". That the best control is picked on the same
+    images favours the control.
+
+    Raises: ValueError without the control of random maps, or as `bootstrap_mean`.
+    """
+    if CHANCE not in controls:
+        raise ValueError(f"no control '{CHANCE}' to compare with")
+    best = max(controls, key=lambda control: float(controls[control].double().mean()))
+    seed = derive_seed(seed, "bootstrap")
+    beyond_chance = paired_difference(gain, controls[CHANCE], seed=seed)
+    beyond_control = paired_difference(gain, controls[best], seed=seed)
+    return Verdict(
+        name,
+        level,
+        _outcome(beyond_chance, beyond_control),
+        bootstrap_mean(gain, seed=seed),
+        bootstrap_mean(controls[CHANCE], seed=seed),
+        best,
+        bootstrap_mean(controls[best], seed=seed),
+        beyond_chance,
+        beyond_control,
+    )
+
+
+def _outcome(beyond_chance: MeanInterval, beyond_control: MeanInterval) -> Outcome:
+    chance, control = beyond_chance.interval, beyond_control.interval
+    if beyond_chance.n < FEWEST or chance is None or control is None:
+        return "too few images"
+    if chance.low > 0:
+        return "better than every control" if control.low > 0 else "better than chance"
+    return "worse than chance" if chance.high < 0 else "not better than chance"
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,16 +206,10 @@ def compare_maps(
 
 def _verdicts(method: MapSummary, controls: list[MapSummary], seed: int) -> Iterator[Verdict]:
     """The verdicts on pixels and on blocks."""
-
-    def judged(summary: CurveSummary, gain: Tensor, gains: dict[str, Tensor]) -> Verdict:
-        return verdict(method.name, gain, gains, level=summary.unit, seed=seed)
-
-    yield judged(
-        method.pixels, method.images.pixels.gain, {control.name: control.images.pixels.gain for control in controls}
-    )
-    yield judged(
-        method.blocks, method.images.blocks.gain, {control.name: control.images.blocks.gain for control in controls}
-    )
+    pixels = {one.name: one.images.pixels.gain for one in controls}
+    blocks = {one.name: one.images.blocks.gain for one in controls}
+    yield verdict(method.name, method.images.pixels.gain, pixels, level=method.pixels.unit, seed=seed)
+    yield verdict(method.name, method.images.blocks.gain, blocks, level=method.blocks.unit, seed=seed)
 
 
 def _check(images: Tensor, targets: Tensor, maps: Mapping[str, Tensor], masks: Tensor | None) -> None:
@@ -174,9 +268,7 @@ def centre_prior(height: int, width: int) -> Float[Tensor, "h w"]:
 
 def sobel(images: Float[Tensor, "n h w"]) -> Float[Tensor, "n h w"]:
     """The length of the gradient, in units of brightness per pixel (Sobel's kernels divided by 8)."""
-    row = torch.tensor([[1.0, 0.0, -1.0]], device=images.device) * torch.tensor(
-        [[1.0], [2.0], [1.0]], device=images.device
-    )
-    kernels = torch.stack([row, row.mT])[:, None] / 8
+    kernel = torch.tensor([[1.0, 0.0, -1.0], [2.0, 0.0, -2.0], [1.0, 0.0, -1.0]], device=images.device)
+    kernels = torch.stack([kernel, kernel.mT])[:, None] / 8
     gradients = F.conv2d(F.pad(images[:, None], (1, 1, 1, 1), mode="replicate"), kernels)
     return gradients.square().sum(1).sqrt()

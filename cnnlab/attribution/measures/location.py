@@ -15,8 +15,8 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from cnnlab.attribution.maps import positive_scaled
-from cnnlab.attribution.measures.ranking import rank_pixels
+from cnnlab.attribution.maps import positive_scaled, varies
+from cnnlab.attribution.measures.curves import rank_pixels
 
 FRAME = 1 / 8
 """Width of the border frame, in heights (above, below) and widths (left, right) of the image."""
@@ -28,15 +28,15 @@ TOLERANCE = 15 / 224
 """Tolerance of the pointing game, in shorter sides of the image."""
 
 
-def border_region(height: int, width: int, *, share: float = FRAME) -> Bool[Tensor, "h w"]:
-    """The outer frame, round(`share`·height) rows and round(`share`·width) columns wide, at least 1 pixel."""
-    rows, columns = _band(height, share), _band(width, share)
+def border_region(height: int, width: int) -> Bool[Tensor, "h w"]:
+    """The outer frame, round(height/8) rows and round(width/8) columns wide, at least 1 pixel."""
+    rows, columns = _band(height, FRAME), _band(width, FRAME)
     return ~(rows[:, None] & columns[None, :])
 
 
-def corner_region(height: int, width: int, *, share: float = CORNER) -> Bool[Tensor, "h w"]:
-    """The four corners, round(`share`·height) by round(`share`·width) pixels each, at least 1 pixel."""
-    rows, columns = _band(height, share), _band(width, share)
+def corner_region(height: int, width: int) -> Bool[Tensor, "h w"]:
+    """The four corners, round(height/4) by round(width/4) pixels each, at least 1 pixel."""
+    rows, columns = _band(height, CORNER), _band(width, CORNER)
     return ~rows[:, None] & ~columns[None, :]
 
 
@@ -47,13 +47,9 @@ def energy_inside(
 
     Of a uniform map it is the region's share of the area.
     """
-    evidence = maps.clamp(min=0).cpu().double()
     # the scale drops out; without it, sums of values near 1e-320 would lose digits
-    top = evidence.flatten(1).amax(1)
-    evidence = evidence / torch.where(top > 0, top, torch.ones_like(top))[:, None, None]
-    total = evidence.sum((1, 2))
-    inside = (evidence * region.cpu()).sum((1, 2))
-    return inside / torch.where(total > 0, total, torch.ones_like(total))
+    evidence = positive_scaled(maps.cpu().double())
+    return (evidence * region.cpu()).sum((1, 2)) / _total(evidence.flatten(1))
 
 
 def peaks(maps: Float[Tensor, "n h w"], *, seed: int) -> Int64[Tensor, "n 2"]:
@@ -93,14 +89,11 @@ def pointing_hits(
     y, x = torch.arange(height), torch.arange(width)
     squared = (y[None, :, None] - at[:, 0, None, None]) ** 2 + (x[None, None, :] - at[:, 1, None, None]) ** 2
     nearest = squared.masked_fill(~masks.cpu(), height**2 + width**2).flatten(1).amin(1)
-    flat = maps.flatten(1).cpu()
-    return (nearest.double().sqrt() <= radius) & (flat.amax(1) > flat.amin(1))
+    return (nearest.double().sqrt() <= radius) & varies(maps.cpu())
 
 
 def _band(length: int, share: float) -> Bool[Tensor, "length"]:
     """True between the two outer parts of an axis."""
-    if not 0 < share < 0.5:
-        raise ValueError(f"a border share of {share}: expected a number between 0 and 0.5")
     wide = max(1, math.floor(share * length + 0.5))
     place = torch.arange(length)
     return (place >= wide) & (place < length - wide)

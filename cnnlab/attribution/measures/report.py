@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from cnnlab.attribution.catalog import METHODS
-from cnnlab.attribution.measures.comparison import Comparison
+from cnnlab.attribution.measures.comparison import FORM, OUTCOMES, Comparison, Outcome
 from cnnlab.attribution.measures.summary import CurveSummary, MapSummary
-from cnnlab.attribution.measures.verdict import FORM, OUTCOMES, Outcome
 from cnnlab.view.blocks import (
     Block,
     Cell,
@@ -41,7 +40,7 @@ def faithfulness_section(comparison: Comparison, *, target: str = "", suffix: st
     blocks: list[Block] = [*_sentences(comparison), _verdicts(comparison, f"against_controls{suffix}")]
     everything = (*comparison.methods, *comparison.controls)
     blocks += [
-        _removed(everything, f"pixels_removed{suffix}", road=comparison.percentiles is not None),
+        _pixels(everything, f"pixels_removed{suffix}", road=comparison.percentiles is not None),
         _blocks(everything, f"blocks_removed{suffix}"),
         _kept(everything, f"shown_alone{suffix}"),
         _curves(everything, "deletion", suffix),
@@ -100,27 +99,37 @@ def label(name: str) -> str:
     return METHODS[name].label if name in METHODS else f"control: {name}"
 
 
-def _removed(maps: Sequence[MapSummary], name: str, *, road: bool) -> Table:
-    columns = [
-        Column("map"),
-        Column("insertion", align="right", form=".3f"),
-        Column("deletion", align="right", form=".3f"),
-        Column("insertion − deletion", align="right"),
-    ]
-    if road:
-        columns.append(Column("ROAD", align="right", form=FORM))
-    rows: list[tuple[Cell, ...]] = []
-    for one in maps:
-        pixels = one.pixels
-        areas = (label(one.name), pixels.insertion.mean, pixels.deletion.mean, interval_text(pixels.gain, FORM))
-        last = (one.road.combined.mean,) if one.road is not None else ()
-        rows.append((*areas, *last))
+def _pixels(maps: Sequence[MapSummary], name: str, *, road: bool) -> Table:
     note = (
         "Areas under the probability of the target while pixels come into a blurred image (insertion, large is good) "
         "or go from the whole one (deletion, small is good), with 95 % bootstrap intervals over the images."
     )
     note += " ROAD: (least − most relevant removed)/2 with imputed pixels, large is good." if road else ""
-    return Table("Single pixels removed", tuple(columns), tuple(rows), note, name)
+    return _areas(maps, [one.pixels for one in maps], "Single pixels removed", note, name, road=road)
+
+
+def _blocks(maps: Sequence[MapSummary], name: str) -> Table:
+    unit = maps[0].blocks.unit
+    note = "Fine noise in a map does not count here: whole squares are removed at a time."
+    return _areas(maps, [one.blocks for one in maps], f"{unit[0].upper()}{unit[1:]} px removed", note, name)
+
+
+def _areas(
+    maps: Sequence[MapSummary], found: Sequence[CurveSummary], title: str, note: str, name: str, *, road: bool = False
+) -> Table:
+    columns = [
+        Column("map"),
+        Column("insertion", align="right", form=".3f"),
+        Column("deletion", align="right", form=".3f"),
+        Column("insertion − deletion", align="right"),
+        *([Column("ROAD", align="right", form=FORM)] if road else []),
+    ]
+    rows: list[tuple[Cell, ...]] = []
+    for one, areas in zip(maps, found, strict=True):
+        last = (one.road.combined.mean,) if road and one.road is not None else ()
+        cells = (label(one.name), areas.insertion.mean, areas.deletion.mean, interval_text(areas.gain, FORM))
+        rows.append((*cells, *last))
+    return Table(title, tuple(columns), tuple(rows), note, name)
 
 
 def _kept(maps: Sequence[MapSummary], name: str) -> Table:
@@ -131,22 +140,6 @@ def _kept(maps: Sequence[MapSummary], name: str) -> Table:
         "that shows everything loses nothing."
     )
     return Table("Only what the map shows kept", columns, rows, note, name)
-
-
-def _blocks(maps: Sequence[MapSummary], name: str) -> Table:
-    columns = (
-        Column("map"),
-        Column("insertion", align="right", form=".3f"),
-        Column("deletion", align="right", form=".3f"),
-        Column("insertion − deletion", align="right"),
-    )
-    rows = tuple(
-        (label(one.name), one.blocks.insertion.mean, one.blocks.deletion.mean, interval_text(one.blocks.gain, FORM))
-        for one in maps
-    )
-    unit = maps[0].blocks.unit
-    note = "Fine noise in a map does not count here: whole squares are removed at a time."
-    return Table(f"{unit[0].upper()}{unit[1:]} px removed", columns, rows, note, name)
 
 
 def _curves(maps: Sequence[MapSummary], which: str, suffix: str) -> Figure:

@@ -21,8 +21,8 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
+from cnnlab.attribution.measures.curves import Ranking
 from cnnlab.attribution.measures.probability import composite_probabilities
-from cnnlab.attribution.measures.ranking import Ranking
 from cnnlab.core.seeds import derive_seed
 
 PERCENTILES = (10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0)

@@ -1,7 +1,14 @@
-"""FullGrad: the score taken apart into what the pixels and what every bias of the network adds to it."""
+"""FullGrad: the score taken apart into what the pixels and what every bias of the network adds to it.
+
+ψ(x · ∂S/∂x) + Σ_l Σ_c ψ(b_l,c · ∂S/∂z_l,c). Srinivas and Fleuret 2019, arXiv:1905.00780, equations 3 and 8.
+
+z_l is a layer's output and b_l what the layer gives for zeros: the bias of a convolution, β − μγ/√(σ² + ε) of a
+batch normalisation. ψ is the absolute value, brought to 0 … 1 over an image's whole layer (`channel`: over each
+channel by itself, as pytorch-grad-cam does), and grown to the image's size. Biases of what is no feature map
+have no place and count in `delta` alone.
+"""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -11,47 +18,81 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from cnnlab.attribution.maps import least_to_largest, upsampled
-from cnnlab.attribution.method import Known, Method, Work, register
+from cnnlab.attribution.method import Batch, Known, Method, MethodMaps, Steps, Work
 from cnnlab.attribution.passes import checked_logits, fitted, frozen, score_gradients, single_precision
-from cnnlab.attribution.piece import Batch, MethodMaps, Steps
-from cnnlab.attribution.target import Target
 from cnnlab.core.errors import RequestError
 from cnnlab.models.failure import compiler_of
-from cnnlab.walk.layouts import Layouts, layouts_of
+from cnnlab.walk.layouts import Layouts
 
 Scaling: TypeAlias = Literal["layer", "channel"]
 
 
-@dataclass(frozen=True, eq=False)
-class FullGradient:
-    """The map, and whether the parts add up to the score."""
-
-    maps: Float[Tensor, "n t h w"]
-    delta: Float[Tensor, "n t"]
-    """Sum of all parts less the score: 0 for a network that is linear between its ReLUs."""
-    biases: int
-    """Modules with a bias, explicit or of a normalisation."""
+def _sums(scores: Float[Tensor, "1 t"], layers: Sequence[tuple[Tensor, Tensor]]) -> Float[Tensor, "t"]:
+    """What the biases of all these layers add to the scores of one image."""
+    slopes = score_gradients(scores, [output for output, _ in layers], "the images", keep=True, needed=0)
+    products = (slope * single_precision(bias)[:, None] for slope, (_, bias) in zip(slopes, layers, strict=True))
+    return sum((each.transpose(0, 1).flatten(1).sum(1) for each in products), torch.zeros_like(scores[0]))
 
 
-def full_gradient(
-    model: nn.Module,
-    images: Float[Tensor, "n c h w"],
-    target: Target,
+def _by_channel(values: Tensor) -> Tensor:
+    shifted = values - values.amin((3, 4), keepdim=True)
+    return shifted / (1e-7 + shifted.amax((3, 4), keepdim=True))
+
+
+_SCALINGS: dict[Scaling, Callable[[Tensor], Tensor]] = {
+    "layer": partial(least_to_largest, over=(2, 3, 4)),
+    "channel": _by_channel,
+}
+
+
+def _incomplete(delta: Tensor, scores: Tensor) -> tuple[str, ...]:
+    share = float((delta.abs() / scores.abs().clamp(min=1e-12)).max())
+    if share <= 0.01:
+        return ()
+    return (f"the parts miss up to {share:.0%} of the score: the network is not linear between its ReLUs",)
+
+
+def _passes(batch: Batch, **options: object) -> int:
+    """At most: where an output is not in the order of the images, each image's biases take passes of their own."""
+    assert batch.layouts is not None
+    apart = any(_is_apart(batch.layouts, name) for name, module in batch.model.named_modules() if _has_biases(module))
+    return 1 + batch.target.count * (1 + len(batch.images) * apart)
+
+
+def _has_biases(module: nn.Module) -> bool:
+    return next(module.children(), None) is None and next(iter(module.parameters()), None) is not None
+
+
+def _is_apart(layouts: Layouts, name: str) -> bool:
+    last = layouts.last.get(layouts.known.get(name, name))
+    calls = range(1, 1 + (last.call if last else 0))
+    return any(layouts.at(name, call) is None and not layouts.is_batched(name, call) for call in calls)
+
+
+@Method(
+    name="fullgrad",
+    label="FullGrad",
+    kind="pixel",
+    sentence="shares of the pixels and of every bias",
+    paper="arXiv:1905.00780",
+    needs=(Known.layouts,),
+    passes=_passes,
+    signed=False,
+)
+def fullgrad(
+    work: Work,
     *,
-    scaling: Scaling = "layer",
-    layouts: Layouts | None = None,
-) -> Steps[FullGradient]:
-    """ψ(x · ∂S/∂x) + Σ_l Σ_c ψ(b_l,c · ∂S/∂z_l,c). Srinivas and Fleuret 2019, arXiv:1905.00780, equations 3 and 8.
-
-    z_l is a layer's output and b_l what the layer gives for zeros: the bias of a convolution, β − μγ/√(σ² + ε) of a
-    batch normalisation. ψ is the absolute value, brought to 0 … 1 over an image's whole layer (`channel`: over each
-    channel by itself, as pytorch-grad-cam does), and grown to the image's size. Biases of what is no feature map
-    have no place and count in `delta` alone. `layouts` are the network's, where the caller has them.
-    """
+    scaling: Annotated[
+        Scaling, Field(description="Over what each bias's shares are brought to 0 … 1 before they are added up.")
+    ] = "layer",
+) -> Steps[MethodMaps]:
+    """The shares of the pixels and of every bias in the score, laid over one another."""
+    batch = work.batch
+    model, images, target, known = batch.model, batch.images, batch.target, batch.layouts
+    assert known is not None
     layers: list[tuple[Tensor, Tensor, bool]] = []
     folded: list[tuple[Tensor, Tensor]] = []
     calls: dict[str, int] = {}
-    known = layouts or layouts_of(model, images.shape[1:])
 
     def hook(name: str, module: nn.Module, args: Any, named: Any, output: object) -> Tensor | None:
         calls[name] = calls.get(name, 0) + 1
@@ -101,71 +142,5 @@ def full_gradient(
     for value, mapped in zip(values, [True, *(mapped for _, _, mapped in seen)], strict=True):
         if mapped:
             maps = maps + upsampled(_SCALINGS[scaling](value.abs()), size).sum(2)
-    return FullGradient(maps, (parts - scores).detach(), len(seen) + len(apart))
-
-
-def _sums(scores: Float[Tensor, "1 t"], layers: Sequence[tuple[Tensor, Tensor]]) -> Float[Tensor, "t"]:
-    """What the biases of all these layers add to the scores of one image."""
-    slopes = score_gradients(scores, [output for output, _ in layers], "the images", keep=True, needed=0)
-    products = (slope * single_precision(bias)[:, None] for slope, (_, bias) in zip(slopes, layers, strict=True))
-    return sum((each.transpose(0, 1).flatten(1).sum(1) for each in products), torch.zeros_like(scores[0]))
-
-
-def _by_channel(values: Tensor) -> Tensor:
-    shifted = values - values.amin((3, 4), keepdim=True)
-    return shifted / (1e-7 + shifted.amax((3, 4), keepdim=True))
-
-
-_SCALINGS: dict[Scaling, Callable[[Tensor], Tensor]] = {
-    "layer": partial(least_to_largest, over=(2, 3, 4)),
-    "channel": _by_channel,
-}
-
-
-def _incomplete(delta: Tensor, scores: Tensor) -> tuple[str, ...]:
-    share = float((delta.abs() / scores.abs().clamp(min=1e-12)).max())
-    if share <= 0.01:
-        return ()
-    return (f"the parts miss up to {share:.0%} of the score: the network is not linear between its ReLUs",)
-
-
-def _passes(batch: Batch, **options: object) -> int:
-    """At most: where an output is not in the order of the images, each image's biases take passes of their own."""
-    assert batch.layouts is not None
-    apart = any(_is_apart(batch.layouts, name) for name, module in batch.model.named_modules() if _has_biases(module))
-    return 1 + batch.target.count * (1 + len(batch.images) * apart)
-
-
-def _has_biases(module: nn.Module) -> bool:
-    return next(module.children(), None) is None and next(iter(module.parameters()), None) is not None
-
-
-def _is_apart(layouts: Layouts, name: str) -> bool:
-    last = layouts.last.get(layouts.known.get(name, name))
-    calls = range(1, 1 + (last.call if last else 0))
-    return any(layouts.at(name, call) is None and not layouts.is_batched(name, call) for call in calls)
-
-
-@register(
-    Method(
-        name="fullgrad",
-        label="FullGrad",
-        kind="pixel",
-        sentence="shares of the pixels and of every bias",
-        paper="arXiv:1905.00780",
-        needs=(Known.layouts,),
-        passes=_passes,
-        signed=False,
-    )
-)
-def fullgrad(
-    work: Work,
-    *,
-    scaling: Annotated[
-        Scaling, Field(description="Over what each bias's shares are brought to 0 … 1 before they are added up.")
-    ] = "layer",
-) -> Steps[MethodMaps]:
-    """The shares of the pixels and of every bias in the score, laid over one another."""
-    batch = work.batch
-    full = yield from full_gradient(batch.model, batch.images, batch.target, scaling=scaling, layouts=batch.layouts)
-    return MethodMaps((full.maps,), delta=full.delta, notes=_incomplete(full.delta, work.capture.scores))
+    delta = (parts - scores).detach()
+    return MethodMaps((maps,), delta=delta, notes=_incomplete(delta, work.capture.scores))

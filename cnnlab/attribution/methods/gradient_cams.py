@@ -4,20 +4,18 @@ Each function gives the factor that broadcasts against A (r, k, h, w); the raw m
 layer's own size. ReLU after the sum, where a paper has one, is left to whoever draws (`maps.positive_scaled`).
 """
 
-from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, ClassVar, TypeAlias
+from typing import Annotated, TypeAlias
 
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
-from cnnlab.attribution.cam_pieces import factored_maps
-from cnnlab.attribution.capture import SCORE, GradientTarget
-from cnnlab.attribution.head import Head
-from cnnlab.attribution.method import Known, Method, Work, register
-from cnnlab.attribution.piece import Batch, MethodMaps, Steps, UnfitError
-from cnnlab.attribution.target import Target, against_nearest, residual_softmax
+from cnnlab.attribution.cam_pieces import factored_maps, with_notes
+from cnnlab.attribution.capture import CURVED_SCORE, SCORE, FinerScore, GradientTarget
+from cnnlab.attribution.maps import principal_map
+from cnnlab.attribution.method import Batch, Known, Method, MethodMaps, UnfitError, Work
+from cnnlab.attribution.tail import Head
 
 Maps: TypeAlias = Float[Tensor, "r k h w"]
 Weights: TypeAlias = Float[Tensor, "r k 1 1"]
@@ -78,33 +76,6 @@ def layer_cam(activations: Maps, gradients: Maps) -> Maps:
 Eps: TypeAlias = Annotated[float, Field(ge=0, le=1, description="Added to the denominator, as other tools do.")]
 
 
-@dataclass(frozen=True)
-class FinerScore:
-    """The target's score less that of the nearest classes."""
-
-    gamma: float
-    nearest: int
-    curved: ClassVar[bool] = False
-
-    def scores(self, target: Target, logits: Float[Tensor, "b k"], rows: Int64[Tensor, "b"]) -> Float[Tensor, "b t"]:
-        """The scores of Finer-CAM."""
-        return against_nearest(target, logits, rows, gamma=self.gamma, nearest=self.nearest)
-
-
-@dataclass(frozen=True)
-class CurvedScore:
-    """ReST, with its curvature."""
-
-    curved: ClassVar[bool] = True
-
-    def scores(self, target: Target, logits: Float[Tensor, "b k"], rows: Int64[Tensor, "b"]) -> Float[Tensor, "b t"]:
-        """The scores of ShapleyCAM."""
-        return residual_softmax(target, logits, rows)
-
-
-CURVED_SCORE = CurvedScore()
-
-
 def of_score(batch: Batch, **options: object) -> tuple[GradientTarget, ...]:
     """The gradient of the target's own score."""
     return (SCORE,)
@@ -120,100 +91,88 @@ def averages_away(head: Head) -> str | None:
     )
 
 
-@register(
-    Method(
-        name="gradcam",
-        label="Grad-CAM",
-        kind="cam",
-        sentence="channels weighted by their mean gradient",
-        paper="arXiv:1610.02391",
-        wants=of_score,
-        warning=averages_away,
-        first_for=("gap_linear", "gap_dense"),
-        unasked=("gallery", "measured"),
-    )
+@Method(
+    name="gradcam",
+    label="Grad-CAM",
+    kind="cam",
+    sentence="channels weighted by their mean gradient",
+    paper="arXiv:1610.02391",
+    wants=of_score,
+    warning=averages_away,
+    first_for=("gap_linear", "gap_dense"),
+    unasked=("gallery", "measured"),
 )
-def gradcam(work: Work) -> Steps[MethodMaps]:
+def gradcam(work: Work) -> MethodMaps:
     """Channels weighted by the mean of their gradient over places."""
-    return (yield from factored_maps(work, SCORE, grad_cam))
+    return factored_maps(work, SCORE, grad_cam)
 
 
-@register(
-    Method(
-        name="gradcam++",
-        label="Grad-CAM++",
-        kind="cam",
-        sentence="channels weighted by where their gradient is positive",
-        paper="arXiv:1710.11063",
-        wants=of_score,
-    )
+@Method(
+    name="gradcam++",
+    label="Grad-CAM++",
+    kind="cam",
+    sentence="channels weighted by where their gradient is positive",
+    paper="arXiv:1710.11063",
+    wants=of_score,
 )
-def gradcam_plus_plus(work: Work, *, eps: Eps = 0.0) -> Steps[MethodMaps]:
+def gradcam_plus_plus(work: Work, *, eps: Eps = 0.0) -> MethodMaps:
     """Channels weighted by where their gradient is positive."""
-    return (yield from factored_maps(work, SCORE, partial(grad_cam_plus_plus, eps=eps)))
+    return factored_maps(work, SCORE, partial(grad_cam_plus_plus, eps=eps))
 
 
-@register(
-    Method(
-        name="hirescam",
-        label="HiResCAM",
-        kind="cam",
-        sentence="activation times gradient, place by place",
-        paper="arXiv:2011.08891",
-        wants=of_score,
-        first_for=("flatten_dense", "other"),
-        unasked=("gallery", "measured"),
-    )
+@Method(
+    name="hirescam",
+    label="HiResCAM",
+    kind="cam",
+    sentence="activation times gradient, place by place",
+    paper="arXiv:2011.08891",
+    wants=of_score,
+    first_for=("flatten_dense", "other"),
+    unasked=("gallery", "measured"),
 )
-def hirescam(work: Work) -> Steps[MethodMaps]:
+def hirescam(work: Work) -> MethodMaps:
     """Activation times gradient, place by place: behind dense layers the map sums to the logit."""
-    return (yield from factored_maps(work, SCORE, hires_cam))
+    return factored_maps(work, SCORE, hires_cam)
 
 
-@register(
-    Method(
-        name="xgradcam",
-        label="XGrad-CAM",
-        kind="cam",
-        sentence="channels weighted by their gradient where they are active",
-        paper="arXiv:2008.02312",
-        wants=of_score,
-    )
+@Method(
+    name="xgradcam",
+    label="XGrad-CAM",
+    kind="cam",
+    sentence="channels weighted by their gradient where they are active",
+    paper="arXiv:2008.02312",
+    wants=of_score,
 )
-def xgradcam(work: Work, *, eps: Eps = 0.0) -> Steps[MethodMaps]:
+def xgradcam(work: Work, *, eps: Eps = 0.0) -> MethodMaps:
     """Channels weighted by their gradient where they are active."""
-    return (yield from factored_maps(work, SCORE, partial(xgrad_cam, eps=eps)))
+    return factored_maps(work, SCORE, partial(xgrad_cam, eps=eps))
 
 
-@register(
-    Method(
-        name="layercam",
-        label="LayerCAM",
-        kind="cam",
-        sentence="activation times positive gradient, place by place",
-        paper="doi:10.1109/TIP.2021.3089943",
-        wants=of_score,
-        signed=False,
-        unasked=("gallery", "measured"),
-    )
+@Method(
+    name="layercam",
+    label="LayerCAM",
+    kind="cam",
+    sentence="activation times positive gradient, place by place",
+    paper="doi:10.1109/TIP.2021.3089943",
+    wants=of_score,
+    signed=False,
+    unasked=("gallery", "measured"),
 )
-def layercam(work: Work) -> Steps[MethodMaps]:
+def layercam(work: Work) -> MethodMaps:
     """Activation times positive gradient, place by place: for layers far from the head, too."""
-    return (yield from factored_maps(work, SCORE, layer_cam))
+    return factored_maps(work, SCORE, layer_cam)
 
 
-@register(
-    Method(
-        name="cam",
-        label="CAM",
-        kind="cam",
-        sentence="channels weighted by the linear layer behind the global average",
-        paper="arXiv:1512.04150",
-        wants=of_score,
-        needs=(Known.head,),
-    )
+@Method(
+    name="cam",
+    label="CAM",
+    kind="cam",
+    sentence="channels weighted by the linear layer behind the global average",
+    paper="arXiv:1512.04150",
+    wants=of_score,
+    needs=(Known.head,),
 )
-def cam(work: Work) -> Steps[MethodMaps]:
+def cam(work: Work) -> MethodMaps:
     """Channels weighted by the linear layer behind the global average; refused where there is none."""
     batch = work.batch
     for layer in work.capture.layers:
@@ -223,22 +182,16 @@ def cam(work: Work) -> Steps[MethodMaps]:
                 f"it needs a global average pool and one linear layer behind '{layer.name}', and a class to explain; "
                 f"here {head.sentence}; gradcam is the same where CAM exists, and goes everywhere"
             )
-    return (yield from factored_maps(work, SCORE, class_activation))
+    return factored_maps(work, SCORE, class_activation)
 
 
-def _finer(batch: Batch, *, gamma: float, nearest: int) -> tuple[GradientTarget, ...]:
-    return (FinerScore(gamma, nearest),)
-
-
-@register(
-    Method(
-        name="finercam",
-        label="Finer-CAM",
-        kind="cam",
-        sentence="Grad-CAM of the score less that of the nearest classes",
-        paper="arXiv:2501.11309",
-        wants=_finer,
-    )
+@Method(
+    name="finercam",
+    label="Finer-CAM",
+    kind="cam",
+    sentence="Grad-CAM of the score less that of the nearest classes",
+    paper="arXiv:2501.11309",
+    wants=lambda batch, gamma, nearest: (FinerScore(gamma, nearest),),
 )
 def finercam(
     work: Work,
@@ -247,41 +200,61 @@ def finercam(
         float, Field(ge=0, le=1000, description="How much of the nearest classes' mean logit is taken off.")
     ] = 0.6,
     nearest: Annotated[int, Field(ge=1, le=1_000_000, description="How many classes that is.")] = 3,
-) -> Steps[MethodMaps]:
+) -> MethodMaps:
     """Grad-CAM of the score less that of the nearest classes: what tells the class from those like it."""
-    return (yield from factored_maps(work, FinerScore(gamma, nearest), grad_cam))
+    return factored_maps(work, FinerScore(gamma, nearest), grad_cam)
 
 
-def _curved(batch: Batch) -> tuple[GradientTarget, ...]:
-    return (CURVED_SCORE,)
-
-
-@register(
-    Method(
-        name="shapleycam",
-        label="ShapleyCAM",
-        kind="cam",
-        sentence="channels weighted by gradient less half of its curvature",
-        paper="arXiv:2501.06261",
-        wants=_curved,
-    )
+@Method(
+    name="shapleycam",
+    label="ShapleyCAM",
+    kind="cam",
+    sentence="channels weighted by gradient less half of its curvature",
+    paper="arXiv:2501.06261",
+    wants=lambda batch: (CURVED_SCORE,),
 )
-def shapleycam(work: Work) -> Steps[MethodMaps]:
+def shapleycam(work: Work) -> MethodMaps:
     """Channels weighted by gradient less half of its curvature, of the logit and its log-probability."""
-    return (yield from factored_maps(work, CURVED_SCORE, grad_cam))
+    return factored_maps(work, CURVED_SCORE, grad_cam)
 
 
-@register(
-    Method(
-        name="counterfactual_gradcam",
-        label="counterfactual Grad-CAM",
-        kind="cam",
-        sentence="what speaks against the class",
-        paper="arXiv:1610.02391",
-        wants=of_score,
-        against=True,
-    )
+@Method(
+    name="counterfactual_gradcam",
+    label="counterfactual Grad-CAM",
+    kind="cam",
+    sentence="what speaks against the class",
+    paper="arXiv:1610.02391",
+    wants=of_score,
+    against=True,
 )
-def counterfactual_gradcam(work: Work) -> Steps[MethodMaps]:
+def counterfactual_gradcam(work: Work) -> MethodMaps:
     """Grad-CAM turned round: what speaks against the class."""
-    return (yield from factored_maps(work, SCORE, counterfactual_grad_cam))
+    return factored_maps(work, SCORE, counterfactual_grad_cam)
+
+
+@Method(
+    name="eigencam",
+    label="Eigen-CAM",
+    kind="cam",
+    sentence="the pattern that most channels share, whatever the class",
+    paper="arXiv:2008.00299",
+    of_class=False,
+    unasked=("gallery", "measured"),
+)
+def eigencam(work: Work) -> MethodMaps:
+    """The first principal component of the feature maps; no gradient, and the same for every class."""
+    maps = (principal_map(layer.activations)[:, None] for layer in work.capture.layers)
+    return with_notes(work, (each.expand(-1, work.batch.target.count, -1, -1) for each in maps))
+
+
+@Method(
+    name="eigengradcam",
+    label="Eigen-Grad-CAM",
+    kind="cam",
+    sentence="the pattern that most channels' activation times gradient share",
+    paper="arXiv:2008.00299",
+    wants=of_score,
+)
+def eigengradcam(work: Work) -> MethodMaps:
+    """The first principal component of activation times gradient."""
+    return factored_maps(work, SCORE, hires_cam, eigen=True)

@@ -7,9 +7,18 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor, nn
 
-from cnnlab.attribution.method import Method, Shared, Work, register
+from cnnlab.attribution.method import (
+    Batch,
+    Method,
+    MethodMaps,
+    Shared,
+    Steps,
+    Work,
+    add_to_images,
+    passes_for,
+    row_chunks,
+)
 from cnnlab.attribution.passes import input_gradients
-from cnnlab.attribution.piece import Batch, MethodMaps, Steps, add_to_images, at_once, passes_for, row_chunks
 from cnnlab.attribution.target import Target
 
 
@@ -34,56 +43,46 @@ def steepest(values: Float[Tensor, "n t c h w"], notes: tuple[str, ...] = ()) ->
     return MethodMaps((values.abs().amax(2),), values, notes=notes)
 
 
-@register(
-    Method(
-        name="gradient",
-        label="gradient",
-        kind="pixel",
-        sentence="how steeply the score changes with the pixel",
-        paper="arXiv:1312.6034",
-        needs=(INPUT_GRADIENT,),
-        signed=False,
-        unasked=("gallery", "measured", "sanity"),
-    )
+@Method(
+    name="gradient",
+    label="gradient",
+    kind="pixel",
+    sentence="how steeply the score changes with the pixel",
+    paper="arXiv:1312.6034",
+    needs=(INPUT_GRADIENT,),
+    signed=False,
+    unasked=("gallery", "measured", "sanity"),
 )
-def gradient_map(work: Work) -> Steps[MethodMaps]:
+def gradient_map(work: Work) -> MethodMaps:
     """How steeply the score changes with each pixel: the largest size of ∂S/∂x over colours."""
-    return at_once(steepest(work.of(INPUT_GRADIENT)))
+    return steepest(work.of(INPUT_GRADIENT))
 
 
-@register(
-    Method(
-        name="gradient_x_input",
-        label="gradient × input",
-        kind="pixel",
-        sentence="the pixel's share of a linear score",
-        paper="arXiv:1605.01713",
-        needs=(INPUT_GRADIENT,),
-        unasked=("audit", "sanity"),
-    )
+@Method(
+    name="gradient_x_input",
+    label="gradient × input",
+    kind="pixel",
+    sentence="the pixel's share of a linear score",
+    paper="arXiv:1605.01713",
+    needs=(INPUT_GRADIENT,),
+    unasked=("audit", "sanity"),
 )
-def gradient_x_input(work: Work) -> Steps[MethodMaps]:
+def gradient_x_input(work: Work) -> MethodMaps:
     """Each pixel's share of the score, as if the network were linear: Σ x · ∂S/∂x over colours."""
     slopes = work.of(INPUT_GRADIENT)
     values = slopes * work.batch.images[:, None].to(slopes)
-    return at_once(MethodMaps((values.sum(2),), values))
+    return MethodMaps((values.sum(2),), values)
 
 
-def _smoothgrad_passes(batch: Batch, *, samples: int, **options: object) -> int:
-    return passes_for(len(batch.images) * samples, batch.max_batch) * input_passes(batch)
-
-
-@register(
-    Method(
-        name="smoothgrad",
-        label="SmoothGrad",
-        kind="pixel",
-        sentence="the gradient averaged over noise",
-        paper="arXiv:1706.03825",
-        passes=_smoothgrad_passes,
-        signed=False,
-        unasked=("gallery",),
-    )
+@Method(
+    name="smoothgrad",
+    label="SmoothGrad",
+    kind="pixel",
+    sentence="the gradient averaged over noise",
+    paper="arXiv:1706.03825",
+    passes=lambda batch, samples, noise: passes_for(batch, samples) * input_passes(batch),
+    signed=False,
+    unasked=("gallery",),
 )
 def smoothgrad(
     model: nn.Module,

@@ -9,9 +9,18 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from cnnlab.attribution.baseline import MEANING, Baseline, baseline_of
-from cnnlab.attribution.method import Method, Work, register
+from cnnlab.attribution.method import (
+    Batch,
+    Method,
+    MethodMaps,
+    Steps,
+    UnfitError,
+    Work,
+    add_to_images,
+    passes_for,
+    row_chunks,
+)
 from cnnlab.attribution.passes import input_gradients, logits_of, single_precision
-from cnnlab.attribution.piece import Batch, MethodMaps, Steps, UnfitError, add_to_images, passes_for, row_chunks
 from cnnlab.attribution.target import Target, check_classes
 
 Quadrature: TypeAlias = Literal["gauss_legendre", "midpoint"]
@@ -21,26 +30,23 @@ def _passes(
     batch: Batch, *, steps: int, tolerance: float | None, max_steps: int, baseline: object, quadrature: object
 ) -> int:
     """The passes at most: as if no number of steps met the tolerance."""
-    n, most = len(batch.images), batch.max_batch
-    total = 2 * passes_for(n, most)
+    total = 2 * passes_for(batch)
     while True:
-        total += passes_for(n * steps, most) * (1 + batch.target.count)
+        total += passes_for(batch, steps) * (1 + batch.target.count)
         if tolerance is None or 2 * steps > max_steps:
             return total
         steps *= 2
 
 
-@register(
-    Method(
-        name="integrated_gradients",
-        label="integrated gradients",
-        kind="pixel",
-        sentence="what the pixel adds to the score, against none",
-        paper="arXiv:1703.01365",
-        passes=_passes,
-        first_for=("flatten_dense", "other"),
-        unasked=("gallery", "measured"),
-    )
+@Method(
+    name="integrated_gradients",
+    label="integrated gradients",
+    kind="pixel",
+    sentence="what the pixel adds to the score, against none",
+    paper="arXiv:1703.01365",
+    passes=_passes,
+    first_for=("flatten_dense", "other"),
+    unasked=("gallery", "measured"),
 )
 def integrated_gradients(
     work: Work,

@@ -21,10 +21,10 @@ from torch.autograd.function import BackwardCFunction
 from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from cnnlab.attribution.activation_functions import CLIPPED, SMOOTH, name_of
-from cnnlab.attribution.method import Method, Work, register
+from cnnlab.attribution.method import Method, MethodMaps, Steps, UnfitError, Work
+from cnnlab.attribution.methods.gradients import input_passes
 from cnnlab.attribution.passes import input_gradients
-from cnnlab.attribution.piece import Batch, MethodMaps, Steps, UnfitError
+from cnnlab.attribution.trace import CLIPPED, SMOOTH, name_of
 from cnnlab.models.failure import compiler_of
 
 LAYERS = frozenset(
@@ -67,19 +67,13 @@ KEPT = frozenset(
 all), perhaps times a constant."""
 
 
-def _passes(batch: Batch, **options: object) -> int:
-    return 1 + batch.target.count
-
-
-@register(
-    Method(
-        name="lrp",
-        label="LRP-ε",
-        kind="pixel",
-        sentence="the pixel's share of the score, handed down from layer to layer",
-        paper="doi:10.1371/journal.pone.0130140",
-        passes=_passes,
-    )
+@Method(
+    name="lrp",
+    label="LRP-ε",
+    kind="pixel",
+    sentence="the pixel's share of the score, handed down from layer to layer",
+    paper="doi:10.1371/journal.pone.0130140",
+    passes=input_passes,
 )
 def lrp(
     work: Work,
@@ -110,7 +104,7 @@ def lrp(
         scores, gradients = input_gradients(
             batch.model, batch.images, batch.target, torch.arange(len(batch.images)), within=rules
         )
-    yield _passes(batch)
+    yield input_passes(batch)
     relevances = gradients * batch.images[:, None].to(gradients)
     delta = relevances.sum((2, 3, 4)) - scores.to(relevances)
     return MethodMaps((relevances.sum(2),), relevances, delta, (_told(delta, scores, epsilon),))

@@ -6,9 +6,8 @@ import torch
 from pydantic import Field
 
 from cnnlab.attribution.baseline import MEANING, Baseline, baseline_of
-from cnnlab.attribution.method import Method, Work, register
+from cnnlab.attribution.method import Batch, Method, MethodMaps, Steps, Work, passes_for, row_chunks
 from cnnlab.attribution.passes import logits_of
-from cnnlab.attribution.piece import Batch, MethodMaps, Steps, passes_for, row_chunks
 from cnnlab.attribution.target import check_classes
 from cnnlab.core.errors import RequestError
 
@@ -17,7 +16,7 @@ def _passes(batch: Batch, *, window: int | None, stride: int | None, **options: 
     height, width = batch.images.shape[2:]
     side, step = _sides(batch, window, stride)
     places = len(window_starts(height, side, step)) * len(window_starts(width, side, step))
-    return passes_for(len(batch.images) * places, batch.max_batch)
+    return passes_for(batch, places)
 
 
 def _sides(batch: Batch, window: int | None, stride: int | None) -> tuple[int, int]:
@@ -26,16 +25,14 @@ def _sides(batch: Batch, window: int | None, stride: int | None) -> tuple[int, i
     return side, stride or max(1, side // 2)
 
 
-@register(
-    Method(
-        name="occlusion",
-        label="occlusion",
-        kind="pixel",
-        sentence="how much of the score goes when the place is covered",
-        paper="arXiv:1311.2901",
-        passes=_passes,
-        unasked=("gallery",),
-    )
+@Method(
+    name="occlusion",
+    label="occlusion",
+    kind="pixel",
+    sentence="how much of the score goes when the place is covered",
+    paper="arXiv:1311.2901",
+    passes=_passes,
+    unasked=("gallery",),
 )
 def occlusion(
     work: Work,

@@ -1,5 +1,6 @@
 """Class activation maps without gradients: channels or places are taken away or kept, and the score is looked at."""
 
+from functools import partial
 from typing import Annotated, Literal, TypeAlias
 
 import torch
@@ -9,12 +10,11 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from cnnlab.attribution.cam_pieces import channel_maps, layer_maps, tail_behind
-from cnnlab.attribution.capture import SCORE, GradientTarget, LayerCapture
+from cnnlab.attribution.capture import SCORE, LayerCapture
 from cnnlab.attribution.maps import least_to_largest
-from cnnlab.attribution.method import Known, Method, Work, register
+from cnnlab.attribution.method import Batch, Known, Method, MethodMaps, Steps, Work, is_affine, passes_for, row_chunks
 from cnnlab.attribution.passes import logits_of
-from cnnlab.attribution.piece import Batch, MethodMaps, Steps, is_affine, passes_for, row_chunks
-from cnnlab.attribution.tail import Tail, tail_logits
+from cnnlab.attribution.tail import tail_logits
 from cnnlab.attribution.target import Target
 
 ScoreWeights: TypeAlias = Literal["softmax", "probability"]
@@ -54,50 +54,34 @@ def score_cam(
     return found.softmax(1).where(live.any(1)[:, None, None], 0).transpose(1, 2)
 
 
-def ablation_cam(
-    tail: Tail,
-    target: Target,
-    activations: Float[Tensor, "n k h w"],
-    scores: Float[Tensor, "n t"],
-    *,
-    max_batch: int = 64,
-) -> Steps[Float[Tensor, "n t k"]]:
-    """Weights of channels: the share of the score that goes when the channel is set to 0, (y − y_k) / |y|.
+def _losses(work: Work, layer: LayerCapture) -> Steps[Float[Tensor, "n t k"]]:
+    """What the score loses when a channel is set to 0, y − y_k; channels that are 0 already are not tried.
 
-    Desai and Ramaswamy 2020 (WACV), equation 3. The paper divides by y, which turns the map round where the score is
-    negative. Channels that are 0 already are not tried.
+    Desai and Ramaswamy 2020 (WACV), equation 3. Behind a head that is affine in A it is Σ_ij g_ij A_ij, without a pass.
     """
-    drops = torch.zeros(*activations.shape[:2], target.count, dtype=activations.dtype, device=activations.device)
-    for row, channel in _pairs(activations.flatten(2).abs().amax(2) > 0, max_batch):
+    batch, scores, activations = work.batch, work.capture.scores, layer.activations
+    if is_affine(batch, layer.name):
+        return torch.einsum("ntkhw,nkhw->ntk", layer.gradients[SCORE], activations)
+    tail = tail_behind(batch, layer)
+    losses = activations.new_zeros(*activations.shape[:2], batch.target.count)
+    for row, channel in _pairs(activations.flatten(2).abs().amax(2) > 0, batch.max_batch):
         tried = activations[row].clone()
         tried[torch.arange(len(row)), channel] = 0
-        drops[row, channel] = scores[row] - target.scores(tail_logits(tail, tried, row), row).to(scores)
+        losses[row, channel] = scores[row] - batch.target.scores(tail_logits(tail, tried, row), row).to(scores)
         yield 1
-    return _shares(drops.transpose(1, 2), scores)
+    return losses.transpose(1, 2)
 
 
-def ablation_cam_affine(
-    activations: Float[Tensor, "n k h w"], gradients: Float[Tensor, "n t k h w"], scores: Float[Tensor, "n t"]
-) -> Float[Tensor, "n t k"]:
-    """`ablation_cam` without a pass, for a head that is affine in A: the score loses Σ_ij g_ij A_ij with channel k."""
-    return _shares(torch.einsum("ntkhw,nkhw->ntk", gradients, activations), scores)
-
-
-def recipro_cam(
-    tail: Tail,
-    target: Target,
-    activations: Float[Tensor, "n k h w"],
-    *,
-    max_batch: int = 64,
-) -> Steps[Float[Tensor, "n t h w"]]:
-    """The map itself: the score when one place alone keeps its values, less that of maps without any.
+def _alone(batch: Batch, layer: LayerCapture) -> Steps[Float[Tensor, "n t h w"]]:
+    """The map of Recipro-CAM: the score when one place alone keeps its values, less that of maps without any.
 
     Byun and Lee 2022, arXiv:2209.14074, equation 3. They bring the map to 0 … 1, so that a constant cancels; taking
     off the empty maps' score makes 0 mean no evidence. Behind a global average and a linear layer it is Grad-CAM's map.
     """
+    tail, activations, target = tail_behind(batch, layer), layer.activations, batch.target
     n, _, height, width = activations.shape
-    found = torch.zeros(n, height * width + 1, target.count, dtype=activations.dtype, device=activations.device)
-    for row, place in row_chunks(n, height * width + 1, max_batch):
+    found = activations.new_zeros(n, height * width + 1, target.count)
+    for row, place in row_chunks(n, height * width + 1, batch.max_batch):
         # the last item keeps no place
         kept = F.one_hot(place, height * width + 1)[:, :-1].reshape(-1, 1, height, width).to(activations)
         found[row, place] = target.scores(tail_logits(tail, activations[row] * kept, row), row).to(found)
@@ -116,32 +100,20 @@ def _pairs(chosen: Bool[Tensor, "n k"], max_batch: int) -> list[tuple[Tensor, Te
     return [(part[:, 0], part[:, 1]) for part in chosen.nonzero().cpu().split(max_batch) if len(part)]
 
 
-def _shares(drops: Tensor, scores: Tensor) -> Tensor:
-    size = scores.abs()[..., None]
-    return drops / size.where(size > 0, 1)
-
-
 def _sizes(batch: Batch) -> dict[str, tuple[int, int, int]]:
     """Channels, height and width of each layer's output."""
     assert batch.layouts is not None
     return {name: batch.layouts.of(name, several=True).size for name in batch.layers}
 
 
-def _score_cam_passes(batch: Batch, **options: object) -> int:
-    n, most = len(batch.images), batch.max_batch
-    return sum(passes_for(n * channels, most) for channels, _, _ in _sizes(batch).values())
-
-
-@register(
-    Method(
-        name="scorecam",
-        label="Score-CAM",
-        kind="cam",
-        sentence="channels weighted by the score of what they let through",
-        paper="arXiv:1910.01279",
-        passes=_score_cam_passes,
-        signed=False,
-    )
+@Method(
+    name="scorecam",
+    label="Score-CAM",
+    kind="cam",
+    sentence="channels weighted by the score of what they let through",
+    paper="arXiv:1910.01279",
+    passes=lambda batch, weights: sum(passes_for(batch, channels) for channels, _, _ in _sizes(batch).values()),
+    signed=False,
 )
 def scorecam(
     work: Work,
@@ -160,69 +132,45 @@ def scorecam(
         )
         return channel_maps(batch, layer, found)
 
-    return (yield from layer_maps(work, of_layer))
-
-
-def _ablation_cam_wants(batch: Batch) -> tuple[GradientTarget, ...]:
-    return (SCORE,) if any(is_affine(batch, name) for name in batch.layers) else ()
+    return layer_maps(work, of_layer)
 
 
 def _ablation_cam_passes(batch: Batch) -> int:
-    n, most = len(batch.images), batch.max_batch
     tried = (size for name, size in _sizes(batch).items() if not is_affine(batch, name))
-    return sum(passes_for(n * channels, most) for channels, _, _ in tried)
+    return sum(passes_for(batch, channels) for channels, _, _ in tried)
 
 
-@register(
-    Method(
-        name="ablationcam",
-        label="Ablation-CAM",
-        kind="cam",
-        sentence="channels weighted by the share of the score that goes without them",
-        paper="doi:10.1109/WACV45572.2020.9093360",
-        needs=(Known.head,),
-        wants=_ablation_cam_wants,
-        passes=_ablation_cam_passes,
-        unasked=("gallery",),
-    )
+@Method(
+    name="ablationcam",
+    label="Ablation-CAM",
+    kind="cam",
+    sentence="channels weighted by the share of the score that goes without them",
+    paper="doi:10.1109/WACV45572.2020.9093360",
+    needs=(Known.head,),
+    wants=lambda batch: (SCORE,) if any(is_affine(batch, name) for name in batch.layers) else (),
+    passes=_ablation_cam_passes,
+    unasked=("gallery",),
 )
 def ablationcam(work: Work) -> Steps[MethodMaps]:
     """Channels weighted by the share of the score that goes without them; behind an affine head by one gradient."""
-    batch, scores = work.batch, work.capture.scores
 
     def of_layer(layer: LayerCapture) -> Steps[Tensor]:
-        if is_affine(batch, layer.name):
-            weights = ablation_cam_affine(layer.activations, layer.gradients[SCORE], scores)
-        else:
-            tail = tail_behind(batch, layer)
-            weights = yield from ablation_cam(tail, batch.target, layer.activations, scores, max_batch=batch.max_batch)
-        return channel_maps(batch, layer, weights)
+        # (y − y_k) / |y|: dividing by y, as the paper does, turns the map round where the score is negative
+        losses, size = (yield from _losses(work, layer)), work.capture.scores.abs()[..., None]
+        return channel_maps(work.batch, layer, losses / size.where(size > 0, 1))
 
-    return (yield from layer_maps(work, of_layer))
+    return layer_maps(work, of_layer)
 
 
-def _recipro_cam_passes(batch: Batch) -> int:
-    n, most = len(batch.images), batch.max_batch
-    return sum(passes_for(n * (height * width + 1), most) for _, height, width in _sizes(batch).values())
-
-
-@register(
-    Method(
-        name="reciprocam",
-        label="Recipro-CAM",
-        kind="cam",
-        sentence="the score that one place of the layer gives alone",
-        paper="arXiv:2209.14074",
-        needs=(Known.head,),
-        passes=_recipro_cam_passes,
-    )
+@Method(
+    name="reciprocam",
+    label="Recipro-CAM",
+    kind="cam",
+    sentence="the score that one place of the layer gives alone",
+    paper="arXiv:2209.14074",
+    needs=(Known.head,),
+    passes=lambda batch: sum(passes_for(batch, h * w + 1) for _, h, w in _sizes(batch).values()),
 )
 def reciprocam(work: Work) -> Steps[MethodMaps]:
     """The score that one place of the layer gives alone; a pass for every place, and no gradient."""
-    batch = work.batch
-
-    def of_layer(layer: LayerCapture) -> Steps[Tensor]:
-        tail = tail_behind(batch, layer)
-        return (yield from recipro_cam(tail, batch.target, layer.activations, max_batch=batch.max_batch))
-
-    return (yield from layer_maps(work, of_layer))
+    return layer_maps(work, partial(_alone, work.batch))

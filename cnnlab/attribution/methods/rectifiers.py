@@ -4,146 +4,108 @@ The rules hold for calls of a rectifier, however it is written (a module, `F.rel
 only during the pass: no module is exchanged.
 """
 
-from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from cnnlab.attribution.activation_functions import CLIPPED, IN_PLACE_RELU, RELU, SMOOTH, name_of
-from cnnlab.attribution.cam_pieces import by_target, weighted_map
-from cnnlab.attribution.capture import SCORE, LayerCapture
-from cnnlab.attribution.maps import fused, positive_scaled, upsampled
-from cnnlab.attribution.method import Method, Shared, Work, register
+from cnnlab.attribution.cam_pieces import factored_maps
+from cnnlab.attribution.capture import SCORE
+from cnnlab.attribution.maps import fused, upsampled
+from cnnlab.attribution.method import Batch, Method, MethodMaps, Shared, Steps, UnfitError, Work
 from cnnlab.attribution.methods.gradient_cams import averages_away, grad_cam, of_score
 from cnnlab.attribution.methods.gradients import input_passes, steepest
 from cnnlab.attribution.passes import input_gradients
-from cnnlab.attribution.piece import Batch, MethodMaps, Steps, UnfitError, at_once
-from cnnlab.attribution.target import Target
+from cnnlab.attribution.trace import CLIPPED, IN_PLACE_RELU, RELU, SMOOTH, name_of
 from cnnlab.core.errors import RequestError
 
 Rule: TypeAlias = Literal["guided", "deconvnet"]
 
 
-@dataclass(frozen=True, eq=False)
-class RectifiedGradients:
-    """The backward signal at the pixels, and what it did not pass by its rule."""
-
-    per_channel: Float[Tensor, "n t c h w"]
-    other_activations: tuple[str, ...]
-    """Activation functions that are no rectifiers and kept their own gradient."""
-
-
-def rectified_gradients(
-    model: nn.Module, images: Float[Tensor, "n c h w"], target: Target, *, rule: Rule
-) -> Steps[RectifiedGradients]:
-    """The gradient at the pixels, with another rule at each rectifier.
+def rectified_gradients(batch: Batch, rule: Rule) -> Steps[MethodMaps]:
+    """The gradient at the pixels, with another rule at each rectifier; a note names activations that kept their own.
 
     guided: R = (a > 0)(R' > 0) R' (Springenberg et al. 2014, arXiv:1412.6806, figure 1); deconvnet: R = (R' > 0) R'
     (Zeiler and Fergus 2013, arXiv:1311.2901, section 2.1; max pools keep their switches). ReLU6 and other functions
     that are linear between 0 and a bound count as rectifiers.
 
-    Raises: RequestError where the network calls no rectifier: the result would be the plain gradient.
+    Raises: UnfitError where the score has no gradient there, and where the network calls no rectifier: the result would
+    be the plain gradient.
     """
     rules = _Rules(rule)
-    _, gradients = input_gradients(model, images, target, torch.arange(len(images)), within=rules)
-    yield 1 + target.count
+    rows = torch.arange(len(batch.images))
+    try:
+        _, gradients = input_gradients(batch.model, batch.images, batch.target, rows, within=rules)
+    except RequestError as error:
+        raise UnfitError(*error.args) from error
+    yield input_passes(batch)
     others = tuple(sorted(rules.others))
     if rules.seen == 0:
         what = f"its activations are {', '.join(others)}" if others else "no activation function was seen"
-        raise RequestError(
+        raise UnfitError(
             f"refused: the {rule} rule is one for ReLU, and the network has none ({what}); the result would be the "
             "plain gradient, which gradient and smoothgrad give by its name"
         )
-    return RectifiedGradients(gradients, others)
+    notes = (f"{', '.join(others)} kept its own gradient: the rule is one for ReLU",) if others else ()
+    return steepest(gradients, notes)
 
 
-def _guided(batch: Batch) -> Steps[RectifiedGradients]:
-    return (yield from _or_unfit(batch, "guided"))
-
-
-def _or_unfit(batch: Batch, rule: Rule) -> Steps[RectifiedGradients]:
-    try:
-        return (yield from rectified_gradients(batch.model, batch.images, batch.target, rule=rule))
-    except RequestError as error:
-        raise UnfitError(*error.args) from error
-
-
-GUIDED = Shared(_guided, input_passes)
+GUIDED = Shared(lambda batch: rectified_gradients(batch, "guided"), input_passes)
 """The shared pass of guided backpropagation."""
 
 
-def _notes(signal: RectifiedGradients) -> tuple[str, ...]:
-    others = signal.other_activations
-    return (f"{', '.join(others)} kept its own gradient: the rule is one for ReLU",) if others else ()
-
-
-@register(
-    Method(
-        name="guided_backprop",
-        label="guided backpropagation",
-        kind="pixel",
-        sentence="where only what helps passes back",
-        paper="arXiv:1412.6806",
-        needs=(GUIDED,),
-        signed=False,
-        unasked=("sanity",),
-    )
+@Method(
+    name="guided_backprop",
+    label="guided backpropagation",
+    kind="pixel",
+    sentence="where only what helps passes back",
+    paper="arXiv:1412.6806",
+    needs=(GUIDED,),
+    signed=False,
+    unasked=("sanity",),
 )
-def guided_backprop(work: Work) -> Steps[MethodMaps]:
+def guided_backprop(work: Work) -> MethodMaps:
     """The gradient, with whatever is negative stopped at every ReLU; known to show the image and not the class."""
-    signal = work.of(GUIDED)
-    return at_once(steepest(signal.per_channel, _notes(signal)))
+    return work.of(GUIDED)
 
 
-@register(
-    Method(
-        name="deconvnet",
-        label="deconvnet",
-        kind="pixel",
-        sentence="what made the activations, by reversing the network",
-        paper="arXiv:1311.2901",
-        passes=input_passes,
-        signed=False,
-    )
+@Method(
+    name="deconvnet",
+    label="deconvnet",
+    kind="pixel",
+    sentence="what made the activations, by reversing the network",
+    paper="arXiv:1311.2901",
+    passes=input_passes,
+    signed=False,
 )
 def deconvnet(work: Work) -> Steps[MethodMaps]:
     """What made the activations, by reversing the network: the gradient, rectified wherever a ReLU stands."""
-    signal = yield from _or_unfit(work.batch, "deconvnet")
-    return steepest(signal.per_channel, _notes(signal))
+    return rectified_gradients(work.batch, "deconvnet")
 
 
-@register(
-    Method(
-        name="guided_gradcam",
-        label="guided Grad-CAM",
-        kind="pixel",
-        sentence="guided backpropagation where Grad-CAM points",
-        paper="arXiv:1610.02391",
-        needs=(GUIDED,),
-        wants=of_score,
-        warning=averages_away,
-        of_layer=True,
-        signed=False,
-    )
+@Method(
+    name="guided_gradcam",
+    label="guided Grad-CAM",
+    kind="pixel",
+    sentence="guided backpropagation where Grad-CAM points",
+    paper="arXiv:1610.02391",
+    needs=(GUIDED,),
+    wants=of_score,
+    warning=averages_away,
+    of_layer=True,
+    signed=False,
 )
-def guided_gradcam(work: Work) -> Steps[MethodMaps]:
+def guided_gradcam(work: Work) -> MethodMaps:
     """Guided backpropagation where Grad-CAM points."""
-    signal, values = work.of(GUIDED), work.of(GUIDED).per_channel
-    cams = [_grad_cam(work.batch, layer).clamp(min=0) for layer in work.capture.layers]
-    cam = cams[0] if len(cams) == 1 else fused([positive_scaled(one) for one in cams])
+    guided = work.of(GUIDED)
+    values = guided.per_channel
+    assert values is not None
+    cams = factored_maps(work, SCORE, grad_cam).maps
+    cam = cams[0].clamp(min=0) if len(cams) == 1 else fused(list(cams))
     size = (values.shape[3], values.shape[4])
-    return at_once(steepest(values * upsampled(cam, size)[:, :, None].to(values), _notes(signal)))
-
-
-def _grad_cam(batch: Batch, layer: LayerCapture) -> Float[Tensor, "n t h w"]:
-    t = batch.target.count
-    repeated = layer.activations.repeat_interleave(t, 0)
-    factor = grad_cam(repeated, layer.gradients[SCORE].flatten(0, 1))
-    return by_target(weighted_map(repeated, factor, eigen=batch.eigen), t)
+    return steepest(values * upsampled(cam, size)[:, :, None].to(values), guided.notes)
 
 
 class _Rules(TorchFunctionMode):

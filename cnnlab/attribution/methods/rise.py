@@ -8,15 +8,10 @@ from jaxtyping import Float, Int64
 from pydantic import Field
 from torch import Tensor, nn
 
-from cnnlab.attribution.method import Method, register
+from cnnlab.attribution.method import Method, MethodMaps, Steps, add_to_images, passes_for, row_chunks
 from cnnlab.attribution.passes import logits_of
-from cnnlab.attribution.piece import Batch, MethodMaps, Steps, add_to_images, passes_for, row_chunks
 from cnnlab.attribution.target import Target, check_classes
 from cnnlab.core.errors import RequestError
-
-
-def _passes(batch: Batch, *, masks: int, **options: object) -> int:
-    return passes_for(len(batch.images) * masks, batch.max_batch)
 
 
 def _check(*, masks: int, centred: bool, **options: object) -> None:
@@ -24,16 +19,14 @@ def _check(*, masks: int, centred: bool, **options: object) -> None:
         raise RequestError("masks: is 1, expected 2 or more: less its own mean one mask has no value left")
 
 
-@register(
-    Method(
-        name="rise",
-        label="RISE",
-        kind="pixel",
-        sentence="how the probability goes along with seeing the place",
-        paper="arXiv:1806.07421",
-        passes=_passes,
-        check=_check,
-    )
+@Method(
+    name="rise",
+    label="RISE",
+    kind="pixel",
+    sentence="how the probability goes along with seeing the place",
+    paper="arXiv:1806.07421",
+    passes=lambda batch, masks, **options: passes_for(batch, masks),
+    check=_check,
 )
 def rise(
     model: nn.Module,

@@ -86,10 +86,7 @@ def _table(rows: Sequence[LayerCost], fields: dict[str, Field]) -> Table:
         Column("MACs", "M", "right", ",.2f"), Column("output", "KiB", "right", ",.1f"),
         Column("kept to train", "KiB", "right", ",.1f"), Column("r", "px", "right"), Column("S", "px", "right"),
     )  # fmt: skip
-    made = []
-    for _, run in groupby(rows, key=_alike):
-        group = list(run)
-        made.append(_row(group, fields))
+    made = [_row(list(run), fields) for _, run in groupby(rows, key=_alike)]
     note = "r: the receptive field, S: pixels from one unit's field to the next."
     marks = " ".join(row[1] for row in made if isinstance(row[1], str))
     note += "".join(text for mark, text in MARKS.items() if mark in marks)
@@ -131,11 +128,7 @@ def _row(group: Sequence[LayerCost], fields: dict[str, Field]) -> tuple[Cell, ..
 
 
 def _formulas(rows: Sequence[LayerCost]) -> Table:
-    made = []
-    for row in rows:
-        if row.formula:
-            distinct = dict.fromkeys(row.formula)
-            made.append((row.name, " and ".join(distinct)))
+    made = [(row.name, " and ".join(dict.fromkeys(row.formula))) for row in rows if row.formula]
     columns = (Column("layer"), Column("size = floor((n + 2p − d(k−1) − 1)/s) + 1"))
     return Table("Output sizes", columns, tuple(made), name="formulas")
 

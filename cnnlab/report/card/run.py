@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnlab.attribution.attribute import attribute
-from cnnlab.attribution.chosen import methods_for_head
+from cnnlab.attribution.catalog import methods_for_head
 from cnnlab.attribution.layers import choose_layer
 from cnnlab.core.errors import RequestError, unknown
 from cnnlab.data.dataset import Dataset

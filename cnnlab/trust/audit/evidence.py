@@ -18,8 +18,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from cnnlab.attribution.maps import at_image_size, has_evidence
+from cnnlab.attribution.measures.comparison import FEWEST
 from cnnlab.attribution.measures.location import border_region, corner_region, energy_inside, gini, peaks, top_share
-from cnnlab.attribution.measures.verdict import FEWEST
 from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.core.seeds import derive_seed
 from cnnlab.stats.confidence import MeanInterval, bootstrap_mean

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from cnnlab.attribution.catalog import METHODS
-from cnnlab.attribution.chosen import listed
+from cnnlab.attribution.catalog import METHODS, listed
 from cnnlab.stats.confidence import MeanInterval
 from cnnlab.trust.audit.evidence import JudgedLimit
 from cnnlab.trust.audit.facts import EvidenceFacts, Suspect

@@ -10,12 +10,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from cnnlab.attribution.catalog import METHODS
-from cnnlab.attribution.chosen import Asked, chosen, chosen_methods, methods_for_head, unasked
+from cnnlab.attribution.attribute import Attribution
+from cnnlab.attribution.catalog import METHODS, Asked, chosen, chosen_methods, methods_for_head, unasked
 from cnnlab.attribution.layers import LayerChoice, choose_layer
 from cnnlab.attribution.maps import at_image_size, positive_scaled
 from cnnlab.attribution.measures.location import border_region, corner_region
-from cnnlab.attribution.result import Attribution
 from cnnlab.attribution.run import Explanation, Images, explain, pixel_range
 from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError, WorkError

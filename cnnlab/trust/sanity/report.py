@@ -5,8 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from cnnlab.attribution.catalog import METHODS
-from cnnlab.attribution.chosen import listed
+from cnnlab.attribution.catalog import METHODS, listed
 from cnnlab.core.arithmetic import evenly
 from cnnlab.stats.confidence import MeanInterval
 from cnnlab.trust.sanity.facts import SanityFacts, ShownStage

@@ -9,11 +9,9 @@ from typing import Any, Literal
 import numpy as np
 from torch import Tensor, nn
 
-from cnnlab.attribution.attribute import attribute
-from cnnlab.attribution.catalog import METHODS
-from cnnlab.attribution.chosen import Asked, chosen_methods, methods_for_head, unasked, used
+from cnnlab.attribution.attribute import Attribution, attribute
+from cnnlab.attribution.catalog import METHODS, Asked, chosen_methods, methods_for_head, unasked, used
 from cnnlab.attribution.layers import LayerChoice, choose_layer
-from cnnlab.attribution.result import Attribution
 from cnnlab.attribution.run import pixel_range
 from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from cnnlab.attribution.maps import at_image_size, varies
-from cnnlab.attribution.measures.verdict import FEWEST
+from cnnlab.attribution.measures.comparison import FEWEST
 from cnnlab.core.seeds import derive_seed
 from cnnlab.stats.confidence import MeanInterval, bootstrap_mean
 from cnnlab.view.blocks import interval_text

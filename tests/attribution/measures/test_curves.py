@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from networks import small, unchanged
 from torch import Tensor, nn
 
-from cnnlab.attribution.measures.curves import blurred, curves
-from cnnlab.attribution.measures.ranking import Ranking, rank_pixels
+from cnnlab.attribution.measures.curves import Ranking, blurred, curves, rank_pixels
 from cnnlab.core.errors import RequestError, WorkError
 
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 from networks import small, unchanged
 
-from cnnlab.attribution.measures.drop import Drop, confidence_drop
+from cnnlab.attribution.measures.probability import Drop, confidence_drop
 
 IMAGES = torch.randn(3, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 TARGETS = torch.tensor([0, 1, 2])

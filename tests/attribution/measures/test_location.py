@@ -102,5 +102,3 @@ def test_what_cannot_be_hit() -> None:
         pointing_hits(torch.zeros(2, 4, 4), masks, seed=0)
     with pytest.raises(ValueError, match="tolerance is -1"):
         pointing_hits(torch.zeros(1, 4, 4), masks[:1], seed=0, tolerance=-1.0)
-    with pytest.raises(ValueError, match=r"share of 0\.5"):
-        border_region(4, 4, share=0.5)

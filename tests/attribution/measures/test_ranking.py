@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnnlab.attribution.maps import at_image_size, positive_scaled
-from cnnlab.attribution.measures.ranking import block_side, rank_pixels
+from cnnlab.attribution.measures.curves import block_side, rank_pixels
 from cnnlab.core.errors import WorkError
 
 

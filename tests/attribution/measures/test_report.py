@@ -6,7 +6,7 @@ import pytest
 import torch
 from networks import small
 
-from cnnlab.attribution.measures.comparison import Comparison, compare_maps
+from cnnlab.attribution.measures.comparison import OUTCOMES, Comparison, compare_maps
 from cnnlab.attribution.measures.report import (
     evidence_line,
     faithfulness_document,
@@ -14,7 +14,6 @@ from cnnlab.attribution.measures.report import (
     image_metrics,
     label,
 )
-from cnnlab.attribution.measures.verdict import OUTCOMES
 from cnnlab.view import json as as_json
 from cnnlab.view import png
 from cnnlab.view.blocks import Report, Text, figures, tables

@@ -3,7 +3,7 @@ import torch
 from networks import small, unchanged
 from torch import Tensor, nn
 
-from cnnlab.attribution.measures.ranking import rank_pixels
+from cnnlab.attribution.measures.curves import rank_pixels
 from cnnlab.attribution.measures.road import PERCENTILES, Road, impute, road, road_noise
 
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from cnnlab.attribution.measures.verdict import OUTCOMES, verdict
+from cnnlab.attribution.measures.comparison import OUTCOMES, verdict
 
 
 def noisy(mean: float, n: int = 40, *, seed: int = 0, noise: float = 0.05) -> torch.Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnlab.layers_lab.summary.report import Summary, summary_json, summary_report
-from cnnlab.layers_lab.summary.training_memory import training_memory
+from cnnlab.layers_lab.summary.run import training_memory
 from cnnlab.receptive_field.fields import receptive_fields
 from cnnlab.view.blocks import Numbers, tables
 from cnnlab.view.csv import table_text
