@@ -54,8 +54,8 @@ def test_a_card_without_learning_is_of_another_network_and_says_how_alike_its_ma
     fresh = network.fresh(network.config.seed)
     assert torch.equal(random.filters, fresh.get_submodule("conv_bn_act1.conv").weight.detach())
     assert not torch.equal(random.filters, learned.filters)
-    assert not np.allclose(random.saliency, learned.saliency)
-    alike = spearmanr(learned.saliency.ravel(), random.saliency.ravel()).statistic
+    assert not np.allclose(random.lenses.saliency, learned.lenses.saliency)
+    alike = spearmanr(learned.lenses.saliency.ravel(), random.lenses.saliency.ravel()).statistic
     assert random.likeness["saliency"] == pytest.approx(float(alike), abs=1e-6)
     assert learned.likeness is None
     assert (random.index, random.truth) == (learned.index, learned.truth)
