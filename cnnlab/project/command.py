@@ -230,7 +230,7 @@ def _list_configs(name: str | None, as_json: bool) -> None:
     if name is not None:
         config = find_config(name)
         if as_json:
-            print_json({"name": config.name, "path": str(config.path), "summary": config.summary, "text": config.text})
+            print_json(config)
         else:
             console.print(str(config.path), style="dim")
             console.print(config.text.rstrip("\n"), soft_wrap=True)

@@ -3,10 +3,8 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from torch import Tensor, nn
-
 from cnnlab.core.characters import printable
-from cnnlab.data.batches import Batch, denormalise, normalise
+from cnnlab.data.batches import denormalise, normalise
 from cnnlab.fit.fit import EpochDone
 from cnnlab.network.forward import capture_outputs
 from cnnlab.runs.events import EventLog
@@ -34,6 +32,9 @@ class Observer(Protocol):
         """Called after each epoch and its validation, before the checkpoint is written."""
 
 
+MakesObserver = Callable[[TrainingSetup, EventLog], Observer]
+
+
 class TrainingViews:
     """Writes images and histograms of one training at the pace that its config sets."""
 
@@ -51,34 +52,26 @@ class TrainingViews:
         self.events.layout(CHARTS)
         first = next(iter(self.setup.batches.epoch(0)))
         if self.logging.pictures:
-            self.writer.add_images("pictures/augmented", self._as_seen(first), 0)
+            # normalisation undone, augmentation kept
+            seen = denormalise(first.images[:IMAGES].cpu().float(), self.setup.images.statistics)
+            self.writer.add_images("pictures/augmented", seen, 0)
         if self.logging.graph:
             self.events.graph(self.setup.network, first.images[:1])
 
     def after_epoch(self, fact: EpochDone) -> None:
         """Histograms of weights and activations: every so many epochs and after the last."""
-        if is_due(fact, self.setup, every=self.logging.histograms_every_epochs):
-            self._histograms(fact)
-
-    def _histograms(self, fact: EpochDone) -> None:
+        if not is_due(fact, self.setup, every=self.logging.histograms_every_epochs):
+            return
         for name, parameter in self.setup.network.named_parameters():
             self.events.histogram(f"weights/{printable(name)}", parameter.detach(), fact.step)
         images = self.setup.clean.images[:HISTOGRAM_IMAGES].to(self.setup.state.device)
         # a list, since an empty Sequential is a child like any other, but false
         names = [name for name, module in self.setup.network.named_modules() if name and not list(module.children())]
-        for name, output in self._activations(images, names).items():
+        outputs = capture_outputs(
+            self.setup.state.evaluated_model, normalise(images, self.setup.images.statistics), names
+        )
+        for name, output in outputs.items():
             self.events.histogram(f"activations/{printable(name)}", output, fact.step)
-
-    def _activations(self, images: Tensor, names: list[str]) -> dict[str, Tensor]:
-        model: nn.Module = self.setup.state.evaluated_model
-        return capture_outputs(model, normalise(images, self.setup.images.statistics), names)
-
-    def _as_seen(self, batch: Batch) -> Tensor:
-        """The first images of a batch in 0..1: normalisation undone, augmentation kept."""
-        return denormalise(batch.images[:IMAGES].cpu().float(), self.setup.images.statistics)
-
-
-MakesObserver = Callable[[TrainingSetup, EventLog], Observer]
 
 
 def is_due(fact: EpochDone, setup: TrainingSetup, *, every: int) -> bool:

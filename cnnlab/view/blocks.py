@@ -7,6 +7,7 @@ What a figure shows is one of the drawings of `cnnlab.view.drawings`.
 
 import math
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -194,28 +195,27 @@ class Report:
             raise ValueError(f"report {self.title!r}: no section for {', '.join(astray)}")
 
 
+def inside(part: Report | Section) -> Iterator[Block]:
+    """Every block in order, sections before what is in them."""
+    for block in part.blocks:
+        yield block
+        if isinstance(block, Section):
+            yield from inside(block)
+
+
 def sections(part: Report | Section) -> tuple[Section, ...]:
     """Every section, in order, those of sections included."""
-    found: list[Section] = []
-    for block in part.blocks:
-        found.extend((block, *sections(block)) if isinstance(block, Section) else ())
-    return tuple(found)
+    return tuple(block for block in inside(part) if isinstance(block, Section))
 
 
 def figures(part: Report | Section) -> tuple[Figure, ...]:
     """Every figure, in order, those of sections included."""
-    found: list[Figure] = []
-    for block in part.blocks:
-        found.extend(figures(block) if isinstance(block, Section) else [block] if isinstance(block, Figure) else [])
-    return tuple(found)
+    return tuple(block for block in inside(part) if isinstance(block, Figure))
 
 
 def tables(part: Report | Section) -> tuple[Table, ...]:
     """Every table, in order, those of sections included."""
-    found: list[Table] = []
-    for block in part.blocks:
-        found.extend(tables(block) if isinstance(block, Section) else [block] if isinstance(block, Table) else [])
-    return tuple(found)
+    return tuple(block for block in inside(part) if isinstance(block, Table))
 
 
 def shown(value: Cell, form: str = "") -> str:

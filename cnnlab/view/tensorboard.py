@@ -5,7 +5,20 @@ from typing import Protocol
 
 from cnnlab.core.characters import markdown_escaped, printable
 from cnnlab.view import png
-from cnnlab.view.blocks import Block, Figure, Links, Number, Numbers, Report, Section, SummaryLine, Table, Text, shown
+from cnnlab.view.blocks import (
+    Block,
+    Figure,
+    Links,
+    Number,
+    Numbers,
+    Report,
+    Section,
+    SummaryLine,
+    Table,
+    Text,
+    inside,
+    shown,
+)
 from cnnlab.view.interactive import Album, CellAlbum
 
 
@@ -30,7 +43,7 @@ def write(
     prefix: what the report is, such as "evaluation"; step: the epoch; drawn: figures that are drawn already, by name.
     """
     drawn = drawn or {}
-    for block in _flat(report.blocks):
+    for block in inside(report):
         if isinstance(block, Figure):
             content = drawn[block.name].light if block.name in drawn else png.encode(block)
             writer.png(f"{prefix}/{block.name}", content, step)
@@ -47,10 +60,6 @@ def markdown(report: Report) -> str:
         parts.append("\n".join(map(_line, report.summary)))
     parts.extend(_markdown(block, 2) for block in report.blocks)
     return "\n\n".join(parts)
-
-
-def _flat(blocks: tuple[Block, ...]) -> list[Block]:
-    return [inner for block in blocks for inner in (_flat(block.blocks) if isinstance(block, Section) else [block])]
 
 
 def _markdown(block: Block, level: int) -> str:

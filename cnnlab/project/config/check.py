@@ -35,12 +35,12 @@ class Checked:
 
     layers: int
     """Entries of `model`; a layer made of layers counts once."""
+    parameters: int | None
+    """None where the network could not be built, because the shape or the number of classes is not known."""
     shape: Shape | None
     """(channels, height, width) of an image, in pixels; None where it is not known without the images."""
     classes: int | None
-    parameters: int | None
-    """None where the network could not be built, because the shape or the number of classes is not known."""
-    origins: Mapping[str, str] = field(default_factory=dict)
+    parts: Mapping[str, str] = field(default_factory=dict)
     """Which folder or file is which part; nothing where the data set is not the user's own."""
     remarks: tuple[str, ...] = ()
     """What a person should know of the images."""
@@ -89,7 +89,7 @@ def check(config: Config, session: Session, *, shape: Shape | None = None, class
     shape, classes = shape or known_shape, classes or known_classes
     config.schedule.build(epochs=config.training.epochs)
     if shape is None or classes is None:
-        return Checked(len(config.model), shape, classes, None)
+        return Checked(len(config.model), None, shape, classes)
     _try_augmentations(config, shape, classes)
     network = new_network(config, shape, classes)
     parameters = parameter_count(network)
@@ -104,13 +104,13 @@ def check(config: Config, session: Session, *, shape: Shape | None = None, class
     except RequestError as error:
         raise config.data.dataset.located(error) from error
     remarks = _memory_remarks(least_memory(network, config, train=counts, evaluated=counts))
-    facts = Checked(len(config.model), shape, classes, parameters, remarks=remarks)
+    facts = Checked(len(config.model), parameters, shape, classes, remarks=remarks)
     if contents is None:
         return facts
     places = {part: str(path) for part, path in contents.parts.named.items()}
     return replace(
         facts,
-        origins=origins(places, config.data.validation),
+        parts=origins(places, config.data.validation),
         remarks=(*remarks, *contents.remarks, *_first_faults(contents.opened("train").values(), config)),
     )
 

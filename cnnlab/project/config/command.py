@@ -49,13 +49,11 @@ def check_config(
         no_place = [{"place": "", "message": str(error)}]  # of what is no mistake in the file
         raise typer.Exit(failed(error, as_json=True, fine=False, problems=no_place)) from None
     if session.as_json:
-        facts = {"layers": checked.layers, "parameters": checked.parameters}
-        images = {"shape": checked.shape, "classes": checked.classes, "parts": checked.origins}
-        print_json({"fine": True, **facts, **images, "remarks": checked.remarks})
+        print_json({"fine": True, **vars(checked)})
     else:
         console = out_console()
         console.print(f"{config}: {checked.sentence}{_to_add(checked)}", soft_wrap=True)
-        for label, sentence in (*checked.origins.items(), *(("note", remark) for remark in checked.remarks)):
+        for label, sentence in (*checked.parts.items(), *(("note", remark) for remark in checked.remarks)):
             console.print(f"{label}: {sentence}", soft_wrap=True)
 
 

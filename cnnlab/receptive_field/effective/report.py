@@ -19,16 +19,14 @@ class EffectiveFacts:
     layer: str
     field: EffectiveField
     measures: Measures
-    box: tuple[tuple[int, int], tuple[int, int]] | None
+    box: tuple[tuple[int, int], tuple[int, int]]
     """The theoretical box of the unit, clipped: (first, last) rows and columns."""
     samples: str
     """What was averaged, such as `32 validation images` or `16 networks of random weights`."""
-    contours: tuple[tuple[float, float], ...] = ()
+    contours: tuple[tuple[float, float], ...]
     """(share, level): the heights of `smooth` above which 50, 90 and 95 % of it lie."""
-    smooth: NDArray[np.float64] | None = None
+    smooth: NDArray[np.float64]
     """The influence without the noise of single pixels, for the contours: few samples leave much."""
-    image: NDArray[np.uint8] | None = None
-    """[h, w, 1 or 3]: what the map is drawn on."""
 
 
 def effective_section(facts: EffectiveFacts) -> Section:
@@ -85,17 +83,13 @@ def _fitted(r_squared: float | None, orientation: float | None) -> str:
 def _map(facts: EffectiveFacts) -> Figure:
     values = facts.field.influence.numpy()
     height, width = values.shape
-    boxes: tuple[Box, ...] = ()
-    if facts.box is not None:
-        (top, bottom), (left, right) = facts.box
-        boxes = (Box("theoretical field, clipped", top, bottom, left, right),)
+    (top, bottom), (left, right) = facts.box
     scene = Scene(
         (height, width),
-        image=facts.image,
         heat=values,
         heat_label="mean |gradient| of the unit",
         heat_scale="positive",
-        boxes=boxes,
+        boxes=(Box("theoretical field, clipped", top, bottom, left, right),),
         contours=contours_of(facts),
         interpolation="nearest",
     )
@@ -110,8 +104,6 @@ def _map(facts: EffectiveFacts) -> Figure:
 
 def contours_of(facts: EffectiveFacts) -> tuple[Contour, ...]:
     """The lines inside which 50, 90 and 95 % of the influence lie."""
-    if facts.smooth is None:
-        return ()
     return tuple(
         Contour(facts.smooth, level, f"{share:.0%} of the influence", colour=place + 1)
         for place, (share, level) in enumerate(facts.contours)
