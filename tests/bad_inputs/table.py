@@ -11,6 +11,7 @@ from bad_inputs.public_data import PUBLIC_DATA
 from bad_inputs.receptive_fields import RECEPTIVE_FIELDS
 from bad_inputs.runs import RUNS
 from bad_inputs.visualize import VISUALIZE
+from bad_inputs.weights import WEIGHTS
 
 SECTIONS = {
     "Configs": CONFIGS,
@@ -21,6 +22,7 @@ SECTIONS = {
     "Layers on the command line": LAYERS,
     "Receptive fields and summaries": RECEPTIVE_FIELDS,
     "Explanations": EXPLANATIONS,
+    "Files of weights": WEIGHTS,
     "Audits and sanity checks": EVIDENCE,
     "Drawings of what is inside": VISUALIZE,
     "Commands": COMMANDS,

@@ -18,13 +18,13 @@ def test_no_more_is_read_than_asked_for(tmp_path: Path) -> None:
 def test_a_name_that_is_no_utf_8_holds_weights_and_a_cache(tmp_path: Path) -> None:
     from cnnlab.data import cache
     from cnnlab.fit.checkpoints import load_weights_file, save_weights
-    from cnnlab.network.weights_file import read_weights
+    from cnnlab.network.weights.reading import read_content
 
     path = tmp_path / "ru\udce9" / "caf\udce9.safetensors"
     save_weights(path, {"a": torch.ones(2)}, {"epoch": 1})
     weights, facts = load_weights_file(path)
     assert (weights["a"].tolist(), facts) == ([1, 1], {"epoch": 1})
-    assert read_weights(path)["a"].tolist() == [1, 1]
+    assert read_content(path).value["a"].tolist() == [1, 1]
     images = torch.zeros(1, 3, 2, 2, dtype=torch.uint8)
     wanted = cache.Wanted(name="x", key="k", count=1, channels=3, size=2)
     decoded = cache.Decoded(images, torch.zeros(1, dtype=torch.int64), ())

@@ -78,7 +78,9 @@ def test_weights_of_a_file(prepare: Any) -> None:
     assert found.weights == "weights of w.safetensors"
     image = torch.zeros(1, 3, 64, 64)
     assert torch.equal(found.model(image), other.eval()(image))
-    with pytest.raises(RequestError, match=r"w\.safetensors: a checkpoint of another model: .* are missing"):
+    with pytest.raises(
+        RequestError, match=r"w\.safetensors: is of another network: .* those of torchvision:squeezenet1_1"
+    ):
         prepare("tiny.yaml", weights="w.safetensors")
     with pytest.raises(RequestError, match="`weights` last is of a run, and tiny is none"):
         prepare("tiny.yaml", weights="last")

@@ -1,0 +1,84 @@
+"""Which part of a file a network's weights are taken from, where it may hold several."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+
+from cnnlab.core.characters import printable, shortened
+from cnnlab.core.errors import RequestError, did_you_mean
+from cnnlab.network.weights.expected import Expected
+from cnnlab.network.weights.match import Match, matches, nearest
+from cnnlab.network.weights.reading import Content, Foreign, whole_module
+from cnnlab.network.weights.tensors import Tensors
+
+TOP = "."
+"""The key of the tensors that stand at the top of a file, where dicts beside them hold others."""
+
+
+def check_holds_weights(tensors: Tensors, content: Content) -> None:
+    """Raises: RequestError where there is no tensor by name, with what there is."""
+    if tensors.twice:
+        raise RequestError(f"two of its tensors have the name {printable(tensors.twice)}")
+    value = content.value
+    if any(tensors.by_name):
+        return
+    expected = "expected tensors by the names of a network's parameters"
+    if isinstance(value, Mapping):
+        for name, one in value.items():
+            if isinstance(one, Foreign) and "numpy" not in one.name:
+                raise RequestError(f"under '{printable(str(name))}' it {whole_module(one.name)}")
+        if any(name.startswith("numpy.") for name in content.foreign):
+            raise RequestError(f"holds arrays of NumPy, and no tensors: {expected}")
+        held = ", ".join(printable(shortened(str(name), 40)) for name in list(value)[:6])
+        raise RequestError(f"holds no weights ({f'but {held}' if held else 'an empty dict'}): {expected}")
+    raise RequestError(f"holds no weights (but one {type(value).__name__}): {expected}")
+
+
+def chosen(tensors: Tensors, expected: Expected, key: str | None) -> Match:
+    """The part of a file that is the network's weights, or the nearest to them where none fits.
+
+    Arguments:
+        tensors: of the file.
+        expected: by the network.
+        key: the dict, or the children's names, that the part is to stand under; `.` for the top alone.
+
+    Raises:
+        RequestError: where several parts fit and differ, where a larger network's part does, and where there is
+            nothing under `key`.
+    """
+    if key == TOP:
+        tensors, key = tensors.beside_dicts(), None
+    if key is not None:
+        _check_key(tensors, key)
+    found = matches(tensors, expected, key or "")
+    whole = [one for one in found if key is not None or len(one.beside) <= len(one.names)]
+    if len(whole) > 1 and not all(whole[0].same_as(other) for other in whole[1:]):
+        raise RequestError(
+            f"holds the network's weights {len(whole)} times: {_offered(whole)}; choose by `weights_key`"
+        )
+    if whole:
+        return whole[0]
+    if found:
+        raise RequestError(
+            f"holds another network's weights, with this one's as the lesser part: {_offered(found)}; to take them "
+            f"alone, give `weights_key` {found[0].prefix}"
+        )
+    return nearest(tensors, expected, key or "")
+
+
+def _check_key(tensors: Tensors, key: str) -> None:
+    """Raises: RequestError where no tensors stand under `key`."""
+    if tensors.below(key):
+        return
+    counts = Counter(name[:end] for name in tensors.by_name for end in _ends(name) if name[:end] in tensors.dicts)
+    listed = ", ".join(f"{printable(one)} ({count} tensors)" for one, count in list(counts.items())[:12])
+    is_one = "one tensor" if key in tensors.by_name else "no part of the file"
+    known = listed or f"no dicts but the top, {TOP}"
+    raise RequestError(f"`weights_key` '{printable(key)}' is {is_one}; it has {known}.{did_you_mean(key, counts)}")
+
+
+def _ends(name: str) -> Iterator[int]:
+    return (place for place, letter in enumerate(name) if letter == ".")
+
+
+def _offered(found: Iterable[Match]) -> str:
+    return ", ".join(f"{printable(one.prefix) or TOP} ({len(one.names)} tensors)" for one in found)

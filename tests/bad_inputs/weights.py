@@ -1,0 +1,90 @@
+"""Files given for weights that are none, or another network's."""
+
+from pathlib import Path
+
+from bad_inputs.case import TINY, Case, Make, both, file
+from bad_inputs.explanations import PHOTO
+
+LFS = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a21\nsize 46830571\n"
+PAGE = "<!DOCTYPE html><html><head><title>Google Drive - Virus scan warning</title></head></html>"
+
+
+def whole_module(folder: Path) -> None:
+    """What `torch.save(model, …)` writes."""
+    import torch
+
+    torch.save(torch.nn.Linear(2, 2), folder / "w.pt")
+
+
+def cut_off(folder: Path) -> None:
+    """Half of a file of weights."""
+    import torch
+
+    torch.save({"weight": torch.ones(100)}, folder / "w.pt")
+    content = (folder / "w.pt").read_bytes()
+    (folder / "w.pt").write_bytes(content[:500])
+
+
+def of_another(folder: Path) -> None:
+    """Weights under names that the network does not have."""
+    import torch
+
+    torch.save({"features.0.weight": torch.ones(1), "features.0.bias": torch.ones(1)}, folder / "w.pt")
+
+
+def whole_numbers(folder: Path) -> None:
+    """Weights of whole numbers, as after a quantisation."""
+    import torch
+    from torchvision import models
+
+    state = models.squeezenet1_1().state_dict()
+    state["features.0.weight"] = state["features.0.weight"].to(torch.int8)
+    torch.save(state, folder / "w.pt")
+
+
+def weights(what: str, message: str, make: Make, model: str = "tiny.yaml") -> Case:
+    """A file `w.pt` that is given for the weights of `model`."""
+    return Case(
+        what,
+        f"cnnlab gradcam {model} a.png --weights w.pt",
+        f"error: w.pt: {message}",
+        make=both(both(file("tiny.yaml", TINY), PHOTO), make),
+    )
+
+
+WEIGHTS = (
+    weights(
+        "weights that Git LFS has not fetched",
+        "is a pointer of Git LFS in place of the file of 46,830,571 bytes; fetch it with: git lfs pull",
+        file("w.pt", LFS),
+    ),
+    weights(
+        "a web page that was saved as weights",
+        "is a web page ('Google Drive - Virus scan warning') saved under this name, not the file; download it from "
+        "the link of the file itself",
+        file("w.pt", PAGE),
+    ),
+    weights(
+        "weights that are cut off",
+        "is cut off or damaged (500 bytes, of which the end is wrong); download or copy it again",
+        cut_off,
+    ),
+    weights(
+        "a whole module in place of its weights",
+        "holds a whole object of the class torch.nn.modules.linear.Linear, not its weights, and reading it would run "
+        "code; in the program that made it, save the weights alone: torch.save(model.state_dict(), 'weights.pt')",
+        whole_module,
+    ),
+    weights(
+        "weights of another network",
+        "is of another network: of its 2 tensors (features.0.weight, features.0.bias) none has a name of the network's "
+        "8 (conv_bn_act1.conv.weight, conv_bn_act1.norm.weight, conv_bn_act1.norm.bias, …)",
+        of_another,
+    ),
+    weights(
+        "weights of whole numbers",
+        "holds other numbers than the network's: features.0.weight is int8, expected float32",
+        whole_numbers,
+        model="torchvision:squeezenet1_1",
+    ),
+)
