@@ -56,9 +56,22 @@ def read_file(path: Path, *, at_most: int) -> bytes:
     return content
 
 
-def check_file(path: Path) -> None:
-    """Try `path` for libraries that open files by themselves. Raises: OSError as `open_file` does."""
-    open_file(path).close()
+@contextmanager
+def refusals_told(name: object, *, missing: str = "no such file", expected: str = "") -> Iterator[None]:
+    """What the system refuses while a file is read becomes one sentence that begins with `name`.
+
+    missing: what is said where there is none. expected: what should be there, such as `an image`, where a folder is.
+
+    Raises: RequestError.
+    """
+    try:
+        yield
+    except FileNotFoundError:
+        raise RequestError(f"{name}: {missing}") from None
+    except OSError as error:
+        if expected and isinstance(error, IsADirectoryError):
+            raise RequestError(f"{name}: is a folder, expected {expected}") from None
+        raise RequestError(f"{name}: cannot be read: {error.strerror}") from None
 
 
 @contextmanager
@@ -87,10 +100,9 @@ def _is_utf8(path: Path | str) -> bool:
 
 
 def check_readable(path: Path, what: str) -> None:
-    """`check_file` in words. Raises: RequestError where there is no `what`, or it cannot be read."""
-    try:
-        check_file(path)
-    except FileNotFoundError:
-        raise RequestError(f"{path}: no such {what}") from None
-    except OSError as error:
-        raise RequestError(f"{path}: cannot be read: {error.strerror}") from None
+    """Try `path` for libraries that open files by themselves.
+
+    Raises: RequestError where there is no `what`, or it cannot be read.
+    """
+    with refusals_told(path, missing=f"no such {what}"):
+        open_file(path).close()

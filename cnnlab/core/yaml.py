@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from cnnlab.core.errors import ConfigError, Problem, RequestError
-from cnnlab.core.reading import open_file
+from cnnlab.core.reading import open_file, refusals_told
 
 MAX_DEPTH = 48
 MAX_VALUES = 50_000
@@ -89,15 +89,8 @@ def load(path: Path) -> Table:
 
     Raises: RequestError when the file cannot be read; ConfigError when it is not YAML, with every place.
     """
-    try:
-        with open_file(path) as file:
-            content = file.read(MAX_BYTES + 1)
-    except FileNotFoundError:
-        raise RequestError(f"{path}: no such file") from None
-    except IsADirectoryError:
-        raise RequestError(f"{path}: is a folder, expected a YAML file") from None
-    except OSError as error:
-        raise RequestError(f"{path}: cannot be read: {error.strerror}") from None
+    with refusals_told(path, expected="a YAML file"), open_file(path) as file:
+        content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         raise RequestError(f"{path}: has more than {MAX_BYTES:,} bytes; is it a YAML file?")
     try:

@@ -25,7 +25,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from cnnlab.core.errors import RequestError
-from cnnlab.core.reading import read_file
+from cnnlab.core.reading import read_file, refusals_told
 
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "AVIF", "PPM", "JPEG2000", "TGA", "ICO")
 SUFFIXES = (
@@ -183,14 +183,8 @@ def _available_formats() -> tuple[str, ...]:
 
 def _content(source: Path | bytes, name: str) -> bytes:
     if isinstance(source, Path):
-        try:
+        with refusals_told(name, expected="an image"):
             source = read_file(source, at_most=MAX_BYTES)
-        except FileNotFoundError:
-            raise RequestError(f"{name}: no such file") from None
-        except IsADirectoryError:
-            raise RequestError(f"{name}: is a folder, expected an image") from None
-        except OSError as error:
-            raise RequestError(f"{name}: cannot be read: {error.strerror}") from None
     if not source:
         raise RequestError(f"{name}: is empty")
     return source

@@ -12,7 +12,7 @@ from pathlib import Path
 from cnnlab.core.characters import some
 from cnnlab.core.errors import RequestError, did_you_mean
 from cnnlab.core.patterns import captured
-from cnnlab.core.reading import read_file
+from cnnlab.core.reading import read_file, refusals_told
 from cnnlab.data.decoding import SUFFIXES
 
 SHOWN = 10
@@ -207,7 +207,8 @@ def _is_image(name: str) -> bool:
 
 def _list_csv(table: Path) -> Listing:
     try:
-        content = BytesIO(read_file(table, at_most=MAX_BYTES))
+        with refusals_told(table):
+            content = BytesIO(read_file(table, at_most=MAX_BYTES))
         with TextIOWrapper(content, encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file)
             header = [column.strip() for column in next(reader, [])]
@@ -216,8 +217,6 @@ def _list_csv(table: Path) -> Listing:
         raise RequestError(f"{table}: is not UTF-8 text (byte {error.start})") from None
     except csv.Error as error:
         raise RequestError(f"{table}: is not a CSV file: {error}") from None
-    except OSError as error:
-        raise RequestError(f"{table}: cannot be read: {error.strerror}") from None
     _check_header(table, header)
     if not rows:
         raise RequestError(f"{table}: has a header and no rows")

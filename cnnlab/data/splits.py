@@ -23,16 +23,15 @@ class Split:
     validation: Int64[Tensor, "m"]
 
 
-def split(dataset: Dataset, *, fraction: float, seed: int, groups: Sequence[str] | None = None) -> Split:
+def split(dataset: Dataset, *, fraction: float, seed: int) -> Split:
     """Keep `fraction` of each class for validation, chosen by `seed`; 0 keeps none.
 
     A data set that comes with a validation part is split as it came, whatever `fraction` and `seed` are. Otherwise,
-    where there are `groups` (by default those of the data set), each goes to one side as a whole, and fraction and
-    classes are met as nearly as that allows.
+    where the data set has groups, each goes to one side as a whole, and fraction and classes are met as nearly as that
+    allows.
 
     Raises: RequestError when a side would be empty, a class has a single image, or the groups cannot be divided.
     """
-    groups = dataset.groups if groups is None else groups
     everything = torch.arange(len(dataset))
     if dataset.held_out is not None:
         return Split(everything[~dataset.held_out], everything[dataset.held_out])
@@ -47,10 +46,8 @@ def split(dataset: Dataset, *, fraction: float, seed: int, groups: Sequence[str]
             "change the fraction, or use 0 for no validation part"
         )
     generator = torch.Generator().manual_seed(derive_seed(seed, "split"))
-    if groups is None:
-        validation = _stratified(dataset, fraction, generator)
-    else:
-        validation = _by_groups(dataset, groups, fraction, generator)
+    divide = _stratified if dataset.groups is None else _by_groups
+    validation = divide(dataset, fraction, generator)
     chosen = torch.zeros(len(dataset), dtype=torch.bool)
     chosen[validation] = True
     return Split(everything[~chosen], everything[chosen])
@@ -84,12 +81,10 @@ def _shares(counts: Sequence[int], fraction: float) -> list[int]:
     return [min(max(share, 1), count - 1) if count else 0 for share, count in zip(shares, counts, strict=True)]
 
 
-def _by_groups(
-    dataset: Dataset, groups: Sequence[str], fraction: float, generator: torch.Generator
-) -> Int64[Tensor, "k"]:
+def _by_groups(dataset: Dataset, fraction: float, generator: torch.Generator) -> Int64[Tensor, "k"]:
     """Greedy: take the groups in random order, keep each that brings the classes' shares nearer to `fraction`."""
-    if len(groups) != len(dataset):
-        raise RequestError(f"{dataset.name} has {len(dataset)} images and {len(groups)} groups; give one per image")
+    groups = dataset.groups
+    assert groups is not None
     number = {name: k for k, name in enumerate(dict.fromkeys(groups))}
     if len(number) < 2:
         raise RequestError(

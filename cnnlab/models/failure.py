@@ -17,6 +17,8 @@ LAYER_FAILURES = (
 )  # fmt: skip
 """What a layer's own code may raise while it is built or runs: torch's errors, and the mistakes of a user's layer."""
 
+WITHOUT_GRADIENTS = "methods without gradients (eigencam, scorecam, occlusion, rise) still work"
+
 WAYS_OUT = {
     "more than 1 value per channel": (
         "it normalises over the images of a batch: give it several at a time, in training too"
@@ -24,8 +26,8 @@ WAYS_OUT = {
     "more than 1 spatial element": "it normalises over places: give it larger images (--input)",
     "Inference tensors": "make the network outside torch.inference_mode()",
     "uninitialized parameter": "run the network on an image first, from which its lazy layers take their shapes",
-    "does not require grad": "methods without gradients (eigencam, scorecam, occlusion, rise) still work",
-    "requires grad": "methods without gradients (eigencam, scorecam, occlusion, rise) still work",
+    "does not require grad": WITHOUT_GRADIENTS,
+    "requires grad": WITHOUT_GRADIENTS,
     "an inplace operation": "write that operation without changing its input (`y = y * 2` for `y *= 2`)",
     "not supported on ScriptModules": "what torch.jit.script compiled cannot be watched: give it as it was before",
     "is not implemented": "a method without this derivative (gradcam, eigencam, occlusion) still works",
@@ -58,7 +60,7 @@ def failure_of(error: BaseException, way_out: str | None = None) -> RequestError
     if not runs:
         if not any(f.f_code.co_filename.startswith(f"{_TORCH}/autograd") for f, _ in frames):
             return None
-        way = ways[0] if ways else "methods without gradients (eigencam, scorecam, occlusion, rise) still work"
+        way = ways[0] if ways else WITHOUT_GRADIENTS
         return RequestError(f"the network's gradient cannot be worked out: torch raises {said}; {way}")
     after = [frame.f_code for frame, _ in frames[runs[-1] + 1 :]]
     if any(code.co_filename.startswith(_OURS) and code.co_name not in _BETWEEN for code in after):

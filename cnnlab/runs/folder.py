@@ -23,7 +23,7 @@ from torch import Tensor
 from cnnlab.config.config import Config, check_config, is_resolved
 from cnnlab.core.errors import RequestError, did_you_mean
 from cnnlab.core.files import PART
-from cnnlab.core.reading import open_file, read_file
+from cnnlab.core.reading import open_file, read_file, refusals_told
 from cnnlab.core.yaml import load
 from cnnlab.fit.checkpoints import load_weights_file
 from cnnlab.runs.record import RunRecord
@@ -156,13 +156,11 @@ class Run:
 
 def _json_lines(path: Path) -> list[dict[str, Any]]:
     """The objects of a file with one a line; a last line that was cut off is left out."""
-    try:
+    with refusals_told(path):
+        if not path.exists():
+            return []
         with open_file(path) as file:
             lines = file.read().splitlines()
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise RequestError(f"{path}: cannot be read: {error.strerror}") from None
     points = []
     for number, line in enumerate(lines, 1):
         try:

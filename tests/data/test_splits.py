@@ -116,9 +116,9 @@ def test_many_small_groups_come_near_the_fraction_in_every_class() -> None:
     assert split(data, fraction=0.2, seed=4).validation.tolist() != parts.validation.tolist()
 
 
-def test_groups_can_be_given_apart_from_the_data() -> None:
-    data = dataset_of([0, 1] * 4)
-    parts = split(data, fraction=0.5, seed=0, groups=["a", "a", "b", "b", "c", "c", "d", "d"])
+def test_a_group_goes_to_one_side_as_a_whole() -> None:
+    data = dataset_of([0, 1] * 4, groups=["a", "a", "b", "b", "c", "c", "d", "d"])
+    parts = split(data, fraction=0.5, seed=0)
     assert len(parts.validation) == 4
     assert all(i + 1 in parts.validation.tolist() for i in parts.validation.tolist() if i % 2 == 0)
 
@@ -137,4 +137,4 @@ def test_groups_that_cannot_be_divided(labels: list[int], groups: list[str], mes
 
 def test_as_many_groups_as_images() -> None:
     with pytest.raises(RequestError, match="4 images and 3 groups"):
-        split(dataset_of([0, 1, 0, 1]), fraction=0.5, seed=0, groups=["a", "b", "c"])
+        dataset_of([0, 1, 0, 1], groups=["a", "b", "c"])
