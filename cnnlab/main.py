@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 
 from cnnlab import __version__
 from cnnlab.attribution import command as attribution
+from cnnlab.check_model import command as check
 from cnnlab.cli.failures import EXPECTED, PIPE_CLOSED, Application, StoppedError, blamed, failed
 from cnnlab.cli.options import with_values
 from cnnlab.cli.streams import safe_streams
@@ -83,6 +84,7 @@ app.command("runs", rich_help_panel=TRAIN)(project.runs)
 app.command("doctor", rich_help_panel=TRAIN)(project.doctor)
 
 app.command("receptive-field", rich_help_panel=INSIDE)(receptive_field.receptive_field)
+app.command("check-model", rich_help_panel=INSIDE)(check.check_model)
 app.command("gradcam", rich_help_panel=INSIDE)(attribution.gradcam)
 app.command("saliency", rich_help_panel=INSIDE)(attribution.saliency)
 app.command("audit", rich_help_panel=INSIDE)(trust.audit)

@@ -19,6 +19,7 @@ SUBJECTS = (
     "receptive_field",
     "layers_lab",
     "attribution",
+    "check_model",
     "trust",
     "inside",
     "project",

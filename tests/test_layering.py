@@ -18,6 +18,8 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LEVELS = (*FOUNDATION, set(SUBJECTS), {"report"}, {"wiring"}, {"main"}, {"__main__"})
 LEVEL = {package: level for level, packages in enumerate(LEVELS) for package in packages}
 EDGES = {
+    ("check_model", "attribution"),
+    ("check_model", "receptive_field"),
     ("evaluation", "training"),
     ("inside", "attribution"),
     ("inside", "receptive_field"),

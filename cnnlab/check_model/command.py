@@ -1,0 +1,42 @@
+"""`cnnlab check-model`."""
+
+from typing import Annotated
+
+import typer
+
+from cnnlab.cli.network import Named, with_network
+from cnnlab.cli.options import out_console, print_json
+from cnnlab.cli.session import with_session
+from cnnlab.network.session import Session
+
+
+@with_session("data", "device", "allow_plugins", "runs", "as_json")
+@with_network
+def check_model(
+    session: Session,
+    named: Named,
+    preparation_yaml: Annotated[
+        bool, typer.Option("--print-preparation", help="Print a preparation.yaml to start from, and nothing else.")
+    ] = False,
+) -> None:
+    """Tell what was understood of a network, and which commands will work with it.
+
+    Input, output, classes, preparation, weights, layers for maps, whether an answer changes from one pass to the next.
+    The exit code is 1 where a command will not work.
+
+    Example: [bold]cnnlab check-model net.py:build --weights w.pt --input 3,224,224[/]
+    """
+    from cnnlab.check_model import report
+    from cnnlab.check_model.run import check_model as checked
+    from cnnlab.view import console
+
+    found = checked(named.open(session, for_images=True))
+    if session.as_json:
+        print_json(report.check_json(found))
+    elif preparation_yaml:
+        typer.echo(report.preparation_yaml(found), nl=False)
+        return
+    else:
+        console.show(report.check_report(found), out_console())
+    if not found.works:
+        raise typer.Exit(1)
