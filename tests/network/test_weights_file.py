@@ -1,5 +1,6 @@
 """Weights of somebody else's into a network: in every usual form, whole or not at all."""
 
+import argparse
 from pathlib import Path
 from typing import Any
 
@@ -186,3 +187,40 @@ def test_random_files_round_trip_and_damaged_ones_change_nothing(
     else:
         load_weights_file(target, tmp_path / "w.pt")
         assert _same(target, source.state_dict())
+
+
+def _files(folder: Path) -> list[bytes]:
+    """The same weights as safetensors, and as torch wrote them before and since 1.6, with and without checksums."""
+    state = _random_network([2], []).state_dict()
+    content = {"state_dict": state, "args": argparse.Namespace(lr=0.1)}
+    save_file(state, folder / "0")
+    torch.save(content, folder / "1", _use_new_zipfile_serialization=False)
+    torch.save(content, folder / "2")
+    torch.serialization.set_crc32_options(False)
+    try:
+        torch.save(content, folder / "3")
+    finally:
+        torch.serialization.set_crc32_options(True)
+    return [(folder / str(number)).read_bytes() for number in range(4)]
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.integers(0, 3), st.lists(st.tuples(st.floats(0, 1), st.binary(max_size=4)), min_size=1, max_size=3), st.data()
+)
+def test_files_with_other_bytes_are_told_in_sentences_or_read(
+    tmp_path: Path, which: int, changes: list[tuple[float, bytes]], data: Any
+) -> None:
+    content = bytearray(_files(tmp_path)[which])
+    for place, put in changes:
+        at = int(place * len(content))
+        content[at : at + data.draw(st.integers(0, 4))] = put
+    if data.draw(st.integers(0, 4)) == 0:
+        del content[int(data.draw(st.floats(0, 1)) * len(content)) :]
+    (tmp_path / "w.pt").write_bytes(content)
+    target = _random_network([2], [])
+    before = {name: one.zero_().clone() for name, one in target.state_dict().items()}
+    try:
+        load_weights_file(target, tmp_path / "w.pt")
+    except RequestError:
+        assert _same(target, before)

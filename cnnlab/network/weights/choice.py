@@ -42,9 +42,14 @@ def chosen(tensors: Tensors, expected: Expected, key: str | None) -> Match:
         key: the dict, or the children's names, that the part is to stand under; `.` for the top alone.
 
     Raises:
-        RequestError: where several parts fit and differ, where a larger network's part does, and where there is
-            nothing under `key`.
+        RequestError: where several parts fit and differ, where a larger network's part does, where there is nothing
+            under `key`, and for a quantised network.
     """
+    if expected.packed:
+        raise RequestError(
+            f"is of no use here: the network is quantised ({expected.packed[0]} is packed), and takes no file of "
+            "weights; load them before it is quantised"
+        )
     if key == TOP:
         tensors, key = tensors.beside_dicts(), None
     if key is not None:

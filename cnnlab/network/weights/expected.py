@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from cnnlab.network.weights.tensors import EXTRA
+
 COUNTER = "num_batches_tracked"
 """What batch norm counts since torch 0.4.1; torch fills it in for older files."""
 
@@ -72,6 +74,15 @@ class Expected:
             steps.append(names[0].partition(".")[0])
             names = [name.partition(".")[2] for name in names]
         return tuple(".".join(steps[:depth]) for depth in range(len(steps), 0, -1))
+
+    @cached_property
+    def packed(self) -> list[str]:
+        """Names of what a quantised network keeps in forms of its own."""
+        return [
+            name
+            for name, one in self.tensors.items()
+            if (one.is_quantized if isinstance(one, Tensor) else not name.endswith(EXTRA))
+        ]
 
     def missing(self, found: Collection[str]) -> list[str]:
         """Names that a file with `found` lacks, but for what torch fills in and what comes by another name."""

@@ -3,7 +3,7 @@
 import warnings
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -27,17 +27,29 @@ def load_match(model: nn.Module, match: Match, values: Mapping[str, Any]) -> Non
         state._metadata = versions  # type: ignore[attr-defined]
     with _as_before_on_error(model):
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), _where_written(model):
                 warnings.simplefilter("ignore")  # torch's, that nothing is copied onto meta
                 found: Any = model.load_state_dict(state, strict=False)
         except LAYER_FAILURES as error:
-            own_way = f"the network's own way to load weights fails: {first_line(error)}"
+            own_way = f"the network's own way to load weights fails: {_reason(error)}"
             raise RequestError(*((own_way,) if match.fits else mismatch(match))) from None
         # a network with a `load_state_dict` of its own may tell nothing
         told = ([], []) if found is None and match.fits else (match.missing, match.unexpected)
         missing, unexpected = told if found is None else found
         if unexpected or any(not match.expected.fills(name, match.given) for name in missing):
             raise RequestError(*mismatch(match))
+
+
+def _where_written(model: nn.Module) -> AbstractContextManager[Any]:
+    """The mode in which tensors may be written that were made in inference mode."""
+    made_so = any(not is_lazy(one) and one.is_inference() for one in (*model.parameters(), *model.buffers()))
+    return torch.inference_mode() if made_so else nullcontext()
+
+
+def _reason(error: Exception) -> str:
+    """What torch or the network says; of torch's lines the second, as the first says only that there are some."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[1] if len(lines) > 1 and lines[0].startswith("Error(s) in loading") else first_line(error)
 
 
 def _versions(model: nn.Module, match: Match) -> dict[str, Any] | None:
@@ -79,7 +91,7 @@ def _as_before_on_error(model: nn.Module) -> Iterator[None]:
         for place, what in places:
             place.clear()
             place.update(what)
-        with torch.no_grad():
+        with torch.no_grad(), _where_written(model):
             for tensor, kept, kind in zip(held, before, kinds, strict=True):
                 if kept is not None:
                     tensor.detach().copy_(kept)

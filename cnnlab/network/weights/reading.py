@@ -156,7 +156,9 @@ def _learnt(message: str, stands_in: dict[str, type[Foreign]]) -> bool:
         known = name in stands_in
     else:
         return False
-    if known or name in HARMFUL_FUNCTIONS or name.partition(".")[0] in HARMFUL or len(stands_in) >= CLASSES:
+    harmful = name in HARMFUL_FUNCTIONS or name.partition(".")[0] in HARMFUL
+    named_oddly = not all(step.isidentifier() for step in name.split("."))  # as in a damaged file
+    if known or harmful or named_oddly or len(stands_in) >= CLASSES:
         return False
     module, _, own = name.rpartition(".")
     stands_in[name] = type(own, (base,), {"__module__": module, "__qualname__": own, "name": name})

@@ -73,3 +73,11 @@ def test_a_key_that_is_not_there() -> None:
         _chosen(content, "state_dict.bias")
     with pytest.raises(RequestError, match=r"'ema' is no part of the file; it has no dicts but the top, \."):
         _chosen(STATE, "ema")
+
+
+def test_a_quantised_network_is_refused() -> None:
+    network = torch.ao.nn.quantized.Linear(2, 2)
+    with pytest.raises(
+        RequestError, match=r"the network is quantised \(.*_packed_params.* is packed\), and takes no file"
+    ):
+        chosen(tensors_of(STATE), Expected.by(network), None)

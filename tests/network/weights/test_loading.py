@@ -135,6 +135,19 @@ def test_a_network_that_loads_and_tells_nothing() -> None:
     assert model.bias.tolist() == [1, 1]
 
 
+def test_a_network_made_in_inference_mode() -> None:
+    with torch.inference_mode():
+        model = nn.Sequential(nn.Linear(2, 2))
+        failing = nn.Sequential(nn.Linear(2, 2), Failing())
+    _load(model, {"0.weight": torch.eye(2), "0.bias": torch.ones(2)})
+    assert model[0].bias.tolist() == [1, 1]
+    assert model[0].bias.is_inference()
+    before = failing[0].bias.tolist()
+    with pytest.raises(RequestError, match="no way"):
+        _load(failing, {"0.weight": torch.eye(2), "0.bias": torch.ones(2)})
+    assert failing[0].bias.tolist() == before
+
+
 def test_shapes_alone_can_be_held_against_a_file() -> None:
     with torch.device("meta"):
         model = nn.Linear(2, 2)
