@@ -33,8 +33,8 @@ class ModelOptions(TypedDict, total=False):
     """Taken off the channels of pixels in 0 … 1."""
     std: str | float | Sequence[float] | None
     """What they are divided by then."""
-    classes: "str | Path | Sequence[str] | None"
-    """Their names in order: `cat,dog`, a file with a name a line, or a list."""
+    classes: "str | int | Path | Sequence[str] | None"
+    """Their names in order: `cat,dog`, a file with a name a line, or a list; their number, where they have no names."""
     fit: str | None
     """crop, letterbox or stretch."""
     preparation: str | Path | None
@@ -52,12 +52,23 @@ class Description:
     size: str | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
-    classes: tuple[str, ...] | None = None
+    classes: tuple[str, ...] | int | None = None
+    """Their names, or their number."""
     fit: Fit | None = None
     output: str | None = None
     activation: Activation | None = None
     file: Path | None = None
     """The file that some of it is from."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the classes; none where they are not said."""
+        return self.classes if isinstance(self.classes, tuple) else ()
+
+    @property
+    def class_count(self) -> int | None:
+        """How many classes there are, where that is said."""
+        return len(self.classes) if isinstance(self.classes, tuple) else self.classes
 
     @property
     def said(self) -> tuple[str, ...]:
@@ -116,12 +127,16 @@ def _deviations(value: Any, base: Path) -> tuple[float, ...]:
     return found
 
 
-def _classes(value: Any, base: Path) -> tuple[str, ...]:
+def _classes(value: Any, base: Path) -> tuple[str, ...] | int:
+    if str(value).isdecimal() and not (base / str(value)).is_file():
+        if not int(value):
+            raise ValueError("0, expected the names of the classes, or their number")
+        return int(value)
     if isinstance(value, Path) or (isinstance(value, str) and ("," not in value or (base / value).is_file())):
         path = base / Path(value).expanduser()
         if not path.is_file():
             raise ValueError(
-                f"'{value}', expected names such as cat,dog, or a file with a name a line (looked at {path})"
+                f"'{value}', expected names such as cat,dog, their number, or a file of them (looked at {path})"
             )
         try:
             lines = read_file(path, at_most=4_000_000).decode("utf-8-sig").splitlines()

@@ -211,7 +211,7 @@ def _of_config(path: Path, size: str | None, session: Session, for_images: bool)
 
 
 def _of_zoo(text: str, name: str, zoo: str, values: bool, said: Description) -> Network:
-    offer = ZOOS[zoo](name, values=values, classes=len(said.classes) if said.classes else None)
+    offer = ZOOS[zoo](name, values=values, classes=said.class_count)
     return Network(
         name=text,
         origin=offer.origin,
@@ -227,7 +227,7 @@ def _of_zoo(text: str, name: str, zoo: str, values: bool, said: Description) -> 
 
 def _of_own(text: str, said: Description) -> Network:
     place = own_network(text)
-    count = len(said.classes) if said.classes else None
+    count = said.class_count
     made = own_module(place, shape=_size_of(said, None), classes=count)
     check_plain(made.model, text)
     model, remark = as_float(made.model)
@@ -287,7 +287,7 @@ def _described(found: Network, said: Description, for_images: bool) -> Network:
     if found.origin in ("run", "config") and (known := [key for key in said.said if key != "size"]):
         raise RequestError(f"`{known[0]}` is known of a {found.origin}, and {found.name} is one; leave it out")
     shape = found.shape if said.size is None else shape_for(said.size, found.shape)
-    found = replace(found, shape=shape, classes=said.classes or found.classes)
+    found = replace(found, shape=shape, classes=found.classes if said.classes is None else said.names)
     if found.origin in ("run", "config"):
         return replace(found, prepared=found.prepared and replace(found.prepared, shape=shape))
     remarks, prepared = list(found.remarks), found.prepared
@@ -330,9 +330,9 @@ def _with_weights(found: Network, weights: str | None, key: str | None) -> Netwo
         if key is not None:
             raise RequestError("`weights_key` names a part of a file of weights; give the file with `weights`")
         return found
-    path = Path(weights).expanduser()
-    load_weights_file(found.model, path)
-    return replace(found, trained=True, weights=f"weights of {path}")
+    loaded = load_weights_file(found.model, Path(weights).expanduser(), key)
+    said = f"weights of {loaded.path}" + (f" ({loaded.key})" if loaded.key else "")
+    return replace(found, trained=True, weights=said, remarks=(*found.remarks, *loaded.notes))
 
 
 def _asked(found: Network, session: Session) -> Network:
