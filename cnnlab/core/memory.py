@@ -37,21 +37,34 @@ def gigabytes(count: float) -> str:
 
 
 @contextmanager
-def spared() -> Iterator[None]:
-    """Stop the collector meanwhile: for imports as large as torch's, of a million objects that all stay.
+def paused() -> Iterator[None]:
+    """Stop the collector of garbage meanwhile, and let it go on if it did before.
 
-    The collector would look through them again and again while they are made (a third of the time of the import), in
-    every later search, and once more when the process ends.
+    For work that keeps most of what it makes: the collector would look several times through all of that, and through
+    all that torch holds beside it (a third of the time of a walk, see `cnnlab.walk`), and find nothing.
     """
     was_on = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if gc.get_freeze_count() == 0:  # once: what is frozen later may be garbage by then
-            gc.freeze()
         if was_on:
             gc.enable()
+
+
+@contextmanager
+def spared() -> Iterator[None]:
+    """Stop the collector meanwhile: for imports as large as torch's, of a million objects that all stay.
+
+    The collector would look through them again and again while they are made (a third of the time of the import), in
+    every later search, and once more when the process ends.
+    """
+    with paused():
+        try:
+            yield
+        finally:
+            if gc.get_freeze_count() == 0:  # once: what is frozen later may be garbage by then
+                gc.freeze()
 
 
 def leave_without_a_search() -> None:

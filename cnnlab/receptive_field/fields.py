@@ -5,7 +5,7 @@ coverage, padding, gaps. On meta tensors a canvas of thousands of pixels costs n
 the canvas has to be the network in hand: as far as its code does there what it does at the image's size.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from math import prod
@@ -13,7 +13,9 @@ from typing import Literal
 
 from torch import nn
 
+from cnnlab.core.memory import paused
 from cnnlab.receptive_field.reading import Axis, read, same_ends
+from cnnlab.walk.call import Gates
 from cnnlab.walk.facts import Output, Walk
 from cnnlab.walk.program import Difference
 from cnnlab.walk.reach import Tag
@@ -138,25 +140,52 @@ class Source:
     walk: Walk
 
 
+@paused()
 def receptive_fields(model: nn.Module, shape: Sequence[int], *, ignore_gates: bool = False) -> Fields:
     """The receptive fields of every module's output for images of `shape` (channels, *spatial).
 
     A network that cannot run at this size gives the layers up to where it stops; `walk.failure` says why it does.
     """
-    real = walked(model, shape, bits=True, count=True, ignore_gates=ignore_gates)
+    return _fields(model, shape, "ignored" if ignore_gates else "kept")[0]
+
+
+@paused()
+def fields_with_and_without_gates(model: nn.Module, shape: Sequence[int]) -> tuple[Fields, Fields]:
+    """`receptive_fields` without `ignore_gates` and with it, of the same walks; one and the same without gates."""
+    found = _fields(model, shape, "both")
+    return found[0], found[-1]
+
+
+def _fields(model: nn.Module, shape: Sequence[int], gates: Gates) -> list[Fields]:
+    """The fields where gates are so treated; of both, with gates and without, where there are any."""
     read_once: Reading = cache(read)
-    canvases = _canvases(model, real, ignore_gates, read_once)
-    layers, sources = [], {}
-    for output in real.outputs:
-        if output.tag is not None:
-            source = _source(output, real, canvases, read_once)
-            sources[output.name] = source
-            layers.append(field_of(output, real, source, read_once))
-    return Fields(tuple(shape), tuple(layers), real, tuple(canvases), sources)
+    real = walked(model, shape, bits=True, count=True, gates=gates)
+    views, canvases = _views(real, real, gates), _canvases(model, real, gates, read_once)
+    made = []
+    for view, larger in zip(views, zip(*canvases, strict=True) if canvases else [()] * len(views), strict=True):
+        layers, sources = [], {}
+        for output in view.outputs:
+            if output.tag is not None:
+                source = _source(output, view, larger, read_once)
+                sources[output.name] = source
+                layers.append(field_of(output, view, source, read_once))
+        made.append(Fields(tuple(shape), tuple(layers), view, larger, sources))
+    return made
 
 
-def _canvases(model: nn.Module, real: Walk, ignore_gates: bool, reading: Reading) -> list[Walk]:
-    """Walks on which the central fields of the layers lie inside, as far as there are such.
+def _views(run: Walk, real: Walk, gates: Gates) -> tuple[Walk, ...]:
+    """The walk, or if it follows both its halves; only the first where the one at the image's size met no gate."""
+    return (run,) if gates != "both" else run.halves()[: 1 + real.gated]
+
+
+def _named(views: Sequence[Walk]) -> Iterator[tuple[tuple[int, str], Output, Walk]]:
+    for number, view in enumerate(views):
+        for output in view.outputs:
+            yield (number, output.name), output, view
+
+
+def _canvases(model: nn.Module, real: Walk, gates: Gates, reading: Reading) -> list[tuple[Walk, ...]]:
+    """Walks, in views, on which the central fields of the layers lie inside, as far as there are such.
 
     Each runs the program of `real` and stops where it would run another one, or where it would cost too much. Then
     others are tried, of 3 and 7 or smaller; larger ones while fields are clipped.
@@ -167,16 +196,18 @@ def _canvases(model: nn.Module, real: Walk, ignore_gates: bool, reading: Reading
         side = max(real.shape[1:])
         ladders = (tuple(margin for margin in (3 * side, side) if side + margin <= _VALUES_CANVAS),)
         step = len(ladders[0]) - 1
-    found: list[Walk] = []
-    wanted = {output.name for output in real.outputs if output.tag is not None}
-    told = {output.name for output in real.outputs if _is_told(output, real, reading)}
+    found: list[tuple[Walk, ...]] = []
+    here = _views(real, real, gates)
+    wanted = {name for name, output, _ in _named(here) if output.tag is not None}
+    told = {name for name, output, view in _named(here) if _is_told(output, view, reading)}
     down = False
     ladder = 0
     while wanted and 0 <= step < len(ladders[ladder]):
         shape = (real.shape[0], *(side + ladders[ladder][step] for side in real.shape[1:]))
-        tried = walk(model, shape, on_values=real.on_values, ignore_gates=ignore_gates, like=real)
-        found.append(tried)
-        wanted -= {output.name for output in tried.outputs if _is_inside(output, shape[1:], reading)}
+        tried = walk(model, shape, on_values=real.on_values, gates=gates, like=real)
+        views = _views(tried, real, gates)
+        found.append(views)
+        wanted -= {name for name, output, _ in _named(views) if _is_inside(output, shape[1:], reading)}
         if tried.differs and wanted <= told:
             break
         if tried.differs and ladder + 1 < len(ladders):
@@ -189,7 +220,7 @@ def _canvases(model: nn.Module, real: Walk, ignore_gates: bool, reading: Reading
             if tried.over_budget and real.numbers > _SMALL:
                 short = (_AREA - 1) * min(real.shape[1:])
                 step = next((n for n in range(step, len(ladders[ladder])) if ladders[ladder][n] <= short), step)
-        elif down or not wanted.intersection(output.name for output in tried.outputs):
+        elif down or not wanted.intersection(name for name, _, _ in _named(views)):
             break
         else:
             step -= 1

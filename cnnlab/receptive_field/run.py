@@ -10,9 +10,9 @@ from typing import Any
 
 from cnnlab.core.errors import RequestError, unknown
 from cnnlab.network.network import Network
-from cnnlab.network.runnable import check_runs
+from cnnlab.network.runnable import check_ran
 from cnnlab.receptive_field.audit import Audit, audit
-from cnnlab.receptive_field.fields import Field, Fields, receptive_fields
+from cnnlab.receptive_field.fields import Field, Fields, fields_with_and_without_gates
 from cnnlab.receptive_field.reading import boxes
 from cnnlab.receptive_field.what_if import Edit, Variant, growth, parse_edit, strides, variant
 from cnnlab.walk.layout import Layout
@@ -70,10 +70,9 @@ def inspect(network: Network, *, ignore_gates: bool = False) -> Inspection:
         >>> inspect(network).field("features.0").size
         (3, 3)
     """
-    check_runs(network)
-    fields = receptive_fields(network.model, network.shape, ignore_gates=ignore_gates)
-    gated = not ignore_gates and any(field.is_global and len(field.output) == 3 for field in fields.layers)
-    judged = receptive_fields(network.model, network.shape, ignore_gates=True) if gated else fields
+    fields, judged = fields_with_and_without_gates(network.model, network.shape)
+    check_ran(network, fields.walk)
+    fields = judged if ignore_gates else fields
     return Inspection(network, fields, audit(judged, network.model))
 
 

@@ -3,13 +3,16 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from cnnlab.walk.reach import Tag, slid
 from cnnlab.walk.taps import Taps, middle
+
+Gates = Literal["kept", "ignored", "both"]
+"""What becomes of factors of one number per channel: with "both" they are ignored along the second half of the axes."""
 
 
 class UnknownOptionError(Exception):
@@ -28,7 +31,7 @@ class Call:
     tag_of: Callable[[Tensor], Tag | None]
     value_of: Callable[[Tensor], Tensor | None]
     """The values of a small tensor that does not depend on the input, where they are known."""
-    ignore_gates: bool = False
+    gates: Gates = "kept"
     narrow: bool = False
     """Whether of each window only the middle counts."""
 

@@ -4,7 +4,8 @@ A module's tensors are found in what it puts out, whatever holds them.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import cache, cached_property
 from math import prod
 from typing import Any
 
@@ -62,7 +63,7 @@ class Output:
     planar: bool = False
     """Whether, in a narrow walk, an operation on planes made it (n, channels, rows, columns), such as a convolution."""
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The path, with the part and from the second call on its number."""
         return f"{self.layer}{self.part}" + (f" ({self.call})" if self.call > 1 else "")
@@ -113,6 +114,26 @@ class Walk:
     """The step at which it stopped because the other walk's program runs something else there."""
     numbers: int = 0
     """How many numbers were noted in all of what depends on what: what the walk cost in memory and time."""
+    gated: bool = False
+    """Whether a gate was met: a factor of one number per channel that comes from the image itself."""
+
+    def halves(self) -> tuple["Walk", "Walk"]:
+        """With gates and without, of a walk with `gates="both"`; one and the same walk where no gate was met."""
+        halves = cache(Tag.halves)
+
+        def walk(part: int) -> Walk:
+            outputs = (
+                replace(one, tag=one.tag and halves(one.tag)[part], seen=tuple(halves(tag)[part] for tag in one.seen))
+                for one in self.outputs
+            )
+            operations = (
+                replace(one, tag=one.tag and halves(one.tag)[part], misaligned=_half(one.misaligned, part))
+                for one in self.operations
+            )
+            return replace(self, outputs=tuple(outputs), operations=tuple(operations))
+
+        first = walk(0)
+        return first, walk(1) if self.gated else first
 
     @property
     def macs(self) -> int:
@@ -126,7 +147,18 @@ class Walk:
 
     def output(self, name: str) -> Output | None:
         """The output of that name."""
-        return next((output for output in self.outputs if output.name == name), None)
+        return self._by_name.get(name)
+
+    @cached_property
+    def _by_name(self) -> dict[str, Output]:
+        return {output.name: output for output in reversed(self.outputs)}
+
+
+def _half(pair: tuple[float, ...] | None, part: int) -> tuple[float, ...] | None:
+    if pair is None:
+        return None
+    middle = len(pair) // 2
+    return pair[middle:] if part else pair[:middle]
 
 
 def parts_of(output: Any) -> list[tuple[str, Tensor]]:

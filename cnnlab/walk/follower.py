@@ -9,17 +9,18 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from cnnlab.core.errors import CnnlabError
-from cnnlab.walk.call import Call, UnknownOptionError
+from cnnlab.walk.call import Call, Gates, UnknownOptionError
 from cnnlab.walk.facts import Operation
 from cnnlab.walk.indexing import blind, knows_its_mask
 from cnnlab.walk.macs import macs_of
 from cnnlab.walk.memory import Memory
-from cnnlab.walk.mixing import NARROW, misalignment
+from cnnlab.walk.mixing import NARROW, gated, misalignment
 from cnnlab.walk.moving import moves_of
 from cnnlab.walk.program import Program, Step, StoppedError
 from cnnlab.walk.reach import Move, Tag, aligned, joined, single, union
 from cnnlab.walk.room import Room, TooLargeError, within
 from cnnlab.walk.rules import FREE, KEPT, SWALLOWING, Kind, is_of_planes, kind_of, melted, pointwise
+from cnnlab.walk.shapes import Shapes
 from cnnlab.walk.store import Store
 from cnnlab.walk.values import Values, is_small
 from cnnlab.walk.windows import WINDOWS, covers
@@ -59,15 +60,15 @@ class Follower(TorchDispatchMode):
         self,
         *,
         on_values: bool,
-        ignore_gates: bool,
+        gates: Gates,
         count: bool,
         like: Sequence[Step] | None,
         longer: float,
         narrow: bool = False,
     ) -> None:
         super().__init__()
-        self.narrow = narrow
-        self.on_values, self.ignore_gates, self.count = on_values, ignore_gates, count
+        self.narrow, self.gates = narrow, gates
+        self.on_values, self.count = on_values, count
         self.program = Program(like)
         self.bounded = like is not None
         self.growth = _TIMES * longer
@@ -80,14 +81,21 @@ class Follower(TorchDispatchMode):
         self.store = Store()
         self.values = Values(self.store)
         self.memory = Memory()
+        self.shapes = Shapes()
         self.operations: list[Operation] = []
         self.unknown: dict[tuple[str, str], None] = {}
         self.swallowed: dict[tuple[str, str], None] = {}
         self.used: dict[str, None] = {}
+        self.gated = False
+        """Whether a gate was met."""
         self.layer = ""
         """The innermost module that runs now."""
         self.leaf = False
         """Whether it has no modules of its own."""
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # which would import the compiler, for half a second, and pass every operation through it
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
@@ -116,9 +124,10 @@ class Follower(TorchDispatchMode):
             known = self.values.of(func, args, kwargs)
             if known is not None:
                 return self.values.twin(known)
-        result = self._batch_norm(kind, bound) or func(*args, **kwargs)
+        result = self._batch_norm(kind, bound) or self._run(func, kind, args, kwargs)
         results = [result] if isinstance(result, Tensor) else [r for r in tree_leaves(result) if isinstance(r, Tensor)]
-        call = Call(kind.name, given, results, self.store.tag, self.store.value, self.ignore_gates, self.narrow)
+        call = Call(kind.name, given, results, self.store.tag, self.store.value, self.gates, self.narrow)
+        self.gated = self.gated or gated(call) is not None
         if not call.tags and not self.on_values and all(map(is_small, results)):
             known = self.values.of(func, args, kwargs)
         step = self.program.call(call, self.layer, self._parameters(call)) if call.tags else None
@@ -141,6 +150,9 @@ class Follower(TorchDispatchMode):
             raise RuleError(f"{kind.name} in layer '{self.layer}'") from error
         return result
 
+    def _run(self, func: Any, kind: Kind, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        return func(*args, **kwargs) if self.on_values else self.shapes.run(func, kind, args, kwargs)
+
     def _batch_norm(self, kind: Kind, bound: Mapping[str, Any]) -> tuple[Tensor, Tensor, Tensor] | None:
         """What a normalisation by stored statistics puts out, where there are no values to compute.
 
@@ -149,7 +161,10 @@ class Follower(TorchDispatchMode):
         if kind.name != "native_batch_norm" or bound["training"] or self.on_values:
             return None
         images: Tensor = bound["input"]
-        return torch.empty_like(images), images.new_empty(0), images.new_empty(0)
+        if not images.is_contiguous():
+            return torch.empty_like(images), images.new_empty(0), images.new_empty(0)
+        made, nothing = (torch.empty(sizes, dtype=images.dtype, device="meta") for sizes in (images.shape, 0))
+        return made, nothing, torch.empty(0, dtype=images.dtype, device="meta")
 
     def _follow(self, func: Any, kind: Kind, call: Call, written: Sequence[Any], known: Any, macs: int | None) -> None:
         """Notes what the results of `call` depend on, and what is written into."""
@@ -230,7 +245,7 @@ class Follower(TorchDispatchMode):
 
     def _take(self, call: Call, step: Step) -> None:
         """Counts what the tags of the results hold."""
-        axes = [axis for tag in map(self.store.tag, call.results) if tag is not None for axis in tag.axes]
+        axes = dict.fromkeys(axis for tag in map(self.store.tag, call.results) if tag is not None for axis in tag.axes)
         numbers = sum(axis.hull.size + axis.short.size for axis in axes)
         self.numbers += numbers
         if not self.bounded:

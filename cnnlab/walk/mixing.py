@@ -162,15 +162,24 @@ def _attention(call: Call) -> list[Tag | None] | Tag | None:
 
 
 def _multiply(call: Call) -> Tag | None:
-    """A product of elements; with `ignore_gates` a factor of one number per channel is left out."""
-    tensors = call.tensors
-    if call.ignore_gates and len(tensors) == 2 and all(call.tag_of(tensor) is not None for tensor in tensors):
-        one, other = tensors
-        for gate, plane in ((one, other), (other, one)):
-            if _is_gate(gate, plane):
-                tag = call.tag_of(plane)
-                return tag and tag.moved(lambda array: aligned(array, call.output.dim()))
-    return joined(call.tags)
+    """A product of elements; a factor of one number per channel is left out where gates are ignored."""
+    whole, plane = joined(call.tags), None if call.gates == "kept" else gated(call)
+    if plane is None or whole is None:
+        return whole
+    without = plane.moved(lambda array: aligned(array, call.output.dim()))
+    if call.gates == "ignored":
+        return without
+    first, second = whole.halves()[0], without.halves()[1]
+    return Tag(first.axes + second.axes, first.because + second.because)
+
+
+def gated(call: Call) -> Tag | None:
+    """The tag of what a gate multiplies: a gate comes from the image too, and is one number per channel."""
+    if call.name not in GATES or len(call.tensors) != 2 or len(call.tags) != 2:
+        return None
+    one, other = call.tensors
+    planes = [call.tag_of(plane) for gate, plane in ((one, other), (other, one)) if _is_gate(gate, plane)]
+    return planes[0] if planes else None
 
 
 def _is_gate(gate: Tensor, plane: Tensor) -> bool:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from cnnlab.walk import movement
 from cnnlab.walk.call import Call, Transfer, numbered, whole
-from cnnlab.walk.reach import Move, Tag, empty_like, join_ufunc, uniform
+from cnnlab.walk.reach import Move, Reach, Tag, empty_like, join_ufunc, uniform
 from cnnlab.walk.taps import padded
 
 
@@ -215,18 +215,17 @@ def _side_by_side(
     if stacked:
         full = [tag.moved(movement.unsqueezed(dim)) for tag in full]
     sizes = [1 if stacked else tensor.shape[dim] for tensor in tensors]
-    axes = []
-    for parts in zip(*(tag.axes for tag in full), strict=True):
+    made: dict[tuple[Reach, ...], Reach] = {}
+    together = list(zip(*(tag.axes for tag in full), strict=True))
+    for parts in dict.fromkeys(together):
         bits = [part.bits for part in parts if part.bits is not None]
-        axes.append(
-            uniform(
-                movement.concatenated([part.hull for part in parts], sizes, dim),
-                movement.concatenated([part.short for part in parts], sizes, dim),
-                movement.concatenated(bits, sizes, dim) if bits else None,
-            )
+        made[parts] = uniform(
+            movement.concatenated([part.hull for part in parts], sizes, dim),
+            movement.concatenated([part.short for part in parts], sizes, dim),
+            movement.concatenated(bits, sizes, dim) if bits else None,
         )
     because = tuple(next(filter(None, why), None) for why in zip(*(tag.because for tag in full), strict=True))
-    return Tag(tuple(axes), because)
+    return Tag(tuple(made[parts] for parts in together), because)
 
 
 def _pad(call: Call) -> Tag | None:

@@ -50,22 +50,31 @@ class Reach:
 
 @dataclass(frozen=True, eq=False)
 class Tag:
-    """The reach along each axis of the input; `because` names what made it the whole axis, where something did."""
+    """The reach along each axis of the input; `because` names what made it the whole axis, where something did.
+
+    Of axes that are one and the same reach what is made is one and the same too, and made once.
+    """
 
     axes: tuple[Reach, ...]
     because: tuple[str | None, ...]
 
     def moved(self, move: Move) -> "Tag":
         """Return the tag at other places."""
-        return Tag(tuple(axis.moved(move) for axis in self.axes), self.because)
+        return self.each(lambda axis: axis.moved(move))
 
     def each(self, change: Callable[[Reach], Reach]) -> "Tag":
         """`change` made to every axis of the input."""
-        return Tag(tuple(change(axis) for axis in self.axes), self.because)
+        made = {axis: change(axis) for axis in dict.fromkeys(self.axes)}
+        return Tag(tuple(made[axis] for axis in self.axes), self.because)
 
     def joined_along(self, dims: Sequence[int]) -> "Tag":
         """Every element along `dims` joined; those dimensions stay, with size 1."""
         return self.each(lambda axis: reduced(axis, dims))
+
+    def halves(self) -> tuple["Tag", "Tag"]:
+        """The first half of the axes and the second, of a walk that follows each axis twice."""
+        half = len(self.axes) // 2
+        return Tag(self.axes[:half], self.because[:half]), Tag(self.axes[half:], self.because[half:])
 
     def melted(self, rank: int) -> "Tag":
         """Everything in it as one element, for a tensor of `rank` dimensions."""
@@ -128,17 +137,18 @@ def joined(tags: Iterable[Tag | None]) -> Tag | None:
     if len(known) < 2 or not known[0].axes:
         return known[0] if known else None
     rank = max(tag.axes[0].hull.ndim - 1 for tag in known)
-    axes = []
-    for parts in zip(*(tag.axes for tag in known), strict=True):
+    made: dict[tuple[Reach, ...], Reach] = {}
+    together = list(zip(*(tag.axes for tag in known), strict=True))
+    for parts in dict.fromkeys(together):
         sizes = np.broadcast_shapes(*(aligned(part.hull, rank).shape[1:] for part in parts))
         for array in (parts[0].hull, *(part.bits for part in parts if part.bits is not None)):
             room_for(array, sizes)
         hull = fold(np.maximum, [aligned(part.hull, rank) for part in parts])
         bits = [aligned(part.bits, rank) for part in parts if part.bits is not None]
         short = fold(_shorter, [aligned(part.short, rank) for part in parts])
-        axes.append(uniform(hull, short, fold(np.bitwise_or, bits) if bits else None))
+        made[parts] = uniform(hull, short, fold(np.bitwise_or, bits) if bits else None)
     because = tuple(next(filter(None, reasons), None) for reasons in zip(*(t.because for t in known), strict=True))
-    return Tag(tuple(axes), because)
+    return Tag(tuple(made[parts] for parts in together), because)
 
 
 def uniform(hull: Array, short: Array, bits: Array | None) -> Reach:

@@ -72,6 +72,10 @@ class Kind:
     turns: Callable[..., Any] | None
     """What gives as a view what this one turns its argument into, such as `transpose` for `transpose_`."""
     pointwise: bool
+    elementwise: bool
+    """Whether each element of the result comes from the elements of all tensors at its place, by torch's own mark."""
+    repeatable: bool
+    """Whether the same arguments always give a result of the same shape in memory of its own, or the first of them."""
 
 
 @cache
@@ -85,15 +89,25 @@ def kind_of(func: Any) -> Kind:
     if torch.Tag.inplace_view in func.tags and name in MOVES:
         packet = getattr(torch.ops.aten, name)
         twin = getattr(packet, func._overloadname, None) or getattr(packet, "int", None)
+    names, written = (tuple(one.name for one in some) for some in (func._schema.arguments, changed))
     return Kind(
         name,
         tuple((one.name, one.default_value) for one in func._schema.arguments),
         _rule_of(func, name),
-        tuple(one.name for one in changed),
+        written,
         frozenset(one.name for one in changed if one.kwarg_only),
         twin,
         torch.Tag.pointwise in func.tags,
+        _is_pointwise(func),
+        not func.is_view and _ONCE.isdisjoint(func.tags) and written in ((), names[:1]),
     )
+
+
+_ONCE = frozenset(
+    (torch.Tag.nondeterministic_seeded, torch.Tag.dynamic_output_shape, torch.Tag.data_dependent_output,
+     torch.Tag.inplace_view)
+)  # fmt: skip
+"""Marks of operations whose results the shapes of their arguments do not tell."""
 
 
 def _rule_of(func: Any, name: str) -> Transfer | None:

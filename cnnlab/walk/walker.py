@@ -15,9 +15,11 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from cnnlab.core.errors import first_line
+from cnnlab.core.memory import paused
 from cnnlab.models.failure import check_parameters, check_watched, watched
 from cnnlab.models.tensors import run_on, tensors_of, twins_of, without_values
 from cnnlab.models.undisturbed import undisturbed
+from cnnlab.walk.call import Gates
 from cnnlab.walk.facts import Failure, Output, Walk, parts_of
 from cnnlab.walk.follower import FAILURES, BudgetError, Follower
 from cnnlab.walk.macs import attention_as_products
@@ -28,6 +30,7 @@ from cnnlab.walk.values import Written, is_small
 __all__ = ["FAILURES", "walk", "walked"]
 
 
+@paused()
 def walk(
     model: nn.Module,
     shape: Sequence[int],
@@ -35,7 +38,7 @@ def walk(
     on_values: bool = False,
     follow: bool = True,
     bits: bool = False,
-    ignore_gates: bool = False,
+    gates: Gates = "kept",
     count: bool = False,
     like: Walk | None = None,
     narrow: bool = False,
@@ -43,12 +46,13 @@ def walk(
     """Run `model` in eval mode on one image of `shape` (channels, *spatial) and follow every dependency.
 
     on_values: run on real tensors. follow: False for shapes and costs alone, in less time. bits: keep which pixels are
-    read, not only their interval. ignore_gates: leave out factors of one number per channel, such as those of
-    squeeze-and-excitation. count: multiply-accumulates and memory. like: a walk of the same network at a smaller size;
-    stop where this one runs anything else than that one, or before it needs much more memory than that one did for
-    each pixel of a side (attention between all windows of a large canvas does). narrow: ask where each element stands,
-    and not what it sees: of two images, which are an axis of their own behind the spatial ones, through the middle of
-    each window. The shortest path then leads to one pixel, and no border clips it.
+    read, not only their interval. gates: whether factors of one number per channel, such as those of squeeze-and-
+    excitation, count ("kept") or are left out ("ignored"); with "both" every axis is followed a second time, in which
+    they are left out, and `Walk.halves` parts the two. count: multiply-accumulates and memory. like: a walk of the same
+    network at a smaller size; stop where this one runs anything else than that one, or before it needs much more memory
+    than that one did for each pixel of a side (attention between all windows of a large canvas does). narrow: ask where
+    each element stands, and not what it sees: of two images, which are an axis of their own behind the spatial ones,
+    through the middle of each window. The shortest path then leads to one pixel, and no border clips it.
 
     The model is as it was afterwards, also after an exception. Where it fails, the walk ends there and says so.
 
@@ -61,7 +65,7 @@ def walk(
     sides = zip(shape[1:], like.shape[1:], strict=True) if like else ()
     follower = Follower(
         on_values=on_values,
-        ignore_gates=ignore_gates,
+        gates=gates,
         count=count,
         like=like.program if like else None,
         narrow=narrow,
@@ -99,6 +103,7 @@ def walk(
         tuple(follower.program.steps),
         differs,
         follower.numbers,
+        follower.gated,
     )
 
 
@@ -135,7 +140,10 @@ def _image(model: nn.Module, shape: tuple[int, ...], follower: Follower, *, bits
         image = torch.randn(count, *shape, generator=generator).to(like)
     else:
         image = torch.empty(count, *shape, dtype=like.dtype, device="meta")
-    follower.store.place(image, source(image.shape, bits=bits, images=follower.narrow) if follow else None)
+    tag = source(image.shape, bits=bits, images=follower.narrow) if follow else None
+    if tag is not None and follower.gates == "both":
+        tag = Tag(tag.axes * 2, tag.because * 2)
+    follower.store.place(image, tag)
     follower.memory.add(image)
     return image
 

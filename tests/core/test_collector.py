@@ -26,3 +26,15 @@ def test_objects_are_frozen_once_so_that_later_garbage_is_still_found() -> None:
     with collector.spared():
         pass
     assert 0 < gc.get_freeze_count() <= frozen
+
+
+def test_the_collector_rests_and_is_then_as_it_was() -> None:
+    for on in (True, False):
+        (gc.enable if on else gc.disable)()
+        try:
+            with suppress(ValueError), collector.paused():
+                assert not gc.isenabled()
+                raise ValueError
+            assert gc.isenabled() is on
+        finally:
+            gc.enable()

@@ -14,7 +14,7 @@ from cnnlab.layers_lab.summary.report import Summary
 from cnnlab.models.tensors import run_on, twins_of, without_values
 from cnnlab.models.undisturbed import undisturbed
 from cnnlab.network.network import Network
-from cnnlab.network.runnable import check_runs
+from cnnlab.network.runnable import check_ran
 from cnnlab.receptive_field.fields import receptive_fields
 from cnnlab.walk.costs import layer_costs
 from cnnlab.walk.walker import FAILURES
@@ -40,8 +40,8 @@ def summarize(network: Network) -> Summary:
         >>> summarize(network).costs.parameters
         1235496
     """
-    check_runs(network)
     fields = receptive_fields(network.model, network.shape)
+    check_ran(network, fields.walk)
     saved = training_memory(network.model, network.shape)
     return Summary(layer_costs(network.model, fields.walk, saved), fields)
 
