@@ -1,3 +1,30 @@
-"""Train a convolutional network and understand it."""
+"""Train a convolutional network and understand it.
+
+    net = cnnlab.open("quickstart")
+    net.explain("photo.png", methods=["gradcam", "integrated_gradients"])
+
+`docs/python.md` has every name with an example. Importing the package imports nothing heavy.
+"""
+
+from typing import TYPE_CHECKING
+
+from cnnlab.core.lazy import lazily
+
+if TYPE_CHECKING:
+    from cnnlab import attribution, receptive_field, walk
+    from cnnlab.core.errors import RequestError, WorkError
+else:
+    __getattr__, __dir__ = lazily(
+        __name__,
+        {
+            "RequestError": "cnnlab.core.errors:RequestError",
+            "WorkError": "cnnlab.core.errors:WorkError",
+            "attribution": "cnnlab.attribution",
+            "receptive_field": "cnnlab.receptive_field",
+            "walk": "cnnlab.walk",
+        },
+    )
 
 __version__ = "0.1.0"
+
+__all__ = ["RequestError", "WorkError", "__version__", "attribution", "receptive_field", "walk"]

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from cnnlab.attribution.attribute import Attribution, attribution_steps, planned_passes
+from cnnlab.attribution.attribution import Attribution, attribution_steps, planned_passes
 from cnnlab.attribution.batch import Layers, Request, Smooth
 from cnnlab.attribution.catalog import METHODS, Asked, chosen_methods, methods_for_head
 from cnnlab.attribution.layers import LayerChoice, choose_layer

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from cnnlab.attribution.attribute import attribute
+from cnnlab.attribution.attribution import attribute
 from cnnlab.attribution.layers import LayerChoice, choose_layer
 from cnnlab.attribution.target import class_names
 from cnnlab.core.errors import CnnlabError

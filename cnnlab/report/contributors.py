@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
-from cnnlab.attribution.attribute import attribute
+from cnnlab.attribution.attribution import attribute
 from cnnlab.attribution.catalog import unasked
 from cnnlab.attribution.measures.comparison import Comparison, compare_maps
 from cnnlab.attribution.measures.report import evidence_line, faithfulness_section

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cnnlab.attribution.attribute import attribute
+from cnnlab.attribution.attribution import attribute
 from cnnlab.attribution.catalog import METHODS, unasked
 from cnnlab.attribution.layers import choose_layer
 from cnnlab.core.errors import RequestError

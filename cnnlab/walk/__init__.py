@@ -16,3 +16,15 @@ The words of this folder:
 - canvas: a larger image on which no field is clipped; the network there is this one while its `Program` is the same.
 - rule, kind (`rules.Kind`): what the result of an operation depends on, and what else is known of the operation.
 """
+
+from typing import TYPE_CHECKING
+
+from cnnlab.core.lazy import lazily
+
+if TYPE_CHECKING:
+    from cnnlab.walk.facts import Walk
+    from cnnlab.walk.walker import walk
+else:
+    __getattr__, __dir__ = lazily(__name__, {"Walk": f"{__name__}.facts:Walk", "walk": f"{__name__}.walker:walk"})
+
+__all__ = ["Walk", "walk"]

@@ -5,7 +5,7 @@ import torch
 from attribution.subjects import CLASSES, flat, gap, quick, some_images, subject
 from torch import Tensor, nn
 
-from cnnlab.attribution.attribute import attribute, attribution_steps, planned_passes
+from cnnlab.attribution.attribution import attribute, attribution_steps, planned_passes
 from cnnlab.attribution.batch import Request
 from cnnlab.attribution.catalog import METHODS
 from cnnlab.attribution.layers import choose_layer

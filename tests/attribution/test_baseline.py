@@ -5,7 +5,7 @@ import torch
 from attribution.subjects import gap, some_images
 from torch import Tensor
 
-from cnnlab.attribution.attribute import attribute
+from cnnlab.attribution.attribution import attribute
 from cnnlab.attribution.baseline import NAMED_BASELINES, baseline_of
 from cnnlab.attribution.batch import Request, batches, whole_batch
 from cnnlab.attribution.catalog import chosen_methods

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from cnnlab.attribution.attribute import attribute
+from cnnlab.attribution.attribution import attribute
 from cnnlab.attribution.cam_pieces import weighted_map
 from cnnlab.attribution.capture import CURVED_SCORE, SCORE, capture
 from cnnlab.attribution.maps import fused, positive_scaled, principal_map, upsampled

@@ -11,7 +11,7 @@ from attribution.subjects import flat, gap, quick, some_images, subject
 from networks import unchanged
 from torch import Tensor, nn
 
-from cnnlab.attribution.attribute import attribute
+from cnnlab.attribution.attribution import attribute
 from cnnlab.attribution.capture import SCORE, capture
 from cnnlab.attribution.catalog import METHODS
 from cnnlab.attribution.methods.gradient_cams import of_score
@@ -130,7 +130,7 @@ def _breaks(forward, after):  # type: ignore[no-untyped-def]
 
 
 def test_autograd_mode_is_the_callers_between_steps() -> None:
-    from cnnlab.attribution.attribute import attribution_steps
+    from cnnlab.attribution.attribution import attribution_steps
     from cnnlab.attribution.batch import Request
 
     model = gap()

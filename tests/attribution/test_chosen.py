@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import Field
 from torch import Tensor, nn
 
-from cnnlab.attribution.attribute import attribute, planned_passes
+from cnnlab.attribution.attribution import attribute, planned_passes
 from cnnlab.attribution.batch import Request
 from cnnlab.attribution.catalog import (
     METHODS,

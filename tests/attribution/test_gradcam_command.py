@@ -10,7 +10,7 @@ import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 from PIL import Image
 
-from cnnlab.attribution.attribute import attribute
+from cnnlab.attribution.attribution import attribute
 from cnnlab.config.config import read_config
 from cnnlab.data.batches import normalise
 from cnnlab.data.dataset import DataPlace

@@ -8,7 +8,7 @@ import torchvision
 from attribution.subjects import flat, gap, some_images
 from torch import Tensor, nn
 
-from cnnlab.attribution.attribute import attribute
+from cnnlab.attribution.attribution import attribute
 from cnnlab.attribution.catalog import methods_for_head
 from cnnlab.attribution.layers import choose_layer
 from cnnlab.core.errors import RequestError

@@ -12,7 +12,7 @@ from captum.attr._utils.lrp_rules import EpsilonRule
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from cnnlab.attribution.attribute import Attribution, attribute
+from cnnlab.attribution.attribution import Attribution, attribute
 from cnnlab.core.errors import RequestError
 
 CLASS = torch.tensor([0, 3])

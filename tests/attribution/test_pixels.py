@@ -13,7 +13,7 @@ from torch.utils.checkpoint import checkpoint
 from torchvision.ops import DeformConv2d
 
 from cnnlab.attribution import batch as batch_module
-from cnnlab.attribution.attribute import Attribution, attribute, planned_passes
+from cnnlab.attribution.attribution import Attribution, attribute, planned_passes
 from cnnlab.attribution.batch import Request
 from cnnlab.attribution.method import finished
 from cnnlab.attribution.methods.gradients import gradient

@@ -7,7 +7,7 @@ import torch
 from networks import network_of
 from torch import Tensor, nn
 
-from cnnlab.attribution.attribute import attribute
+from cnnlab.attribution.attribution import attribute
 from cnnlab.attribution.run import Explanation, Images, Plan, explain
 from cnnlab.attribution.target import class_probabilities, explained_targets, target_caution
 from cnnlab.core.advance import Advance

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cnnlab.attribution.attribute import attribute
+from cnnlab.attribution.attribution import attribute
 from cnnlab.attribution.capture import CURVED_SCORE, capture
 from cnnlab.attribution.target import target_of
 from cnnlab.core.errors import CnnlabError, RequestError

@@ -12,7 +12,7 @@ from attribution.subjects import quick
 from torch import Tensor, nn
 from walk.menagerie import SHAPE, Busy, busy, facts_of
 
-from cnnlab.attribution.attribute import attribute
+from cnnlab.attribution.attribution import attribute
 from cnnlab.attribution.catalog import METHODS
 from cnnlab.attribution.layers import choose_layer
 from cnnlab.attribution.measures.comparison import compare_maps

@@ -19,7 +19,7 @@ from captum.attr import (
 from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
 
-from cnnlab.attribution.attribute import attribute
+from cnnlab.attribution.attribution import attribute
 from cnnlab.attribution.method import PixelRange
 from cnnlab.attribution.methods.gradients import noise_draws
 

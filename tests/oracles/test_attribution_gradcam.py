@@ -17,7 +17,7 @@ from pytorch_grad_cam.ablation_layer import AblationLayer
 from pytorch_grad_cam.guided_backprop import GuidedBackpropReLUModel
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputReST, ClassifierOutputTarget
 
-from cnnlab.attribution.attribute import VIEWS, attribute
+from cnnlab.attribution.attribution import VIEWS, attribute
 from cnnlab.attribution.cam_pieces import weighted_map
 from cnnlab.attribution.capture import SCORE, capture
 from cnnlab.attribution.maps import principal_map

@@ -17,7 +17,7 @@ from torchvision.models.swin_transformer import (
 )
 from walk.zoo import Function
 
-from cnnlab.attribution.attribute import attribute
+from cnnlab.attribution.attribution import attribute
 from cnnlab.attribution.layers import choose_layer
 from cnnlab.core.errors import RequestError
 from cnnlab.inside.dream.maximise import Channel, score

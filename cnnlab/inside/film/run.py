@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from cnnlab.attribution.attribute import attribute
+from cnnlab.attribution.attribution import attribute
 from cnnlab.attribution.catalog import methods_for_head
 from cnnlab.attribution.layers import choose_layer
 from cnnlab.core.advance import Advance

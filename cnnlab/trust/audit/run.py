@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from cnnlab.attribution.attribute import Attribution
+from cnnlab.attribution.attribution import Attribution
 from cnnlab.attribution.catalog import METHODS, Asked, chosen, chosen_methods, methods_for_head, unasked
 from cnnlab.attribution.layers import LayerChoice, choose_layer
 from cnnlab.attribution.maps import at_image_size, positive_scaled

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from torch import Tensor, nn
 
-from cnnlab.attribution.attribute import Attribution, attribute
+from cnnlab.attribution.attribution import Attribution, attribute
 from cnnlab.attribution.catalog import METHODS, Asked, chosen_methods, methods_for_head, unasked, used
 from cnnlab.attribution.layers import LayerChoice, choose_layer
 from cnnlab.attribution.run import pixel_range

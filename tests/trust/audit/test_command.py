@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from cnnlab.attribution.attribute import attribute
+from cnnlab.attribution.attribution import attribute
 from cnnlab.data.batches import normalise
 from cnnlab.data.dataset import DataPlace
 from cnnlab.network.open import open_run

@@ -105,7 +105,7 @@ def attribute(
 
     Example:
         >>> import torch
-        >>> from cnnlab.attribution.attribute import attribute
+        >>> from cnnlab.attribution.attribution import attribute
         >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 8 * 8, 5))
         >>> lrp, covered = attribute(model, torch.rand(2, 3, 8, 8), [0, 3], methods="lrp,occlusion:window=4,stride=2")
         >>> lrp.maps.shape, covered.options["window"]
