@@ -42,11 +42,29 @@ def whole_numbers(folder: Path) -> None:
     torch.save(state, folder / "w.pt")
 
 
-def weights(what: str, message: str, make: Make, model: str = "tiny.yaml") -> Case:
+def of_ten_classes(folder: Path) -> None:
+    """Weights of the same network for ten classes, as a training program keeps them."""
+    import torch
+    from torchvision import models
+
+    state = models.squeezenet1_1(num_classes=10).state_dict()
+    torch.save({"epoch": 3, "state_dict": {f"module.{name}": one for name, one in state.items()}}, folder / "w.pt")
+
+
+def with_averages(folder: Path) -> None:
+    """Weights, and beside them their averages."""
+    import torch
+    from torchvision import models
+
+    state, averages = models.squeezenet1_1().state_dict(), models.squeezenet1_1().state_dict()
+    torch.save({"model": state, "ema": {"module": averages}}, folder / "w.pt")
+
+
+def weights(what: str, message: str, make: Make, model: str = "tiny.yaml", options: str = "") -> Case:
     """A file `w.pt` that is given for the weights of `model`."""
     return Case(
         what,
-        f"cnnlab gradcam {model} a.png --weights w.pt",
+        f"cnnlab gradcam {model} a.png --weights w.pt{options}",
         f"error: w.pt: {message}",
         make=both(both(file("tiny.yaml", TINY), PHOTO), make),
     )
@@ -80,6 +98,28 @@ WEIGHTS = (
         "is of another network: of its 2 tensors (features.0.weight, features.0.bias) none has a name of the network's "
         "8 (conv_bn_act1.conv.weight, conv_bn_act1.norm.weight, conv_bn_act1.norm.bias, …)",
         of_another,
+    ),
+    weights(
+        "weights of the same network for other classes",
+        "is for 10 classes, and the network has 1000 (classifier.1.weight is [10, 512, 1, 1] in the file, "
+        "[1000, 512, 1, 1] in the network); all else fits. Open the network with as many: --classes 10, or, for a "
+        "module of your own, by its argument, such as net.py:build(num_classes=10)",
+        of_ten_classes,
+        model="torchvision:squeezenet1_1",
+    ),
+    weights(
+        "a file with the weights and their averages",
+        "holds the network's weights 2 times: model (52 tensors), ema.module (52 tensors); choose by --weights-key",
+        with_averages,
+        model="torchvision:squeezenet1_1",
+    ),
+    weights(
+        "a part of a file of weights that is not there, the nearest named",
+        "--weights-key 'emma' is no part of the file; it has model (52 tensors), ema (52 tensors), ema.module (52 "
+        "tensors). Did you mean 'ema'?",
+        with_averages,
+        model="torchvision:squeezenet1_1",
+        options=" --weights-key emma",
     ),
     weights(
         "weights of whole numbers",

@@ -71,8 +71,8 @@ def _other_classes(given: Mapping[str, Any], own: Mapping[str, Any], misshapen: 
     name = misshapen[-1] if len(own[misshapen[0]].shape) < 2 else misshapen[0]
     return (
         f"is for {theirs} classes, and the network has {ours} ({name} is {shape_of(given[name])} in the file, "
-        f"{shape_of(own[name])} in the network); all else fits. Open the network with as many: `classes` {theirs} for "
-        f"torchvision: and timm:, for a module of your own its argument, such as net.py:build(num_classes={theirs})",
+        f"{shape_of(own[name])} in the network); all else fits. Open the network with as many: `classes` {theirs}, or, "
+        f"for a module of your own, by its argument, such as net.py:build(num_classes={theirs})",
     )
 
 

@@ -24,8 +24,8 @@ def test_other_classes_alone_are_told_as_such() -> None:
     [line] = _told({"model": {f"module.{n}": one for n, one in _network(7).state_dict().items()}}, _network(3))
     assert line == (
         "is for 7 classes, and the network has 3 (3.weight is [7, 4] in the file, [3, 4] in the network); all else "
-        "fits. Open the network with as many: `classes` 7 for torchvision: and timm:, for a module of your own its "
-        "argument, such as net.py:build(num_classes=7)"
+        "fits. Open the network with as many: `classes` 7, or, for a module of your own, by its argument, such as "
+        "net.py:build(num_classes=7)"
     )
     wider = _told(_network(3, width=8).state_dict(), _network(3))
     assert "classes" not in wider[0]
