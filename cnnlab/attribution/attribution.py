@@ -25,6 +25,7 @@ from cnnlab.attribution.method import Batch, MethodMaps, PixelRange, UnfitError
 from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.core.registry import Component
+from cnnlab.stats.probabilities import Activation
 from cnnlab.walk.layouts import Layouts
 
 
@@ -50,7 +51,7 @@ class Attribution:
     scores: Float32[Tensor, "n *t"]
     """The target's logit."""
     probabilities: Float32[Tensor, "n *t"]
-    """Softmax of the logits at the target; the score again where it is a function."""
+    """The target's probability, by the network's activation; the score again where it is a function."""
     passes: int
     """Runs of the network, forward or backward, that the method needs by itself; shared ones count for each."""
     notes: tuple[str, ...]
@@ -75,6 +76,7 @@ def attribute(
     seed: int = 0,
     layouts: Layouts | None = None,
     pixels: PixelRange | None = None,
+    activation: Activation = "softmax",
 ) -> tuple[Attribution, ...]:
     """Attribute the answers of `model` to places of `images`, by each of `methods`, in their order.
 
@@ -97,6 +99,7 @@ def attribute(
         layouts: the network's for images of this size, where the caller has them (as of a `LayerChoice`); finding them
             takes a walk.
         pixels: what the network sees where an image is black or white, for baselines of these colours.
+        activation: what makes probabilities of the logits, "softmax" or "sigmoid", for methods that go by those.
 
     Returns: raw maps with scores, notes and the options used, one `Attribution` for each method.
 
@@ -122,6 +125,7 @@ def attribute(
         seed=seed,
         layouts=layouts,
         pixels=pixels,
+        activation=activation,
     )
     for fact in attribution_steps(request):
         if not isinstance(fact, Advance):

@@ -29,6 +29,7 @@ from cnnlab.attribution.tail import Head
 from cnnlab.attribution.target import ScoreFunction, target_of
 from cnnlab.core.errors import RequestError
 from cnnlab.core.registry import Component
+from cnnlab.stats.probabilities import Activation
 from cnnlab.walk.layouts import Layouts, layouts_of
 
 Layers: TypeAlias = Literal["auto"] | Sequence[str] | LayerChoice
@@ -50,6 +51,7 @@ class Request:
     seed: int = 0
     layouts: Layouts | None = None
     pixels: PixelRange | None = None
+    activation: Activation = "softmax"
 
 
 def whole_batch(request: Request) -> Batch:
@@ -86,7 +88,7 @@ def whole_batch(request: Request) -> Batch:
     return Batch(
         model=model,
         images=images,
-        target=target_of(request.targets, len(images)),
+        target=target_of(request.targets, len(images), request.activation),
         layers=names,
         heads=heads,
         layouts=layouts,

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol, runtime_checkable
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -79,7 +78,7 @@ class FinerScore:
 
 @dataclass(frozen=True)
 class CurvedScore:
-    """ReST, S_c + log p_c, with its curvature: a logit that its softmax bends.
+    """ReST, S_c + log p_c, with its curvature: a logit that its softmax (or sigmoid) bends.
 
     Source: Cai 2025 (ShapleyCAM), arXiv:2501.06261, section 4.
     """
@@ -91,9 +90,7 @@ class CurvedScore:
         scores = target.scores(logits, rows)
         if target.function is not None:
             return scores
-        if logits.shape[1] == 1:
-            return scores + F.logsigmoid(scores)
-        return scores + target.scores(logits.log_softmax(1), rows)
+        return scores + target.log_probabilities(logits, rows)
 
 
 CURVED_SCORE = CurvedScore()

@@ -15,9 +15,13 @@ from cnnlab.attribution.run import Explanation
 from cnnlab.network.image_files import Unreadable
 from cnnlab.network.network import Network
 
+PROBABILITIES = {
+    "softmax": "softmax",
+    "sigmoid": "sigmoid, of each class by itself",
+    "single": "sigmoid of the only logit, which speaks for class 1 of two",
+}
+
 CONVENTIONS = {
-    "score": "the logit of the class, before softmax; a single logit speaks for class 1",
-    "probability": "softmax",
     "raw": "signed, as the method gives it, nothing brought to 0 … 1; of several fused layers scaled means of 0 … 1",
     "enlarging": "bilinear with half-pixel centres (align_corners=False), straight to the image's own size; the "
     "nearest cell for maps of pixels",
@@ -44,7 +48,15 @@ def provenance(network: Network, explanation: Explanation) -> dict[str, str]:
         "passes": f"{passes:,} of at most {explanation.plan.max_batch} images, shared ones counted for each method",
         "versions": ", ".join(f"{name} {number}" for name, number in _versions().items()),
     }
-    return found | CONVENTIONS
+    return found | conventions(network)
+
+
+def conventions(network: Network) -> dict[str, str]:
+    """What scores, probabilities, maps and colours mean, in words."""
+    activation = "single" if network.logits == 1 else network.activation
+    before = "softmax" if activation == "softmax" else "the sigmoid"
+    score = f"the logit of the class, before {before}; a single logit speaks for class 1"
+    return {"score": score, "probability": PROBABILITIES[activation], **CONVENTIONS}
 
 
 def _versions() -> dict[str, str]:
@@ -104,6 +116,6 @@ def explanation_document(
                 "std": list(preparation.statistics.std),
                 "source": preparation.source,
             },
-            "conventions": CONVENTIONS,
+            "conventions": conventions(network),
         },
     }  # fmt: skip

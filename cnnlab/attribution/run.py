@@ -18,7 +18,7 @@ from cnnlab.attribution.measures.road import PERCENTILES
 from cnnlab.attribution.method import PixelRange
 from cnnlab.attribution.passes import fitted, logits_of
 from cnnlab.attribution.tail import HeadKind
-from cnnlab.attribution.target import class_names, class_probabilities, explained_targets, target_caution
+from cnnlab.attribution.target import explained_targets, target_caution
 from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.core.registry import Component
@@ -28,6 +28,7 @@ from cnnlab.network.prepared_images import ExplainedImage, masks_of, pixels_of
 from cnnlab.network.runnable import check_runs
 from cnnlab.network.session import Session
 from cnnlab.network.steadiness import steadiness
+from cnnlab.stats.probabilities import class_names, class_probabilities
 from cnnlab.walk.layouts import layouts_of
 
 GAP_HEADS: tuple[HeadKind, ...] = ("gap_linear", "gap_dense")
@@ -160,7 +161,8 @@ def explain(
         raise
     if not bool(logits.isfinite().all()):
         raise WorkError(f"the answers of {network.name} are NaN or infinite: its weights diverged")
-    classes, probabilities = class_names(logits, network.classes), class_probabilities(logits.float())
+    classes = class_names(logits, network.classes)
+    probabilities = class_probabilities(logits.float(), network.activation)
     targets = explained_targets(target, probabilities, classes, images.truths, images.names)
     reason, choices, chosen = _methods(network, methods, layers)
     request = Request(
@@ -174,6 +176,7 @@ def explain(
         seed=session.seed,
         layouts=choices[0].layouts if choices else None,
         pixels=images.pixels,
+        activation=network.activation,
     )
     cautions = [] if network.trained else [RANDOM]
     cautions += [said for one in chosen for choice in choices if (said := METHODS[one.name].warning(choice.head))]
@@ -205,6 +208,7 @@ def explain(
                 masks=images.masks,
                 with_road=road,
                 max_batch=session.max_batch,
+                activation=network.activation,
             )
             for found in measuring:
                 if isinstance(found, Comparison):

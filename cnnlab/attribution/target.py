@@ -5,7 +5,7 @@ In words a class is asked for as `predicted`, `true`, by its name or number, or 
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import torch
@@ -13,6 +13,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from cnnlab.core.errors import RequestError, unknown
+from cnnlab.stats.probabilities import Activation, class_probabilities, log_probabilities
 
 ScoreFunction: TypeAlias = Callable[[Tensor], Tensor]
 """From logits (b, classes) to one score a row (b,); row by row, since images go through in batches of any size."""
@@ -27,6 +28,8 @@ class Target:
     function: ScoreFunction | None
     single: bool
     """Whether one class an image was asked for, so that results have no axis t."""
+    activation: Activation = "softmax"
+    """What makes probabilities of the network's logits."""
 
     @property
     def count(self) -> int:
@@ -56,24 +59,28 @@ class Target:
         return logits.gather(1, wanted)
 
     def probabilities(self, logits: Float[Tensor, "b k"], rows: Int64[Tensor, "b"]) -> Float[Tensor, "b t"]:
-        """Softmax (with a single logit: sigmoid) of the classes asked for; with a function, its scores as they are."""
-        if self.function is not None or logits.shape[1] > 1:
-            return self.scores(logits if self.function is not None else logits.softmax(1), rows)
-        return self.scores(logits, rows).sigmoid()
+        """Probabilities of the classes asked for, as `class_probabilities`; with a function, its scores as they are."""
+        if self.function is not None:
+            return self.scores(logits, rows)
+        return self.scores(class_probabilities(logits, self.activation), rows)
+
+    def log_probabilities(self, logits: Float[Tensor, "b k"], rows: Int64[Tensor, "b"]) -> Float[Tensor, "b t"]:
+        """Their logarithms; only of classes."""
+        return self.scores(log_probabilities(logits, self.activation), rows)
 
     def part(self, images: slice) -> "Target":
         """The target of some of the images."""
         classes = None if self.classes is None else self.classes[images]
-        return Target(len(range(self.n)[images]), classes, self.function, self.single)
+        return replace(self, n=len(range(self.n)[images]), classes=classes)
 
 
-def target_of(targets: Tensor | Sequence[int] | ScoreFunction, n: int) -> Target:
+def target_of(targets: Tensor | Sequence[int] | ScoreFunction, n: int, activation: Activation = "softmax") -> Target:
     """`targets` for n images: classes (n,) or (n, t), or a function from logits (b, classes) to scores (b,).
 
     Raises: RequestError for a wrong number, shape or type of targets.
     """
     if callable(targets):
-        return Target(n, None, targets, True)
+        return Target(n, None, targets, True, activation)
     classes = torch.as_tensor(targets)
     if classes.is_floating_point() or classes.is_complex() or classes.dtype == torch.bool:
         raise RequestError(f"targets are {classes.dtype}; expected whole numbers, the classes to explain")
@@ -82,7 +89,7 @@ def target_of(targets: Tensor | Sequence[int] | ScoreFunction, n: int) -> Target
             f"targets of shape {tuple(classes.shape)} for {n} images; expected ({n},), a class for each, or ({n}, t)"
         )
     single = classes.dim() == 1
-    return Target(n, (classes[:, None] if single else classes).long(), None, single)
+    return Target(n, (classes[:, None] if single else classes).long(), None, single, activation)
 
 
 def check_classes(target: Target, classes: int) -> None:
@@ -103,19 +110,6 @@ def check_classes(target: Target, classes: int) -> None:
 
 
 NAMED_TARGETS = ("predicted", "true", "top3")
-
-
-def class_names(logits: Float[Tensor, "n k"], known: Sequence[str]) -> tuple[str, ...]:
-    """`known` where there is one for each logit, otherwise their numbers; a single logit stands for two classes."""
-    count = max(2, logits.shape[1])
-    return tuple(known) if len(known) == count else tuple(map(str, range(count)))
-
-
-def class_probabilities(logits: Float[Tensor, "n k"]) -> Float[Tensor, "n classes"]:
-    """Softmax; of a single logit, which speaks for class 1, the sigmoid."""
-    if logits.shape[1] > 1:
-        return logits.softmax(1)
-    return torch.cat([(-logits).sigmoid(), logits.sigmoid()], dim=1)
 
 
 def target_caution(text: str, classes: Sequence[str]) -> str | None:

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from cnnlab.attribution.attribution import attribute
 from cnnlab.attribution.layers import LayerChoice, choose_layer
-from cnnlab.attribution.target import class_names
 from cnnlab.core.errors import CnnlabError
 from cnnlab.models.failure import LAYER_FAILURES, failure_of
 from cnnlab.models.undisturbed import undisturbed
@@ -17,6 +16,7 @@ from cnnlab.network.network import Network
 from cnnlab.network.runnable import check_runs
 from cnnlab.network.steadiness import Steadiness, steadiness
 from cnnlab.receptive_field.fields import receptive_fields
+from cnnlab.stats.probabilities import class_names
 
 Answer = Literal["yes", "no", "with --data"]
 

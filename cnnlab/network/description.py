@@ -3,15 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, TypedDict, get_args
+from typing import Any, TypedDict, get_args
 
 from cnnlab.core.errors import ConfigError, Problem, RequestError, did_you_mean
 from cnnlab.core.reading import read_file
 from cnnlab.core.yaml import Items, Table, Text, load
 from cnnlab.data.decoding import Fit
-
-Activation: TypeAlias = Literal["softmax", "sigmoid"]
-"""What makes probabilities of logits: over the classes together, or of each class by itself."""
+from cnnlab.stats.probabilities import Activation
 
 FITS: Mapping[str, Fit] = {"crop": "crop", "letterbox": "pad", "stretch": "stretch"}
 """What `fit` may be, and the word for it in a config."""

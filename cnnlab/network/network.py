@@ -12,10 +12,10 @@ from cnnlab.core.arithmetic import Shape
 from cnnlab.core.errors import RequestError
 from cnnlab.data.dataset import DataPlace, Dataset
 from cnnlab.network.asked_data import AskedData
-from cnnlab.network.description import Activation
 from cnnlab.network.preparation import Preparation
 from cnnlab.runs.folder import Run
 from cnnlab.runs.images import evaluation_images, training_images
+from cnnlab.stats.probabilities import Activation
 
 Origin: TypeAlias = Literal["run", "config", "torchvision", "timm", "own", "module"]
 """Where a network comes from: `own` is a user's own, by its place in a file or a package; `module` is given as such."""

@@ -9,7 +9,6 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from cnnlab.attribution.passes import logits_of
-from cnnlab.attribution.target import class_probabilities
 from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.data.batches import normalise
 from cnnlab.data.dataset import Dataset
@@ -17,6 +16,7 @@ from cnnlab.evaluation.run import group_names
 from cnnlab.network.network import RunNetwork
 from cnnlab.network.session import Session
 from cnnlab.runs.images import evaluation_images, sample_indices
+from cnnlab.stats.probabilities import class_probabilities
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,5 +99,5 @@ def sample_of_run(
         numbers=numbers,
         groups=tuple(names[number] for number in numbers) if names else (),
         inputs=inputs,
-        probabilities=class_probabilities(logits),
+        probabilities=class_probabilities(logits, network.activation),
     )

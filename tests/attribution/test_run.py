@@ -9,11 +9,12 @@ from torch import Tensor, nn
 
 from cnnlab.attribution.attribution import attribute
 from cnnlab.attribution.run import Explanation, Images, Plan, explain
-from cnnlab.attribution.target import class_probabilities, explained_targets, target_caution
+from cnnlab.attribution.target import explained_targets, target_caution
 from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.network.network import Network
 from cnnlab.network.session import Session
+from cnnlab.stats.probabilities import class_probabilities
 
 CLASSES = ("cat", "dog", "<b>emu</b>", "7")
 N = 6

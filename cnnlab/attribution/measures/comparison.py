@@ -23,6 +23,7 @@ from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError
 from cnnlab.core.seeds import derive_seed
 from cnnlab.stats.confidence import MeanInterval, bootstrap_mean, paired_difference
+from cnnlab.stats.probabilities import Activation
 from cnnlab.view.blocks import interval_text, shown
 
 FORM = "+.3f"
@@ -163,12 +164,14 @@ def compare_maps(
     with_road: bool = True,
     steps: int = STEPS,
     max_batch: int = 256,
+    activation: Activation = "softmax",
 ) -> Iterator[Advance | Comparison]:
     """Measure each of `maps` (name → raw maps, of image size or lower) and the controls; last comes the result.
 
     `images` are normalised, so that 0 is the data set's mean; `targets` are the classes that the maps speak of; `masks`
-    are the objects. The work is about (2·`steps` + 3) forward passes per image and method, and with ROAD 18 more and
-    as many sparse solves. Nothing here depends on `max_batch`, the most changed images that exist at a time.
+    are the objects; `activation` makes probabilities of the network's logits. The work is about (2·`steps` + 3) forward
+    passes per image and method, and with ROAD 18 more and as many sparse solves. Nothing here depends on `max_batch`,
+    the most changed images that exist at a time.
 
     Raises: RequestError for no image, a name that is a control's, maps of another number or size, masks of another
     size or without a pixel, or a target that the model lacks; WorkError for values that are NaN or infinite.
@@ -179,7 +182,16 @@ def compare_maps(
     summaries: dict[str, MapSummary] = {}
     for position, (name, some) in enumerate(everything.items()):
         scoring = score_images(
-            model, images, targets, some, seed=seed, masks=masks, noise=noise, steps=steps, max_batch=max_batch
+            model,
+            images,
+            targets,
+            some,
+            seed=seed,
+            masks=masks,
+            noise=noise,
+            steps=steps,
+            max_batch=max_batch,
+            activation=activation,
         )
         for item in scoring:
             if isinstance(item, ImageScores):

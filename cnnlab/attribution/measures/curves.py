@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from cnnlab.attribution.measures.probability import composite_probabilities
 from cnnlab.core.seeds import derive_seed
+from cnnlab.stats.probabilities import Activation
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +121,7 @@ def curves(
     *,
     steps: int = STEPS,
     max_batch: int = 256,
+    activation: Activation = "softmax",
 ) -> Curves:
     """Both curves of each (normalised) image, in float64; at most `max_batch` changed images exist at a time.
 
@@ -134,8 +136,8 @@ def curves(
     fractions = torch.stack([(ranks < count).flatten(1).cpu().double().mean(1) for count in counts], 1)
     return Curves(
         fractions,
-        _probabilities(model, images, torch.zeros_like(images), targets, ranks, counts, max_batch),
-        _probabilities(model, blurred(images), images, targets, ranks, counts, max_batch),
+        _probabilities(model, images, torch.zeros_like(images), targets, ranks, counts, max_batch, activation),
+        _probabilities(model, blurred(images), images, targets, ranks, counts, max_batch, activation),
     )
 
 
@@ -157,6 +159,7 @@ def _probabilities(
     ranks: Tensor,
     counts: Tensor,
     max_batch: int,
+    activation: Activation,
 ) -> Tensor:
     """(n, s) for images that go from `start` to `end`, the first `counts` ranks at a time."""
     points = len(counts)
@@ -166,5 +169,6 @@ def _probabilities(
         changed = ranks[image] < counts[point, None, None]
         return torch.where(changed[:, None], end[image], start[image])
 
-    found = composite_probabilities(model, make, targets.repeat_interleave(points), max_batch=max_batch)
+    wanted = targets.repeat_interleave(points)
+    found = composite_probabilities(model, make, wanted, max_batch=max_batch, activation=activation)
     return found.reshape(len(start), points)

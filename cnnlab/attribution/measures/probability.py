@@ -17,16 +17,24 @@ from cnnlab.attribution.maps import at_image_size, positive_scaled
 from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.models.undisturbed import undisturbed
 from cnnlab.network.forward import forward
+from cnnlab.stats.probabilities import Activation, class_probabilities
 
 
 def target_probabilities(
-    model: nn.Module, images: Float[Tensor, "n c h w"], targets: Int64[Tensor, "n"], *, max_batch: int
+    model: nn.Module,
+    images: Float[Tensor, "n c h w"],
+    targets: Int64[Tensor, "n"],
+    *,
+    max_batch: int,
+    activation: Activation = "softmax",
 ) -> Float[Tensor, "n"]:
-    """Softmax probability of each image's target class, in float64 on the CPU.
+    """Probability of each image's target class, in float64 on the CPU.
 
     Raises: what `composite_probabilities` raises.
     """
-    return composite_probabilities(model, lambda rows: images[rows], targets, max_batch=max_batch)
+    return composite_probabilities(
+        model, lambda rows: images[rows], targets, max_batch=max_batch, activation=activation
+    )
 
 
 def composite_probabilities(
@@ -35,11 +43,12 @@ def composite_probabilities(
     targets: Int64[Tensor, "n"],
     *,
     max_batch: int,
+    activation: Activation = "softmax",
 ) -> Float[Tensor, "n"]:
-    """Softmax probability of `targets` for images that `make` makes from their numbers, `max_batch` at a time.
+    """Probability of `targets` for images that `make` makes from their numbers, `max_batch` at a time.
 
-    Raises: RequestError for a target that the model has no class for, or a model with a single output; WorkError where
-    its answers are NaN or infinite; ValueError unless `max_batch` ≥ 1.
+    Raises: RequestError for a target that the model has no class for; WorkError where its answers are NaN or infinite;
+    ValueError unless `max_batch` ≥ 1.
     """
     if max_batch < 1:
         raise ValueError(f"max_batch is {max_batch}, expected at least 1 image")
@@ -48,20 +57,17 @@ def composite_probabilities(
         for rows in torch.arange(len(targets), device=targets.device).split(max_batch):
             wanted = targets[rows].cpu()
             logits = _checked(forward(model, make(rows)), wanted)
-            found.append(logits.softmax(1).gather(1, wanted[:, None])[:, 0])
+            found.append(class_probabilities(logits, activation).gather(1, wanted[:, None])[:, 0])
     return torch.cat(found) if found else torch.zeros(0, dtype=torch.float64)
 
 
 def _checked(answer: object, targets: Tensor) -> Tensor:
     """The logits in float64 on the CPU."""
-    if not isinstance(answer, Tensor) or answer.ndim != 2 or answer.shape[1] < 2:
+    if not isinstance(answer, Tensor) or answer.ndim != 2 or answer.shape[1] < 1:
         found = f"has shape {tuple(answer.shape)}" if isinstance(answer, Tensor) else f"is a {type(answer).__name__}"
-        raise RequestError(
-            f"the model's answer {found}; expected (images, classes) with two or more "
-            "classes, since the probability of a single one is always 1"
-        )
+        raise RequestError(f"the model's answer {found}; expected logits (images, classes)")
     logits = answer.cpu().double()
-    classes = logits.shape[1]
+    classes = max(2, logits.shape[1])
     if int(targets.min()) < 0 or int(targets.max()) >= classes:
         wrong = targets[(targets < 0) | (targets >= classes)]
         raise RequestError(f"no target class {int(wrong[0])}: the model has classes 0 to {classes - 1}")
@@ -101,6 +107,7 @@ def confidence_drop(
     maps: Float[Tensor, "n h2 w2"],
     *,
     max_batch: int = 256,
+    activation: Activation = "softmax",
 ) -> Drop:
     """Both probabilities of each (normalised) image, in float64.
 
@@ -112,6 +119,8 @@ def confidence_drop(
     height, width = images.shape[2:]
     shown = positive_scaled(at_image_size(maps, (height, width))).to(images)
     return Drop(
-        target_probabilities(model, images, targets, max_batch=max_batch),
-        composite_probabilities(model, lambda rows: images[rows] * shown[rows, None], targets, max_batch=max_batch),
+        target_probabilities(model, images, targets, max_batch=max_batch, activation=activation),
+        composite_probabilities(
+            model, lambda rows: images[rows] * shown[rows, None], targets, max_batch=max_batch, activation=activation
+        ),
     )

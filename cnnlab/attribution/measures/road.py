@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from cnnlab.attribution.measures.curves import Ranking
 from cnnlab.attribution.measures.probability import composite_probabilities
 from cnnlab.core.seeds import derive_seed
+from cnnlab.stats.probabilities import Activation
 
 PERCENTILES = (10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0)
 
@@ -57,6 +58,7 @@ def road(
     noise: Float[Tensor, "n c h w"],
     percentiles: Sequence[float] = PERCENTILES,
     max_batch: int = 256,
+    activation: Activation = "softmax",
 ) -> Road:
     """MoRF and LeRF of each (normalised) image, in float64; at most `max_batch` imputed images exist at a time.
 
@@ -83,7 +85,8 @@ def road(
         gone = (ranks.last if least else ranks.first)(counts[percentile])[0]
         return impute(images[image], gone.to(images.device), noise=noise[image].to(images.device))
 
-    found = composite_probabilities(model, make, targets.repeat_interleave(points), max_batch=max_batch)
+    wanted = targets.repeat_interleave(points)
+    found = composite_probabilities(model, make, wanted, max_batch=max_batch, activation=activation)
     morf, lerf = found.unflatten(0, (len(images), 2, len(counts))).unbind(1)
     return Road(tuple(percentiles), morf, lerf)
 

@@ -22,6 +22,7 @@ from cnnlab.attribution.measures.probability import Drop, confidence_drop
 from cnnlab.attribution.measures.road import Road, road
 from cnnlab.core.seeds import derive_seed
 from cnnlab.stats.confidence import MeanInterval, bootstrap_mean
+from cnnlab.stats.probabilities import Activation
 
 Part = TypeVar("Part", Curves, Drop, Road)
 
@@ -88,6 +89,7 @@ def score_images(
     noise: Float[Tensor, "n c h w"] | None = None,
     steps: int = STEPS,
     max_batch: int = 256,
+    activation: Activation = "softmax",
 ) -> Iterator[int | ImageScores]:
     """Measure `maps`, of image size or lower, of (normalised) images; ROAD only where its `noise` is given.
 
@@ -108,11 +110,13 @@ def score_images(
     for start in range(0, len(images), at_once):
         stop = min(start + at_once, len(images))
         some, wanted, order = images[start:stop], targets[start:stop], fine.part(start, stop)
-        pixels.append(curves(model, some, wanted, order, steps=steps, max_batch=max_batch))
-        blocks.append(curves(model, some, wanted, coarse.part(start, stop), steps=steps, max_batch=max_batch))
-        drops.append(confidence_drop(model, some, wanted, maps[start:stop], max_batch=max_batch))
+        for made, units in ((pixels, order), (blocks, coarse.part(start, stop))):
+            made.append(curves(model, some, wanted, units, steps=steps, max_batch=max_batch, activation=activation))
+        shown = maps[start:stop]
+        drops.append(confidence_drop(model, some, wanted, shown, max_batch=max_batch, activation=activation))
         if noise is not None:
-            roads.append(road(model, some, wanted, order, noise=noise[start:stop], max_batch=max_batch))
+            here = noise[start:stop]
+            roads.append(road(model, some, wanted, order, noise=here, max_batch=max_batch, activation=activation))
         yield stop
     yield ImageScores(
         _joined(pixels),

@@ -202,6 +202,7 @@ def _attribution(choice: LayerChoice | None, sample: SampledRun, session: Sessio
         max_batch=session.max_batch,
         seed=session.seed,
         pixels=pixel_range(sample.network.preparation.statistics),
+        activation=sample.network.activation,
     )
 
 

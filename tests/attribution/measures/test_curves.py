@@ -160,12 +160,30 @@ def test_the_model_is_left_as_it_was_also_after_a_failure() -> None:
         curves(failing, images, targets, ranking, steps=4, max_batch=2)
 
 
+@pytest.mark.parametrize("target", [0, 1])
+def test_a_single_logit_and_sigmoids_have_the_same_curves(target: int) -> None:
+    """The logit of class 1 of two is what `Additive` says of class 0; by a sigmoid, its class 0 needs no other."""
+    weights, image = drawn(3, 1, 4, 4), torch.ones(1, 1, 4, 4)
+    model, ranking = Additive(weights), rank_pixels(drawn(0, 1, 4, 4), seed=0)
+    together = curves(model, image, torch.tensor([1 - target]), ranking, steps=4)
+    single = nn.Sequential(model, nn.Linear(2, 1, bias=False))
+    nn.init.constant_(single[1].weight[:, :1], 1)
+    nn.init.zeros_(single[1].weight[:, 1:])
+    found = curves(single, image, torch.tensor([target]), ranking, steps=4)
+    torch.testing.assert_close(found.deletion, together.deletion, rtol=0, atol=1e-6)
+    each = curves(model, image, torch.tensor([0]), ranking, steps=4, activation="sigmoid")
+    alone = curves(model, image, torch.tensor([0]), ranking, steps=4)
+    torch.testing.assert_close(each.deletion, alone.deletion, rtol=0, atol=1e-6)
+    other = curves(model, image, torch.tensor([1]), ranking, steps=4, activation="sigmoid")
+    torch.testing.assert_close(other.deletion, torch.full_like(other.deletion, 0.5), rtol=0, atol=0)
+
+
 def test_wrong_requests_are_told() -> None:
     images, ranking = drawn(9, 1, 3, 8, 8), rank_pixels(torch.zeros(1, 8, 8), seed=0)
     with pytest.raises(RequestError, match="no target class 4: the model has classes 0 to 3"):
         curves(small(), images, torch.tensor([4]), ranking)
-    with pytest.raises(RequestError, match="probability of a single one is always 1"):
-        curves(small(classes=1), images, torch.tensor([0]), ranking)
+    with pytest.raises(RequestError, match="no target class 2: the model has classes 0 to 1"):
+        curves(small(classes=1), images, torch.tensor([2]), ranking)
     with pytest.raises(WorkError, match="NaN or infinite"):
         curves(small(), images * float("nan"), torch.tensor([0]), ranking)
     with pytest.raises(ValueError, match="steps is 0"):
