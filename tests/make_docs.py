@@ -5,6 +5,7 @@ from collections.abc import Callable
 import file_map
 from bad_inputs import page as bad_inputs
 from references import commands, components, config, methods
+from strangers import page as strangers
 
 ROOT = file_map.ROOT
 
@@ -17,6 +18,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "README.md": _readme,
     "docs/files.md": file_map.file_map,
     "docs/bad-inputs.md": bad_inputs.page,
+    "docs/any-network.md": strangers.page,
     "docs/reference/config.md": config.page,
     "docs/reference/commands.md": commands.page,
     "docs/reference/methods.md": methods.page,

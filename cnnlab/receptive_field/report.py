@@ -19,6 +19,12 @@ WORDS = {
     "clipped": "clipped everywhere: r is a lower bound",
 }
 
+ON_VALUES = (
+    "The network looks at its own values; this is one way through it, and what it makes of them outside torch (in "
+    "NumPy, or as numbers of Python) is not followed."
+)
+"""The note on a network that was run on real values."""
+
 
 def receptive_field_report(
     fields: Fields,
@@ -188,7 +194,7 @@ def _remarks(fields: Fields) -> list[Text]:
             )
         )
     if fields.walk.on_values:
-        found.append(Text("The network looks at its own values; this is one way through it.", "note"))
+        found.append(Text(ON_VALUES, "note"))
     return found
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from cnnlab.receptive_field.fields import Field, Fields
-from cnnlab.receptive_field.report import size_of
+from cnnlab.receptive_field.report import ON_VALUES, size_of
 from cnnlab.view.blocks import NOTHING, Block, Cell, Column, Number, Numbers, Report, Table, Text
 from cnnlab.view.layer_rows import at_depth, pair_text, size_text
 from cnnlab.walk.costs import ITSELF, Costs, LayerCost
@@ -40,7 +40,7 @@ def summary_report(found: Summary, *, name: str, depth: int | None = None, expla
         tables = (_formulas(rows if depth else [row for row in costs.rows if row.leaf]), _sharing(costs))
         blocks += [table for table in tables if table.rows]
     if fields.walk.on_values:
-        blocks.append(Text("The network looks at its own values; this is one way through it.", "note"))
+        blocks.append(Text(ON_VALUES, "note"))
     return Report(f"Summary of {name}", tuple(blocks), f"For one image of {size_text(fields.shape)}.")
 
 
