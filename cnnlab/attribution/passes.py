@@ -59,10 +59,7 @@ def checked_logits(output: object, target: Target | None = None, *, images: int 
             "expected logits (n, classes) of floating-point numbers"
         )
     if output.dim() == 1 and images == 1 and len(output) > 1:
-        raise RequestError(
-            f"the network puts out {tuple(output.shape)} for one image, without a dimension for the batch (a squeeze() "
-            "takes that away, too); expected logits (n, classes): give two images or more"
-        )
+        output = output[None]  # a squeeze() took the dimension of the batch off
     if output.dim() != 2:
         raise RequestError(f"the network puts out {tuple(output.shape)}; expected logits (n, classes)")
     if images is not None and len(output) != images:

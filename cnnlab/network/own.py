@@ -54,7 +54,7 @@ def own_module(own: OwnNetwork, *, shape: Shape | None, classes: int | None) -> 
 def unwrapped(model: nn.Module) -> nn.Module:
     """The network inside of `DataParallel`, `DistributedDataParallel` and `torch.compile`."""
     while True:
-        inner = model._modules.get("_orig_mod")
+        inner = getattr(model, "_orig_mod", None)  # what torch.jit compiled has no dictionary of modules
         if inner is None and isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
             inner = model.module
         if not isinstance(inner, nn.Module):

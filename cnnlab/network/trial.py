@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from cnnlab.core.errors import RequestError, first_line
-from cnnlab.models.failure import LAYER_FAILURES
+from cnnlab.models.failure import LAYER_FAILURES, check_parameters
 from cnnlab.models.own import own_code_error, own_network
 from cnnlab.models.undisturbed import undisturbed
 from cnnlab.network.description import Description
@@ -59,8 +59,10 @@ def _classes(names: tuple[str, ...], logits: int, name: str, said: Description) 
 def _tried(network: Network) -> tuple[Any, int]:
     """What the network puts out for images of zeros, and how many: two, which tell a row an image, or one.
 
-    Raises: RequestError with the layer where it stops and a size that works; OwnCodeError for the user's code.
+    Raises: RequestError with the layer where it stops and a size that works, and for lazy layers; OwnCodeError for the
+        user's code.
     """
+    check_parameters(network.model)  # a run would give lazy layers their shapes for good
     for count in (2, 1):
         try:
             with undisturbed(network.model), torch.no_grad():

@@ -10,6 +10,8 @@ from strangers.stranger import Refusal, Stranger
 from torch import Tensor, nn
 
 from cnnlab.attribution.run import Explanation, Images, explain
+from cnnlab.check_model.report import check_json, check_report
+from cnnlab.check_model.run import ModelCheck, check_model
 from cnnlab.core.errors import CnnlabError
 from cnnlab.layers_lab.summary.report import summary_json, summary_report
 from cnnlab.layers_lab.summary.run import Summary, summarize
@@ -25,6 +27,8 @@ SESSION = Session(device_name="cpu")
 PIXEL = ("gradient", "smoothgrad", "integrated_gradients")
 """The methods of `cnnlab saliency` by itself."""
 
+ON_IMAGES = ("gradcam", "saliency", "check-model")
+"""Commands that images go through, so that the network's logits are looked for as it is opened."""
 LARGE = 30
 """Modules above which no repairs are looked for: each is tried by a walk."""
 
@@ -58,18 +62,28 @@ def _explanation(network: Network, stranger: Stranger, methods: Any) -> Explanat
     return found
 
 
+def _check(network: Network, stranger: Stranger) -> ModelCheck:
+    found = check_model(network)
+    check_report(found)
+    json.text(check_json(found))
+    return found
+
+
 COMMANDS: dict[str, Callable[[Network, Stranger], Any]] = {
     "receptive-field": _receptive_field,
     "summary": _summary,
     "gradcam": lambda network, stranger: _explanation(network, stranger, "auto"),
     "saliency": lambda network, stranger: _explanation(network, stranger, PIXEL),
+    "check-model": _check,
 }
 
 
-def opened(stranger: Stranger, model: nn.Module) -> Network | CnnlabError:
-    """The network as commands open it, or the refusal."""
+def opened(command: str, stranger: Stranger, model: nn.Module) -> Network | CnnlabError:
+    """The network as the command opens it, or the refusal."""
+    size = ",".join(map(str, stranger.shape))
     try:
-        return open_network(model, SESSION, size=",".join(map(str, stranger.shape)))
+        with contextlib.redirect_stdout(io.StringIO()):
+            return open_network(model, SESSION, size=size, mean=0, std=1, for_images=command in ON_IMAGES)
     except CnnlabError as error:
         return error
 
@@ -90,6 +104,7 @@ def expected(command: str, stranger: Stranger) -> Any:
         "summary": stranger.summary,
         "gradcam": stranger.gradcam,
         "saliency": stranger.saliency,
+        "check-model": stranger.check,
     }[command]
 
 

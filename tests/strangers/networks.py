@@ -1,5 +1,7 @@
 """The networks that nobody here designed for: what is strange about each, why people have it, and the answers."""
 
+from typing import Any
+
 from strangers import forwards, layers, outputs, wrapped, zoos
 from strangers.stranger import WHOLE, Cam, Refusal, Stranger
 
@@ -8,6 +10,17 @@ NO_GRADIENT = Refusal("no gradient", "methods without gradients (eigencam, score
 NO_MAPS = Refusal("no layer of the network has feature maps", "use a pixel method")
 DRAWS = "draws random numbers"
 LAYERED = {"0": 3, "2": 3, "3": 5, "4": 5, "7": WHOLE}
+
+
+def everywhere(*words: str) -> dict[str, Any]:
+    """What every command refuses."""
+    return dict.fromkeys(("fields", "summary", "gradcam", "saliency", "check"), Refusal(*words))
+
+
+def on_images(*words: str) -> dict[str, Any]:
+    """What every command refuses that images go through."""
+    return dict.fromkeys(("gradcam", "saliency", "check"), Refusal(*words))
+
 
 STRANGERS: tuple[Stranger, ...] = (
     Stranger(
@@ -99,7 +112,6 @@ STRANGERS: tuple[Stranger, ...] = (
         make=outputs.OneNumber,
         fields=PLAIN | {"relu": 5},
         gradcam=Cam("relu"),
-        unreached=("gradcam", "saliency"),
         logits=lambda output: output[:, None],
     ),
     Stranger(
@@ -163,10 +175,7 @@ STRANGERS: tuple[Stranger, ...] = (
         strange="no parameter has a shape yet",
         why="nn.LazyConv2d",
         make=layers.lazy,
-        fields=Refusal("no parameters yet", "run the network on an image first"),
-        summary=Refusal("no parameters yet", "run the network on an image first"),
-        gradcam=Refusal("no parameters yet", "run the network on an image first"),
-        saliency=Refusal("no parameters yet", "run the network on an image first"),
+        **everywhere("no parameters yet", "run the network on an image first"),
     ),
     Stranger(
         name="lazy layers that ran",
@@ -240,7 +249,6 @@ STRANGERS: tuple[Stranger, ...] = (
         why="hybrids of CNN and transformer",
         make=layers.Heads,
         fields={"conv": 4, "mix": WHOLE, "head": WHOLE},
-        # fused attention of 16 tokens of width 8, which torch's counter knows on other devices only
         gradcam=Cam("conv", "hirescam"),
     ),
     Stranger(
@@ -324,7 +332,6 @@ STRANGERS: tuple[Stranger, ...] = (
         make=outputs.Named,
         fields=PLAIN | {"relu": 5, ".features": 5, ".logits": WHOLE},
         gradcam=Cam("relu"),
-        unreached=("gradcam", "saliency"),
         logits=lambda output: output["logits"],
     ),
     Stranger(
@@ -334,7 +341,6 @@ STRANGERS: tuple[Stranger, ...] = (
         make=outputs.Pair,
         fields=PLAIN | {"relu": 5, "[0]": WHOLE, "[1]": 5},
         gradcam=Cam("relu"),
-        unreached=("gradcam", "saliency"),
         logits=lambda output: output[0],
     ),
     Stranger(
@@ -343,8 +349,7 @@ STRANGERS: tuple[Stranger, ...] = (
         why="GoogLeNet, Inception v3",
         make=outputs.Auxiliary,
         fields=PLAIN | {"relu": 5, ".logits": WHOLE, ".aux": WHOLE},
-        gradcam=Cam("relu", "hirescam"),
-        unreached=("gradcam", "saliency"),
+        gradcam=Cam("relu"),
         logits=lambda output: output.logits,
     ),
     Stranger(
@@ -353,8 +358,7 @@ STRANGERS: tuple[Stranger, ...] = (
         why="exported for use",
         make=outputs.Decides,
         fields=PLAIN,
-        gradcam=Refusal("torch.int64", "an argmax?"),
-        saliency=Refusal("torch.int64", "an argmax?"),
+        **on_images("puts out (2,) for 2 images", "expected logits"),
     ),
     Stranger(
         name="a class at each place",
@@ -363,38 +367,28 @@ STRANGERS: tuple[Stranger, ...] = (
         make=outputs.Segments,
         # units of a transposed convolution with stride 2 and kernel 2 see one unit of the map below
         fields={"down": 3, "up": 3},
-        gradcam=Refusal("puts out (2, 5, 16, 16)", "expected logits (n, classes)"),
-        saliency=Refusal("puts out (2, 5, 16, 16)", "expected logits (n, classes)"),
+        **on_images("puts out (2, 5, 16, 16) for 2 images", "expected logits"),
     ),
     Stranger(
         name="two inputs",
         strange="forward(image, age)",
         why="medical images with their facts",
         make=outputs.TwoInputs,
-        fields=Refusal("missing 1 required positional argument: 'age'"),
-        summary=Refusal("missing 1 required positional argument: 'age'"),
-        gradcam=Refusal("missing 1 required positional argument: 'age'"),
-        saliency=Refusal("missing 1 required positional argument: 'age'"),
+        **everywhere("missing 1 required positional argument: 'age'"),
     ),
     Stranger(
         name="a dictionary in",
         strange="forward(batch)",
         why="Lightning, MMPretrain",
         make=outputs.TakesADict,
-        fields=Refusal("the network itself (TakesADict)", "too many indices"),
-        summary=Refusal("the network itself (TakesADict)", "too many indices"),
-        gradcam=Refusal("the network itself (TakesADict)", "too many indices"),
-        saliency=Refusal("the network itself (TakesADict)", "too many indices"),
+        **everywhere("the network itself (TakesADict)", "too many indices"),
     ),
     Stranger(
         name="images with channels last",
         strange="forward takes (n, h, w, 3)",
         why="ports from Keras",
         make=outputs.TakesNHWC,
-        fields=Refusal("expected input[1, 16, 3, 16] to have 3 channels"),
-        summary=Refusal("expected input[1, 16, 3, 16] to have 3 channels"),
-        gradcam=Refusal("expected input[1, 16, 3, 16] to have 3 channels"),
-        saliency=Refusal("expected input[1, 16, 3, 16] to have 3 channels"),
+        **everywhere("expected input[1, 16, 3, 16] to have 3 channels"),
     ),
     Stranger(
         name="not square",
@@ -403,7 +397,7 @@ STRANGERS: tuple[Stranger, ...] = (
         make=wrapped.Layered,
         shape=(3, 12, 40),
         fields=LAYERED,
-        gradcam=Cam("4"),
+        **on_images("images become squares", "`size` asks for 12 × 40"),
     ),
     Stranger(
         name="greyscale LeNet",
@@ -422,23 +416,25 @@ STRANGERS: tuple[Stranger, ...] = (
         make=wrapped.multispectral,
         shape=(7, 16, 16),
         fields=PLAIN,
-        gradcam=Cam("conv2", "hirescam"),
+        **on_images("takes images of 7 channels; files have 1 or 3"),
     ),
     Stranger(
         name="DataParallel",
         strange="every name begins with module.",
         why="trained on several devices",
         make=wrapped.data_parallel,
-        fields={f"module.{name}": r for name, r in LAYERED.items()},
-        gradcam=Cam("module.4"),
+        inner=lambda model: model.module,
+        fields=LAYERED,
+        gradcam=Cam("4"),
     ),
     Stranger(
         name="torch.compile",
         strange="every name begins with _orig_mod.",
         why="speed",
         make=wrapped.compiled,
-        fields={f"_orig_mod.{name}": r for name, r in LAYERED.items()},
-        gradcam=Cam("_orig_mod.4"),
+        inner=lambda model: model._orig_mod,
+        fields=LAYERED,
+        gradcam=Cam("4"),
     ),
     Stranger(
         name="compiled in place",
@@ -479,34 +475,39 @@ STRANGERS: tuple[Stranger, ...] = (
         strange="the linear layer computes with 8-bit numbers, and has no derivative",
         why="deployment",
         make=wrapped.quantised,
-        fields=LAYERED,
-        at_least=True,
-        gradcam=NO_GRADIENT,
-        saliency=NO_GRADIENT,
+        **everywhere("'7'", "is quantised", "give the network as it was before"),
+    ),
+    Stranger(
+        name="without values",
+        strange="on the meta device",
+        why="large networks are made so before their weights are read",
+        make=wrapped.on_meta,
+        **everywhere("is on the meta device", "give it weights"),
     ),
     Stranger(
         name="half precision",
         strange="float16 throughout",
         why="half the memory",
         make=wrapped.half,
+        inner=lambda model: model.float(),
         fields=LAYERED,
         gradcam=Cam("4"),
-        tolerance=2e-2,
     ),
     Stranger(
         name="bfloat16",
         strange="three digits",
         why="half the memory",
         make=wrapped.bfloat16,
+        inner=lambda model: model.float(),
         fields=LAYERED,
         gradcam=Cam("4"),
-        tolerance=1e-1,
     ),
     Stranger(
         name="double precision",
         strange="float64 throughout",
         why="gradient checks",
         make=wrapped.double,
+        inner=lambda model: model.float(),
         fields=LAYERED,
         gradcam=Cam("4"),
     ),
@@ -592,8 +593,7 @@ STRANGERS: tuple[Stranger, ...] = (
         why="the batch size of training, written down",
         make=forwards.FixedBatch,
         fields={"conv1": 3, "conv2": 5},
-        gradcam=Refusal("4 rows of logits for 2 images"),
-        saliency=Refusal("4 rows of logits for 2 images"),
+        **on_images("puts out (4, 5) for 2 images", "one row of numbers an image"),
     ),
     Stranger(
         name="looks at its values",
@@ -660,20 +660,14 @@ STRANGERS: tuple[Stranger, ...] = (
         why="CIFAR networks on photos",
         make=wrapped.MadeFor32,
         shape=(3, 224, 224),
-        fields=Refusal("layer '4' (Linear)", "the smallest square that works is 32"),
-        summary=Refusal("layer '4' (Linear)", "the smallest square that works is 32"),
-        gradcam=Refusal("layer '4' (Linear)", "the smallest square that works is 32"),
-        saliency=Refusal("layer '4' (Linear)", "the smallest square that works is 32"),
+        **everywhere("layer '4' (Linear)", "the smallest square that works is 32"),
     ),
     Stranger(
         name="made for photos, given 16",
         strange="strides use the image up",
         why="ImageNet networks on thumbnails",
         make=wrapped.MadeForLarge,
-        fields=Refusal("too small for its window", "the smallest square that works is 29"),
-        summary=Refusal("too small for its window", "the smallest square that works is 29"),
-        gradcam=Refusal("too small for its window", "the smallest square that works is 29"),
-        saliency=Refusal("too small for its window", "the smallest square that works is 29"),
+        **everywhere("too small for its window", "the smallest square that works is 29"),
     ),
     *zoos.STRANGERS,
 )

@@ -12,6 +12,7 @@ import torch
 from strangers.commands import images
 from strangers.stranger import Stranger
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 SEED = 7
@@ -29,7 +30,18 @@ def running(model: nn.Module) -> Iterator[None]:
 @lru_cache(maxsize=1)
 def subject(stranger: Stranger) -> nn.Module:
     """The network that questions are asked of, made once for all that follow one another."""
-    return stranger.built()
+    return stranger.inner(stranger.built())
+
+
+@contextmanager
+def attention_as_products() -> Iterator[None]:
+    """Attention by the formula of its paper."""
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(True)
 
 
 def parameters(model: nn.Module) -> int:
@@ -40,7 +52,8 @@ def parameters(model: nn.Module) -> int:
 def macs(stranger: Stranger) -> int:
     """Multiply-accumulates of one image by torch's counter, which counts each as two, and those that it leaves out."""
     model = subject(stranger)
-    with running(model), torch.no_grad(), FlopCounterMode(display=False) as counter:
+    # fused attention is counted on some devices only
+    with running(model), attention_as_products(), FlopCounterMode(display=False) as counter:
         model(_like(model, images(stranger)[:1]))
     flops = counter.get_total_flops()
     assert flops % 2 == 0
@@ -69,8 +82,10 @@ def seen(stranger: Stranger, layer: str, *, axis: int, dimension: int, place: in
 def outputs_of(model: nn.Module, pixels: Tensor, layer: str) -> Tensor:
     """What the layer puts out in its last call."""
     kept: list[Tensor] = []
-    handle = model.get_submodule(layer).register_forward_hook(lambda module, given, output: kept.append(output.clone()))
-    with running(model), torch.no_grad(), contextlib.suppress(RuntimeError):
+    handle = model.get_submodule(layer).register_forward_hook(
+        lambda module, given, output: kept.append(output.detach().clone())
+    )
+    with running(model), contextlib.suppress(RuntimeError):
         model(_like(model, pixels))
     handle.remove()
     return kept[-1]
@@ -113,7 +128,7 @@ def predicted(stranger: Stranger) -> Tensor:
     """The likeliest class of each image."""
     model = subject(stranger)
     torch.manual_seed(SEED)
-    with running(model), torch.no_grad():
+    with running(model):
         logits = stranger.logits(model(_like(model, images(stranger))))
     return (logits[:, 0] > 0).long() if logits.shape[1] == 1 else logits.argmax(1)
 

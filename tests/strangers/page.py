@@ -15,6 +15,8 @@ Each is written in a few lines in `tests/strangers`, where tests hold every comm
   those that it leaves out by hand.
 - `gradcam` (`--method auto`): the layer, and the map that a hook and `torch.autograd.grad` give there.
 - `saliency` (gradient, SmoothGrad, integrated gradients): the maps that `torch.autograd.grad` gives.
+- `check-model` foretells which of these will work, and names the layer; where images cannot go through a network, it
+  refuses as `saliency` does.
 
 Or a command refuses, in one sentence, of which some words are here. None of them changes the state dict, modes,
 `requires_grad`, hooks, `.grad` or the generators of random numbers.
@@ -22,8 +24,6 @@ Or a command refuses, in one sentence, of which some words are here. None of the
 | network | receptive-field | summary | gradcam | saliency |
 |---|---|---|---|---|
 """
-
-NOT_YET = "refused: “… the network puts out …”; not yet reached"
 
 
 def page() -> str:
@@ -36,8 +36,8 @@ def _row(stranger: Stranger) -> str:
         f"**{stranger.name}**: {_cell(stranger.strange)} ({_cell(stranger.why)})",
         _fields(stranger),
         _refused(stranger.summary) or ("at least" if stranger.at_least else "right"),
-        NOT_YET if "gradcam" in stranger.unreached else _cam(stranger.gradcam),
-        NOT_YET if "saliency" in stranger.unreached else _refused(stranger.saliency) or _maps(stranger),
+        _cam(stranger.gradcam),
+        _refused(stranger.saliency) or _maps(stranger),
     )
     return f"| {' | '.join(cells)} |\n"
 

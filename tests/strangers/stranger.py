@@ -60,8 +60,10 @@ class Stranger:
     """None where it gives maps."""
     logits: Callable[[Any], Tensor] = field(default=lambda output: output)
     """The logits (n, k) among what it puts out."""
-    unreached: tuple[str, ...] = ()
-    """Commands that do not find its logits yet."""
+    check: Refusal | None = None
+    """None where check-model tells which of the commands will work."""
+    inner: Callable[[Any], nn.Module] = field(default=lambda model: model)
+    """The network itself, inside of a wrapper, in single precision."""
     needs: str = ""
     """A package that it is skipped without."""
     draws: bool = False

@@ -14,11 +14,14 @@ from strangers.stranger import WHOLE, Cam, Stranger
 from torch import Tensor
 from walk.menagerie import facts_of
 
+from cnnlab.attribution.attribute import attribute
 from cnnlab.attribution.run import Explanation
+from cnnlab.check_model.run import ModelCheck
 from cnnlab.core.errors import CnnlabError
 from cnnlab.layers_lab.summary.run import Summary
 from cnnlab.receptive_field.run import Inspection, unit_box
 
+FORETOLD = ("receptive-field", "summary", "gradcam", "saliency")
 EVERY = pytest.mark.parametrize("stranger", STRANGERS, ids=lambda stranger: stranger.name)
 
 
@@ -36,15 +39,11 @@ def test_they_are_many_and_each_has_a_name() -> None:
 
 @EVERY
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_right_answer_or_one_refusal_and_no_trace(
-    command: str, stranger: Stranger, request: pytest.FixtureRequest
-) -> None:
-    if command in stranger.unreached:
-        request.applymarker(pytest.mark.xfail(strict=True, raises=CnnlabError, reason="its logits are not found yet"))
+def test_a_right_answer_or_one_refusal_and_no_trace(command: str, stranger: Stranger) -> None:
     if stranger.needs and find_spec(stranger.needs) is None:
         pytest.skip(f"needs {stranger.needs}")
     model = stranger.built()
-    found: Any = opened(stranger, model)
+    found: Any = opened(command, stranger, model)
     if not isinstance(found, CnnlabError):
         next(iter(found.model.children()), found.model).train()  # modes that differ have to be kept, too
         torch.manual_seed(oracle.SEED)
@@ -110,6 +109,27 @@ def saliency_holds(stranger: Stranger, found: Explanation) -> None:
     pixels_hold(stranger, found.attributions)
 
 
+def test_a_network_that_squeezes_explains_a_single_image_as_among_others() -> None:
+    (stranger,) = [one for one in STRANGERS if one.name == "squeeze()"]
+    model = stranger.built().eval()
+    pixels, classes = oracle.images(stranger), oracle.predicted(stranger)
+    for method in ("gradcam", "hirescam", "gradient", "integrated_gradients", "occlusion:window=4"):
+        together = attribute(model, pixels, classes, methods=method)[0].maps[:1]
+        (alone,) = attribute(model, pixels[:1], classes[:1], methods=method)
+        close(alone.maps, together, stranger)
+
+
+def check_holds(stranger: Stranger, found: ModelCheck) -> None:
+    """It foretells what the other commands do."""
+    assert found.parameters == oracle.parameters(oracle.subject(stranger))
+    assert (found.steadiness.draws, found.steadiness.mixes) == (stranger.draws, stranger.mixes)
+    said = {check.command: check.works for check in found.commands}
+    assert {one: said[one] for one in FORETOLD} == {one: "no" if refused(one, stranger) else "yes" for one in FORETOLD}
+    if isinstance(stranger.gradcam, Cam):
+        assert found.layer is not None
+        assert found.layer.name == stranger.gradcam.layer
+
+
 def pixels_hold(stranger: Stranger, found: Any) -> None:
     """Those of a network that draws, or mixes images, follow from which images go together, but for the gradient."""
     for one in found:
@@ -134,4 +154,5 @@ HOLDS = {
     "summary": costs_hold,
     "gradcam": cams_hold,
     "saliency": saliency_holds,
+    "check-model": check_holds,
 }

@@ -66,8 +66,17 @@ def densenet() -> nn.Module:
 
 
 def googlenet() -> nn.Module:
-    """With its auxiliary heads, which speak in training only, and ceil_mode pooling."""
-    return torchvision.models.googlenet(num_classes=CLASSES, init_weights=False)
+    """Up to its first block, with an auxiliary head, which speaks in training only; pools round up."""
+    from torchvision.models.googlenet import GoogLeNet, Inception, InceptionAux
+
+    with torch.device("meta"):
+        model = GoogLeNet(CLASSES, init_weights=False)
+    model.inception3a = Inception(192, 8, 8, 16, 4, 8, 8)
+    for name in ("3b", "4a", "4b", "4c", "4d", "4e", "5a", "5b"):
+        setattr(model, f"inception{name}", nn.Identity())
+    model.maxpool3 = model.maxpool4 = nn.Identity()
+    model.aux1, model.aux2, model.fc = InceptionAux(40, CLASSES), InceptionAux(40, CLASSES), nn.Linear(40, CLASSES)
+    return _filled(model)
 
 
 def shufflenet() -> nn.Module:
@@ -149,9 +158,8 @@ STRANGERS: tuple[Stranger, ...] = (
         why="courses",
         make=googlenet,
         shape=(3, 32, 32),
-        fields={"conv1": 7, "maxpool1": 11, "conv3": 19, "maxpool2": 27},
-        # of what follows there is one place at this size
-        gradcam=Cam("inception4e", "hirescam"),
+        fields={"conv1": 7, "maxpool1": 11, "conv3": 19, "maxpool2": 27, "inception3a": 43},
+        gradcam=Cam("inception3a"),
     ),
     Stranger(
         name="torchvision ShuffleNet v2",
