@@ -23,7 +23,9 @@ SEED = 7
 def running(model: nn.Module) -> Iterator[None]:
     """Evaluation mode, nothing compiled, nothing printed."""
     model.eval()
-    with torch.compiler.set_stance("force_eager"), contextlib.redirect_stdout(io.StringIO()):
+    gradients = not any(parameter.is_inference() for parameter in model.parameters())
+    silent = contextlib.redirect_stdout(io.StringIO())
+    with torch.compiler.set_stance("force_eager"), torch.set_grad_enabled(gradients), silent:
         yield
 
 

@@ -14,7 +14,7 @@ from strangers.stranger import WHOLE, Cam, Stranger
 from torch import Tensor
 from walk.menagerie import facts_of
 
-from cnnlab.attribution.attribute import attribute
+from cnnlab.attribution.attribution import attribute
 from cnnlab.attribution.run import Explanation
 from cnnlab.check_model.run import ModelCheck
 from cnnlab.core.errors import CnnlabError
