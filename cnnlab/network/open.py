@@ -16,7 +16,7 @@ from cnnlab.data.decoding import Fit
 from cnnlab.data.registry import image_of
 from cnnlab.fit.state import load_weights
 from cnnlab.models.build import build
-from cnnlab.models.own import is_own, own_network
+from cnnlab.models.own import asks_for, is_own, own_network
 from cnnlab.network.asked_data import asked_data, class_numbers, order_remark
 from cnnlab.network.description import Description, ModelOptions, description_of
 from cnnlab.network.fresh import new_network
@@ -25,6 +25,7 @@ from cnnlab.network.own import as_float, check_plain, first_channels, own_module
 from cnnlab.network.preparation import Preparation
 from cnnlab.network.session import Session
 from cnnlab.network.trial import with_output
+from cnnlab.network.weights.mismatch import OtherClassesError
 from cnnlab.network.weights_file import load_weights_file
 from cnnlab.network.zoos import ZOOS
 from cnnlab.runs.folder import Run, WhichWeights
@@ -69,6 +70,38 @@ def open_network(
         ('torchvision:resnet18', (3, 64, 64), False)
     """
     said = description_of(options)
+    try:
+        found = _loaded(what, session, options, said, values, for_images)
+    except OtherClassesError as error:
+        if said.class_count is not None or not _takes_classes(what):
+            raise
+        said = replace(said, classes=error.classes)
+        found = _loaded(what, session, options, said, values, for_images)
+        found = replace(
+            found, remarks=(*found.remarks, f"the weights are for {error.classes} classes, and so is the network made")
+        )
+    if values and found.run is None:
+        found = _on(found, session.device)
+    found.model.eval()
+    if for_images:
+        found = with_output(found, said)
+        if session.data is not None and found.config is None:
+            found = _asked(found, session)
+    return found
+
+
+def _loaded(
+    what: str | Path | nn.Module,
+    session: Session,
+    options: ModelOptions,
+    said: Description,
+    values: bool,
+    for_images: bool,
+) -> Network:
+    """The network by its name, with what is said of it, and with its weights.
+
+    Raises: RequestError as `open_network`; OtherClassesError for weights for another number of classes.
+    """
     weights = None if options.get("weights") is None else str(options["weights"])
     if isinstance(what, nn.Module):
         found = _of_module(what, said)
@@ -87,17 +120,20 @@ def open_network(
     if for_images:
         _check_takes_images(found)
     if found.run is None:
-        found = _with_weights(found, weights, options.get("weights_key"))
-    elif options.get("weights_key") is not None:
+        return _with_weights(found, weights, options.get("weights_key"))
+    if options.get("weights_key") is not None:
         raise RequestError(f"`weights_key` is of a file of weights, and {found.name} is a run")
-    if values and found.run is None:
-        found = _on(found, session.device)
-    found.model.eval()
-    if for_images:
-        found = with_output(found, said)
-        if session.data is not None and found.config is None:
-            found = _asked(found, session)
     return found
+
+
+def _takes_classes(what: str | Path | nn.Module) -> bool:
+    """Whether a network can be made for any number of classes."""
+    if isinstance(what, nn.Module):
+        return False
+    zoo, colon, _ = str(what).partition(":")
+    if colon and zoo in ZOOS:
+        return True
+    return is_own(str(what)) and asks_for(own_network(str(what)), "classes")
 
 
 def open_run(text: str | Run, session: Session, weights: WhichWeights = "best") -> RunNetwork:

@@ -65,7 +65,8 @@ def load_weights_file(model: nn.Module, path: Path, key: str | None = None) -> L
         return _loaded(model, path, content, key)
     except RequestError as error:
         first, *more = error.lines
-        raise RequestError(f"{path}: {first}", *more) from None
+        error.args = (f"{path}: {first}", *more)
+        raise error from None
 
 
 def _loaded(model: nn.Module, path: Path, content: Content, key: str | None) -> LoadedWeights:

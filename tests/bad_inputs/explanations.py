@@ -175,7 +175,7 @@ EXPLANATIONS = (
     Case(
         "a part of the data of a network that has none",
         "cnnlab gradcam torchvision:squeezenet1_1 --input 64 --split train",
-        "error: torchvision:squeezenet1_1 has no data of its own, so --split has nothing to take; give files",
+        "error: torchvision:squeezenet1_1 has no images of its own; name a folder, a CSV or a data set with --data",
     ),
     wrong(
         "images of a size that is no square",

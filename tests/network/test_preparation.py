@@ -64,7 +64,7 @@ def test_torchvision_has_imagenet_s(prepare: Any) -> None:
     assert len(found.classes) == 1000
     assert found.classes[:2] == ("tench", "goldfish")
     assert not found.model.training
-    with pytest.raises(RequestError, match="has no data of its own"):
+    with pytest.raises(RequestError, match="has no images of its own"):
         found.part("validation", DataPlace(Path()))
 
 

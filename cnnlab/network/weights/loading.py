@@ -32,12 +32,12 @@ def load_match(model: nn.Module, match: Match, values: Mapping[str, Any]) -> Non
                 found: Any = model.load_state_dict(state, strict=False)
         except LAYER_FAILURES as error:
             own_way = f"the network's own way to load weights fails: {_reason(error)}"
-            raise RequestError(*((own_way,) if match.fits else mismatch(match))) from None
+            raise (RequestError(own_way) if match.fits else mismatch(match)) from None
         # a network with a `load_state_dict` of its own may tell nothing
         told = ([], []) if found is None and match.fits else (match.missing, match.unexpected)
         missing, unexpected = told if found is None else found
         if unexpected or any(not match.expected.fills(name, match.given) for name in missing):
-            raise RequestError(*mismatch(match))
+            raise mismatch(match)
 
 
 def _where_written(model: nn.Module) -> AbstractContextManager[Any]:

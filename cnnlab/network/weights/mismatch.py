@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn.parameter import is_lazy
 
 from cnnlab.core.characters import printable, shortened
+from cnnlab.core.errors import RequestError
 from cnnlab.network.weights.guess import known_network
 from cnnlab.network.weights.match import Match
 
@@ -18,28 +19,36 @@ NEAR = 0.75
 """The least likeness (difflib's ratio) of a name that is offered as the nearest."""
 
 
-def mismatch(match: Match) -> tuple[str, ...]:
-    """The lines about a part of a file that is not what the network expects; the first follows the file's name."""
+class OtherClassesError(RequestError):
+    """The weights are of the same network for another number of classes."""
+
+    def __init__(self, message: str, classes: int) -> None:
+        super().__init__(message)
+        self.classes = classes
+
+
+def mismatch(match: Match) -> RequestError:
+    """The error about a part of a file that is not what the network expects; its first line follows the file's name."""
     given, own = match.given, match.expected.tensors
     missing, unexpected, misshapen = match.missing, match.unexpected, match.misshapen
     if not own:
-        return ("the network has neither parameters nor buffers, so no file of weights is for it",)
+        return RequestError("the network has neither parameters nor buffers, so no file of weights is for it")
     where = f" under {match.prefix}" if match.prefix else ""
     if not missing and not unexpected and (classes := _other_classes(given, own, misshapen)):
         return classes
     shapes = {name: tuple(tensor.shape) for name, tensor in given.items() if isinstance(tensor, Tensor)}
     guess = known_network(shapes)
     if not any(name in own for name in given):
-        return (
+        return RequestError(
             f"is of another network: of its {len(given)} tensors{where} ({_first_of(given)}) none has a name of the "
-            f"network's {len(own)} ({_first_of(own)}){guess}",
+            f"network's {len(own)} ({_first_of(own)}){guess}"
         )
     counts = (
         f"{len(missing)} of the network's {len(own)} tensors are missing in it" if missing else "",
         f"{len(unexpected)} of its {len(given)} are unexpected" if unexpected else "",
         f"{len(misshapen)} have another shape" if misshapen else "",
     )
-    return (
+    return RequestError(
         f"does not fit the network{where}: {', '.join(filter(None, counts))}{guess}",
         *_listed("missing", missing, own, "in the file", _some(given, unexpected)),
         *_listed("unexpected", unexpected, given, "in the network", _some(own, missing)),
@@ -58,21 +67,22 @@ def _misshapen(name: str, given: Mapping[str, Any], own: Mapping[str, Any]) -> s
     return f"another shape: {_named(name)} is {shape_of(given[name])} in the file, {shape_of(own[name])} in the network"
 
 
-def _other_classes(given: Mapping[str, Any], own: Mapping[str, Any], misshapen: list[str]) -> tuple[str, ...]:
-    """What is said where the number of outputs alone differs; nothing otherwise."""
+def _other_classes(given: Mapping[str, Any], own: Mapping[str, Any], misshapen: list[str]) -> OtherClassesError | None:
+    """The error where the number of outputs alone differs; None otherwise."""
     pairs = set()
     for name in misshapen:
         if not isinstance(given[name], Tensor) or given[name].shape[1:] != own[name].shape[1:]:
-            return ()
+            return None
         pairs.add((tuple(given[name].shape[:1]), tuple(own[name].shape[:1])))
     if len(pairs) != 1 or len(misshapen) == len(given):
-        return ()
+        return None
     [((theirs,), (ours,))] = pairs
     name = misshapen[-1] if len(own[misshapen[0]].shape) < 2 else misshapen[0]
-    return (
+    return OtherClassesError(
         f"is for {theirs} classes, and the network has {ours} ({name} is {shape_of(given[name])} in the file, "
         f"{shape_of(own[name])} in the network); all else fits. Open the network with as many: `classes` {theirs}, or, "
         f"for a module of your own, by its argument, such as net.py:build(num_classes={theirs})",
+        theirs,
     )
 
 

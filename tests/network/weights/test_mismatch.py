@@ -13,7 +13,7 @@ from cnnlab.network.weights.tensors import tensors_of
 
 
 def _told(content: object, model: nn.Module) -> tuple[str, ...]:
-    return mismatch(nearest(tensors_of(content), Expected.by(model)))
+    return mismatch(nearest(tensors_of(content), Expected.by(model))).lines
 
 
 def _network(classes: int = 3, width: int = 4) -> nn.Sequential:
