@@ -68,7 +68,8 @@ class Boxes:
 
 def read(tag: Tag, sizes: Sequence[int]) -> tuple[Axis, ...]:
     """What `tag` says of the central unit, for each axis of an input of `sizes` pixels."""
-    dims = moving_dims([reach.hull for reach in tag.axes])
+    dims = moving_dims([reach.once().hull for reach in tag.axes])
+    tag = Tag(tuple(axis.once(but=dim) for axis, dim in zip(tag.axes, dims, strict=True)), tag.because)
     shared = [dim for dim in set(dims) if dim is not None and dims.count(dim) > 1]
     if shared:
         return _read_tokens(tag, sizes, shared[0])
@@ -103,9 +104,9 @@ def same_ends(here: Reach, there: Reach, dim: int, sizes: tuple[int, int]) -> bo
     They are counted from the front, and their intervals from the front or from the far end; what lies beyond the
     smaller input is cut off.
     """
-    if dim + 1 >= here.hull.ndim:
+    if dim >= len(here.shape):
         return True
-    one, two = (_flat(reach.hull, dim).astype(np.int64) for reach in (here, there))
+    one, two = (_flat(reach.once(but=dim).hull, dim).astype(np.int64) for reach in (here, there))
     count = min(one.shape[1], two.shape[1])
     one, two = one[:, :count], two[:, :count]
     free = (one[2] <= 0) & (one[1] > NOTHING) & (two[1] > NOTHING)

@@ -246,11 +246,11 @@ class Follower(TorchDispatchMode):
     def _take(self, call: Call, step: Step) -> None:
         """Counts what the tags of the results hold."""
         axes = dict.fromkeys(axis for tag in map(self.store.tag, call.results) if tag is not None for axis in tag.axes)
-        numbers = sum(axis.hull.size + axis.short.size for axis in axes)
+        numbers = sum(axis.numbers for axis in axes)
         self.numbers += numbers
         if not self.bounded:
             step.numbers = numbers
-            self.spare -= numbers + sum(2 * axis.bits.size for axis in axes if axis.bits is not None)
+            self.spare -= numbers + sum(2 * axis.words for axis in axes)
         elif numbers > self.growth * step.numbers:
             self.spare -= int(numbers - self.growth * step.numbers)
             if self.spare < 0:
@@ -332,10 +332,10 @@ def _fitting(tag: Tag | None, tensor: Tensor) -> Tag | None:
     """Give the tag the tensor's number of dimensions: a factor of lower rank may be all that depends on the input."""
     if tag is None or not tag.axes:
         return tag
-    if tag.axes[0].hull.ndim - 1 < tensor.dim():
+    if len(tag.axes[0].shape) < tensor.dim():
         tag = tag.moved(lambda array: aligned(array, tensor.dim()))
     for axis in tag.axes:
-        sizes = axis.hull.shape[1:]
+        sizes = axis.shape
         if len(sizes) != tensor.dim() or any(s not in (1, t) for s, t in zip(sizes, tensor.shape, strict=True)):
             raise RuleError(f"what was found for {tuple(tensor.shape)} has the shape {sizes}")
     return tag

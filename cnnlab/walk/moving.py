@@ -8,7 +8,8 @@ from torch import Tensor
 
 from cnnlab.walk import movement
 from cnnlab.walk.call import Call, Transfer, numbered, whole
-from cnnlab.walk.reach import Move, Reach, Tag, empty_like, join_ufunc, uniform
+from cnnlab.walk.reach import Move, Reach, Stacked, Tag, empty_like, join_ufunc, uniform
+from cnnlab.walk.room import room_for
 from cnnlab.walk.taps import padded
 
 
@@ -218,14 +219,37 @@ def _side_by_side(
     made: dict[tuple[Reach, ...], Reach] = {}
     together = list(zip(*(tag.axes for tag in full), strict=True))
     for parts in dict.fromkeys(together):
-        bits = [part.bits for part in parts if part.bits is not None]
-        made[parts] = uniform(
-            movement.concatenated([part.hull for part in parts], sizes, dim),
-            movement.concatenated([part.short for part in parts], sizes, dim),
-            movement.concatenated(bits, sizes, dim) if bits else None,
-        )
+        made[parts] = _concatenated(parts, sizes, dim)
     because = tuple(next(filter(None, why), None) for why in zip(*(tag.because for tag in full), strict=True))
     return Tag(tuple(made[parts] for parts in together), because)
+
+
+def _concatenated(parts: Sequence[Reach], sizes: Sequence[int], dim: int) -> Reach:
+    """Side by side along `dim`, where the parts have `sizes` elements; each once if all are the same along it."""
+    pieces = [part.parts if isinstance(part, Stacked) and part.dim == dim else part for part in parts]
+    counts = [
+        part.sizes if piece is not part and isinstance(part, Stacked) else (size,)
+        for part, piece, size in zip(parts, pieces, sizes, strict=True)
+    ]
+    if all(piece.shape[dim] == len(some) and min(some) for piece, some in zip(pieces, counts, strict=True)):
+        once = _beside(pieces, [len(some) for some in counts], dim)
+        if once.shape[dim] == 1:
+            return once
+        made = Stacked(once, dim, [count for some in counts for count in some])
+        for array in (once.hull, once.bits):
+            if array is not None:
+                room_for(array, made.shape)
+        return made
+    return _beside(parts, sizes, dim)
+
+
+def _beside(parts: Sequence[Reach], sizes: Sequence[int], dim: int) -> Reach:
+    bits = [part.bits for part in parts if part.bits is not None]
+    return uniform(
+        movement.concatenated([part.hull for part in parts], sizes, dim),
+        movement.concatenated([part.short for part in parts], sizes, dim),
+        movement.concatenated(bits, sizes, dim) if bits else None,
+    )
 
 
 def _pad(call: Call) -> Tag | None:

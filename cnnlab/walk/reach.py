@@ -7,9 +7,9 @@ row alone, so that a canvas of 4,000 × 4,000 pixels costs arrays of 4,000 numbe
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from functools import reduce as fold
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,9 +43,85 @@ class Reach:
     short: Array
     bits: Array | None
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The size of each dimension of the tensor, or 1 where nothing changes along it."""
+        return self.hull.shape[1:]
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers `hull` and `short` hold."""
+        return self.hull.size + self.short.size
+
+    @property
+    def words(self) -> int:
+        """How many words `bits` holds."""
+        return 0 if self.bits is None else self.bits.size
+
+    def once(self, *, but: int | None = None) -> "Reach":
+        """The same with each run of equal elements once, unless those lie along the dimension `but`: see `Stacked`."""
+        return self
+
     def moved(self, move: Move) -> "Reach":
         """Return the reach at other places."""
         return Reach(move(self.hull), move(self.short), None if self.bits is None else move(self.bits))
+
+
+@final
+class Stacked(Reach):
+    """Parts that lie side by side along one dimension, as channels that are concatenated do.
+
+    Each part is the same all along that dimension, and is kept once: a network that concatenates all that went before
+    (DenseNet) would write each layer's rows once for every channel and every layer behind it. What asks for the arrays
+    gets them written out; joins along the dimension, and what is read of a field, need no more than one of each part.
+    """
+
+    def __init__(self, parts: Reach, dim: int, sizes: Sequence[int]) -> None:
+        self.__dict__.update(parts=parts, dim=dim, sizes=tuple(sizes))
+
+    parts: Reach
+    """One element for each part along `dim`."""
+    dim: int
+    sizes: tuple[int, ...]
+    """How many elements each part has along `dim`."""
+
+    @cached_property
+    def hull(self) -> Array:
+        """As that of any other."""
+        return self._written(self.parts.hull)
+
+    @cached_property
+    def short(self) -> Array:
+        """As that of any other."""
+        return self._written(self.parts.short)
+
+    @cached_property
+    def bits(self) -> Array | None:
+        """As that of any other."""
+        return None if self.parts.bits is None else self._written(self.parts.bits)
+
+    def _written(self, array: Array) -> Array:
+        return array.repeat(self.sizes, axis=self.dim + 1)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """As that of any other."""
+        shape = self.parts.shape
+        return (*shape[: self.dim], sum(self.sizes), *shape[self.dim + 1 :])
+
+    @property
+    def numbers(self) -> int:
+        """As those of any other: what is written out costs."""
+        return self.parts.numbers // len(self.sizes) * sum(self.sizes)
+
+    @property
+    def words(self) -> int:
+        """As those of any other."""
+        return self.parts.words // len(self.sizes) * sum(self.sizes)
+
+    def once(self, *, but: int | None = None) -> Reach:
+        """One element for each part, unless they lie along `but`."""
+        return self if but == self.dim else self.parts
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +154,7 @@ class Tag:
 
     def melted(self, rank: int) -> "Tag":
         """Everything in it as one element, for a tensor of `rank` dimensions."""
-        one = self.each(lambda axis: reduced(axis, range(axis.hull.ndim - 1)))
+        one = self.each(lambda axis: reduced(axis, range(len(axis.shape))))
         return one.moved(lambda array: array.reshape(len(array), *[1] * rank))
 
 
@@ -136,7 +212,7 @@ def joined(tags: Iterable[Tag | None]) -> Tag | None:
     known = [tag for tag in tags if tag is not None]
     if len(known) < 2 or not known[0].axes:
         return known[0] if known else None
-    rank = max(tag.axes[0].hull.ndim - 1 for tag in known)
+    rank = max(len(tag.axes[0].shape) for tag in known)
     made: dict[tuple[Reach, ...], Reach] = {}
     together = list(zip(*(tag.axes for tag in known), strict=True))
     for parts in dict.fromkeys(together):
@@ -191,15 +267,19 @@ def _shorter(one: Array, other: Array) -> Array:
 
 def reduced(reach: Reach, dims: Sequence[int]) -> Reach:
     """Every element along `dims` (of the tensor, from 0) joined; those dimensions stay, with size 1."""
-    axes = tuple(dim + 1 for dim in dims if reach.hull.shape[dim + 1] > 1)
+    axes = tuple(dim + 1 for dim in dims if reach.shape[dim] > 1)
     if not axes:
         return reach
+    if isinstance(reach, Stacked) and reach.dim + 1 in axes:
+        reach = reach.parts
     return reach.moved(lambda array: join_ufunc(array).reduce(array, axis=axes, keepdims=True))
 
 
 def chosen_channels(reach: Reach, dim: int, groups: int, outputs: int) -> Reach:
     """The channels of each group joined, and each group's result given to its outputs; of `short` the narrowest."""
-    channels = reach.hull.shape[dim + 1]
+    if groups == 1 and isinstance(reach, Stacked) and reach.dim == dim:
+        reach = reach.parts
+    channels = reach.shape[dim]
     if channels == 1:
         return reach
 
@@ -254,7 +334,7 @@ def slid(tag: Tag, dim: int, taps: NDArray[np.intp], size: int) -> Tag:
 
 def single(reach: Reach) -> tuple[int, int] | None:
     """The interval that all elements share, those aside that depend on nothing; None where they differ."""
-    hull = reach.hull
+    hull = reach.once().hull
     middle = tuple(size // 2 for size in hull.shape[1:])
     some = hull[1] > NOTHING
     if some.all() and (hull[:2, *middle] != hull[:2].reshape(2, -1)[:, 0]).any():
@@ -302,5 +382,5 @@ def moving_dims(ends: Sequence[Array]) -> list[int | None]:
 
 def union(reaches: Iterable[Reach]) -> tuple[int, int]:
     """The least interval around all elements."""
-    hulls = [reach.hull for reach in reaches]
+    hulls = [reach.once().hull for reach in reaches]
     return -max(int(hull[0].max()) for hull in hulls), max(int(hull[1].max()) for hull in hulls)
