@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnlab.walk.reach import NOTHING, Reach, Tag, moving_dims, single
+from cnnlab.walk.reach import NOTHING, Reach, Tag, moving_dims
 
 _WINDOW = 32
 """Units on each side of the central one that are looked at."""
@@ -212,7 +212,7 @@ def _read_tokens(tag: Tag, sizes: Sequence[int], dim: int) -> tuple[Axis, ...]:
     made = []
     for reach, hull, size, because in zip(tag.axes, flat, sizes, tag.because, strict=True):
         first, last = -hull[0], hull[1]
-        whole = because is not None and single(reach) is not None
+        whole = because is not None and reach.single is not None
         places = np.unique(first[(first > 0) & (last < size - 1) & (last > NOTHING)])
         steps = np.diff(places)
         stride = float(np.median(steps)) if len(steps) and not whole else None

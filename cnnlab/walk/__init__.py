@@ -10,8 +10,10 @@ The words of this folder:
 - bits: a bit for each input index that is really read, so that gaps inside the hull are seen; kept where asked for.
 - joined: of several tags the one that depends on all that any of them depends on.
 - melted: a tag of which every element depends on all that any element did; for operations that no better rule is for.
+- stacked: a reach of parts that lie side by side, as channels that are concatenated do, each kept once.
 - moved: a tag whose elements have changed places and nothing else (`movement.Move`).
 - taps (`taps.Taps`): a table (outputs, taps) of which inputs each output of a window reads along one dimension.
+- gate: a factor of one number per channel that comes from the image itself, as squeeze-and-excitation has.
 - narrow walk: a walk that asks where an element stands, not what it depends on: of a window only the middle counts.
 - canvas: a larger image on which no field is clipped; the network there is this one while its `Program` is the same.
 - rule, kind (`rules.Kind`): what the result of an operation depends on, and what else is known of the operation.

@@ -17,7 +17,7 @@ from cnnlab.walk.memory import Memory
 from cnnlab.walk.mixing import NARROW, gated, misalignment
 from cnnlab.walk.moving import moves_of
 from cnnlab.walk.program import Program, Step, StoppedError
-from cnnlab.walk.reach import Move, Tag, aligned, joined, single, union
+from cnnlab.walk.reach import Move, Tag, aligned, joined, union
 from cnnlab.walk.room import Room, TooLargeError, within
 from cnnlab.walk.rules import FREE, KEPT, SWALLOWING, Kind, is_of_planes, kind_of, melted, pointwise
 from cnnlab.walk.shapes import Shapes
@@ -283,7 +283,7 @@ class Follower(TorchDispatchMode):
             before = [given.axes[axis] for given in call.tags]
             if reason is not None or any(tag.axes[axis] is one for one in before):
                 continue
-            if single(tag.axes[axis]) == union(before) and not all(map(single, before)):
+            if tag.axes[axis].single == union(before) and not all(one.single for one in before):
                 reasons[axis] = self._place(name)
         return Tag(tag.axes, tuple(reasons)) if any(reasons) else tag
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from cnnlab.walk.call import Call, Transfer, whole
 from cnnlab.walk.movement import sliced, unsqueezed
-from cnnlab.walk.reach import NOTHING, Move, Reach, Tag, aligned, chosen_channels, join_ufunc, joined, single
+from cnnlab.walk.reach import NOTHING, Move, Reach, Tag, aligned, chosen_channels, join_ufunc, joined
 
 
 def _dims(call: Call, tensor: Tensor) -> list[int]:
@@ -244,7 +244,7 @@ def misalignment(tensors: Sequence[Tensor], tag_of: Callable[[Tensor], Tag | Non
         return None
     apart = []
     for axis in range(len(tags[0].axes)):
-        fields = [tag.axes[axis] for tag in tags if single(tag.axes[axis]) is None]
+        fields = [tag.axes[axis] for tag in tags if tag.axes[axis].single is None]
         centres = [value for field in fields for value in _centres(field)]
         apart.append((max(centres) - min(centres)) / 2 if centres else 0.0)
     return tuple(apart)

@@ -62,6 +62,20 @@ class Reach:
         """The same with each run of equal elements once, unless those lie along the dimension `but`: see `Stacked`."""
         return self
 
+    @cached_property
+    def single(self) -> tuple[int, int] | None:
+        """The interval that all elements share, those aside that depend on nothing; None where they differ."""
+        hull = self.once().hull
+        middle = tuple(size // 2 for size in hull.shape[1:])
+        some = hull[1] > NOTHING
+        if some.all() and (hull[:2, *middle] != hull[:2].reshape(2, -1)[:, 0]).any():
+            return None  # most differ in the middle and at the border: no need to look at all of them
+        if not some.any():
+            return None
+        first, last = -hull[0], hull[1]
+        one = int(first[some].min()), int(last[some].max())
+        return one if (first[some] == one[0]).all() and (last[some] == one[1]).all() else None
+
     def moved(self, move: Move) -> "Reach":
         """Return the reach at other places."""
         return Reach(move(self.hull), move(self.short), None if self.bits is None else move(self.bits))
@@ -330,20 +344,6 @@ def windowed(reach: Reach, dim: int, taps: NDArray[np.intp], size: int) -> Reach
 def slid(tag: Tag, dim: int, taps: NDArray[np.intp], size: int) -> Tag:
     """`windowed` for every axis of the input."""
     return tag.each(lambda axis: windowed(axis, dim, taps, size))
-
-
-def single(reach: Reach) -> tuple[int, int] | None:
-    """The interval that all elements share, those aside that depend on nothing; None where they differ."""
-    hull = reach.once().hull
-    middle = tuple(size // 2 for size in hull.shape[1:])
-    some = hull[1] > NOTHING
-    if some.all() and (hull[:2, *middle] != hull[:2].reshape(2, -1)[:, 0]).any():
-        return None  # most differ in the middle and at the border: no need to look at all of them
-    if not some.any():
-        return None
-    first, last = -hull[0], hull[1]
-    one = int(first[some].min()), int(last[some].max())
-    return one if (first[some] == one[0]).all() and (last[some] == one[1]).all() else None
 
 
 def spans(ends: Array) -> tuple[int, ...]:

@@ -80,7 +80,7 @@ def _is_elsewhere(value: Any) -> bool:
         return value.device.type != "meta"
     if isinstance(value, list | tuple):
         return any(map(_is_elsewhere, value))
-    return isinstance(value, torch.device)
+    return isinstance(value, torch.device) and value.type != "meta"
 
 
 @final

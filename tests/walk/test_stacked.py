@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from cnnlab.receptive_field.fields import receptive_fields
 from cnnlab.receptive_field.reading import read
 from cnnlab.walk.moving import _concatenated
-from cnnlab.walk.reach import NOTHING, Reach, Stacked, Tag, chosen_channels, reduced, single, union
+from cnnlab.walk.reach import NOTHING, Reach, Stacked, Tag, chosen_channels, reduced, union
 from cnnlab.walk.walker import walk
 from tests.walk import zoo
 
@@ -64,7 +64,7 @@ def test_all_that_is_told_of_it_is_told_of_what_is_written_out(given_parts: list
     assert (made.numbers, made.words) == (plain.numbers, plain.words)
     for name in ("hull", "short", "bits"):
         assert (getattr(made, name) == getattr(plain, name)).all()
-    assert single(made) == single(plain)
+    assert made.single == plain.single
     assert union([made]) == union([plain])
     for dims in ([1], [2], [1, 2], [3]):
         assert_same(reduced(made, dims), reduced(plain, dims))
