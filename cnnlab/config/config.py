@@ -15,7 +15,7 @@ from cnnlab.core.errors import ConfigError, Problem
 from cnnlab.core.problems import problems_of
 from cnnlab.core.quantities import NonNegative, Positive
 from cnnlab.core.registry import Section, as_data
-from cnnlab.core.yaml import Table, Text, load
+from cnnlab.core.yaml import Table, Text, load, typed
 from cnnlab.data import catalog as _data_catalog  # noqa: F401  (each catalog fills its registries)
 from cnnlab.data.parts import PLACES, beside
 from cnnlab.data.registry import AugmentationChoice, DatasetChoice, facts_of
@@ -24,8 +24,9 @@ from cnnlab.fit.device import Precision
 from cnnlab.fit.optimizers import ParameterGroup
 from cnnlab.fit.registry import ClippingChoice, LossChoice, OptimizerChoice, ScheduleChoice
 from cnnlab.models import catalog as _models_catalog  # noqa: F401
+from cnnlab.models.own_model import ModelChoice, OwnModel
 from cnnlab.models.plugins import load_plugins
-from cnnlab.models.registry import InitializationChoice, Layer
+from cnnlab.models.registry import InitializationChoice
 
 
 def _a_share(value: Any) -> Any:
@@ -130,8 +131,11 @@ class Config(Section):
     seed: NonNegative = Field(default=0, description="of everything random")
     plugins: list[str] = Field(default=[], description="Python files that register layers; needs --allow-plugins")
     data: Data = Data()
-    model: Annotated[list[Layer], Field(min_length=1)] = Field(description="the network, layer after layer")
-    initialization: InitializationChoice = Field(default="default", description="how weights start")  # type: ignore[assignment]
+    model: ModelChoice = Field(description="the network, layer after layer, or one of your own in Python")
+    initialization: InitializationChoice | None = Field(
+        default="default",  # type: ignore[assignment]
+        description="how weights start; null, as the modules' own code does, is what holds for a network in Python",
+    )
     training: Training = Training()
     loss: LossChoice = Field(default="cross_entropy", description="what training makes small")  # type: ignore[assignment]
     optimizer: OptimizerChoice = Field(default="sgd", description="how a gradient moves the weights")  # type: ignore[assignment]
@@ -163,8 +167,20 @@ class Config(Section):
         return _dumped(self.as_data())
 
 
+class _Dumper(yaml.SafeDumper):
+    """Quotes text that YAML 1.2 would read as a number, and PyYAML would not."""
+
+    def represent_text(self, text: str) -> yaml.ScalarNode:
+        """A scalar that reads back to the same text."""
+        style = None if isinstance(typed(text), str) else "'"
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _Dumper.represent_text)
+
+
 def _dumped(data: Any) -> str:
-    text: str = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=110)
+    text: str = yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
     return text
 
 
@@ -200,6 +216,7 @@ def check_config(
     _load_plugins(tree, base, allow_plugins)
     problems: list[Problem] = apply_overrides(tree, overrides, Config)
     _load_plugins(tree, base, allow_plugins)
+    _check_trust(tree, allow_plugins)
     if "name" not in tree:
         tree = _with_name(tree, default_name)
     try:
@@ -208,6 +225,9 @@ def check_config(
         problems += problems_of(error, tree, tree.mark, Config, "the config")
     if problems:
         raise ConfigError(sorted(dict.fromkeys(problems), key=_place_in_file))
+    if isinstance(config.model, OwnModel):
+        kept = {} if "initialization" in config.model_fields_set else {"initialization": None}
+        config = config.model_copy(update={"model": config.model.placed(config.model.python, base), **kept})
     dataset = config.data.dataset
     if facts_of(dataset).source == "own":
         config = config.with_data(beside(dataset.options, base))
@@ -225,6 +245,15 @@ def _load_plugins(tree: Table, base: Path, allow_plugins: bool) -> None:
         message = f"plugins run Python code from a file ({files}); allow that with --allow-plugins if you trust it"
         raise ConfigError([Problem(str(place), message)])
     load_plugins([plugin for plugin in plugins if isinstance(plugin, Text)], base)
+
+
+def _check_trust(tree: Table, allow_plugins: bool) -> None:
+    """Raises: ConfigError for a network in Python that nobody has allowed to run."""
+    model = tree.get("model")
+    if isinstance(model, Table) and "python" in model and not allow_plugins:
+        place = shortened(printable(str(model["python"])), 200)
+        message = f"'model.python' runs Python code ({place}); allow that with --allow-plugins if you trust it"
+        raise ConfigError([Problem(str(model.marks["python"]), message)])
 
 
 def _with_name(tree: Table, name: str) -> Table:

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 import torch
+from torch import nn
 
 from cnnlab.config.config import Config
 from cnnlab.core.errors import RequestError
 from cnnlab.core.memory import gigabytes, machine_memory
-from cnnlab.models.build import Model, parameter_count
+from cnnlab.models.build import parameter_count
 
 BYTES = 4
 """Bytes of a number in float32; half precision keeps its weights in it, too."""
@@ -35,15 +36,22 @@ class LeastMemory:
         )
 
 
-def least_memory(network: Model, config: Config, *, train: int, evaluated: int) -> LeastMemory:
-    """train, evaluated: how many images there are to learn from, and at most to evaluate at a time."""
+def least_memory(network: nn.Module, config: Config, *, largest_layer: int, train: int, evaluated: int) -> LeastMemory:
+    """What a training needs.
+
+    Arguments:
+        network: whose parameters are counted.
+        config: names the batches and the precision.
+        largest_layer: values of the input and the output of one image, of the layer where they are most.
+        train, evaluated: how many images there are to learn from, and at most to evaluate at a time.
+    """
     training = config.training
     learning = min(training.batch_size, train)
     looking = min(training.evaluation_batch_size, evaluated)
     width = 2 if training.precision in ("bf16", "fp16") else BYTES
     batches = ((learning, "training.batch_size"), (looking, "training.evaluation_batch_size"))
     batch, what = max(batches, key=lambda pair: pair[0])
-    return LeastMemory(2 * BYTES * parameter_count(network), batch, batch * network.largest_layer * width, what)
+    return LeastMemory(2 * BYTES * parameter_count(network), batch, batch * largest_layer * width, what)
 
 
 def memory_of(device: torch.device) -> int | None:

@@ -57,7 +57,7 @@ def _changed(
     """`node`, which is read as `annotation`, with `value` at `path` inside it."""
     if not path:
         return value
-    annotation, metadata = _bare(annotation)
+    annotation, metadata = _bare(_form_of(annotation, node))
     chosen = next((m for m in metadata if isinstance(m, Chosen)), None)
     if chosen:
         return _changed_component(node, chosen.kind, path, value, mark, default, key)
@@ -74,6 +74,12 @@ def _changed(
         table = Table(mark) if node is None else node
         _set(table, annotation, path, value, mark)
         return table
+    if get_origin(annotation) is dict or isinstance(node, Table):
+        inner = Table(mark) if node is None else node
+        if not isinstance(inner, Table):
+            raise _WrongError(f"'{key}' is no mapping in the file, so there is no '{path[0]}' in it")
+        inner.put(path[0], _changed(inner.get(path[0]), Any, path[1:], value, mark, None, path[0]), mark)
+        return inner
     raise _WrongError(f"'{key}' is a value and has no '{path[0]}'")
 
 
@@ -105,6 +111,14 @@ def _changed_component(
     outer = Table(place)
     outer.put(name, table, place)
     return outer
+
+
+def _form_of(annotation: Any, node: Value) -> Any:
+    """Of a mapping or a list, as a network may be written, the one that `node` is; any other annotation itself."""
+    bare, _ = _bare(annotation)
+    parts = get_args(bare) if get_origin(bare) in (Union, UnionType) else ()
+    forms = [part for part in parts if get_origin(_bare(part)[0]) is (None if isinstance(node, Table) else list)]
+    return forms[0] if forms else annotation
 
 
 def _bare(annotation: Any) -> tuple[Any, tuple[Any, ...]]:

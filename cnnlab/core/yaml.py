@@ -5,6 +5,7 @@ because the tree is built from the parser's events; pydantic turns text into the
 aliases and merge keys work; tags do not. Depth and size are bounded, so no file can exhaust the machine.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from cnnlab.core.reading import open_file, refusals_told
 MAX_DEPTH = 48
 MAX_VALUES = 50_000
 MAX_BYTES = 4_000_000
+LONGEST_NUMBER = 100
+"""Characters; a longer row of digits is text."""
 NULLS = {"", "~", "null", "Null", "NULL"}
 
 
@@ -37,11 +40,14 @@ class Text(str):
     """A scalar as it was written."""
 
     mark: Mark
+    quoted: bool
+    """Whether it stands in quotes or as a block, and so is text whatever it looks like."""
 
-    def __new__(cls, text: str, mark: Mark) -> "Text":
+    def __new__(cls, text: str, mark: Mark, *, quoted: bool = False) -> "Text":
         """`text`, written at `mark`."""
         self = super().__new__(cls, text)
         self.mark = mark
+        self.quoted = quoted
         return self
 
 
@@ -119,6 +125,39 @@ def parse_value(text: str, mark: Mark) -> Value:
     if reader.problems:
         raise ConfigError(reader.problems)
     return value
+
+
+def as_python(value: Value) -> Any:
+    """`value` in Python's own types, plain scalars typed as YAML 1.2 types them: for what nothing else gives a type."""
+    if isinstance(value, Table):
+        return {key: as_python(inner) for key, inner in value.items()}
+    if isinstance(value, Items):
+        return [as_python(item) for item in value]
+    if isinstance(value, Text):
+        return str(value) if value.quoted else typed(str(value))
+    return value
+
+
+def typed(word: str) -> Any:
+    """What a plain scalar means in YAML 1.2's core schema: a number, true or false, or the text itself.
+
+    Example:
+        >>> typed("20"), typed("1e-3"), typed("true"), typed("no")
+        (20, 0.001, True, 'no')
+    """
+    if word.lower() in ("true", "false") and word in (word.lower(), word.upper(), word.capitalize()):
+        return word.lower() == "true"
+    if len(word) > LONGEST_NUMBER:
+        return word
+    if re.fullmatch(r"[-+]?[0-9]+", word):
+        return int(word)
+    if re.fullmatch(r"0o[0-7]+|0x[0-9a-fA-F]+", word):
+        return int(word, 0)
+    if re.fullmatch(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", word):
+        return float(word)
+    if re.fullmatch(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", word):
+        return float(word.replace(".", ""))
+    return word
 
 
 def _read(text: str, source: str, at: Mark | None = None) -> tuple["_Reader", Value]:
@@ -222,7 +261,7 @@ class _Reader:
         if odd is not None:
             # only escapes can write them; neither a file name nor UTF-8 can hold them
             self.problems.append(Problem(str(mark), f"the character #x{ord(odd):04x} is not allowed"))
-        return Text(event.value, mark)
+        return Text(event.value, mark, quoted=not event.implicit[0])
 
     def _alias(self, event: yaml.AliasEvent, depth: int) -> Value:
         name = str(event.anchor)

@@ -10,7 +10,7 @@ import numpy as np
 
 from cnnlab.evaluation.report import CALIBRATION, CONFUSION, beyond_noise, evaluation_report, sureness
 from cnnlab.fit.state import load_weights
-from cnnlab.models.build import build
+from cnnlab.network.fresh import unset
 from cnnlab.network.studied import Studied
 from cnnlab.runs.folder import Run
 from cnnlab.stats.classification import Classification, classify
@@ -47,7 +47,7 @@ def validation_section(setup: TrainingSetup, run: Run) -> Contribution:
     assert validation is not None
     weights, facts = run.weights("best")
     classes = validation.classes
-    model = build(setup.config.model, validation.shape, classes=len(classes)).to(setup.state.device)
+    model = unset(setup.config, validation.shape, len(classes)).model.to(setup.state.device)
     load_weights(model, weights)
     predictions = setup.evaluate(validation, model=model)
     found = classify(predictions.logits, predictions.labels, classes=classes)

@@ -10,6 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from cnnlab.core.errors import RequestError
 from cnnlab.core.quantities import NonNegativeNumber, PositiveNumber
 from cnnlab.core.registry import Component
 from cnnlab.core.seeds import derive_seed
@@ -34,6 +35,22 @@ def initialize(model: nn.Module, initialization: Component, *, seed: int) -> Non
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), torch.no_grad():
             torch.manual_seed(derive_seed(seed, "weights", name))
             initialization.build(module=module)
+
+
+def check_settable(model: nn.Module, initialization: Component) -> None:
+    """See that what `initialize` sets are the parameters themselves.
+
+    Raises: RequestError for a weight that is worked out from others, as weight normalisation does: setting it has no
+    effect.
+    """
+    for name, module in model.named_modules():
+        if isinstance(module, Weighted) and "weight" not in module._parameters:
+            what = f"layer '{name}'" if name else "the network"
+            error = RequestError(
+                f"the weight of {what} is worked out from other parameters (weight or spectral normalisation), and "
+                "cannot be set; leave `initialization` out, by which the network keeps its own"
+            )
+            raise initialization.located(error)
 
 
 @INITIALIZATIONS.register("default")

@@ -23,9 +23,7 @@ from torch import nn
 from cnnlab.core.characters import printable
 from cnnlab.core.errors import RequestError, did_you_mean, unknown
 from cnnlab.core.reading import read_file
-
-MAX_BYTES = 4_000_000
-"""Largest size of a Python file: no file that a person wrote is larger."""
+from cnnlab.models.own_files import MAX_BYTES
 
 FORM = "expected FILE.py:NAME or package.module:NAME, with arguments as literals, such as net.py:ResNet(depth=20)"
 
@@ -152,6 +150,14 @@ def made(own: OwnNetwork, *, base: Path | None = None, **handed: Any) -> nn.Modu
     return result
 
 
+def check_arguments(own: OwnNetwork, *, base: Path | None = None) -> None:
+    """See that the network is there and has the parameters that it is given; it is not made.
+
+    Raises: RequestError and OwnCodeError as `made`.
+    """
+    _check_arguments(found(own, base=base), own)
+
+
 def found(own: OwnNetwork, *, base: Path | None = None) -> Any:
     """What stands at the place: a class, a function, a module or anything else.
 
@@ -178,7 +184,7 @@ def _theirs(doing: str, own: OwnNetwork, base: Path | None) -> Iterator[None]:
     except (RequestError, KeyboardInterrupt):
         raise
     except (Exception, SystemExit) as error:
-        raise own_code_error(error, doing, _path(own, base)) from error
+        raise own_code_error(error, doing, own_file(own, base)) from error
 
 
 def own_code_error(error: BaseException, doing: str, file: Path | None) -> OwnCodeError:
@@ -202,12 +208,13 @@ def _divided(text: str) -> tuple[str, str, str]:
     return text.partition(":") if not text.endswith(".py") else (text, "", "")
 
 
-def _path(own: OwnNetwork, base: Path | None) -> Path | None:
+def own_file(own: OwnNetwork, base: Path | None) -> Path | None:
+    """The file that `own` names, resolved; a relative one starts at `base`. None of an importable module."""
     return None if own.file is None else ((base or Path()) / own.file).resolve()
 
 
 def _module(own: OwnNetwork, base: Path | None) -> ModuleType:
-    path = _path(own, base)
+    path = own_file(own, base)
     if path is not None:
         return _of_file(path, own, base)
     _on_search_path(Path.cwd())
@@ -313,7 +320,7 @@ def _open_parameters(target: Any, own: OwnNetwork) -> set[str]:
 
 def _check_arguments(target: Any, own: OwnNetwork) -> None:
     """Raises: RequestError for an argument that there is not, with the nearest, or of which there are too many."""
-    parameters = _parameters(target)
+    parameters = None if isinstance(target, nn.Module) else _parameters(target)
     if parameters is None:
         return
     kinds = [p.kind for p in parameters.values()]
@@ -322,6 +329,9 @@ def _check_arguments(target: Any, own: OwnNetwork) -> None:
         for option in own.options:
             if option not in names:
                 raise RequestError(f"{own.place}:{own.name} has " + unknown("parameter", option, names))
+    by_place = [p.name for p in parameters.values() if p.kind is not p.KEYWORD_ONLY][: len(own.positional)]
+    if twice := [name for name in by_place if name in own.options]:
+        raise RequestError(f"{own} gives '{twice[0]}' twice, by its place and by its name")
     places = sum(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters.values())
     if inspect.Parameter.VAR_POSITIONAL not in kinds and len(own.positional) > places:
         raise RequestError(f"{own} is given {len(own.positional)} arguments, and takes {places}")

@@ -15,11 +15,10 @@ from cnnlab.data.batches import ChannelStatistics
 from cnnlab.data.decoding import Fit
 from cnnlab.data.registry import image_of
 from cnnlab.fit.state import load_weights
-from cnnlab.models.build import build
 from cnnlab.models.own import asks_for, is_own, own_network
 from cnnlab.network.asked_data import asked_data, class_numbers, order_remark
 from cnnlab.network.description import Description, ModelOptions, description_of
-from cnnlab.network.fresh import new_network
+from cnnlab.network.fresh import new_built, new_network, unset
 from cnnlab.network.network import Network, RunNetwork
 from cnnlab.network.own import as_float, check_plain, first_channels, own_module, unwrapped
 from cnnlab.network.preparation import Preparation
@@ -150,7 +149,8 @@ def open_run(text: str | Run, session: Session, weights: WhichWeights = "best") 
     run = text if isinstance(text, Run) else session.run(text)
     config, data = run.config(allow_plugins=session.allow_plugins), run.record.data
     state, facts = run.weights(weights)
-    model = build(config.model, data.shape, classes=len(data.classes))
+    built = unset(config, data.shape, len(data.classes))
+    model = built.model
     file = f"{run.path}/checkpoints/{weights}.safetensors"
     try:
         load_weights(model, state)
@@ -181,6 +181,7 @@ def open_run(text: str | Run, session: Session, weights: WhichWeights = "best") 
         fresh=fresh,
         prepared=Preparation(data.shape, _fit(config), statistics, f"as the run {run.name} was trained"),
         epoch=epoch,
+        remarks=built.remarks,
     )
 
 
@@ -232,10 +233,11 @@ def _of_config(path: Path, size: str | None, session: Session, for_images: bool)
     def fresh(seed: int) -> nn.Module:
         return new_network(config.model_copy(update={"seed": seed}), shape, outputs)
 
+    built = new_built(config, shape, outputs)
     return Network(
         name=config.name,
         origin="config",
-        model=fresh(config.seed),
+        model=built.model,
         shape=shape,
         trained=False,
         weights=f"random weights (seed {config.seed})",
@@ -243,6 +245,7 @@ def _of_config(path: Path, size: str | None, session: Session, for_images: bool)
         config=config,
         fresh=fresh,
         prepared=prepared,
+        remarks=built.remarks,
     )
 
 

@@ -35,7 +35,9 @@ class Chosen:
         return found
 
 
-def chosen_output(output: Any, wanted: str | int | None, count: int, name: str) -> Chosen:
+def chosen_output(
+    output: Any, wanted: str | int | None, count: int, name: str, *, classes: int | None = None
+) -> Chosen:
     """Which part of `output` holds the logits of `count` images.
 
     Arguments:
@@ -43,6 +45,7 @@ def chosen_output(output: Any, wanted: str | int | None, count: int, name: str) 
         wanted: the key, attribute or number that a person names; by default the usual ones are looked for.
         count: of the images.
         name: the network's, for errors.
+        classes: how many logits there are to be; any number by default.
 
     Raises: RequestError where `wanted` is not there, and where nothing looks like one row of logits an image.
     """
@@ -54,24 +57,24 @@ def chosen_output(output: Any, wanted: str | int | None, count: int, name: str) 
             )
         if wanted is not None and str(wanted) != "0":
             raise RequestError(f"`output` is '{wanted}', and {name} puts out one tensor")
-        squeezed = _squeezed(output, count)
+        squeezed = _squeezed(output, count, classes)
         if squeezed is None:
-            raise RequestError(f"{name} puts out {_shape(output)} for {count} images; {_EXPECTED}")
+            raise RequestError(f"{name} puts out {_shape(output)} for {count} images; {_expected(classes)}")
         return Chosen(None, squeezed)
     names = [str(key) for key in parts]
     if wanted is not None:
         if str(wanted) not in names:
             raise RequestError("`output`: " + unknown("output", str(wanted), names) + f" They are {name}'s.")
         key = list(parts)[names.index(str(wanted))]
-        squeezed = _squeezed(parts[key], count)
+        squeezed = _squeezed(parts[key], count, classes)
         if squeezed is None:
-            raise RequestError(f"`output` {wanted} of {name} is {_shape(parts[key])}; {_EXPECTED}")
+            raise RequestError(f"`output` {wanted} of {name} is {_shape(parts[key])}; {_expected(classes)}")
         return Chosen(key, squeezed)
-    fitting = {key: _squeezed(value, count) for key, value in parts.items()}
+    fitting = {key: _squeezed(value, count, classes) for key, value in parts.items()}
     good = [key for key, squeezed in fitting.items() if squeezed is not None]
     if not good:
         listed = ", ".join(f"{key} {_shape(value)}" for key, value in parts.items())
-        raise RequestError(f"{name} puts out {listed or 'nothing'}; {_EXPECTED}")
+        raise RequestError(f"{name} puts out {listed or 'nothing'}; {_expected(classes)}")
     usual = [key for key in USUAL if key in good]
     rows = [key for key in good if fitting[key] is False]
     key = (usual or rows or good)[0]
@@ -82,17 +85,21 @@ def chosen_output(output: Any, wanted: str | int | None, count: int, name: str) 
     return Chosen(key, bool(fitting[key]), remark)
 
 
-def with_logits(model: nn.Module, chosen: Chosen) -> nn.Module:
-    """`model` with `chosen` as its output: the same layers by the same names; the model itself stays as it is."""
-    if chosen.path is None and not chosen.squeezed:
+def with_logits(model: nn.Module, chosen: Chosen, training: Chosen | None = None) -> nn.Module:
+    """`model` with `chosen` as its output: the same layers by the same names; the model itself stays as it is.
+
+    training: what is chosen in training mode, where that is another.
+    """
+    training = training or chosen
+    if all(one.path is None and not one.squeezed for one in (chosen, training)):
         return model
     if not takes_hooks(model):
-        return _Wrapped(model, chosen)
+        return _Wrapped(model, chosen, training)
     twin = copy.copy(model)  # shares every layer and tensor; only its own hooks are others
     twin._forward_hooks = OrderedDict(model._forward_hooks)
     twin._forward_hooks_with_kwargs = OrderedDict(model._forward_hooks_with_kwargs)
     twin._forward_hooks_always_called = OrderedDict(model._forward_hooks_always_called)
-    twin.register_forward_hook(_Picks(chosen))
+    twin.register_forward_hook(_Picks(chosen, training))
     return twin
 
 
@@ -101,24 +108,27 @@ class _Picks:
     """The hook that gives the logits in place of the whole output."""
 
     chosen: Chosen
+    training: Chosen
 
     def __call__(self, module: nn.Module, inputs: Any, output: Any) -> Any:
-        return self.chosen.logits(output)
+        return (self.training if module.training else self.chosen).logits(output)
 
 
 class _Wrapped(nn.Module):
     """A network that takes no hooks, with its logits as output."""
 
-    def __init__(self, model: nn.Module, chosen: Chosen) -> None:
+    def __init__(self, model: nn.Module, chosen: Chosen, in_training: Chosen) -> None:
         super().__init__()
-        self.model, self.chosen = model, chosen
+        self.model, self.chosen, self.in_training = model, chosen, in_training
 
     def forward(self, images: Tensor) -> Any:
         """(n, c, h, w) → (n, classes)."""
-        return self.chosen.logits(self.model(images))
+        return (self.in_training if self.training else self.chosen).logits(self.model(images))
 
 
-_EXPECTED = "expected logits, one row of numbers an image: (images, classes)"
+def _expected(classes: int | None) -> str:
+    numbers, shape = ("numbers", "classes") if classes is None else (f"{classes} numbers", f"{classes}")
+    return f"expected logits, one row of {numbers} an image: (images, {shape})"
 
 
 def _parts(output: Any) -> dict[str | int, Any] | None:
@@ -141,9 +151,11 @@ def _taken(output: Any, path: str | int) -> Any:
     return output[path] if isinstance(path, int) else getattr(output, path)
 
 
-def _squeezed(value: Any, count: int) -> bool | None:
+def _squeezed(value: Any, count: int, classes: int | None) -> bool | None:
     """False for rows of logits as they are, True where axes of length 1 are in the way, None for anything else."""
     if not isinstance(value, Tensor) or not value.is_floating_point() or value.dim() == 0 or len(value) != count:
+        return None
+    if classes is not None and classes != (value.shape[1] if value.dim() > 1 else 1):
         return None
     if value.dim() == 2:
         return False if value.shape[1] else None

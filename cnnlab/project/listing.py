@@ -77,8 +77,10 @@ def _short(value: Any, schema: dict[str, Any]) -> Any:
 
 def in_words(schema: dict[str, Any]) -> str:
     """The type that a schema describes: `whole number > 0`, `zero | reflect`, `list of layer`."""
-    if "anyOf" in schema:
-        return " or ".join(dict.fromkeys(in_words(part) for part in schema["anyOf"]))
+    if parts := schema.get("anyOf") or schema.get("oneOf"):
+        return " or ".join(dict.fromkeys(map(in_words, parts)))
+    if "$ref" in schema:
+        return "mapping"
     if "registry" in schema:
         return str(schema["registry"])
     if "const" in schema:

@@ -6,6 +6,7 @@ runs/NAME/
   checkpoints/     last.pt (everything), last.safetensors and best.safetensors (weights to evaluate),
                    epoch-007.safetensors and the like (weights of single epochs, where the config asks for them)
   reports/         figures, tables and pages      plugins/       copies of the plugins that were used
+  network/         a copy of the user's own Python that makes the network
   test-evaluations.jsonl   a line for each time that the test part was opened
   training.lock    while it is trained: by which process
 """
@@ -36,7 +37,10 @@ OUTPUTS = ("compare", "gradcam", "leaks", "lr-find", "preview", "receptive-field
 LOCK = "training.lock"
 """There while a run is trained; it holds the number of the process and the name of its machine."""
 
-BEFORE_THE_RECORD = {"config.yaml", "plugins", LOCK}
+NETWORK = "network"
+"""The folder with a copy of the user's own Python that makes the network."""
+
+BEFORE_THE_RECORD = {"config.yaml", "plugins", NETWORK, LOCK}
 """All that a run writes before its run.json."""
 
 MOST_BYTES_OF_A_CONFIG = 1_000_000

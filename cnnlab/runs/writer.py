@@ -26,7 +26,7 @@ from cnnlab.core.files import (
     write_whole,
 )
 from cnnlab.fit.checkpoints import save_state, save_weights
-from cnnlab.runs.folder import LOCK, Run, can_start_over
+from cnnlab.runs.folder import LOCK, NETWORK, Run, can_start_over
 from cnnlab.runs.record import RunRecord
 
 FOLDERS = ("checkpoints", "reports", "tensorboard")
@@ -51,17 +51,31 @@ class RunWriter:
         self.record = record
 
     @staticmethod
-    def create(path: Path, record: RunRecord, config_yaml: str, plugins: Sequence[Path] = ()) -> "RunWriter":
+    def create(
+        path: Path,
+        record: RunRecord,
+        config_yaml: str,
+        plugins: Sequence[Path] = (),
+        network: Mapping[str, bytes] | None = None,
+    ) -> "RunWriter":
         """Make the folder with its config and record; what a run left there that never came to a checkpoint goes.
 
         When that fails, nothing is left under the name.
+
+        Arguments:
+            path: the run's folder.
+            record: of the run.
+            config_yaml: its config.
+            plugins: files of which it keeps copies.
+            network: the user's own Python that makes the network: the content of each file by its name.
 
         Raises: RequestError when there is a run already or none can be made, and for two plugins of one name.
         """
         if len({plugin.name for plugin in plugins}) < len(plugins):
             names = ", ".join(str(plugin) for plugin in plugins)
             raise RequestError(f"a run keeps copies of its plugins, so no two may have one name: {names}")
-        copies = {plugin.name: plugin.read_bytes() for plugin in plugins}  # they may lie in what is replaced
+        copies = {f"plugins/{plugin.name}": plugin.read_bytes() for plugin in plugins}  # they may lie in what goes
+        copies |= {f"{NETWORK}/{name}": content for name, content in (network or {}).items()}
         try:
             path.mkdir(parents=True, exist_ok=True)
         except FileExistsError:
@@ -74,7 +88,7 @@ class RunWriter:
             _clear(path)
             write_whole(path / "config.yaml", config_yaml)  # first: it tells a beginning from a person's own folder
             for name, content in copies.items():
-                write_whole(path / "plugins" / name, content)
+                write_whole(path / name, content)
             record.write(path / "run.json")
         except BaseException:
             shutil.rmtree(path, ignore_errors=True)  # the first error is the one to tell

@@ -223,7 +223,7 @@ def _started(setup: TrainingSetup, writer: RunWriter, options: TrainOptions) -> 
         ),
         skipped=facts.skipped,
         origins=origins(facts.places, setup.config.data.validation),
-        remarks=(*options.remarks, *setup.images.remarks, *setup.batches.remarks),
+        remarks=(*options.remarks, *setup.remarks, *setup.images.remarks, *setup.batches.remarks),
     )
 
 

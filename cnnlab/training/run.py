@@ -18,12 +18,14 @@ from cnnlab.data.parts import absolute, elsewhere_too
 from cnnlab.data.registry import facts_of
 from cnnlab.fit.checkpoints import load_state
 from cnnlab.models.build import parameter_count
+from cnnlab.models.own_model import OwnModel
 from cnnlab.runs.folder import Run, can_start_over
 from cnnlab.runs.images import check_there, check_unchanged, fixed_sample, relocated, training_images
 from cnnlab.runs.record import RunRecord, new_record
 from cnnlab.runs.writer import RunWriter, free_name, taken, training_lock
 from cnnlab.training.continuation import arithmetic_remark, continued_record, curve_remark, extension
 from cnnlab.training.events import StopWish, TrainingEvent
+from cnnlab.training.kept_code import NO_CODE, kept_code
 from cnnlab.training.loop import TrainOptions, resume_command, training_loop
 from cnnlab.training.report_files import epoch_rows
 from cnnlab.training.setup import TrainingSetup, set_up_training
@@ -73,12 +75,17 @@ def train(config: Config, options: TrainOptions, stop: StopWish | bool = False) 
     plugins = [(options.config_folder / plugin).resolve() for plugin in config.plugins]
     with _claimed(options.session.runs, name, config.name) as (path, remarks):
         kept = config.model_copy(update={"name": path.name, "plugins": [f"plugins/{file.name}" for file in plugins]})
+        code = kept_code(config.model) if isinstance(config.model, OwnModel) else NO_CODE
+        if code.model is not None:
+            kept = kept.model_copy(update={"model": code.model})
+            remarks += (code.remark,)
         if facts_of(config.data.dataset).source == "own":
             said = elsewhere_too(config.written_paths["path"], config.data.dataset.options["path"])
             remarks += (said,) if said else ()
         with _safe(path, options):
             record = _record(path.name, setup, options)
-            writer = RunWriter.create(path, record, _from_anywhere(kept).as_yaml(), plugins)
+            record = replace(record, versions={**record.versions, **code.versions})
+            writer = RunWriter.create(path, record, _from_anywhere(kept).as_yaml(), plugins, code.files)
             yield from training_loop(setup, writer, replace(options, remarks=remarks), stop)
 
 

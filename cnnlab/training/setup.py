@@ -19,8 +19,8 @@ from cnnlab.fit.predict import Predictions, predict
 from cnnlab.fit.saved_state import EpochPlan
 from cnnlab.fit.schedules import Schedule
 from cnnlab.fit.state import Ema, TrainingState
-from cnnlab.models.build import Model
-from cnnlab.network.fresh import new_network
+from cnnlab.models.own import said_to
+from cnnlab.network.fresh import new_built
 from cnnlab.network.session import Session
 from cnnlab.runs.images import TrainingImages, fixed_sample, training_images
 
@@ -31,7 +31,7 @@ class TrainingSetup:
 
     config: Config
     images: TrainingImages
-    network: Model
+    network: nn.Module
     forward: nn.Module
     """The network, or its compiled twin."""
     state: TrainingState
@@ -41,6 +41,8 @@ class TrainingSetup:
     clip: Clipping | None
     clean: Dataset
     """Training images, unaugmented: the near side of the overfitting gap."""
+    remarks: tuple[str, ...] = ()
+    """A sentence for each thing that a person should know of the network."""
 
     @property
     def plan(self) -> EpochPlan:
@@ -84,9 +86,14 @@ def set_up_training(config: Config, session: Session, *, images: TrainingImages 
         raise RequestError("early_stopping watches the validation part; set data.validation above 0")
     if training.precision == "fp16" and device.type == "cpu":
         raise RequestError("training.precision is fp16, which trains on a GPU only; use bf16 or fp32 on the cpu")
-    network = new_network(config, train.shape, len(train.classes))
+    remarks: list[str] = []
+    with said_to(remarks.append):
+        built = new_built(config, train.shape, len(train.classes))
+    network = built.model
     evaluated = max(min(training.clean_train_pictures, len(train)), len(images.validation or ()))
-    check_memory_suffices(least_memory(network, config, train=len(train), evaluated=evaluated), device)
+    check_memory_suffices(
+        least_memory(network, config, largest_layer=built.largest_layer, train=len(train), evaluated=evaluated), device
+    )
     if training.compile:
         check_compiler(device)
     memory = torch.channels_last if training.channels_last else torch.contiguous_format
@@ -126,4 +133,5 @@ def set_up_training(config: Config, session: Session, *, images: TrainingImages 
         schedule=config.schedule.build(epochs=training.epochs),
         clip=config.clipping.build(model=network) if config.clipping else None,
         clean=fixed_sample(train, training.clean_train_pictures or 1, config.seed, "clean"),
+        remarks=(*remarks, *built.remarks),
     )

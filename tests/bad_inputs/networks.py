@@ -70,7 +70,11 @@ NETWORKS = (
         rest=MODEL,
         command="cnnlab config check bad.yaml",
     ),
-    config("no model", "seed: 1", "error: bad.yaml:1:1: the config needs 'model' (the network, layer after layer)"),
+    config(
+        "no model",
+        "seed: 1",
+        "error: bad.yaml:1:1: the config needs 'model' (the network, layer after layer, or one of your own in Python)",
+    ),
     config("an empty model", "model: []", "error: bad.yaml:1:1: 'model' is a list of 0, expected at least 1 of them"),
     config("a model that is one word", "model: resnet", "error: bad.yaml:1:1: 'model' is 'resnet', expected a list"),
     config(

@@ -130,7 +130,7 @@ def test_every_mistake_at_once_in_the_order_of_the_file() -> None:
 
 def test_the_least_that_is_needed() -> None:
     assert complaints("seed: 1") == [
-        "c.yaml:1:1: the config needs 'model' (the network, layer after layer)",
+        "c.yaml:1:1: the config needs 'model' (the network, layer after layer, or one of your own in Python)",
     ]
     assert complaints("model: []") == ["c.yaml:1:1: 'model' is a list of 0, expected at least 1 of them"]
     assert complaints("model:") == ["c.yaml:1:1: 'model' is empty, expected a list"]

@@ -90,20 +90,22 @@ def test_least_memory_of_a_training_by_hand() -> None:
     config = config_of("{conv: {channels: 8}}, relu, global_avg_pool, linear", "training: {batch_size: 50}")
     network = build(config.model, (3, 16, 16), classes=10)
     assert network.largest_layer == (8 + 8) * 16 * 16, "the ReLU's"
-    least = least_memory(network, config, train=1000, evaluated=100)
+    least = least_memory(network, config, largest_layer=network.largest_layer, train=1000, evaluated=100)
     assert least.parameters == 2 * 4 * parameter_count(network)
     assert (least.batch, least.what) == (100, "training.evaluation_batch_size")
     assert least.activations == 4 * 100 * 4096
-    assert least_memory(network, config, train=1000, evaluated=20).batch == 50
+    assert least_memory(network, config, largest_layer=network.largest_layer, train=1000, evaluated=20).batch == 50
     huge = config_of("relu, global_avg_pool, linear", "training: {batch_size: 1000000000}")
-    assert least_memory(network, huge, train=60, evaluated=6).batch == 60, "there are no more images"
+    assert least_memory(network, huge, largest_layer=network.largest_layer, train=60, evaluated=6).batch == 60, (
+        "there are no more images"
+    )
 
 
 def test_a_training_beyond_the_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     config = config_of("{conv: {channels: 8}}, relu, global_avg_pool, linear")
     network = build(config.model, (3, 16, 16), classes=10)
     network.largest_layer = 10**9
-    least = least_memory(network, config, train=128, evaluated=1)
+    least = least_memory(network, config, largest_layer=network.largest_layer, train=128, evaluated=1)
     monkeypatch.setattr(memory.os, "sysconf", lambda name: 10**5)
     with pytest.raises(RequestError) as caught:
         check_memory_suffices(least, torch.device("cpu"))

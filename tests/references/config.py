@@ -43,6 +43,9 @@ def _sections(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], boo
     for key, value in schema["properties"].items():
         if name := _reference(value):
             yield key, schema["$defs"][name], value.get("type") == "array"
+        for form in value.get("oneOf", ()):
+            if "$ref" in form:
+                yield key, schema["$defs"][form["$ref"].rsplit("/", 1)[-1]], False
 
 
 def _reference(value: dict[str, Any]) -> str | None:
@@ -77,5 +80,6 @@ def _type(value: dict[str, Any]) -> str:
 
 
 def _registries(value: dict[str, Any]) -> set[str]:
-    ways = [value, value.get("items", {}), *value.get("anyOf", ())]
+    parts = (*value.get("anyOf", ()), *value.get("oneOf", ()))
+    ways = [value, value.get("items", {}), *parts, *(part.get("items", {}) for part in parts)]
     return {way["registry"] for way in ways if "registry" in way}

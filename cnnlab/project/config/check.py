@@ -20,7 +20,9 @@ from cnnlab.data.listing import SHOWN, Listing
 from cnnlab.data.registry import facts_of, image_of
 from cnnlab.fit.optimizers import parameter_groups
 from cnnlab.models.build import parameter_count
-from cnnlab.network.fresh import new_network
+from cnnlab.models.own import check_arguments, said_to
+from cnnlab.models.own_model import OwnModel
+from cnnlab.network.fresh import new_built
 from cnnlab.network.session import Session
 from cnnlab.runs.images import origins
 from cnnlab.runs.record import MOST_VALUES
@@ -33,8 +35,8 @@ LOOKED_AT = 20
 class Checked:
     """What a sound config makes."""
 
-    layers: int
-    """Entries of `model`; a layer made of layers counts once."""
+    layers: int | None
+    """Entries of `model`; a layer made of layers counts once. None of a network in Python."""
     parameters: int | None
     """None where the network could not be built, because the shape or the number of classes is not known."""
     shape: Shape | None
@@ -48,10 +50,10 @@ class Checked:
     @property
     def sentence(self) -> str:
         """`fine: 8 layers, 288,746 parameters`."""
-        layers = f"{self.layers} layer{'' if self.layers == 1 else 's'}"
+        layers = [] if self.layers is None else [f"{self.layers} layer{'' if self.layers == 1 else 's'}"]
         if self.parameters is not None:
-            return f"fine: {layers}, {self.parameters:,} parameters"
-        return f"fine as far as its options go: {layers}"
+            return f"fine: {', '.join([*layers, f'{self.parameters:,} parameters'])}"
+        return f"fine as far as its options go{': ' * bool(layers)}{''.join(layers)}"
 
 
 def check(config: Config, session: Session, *, shape: Shape | None = None, classes: int | None = None) -> Checked:
@@ -89,9 +91,12 @@ def check(config: Config, session: Session, *, shape: Shape | None = None, class
     shape, classes = shape or known_shape, classes or known_classes
     config.schedule.build(epochs=config.training.epochs)
     if shape is None or classes is None:
-        return Checked(len(config.model), None, shape, classes)
+        return Checked(_layers(config), None, shape, classes)
     _try_augmentations(config, shape, classes)
-    network = new_network(config, shape, classes)
+    remarks: list[str] = []
+    with said_to(remarks.append):
+        built = new_built(config, shape, classes)
+    network = built.model
     parameters = parameter_count(network)
     options = config.optimizer.options
     decay = options.get("weight_decay", 0.0)
@@ -103,8 +108,9 @@ def check(config: Config, session: Session, *, shape: Shape | None = None, class
         counts = _counts(config.data.dataset, contents)
     except RequestError as error:
         raise config.data.dataset.located(error) from error
-    remarks = _memory_remarks(least_memory(network, config, train=counts, evaluated=counts))
-    facts = Checked(len(config.model), parameters, shape, classes, remarks=remarks)
+    least = least_memory(network, config, largest_layer=built.largest_layer, train=counts, evaluated=counts)
+    remarks += (*built.remarks, *_memory_remarks(least))
+    facts = Checked(_layers(config), parameters, shape, classes, remarks=tuple(remarks))
     if contents is None:
         return facts
     places = {part: str(path) for part, path in contents.parts.named.items()}
@@ -113,6 +119,20 @@ def check(config: Config, session: Session, *, shape: Shape | None = None, class
         parts=origins(places, config.data.validation),
         remarks=(*remarks, *contents.remarks, *_first_faults(contents.opened("train").values(), config)),
     )
+
+
+def _layers(config: Config) -> int | None:
+    """How many layers are written; a network in Python is looked for, and its arguments are checked.
+
+    Raises: RequestError where it is not there, or has no such parameter.
+    """
+    if not isinstance(config.model, OwnModel):
+        return len(config.model)
+    try:
+        check_arguments(config.model.own, base=config.model.base)
+    except RequestError as error:
+        raise config.model.located(error)  # noqa: B904  the same error
+    return None
 
 
 def _counts(dataset: Component, contents: Contents | None) -> int:

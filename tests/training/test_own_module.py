@@ -1,0 +1,343 @@
+"""Training a module of the user's own: what is made, what the run keeps, and how mistakes in it are told."""
+
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from cnnlab.fit.checkpoints import load_weights_file
+
+CONV = """
+from torch import nn
+from .norm import norm
+
+def layer(inputs, outputs):
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=1, stride=2), norm(outputs), nn.ReLU())
+"""
+
+CODE = """
+import random
+import torch
+from torch import nn
+from trainown_blocks.conv import layer
+from trainown_width import WIDTH
+
+class Net(nn.Module):
+    def __init__(self, classes, shape, depth=1, *, dtype=None):
+        super().__init__()
+        assert shape == (3, 16, 16)
+        self.body = nn.Sequential(*[layer(WIDTH if i else shape[0], WIDTH) for i in range(depth)])
+        self.drop = nn.Dropout(0.2)
+        self.head = nn.Linear(WIDTH, classes)
+        if dtype:
+            self.to(getattr(torch, dtype))
+
+    def forward(self, x):
+        return self.head(self.drop(self.body(x).mean((2, 3))))
+
+class Auxiliary(Net):
+    def forward(self, x):
+        features = self.body(x).mean((2, 3))
+        logits = self.head(features)
+        return (features, logits, self.head(features * 2)) if self.training else logits
+
+class Mapping(Net):
+    def forward(self, x):
+        return {"features": x.mean((2, 3)), "logits": super().forward(x)}
+
+class Lazy(nn.Module):
+    def __init__(self, classes):
+        super().__init__()
+        self.body, self.head = nn.LazyConv2d(4, 3), nn.LazyLinear(classes)
+
+    def forward(self, x):
+        return self.head(self.body(x).relu().mean((2, 3)))
+
+class Late(Net):
+    def forward(self, x):
+        if self.training:
+            raise KeyError("only in training")
+        return super().forward(x)
+
+class Lots(Net):
+    def forward(self, x):
+        random.random()
+        return super().forward(x)
+
+class Nested(Net):
+    def forward(self, x):
+        return [[super().forward(x)]]
+
+def wide(num_classes=1000):
+    return nn.Sequential(nn.Flatten(), nn.Linear(768, num_classes))
+
+def flat():
+    return nn.Sequential(nn.Conv2d(3, 10, 3))
+
+def normed(classes):
+    conv = nn.utils.parametrizations.weight_norm(nn.Conv2d(3, 4, 3))
+    return nn.Sequential(conv, nn.Flatten(), nn.Linear(784, classes))
+
+def frozen(classes):
+    return wide(classes).requires_grad_(False)
+
+def broken():
+    return 1 / 0
+
+READY = wide(10)
+"""
+
+CONFIG = """\
+data:
+  dataset: {shapes: {train_count: 96, test_count: 20, size: 16}}
+model:
+  python: net.py:Net
+  options: {depth: 2}
+training: {epochs: 2, batch_size: 32}
+optimizer: {sgd: {lr: 0.05}}
+logging: {histograms_every_epochs: 0, pictures: false, graph: false}
+"""
+
+
+@pytest.fixture
+def own(cnnlab, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The command line in a folder that has `nets/net.py`, what it imports, and `nets/tiny.yaml`."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    folder = cnnlab.folder / "nets"
+    (folder / "trainown_blocks").mkdir(parents=True)
+    (folder / "net.py").write_text(CODE)
+    (folder / "trainown_width.py").write_text("WIDTH = 6\n")
+    (folder / "trainown_blocks" / "__init__.py").write_text("")
+    (folder / "trainown_blocks" / "conv.py").write_text(CONV)
+    (folder / "trainown_blocks" / "norm.py").write_text("from torch.nn import BatchNorm2d as norm\n")
+    (folder / "unused.py").write_text("")
+    (folder / "tiny.yaml").write_text(CONFIG)
+    yield cnnlab
+    for name in [name for name in sys.modules if name.startswith("trainown_")]:
+        del sys.modules[name]
+
+
+def train(own: Any, *words: str, code: int = 0) -> Any:
+    result = own("train", "nets/tiny.yaml", "--device", "cpu", "--no-report", "--allow-plugins", *words)
+    assert result.code == code, result.err
+    return result
+
+
+def weights(own: Any, run: str, which: str = "last") -> dict[str, torch.Tensor]:
+    return load_weights_file(own.runs / run / "checkpoints" / f"{which}.safetensors")[0]
+
+
+def test_it_runs_only_where_that_is_allowed(own) -> None:
+    for words in (
+        ("train", "nets/tiny.yaml"),
+        ("config", "check", "nets/tiny.yaml"),
+        ("config", "show", "nets/tiny.yaml"),
+        ("summary", "nets/tiny.yaml"),
+        ("lr-find", "nets/tiny.yaml"),
+    ):
+        refused = own(*words)
+        assert refused.code == 2
+        assert refused.err.startswith("error: nets/tiny.yaml:4:3: 'model.python' runs Python code (net.py:Net); allow")
+        assert "--allow-plugins" in refused.err
+    assert not own.runs.exists()
+    assert not any(name.startswith("trainown_") for name in sys.modules), "nothing has run"
+
+
+def test_the_run_opens_without_the_original_from_any_folder(own, tmp_path: Path) -> None:
+    trained = train(own)
+    run = own.runs / "tiny"
+    assert "keeps a copy of net.py and of what it imports from its folder (" in trained.err + trained.out
+    kept = sorted(path.relative_to(run / "network").as_posix() for path in (run / "network").rglob("*.py"))
+    assert kept == [
+        "net.py",
+        "trainown_blocks/__init__.py",
+        "trainown_blocks/conv.py",
+        "trainown_blocks/norm.py",
+        "trainown_width.py",
+    ]
+    assert (run / "network" / "net.py").read_text() == CODE
+    shutil.rmtree(own.folder / "nets")
+    moved = tmp_path / "elsewhere"
+    shutil.move(run, moved)
+    refused = own("eval", moved)
+    assert refused.code == 2
+    assert "--allow-plugins" in refused.err
+    evaluated = own("eval", moved, "--allow-plugins", "--json", "--device", "cpu")
+    assert evaluated.code == 0, evaluated.err
+    accuracy = json.loads((moved / "run.json").read_text())["outcome"]["val_accuracy"]
+    assert evaluated.json()["accuracy"] == accuracy
+    again = own("train", moved / "config.yaml", "--name", "again", "--no-report", "--allow-plugins", "--device", "cpu")
+    assert again.code == 0, again.err
+    last = load_weights_file(moved / "checkpoints" / "last.safetensors")[0]
+    assert all(torch.equal(value, last[name]) for name, value in weights(own, "again").items())
+
+
+@pytest.mark.parametrize(
+    "options", [(), ("ema={decay: 0.9}", "training.channels_last=true", "training.precision=bf16")], ids=["", "ema"]
+)
+def test_a_run_that_stopped_ends_where_one_without_a_stop_does(own, options: tuple[str, ...]) -> None:
+    more = (
+        *options,
+        "training.accumulate=2",
+        "loss.class_weights=balanced",
+        "parameter_groups=[{match: [head.*], lr_scale: 3}]",
+    )
+    train(own, *more, "--name", "whole")
+    train(own, *more, "--name", "parts", "--stop-after", "1")
+    shutil.rmtree(own.folder / "nets")
+    resumed = own("train", "--resume", "parts", "--allow-plugins", "--no-report", "--device", "cpu")
+    assert resumed.code == 0, resumed.err
+    whole, parts = weights(own, "whole"), weights(own, "parts")
+    assert whole.keys() == parts.keys()
+    assert all(torch.equal(value, parts[name]) for name, value in whole.items())
+
+
+def test_the_seed_makes_the_weights_and_the_initialization_is_the_modules_own(own) -> None:
+    from cnnlab.config.config import read_config
+    from cnnlab.network.fresh import new_network
+
+    def made(*overrides: str) -> dict[str, torch.Tensor]:
+        config = read_config(own.folder / "nets" / "tiny.yaml", overrides, allow_plugins=True)
+        before = torch.get_rng_state()
+        network = new_network(config, (3, 16, 16), 10)
+        assert torch.equal(torch.get_rng_state(), before)
+        return network.state_dict()
+
+    first, same, other = made(), made(), made("seed=1")
+    assert all(torch.equal(value, same[name]) for name, value in first.items())
+    assert not torch.equal(first["head.weight"], other["head.weight"])
+    assert first["head.bias"].any()
+    asked = made("initialization=kaiming")
+    assert not asked["head.bias"].any(), "kaiming sets biases to 0"
+    ready = [made("model={python: net.py:READY}", f"seed={seed}")["1.weight"] for seed in (0, 1)]
+    assert torch.equal(*ready)
+
+
+def test_what_a_file_holds_is_not_what_is_trained(own) -> None:
+    trained = train(own, "model={python: net.py:READY}", "--name", "first")
+    assert "every seed starts from the same weights" in trained.err + trained.out
+    train(own, "model={python: net.py:READY}", "--name", "second")
+    first, second = weights(own, "first"), weights(own, "second")
+    assert all(torch.equal(value, second[name]) for name, value in first.items())
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        (
+            "Auxiliary",
+            "the logits are the output 1 of net.py:Auxiliary (in training mode) (beside 0, 2); the loss is of",
+        ),
+        (
+            "Mapping",
+            "the logits are the output 'logits' of net.py:Mapping (in training mode) (beside features); the loss",
+        ),
+        ("Lots", "draws from NumPy's or Python's generator, which no checkpoint keeps"),
+        ("Net(dtype='bfloat16')", "are made in bfloat16, and trained in float32"),
+        ("Lazy", "keeps a copy"),
+    ],
+)
+def test_networks_of_other_kinds_are_trained(own, model: str, said: str) -> None:
+    trained = train(own, 'model={python: "net.py:' + model + '"}', "--json")
+    assert said in trained.err
+    assert trained.err.count("the logits are the output") <= 1
+    evaluated = own("eval", "tiny", "--allow-plugins", "--json", "--device", "cpu")
+    assert evaluated.code == 0, evaluated.err
+    assert evaluated.json()["accuracy"] == trained.json()["val_accuracy"]
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ("{python: absent.py:Net}", "no file 'absent.py'"),
+        ("{python: net.py:Nett}", "no class, function or module 'Nett'"),
+        ("{python: net.py:CODE}", "no class, function or module 'CODE'"),
+        ("{python: net.py:WIDTH}", "net.py:WIDTH is an int, expected a class or a function"),
+        (
+            "{python: net.py:Net, options: {dept: 3}}",
+            "net.py:Net has no parameter 'dept'; known: classes, shape, depth",
+        ),
+        (
+            "{python: 'net.py:Net(depth=2)', options: {depth: 3}}",
+            "'depth' is given twice, here and in net.py:Net(depth=2)",
+        ),
+        ("{python: 'net.py:Net(10)', options: {classes: 3}}", "gives 'classes' twice, by its place and by its name"),
+        ("{python: net.py:READY, options: {a: 1}}", "net.py:READY is a module already, and takes no arguments"),
+        ("{python: net.py}", "'net.py' names no network in it: expected FILE.py:NAME"),
+        ("{python: trainown_absent.nets:Net}", "no module 'trainown_absent.nets' that Python can import"),
+        ("{options: {depth: 3}}", "'model' needs 'python'"),
+        ("{pyton: net.py:Net}", "no option 'pyton' in 'model'; it has python, options. Did you mean 'python'?"),
+        ("{python: net.py:Net, options: [1]}", "'options' is a list of 1, expected a mapping"),
+        ("net.py:Net", "a network of your own is written {python: net.py:Net}"),
+        (
+            "{python: net.py:wide}",
+            "(2, 1000) for 2 images; expected logits, one row of 10 numbers an image: (images, 10)",
+        ),
+        ("{python: net.py:wide}", "add options: {num_classes: 10}"),
+        ("{python: net.py:flat}", "puts out (2, 10, 14, 14) for 2 images; expected logits"),
+        ("{python: net.py:Nested}", "wrap it in a module whose forward returns the logits alone"),
+        ("{python: net.py:frozen}", "has no parameter that is learned"),
+        ("{python: net.py:broken}", "ZeroDivisionError when net.py:broken was called, to make the network"),
+        ("{python: net.py:Late}", "KeyError when net.py:Late ran in training mode on 2 images of 3 × 16 × 16"),
+    ],
+)
+def test_mistakes_are_told_with_their_place_before_anything_is_written(own, model: str, said: str) -> None:
+    text = CONFIG.replace("model:\n  python: net.py:Net\n  options: {depth: 2}\n", f"model: {model}\n")
+    (own.folder / "nets" / "tiny.yaml").write_text(text)
+    refused = train(own, code=2)
+    assert refused.err.startswith("error: nets/tiny.yaml:3:"), refused.err
+    assert said in refused.err
+    checked = own("config", "check", "nets/tiny.yaml", "--allow-plugins", "--json")
+    assert checked.code == 2
+    assert said in checked.json()["error"]
+    assert not own.runs.exists() or not list(own.runs.iterdir())
+
+
+def test_an_error_in_their_code_shows_their_calls(own) -> None:
+    refused = train(own, "model={python: net.py:Late}", code=2)
+    assert 'raise KeyError("only in training")' in refused.err
+    assert str(own.folder / "nets" / "net.py") in refused.err
+    assert "Traceback" not in refused.err
+
+
+def test_an_initialization_that_would_have_no_effect_is_refused(own) -> None:
+    refused = train(own, "model={python: net.py:normed}", "initialization=kaiming", code=2)
+    assert "the weight of layer '0' is worked out from other parameters" in refused.err
+    train(own, "model={python: net.py:normed}")
+
+
+def test_an_importable_module_is_not_copied_and_its_version_recorded(own) -> None:
+    trained = train(own, "model={python: 'torchvision.models:resnet18(num_classes=10)'}", "training.epochs=1")
+    said = trained.err + trained.out
+    assert "the run keeps no copy of torchvision.models (" in said
+    record = json.loads((own.runs / "tiny" / "run.json").read_text())
+    assert record["versions"]["torchvision.models"].startswith(record["versions"]["torchvision"])
+    assert not (own.runs / "tiny" / "network").exists()
+
+
+def test_a_file_of_a_package_is_copied_with_the_package(own) -> None:
+    package = own.folder / "nets" / "trainown_pack"
+    (package / "deep").mkdir(parents=True)
+    (package / "__init__.py").write_text("from .sizes import WIDTH\n")
+    (package / "sizes.py").write_text("WIDTH = 5\n")
+    (package / "unused.py").write_text("")
+    (package / "deep" / "__init__.py").write_text("")
+    (package / "deep" / "net.py").write_text(
+        "from torch import nn\nfrom .. import WIDTH\n"
+        "def build(classes): return nn.Sequential(nn.Conv2d(3, WIDTH, 16), nn.Flatten(), nn.Linear(WIDTH, classes))\n"
+    )
+    train(own, "model={python: trainown_pack/deep/net.py:build}")
+    kept = own.runs / "tiny" / "network"
+    assert sorted(path.relative_to(kept).as_posix() for path in kept.rglob("*.py")) == [
+        "trainown_pack/__init__.py",
+        "trainown_pack/deep/__init__.py",
+        "trainown_pack/deep/net.py",
+        "trainown_pack/sizes.py",
+    ]
+    shutil.rmtree(own.folder / "nets")
+    assert own("eval", "tiny", "--allow-plugins", "--device", "cpu").code == 0
