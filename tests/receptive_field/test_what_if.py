@@ -1,8 +1,11 @@
 """What a change does, against the closed forms of single paths and against networks that were built so."""
 
+from typing import Any
+
 import pytest
 import torchvision
 from torch import nn
+from torch.nn.utils import parametrizations, prune
 
 from cnnlab.receptive_field.fields import receptive_fields
 from cnnlab.receptive_field.what_if import growth, parse_edit, strides, variant
@@ -47,6 +50,30 @@ def test_a_variant_is_the_network_that_was_built_so() -> None:
         expected["4"].size, expected["4"].stride, expected["4"].padding, expected["4"].output
     )  # fmt: skip
     assert made.macs == sum(operation.macs for operation in expected.walk.operations)
+
+
+NORMS = {
+    "weight norm, old": nn.utils.weight_norm,
+    "weight norm": parametrizations.weight_norm,
+    "spectral norm, old": nn.utils.spectral_norm,
+    "spectral norm": parametrizations.spectral_norm,
+    "pruning": lambda layer: prune.l1_unstructured(layer, "weight", 0.5),
+}
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize("norm", NORMS.values(), ids=NORMS)
+@pytest.mark.parametrize("kernel", [1, 3])
+def test_a_kernel_changes_with_all_that_its_weight_is_worked_out_from(kernel: int, norm: Any) -> None:
+    def network(size: int) -> nn.Module:
+        return nn.Sequential(norm(nn.Conv2d(2, 4, size, padding=size // 2)), nn.ReLU())
+
+    model = network(kernel).eval()
+    made = variant(model, (2, 16, 16), [parse_edit("0.kernel=5", model)], layer="0")
+    assert made.failure is None
+    assert made.field is not None
+    assert made.field.size == (5, 5)
+    assert made.parameters == sum(parameter.numel() for parameter in network(5).parameters())
 
 
 def test_a_change_that_breaks_the_network_is_told_and_is_no_crash() -> None:

@@ -205,9 +205,10 @@ STRANGERS: tuple[Stranger, ...] = (
         strange="a pooling module that flattens",
         why="timm",
         make=lambda: timm("resnet10t"),
-        shape=(3, 32, 32),
+        shape=(3, 64, 64),
         needs="timm",
-        fields={"maxpool": 11},
+        # three convolutions of 3 × 3, the first at stride 2, and a pool of 3 × 3 at stride 2
+        fields={"maxpool": 15},
         gradcam=Cam("layer4"),
     ),
     Stranger(
@@ -215,7 +216,7 @@ STRANGERS: tuple[Stranger, ...] = (
         strange="a convolution behind the average",
         why="timm",
         make=lambda: timm("mobilenetv3_small_050"),
-        shape=(3, 32, 32),
+        shape=(3, 64, 64),
         needs="timm",
         fields={"conv_stem": 3},
         gradcam=Cam("blocks"),
