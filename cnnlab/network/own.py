@@ -75,6 +75,10 @@ def check_plain(model: nn.Module, name: str) -> None:
 
     Raises: RequestError with the way out.
     """
+    if model.eval.__module__ == "torch.export.exported_program":
+        raise RequestError(
+            f"{name} is a program of torch.export, whose mode is fixed; give the network as it was before"
+        )
     for parameter, tensor in (*model.named_parameters(), *model.named_buffers()):
         if tensor.is_meta:
             raise RequestError(

@@ -471,6 +471,13 @@ STRANGERS: tuple[Stranger, ...] = (
         gradcam=Refusal("compiled by torch.jit.trace", "use a pixel method"),
     ),
     Stranger(
+        name="torch.export",
+        strange="a graph of torch's operations, whose mode is fixed",
+        why="deployment",
+        make=wrapped.exported,
+        **everywhere("a program of torch.export", "give the network as it was before"),
+    ),
+    Stranger(
         name="quantised",
         strange="the linear layer computes with 8-bit numbers, and has no derivative",
         why="deployment",
