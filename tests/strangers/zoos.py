@@ -104,6 +104,15 @@ def timm(name: str, **options: Any) -> nn.Module:
     return model
 
 
+def timm_vgg() -> nn.Module:
+    library = import_module("timm.models.vgg")
+    with torch.device("meta"):  # its 4,096 features are left out
+        model: nn.Module = library.VGG([8, "M", 16, "M"], num_classes=CLASSES)
+    model.pre_logits = library.ConvMlp(16, 16, 7, drop_rate=0)
+    model.head.fc = nn.Linear(16, CLASSES)
+    return _filled(model)
+
+
 RESNET = {"conv1": 7, "maxpool": 11, "layer1.0.conv1": 19, "layer1": 27, "layer2.0.conv1": 35, "layer2": 51}
 
 STRANGERS: tuple[Stranger, ...] = (
@@ -223,12 +232,13 @@ STRANGERS: tuple[Stranger, ...] = (
     ),
     Stranger(
         name="timm VGG",
-        strange="dense layers written as convolutions",
+        strange="dense layers written as convolutions of 7 × 7",
         why="timm",
-        make=lambda: timm("vgg11"),
+        make=timm_vgg,
         shape=(3, 32, 32),
         needs="timm",
-        fields={"features.0": 3},
-        gradcam=Cam("features.19", "hirescam"),
+        # the convolution of 7 × 7 reads maps at a quarter of the size
+        fields={"features.0": 3, "features.2": 4, "features.3": 8, "features.5": 10, "pre_logits": 34},
+        gradcam=Cam("pre_logits"),
     ),
 )
