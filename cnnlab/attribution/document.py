@@ -109,13 +109,7 @@ def explanation_document(
             "smooth": explanation.smooth,
             "max_batch": plan.max_batch,
             "passes": plan.passes,
-            "preparation": {
-                "shape": list(preparation.shape),
-                "fit": preparation.fit,
-                "mean": list(preparation.statistics.mean),
-                "std": list(preparation.statistics.std),
-                "source": preparation.source,
-            },
+            "preparation": {"shape": list(preparation.shape), **preparation.as_json()},
             "conventions": conventions(network),
         },
     }  # fmt: skip

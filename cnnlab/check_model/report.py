@@ -1,10 +1,10 @@
 """What was understood of a network, in ten lines; a preparation to start from."""
 
-from typing import Any
+from typing import Any, get_args
 
 from cnnlab.check_model.run import CommandCheck, ModelCheck
 from cnnlab.core.characters import shortened
-from cnnlab.network.description import FITS
+from cnnlab.data.fitting import Fit, Interpolation
 from cnnlab.view.blocks import Block, Column, Report, Table, Text
 
 NAMES_SHOWN = 6
@@ -38,12 +38,7 @@ def check_json(found: ModelCheck) -> dict[str, Any]:
         "logits": found.logits,
         "classes": list(found.classes),
         "activation": _activation(found),
-        "preparation": {
-            "fit": network.preparation.fit,
-            "mean": list(network.preparation.statistics.mean),
-            "std": list(network.preparation.statistics.std),
-            "source": network.preparation.source,
-        },
+        "preparation": network.preparation.as_json(),
         "parameters": found.parameters,
         "trainable": found.trainable,
         "weights": network.weights,
@@ -66,7 +61,9 @@ def preparation_yaml(found: ModelCheck) -> str:
     """A file of a preparation as it is understood now, to be changed and kept beside the weights."""
     network = found.network
     prepared = network.preparation
-    fit = next(word for word, own in FITS.items() if own == prepared.fit)
+    share = f"crop_share: {prepared.crop_share}  # of each side that is kept: first resized, then cut"
+    if prepared.crop_share is None:
+        share = "# crop_share: 0.875  # of each side that is kept, where images are first resized and then cut"
     names = ", ".join(_quoted(name) for name in found.classes)
     known = f"classes: [{names}]" if network.classes else f"# classes: [{len(found.classes)} names, in their order]"
     return (
@@ -74,7 +71,9 @@ def preparation_yaml(found: ModelCheck) -> str:
         f"size: [{', '.join(map(str, network.shape))}]  # channels, height, width in pixels\n"
         f"mean: [{', '.join(f'{value:g}' for value in prepared.statistics.mean)}]  # of pixels in 0 … 1\n"
         f"std: [{', '.join(f'{value:g}' for value in prepared.statistics.std)}]\n"
-        f"fit: {fit}  # {', '.join(FITS)}\n"
+        f"fit: {prepared.fit}  # {', '.join(get_args(Fit))}\n"
+        f"interpolation: {prepared.interpolation}  # {', '.join(get_args(Interpolation))}\n"
+        f"{share}\n"
         f"activation: {_activation(found)}  # softmax, sigmoid\n"
         f"{known}\n"
     )

@@ -24,6 +24,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from cnnlab.core.arithmetic import Shape
 from cnnlab.core.reading import named_in_utf8
 
 OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
@@ -35,7 +36,7 @@ ABANDONED = 3600.0
 class Decoded:
     """Images of one size; `kept`: their places in the list of files; `skipped`: a sentence for each other file."""
 
-    images: UInt8[Tensor, "n c s s"]
+    images: UInt8[Tensor, "n c h w"]
     kept: Int64[Tensor, "n"]
     skipped: tuple[str, ...]
 
@@ -50,9 +51,8 @@ class Wanted:
     """A hash of which files these are, and of what decodes them."""
     count: int
     """Files, those that cannot be read among them."""
-    channels: int
-    size: int
-    """Pixels."""
+    shape: Shape
+    """(channels, height, width) of each image, in pixels."""
 
 
 class _RefusedError(Exception):
@@ -128,7 +128,7 @@ def _read(path: Path, wanted: Wanted) -> Decoded | None:
         if not isinstance(skipped, list) or not all(isinstance(sentence, str) for sentence in skipped):
             raise _RefusedError("it names no list of images that cannot be read")
         count = wanted.count - len(skipped)
-        _check_tensor(file, "images", "U8", [count, wanted.channels, wanted.size, wanted.size])
+        _check_tensor(file, "images", "U8", [count, *wanted.shape])
         _check_tensor(file, "kept", "I64", [count])
         images, kept = file.get_tensor("images"), file.get_tensor("kept")
     if facts["crc"] != _checksum(wanted.key, facts["skipped"], images, kept):

@@ -6,6 +6,7 @@ Whether images fit into memory is asked before the operating system ends the pro
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from math import prod
 from pathlib import Path
 from typing import Literal
 
@@ -107,15 +108,15 @@ class Dataset:
         return torch.bincount(self.labels, minlength=len(self.classes))
 
 
-def check_memory(count: int, channels: int, size: int) -> None:
-    """Refuse `count` square images of `size` pixels, a byte a value, that do not fit into this machine's memory twice.
+def check_memory(count: int, shape: Shape) -> None:
+    """Refuse `count` images of `shape` (channels, height, width), a byte a value, that do not fit into memory twice.
 
     Raises: RequestError with the memory needed and that of the machine.
     """
-    needed, available = count * channels * size * size, machine_memory()
+    needed, available = count * prod(shape), machine_memory()
     if available is not None and 2 * needed > available:
         raise RequestError(
-            f"{count:,} images of {size} × {size} pixels take {needed / 1e9:,.1f} GB, and as much again when the "
-            f"validation part is taken out of them; this machine has {available / 1e9:,.1f} GB of memory; choose a "
+            f"{count:,} images of {shape[1]} × {shape[2]} pixels take {needed / 1e9:,.1f} GB, and as much again when "
+            f"the validation part is taken out of them; this machine has {available / 1e9:,.1f} GB of memory; choose a "
             "smaller 'size' or fewer images"
         )

@@ -19,7 +19,6 @@ from typing import Literal
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from jaxtyping import UInt8
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
@@ -42,9 +41,6 @@ MAX_PIXELS = 80_000_000
 
 IN_FLIGHT = 100_000_000
 """Pixels that all threads together decode at a time: while it is decoded an image takes ten bytes a pixel."""
-
-Fit = Literal["crop", "pad", "stretch"]
-"""How an image becomes square: the middle is cut out, black bars are added, or it is stretched."""
 
 # pillow's warning of too many pixels becomes an error here
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
@@ -144,34 +140,6 @@ def _opened(source: Path | bytes, name: str | None) -> Iterator[Image.Image]:
         raise RequestError(f"{name}: is no image of a known format ({', '.join(_available_formats())})") from None
     except _DECODER_FAILURES as error:
         raise RequestError(f"{name}: is damaged: {str(error).rstrip('.') or type(error).__name__}") from None
-
-
-def fit_image(image: UInt8[Tensor, "c h w"], size: int, fit: Fit) -> UInt8[Tensor, "c size size"]:
-    """The image as a square of `size` pixels, resized with an anti-aliased bilinear filter."""
-    from torchvision.transforms.v2 import functional
-
-    height, width = image.shape[1:]
-    if fit == "crop":  # cut first: the other order would enlarge an image of 1 × 10,000 pixels beyond all bounds
-        image = functional.center_crop(image, [min(height, width)] * 2)
-    if fit != "pad":
-        return _resized(image, size, size)
-    scale = size / max(height, width)
-    height, width = (max(1, round(side * scale)) for side in (height, width))
-    left, top = (size - width) // 2, (size - height) // 2
-    return F.pad(_resized(image, height, width), (left, size - width - left, top, size - height - top))
-
-
-def _resized(image: UInt8[Tensor, "c h w"], height: int, width: int) -> UInt8[Tensor, "c height width"]:
-    """An image of one or three channels in another size, by an anti-aliased bilinear filter."""
-    from torchvision.transforms.v2 import functional
-
-    if width == 1:
-        # torch 2.14 fails on a single column, or gives its first pixel everywhere: another fault on each kind of CPU
-        pixels = Image.fromarray(image.permute(1, 2, 0).squeeze(2).numpy())
-        column = np.array(pixels.resize((width, height), Image.Resampling.BILINEAR))
-        return torch.from_numpy(column.reshape(height, width, -1)).permute(2, 0, 1).contiguous()
-    made: Tensor = functional.resize(image, [height, width], antialias=True)
-    return made
 
 
 @cache

@@ -14,17 +14,18 @@ from jaxtyping import UInt8
 from pydantic import AfterValidator, Field
 from torch import Tensor
 
-from cnnlab.core.arithmetic import evenly
+from cnnlab.core.arithmetic import Shape, evenly
 from cnnlab.core.errors import RequestError
 from cnnlab.core.patterns import checked_pattern
 from cnnlab.data import cache as decoded_cache
 from cnnlab.data.cache import Decoded, Wanted, digest
 from cnnlab.data.dataset import DataPlace, Dataset, Part, check_memory
-from cnnlab.data.decoding import Fit, fit_image, read_image
+from cnnlab.data.decoding import read_image
+from cnnlab.data.fitting import FITS, Fitting, FitWord, Interpolation
 from cnnlab.data.listing import SHOWN, Listing, compare, group_by_pattern, list_images
 from cnnlab.data.parallel import in_parallel
 from cnnlab.data.parts import Parts, find_parts
-from cnnlab.data.registry import DATASETS, DatasetFacts, square
+from cnnlab.data.registry import DATASETS, DatasetFacts, Options
 
 COMPARED = 4
 """Images that are decoded again to see whether the cache is theirs: some milliseconds each."""
@@ -38,7 +39,19 @@ Side = Annotated[int, Field(ge=1, le=1024)]
 GroupPattern = Annotated[str, AfterValidator(checked_pattern)]
 
 
-@DATASETS.register("folder", facts=DatasetFacts(square, source="own"))
+CropShare = Annotated[float, Field(gt=0, le=1)]
+
+
+def _shape(options: Options) -> Shape:
+    """(channels, height, width) by the options `channels` and `size`."""
+    return options["channels"], *_sides(options["size"])
+
+
+def _sides(size: int | tuple[int, int]) -> tuple[int, int]:
+    return (size, size) if isinstance(size, int) else size
+
+
+@DATASETS.register("folder", facts=DatasetFacts(_shape, source="own"))
 def folder(
     place: DataPlace,
     part: Part,
@@ -47,8 +60,10 @@ def folder(
     train: Location | None = None,
     validation: Location | None = None,
     test: Location | None = None,
-    size: Side = 64,
-    fit: Fit = "crop",
+    size: Side | tuple[Side, Side] = 64,
+    fit: FitWord = "crop",
+    interpolation: Interpolation = "bilinear",
+    crop_share: CropShare | None = None,
     channels: Literal[1, 3] = 3,
     groups: GroupPattern | None = None,
     on_error: Literal["skip", "fatal"] = "skip",
@@ -59,7 +74,8 @@ def folder(
     `path` may hold `train/`, `val/` and `test/` (or names like them), each with class folders: `val/` is then the
     validation part, in place of a share of the training part, and the test part where there is no other. The options
     `train`, `validation` and `test` name the folder or CSV of a part, below `path` or anywhere. Images of any kind
-    become squares of `size` pixels: `fit: crop` cuts the middle out, `pad` adds black bars, `stretch` distorts.
+    become squares of `size` pixels, or `[height, width]`: `fit: crop` cuts the middle out, `letterbox` (or `pad`) adds
+    black bars, `stretch` distorts. With a `crop_share` such as 0.875 they are first resized and then cut to that share.
     `groups` is a regular expression with one capture, such as `(patient\\d+)`, on each path below `path`: what must
     stay on one side of a split. An image that cannot be read is left out and reported, or ends the program
     (`on_error: fatal`). Decoded images are kept in a cache.
@@ -67,15 +83,16 @@ def folder(
     contents = list_contents(place, path=path, train=train, validation=validation, test=test, groups=groups)
     opened = contents.opened(part)
     listing = Listing.joined(opened.values())
-    options = (size, fit, channels)
+    fitting = Fitting(_sides(size), FITS[fit], interpolation, crop_share)
+    options = (fitting, channels)
     name = digest(part, [str(contents.parts.named[name].resolve()) for name in opened], options)
-    wanted = Wanted(name, digest(options, _fingerprint(listing)), len(listing.paths), channels, size)
+    wanted = Wanted(name, digest(options, _fingerprint(listing)), len(listing.paths), (channels, *fitting.size))
     folders = (place.root / "decoded", platformdirs.user_cache_path("cnnlab") / "decoded") if cache else ()
     decoded, refused = decoded_cache.load(wanted, folders)
-    if decoded is not None and not _agrees(decoded, listing, size, fit, channels):
+    if decoded is not None and not _agrees(decoded, listing, fitting, channels):
         decoded, refused = None, ("the cache of decoded images is not used: it has other images than the files",)
     if decoded is None:
-        decoded = _decode(listing, place, size, fit, channels)
+        decoded = _decode(listing, place, fitting, channels)
         decoded_cache.store(decoded, wanted, folders)
     kept = decoded.kept.tolist()
     origins = [name for name, one in opened.items() for _ in one.paths]
@@ -191,15 +208,15 @@ def _fingerprint(listing: Listing) -> str:
     return digest(2, *(version(package) for package in ("pillow", "torch", "torchvision")), files)
 
 
-def _decode(listing: Listing, place: DataPlace, size: int, fit: Fit, channels: Literal[1, 3]) -> Decoded:
+def _decode(listing: Listing, place: DataPlace, fitting: Fitting, channels: Literal[1, 3]) -> Decoded:
     count = len(listing.paths)
-    check_memory(count, channels, size)
-    images = torch.empty(count, channels, size, size, dtype=torch.uint8)
+    check_memory(count, (channels, *fitting.size))
+    images = torch.empty(count, channels, *fitting.size, dtype=torch.uint8)
     kept, skipped = [], []
 
     def work(number: int) -> str | None:
         try:
-            images[number] = _square(listing.paths[number], size, fit, channels)
+            images[number] = _fitted(listing.paths[number], fitting, channels)
         except RequestError as error:
             return str(error)
         return None
@@ -215,11 +232,11 @@ def _decode(listing: Listing, place: DataPlace, size: int, fit: Fit, channels: L
     return Decoded(images if len(kept) == count else images[chosen], chosen, tuple(skipped))
 
 
-def _agrees(decoded: Decoded, listing: Listing, size: int, fit: Fit, channels: Literal[1, 3]) -> bool:
+def _agrees(decoded: Decoded, listing: Listing, fitting: Fitting, channels: Literal[1, 3]) -> bool:
     """Whether a few images of the cache are what their files hold: whoever could write there, the files decide."""
     for number in evenly(range(len(decoded.kept)), COMPARED):
         try:
-            again = _square(listing.paths[int(decoded.kept[number])], size, fit, channels)
+            again = _fitted(listing.paths[int(decoded.kept[number])], fitting, channels)
         except RequestError:
             return False
         if int((again.int() - decoded.images[number].int()).abs().max()) > ROUNDED:
@@ -227,8 +244,8 @@ def _agrees(decoded: Decoded, listing: Listing, size: int, fit: Fit, channels: L
     return True
 
 
-def _square(path: Path, size: int, fit: Fit, channels: Literal[1, 3]) -> UInt8[Tensor, "c size size"]:
-    return fit_image(read_image(path, channels=channels), size, fit)
+def _fitted(path: Path, fitting: Fitting, channels: Literal[1, 3]) -> UInt8[Tensor, "c h w"]:
+    return fitting(read_image(path, channels=channels))
 
 
 def _check_skipped(decoded: Decoded, listing: Listing, origins: Sequence[str], on_error: str, root: Path) -> None:

@@ -50,7 +50,7 @@ def _most(options: Options) -> int:
 
 
 def _check_fits(count: int, channels: int, size: int) -> None:
-    check_memory(count, channels + 1, size)  # the masks take as much as a channel
+    check_memory(count, (channels + 1, size, size))  # the masks take as much as a channel
 
 
 @DATASETS.register("shapes", facts=DatasetFacts(square, len(CLASSES), source="made", most=_most))

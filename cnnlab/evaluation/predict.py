@@ -9,7 +9,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from cnnlab.core.errors import RequestError
-from cnnlab.data.decoding import Fit, fit_image
+from cnnlab.data.fitting import Fitting
 from cnnlab.data.parallel import in_parallel
 from cnnlab.fit.device import autocast, evaluating
 from cnnlab.network.image_files import Source, Unreadable
@@ -55,9 +55,9 @@ def predict_images(
         network = open_run("cifar", Session())
         labels = [prediction.label for prediction in predict_images(network, [Source("cat.jpg"), Source("dog.jpg")])]
     """
-    fit = network.preparation.fit
+    fitting = network.preparation.fitting
     for begin in range(0, len(sources), BATCH):
-        group = list(in_parallel(lambda s: _prepare(s, network.shape, fit), sources[begin : begin + BATCH]))
+        group = list(in_parallel(lambda s: _prepare(s, network.shape[0], fitting), sources[begin : begin + BATCH]))
         good = [image for _, image in group if not isinstance(image, str)]
         probabilities = iter(_probabilities(network, torch.stack(good).to(network.device)) if good else ())
         for name, image in group:
@@ -67,13 +67,13 @@ def predict_images(
                 yield _prediction(name, next(probabilities), network.classes, top, reject_below)
 
 
-def _prepare(source: Source, shape: tuple[int, ...], fit: Fit) -> tuple[str, UInt8[Tensor, "c h w"] | str]:
+def _prepare(source: Source, channels: int, fitting: Fitting) -> tuple[str, UInt8[Tensor, "c h w"] | str]:
     """The image in the network's geometry, or the reason why it cannot be read."""
     try:
-        image = source.read(1 if shape[0] == 1 else 3)
+        image = source.read(1 if channels == 1 else 3)
     except RequestError as error:
         return source.name, str(error).removeprefix(f"{source.name}: ")
-    return source.name, fit_image(image, shape[1], fit)
+    return source.name, fitting(image)
 
 
 def _probabilities(network: RunNetwork, images: UInt8[Tensor, "n c h w"]) -> Tensor:

@@ -9,11 +9,10 @@ import torch
 from torch import Tensor
 
 from cnnlab.config.config import Data, read_config
-from cnnlab.core.arithmetic import Shape
 from cnnlab.core.errors import RequestError, unknown
 from cnnlab.core.registry import Component, component
 from cnnlab.data.dataset import DataPlace, Dataset, check_memory
-from cnnlab.data.decoding import Fit, fit_image
+from cnnlab.data.fitting import Fitting
 from cnnlab.data.folder import list_contents
 from cnnlab.data.parts import beside
 from cnnlab.data.registry import DATASETS, facts_of
@@ -37,9 +36,10 @@ class AskedData:
     """The share of the training part that is the validation part, where it has none of its own."""
     seed: int
     """Of that split."""
-    shape: Shape
-    """(channels, height, width) of what the network takes, in pixels."""
-    fit: Fit
+    channels: int
+    """Of what the network takes."""
+    fitting: Fitting
+    """How images come to its size."""
     whole: bool = False
     """Whether it has no parts: all of its images are taken then, whichever part is asked for."""
     classes: tuple[str, ...] = ()
@@ -57,7 +57,7 @@ class AskedData:
         """
         place = replace(place, moved=None)
         found = self._part(split, place)
-        return _as_taken(self._with_labels(found), self.shape, self.fit)
+        return _as_taken(self._with_labels(found), self.channels, self.fitting)
 
     def _part(self, split: str, place: DataPlace) -> Dataset:
         if split == "test" and not self.whole:
@@ -83,14 +83,15 @@ class AskedData:
 
 
 def asked_data(
-    text: str | Path, place: DataPlace, *, shape: Shape, fit: Fit, allow_plugins: bool = False
+    text: str | Path, place: DataPlace, *, channels: int, fitting: Fitting, allow_plugins: bool = False
 ) -> tuple[AskedData, tuple[str, ...]]:
     """What `text` names, and its classes as far as they are known before an image is read.
 
     Arguments:
         text: a folder or CSV file of images, a config (its `data`), or the name of a data set.
         place: where data sets lie.
-        shape, fit: of what the network takes.
+        channels: of what the network takes.
+        fitting: how images come to its size; it holds against what a config says of that.
         allow_plugins: whether a config's plugins may be run.
 
     Raises: RequestError for what is none of these, with the nearest name, and for a folder without classes.
@@ -100,7 +101,7 @@ def asked_data(
         config = read_config(path, allow_plugins=allow_plugins)
         section, seed = config.data, config.seed
     elif path.exists():
-        section, seed = Data(dataset=_folder(path, {}, shape, fit), validation=0), SPLIT_SEED
+        section, seed = Data(dataset=_folder(path, {}, channels, fitting), validation=0), SPLIT_SEED
     elif name in DATASETS:
         section, seed = Data(dataset=component("dataset", name)), SPLIT_SEED
     else:
@@ -108,14 +109,20 @@ def asked_data(
         raise RequestError(f"`data` is '{name}': no such folder, CSV file or config, and {named}")
     dataset = section.dataset
     if facts_of(dataset).source != "own":
-        return AskedData(name, dataset, section.validation, seed, shape, fit), ()
+        return AskedData(name, dataset, section.validation, seed, channels, fitting), ()
     if path.suffix in (".yaml", ".yml"):
-        dataset = _folder(path, dataset.options, shape, dataset.options.get("fit", fit))
+        dataset = _folder(path, dataset.options, channels, fitting)
     contents = list_contents(place, **dataset.options)
     parts = set(contents.parts.named)
     return (
         AskedData(
-            name, dataset, section.validation, seed, shape, fit, whole=parts == {"train"} and not section.validation
+            name,
+            dataset,
+            section.validation,
+            seed,
+            channels,
+            fitting,
+            whole=parts == {"train"} and not section.validation,
         ),
         contents.classes,
     )
@@ -159,28 +166,31 @@ def order_remark(theirs: Sequence[str], own: Sequence[str], name: str) -> str:
     )
 
 
-def _folder(path: Path, options: Mapping[str, Any], shape: Shape, fit: Fit) -> Component:
+def _folder(path: Path, options: Mapping[str, Any], channels: int, fitting: Fitting) -> Component:
     """The user's own images as the network takes them; of a config, `options` are seen from where it lies."""
     base = beside(options, path.parent) if options else {"path": str(path)}
-    return component("dataset", "folder", **{**base, "size": max(shape[1:]), "channels": shape[0], "fit": fit})
+    height, width = fitting.size
+    size = height if height == width else [height, width]
+    return component("dataset", "folder", **{**base, "size": size, "channels": channels, **fitting.as_json()})
 
 
-def _as_taken(images: Dataset, shape: Shape, fit: Fit) -> Dataset:
+def _as_taken(images: Dataset, channels: int, fitting: Fitting) -> Dataset:
     """The images in the network's size and channels.
 
     Raises: RequestError where they do not fit into memory.
     """
+    shape = channels, *fitting.size
     if images.shape == shape:
         return images
     pixels = images.images
-    if pixels.shape[1] != shape[0]:
-        pixels = _in_channels(pixels, shape[0])
-    if tuple(pixels.shape[2:]) == shape[1:]:
+    if pixels.shape[1] != channels:
+        pixels = _in_channels(pixels, channels)
+    if tuple(pixels.shape[2:]) == fitting.size:
         return replace(images, images=pixels)
-    check_memory(len(pixels), shape[0], max(shape[1:]))
+    check_memory(len(pixels), shape)
     made = torch.empty(len(pixels), *shape, dtype=torch.uint8)
     for number, image in enumerate(pixels):
-        made[number] = fit_image(image, shape[1], fit)
+        made[number] = fitting(image)
     return replace(images, images=made, masks=None)
 
 

@@ -8,11 +8,8 @@ from typing import Any, TypedDict, get_args
 from cnnlab.core.errors import ConfigError, Problem, RequestError, did_you_mean
 from cnnlab.core.reading import read_file
 from cnnlab.core.yaml import Items, Table, Text, load
-from cnnlab.data.decoding import Fit
+from cnnlab.data.fitting import FITS, Fit, Interpolation
 from cnnlab.stats.probabilities import Activation
-
-FITS: Mapping[str, Fit] = {"crop": "crop", "letterbox": "pad", "stretch": "stretch"}
-"""What `fit` may be, and the word for it in a config."""
 
 BESIDE = ("preparation.yaml", "preparation.yml")
 """Names of a file that is found by itself beside a file of weights; `STEM.preparation.yaml` is found before them."""
@@ -34,9 +31,13 @@ class ModelOptions(TypedDict, total=False):
     classes: "str | int | Path | Sequence[str] | None"
     """Their names in order: `cat,dog`, a file with a name a line, or a list; their number, where they have no names."""
     fit: str | None
-    """crop, letterbox or stretch."""
+    """crop, letterbox (or pad, another word for it) or stretch."""
+    interpolation: str | None
+    """bilinear or bicubic."""
+    crop_share: str | float | None
+    """Share of each side that is kept where images are first resized and then cut, such as 0.875 (224 of 256)."""
     preparation: str | Path | None
-    """A YAML file with these keys: size, mean, std, classes, fit, output, activation."""
+    """A YAML file with these keys: size, mean, std, classes, fit, interpolation, crop_share, output, activation."""
     output: str | int | None
     """Which of several outputs holds the logits: its key, attribute or number."""
     activation: str | None
@@ -53,6 +54,8 @@ class Description:
     classes: tuple[str, ...] | int | None = None
     """Their names, or their number."""
     fit: Fit | None = None
+    interpolation: Interpolation | None = None
+    crop_share: float | None = None
     output: str | None = None
     activation: Activation | None = None
     file: Path | None = None
@@ -95,6 +98,8 @@ def description_of(options: ModelOptions) -> Description:
         except ValueError as error:
             raise RequestError(f"`{key}` is {error}") from None
     whole = Description(**said, file=path)
+    if whole.crop_share is not None and whole.fit == "letterbox":
+        raise RequestError("`crop_share` cuts the image, and `fit` letterbox keeps all of it; leave one out")
     if (whole.mean is None) != (whole.std is None):
         given_one, other = ("std", "mean") if whole.mean is None else ("mean", "std")
         raise RequestError(f"`{given_one}` is given without `{other}`; give both")
@@ -151,10 +156,26 @@ def _classes(value: Any, base: Path) -> tuple[str, ...] | int:
 
 
 def _fit(value: Any, base: Path) -> Fit:
-    known: dict[str, Fit] = {**FITS, "pad": "pad"}
-    if str(value) not in known:
-        raise ValueError(f"'{value}', expected {', '.join(FITS)}.{did_you_mean(str(value), FITS)}")
-    return known[str(value)]
+    meant = {str(word): fit for word, fit in FITS.items()}
+    if str(value) not in meant:
+        raise ValueError(f"'{_shown(value)}', expected {', '.join(get_args(Fit))}.{did_you_mean(str(value), meant)}")
+    return meant[str(value)]
+
+
+def _interpolation(value: Any, base: Path) -> str:
+    if value not in (known := get_args(Interpolation)):
+        raise ValueError(f"'{_shown(value)}', expected {' or '.join(known)}.{did_you_mean(str(value), known)}")
+    return str(value)
+
+
+def _crop_share(value: Any, base: Path) -> float:
+    try:
+        share = float(value)
+    except (TypeError, ValueError):
+        share = 0.0
+    if not 0 < share <= 1:
+        raise ValueError(f"'{_shown(value)}', expected a share above 0 and at most 1, such as 0.875")
+    return share
 
 
 def _output(value: Any, base: Path) -> str:
@@ -174,6 +195,8 @@ KEYS: Mapping[str, Any] = {
     "std": _deviations,
     "classes": _classes,
     "fit": _fit,
+    "interpolation": _interpolation,
+    "crop_share": _crop_share,
     "output": _output,
     "activation": _activation,
 }

@@ -12,8 +12,8 @@ from cnnlab.config.config import Config, read_config
 from cnnlab.core.arithmetic import Shape
 from cnnlab.core.errors import RequestError
 from cnnlab.data.batches import ChannelStatistics
-from cnnlab.data.decoding import Fit
-from cnnlab.data.registry import image_of
+from cnnlab.data.fitting import FITS
+from cnnlab.data.registry import facts_of, image_of
 from cnnlab.fit.state import load_weights
 from cnnlab.models.own import asks_for, is_own, own_network
 from cnnlab.network.asked_data import asked_data, class_numbers, order_remark
@@ -179,7 +179,7 @@ def open_run(text: str | Run, session: Session, weights: WhichWeights = "best") 
         run=run,
         config=config,
         fresh=fresh,
-        prepared=Preparation(data.shape, _fit(config), statistics, f"as the run {run.name} was trained"),
+        prepared=_as_trained(config, data.shape, statistics, f"as the run {run.name} was trained"),
         epoch=epoch,
         remarks=built.remarks,
     )
@@ -226,8 +226,7 @@ def _of_config(path: Path, size: str | None, session: Session, for_images: bool)
     if for_images:
         halves = training_images(config, session.place)
         classes = halves.train.classes
-        source = f"of the training part of {config.name}"
-        prepared = Preparation(shape, _fit(config), halves.statistics, source)
+        prepared = _as_trained(config, shape, halves.statistics, f"of the training part of {config.name}")
     outputs = len(classes) or count or ASSUMED_CLASSES
 
     def fresh(seed: int) -> nn.Module:
@@ -255,12 +254,12 @@ def _of_zoo(text: str, name: str, zoo: str, values: bool, said: Description) -> 
         name=text,
         origin=offer.origin,
         model=offer.model(values),
-        shape=offer.shape,
+        shape=offer.preparation.shape,
         trained=False,
         weights="random weights (seed 0)",
         classes=offer.classes,
         fresh=offer.fresh,
-        prepared=Preparation(offer.shape, "crop", offer.statistics, offer.source),
+        prepared=offer.preparation,
     )
 
 
@@ -330,20 +329,29 @@ def _described(found: Network, said: Description, for_images: bool) -> Network:
     if found.origin in ("run", "config"):
         return replace(found, prepared=found.prepared and replace(found.prepared, shape=shape))
     remarks, prepared = list(found.remarks), found.prepared
-    fit: Fit = said.fit or (prepared.fit if prepared else "crop")
+    if prepared is None or said.mean is not None:
+        prepared = _with_statistics(prepared, said, shape)
+        if said.mean is None and for_images:
+            remarks.append("no `mean` and `std` are given: the network gets pixels in 0 … 1 as they are")
+    fit, share = said.fit or prepared.fit, said.crop_share
+    if share is None and fit == prepared.fit:
+        share = prepared.crop_share
+    interpolation = said.interpolation or prepared.interpolation
+    prepared = replace(prepared, shape=shape, fit=fit, interpolation=interpolation, crop_share=share)
+    activation = said.activation or found.activation
+    return replace(found, prepared=prepared, activation=activation, remarks=tuple(remarks))
+
+
+def _with_statistics(known: Preparation | None, said: Description, shape: Shape) -> Preparation:
+    """What is `known`, with the mean and std that are said; without any, pixels stay as they are."""
+    mean, std, source = (0.0,) * shape[0], (1.0,) * shape[0], "no mean and std were given"
     if said.mean is not None and said.std is not None:
         mean, std = (_for_channels(key, values, shape[0]) for key, values in (("mean", said.mean), ("std", said.std)))
         source = f"as {said.file} says" if said.file is not None else "as was asked for"
-        prepared = Preparation(shape, fit, ChannelStatistics(mean, std), source)
-    elif prepared is None:
-        none = ChannelStatistics((0.0,) * shape[0], (1.0,) * shape[0])
-        prepared = Preparation(shape, fit, none, "no mean and std were given")
-        if for_images:
-            remarks.append("no `mean` and `std` are given: the network gets pixels in 0 … 1 as they are")
-    else:
-        prepared = replace(prepared, shape=shape, fit=fit)
-    activation = said.activation or found.activation
-    return replace(found, prepared=prepared, activation=activation, remarks=tuple(remarks))
+    statistics = ChannelStatistics(mean, std)
+    if known is None:
+        return Preparation(shape, "crop", statistics, source)
+    return replace(known, statistics=statistics, source=source)
 
 
 def _for_channels(key: str, values: tuple[float, ...], channels: int) -> tuple[float, ...]:
@@ -383,8 +391,8 @@ def _asked(found: Network, session: Session) -> Network:
     data, classes = asked_data(
         session.data,
         session.place,
-        shape=found.shape,
-        fit=found.preparation.fit,
+        channels=found.shape[0],
+        fitting=found.preparation.fitting,
         allow_plugins=session.allow_plugins,
     )
     remarks = [f"{data.name} has no parts, so all of its images are taken"] * data.whole
@@ -405,17 +413,23 @@ def _on(network: Network, device: torch.device) -> Network:
 
 
 def _check_takes_images(network: Network) -> None:
-    """Raises: RequestError for a network whose inputs are no square images of one or three channels."""
-    if len(network.shape) != 3 or network.shape[1] != network.shape[2]:
-        given = " × ".join(map(str, network.shape[1:]))
-        raise RequestError(f"images become squares, and `size` asks for {given}; give one number, such as 224")
+    """Raises: RequestError for a network whose inputs are no images of one or three channels."""
+    if len(network.shape) != 3:
+        given = " × ".join(map(str, network.shape))
+        raise RequestError(f"{network.name} takes {given}, and an image has channels, height and width")
     if network.shape[0] not in (1, 3):
-        raise RequestError(f"{network.name} takes images of {network.shape[0]} channels; files have 1 or 3")
+        raise RequestError(
+            f"{network.name} takes images of {network.shape[0]} channels, and image files have 1 (grey) or 3 (colour)"
+        )
     if network.prepared is not None and len(network.prepared.statistics.mean) != network.shape[0]:
         count = len(network.prepared.statistics.mean)
         raise RequestError(f"{network.name} is for images of {count} channels, not {network.shape[0]}")
 
 
-def _fit(config: Config) -> Fit:
-    fit: Fit = config.data.dataset.options.get("fit", "crop")
-    return fit
+def _as_trained(config: Config, shape: Shape, statistics: ChannelStatistics, source: str) -> Preparation:
+    """The preparation of images by the options of a config's data set, as far as it has such."""
+    dataset = config.data.dataset
+    if facts_of(dataset).source != "own":
+        return Preparation(shape, "crop", statistics, source)
+    fit, interpolation, share = (dataset.options[name] for name in ("fit", "interpolation", "crop_share"))
+    return Preparation(shape, FITS[fit], statistics, source, interpolation, share)

@@ -1,16 +1,16 @@
-"""The place of the square that a network sees on an image: the way back from `cnnlab.data.decoding.fit_image`."""
+"""The place of what a network sees on an image: the way back from `cnnlab.data.fitting.Fitting`."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnlab.data.decoding import Fit
+from cnnlab.data.fitting import Fitting
 
 
 @dataclass(frozen=True)
 class Placement:
-    """The edges of the square in heights and widths of the image, from its upper left corner.
+    """The edges of what is seen, in heights and widths of the image, from its upper left corner.
 
     (0, 1, 0, 1) is the whole image; black bars reach beyond it, a cut leaves some of it out.
     """
@@ -31,27 +31,29 @@ class Placement:
 WHOLE = Placement(0.0, 1.0, 0.0, 1.0)
 
 
-def placement_of(height: int, width: int, size: int, fit: Fit) -> Placement:
-    """The placement of the square of `size` pixels that `fit` makes of an image of `height` × `width` pixels.
+def placement_of(height: int, width: int, fitting: Fitting) -> Placement:
+    """The placement of what `fitting` makes of an image of `height` × `width` pixels.
 
-    The cut's corner is rounded as `torchvision.transforms.v2.functional.center_crop` rounds it.
+    Example:
+        >>> placement_of(100, 100, Fitting((64, 128)))
+        Placement(top=0.25, bottom=0.75, left=0.0, right=1.0)
     """
-    if fit == "stretch":
-        return WHOLE
-    if fit == "crop":
-        side = min(height, width)
-        top, left = round((height - side) / 2), round((width - side) / 2)
-        return Placement(top / height, (top + side) / height, left / width, (left + side) / width)
-    scale = size / max(height, width)
-    high, wide = (max(1, round(side * scale)) for side in (height, width))
-    top, left = (size - high) // 2, (size - wide) // 2
-    return Placement(-top / high, (size - top) / high, -left / wide, (size - left) / wide)
+    window = fitting.window(height, width)
+    (top, left, tall, broad), (high, wide), (above, before) = window.cut, window.resized, window.corner
+    rows = (_share(edge, top, tall, high, height) for edge in (above, above + fitting.size[0]))
+    columns = (_share(edge, left, broad, wide, width) for edge in (before, before + fitting.size[1]))
+    return Placement(*rows, *columns)
+
+
+def _share(edge: int, start: int, cut: int, resized: int, whole: int) -> float:
+    """The place of an edge in a side of `whole` pixels, of which `cut` from `start` on are `resized`; rounded once."""
+    return (start * resized + edge * cut) / (resized * whole)
 
 
 def laid_over(
     values: NDArray[np.floating], placement: Placement, size: tuple[int, int], *, smooth: bool
 ) -> NDArray[np.float64]:
-    """A map of the square [h, w] on an image of `size` (height, width) in pixels; NaN where the network saw nothing.
+    """A map of what is seen [h, w] on an image of `size` (height, width) in pixels; NaN where the network saw nothing.
 
     Smooth: bilinear with half-pixel centres, as `F.interpolate` with `align_corners=False`. Otherwise the nearest cell.
     """

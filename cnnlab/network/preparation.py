@@ -1,13 +1,14 @@
 """How an image of any size becomes what a network sees."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from jaxtyping import UInt8
 from torch import Tensor
 
 from cnnlab.core.arithmetic import Shape
 from cnnlab.data.batches import ChannelStatistics, normalise
-from cnnlab.data.decoding import Fit
+from cnnlab.data.fitting import Fit, Fitting, Interpolation
 
 
 @dataclass(frozen=True)
@@ -15,22 +16,34 @@ class Preparation:
     """Size, fit and statistics, as in training."""
 
     shape: Shape
-    """(channels, height, width) in pixels, a square."""
+    """(channels, height, width) in pixels."""
     fit: Fit
     statistics: ChannelStatistics
     """What is taken off and divided by, of pixels in 0 … 1."""
     source: str
     """Whose statistics and fit these are."""
+    interpolation: Interpolation = "bilinear"
+    crop_share: float | None = None
+    """As `Fitting` has it."""
+
+    @property
+    def fitting(self) -> Fitting:
+        """How images come to the network's size."""
+        return Fitting((self.shape[1], self.shape[2]), self.fit, self.interpolation, self.crop_share)
 
     @property
     def sentence(self) -> str:
         """The preparation in a sentence."""
-        ways = {"crop": "the middle square is cut out", "pad": "black bars make it square", "stretch": "stretched"}
         mean, std = (", ".join(f"{v:.3f}" for v in values) for values in (self.statistics.mean, self.statistics.std))
-        return (
-            f"each image: {ways[self.fit]}, resized to {self.shape[1]} × {self.shape[2]} px, mean {mean} taken off, "
-            f"divided by {std} ({self.source})"
-        )
+        return f"each image: {self.fitting.sentence}, mean {mean} taken off, divided by {std} ({self.source})"
+
+    def as_json(self) -> dict[str, Any]:
+        """The preparation without its shape, as plain data."""
+        return self.fitting.as_json() | {
+            "mean": list(self.statistics.mean),
+            "std": list(self.statistics.std),
+            "source": self.source,
+        }
 
     def inputs(self, pixels: UInt8[Tensor, "n c h w"]) -> Tensor:
         """Fitted images as the network takes them, float32."""

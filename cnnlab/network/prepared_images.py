@@ -1,7 +1,7 @@
 """Images that are to be explained: from files or from a run's own data, prepared, and as they were."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from cnnlab.core.errors import RequestError
 from cnnlab.data.dataset import Dataset
-from cnnlab.data.decoding import fit_image
+from cnnlab.data.fitting import Fitting
 from cnnlab.data.parallel import in_parallel
 from cnnlab.network.image_files import Source, Unreadable
 from cnnlab.network.placement import WHOLE, Placement, placement_of
@@ -24,12 +24,12 @@ class ExplainedImage:
 
     name: str
     """Its path, or such as validation/17."""
-    pixels: UInt8[Tensor, "c size size"]
+    pixels: UInt8[Tensor, "c h w"]
     """The image as the network sees it, but for the normalisation."""
     placement: Placement
     truth: int | None
     """The number of its class, where it is known."""
-    mask: Bool[Tensor, "size size"] | None
+    mask: Bool[Tensor, "h w"] | None
     """True where the object is."""
     source: Source | None = None
     """The source from which the image as it was is read again; without one, `pixels` are all there is."""
@@ -49,6 +49,7 @@ def images_of_files(
 
     An image in a folder that is called like a class is taken to be of it.
     """
+    fitting = preparation.fitting
     numbers = {name: number for number, name in reversed(list(enumerate(classes)))}
 
     def prepared(source: Source) -> ExplainedImage | Unreadable:
@@ -56,11 +57,10 @@ def images_of_files(
             image = source.read(1 if preparation.shape[0] == 1 else 3)
         except RequestError as error:
             return Unreadable(source.name, str(error).removeprefix(f"{source.name}: "))
-        size = preparation.shape[1]
         return ExplainedImage(
             name=source.name,
-            pixels=fit_image(image, size, preparation.fit),
-            placement=placement_of(image.shape[1], image.shape[2], size, preparation.fit),
+            pixels=fitting(image),
+            placement=placement_of(image.shape[1], image.shape[2], fitting),
             truth=numbers.get(Path(source.name).parent.name),
             mask=None,
             source=source,
@@ -82,28 +82,29 @@ def images_of_part(
     """
     if count < 1:
         raise RequestError(f"`count` is {count}; at least one image is needed")
-    size = preparation.shape[1]
+    size = preparation.fitting.size
+    as_stored, stretched = replace(preparation.fitting, size=(part.shape[1], part.shape[2])), Fitting(size, "stretch")
     made = []
     for number in sample_indices(len(part), count, seed, "explanations").tolist():
         image, label, name = part.images[number], int(part.labels[number]), f"{split}/{number}"
-        fits = image.shape[1:] == (size, size)
+        fits = image.shape[1:] == size
         mask = None if part.masks is None or not fits else part.masks[number]
-        pixels = image if fits else fit_image(image, size, "stretch")
+        pixels = image if fits else stretched(image)
         placement, source = WHOLE, None
         if part.paths is not None:
             name, source = part.paths[number], Source(part.paths[number])
             _, height, width = source.read(1 if len(image) == 1 else 3).shape
-            placement = placement_of(height, width, size, preparation.fit)
+            placement = placement_of(height, width, as_stored)
         made.append(ExplainedImage(name, pixels, placement, label, mask, source))
     return made
 
 
-def pixels_of(images: Sequence[ExplainedImage]) -> UInt8[Tensor, "n c size size"]:
+def pixels_of(images: Sequence[ExplainedImage]) -> UInt8[Tensor, "n c h w"]:
     """What the network sees of all of them."""
     return torch.stack([image.pixels for image in images])
 
 
-def masks_of(images: Sequence[ExplainedImage]) -> Bool[Tensor, "n size size"] | None:
+def masks_of(images: Sequence[ExplainedImage]) -> Bool[Tensor, "n h w"] | None:
     """The objects; None unless each image has one that is seen."""
     masks = [image.mask for image in images if image.mask is not None and bool(image.mask.any())]
     return torch.stack(masks) if len(masks) == len(images) else None

@@ -1,22 +1,31 @@
 """Networks that other libraries make by name: `torchvision:NAME` and `timm:NAME`."""
 
 import importlib
+import math
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import torch
 from torch import nn
 
-from cnnlab.core.arithmetic import Shape
 from cnnlab.core.errors import RequestError, unknown
 from cnnlab.data.batches import ChannelStatistics
+from cnnlab.data.fitting import Fit
 from cnnlab.models.failure import LAYER_FAILURES
 from cnnlab.network.network import Origin
+from cnnlab.network.preparation import Preparation
 
 IMAGENET = ChannelStatistics((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-"""Of the images that torchvision's and timm's weights are for, where a network names no others."""
+UNKNOWN = Preparation((3, 224, 224), "crop", IMAGENET, "ImageNet's, as it names no others")
+"""Of the images that a zoo's network is for where it does not say."""
+
+TIMM_CROP = 0.875
+"""timm's share of a side where a network names none."""
+
+TIMM_FITS: Mapping[str, Fit] = {"center": "crop", "squash": "stretch", "border": "letterbox"}
+"""timm's words for it; its bars have the mean's colour, and ours are black."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,22 +35,13 @@ class Offer:
     origin: Origin
     fresh: Callable[[int], nn.Module]
     """The network with random weights from a seed."""
-    shape: Shape
-    """(channels, height, width) in pixels."""
-    statistics: ChannelStatistics = IMAGENET
-    source: str = "ImageNet's, as it names no others"
-    """Whose statistics these are."""
+    preparation: Preparation
+    """Of the images that its weights were evaluated on."""
     classes: tuple[str, ...] = field(default=())
 
     def model(self, values: bool) -> nn.Module:
         """The network of seed 0; without `values` on meta, which takes no time, where it can be made so."""
-        if values:
-            return self.fresh(0)
-        try:
-            with torch.device("meta"):
-                return self.fresh(0)
-        except LAYER_FAILURES:
-            return self.fresh(0)
+        return _made(self.fresh, values)
 
 
 class Zoo(Protocol):
@@ -69,16 +69,19 @@ def torchvision(name: str, *, values: bool = True, classes: int | None = None) -
     fresh = _quiet(lambda: models.get_model(name, weights=None, **options))
     weights = list(models.get_model_weights(name))
     if not weights:
-        return Offer("torchvision", fresh, (3, 224, 224))
+        return Offer("torchvision", fresh, UNKNOWN)
     made: Any = weights[-1].transforms()
-    crop = getattr(made, "crop_size", [224])[0]
-    return Offer(
-        "torchvision",
-        fresh,
+    crop, resized = made.crop_size[0], made.resize_size[0]
+    prepared = Preparation(
         (3, crop, crop),
+        "crop",
         ChannelStatistics(tuple(made.mean), tuple(made.std)),
-        "as torchvision's weights of it want",
-        tuple(weights[-1].meta.get("categories") or ()) if classes is None else (),
+        f"as torchvision evaluates its {weights[-1].name} weights",
+        made.interpolation.value,
+        crop / resized,
+    )
+    return Offer(
+        "torchvision", fresh, prepared, tuple(weights[-1].meta.get("categories") or ()) if classes is None else ()
     )
 
 
@@ -93,12 +96,35 @@ def timm(name: str, *, values: bool = True, classes: int | None = None) -> Offer
         raise RequestError(unknown("network", name, known) + " They are timm's, such as timm:inception_v4.")
     options = {} if classes is None else {"num_classes": classes}
     fresh = _quiet(lambda: library.create_model(name, pretrained=False, **options))
-    own = getattr(Offer("timm", fresh, ()).model(False), "default_cfg", {})
-    shape = tuple(own.get("input_size", (3, 224, 224)))
+    return Offer("timm", fresh, _as_timm(getattr(_made(fresh, False), "default_cfg", {})))
+
+
+def _as_timm(own: Mapping[str, Any]) -> Preparation:
+    """The preparation that timm evaluates with, by the `default_cfg` of its network."""
+    shape = tuple(own.get("input_size", UNKNOWN.shape))
     if "mean" not in own or "std" not in own:
-        return Offer("timm", fresh, shape)
-    statistics = ChannelStatistics(tuple(own["mean"]), tuple(own["std"]))
-    return Offer("timm", fresh, shape, statistics, "as timm's weights want")
+        return replace(UNKNOWN, shape=shape)
+    fit = TIMM_FITS.get(own.get("crop_mode") or "center", "crop")
+    resized = math.floor(shape[1] / (own.get("crop_pct") or TIMM_CROP))
+    return Preparation(
+        shape,
+        fit,
+        ChannelStatistics(tuple(own["mean"]), tuple(own["std"])),
+        "as timm evaluates its weights",
+        "bilinear" if own.get("interpolation") == "bilinear" else "bicubic",
+        None if fit == "letterbox" else shape[1] / resized,
+    )
+
+
+def _made(fresh: Callable[[int], nn.Module], values: bool) -> nn.Module:
+    """The network of seed 0; see `Offer.model`."""
+    if values:
+        return fresh(0)
+    try:
+        with torch.device("meta"):
+            return fresh(0)
+    except LAYER_FAILURES:
+        return fresh(0)
 
 
 ZOOS: dict[str, Zoo] = {"torchvision": torchvision, "timm": timm}

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnlab.core.errors import RequestError
-from cnnlab.data.decoding import fit_image, read_image
+from cnnlab.data.decoding import read_image
+from cnnlab.data.fitting import Fitting
 from cnnlab.receptive_field.effective.report import EffectiveFacts, contours_of
 from cnnlab.receptive_field.fields import Field, Fields
 from cnnlab.receptive_field.run import Inspection, plane_of, unit_box
@@ -132,6 +133,5 @@ def _background(inspection: Inspection, image: Path | None) -> NDArray[np.uint8]
     if not image.exists():
         raise RequestError(f"{image}: no such image")
     decoded = read_image(image, channels=1 if channels == 1 else 3, name=str(image))
-    if height != width:
-        raise RequestError(f"`image` is drawn for square images; these are {height} × {width}")
-    return tile(fit_image(decoded, height, "crop"))
+    prepared = inspection.network.prepared
+    return tile((prepared.fitting if prepared is not None else Fitting((height, width)))(decoded))

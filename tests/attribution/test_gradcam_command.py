@@ -304,7 +304,7 @@ model: [{conv_bn_act: {channels: 4}}, global_avg_pool, linear]
         assert one["truth"] == one["target"] == Path(one["path"]).parent.name
         assert np.load(cnnlab.folder / one["raw"]).shape == (16, 16)
         assert one["peak"] is None or one["peak"][0] < 20
-    assert result.json()["provenance"]["preparation"]["fit"] == "pad"
+    assert result.json()["provenance"]["preparation"]["fit"] == "letterbox"
     files = cnnlab(
         *words[:2], "own/cat", "own/dog", "--input", "1,16,16", "--method", "layercam", "--target", "true", "--json"
     )

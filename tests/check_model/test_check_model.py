@@ -110,7 +110,7 @@ def test_the_preparation_that_is_printed_says_the_same_again(tmp_path: Path) -> 
     (tmp_path / "preparation.yaml").write_text(preparation_yaml(check_model(network)), encoding="utf-8")
     again = description_of({"preparation": tmp_path / "preparation.yaml"})
     assert (again.size, again.mean, again.std) == ("3,16,16", (0.5, 0.25, 0.1), (0.2, 0.2, 0.2))
-    assert (again.classes, again.fit, again.activation) == (tuple(said["classes"]), "pad", "softmax")
+    assert (again.classes, again.fit, again.activation) == (tuple(said["classes"]), "letterbox", "softmax")
 
 
 NETWORK = """

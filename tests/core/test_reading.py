@@ -26,7 +26,7 @@ def test_a_name_that_is_no_utf_8_holds_weights_and_a_cache(tmp_path: Path) -> No
     assert (weights["a"].tolist(), facts) == ([1, 1], {"epoch": 1})
     assert read_content(path).value["a"].tolist() == [1, 1]
     images = torch.zeros(1, 3, 2, 2, dtype=torch.uint8)
-    wanted = cache.Wanted(name="x", key="k", count=1, channels=3, size=2)
+    wanted = cache.Wanted(name="x", key="k", count=1, shape=(3, 2, 2))
     decoded = cache.Decoded(images, torch.zeros(1, dtype=torch.int64), ())
     cache.store(decoded, wanted, [path.parent])
     found, refused = cache.load(wanted, [path.parent])

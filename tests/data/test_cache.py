@@ -17,7 +17,7 @@ DECODED = Decoded(
     torch.tensor([0, 1, 3, 4, 6]),
     ("b: is damaged", "é: is empty"),
 )
-WANTED = Wanted("name", "key", 7, 3, 8)
+WANTED = Wanted("name", "key", 7, (3, 8, 8))
 FILE = "name.safetensors"
 
 
@@ -33,7 +33,7 @@ def test_what_is_stored_is_found_under_the_same_key_only(tmp_path: Path) -> None
     assert cache.load(WANTED, [tmp_path]) == (None, ())
     cache.store(DECODED, WANTED, [tmp_path / "new" / "folder"])
     assert same(loaded([tmp_path, tmp_path / "new" / "folder"]), DECODED)
-    for other in (Wanted("name", "other", 7, 3, 8), Wanted("other", "key", 7, 3, 8)):
+    for other in (Wanted("name", "other", 7, (3, 8, 8)), Wanted("other", "key", 7, (3, 8, 8))):
         assert cache.load(other, [tmp_path / "new" / "folder"]) == (None, ())
 
 
@@ -42,7 +42,7 @@ def test_a_new_version_replaces_the_old_one_and_no_draft_stays(tmp_path: Path) -
     abandoned.touch()
     written_now.touch()
     os.utime(abandoned, (0, time.time() - 2 * cache.ABANDONED))
-    old = Wanted("name", "old", 7, 3, 8)
+    old = Wanted("name", "old", 7, (3, 8, 8))
     cache.store(DECODED, old, [tmp_path])
     cache.store(DECODED, WANTED, [tmp_path])
     assert loaded([tmp_path], old) is None

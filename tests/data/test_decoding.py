@@ -14,7 +14,7 @@ from PIL import Image
 
 from cnnlab.core.errors import RequestError
 from cnnlab.data import decoding
-from cnnlab.data.decoding import MAX_PIXELS, fit_image, read_image
+from cnnlab.data.decoding import MAX_PIXELS, read_image
 
 # top row red, green; bottom row blue, white
 COLOURS = np.array([[[255, 0, 0], [0, 255, 0]], [[0, 0, 255], [255, 255, 255]]], dtype=np.uint8)
@@ -181,80 +181,6 @@ def test_damage_anywhere_is_an_image_or_an_error_of_ours(content: bytes, data: s
 @example(b"P6\n2 2\n255\n")
 def test_any_bytes_are_an_image_or_an_error_of_ours(content: bytes) -> None:
     decoded_or_refused(content)
-
-
-@given(
-    st.integers(1, 90), st.integers(1, 90), st.integers(1, 40), st.sampled_from(["crop", "pad", "stretch"]),
-    st.sampled_from([1, 3]), st.integers(0, 255),
-)  # fmt: skip
-@settings(deadline=None, max_examples=60)
-def test_a_plain_image_of_any_size_fits_and_stays_plain(
-    height: int, width: int, size: int, fit: str, channels: int, value: int
-) -> None:
-    image = torch.full((channels, height, width), value, dtype=torch.uint8)
-    result = fit_image(image, size, fit)  # type: ignore[arg-type]
-    assert result.shape == (channels, size, size)
-    assert result.dtype == torch.uint8
-    if fit != "pad":
-        assert (result == value).all()
-    else:
-        assert set(result.unique().tolist()) <= {0, value}
-        narrow = max(1, round(size / max(height, width) * min(height, width)))
-        assert value == 0 or (result == value).sum() == channels * size * narrow
-
-
-def test_crop_keeps_the_middle_pad_everything_and_stretch_everything_distorted() -> None:
-    wide = torch.zeros(1, 4, 12, dtype=torch.uint8)
-    wide[:, :, :4], wide[:, :, 4:8], wide[:, :, 8:] = 50, 100, 200
-    assert fit_image(wide, 4, "crop").unique().tolist() == [100]
-    stretched = fit_image(wide, 6, "stretch")
-    assert stretched[0, 0, [0, 5]].tolist() == [50, 200]
-    padded = fit_image(wide, 12, "pad")
-    assert padded[0, 4:8].equal(wide[0])
-    assert padded[0, :4].sum() == padded[0, 8:].sum() == 0
-
-
-def test_an_image_of_one_pixel_and_a_very_long_one_fit() -> None:
-    assert fit_image(torch.full((3, 1, 1), 7, dtype=torch.uint8), 32, "crop").unique().tolist() == [7]
-    long = torch.full((3, 1, 100_000), 7, dtype=torch.uint8)
-    for fit in ("crop", "stretch"):
-        assert fit_image(long, 8, fit).unique().tolist() == [7]  # type: ignore[arg-type]
-    assert (fit_image(long, 8, "pad") == 7).sum() == 3 * 8
-
-
-@given(st.integers(1, 30), st.integers(1, 30), st.integers(1, 12), st.integers(1, 3), st.integers(0, 2**31))
-@settings(deadline=None, max_examples=60)
-def test_resizing_agrees_with_pillow(height: int, width: int, size: int, tall: int, seed: int) -> None:
-    pixels = np.random.default_rng(seed).integers(0, 256, (height * tall, width), dtype=np.uint8)
-    expected = np.asarray(Image.fromarray(pixels).resize((size, size), Image.Resampling.BILINEAR)).astype(int)
-    result = fit_image(torch.from_numpy(pixels)[None], size, "stretch")[0].numpy()
-    assert np.abs(result - expected).max() <= 1
-
-
-def test_a_tall_image_padded_to_a_width_of_one_pixel_keeps_its_brightness() -> None:
-    tall = torch.arange(250, dtype=torch.uint8)[None, :, None].repeat(3, 1, 2)
-    column = fit_image(tall, 10, "pad")[:, :, 4].int()
-    assert (column - (torch.arange(10) * 25 + 12))[:, 1:-1].abs().max() <= 1  # at the ends the filter is one-sided
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("width", [1, 2, 3, 7])
-def test_any_size_is_resized_as_pillow_does(width: int, channels: int) -> None:
-    """Also to one row or column, where torch's own resizing is wrong in another way on each kind of processor."""
-    generator = torch.Generator().manual_seed(width)
-    for height in (1, 2, 5, 60):
-        one_image = torch.randint(0, 256, (channels, height, width), dtype=torch.uint8, generator=generator)
-        image = Image.fromarray(one_image.permute(1, 2, 0).squeeze(2).numpy())
-        for size in ((1, 1), (1, 4), (4, 1), (3, 2), (9, 10)):
-            expected = np.asarray(image.resize(size[::-1], Image.Resampling.BILINEAR)).reshape(*size, channels)
-            found = decoding._resized(one_image, *size).permute(1, 2, 0).numpy()
-            assert abs(found.astype(int) - expected).max() <= 1, size
-
-
-def test_a_square_image_of_the_right_size_is_not_touched() -> None:
-    image = torch.randint(0, 256, (3, 9, 9), dtype=torch.uint8)
-    for fit in ("crop", "pad", "stretch"):
-        assert torch.equal(fit_image(image, 9, fit), image)  # type: ignore[arg-type]
 
 
 def test_all_threads_together_decode_a_bounded_number_of_pixels(monkeypatch: pytest.MonkeyPatch) -> None:

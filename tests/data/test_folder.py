@@ -395,7 +395,7 @@ def test_a_cache_of_other_images_is_not_believed(tmp_path: Path) -> None:
     with safe_open(file, framework="pt") as stored:
         facts, kept = stored.metadata(), stored.get_tensor("kept")
     black = Decoded(torch.zeros_like(first.images), kept, ())
-    wanted = cache.Wanted(file.stem, facts["key"], 9, 3, 8)
+    wanted = cache.Wanted(file.stem, facts["key"], 9, (3, 8, 8))
     cache.store(black, wanted, [file.parent])  # all that a forger who knows the format can do
     again = load(root)
     assert torch.equal(again.images, first.images)

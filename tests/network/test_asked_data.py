@@ -12,6 +12,7 @@ from torch import nn
 
 from cnnlab.core.errors import RequestError
 from cnnlab.data.dataset import DataPlace
+from cnnlab.data.fitting import Fitting
 from cnnlab.network.asked_data import asked_data, class_numbers
 from cnnlab.network.open import open_network
 from cnnlab.network.session import Session
@@ -49,7 +50,7 @@ def test_by_order_only_where_no_name_is_common() -> None:
 
 
 def test_a_folder_without_parts_is_taken_whole(tmp_path: Path) -> None:
-    data, classes = asked_data(folders(tmp_path / "photos"), DataPlace(tmp_path), shape=(3, 16, 16), fit="crop")
+    data, classes = asked_data(folders(tmp_path / "photos"), DataPlace(tmp_path), channels=3, fitting=Fitting((16, 16)))
     assert (data.whole, classes) == (True, tuple(COLOURS))
     for split in ("train", "validation", "test"):
         assert data.part(split, DataPlace(tmp_path)).images.shape == (6, 3, 16, 16)
@@ -58,14 +59,14 @@ def test_a_folder_without_parts_is_taken_whole(tmp_path: Path) -> None:
 def test_the_parts_of_a_folder(tmp_path: Path) -> None:
     folders(tmp_path / "photos" / "train", count=3)
     folders(tmp_path / "photos" / "val", count=1)
-    data, _ = asked_data(tmp_path / "photos", DataPlace(tmp_path), shape=(3, 16, 16), fit="crop")
+    data, _ = asked_data(tmp_path / "photos", DataPlace(tmp_path), channels=3, fitting=Fitting((16, 16)))
     sizes = {split: len(data.part(split, DataPlace(tmp_path))) for split in ("train", "validation", "test")}
     assert sizes == {"train": 9, "validation": 3, "test": 3}
 
 
 def test_a_data_set_by_name_is_divided_and_resized(tmp_path: Path) -> None:
     place = DataPlace(tmp_path)
-    data, classes = asked_data("shapes", place, shape=(1, 24, 24), fit="crop")
+    data, classes = asked_data("shapes", place, channels=1, fitting=Fitting((24, 24)))
     assert classes == ()
     train, validation = data.part("train", place), data.part("validation", place)
     assert len(validation) == pytest.approx(len(train) / 9, rel=0.02)
@@ -106,4 +107,4 @@ def test_what_is_not_there(text: str, tmp_path: Path) -> None:
         text = str(tmp_path / "empty")
         Path(text).mkdir()
     with pytest.raises(RequestError):
-        asked_data(text, DataPlace(tmp_path), shape=(3, 8, 8), fit="crop")
+        asked_data(text, DataPlace(tmp_path), channels=3, fitting=Fitting((8, 8)))

@@ -20,7 +20,7 @@ def test_options_as_text_and_as_values(tmp_path: Path) -> None:
     assert (
         as_text
         == as_values
-        == Description(size="3,8,9", mean=(0.5, 0.4, 0.3), std=(0.2,), classes=("cat", "dog"), fit="pad")
+        == Description(size="3,8,9", mean=(0.5, 0.4, 0.3), std=(0.2,), classes=("cat", "dog"), fit="letterbox")
     )
 
 

@@ -52,9 +52,10 @@ def test_a_config_has_the_statistics_of_its_data(prepare: Any) -> None:
 
 def test_another_size(prepare: Any) -> None:
     assert prepare("tiny.yaml", size="24").preparation.shape == (3, 24, 24)
-    with pytest.raises(RequestError, match="images become squares"):
-        prepare("tiny.yaml", size="24,32")
-    with pytest.raises(RequestError, match="takes images of 4 channels"):
+    found = prepare("tiny.yaml", size="24,32")
+    assert found.preparation.shape == (3, 24, 32)
+    assert found.preparation.fitting(torch.zeros(3, 9, 9, dtype=torch.uint8)).shape == (3, 24, 32)
+    with pytest.raises(RequestError, match="takes images of 4 channels, and image files have 1"):
         prepare("tiny.yaml", size="4,16,16")
 
 
