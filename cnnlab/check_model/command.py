@@ -30,7 +30,7 @@ def check_model(
     from cnnlab.check_model.run import check_model as checked
     from cnnlab.view import console
 
-    found = checked(named.open(session, for_images=True))
+    found = checked(named.open(session, for_images=True, any_channels=True))
     if session.as_json:
         print_json(report.check_json(found))
     elif preparation_yaml:

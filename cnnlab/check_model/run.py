@@ -13,12 +13,16 @@ from cnnlab.core.errors import CnnlabError
 from cnnlab.models.failure import LAYER_FAILURES, failure_of
 from cnnlab.models.undisturbed import undisturbed
 from cnnlab.network.network import Network
+from cnnlab.network.open import check_takes_files
 from cnnlab.network.runnable import check_runs
 from cnnlab.network.steadiness import Steadiness, steadiness
 from cnnlab.receptive_field.fields import receptive_fields
 from cnnlab.stats.probabilities import class_names
 
 Answer = Literal["yes", "no", "with --data"]
+
+ON_FILES = ("gradcam", "saliency", "visualize features", "visualize dream", "predict")
+"""Commands that take or draw single images."""
 
 ON_IMAGES = ("eval", "sanity", "audit", "report-card", "visualize patches", "visualize embedding")
 """Commands that need labelled images beyond those that are named one by one."""
@@ -123,6 +127,15 @@ def _commands(network: Network, images: Tensor, logits: Tensor, no_layer: str) -
     model, shape = network.model, network.shape
     yield _tried("summary", lambda: receptive_fields(model, shape))
     yield _tried("receptive-field", lambda: receptive_fields(model, shape))
+    if any(isinstance(module, nn.Conv2d) for module in model.modules()):
+        yield CommandCheck("visualize filters", "yes")
+    else:
+        yield CommandCheck("visualize filters", "no", "it has no convolution of images")
+    try:
+        check_takes_files(network)
+    except CnnlabError as error:
+        yield from (CommandCheck(command, "no", str(error)) for command in (*ON_FILES, *ON_IMAGES))
+        return
     targets = logits[:1].argmax(1) if logits.shape[1] > 1 else torch.ones(1, dtype=torch.int64)
     if no_layer:
         yield CommandCheck("gradcam", "no", no_layer)
@@ -130,10 +143,6 @@ def _commands(network: Network, images: Tensor, logits: Tensor, no_layer: str) -
         yield _tried("gradcam", lambda: attribute(model, images[:1], targets.cpu(), methods="gradcam"))
     saliency = _tried("saliency", lambda: attribute(model, images[:1], targets.cpu(), methods="gradient"))
     yield saliency
-    if any(isinstance(module, nn.Conv2d) for module in model.modules()):
-        yield CommandCheck("visualize filters", "yes")
-    else:
-        yield CommandCheck("visualize filters", "no", "it has no convolution of images")
     yield CommandCheck("visualize features", "no", no_layer) if no_layer else CommandCheck("visualize features", "yes")
     yield CommandCheck("visualize dream", saliency.works, saliency.reason)
     finite = bool(logits.isfinite().all())

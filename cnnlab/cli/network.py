@@ -53,7 +53,13 @@ class Named:
     options: "ModelOptions"
 
     def open(
-        self, session: Session, *, values: bool = True, for_images: bool = False, device: str | None = None
+        self,
+        session: Session,
+        *,
+        values: bool = True,
+        for_images: bool = False,
+        any_channels: bool = False,
+        device: str | None = None,
     ) -> "Network":
         """The network, with what was assumed of it said on stderr.
 
@@ -61,6 +67,7 @@ class Named:
             session: where runs lie, and the device.
             values: False where shapes alone are looked at; a file of weights is read all the same.
             for_images: whether images are to go through it.
+            any_channels: whether none of them is of a file.
             device: in place of the session's.
 
         Raises: RequestError as `cnnlab.network.open.open_network`.
@@ -72,7 +79,9 @@ class Named:
             session = replace(session, device_name=device)
         with said_to(_say):
             values = values or self.options.get("weights") is not None
-            network = open_network(self.text, session, values=values, for_images=for_images, **self.options)
+            network = open_network(
+                self.text, session, values=values, for_images=for_images, any_channels=any_channels, **self.options
+            )
         for remark in network.remarks:
             _say(with_options(remark))
         return network

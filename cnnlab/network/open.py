@@ -43,6 +43,7 @@ def open_network(
     *,
     values: bool = True,
     for_images: bool = False,
+    any_channels: bool = False,
     **options: Unpack[ModelOptions],
 ) -> Network:
     """The network that `what` names, in evaluation mode on the session's device.
@@ -55,6 +56,7 @@ def open_network(
         values: False where shapes alone are looked at; the parameters may then be on meta.
         for_images: whether images are to go through it. Of a config the data is loaded, whose statistics and classes
             the network takes.
+        any_channels: whether those images may have other channels than files have, as tensors may.
         options: what is said of it besides, see `ModelOptions`: its weights, size, mean, std, classes, fit, output and
             activation.
 
@@ -79,6 +81,8 @@ def open_network(
         found = replace(
             found, remarks=(*found.remarks, f"the weights are for {error.classes} classes, and so is the network made")
         )
+    if for_images and not any_channels:
+        check_takes_files(found)
     if values and found.run is None:
         found = _on(found, session.device)
     found.model.eval()
@@ -413,17 +417,21 @@ def _on(network: Network, device: torch.device) -> Network:
 
 
 def _check_takes_images(network: Network) -> None:
-    """Raises: RequestError for a network whose inputs are no images of one or three channels."""
+    """Raises: RequestError for a network whose inputs are no images, or of other channels than its statistics."""
     if len(network.shape) != 3:
         given = " × ".join(map(str, network.shape))
         raise RequestError(f"{network.name} takes {given}, and an image has channels, height and width")
+    if network.prepared is not None and len(network.prepared.statistics.mean) != network.shape[0]:
+        count = len(network.prepared.statistics.mean)
+        raise RequestError(f"{network.name} is for images of {count} channels, not {network.shape[0]}")
+
+
+def check_takes_files(network: Network) -> None:
+    """Raises: RequestError for a network of images of other channels than files have."""
     if network.shape[0] not in (1, 3):
         raise RequestError(
             f"{network.name} takes images of {network.shape[0]} channels, and image files have 1 (grey) or 3 (colour)"
         )
-    if network.prepared is not None and len(network.prepared.statistics.mean) != network.shape[0]:
-        count = len(network.prepared.statistics.mean)
-        raise RequestError(f"{network.name} is for images of {count} channels, not {network.shape[0]}")
 
 
 def _as_trained(config: Config, shape: Shape, statistics: ChannelStatistics, source: str) -> Preparation:

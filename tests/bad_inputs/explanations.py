@@ -178,11 +178,6 @@ EXPLANATIONS = (
         "error: torchvision:squeezenet1_1 has no images of its own; name a folder, a CSV or a data set with --data",
     ),
     wrong(
-        "images of a size that is no square",
-        "--input 16,24",
-        "error: images become squares, and --input asks for 16 × 24; give one number, such as 224",
-    ),
-    wrong(
         "a file of weights for a run",
         "--weights w.pt",
         "error: --weights is 'w.pt', and the run tiny has best and last",

@@ -83,7 +83,15 @@ def opened(command: str, stranger: Stranger, model: nn.Module) -> Network | Cnnl
     size = ",".join(map(str, stranger.shape))
     try:
         with contextlib.redirect_stdout(io.StringIO()):
-            return open_network(model, SESSION, size=size, mean=0, std=1, for_images=command in ON_IMAGES)
+            return open_network(
+                model,
+                SESSION,
+                size=size,
+                mean=0,
+                std=1,
+                for_images=command in ON_IMAGES,
+                any_channels=command == "check-model",
+            )
     except CnnlabError as error:
         return error
 

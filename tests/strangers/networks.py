@@ -22,6 +22,11 @@ def on_images(*words: str) -> dict[str, Any]:
     return dict.fromkeys(("gradcam", "saliency", "check"), Refusal(*words))
 
 
+def on_files(*words: str) -> dict[str, Any]:
+    """What every command refuses that takes image files."""
+    return dict.fromkeys(("gradcam", "saliency"), Refusal(*words))
+
+
 STRANGERS: tuple[Stranger, ...] = (
     Stranger(
         name="one ReLU for all",
@@ -397,7 +402,7 @@ STRANGERS: tuple[Stranger, ...] = (
         make=wrapped.Layered,
         shape=(3, 12, 40),
         fields=LAYERED,
-        **on_images("images become squares", "`size` asks for 12 × 40"),
+        gradcam=Cam("4"),
     ),
     Stranger(
         name="greyscale LeNet",
@@ -416,7 +421,7 @@ STRANGERS: tuple[Stranger, ...] = (
         make=wrapped.multispectral,
         shape=(7, 16, 16),
         fields=PLAIN,
-        **on_images("takes images of 7 channels; files have 1 or 3"),
+        **on_files("takes images of 7 channels, and image files have 1 (grey) or 3 (colour)"),
     ),
     Stranger(
         name="DataParallel",
