@@ -55,7 +55,7 @@ def test_another_size(prepare: Any) -> None:
     found = prepare("tiny.yaml", size="24,32")
     assert found.preparation.shape == (3, 24, 32)
     assert found.preparation.fitting(torch.zeros(3, 9, 9, dtype=torch.uint8)).shape == (3, 24, 32)
-    with pytest.raises(RequestError, match="takes images of 4 channels, and image files have 1"):
+    with pytest.raises(RequestError, match="tiny is for images of 3 channels, not 4"):
         prepare("tiny.yaml", size="4,16,16")
 
 
