@@ -51,7 +51,9 @@ class Tail:
             if not isinstance(node, nn.Sequential):
                 return None
             row = list(node._modules)
-            rest = [module for module in list(node._modules.values())[row.index(name) + 1 :] if module] + rest
+            rest = [
+                module for module in list(node._modules.values())[row.index(name) + 1 :] if module is not None
+            ] + rest
             node = node.get_submodule(name)
         return nn.Sequential(*rest) if self.calls == 1 and rest else None
 

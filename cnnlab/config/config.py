@@ -227,7 +227,7 @@ def check_config(
         raise ConfigError(sorted(dict.fromkeys(problems), key=_place_in_file))
     if isinstance(config.model, OwnModel):
         kept = {} if "initialization" in config.model_fields_set else {"initialization": None}
-        config = config.model_copy(update={"model": config.model.placed(config.model.python, base), **kept})
+        config = config.model_copy(update={"model": _begun(config.model, base), **kept})
     dataset = config.data.dataset
     if facts_of(dataset).source == "own":
         config = config.with_data(beside(dataset.options, base))
@@ -245,6 +245,16 @@ def _load_plugins(tree: Table, base: Path, allow_plugins: bool) -> None:
         message = f"plugins run Python code from a file ({files}); allow that with --allow-plugins if you trust it"
         raise ConfigError([Problem(str(place), message)])
     load_plugins([plugin for plugin in plugins if isinstance(plugin, Text)], base)
+
+
+def _begun(model: OwnModel, base: Path) -> OwnModel:
+    """The network with the folder at which its file starts: the config's.
+
+    What stands on the command line, and leads nowhere from there, starts at the working folder.
+    """
+    file = model.own.file
+    typed_in = model.mark is not None and not model.mark.line
+    return model.placed(model.python, Path() if file and typed_in and not (base / file).exists() else base)
 
 
 def _check_trust(tree: Table, allow_plugins: bool) -> None:

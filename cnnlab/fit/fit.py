@@ -89,7 +89,7 @@ def fit(
     if batches.steps == 0:
         raise RequestError("an epoch has no batch: there are fewer training images than training.batch_size")
     model, progress = state.model, state.progress
-    forward = forward or model
+    forward = model if forward is None else forward  # a module may have a length, or refuse to tell it
     parameters = [p for group in state.optimizer.param_groups for p in group["params"]]
     total_steps = epochs * math.ceil(batches.steps / accumulate)
     pending: list[tuple[int, float, Tensor]] = []

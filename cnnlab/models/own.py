@@ -23,7 +23,8 @@ from torch import nn
 from cnnlab.core.characters import printable
 from cnnlab.core.errors import RequestError, did_you_mean, unknown
 from cnnlab.core.reading import read_file
-from cnnlab.models.own_files import MAX_BYTES
+from cnnlab.models.own_files import MAX_BYTES, own_files
+from cnnlab.models.own_siblings import own_siblings
 
 FORM = "expected FILE.py:NAME or package.module:NAME, with arguments as literals, such as net.py:ResNet(depth=20)"
 
@@ -143,7 +144,9 @@ def made(own: OwnNetwork, *, base: Path | None = None, **handed: Any) -> nn.Modu
         form = ", ".join([*map(repr, own.positional), *(f"{key}={value!r}" for key, value in own.options.items())])
         form += ", " * bool(form) + ", ".join(f"{name}=…" for name in lacking)
         raise RequestError(f"{own.place}:{own.name} needs {', '.join(lacking)}: write {own.place}:{own.name}({form})")
-    with _theirs(f"{own} was called, to make the network", own, base):
+    path = own_file(own, base)
+    beside = contextlib.nullcontext() if path is None else own_siblings(own_files(path))
+    with _theirs(f"{own} was called, to make the network", own, base), beside:
         result = target(*own.positional, **given)
     if not isinstance(result, nn.Module):
         raise RequestError(f"{own} returned {_typed(result)}, expected a torch.nn.Module")
@@ -241,12 +244,12 @@ def _of_file(path: Path, own: OwnNetwork, base: Path | None) -> ModuleType:
     except FileNotFoundError:
         beside = [one.name for one in path.parent.glob("*.py")] if path.parent.is_dir() else []
         near = difflib.get_close_matches(path.name, beside, n=1)
-        raise RequestError(
-            f"no file '{own.place}' (looked at {path})" + (f"; there is {near[0]}" * bool(near))
-        ) from None
+        there = f"; there is {near[0]}" if near else ""
+        raise RequestError(f"no file '{own.place}' (looked at {path}){there}") from None
     except OSError as error:
         raise RequestError(f"'{own.place}' cannot be read: {error.strerror} ({path})") from None
-    name = f"cnnlab_own_{path.stem}_{blake2b(str(path).encode() + content, digest_size=6).hexdigest()}"
+    files = own_files(path)
+    name = f"cnnlab_own_{path.stem}_{blake2b(f'{path} {files.digest}'.encode(), digest_size=6).hexdigest()}"
     if name in sys.modules:
         return sys.modules[name]
     _on_search_path(path.parent)
@@ -254,7 +257,7 @@ def _of_file(path: Path, own: OwnNetwork, base: Path | None) -> ModuleType:
     spec = importlib.util.spec_from_loader(name, loader)
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
-    with _theirs(f"the file {own.place} was run", own, base):
+    with _theirs(f"the file {own.place} was run", own, base), own_siblings(files):
         if package := _package_of(path, content):
             importlib.import_module(package)
             module.__package__ = package

@@ -4,16 +4,16 @@ import ast
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
-from cnnlab.core.errors import RequestError
-from cnnlab.core.reading import read_file
+from cnnlab.core.reading import read_file, refusals_told
 
 MAX_BYTES = 4_000_000
 """Largest size of a Python file: no file that a person wrote is larger."""
-MOST_FILES = 1000
 KNOWN = {"torch", "torchvision", "numpy", "PIL", "cnnlab"}
 """Packages that are there wherever a run is opened, beside Python's own."""
 
@@ -34,15 +34,34 @@ class OwnFiles:
         """The files by their names from `root` on."""
         return tuple(path.relative_to(self.root).as_posix() for path in self.paths)
 
+    @property
+    def module_names(self) -> frozenset[str]:
+        """The first part of each module's name, as it is imported."""
+        starts = {self.root, self.paths[0].parent}
+        inside = [path.relative_to(start) for start in starts for path in self.paths if path.is_relative_to(start)]
+        return frozenset(path.parts[0].removesuffix(".py") for path in inside) - {"__init__"}
+
+    @cached_property
+    def digest(self) -> str:
+        """Of what is in all of them, as they are now."""
+        state = blake2b(digest_size=8)
+        for name, content in self.contents().items():
+            state.update(f"{name} {len(content)} ".encode() + content)
+        return state.hexdigest()
+
     def contents(self) -> dict[str, bytes]:
         """What is in each file, by its name."""
-        return {name: read_file(path, at_most=MAX_BYTES) for name, path in zip(self.names, self.paths, strict=True)}
+        found = {}
+        for name, path in zip(self.names, self.paths, strict=True):
+            with refusals_told(path):
+                found[name] = read_file(path, at_most=MAX_BYTES)
+        return found
 
 
 def own_files(path: Path) -> OwnFiles:
     """The files that the network in the file `path` is made of, found without running them.
 
-    Raises: RequestError where they are more than a person writes.
+    Raises: RequestError where one cannot be read.
     """
     root = _root(path)
     found, elsewhere = [path], set[str]()
@@ -58,8 +77,6 @@ def own_files(path: Path) -> OwnFiles:
             found += [one for one in dict.fromkeys(inside) if one not in found and one.is_relative_to(root)]
             if not level and not inside:
                 elsewhere.add(module.partition(".")[0])
-        if len(found) > MOST_FILES:
-            raise RequestError(f"{path} imports more than {MOST_FILES} files of its folder; a run keeps a copy of each")
     return OwnFiles(root, tuple(found), tuple(sorted(elsewhere - KNOWN - sys.stdlib_module_names)))
 
 

@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from cnnlab.core.characters import some
+from cnnlab.core.errors import RequestError
 from cnnlab.models.own import own_file, own_network
 from cnnlab.models.own_files import installed, own_files
 from cnnlab.models.own_model import OwnModel
 from cnnlab.runs.folder import NETWORK
+
+MOST_FILES = 1000
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,11 @@ def kept_code(model: OwnModel) -> KeptCode:
             remark=f"the run keeps no copy of {written.place} ({version}): where it is opened, that must be importable",
         )
     files = own_files(path)
+    if len(files.paths) > MOST_FILES:
+        raise RequestError(
+            f"{written.place} imports {len(files.paths):,} files from its folder, and a run keeps copies of "
+            f"{MOST_FILES:,} at most; install what is a package, and name it package.module:{written.name}"
+        )
     place = replace(written, place=f"{NETWORK}/{files.names[0]}")
     beside = f" and of what it imports from its folder ({some(files.names[1:], 8)})" if files.names[1:] else ""
     besides = f", {some(files.elsewhere, 8)}" if files.elsewhere else ""

@@ -54,7 +54,7 @@ class TrainingSetup:
     def evaluate(self, dataset: Dataset, model: nn.Module | None = None) -> Predictions:
         """Predictions of `model`; by default of the weights that count: the averages, where there are some."""
         return predict(
-            model or self.state.evaluated_model,
+            self.state.evaluated_model if model is None else model,
             self.batches_of(dataset),
             precision=self.config.training.precision,
         )

@@ -1,7 +1,9 @@
 """Training a module of the user's own: what is made, what the run keeps, and how mistakes in it are told."""
 
 import json
+import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -340,4 +342,60 @@ def test_a_file_of_a_package_is_copied_with_the_package(own) -> None:
         "trainown_pack/sizes.py",
     ]
     shutil.rmtree(own.folder / "nets")
+    assert own("eval", "tiny", "--allow-plugins", "--device", "cpu").code == 0
+
+
+def test_a_run_keeps_to_its_copies_while_the_original_goes_on(own) -> None:
+    """In one process, where Python knows the modules of both folders by the same names."""
+    train(own)
+    before = own("eval", "tiny", "--allow-plugins", "--json", "--device", "cpu").json()
+    (own.folder / "nets" / "trainown_width.py").write_text("WIDTH = 2 * 5\n")
+    train(own, "--name", "wider")
+    assert weights(own, "wider")["head.weight"].shape == (10, 10)
+    assert own("eval", "tiny", "--allow-plugins", "--json", "--device", "cpu").json() == before
+    assert own("eval", "wider", "--allow-plugins", "--json", "--device", "cpu").code == 0
+    assert not list(own.runs.rglob("__pycache__")), "opening a run writes nothing"
+
+
+def test_a_module_that_is_imported_already_stays(own, monkeypatch: pytest.MonkeyPatch) -> None:
+    from types import ModuleType
+
+    other = ModuleType("trainown_width")
+    other.WIDTH = 3  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "trainown_width", other)
+    train(own)
+    assert weights(own, "tiny")["head.weight"].shape == (10, 6)
+    assert sys.modules["trainown_width"] is other
+
+
+def test_a_file_that_is_typed_starts_at_the_working_folder_where_the_configs_has_none(own) -> None:
+    trained = own(
+        "train", "model={python: nets/net.py:Net}", "data.dataset={shapes: {train_count: 64, size: 16}}",
+        "training.epochs=1", "--allow-plugins", "--no-report", "--device", "cpu", "--repeats", "2", "--name", "typed",
+    )  # fmt: skip
+    assert trained.code == 0, trained.err
+    first, second = (weights(own, f"typed-seed{seed}") for seed in (0, 1))
+    assert not torch.equal(first["head.weight"], second["head.weight"])
+    absent = train(own, "model={python: nowhere/absent.py:Net}", code=2)
+    assert "no file 'nowhere/absent.py' (looked at" in absent.err
+
+
+def test_a_network_with_a_length_of_its_own_is_trained(own) -> None:
+    with (own.folder / "nets" / "net.py").open("a") as file:
+        file.write("\nclass Sized(Net):\n    def __len__(self): return 0\n")
+    train(own, "model={python: net.py:Sized}", "--name", "sized")
+    train(own, "model={python: net.py:Net}", "--name", "plain")
+    sized, plain = weights(own, "sized", "best"), weights(own, "plain", "best")
+    assert all(torch.equal(value, plain[name]) for name, value in sized.items())
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (shutil.which("c++") or shutil.which("g++")), reason="torch.compile needs a C++ compiler")
+def test_compiled(own) -> None:
+    # in a process of its own: the checks of shapes in this one would be compiled, too
+    words = ["nets/tiny.yaml", "model={python: net.py:Auxiliary}", "training.compile=true", "training.epochs=1"]
+    command = [sys.executable, "-m", "cnnlab", "train", *words, "--allow-plugins", "--no-report", "--device", "cpu"]
+    without = {name: value for name, value in os.environ.items() if name != "ATEN_CPU_CAPABILITY"}
+    result = subprocess.run(command, cwd=own.folder, env=without, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
     assert own("eval", "tiny", "--allow-plugins", "--device", "cpu").code == 0
