@@ -20,15 +20,17 @@ class Ema:
 
     After update t the decay is min(decay, (1 + t)/(10 + t)), so that the first weights, which are random, are soon
     forgotten (Tan & Le 2019's implementation). Statistics of batch normalisation are averaged like weights; counters
-    are copied.
+    are copied. `twin` is a copy of the model that may be had for it, of one that cannot be copied.
     """
 
-    def __init__(self, model: nn.Module, *, decay: float, every: int = 1) -> None:
+    def __init__(self, model: nn.Module, *, decay: float, every: int = 1, twin: nn.Module | None = None) -> None:
         self.decay = decay
         self.every = every
         self.steps = 0
         self.updates = 0
-        self.model = deepcopy(model).eval().requires_grad_(False)
+        self.model = (deepcopy(model) if twin is None else twin).eval()
+        for parameter in self.model.parameters():
+            parameter.requires_grad_(False)
 
     @torch.no_grad()
     def update(self, model: nn.Module) -> None:

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from cnnlab.core.arithmetic import Shape
-from cnnlab.core.errors import RequestError
+from cnnlab.core.errors import RequestError, first_line
+from cnnlab.models.build import Tally, parameters_counted
 from cnnlab.models.own import OwnNetwork, asks_for, found, made, own_code_error, own_file
 from cnnlab.models.own_model import OwnModel
 from cnnlab.models.undisturbed import generators_kept, observe, set_mode
@@ -55,10 +56,9 @@ def own_built(model: OwnModel, shape: Shape, *, classes: int, seed: int) -> Buil
         with _seeded(0):  # what the file draws as it is imported is the same for all seeds
             ready = found(own, base=model.base)
         with _seeded(seed):
-            network = made(own, base=model.base, classes=classes, shape=shape)
-            if network is ready:
-                network = deepcopy(network)  # training must not change what the file holds
-            network = unwrapped(network)
+            with parameters_counted(Tally()):
+                network = made(own, base=model.base, classes=classes, shape=shape)
+            network = unwrapped(_copied(network, own) if network is ready else network)
             _check_lazy(network, own, model, shape)
         check_plain(network, own.name)
         remarks = list[str]()
@@ -75,6 +75,19 @@ def own_built(model: OwnModel, shape: Shape, *, classes: int, seed: int) -> Buil
         return _with_logits(network, own, model, shape, classes, remarks)
     except RequestError as error:
         raise model.located(error)  # noqa: B904  the same error
+
+
+def _copied(network: nn.Module, own: OwnNetwork) -> nn.Module:
+    """A copy: training must not change what the file holds.
+
+    Raises: RequestError where torch cannot make one.
+    """
+    try:
+        return deepcopy(network)
+    except (RuntimeError, TypeError, NotImplementedError) as error:
+        raise RequestError(
+            f"{own} cannot be copied ({first_line(error)}); name a class or a function that makes it anew"
+        ) from error
 
 
 def _with_logits(
@@ -112,8 +125,7 @@ def _with_logits(
 
 def _way_out(output: Any, own: OwnNetwork, model: OwnModel, classes: int) -> str:
     """How the network may come to put out so many logits."""
-    wide = isinstance(output, Tensor) and output.dim() == 2
-    if wide:
+    if isinstance(output, Tensor) and output.dim() == 2 and len(output) == TRIAL_INPUTS:
         for name in ("num_classes", "n_classes", "nclasses", "num_labels", "out_features", "num_outputs"):
             if asks_for(own, name, base=model.base):
                 return f"; add options: {{{name}: {classes}}}"

@@ -1,6 +1,7 @@
 """All that a config names, built: images on the device, network, optimizer, batches."""
 
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
@@ -69,6 +70,20 @@ class TrainingSetup:
         )
 
 
+def _averages(config: Config, network: nn.Module, train: Dataset) -> Ema:
+    """The averages that the config asks for, of the network as it stands."""
+    assert config.ema is not None
+    try:
+        twin = deepcopy(network)
+    except RuntimeError:  # of weights that a hook works out: old weight normalisation, pruning
+        twin = None
+    if twin is None or not all(parameter.is_leaf for parameter in twin.parameters()):  # the latter of torch.jit's
+        like = next(network.parameters())
+        twin = new_built(config, train.shape, len(train.classes)).model.to(like.device)
+        twin.load_state_dict(network.state_dict())
+    return Ema(network, decay=config.ema.decay, every=config.ema.every, twin=twin)
+
+
 def set_up_training(config: Config, session: Session, *, images: TrainingImages | None = None) -> TrainingSetup:
     """Load, split, build; nothing is written.
 
@@ -106,7 +121,7 @@ def set_up_training(config: Config, session: Session, *, images: TrainingImages 
         model=network,
         optimizer=config.optimizer.build(groups=groups),
         device=device,
-        ema=Ema(network, decay=config.ema.decay, every=config.ema.every) if config.ema else None,
+        ema=_averages(config, network, train) if config.ema else None,
         scaler=torch.amp.GradScaler(device.type) if training.precision == "fp16" else None,
     )
     batches = TrainingBatches(

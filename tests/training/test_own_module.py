@@ -399,3 +399,59 @@ def test_compiled(own) -> None:
     result = subprocess.run(command, cwd=own.folder, env=without, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     assert own("eval", "tiny", "--allow-plugins", "--device", "cpu").code == 0
+
+
+STRANGE = """
+import torch
+from torch import nn
+
+def normed(classes):
+    return nn.Sequential(nn.utils.weight_norm(nn.Conv2d(3, 4, 3)), nn.Flatten(), nn.Linear(784, classes))
+
+def scripted(classes):
+    return torch.jit.script(nn.Sequential(nn.Flatten(), nn.Linear(768, classes)))
+
+class Batch(nn.Module):
+    def __init__(self, classes):
+        super().__init__()
+        self.head = nn.Linear(192, classes)
+
+    def forward(self, x):
+        return self.head(x.reshape(-1, 192))
+
+READY = normed(10)
+"""
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", ["normed", "scripted"])
+def test_averages_of_networks_that_cannot_be_copied(own, name: str) -> None:
+    (own.folder / "nets" / "strange.py").write_text(STRANGE)
+    words = (f"model={{python: strange.py:{name}}}", "ema={decay: 0.5}")
+    train(own, *words, "--name", "whole")
+    train(own, *words, "--name", "parts", "--stop-after", "1")
+    assert own("train", "--resume", "parts", "--allow-plugins", "--no-report", "--device", "cpu").code == 0
+    whole, parts = weights(own, "whole"), weights(own, "parts")
+    assert all(torch.equal(value, parts[key]) for key, value in whole.items())
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("READY", "cannot be copied (Only Tensors created explicitly"),
+        (
+            "Batch",
+            "puts out (8, 10) for 2 images; expected logits, one row of 10 numbers an image",
+        ),
+    ],
+)
+def test_strange_networks_that_are_refused(own, name: str, said: str) -> None:
+    (own.folder / "nets" / "strange.py").write_text(STRANGE)
+    assert said in train(own, f"model={{python: strange.py:{name}}}", code=2).err
+
+
+def test_a_network_beyond_the_memory_is_refused_while_it_is_made(own, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cnnlab.models.build.machine_memory", lambda: 1000)
+    refused = train(own, "model={python: net.py:Net}", code=2)
+    assert "of memory" in refused.err
