@@ -66,18 +66,19 @@ def whole_batch(request: Request) -> Batch:
     shape = (images.shape[1], images.shape[2], images.shape[3])
     names: tuple[str, ...] = ()
     heads: dict[str, Head] = {}
-    methods = of_methods(chosen_methods(request.methods))
+    choices: list[LayerChoice] = []
+    chosen = chosen_methods(request.methods)
+    methods = of_methods(chosen)
     needs = {need for method in methods for need in method.needs}
     if any(method.uses_layer for method in methods):
         if isinstance(layers, LayerChoice):
             choices, layouts = [layers], layers.layouts
         else:
             layouts = layouts or layouts_of(model, shape)
-            choices = []
             if isinstance(layers, str):
                 # a name by itself would be read as a list of letters
                 choices = [choose_layer(model, shape, layer=None if layers == "auto" else layers, layouts=layouts)]
-            elif Known.head in needs:
+            elif Known.head in needs or any(layouts.of(name, several=True).leaves_out for name in layers):
                 choices = [choose_layer(model, shape, layer=name, layouts=layouts) for name in layers]
         names = tuple(choice.name for choice in choices) or tuple(dict.fromkeys(layers))  # type: ignore[arg-type]
         heads = {choice.name: choice.head for choice in choices}
@@ -85,7 +86,7 @@ def whole_batch(request: Request) -> Batch:
             raise RequestError("layers: there are none; expected names of layers, or 'auto'")
     elif layouts is None and Known.layouts in needs:
         layouts = layouts_of(model, shape)  # once for all batches
-    return Batch(
+    whole = Batch(
         model=model,
         images=images,
         target=target_of(request.targets, len(images), request.activation),
@@ -99,6 +100,10 @@ def whole_batch(request: Request) -> Batch:
         first=0,
         of=len(images),
     )
+    idle = next((choice.idle for choice in choices if choice.idle), "")
+    if idle and (Known.head in needs or _wants(whole, chosen)):
+        raise RequestError(f"{idle}; eigencam and scorecam, which do without, can be taken there")
+    return whole
 
 
 def batches(whole: Batch) -> Iterator[Batch]:

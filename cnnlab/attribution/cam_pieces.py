@@ -80,4 +80,4 @@ def tail_behind(batch: Batch, layer: LayerCapture) -> Tail:
     closed = batch.heads[layer.name].closed
     stem = noise_for(batch.images) if closed else None
     assert batch.layouts is not None
-    return Tail(batch.model, layer.name, batch.layouts.of(layer.name), layer.calls, batch.images, stem)
+    return Tail(batch.model, layer.name, batch.layouts.of(layer.name), layer.calls, batch.images, stem, layer.beside)

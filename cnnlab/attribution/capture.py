@@ -19,6 +19,7 @@ from cnnlab.attribution.passes import checked_logits, fitted, frozen, score_grad
 from cnnlab.attribution.target import Target
 from cnnlab.core.errors import RequestError
 from cnnlab.models.failure import compiler_of
+from cnnlab.models.tensors import lone_tensor, with_tensor
 from cnnlab.network.forward import forward
 from cnnlab.walk.layouts import Layouts, layouts_of
 
@@ -106,6 +107,8 @@ class LayerCapture:
     """Gradients of each score that was wanted, with its curvature where that was wanted, too."""
     calls: int
     """How often the layer ran; its last output is the one that is kept."""
+    beside: Float[Tensor, "n k tokens"] | None
+    """Tokens that stand at no place of the maps, such as a class token; None where there are none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,15 +143,19 @@ def capture(
         layouts = layouts_of(model, images.shape[1:])
     of_layers = {name: layouts.of(name, several=True) for name in layers} if layouts else {}
     kept: dict[str, list[Tensor]] = {name: [] for name in layers}
+    left_out: dict[str, Tensor | None] = {}
 
     def hook(name: str) -> object:
-        def cut(module: nn.Module, inputs: object, output: object) -> Tensor | None:
-            if not isinstance(output, Tensor):
+        def cut(module: nn.Module, inputs: object, output: object) -> object:
+            tensor = lone_tensor(output)
+            if tensor is None:
                 return None
-            maps = of_layers[name].maps(output)
+            layout = of_layers[name]
+            maps, beside = layout.maps(tensor), layout.beside(tensor)
             here = maps if maps.requires_grad else maps.detach().clone().requires_grad_(bool(wants))
             kept[name].append(here)
-            return of_layers[name].output(here).clone()
+            left_out[name] = None if beside is None else beside.detach()
+            return with_tensor(output, layout.output(here, beside).clone())
 
         return cut
 
@@ -189,6 +196,7 @@ def capture(
             single_precision(outputs[i].detach()),
             {want: found[i] for want, found in gradients.items()},
             calls[i],
+            left_out[name],
         )
         for i, name in enumerate(layers)
     )
@@ -202,11 +210,11 @@ def passes_of(wants: Sequence[GradientTarget], count: int, layers: int) -> int:
 
 def capture_maps(
     model: nn.Module, images: Float[Tensor, "n c h w"], layer: str, layouts: Layouts
-) -> tuple[Float[Tensor, "n k h2 w2"], int, Float[Tensor, "n classes"]]:
-    """The layer's last output, how often it ran, and the logits: one forward pass without gradients."""
+) -> tuple[LayerCapture, Float[Tensor, "n classes"]]:
+    """The layer's last output and how often it ran, and the logits: one forward pass without gradients."""
     nothing = Target(len(images), None, lambda logits: logits.sum(1), True)
     found = capture(model, images, nothing, layers=[layer], layouts=layouts)
-    return found.layers[0].activations, found.layers[0].calls, found.logits
+    return found.layers[0], found.logits
 
 
 def _curved(scores: Tensor, outputs: list[Tensor], place: str) -> list[Tensor]:

@@ -9,6 +9,7 @@ import torch
 
 from cnnlab import __version__
 from cnnlab.attribution.catalog import METHODS, listed
+from cnnlab.attribution.layers import LayerChoice
 from cnnlab.attribution.measures.report import faithfulness_document
 from cnnlab.attribution.report import MapEntry
 from cnnlab.attribution.run import Explanation
@@ -64,6 +65,14 @@ def _versions() -> dict[str, str]:
     return {"cnnlab": __version__, **found, "python": platform.python_version()}
 
 
+def _layer_document(choice: LayerChoice) -> dict[str, Any]:
+    facts = {name: fact for name, fact in vars(choice).items() if name not in ("layouts", "idle")}
+    return facts | {
+        "tokens": choice.tokens or None,
+        "head": vars(choice.head) | {"sentence": choice.head.sentence},
+    }
+
+
 def explanation_document(
     network: Network,
     explanation: Explanation,
@@ -95,8 +104,7 @@ def explanation_document(
         "target": target,
         "images": [entry.as_json() for entry in entries],
         "unreadable": [{"path": one.path, "reason": one.reason} for one in unreadable],
-        "layers": [{name: fact for name, fact in vars(choice).items() if name != "layouts"}
-                   | {"head": vars(choice.head) | {"sentence": choice.head.sentence}} for choice in plan.layers],
+        "layers": [_layer_document(choice) for choice in plan.layers],
         "methods": methods,
         "reason": plan.reason,
         "faithfulness": [faithfulness_document(one) for one in explanation.comparisons],

@@ -1,10 +1,11 @@
 """The layer whose feature maps are explained: chosen by one run at the real image size, with the reason."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
 
+from cnnlab.attribution.leading import Leading, leading
 from cnnlab.attribution.tail import Head, Tail, head_of, tail_logits, tail_of
 from cnnlab.attribution.trace import FeatureMap, Trace, trace
 from cnnlab.core.arithmetic import Shape
@@ -21,6 +22,8 @@ class Candidate:
     height: int
     width: int
     post_activation: bool
+    leads: bool = True
+    """Whether its maps have a part in the logits: the patches of a transformer's last block may have none."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,15 @@ class LayerChoice:
     """Every layer with more than one place, in the order in which they run."""
     layouts: Layouts
     """Layouts of the outputs of all layers, for images of this size."""
+    idle: str = ""
+    """Why the maps have no part in the logits, and which layer's have, where a layer was asked for that leads there
+    through its class tokens alone."""
+
+    @property
+    def tokens(self) -> str:
+        """`tokens of a grid of 14 × 14, 1 class token left out`; empty for maps with rows and columns of their own."""
+        grid = self.layouts.of(self.name).grid
+        return "" if grid is None else grid.sentence
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,10 +62,15 @@ class _Search:
     """The images of the run."""
     layouts: Layouts
     run: Trace
+    leading: Leading
+    """How the layers with class tokens, which their maps leave out, lead to the logits."""
+    tails: dict[str, tuple[Tail, Tensor]] = field(default_factory=dict)
 
     def tail(self, layer: str) -> tuple[Tail, Tensor]:
-        """What follows the layer, and its output."""
-        return tail_of(self.model, layer, self.noise, self.layouts)
+        """What follows the layer, and its output; tried once."""
+        if layer not in self.tails:
+            self.tails[layer] = tail_of(self.model, layer, self.noise, self.layouts)
+        return self.tails[layer]
 
 
 def choose_layer(
@@ -71,18 +88,49 @@ def choose_layer(
     state = next(model.parameters(), torch.empty(0))
     noise = torch.randn(2, *shape, generator=torch.Generator().manual_seed(0)).to(state.device, state.dtype)
     layouts = layouts or layouts_of(model, shape)
-    search = _Search(model, noise, layouts, trace(model, noise, layouts))
-    maps_of_run = search.run.maps
+    run = trace(model, noise, layouts)
+    search = _Search(model, noise, layouts, run, _leading(model, noise, layouts, run))
     if layer is not None:
         layouts.of(layer, several=True)
-        index = next((index for index, one in enumerate(maps_of_run) if layer in _names(one)), None)
+        index = next((index for index, one in enumerate(run.maps) if layer in _names(one)), None)
         if index is None:
             raise RequestError(f"layer '{layer}' does not put out the same when the network runs once more")
-        return _choice(search, index, "it was asked for", *search.tail(layer))
+        choice = _choice(search, index, "it was asked for", *search.tail(layer))
+        return (
+            replace(choice, idle=_why_idle(search, layer)) if _name(run.maps[index]) in search.leading.idle else choice
+        )
+    return _last(search)
+
+
+def _leading(model: nn.Module, noise: Tensor, layouts: Layouts, run: Trace) -> Leading:
+    names = [_name(one) for one in run.maps if one.spatial and _names(one)]
+    partial = [name for name in names if layouts.of(name).leaves_out]
+    return leading(model, noise, partial, layouts)
+
+
+def _why_idle(search: _Search, layer: str) -> str:
+    grid = search.layouts.of(layer).grid
+    assert grid is not None
+    left = "class token" if len(grid.others) == 1 else f"{len(grid.others)} class or register tokens"
+    try:
+        way_out = f"name '{_last(search).name}', the last layer whose patches do"
+    except RequestError as error:
+        way_out = str(error)
+    return (
+        f"nothing leads from the patches of layer '{layer}' ({grid.height} × {grid.width}) to the logits, only from "
+        f"its {left}, so that they have no gradient; {way_out}"
+    )
+
+
+def _last(search: _Search) -> LayerChoice:
+    """The last feature map before the head."""
+    maps_of_run, layouts = search.run.maps, search.layouts
     fallback: int | None = None
     of_classes: int | None = None
     for index, found in reversed(list(enumerate(maps_of_run))):
         if not found.spatial or not _names(found) or not (found.activated or found.learned):
+            continue
+        if _name(found) in search.leading.idle:
             continue
         tail, maps = search.tail(_name(found))
         if not tail.closed:
@@ -95,7 +143,7 @@ def choose_layer(
         reason = "the network has no feature maps but these, which are the classes' own"
         return _choice(search, of_classes, reason, *search.tail(_name(maps_of_run[of_classes])))
     if fallback is None:
-        size = " x ".join(map(str, shape))
+        size = " x ".join(map(str, search.noise.shape[1:]))
         raise RequestError(
             f"no layer of the network has feature maps with more than one place for images of {size}"
             f"{layouts.unseen}; class activation maps need one: use a pixel method (gradient, integrated_gradients, "
@@ -108,6 +156,15 @@ def choose_layer(
 def _better(search: _Search, index: int, tail: Tail, maps: Tensor) -> LayerChoice:
     """The choice of map `index`, or of the activation right before it where the head is as simple from there."""
     found = search.run.maps[index]
+    if _name(found) in search.leading.cancelling:
+        behind = (at for at, one in enumerate(search.run.maps) if one.source == index and one.learned and _names(one))
+        next_ = next((at for at in behind if _name(search.run.maps[at]) not in search.leading.idle), None)
+        if next_ is not None:
+            reason = (
+                f"the last feature map that leads to the logits; at '{_name(found)}', which it normalises, gradient "
+                "times activation is 0 at every place"
+            )
+            return _choice(search, next_, reason, *search.tail(_name(search.run.maps[next_])))
     if not found.activated and found.source is not None:
         source = search.run.maps[found.source]
         if source.activated and _names(source):
@@ -127,7 +184,11 @@ def _choice(search: _Search, index: int, reason: str, tail: Tail, maps: Tensor) 
         *found.facts,
         reason,
         head_of(tail, maps, convolutions_follow=any(one.spatial and one.learned for one in later)),
-        tuple(Candidate(_name(one), *one.facts) for one in search.run.maps if one.spatial and _names(one)),
+        tuple(
+            Candidate(_name(one), *one.facts, leads=_name(one) not in search.leading.idle)
+            for one in search.run.maps
+            if one.spatial and _names(one)
+        ),
         search.layouts,
     )
 

@@ -208,8 +208,10 @@ def attribution_report(
 def _layer_text(choice: LayerChoice, *, asked: bool) -> Text:
     """Which layer, why, and what else there is."""
     reason = choice.reason if not asked else "asked for" + ("" if choice.post_activation else ", not after activation")
-    said = f"{choice.name} ({choice.channels} × {choice.height} × {choice.width}): {reason}; {choice.head.sentence}."
-    others = [one for one in choice.candidates if one.name != choice.name and one.post_activation]
+    tokens = f", {choice.tokens}" if choice.tokens else ""
+    size = f"{choice.channels} × {choice.height} × {choice.width}{tokens}"
+    said = f"{choice.name} ({size}): {reason}; {choice.head.sentence}."
+    others = [one for one in choice.candidates if one.name != choice.name and one.post_activation and one.leads]
     if others and not asked:
         listed = ", ".join(f"{one.name} ({one.height} × {one.width})" for one in others[-MOST_LAYERS:][::-1])
         more = f" and {len(others) - MOST_LAYERS} more" if len(others) > MOST_LAYERS else ""

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from cnnlab.attribution.capture import capture_maps
 from cnnlab.attribution.passes import checked_logits, fitted, frozen
 from cnnlab.core.errors import RequestError
-from cnnlab.models.tensors import run_on, tensors_of, twins_of
+from cnnlab.models.tensors import lone_tensor, run_on, tensors_of, twins_of, with_tensor
 from cnnlab.network.forward import forward
 from cnnlab.walk.layout import Layout
 from cnnlab.walk.layouts import Layouts
@@ -36,6 +36,9 @@ class Tail:
     images: Float[Tensor, "n c h w"]
     stem: Float[Tensor, "1 c h w"] | None
     """One image that stands in for all in front of the layer, where nothing leads around it; None otherwise."""
+
+    beside: Float[Tensor, "n k tokens"] | None = None
+    """What the layer puts out for the images beside its maps, such as class tokens; None where that is nothing."""
 
     @property
     def closed(self) -> bool:
@@ -65,18 +68,21 @@ def tail_logits(tail: Tail, maps: Float[Tensor, "b k h w"], rows: Int64[Tensor, 
     those in front and `b` maps through the rest. Otherwise as many images as maps go through all of it.
     """
     rest = tail.modules_after if tail.closed else None
+    beside = None if tail.beside is None else tail.beside[rows.to(tail.beside.device)]
     if rest is not None:
         with frozen(tail.model), torch.no_grad():
             # a copy: an in-place layer must not change the caller's maps
-            return checked_logits(_forward(rest)(tail.layout.output(maps).clone()))
+            return checked_logits(_forward(rest)(tail.layout.output(maps, beside).clone()))
     calls = 0
 
-    def put_in(module: nn.Module, inputs: object, output: Tensor) -> Tensor | None:
+    def put_in(module: nn.Module, inputs: object, output: object) -> object:
         nonlocal calls
         calls += 1
         if calls != tail.calls:
             return None
-        return tail.layout.output(maps).to(output.device, output.dtype, copy=True)
+        found = lone_tensor(output)
+        assert found is not None
+        return with_tensor(output, tail.layout.output(maps, beside).to(found.device, found.dtype, copy=True))
 
     images = tail.images[rows.to(tail.images.device)] if tail.stem is None else tail.stem
 
@@ -96,19 +102,20 @@ def tail_of(
 
     Closed means: with noise for an image and the layer's own output put in, the logits are those of the images.
     """
-    maps, calls, logits = capture_maps(model, images, layer, layouts)
-    tail = Tail(model, layer, layouts.of(layer), calls, images, None)
+    found, logits = capture_maps(model, images, layer, layouts)
+    maps = found.activations
+    tail = Tail(model, layer, layouts.of(layer), found.calls, images, None, found.beside)
     closed = replace(tail, stem=noise_for(images))
     try:
-        found = tail_logits(closed, maps, torch.arange(len(images)))
+        answers = tail_logits(closed, maps, torch.arange(len(images)))
     except (RuntimeError, ValueError, TypeError, IndexError, RequestError):
         # one image in front and n maps behind do not fit together: something leads around the layer
         return tail, maps
-    if found.shape != logits.shape:
+    if answers.shape != logits.shape:
         return tail, maps
     state = next(iter(model.parameters()), logits)
     tolerance = max(CLOSED_TOLERANCE, 4 * torch.finfo(state.dtype).eps) * float(logits.abs().max())
-    return (closed if float((found - logits).abs().max()) <= tolerance else tail), maps
+    return (closed if float((answers - logits).abs().max()) <= tolerance else tail), maps
 
 
 def noise_for(images: Float[Tensor, "n c h w"]) -> Float[Tensor, "1 c h w"]:

@@ -15,6 +15,7 @@ from torch.overrides import TorchFunctionMode
 
 from cnnlab.attribution.passes import checked_logits, fitted, frozen
 from cnnlab.models.failure import watched
+from cnnlab.models.tensors import lone_tensor
 from cnnlab.walk.layout import Layout
 from cnnlab.walk.layouts import Layouts
 
@@ -31,7 +32,8 @@ class FeatureMap:
     activated: bool
     """Whether it comes out of an activation function, or puts such outputs side by side."""
     learned: bool
-    """Whether the module that made it has parameters: a pool, a dropout or a padding has none."""
+    """Whether the module that made it has parameters: a pool, a dropout or a padding has none. One that puts in order
+    what no other module put out counts as what it puts in order: windows put together at the end of a block."""
     source: int | None
     """Which earlier feature map that module took in, where it is one of the list."""
     reused: frozenset[str]
@@ -84,6 +86,8 @@ class _Found:
     layout: Layout
     learned: bool
     source: Key | None
+    ordered: bool = False
+    """Whether the module only put in order what no other put out."""
 
 
 class _Watch:
@@ -103,23 +107,36 @@ class _Watch:
             self.calls[name] = self.calls.get(name, 0) + 1
             self.last.pop(name, None)  # what its last call puts out may be no feature map
             layout = self.layouts.at(name, self.calls[name])
-            if layout is None or not isinstance(output, Tensor):
+            tensor = lone_tensor(output)
+            if layout is None or tensor is None:
                 return
-            self.alive.append(output)
-            key = _key(output)
+            self.alive.append(tensor)
+            key = _key(tensor)
             self.last[name] = key
             taken = inputs[0] if inputs and isinstance(inputs[0], Tensor) else None
             if key in self.found:
                 self.found[key].names.append(name)
                 return
             learned = next(iter(module.parameters()), None) is not None
-            self.found[key] = _Found([name], layout, learned, None if taken is None else _key(taken))
+            ordered = not learned and self._orders(taken, tensor)
+            source = None if taken is None else _key(taken)
+            self.found[key] = _Found([name], layout, learned or ordered, source, ordered)
             if taken is None or taken is output or learned:
                 return
-            if _is_own_activation(module, taken, output, layout):
+            if _is_own_activation(module, taken, tensor, layout):
                 self.activated.add(key)
 
         return note
+
+    def _orders(self, taken: Tensor | None, output: Tensor) -> bool:
+        """Whether a module gives back, in another order, what it took and no module put out."""
+        if taken is None or taken.numel() != output.numel():
+            return False
+        before = self.found.get(_key(taken))
+        if before is not None and not before.ordered:
+            return False
+        other = taken.shape != output.shape or not torch.equal(taken, output)
+        return other and torch.equal(taken.flatten().sort().values, output.flatten().sort().values)
 
     def maps(self) -> tuple[FeatureMap, ...]:
         places = {key: index for index, key in enumerate(self.found)}
@@ -145,9 +162,8 @@ def _is_own_activation(module: nn.Module, taken: Tensor, output: Tensor, layout:
     """
     if next(iter(module.children()), None) is not None or taken.shape != output.shape or bool((taken == output).all()):
         return False
-    places = (layout.rows, layout.columns)
-    turned: object = module.forward(taken.flip(places))
-    same = isinstance(turned, Tensor) and torch.equal(turned.flip(places), output)
+    turned: object = module.forward(taken.flip(layout.places))
+    same = isinstance(turned, Tensor) and torch.equal(turned.flip(layout.places), output)
     return same and not _is_scaling(layout.maps(taken), layout.maps(output))
 
 

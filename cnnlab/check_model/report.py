@@ -45,8 +45,14 @@ def check_json(found: ModelCheck) -> dict[str, Any]:
         "trained": network.trained,
         "layer": None
         if layer is None
-        else {"name": layer.name, "channels": layer.channels, "height": layer.height, "width": layer.width},
-        "layers": [] if layer is None else [candidate.name for candidate in layer.candidates],
+        else {
+            "name": layer.name,
+            "channels": layer.channels,
+            "height": layer.height,
+            "width": layer.width,
+            "tokens": layer.tokens or None,
+        },
+        "layers": [] if layer is None else [candidate.name for candidate in layer.candidates if candidate.leads],
         "differs_in_training": found.differs_in_training,
         "draws_random_numbers": found.steadiness.draws,
         "depends_on_batch": found.steadiness.mixes,
@@ -103,9 +109,10 @@ def _lines(found: ModelCheck) -> list[tuple[str, str]]:
     draws = "random numbers are drawn as it runs" if found.steadiness.draws else "the same answer each time"
     maps = "none: no layer has places"
     if layer is not None:
-        count = len(layer.candidates)
+        count = sum(candidate.leads for candidate in layer.candidates)
+        tokens = f", {layer.tokens}" if layer.tokens else ""
         maps = (
-            f"{layer.name}, {layer.channels} channels of {layer.height} × {layer.width}; "
+            f"{layer.name}, {layer.channels} channels of {layer.height} × {layer.width}{tokens}; "
             f"{count} layer{'s' if count > 1 else ''} could be named"
         )
     return [

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.utils._pytree import tree_leaves, tree_map
 
 
 def tensors_of(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
@@ -45,6 +46,19 @@ def run_on(model: nn.Module, twins: Mapping[str, Tensor], images: Tensor) -> Any
         model, twins = nn.Sequential(model), {f"0.{name}": twin for name, twin in twins.items()}
     # not tied once more: every name is there
     return functional_call(model, dict(twins), (images,), tie_weights=False)
+
+
+def lone_tensor(output: object) -> Tensor | None:
+    """The only tensor that a module put out, by itself or in a tuple, as attention gives it; None if it is not one."""
+    if not isinstance(output, Tensor | tuple):
+        return None
+    found = [leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor)]
+    return found[0] if len(found) == 1 else None
+
+
+def with_tensor(output: object, tensor: Tensor) -> Any:
+    """The output with `tensor` in place of its only one."""
+    return tree_map(lambda leaf: tensor if isinstance(leaf, Tensor) else leaf, output)
 
 
 def copied(model: nn.Module, twins: dict[int, Tensor] | None = None) -> nn.Module:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from cnnlab.core.errors import RequestError, unknown
 from cnnlab.models.failure import LAYER_FAILURES
+from cnnlab.models.tensors import lone_tensor
 from cnnlab.models.undisturbed import observe
 
 
@@ -48,9 +49,10 @@ def capture_outputs(model: nn.Module, images: Float[Tensor, "n c h w"], layers: 
     found: dict[str, Tensor] = {}
 
     def keep(name: str, module: nn.Module, inputs: object, output: object) -> None:
-        if isinstance(output, Tensor):
+        tensor = lone_tensor(output)
+        if tensor is not None:
             # a copy: a later in-place layer would change it
-            found[name] = output.detach().clone()
+            found[name] = tensor.detach().clone()
 
     with observe(model, keep, layers=layers):
         model(images)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnlab.walk.layout import Layout
 from cnnlab.walk.reach import NOTHING, Reach, Tag, moving_dims
 
 _WINDOW = 32
@@ -78,13 +79,21 @@ def read(tag: Tag, sizes: Sequence[int]) -> tuple[Axis, ...]:
 
 
 def boxes(tag: Tag, rows: int, columns: int) -> Boxes:
-    """The field of every unit of a plane whose rows and columns lie along these dimensions (see `walk.layout`)."""
-    return Boxes(_ends(tag.axes[0], rows), _ends(tag.axes[1], columns))
+    """The field of every unit of a plane whose rows and columns lie along these dimensions."""
+    return Boxes(_ends(_flat(tag.axes[0].hull, rows)), _ends(_flat(tag.axes[1].hull, columns)))
 
 
-def _ends(reach: Reach, dim: int) -> Ends:
-    """(units, 2): first and last index along `dim`, all other dimensions joined."""
-    hull = _flat(reach.hull, dim).astype(np.int64)
+def boxes_of(tag: Tag, layout: Layout) -> Boxes:
+    """The field of every unit of feature maps that lie so, tokens of a grid among them."""
+    if layout.grid is None:
+        return boxes(tag, *layout.places)
+    one, other = (layout.grid.joined(reach.hull, layout.places, layout.shape) for reach in tag.axes[:2])
+    return Boxes(_ends(one.max(2)), _ends(other.max(1)))
+
+
+def _ends(hull: NDArray[Any]) -> Ends:
+    """(units, 2): first and last index of each unit."""
+    hull = hull.astype(np.int64)
     ends = np.stack([-hull[0], hull[1]], axis=1)
     ends[hull[1] <= NOTHING] = (0, -1)
     return ends

@@ -13,7 +13,7 @@ from cnnlab.network.network import Network
 from cnnlab.network.runnable import check_ran
 from cnnlab.receptive_field.audit import Audit, audit
 from cnnlab.receptive_field.fields import Field, Fields, fields_with_and_without_gates
-from cnnlab.receptive_field.reading import boxes
+from cnnlab.receptive_field.reading import boxes_of
 from cnnlab.receptive_field.what_if import Edit, Variant, growth, parse_edit, strides, variant
 from cnnlab.walk.layout import Layout
 from cnnlab.walk.layouts import Layouts, layouts_of
@@ -205,7 +205,7 @@ def unit_box(
     output, layout = inspection.fields.walk.output(layer), plane_of(inspection, layer)
     assert output is not None
     assert output.tag is not None
-    found = boxes(output.tag, layout.rows, layout.columns)
+    found = boxes_of(output.tag, layout)
     _, height, width = layout.size
     row, column = unit or (height // 2, width // 2)
     if not (0 <= row < height and 0 <= column < width):

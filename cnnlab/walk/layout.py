@@ -12,7 +12,8 @@ from torch import Tensor
 
 from cnnlab.core.errors import RequestError
 from cnnlab.walk.facts import Output
-from cnnlab.walk.reach import IMAGES, moving_dims, spans
+from cnnlab.walk.grid import Grid, grid_of
+from cnnlab.walk.reach import IMAGES, NOTHING, moving_dims, spans
 
 
 @dataclass(frozen=True)
@@ -25,44 +26,74 @@ class Layout:
     """The dimension along which the images of a batch lie."""
     channels: tuple[int, ...]
     """Those that hold channels: most often one; none where the output is a single map."""
-    rows: int
-    columns: int
+    places: tuple[int, ...]
+    """Rows and columns; of tokens those along which they lie, as a rule one."""
+    grid: Grid | None = None
+    """Where each token stands, if the places lie in a row; None for rows and columns."""
 
     @property
     def size(self) -> tuple[int, int, int]:
         """Channels, height and width."""
-        return prod(self.shape[dim] for dim in self.channels), self.shape[self.rows], self.shape[self.columns]
+        channels = prod(self.shape[dim] for dim in self.channels)
+        if self.grid is not None:
+            return channels, self.grid.height, self.grid.width
+        rows, columns = self.places
+        return channels, self.shape[rows], self.shape[columns]
 
     @property
     def has_places(self) -> bool:
         """Whether there is more than one position."""
-        return self.shape[self.rows] * self.shape[self.columns] > 1
+        _, height, width = self.size
+        return height * width > 1
+
+    @property
+    def leaves_out(self) -> bool:
+        """Whether the maps are not all of the output: class tokens stand at no place."""
+        return self.grid is not None and bool(self.grid.others)
 
     def maps(self, output: Tensor) -> Tensor:
         """The output as feature maps (n, channels, height, width); itself where it is so already.
 
-        Raises: RequestError for an output of another rank than the one that was followed.
+        Raises: RequestError for an output of another rank, or with other tokens, than the one that was followed.
         """
-        if output.dim() != len(self.shape):
+        if output.dim() != len(self.shape) or (self.grid and self._tokens(output.shape) != self._tokens(self.shape)):
             raise RequestError(
                 f"a layer puts out {tuple(output.shape)} here and {self.shape} elsewhere: its feature maps cannot be "
                 "told from the rest"
             )
         order = self._order
+        if self.grid is not None:
+            return self.grid.maps(self._in_rows(output))
         if order != tuple(range(4)):
             output = output.permute(order)
         return output if len(self.channels) == 1 else output.reshape(len(output), -1, *output.shape[-2:])
 
-    def output(self, maps: Tensor) -> Tensor:
-        """Feature maps as the layer would put them out: the inverse of `maps`."""
+    def beside(self, output: Tensor) -> Tensor | None:
+        """The tokens of the output that stand at no place, (n, channels, tokens); None where there are none."""
+        if self.grid is None or not self.grid.others:
+            return None
+        return self.grid.beside(self._in_rows(output))
+
+    def output(self, maps: Tensor, beside: Tensor | None = None) -> Tensor:
+        """Feature maps, and what lies `beside` them, as the layer would put them out: the inverse of `maps`."""
         order = self._order
-        if len(self.channels) != 1:
-            maps = maps.reshape(len(maps), *(self.shape[dim] for dim in self.channels), *maps.shape[-2:])
-        return maps if order == tuple(range(4)) else maps.permute([order.index(dim) for dim in range(len(order))])
+        inner = self.grid.tokens(maps, beside) if self.grid is not None else maps
+        if len(self.channels) != 1 or self.grid is not None:
+            sides = [self.shape[dim] for dim in self.places] if self.grid is not None else inner.shape[2:]
+            inner = inner.reshape(len(maps), *(self.shape[dim] for dim in self.channels), *sides)
+        return inner if order == tuple(range(4)) else inner.permute([order.index(dim) for dim in range(len(order))])
+
+    def _tokens(self, shape: Sequence[int]) -> list[int]:
+        return [shape[dim] for dim in self.places]
+
+    def _in_rows(self, output: Tensor) -> Tensor:
+        """Tokens (n, channels, tokens)."""
+        output = output.permute(self._order)
+        return output.reshape(len(output), prod(self.shape[dim] for dim in self.channels), -1)
 
     @property
     def _order(self) -> tuple[int, ...]:
-        return (self.images, *self.channels, self.rows, self.columns)
+        return (self.images, *self.channels, *self.places)
 
 
 def batch_of(output: Output) -> int | None:
@@ -101,8 +132,23 @@ def layout_of(output: Output) -> Layout | str:
         return "which has channels or copies of the image in its batch"
     found = moving_dims([rows, columns])
     if found[0] is not None and found[0] == found[1]:
-        return "tokens in a row, without height and width"
+        return _of_tokens(output, batch[0], found[0], far)
     return _completed(output, batch[0], found, far)
+
+
+def _of_tokens(output: Output, batch: int, dim: int, far: Sequence[Sequence[int]]) -> Layout | str:
+    """The layout of tokens along `dim`, or along all dimensions along which places move: windows beside one another."""
+    assert output.tag is not None
+    ends = [axis.short for axis in output.tag.axes[:2]]
+    moving = tuple(d for d in range(len(output.shape)) if d != batch and (far[0][d] or far[1][d]))
+    said = ""
+    for along in dict.fromkeys((moving, (dim,))):
+        grid = grid_of(ends, along, output.shape)
+        if isinstance(grid, Grid):
+            channels = tuple(d for d in range(len(output.shape)) if d not in (batch, *along))
+            return Layout(output.shape, batch, channels, along, grid)
+        said = grid
+    return said
 
 
 def _completed(output: Output, batch: int, found: list[int | None], far: Sequence[Sequence[int]]) -> Layout | str:
@@ -119,7 +165,21 @@ def _completed(output: Output, batch: int, found: list[int | None], far: Sequenc
         lost = [axis for axis in (0, 1) if found[axis] is None]
         if all(not any(far[axis]) for axis in lost) and all(found[axis] in (None, 2 + axis) for axis in (0, 1)):
             found = [2, 3]
+    one = next((dim for dim in found if dim is not None), None)
+    if (found[0] is None or found[1] is None) and one is not None and _is_thin(output, found):
+        return _of_tokens(output, batch, one, far)
     if found[0] is None or found[1] is None:
         return "without height and width" if not any(map(any, far[:2])) else "which adds up over rows or columns"
     channels = tuple(dim for dim in range(len(output.shape)) if dim not in (batch, *found))
-    return Layout(output.shape, batch, channels, found[0], found[1])
+    return Layout(output.shape, batch, channels, (found[0], found[1]))
+
+
+def _is_thin(output: Output, found: Sequence[int | None]) -> bool:
+    """Whether the elements stand over a single row, or column, of pixels: tokens of a grid of one row.
+
+    Those that add up over all rows stand over all of them.
+    """
+    assert output.tag is not None
+    lost = output.tag.axes[found.index(None)].short
+    known = lost[1] > NOTHING
+    return bool(known.any()) and bool((lost[0][known] == -lost[1][known]).any())

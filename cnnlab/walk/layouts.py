@@ -92,7 +92,11 @@ class Layouts:
         if self.walk.failure is not None:
             place = f"layer '{self.walk.failure.layer}'" if self.walk.failure.layer else "the network itself"
             return f"; it could be followed only up to {place}, where torch says: {self.walk.failure.message}"
-        refused = [(name, self.found.get(one.name)) for name, one in self.last.items() if name and len(one.shape) == 4]
+        refused = [
+            (name, "several tensors" if one.part else self.found.get(one.name))
+            for name, one in self.last.items()
+            if name and len(one.shape) in (3, 4)
+        ]
         name, why = next(((name, why) for name, why in reversed(refused) if isinstance(why, str)), ("", ""))
         return f"; layer '{name}' puts out {why}" if name else ""
 

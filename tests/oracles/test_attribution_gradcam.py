@@ -16,10 +16,13 @@ from attribution.subjects import SUBJECTS, subject
 from pytorch_grad_cam.ablation_layer import AblationLayer
 from pytorch_grad_cam.guided_backprop import GuidedBackpropReLUModel
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputReST, ClassifierOutputTarget
+from torch import nn
+from torchvision.models import vit_b_16
 
 from cnnlab.attribution.attribution import VIEWS, attribute
 from cnnlab.attribution.cam_pieces import weighted_map
 from cnnlab.attribution.capture import SCORE, capture
+from cnnlab.attribution.layers import choose_layer
 from cnnlab.attribution.maps import principal_map
 from cnnlab.attribution.method import finished
 from cnnlab.attribution.methods.gradient_cams import grad_cam_plus_plus, xgrad_cam
@@ -40,8 +43,8 @@ def as_theirs(raw: torch.Tensor, side: int) -> torch.Tensor:
     return unit(grown.clamp(min=0))
 
 
-def their_map(method, model, layers, images, classes, **options):  # type: ignore[no-untyped-def]
-    cam = method(model, [model.get_submodule(layer) for layer in layers])
+def their_map(method, model, layers, images, classes, *, make=None, **options):  # type: ignore[no-untyped-def]
+    cam = method(model, [model.get_submodule(layer) for layer in layers], **(make or {}))
     targets = [ClassifierOutputTarget(c) for c in classes.tolist()]
     return torch.from_numpy(cam(images, targets, **options))
 
@@ -239,3 +242,38 @@ def test_their_plus_plus_is_not_ours_for_small_gradients() -> None:
     close(mine, exact)
     expected = their_map(theirs.GradCAMPlusPlus, model, [layer], images, classes)
     assert float((expected.double() - exact).abs().max()) > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("layer", "method", "their"),
+    [
+        ("encoder.layers.encoder_layer_11.ln_1", "gradcam", theirs.GradCAM),
+        ("encoder.layers.encoder_layer_5", "layercam", theirs.LayerCAM),
+    ],
+)
+def test_tokens_of_a_vision_transformer(vit: nn.Module, layer: str, method: str, their) -> None:  # type: ignore[no-untyped-def]
+    """torchvision's ViT-B/16 at 64 px; they are told that the tokens are one for the class, then 4 × 4 patches."""
+
+    def reshape(output: torch.Tensor) -> torch.Tensor:
+        return output[:, 1:].reshape(-1, 4, 4, output.shape[2]).permute(0, 3, 1, 2)
+
+    images, classes = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0)), torch.tensor([1, 3])
+    close(
+        as_theirs(raw(method, vit, layer, images, classes), 64),
+        their_map(their, vit, [layer], images, classes, make={"reshape_transform": reshape}),
+    )
+
+
+def test_the_layer_of_a_vision_transformer(vit: nn.Module) -> None:
+    """The layer that their documentation names: the first normalisation of the last block."""
+    assert choose_layer(vit, (3, 64, 64)).name == "encoder.layers.encoder_layer_11.ln_1"
+
+
+@pytest.fixture(scope="module")
+def vit() -> nn.Module:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = vit_b_16(image_size=64, num_classes=5)
+        # torchvision begins with zeros there
+        nn.init.normal_(model.heads.head.weight)
+    return model.eval()

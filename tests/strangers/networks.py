@@ -254,7 +254,7 @@ STRANGERS: tuple[Stranger, ...] = (
         why="hybrids of CNN and transformer",
         make=layers.Heads,
         fields={"conv": 4, "mix": WHOLE, "head": WHOLE},
-        gradcam=Cam("conv", "hirescam"),
+        gradcam=Cam("norm", order=(4, 4)),
     ),
     Stranger(
         name="Fourier filter",

@@ -5,6 +5,7 @@ import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -93,7 +94,7 @@ def outputs_of(model: nn.Module, pixels: Tensor, layer: str) -> Tensor:
     return kept[-1]
 
 
-def class_activation(stranger: Stranger, layer: str, *, order: str, averaged: bool) -> Tensor:
+def class_activation(stranger: Stranger, layer: str, *, order: str | tuple[int, int], averaged: bool) -> Tensor:
     """The map (n, h, w) of Grad-CAM for the predicted classes, or HiResCAM's unless averaged: by torch.autograd."""
     model = subject(stranger)
     kept: list[Tensor] = []
@@ -109,7 +110,9 @@ def class_activation(stranger: Stranger, layer: str, *, order: str, averaged: bo
     last = kept[-1]  # a checkpointed layer runs again
     (gradient,) = torch.autograd.grad(scores.sum(), last)
     maps, slopes = (one.detach().float() for one in (last, gradient))
-    if order == "hwc":
+    if isinstance(order, tuple):
+        maps, slopes = (one[:, -prod(order) :].unflatten(1, order) for one in (maps, slopes))
+    if order != "chw":
         maps, slopes = maps.permute(0, 3, 1, 2), slopes.permute(0, 3, 1, 2)
     weights = slopes.mean((2, 3), keepdim=True) if averaged else slopes
     return (weights * maps).sum(1)

@@ -30,8 +30,9 @@ class Cam:
 
     layer: str
     method: Literal["gradcam", "hirescam"] = "gradcam"
-    order: Literal["chw", "hwc"] = "chw"
-    """How the layer's own output lies."""
+    order: Literal["chw", "hwc"] | tuple[int, int] = "chw"
+    """How the layer's own output lies: (n, c, h, w), (n, h, w, c), or (n, tokens, c), the last of which are patches on
+    so many rows and columns."""
     note: str = ""
     """Words of a note or a caution that has to come with it."""
 

@@ -77,7 +77,7 @@ def fields_hold(stranger: Stranger, found: Inspection) -> None:
         layout = found.layouts.at(name) if once else None
         if stranger.probed and layout is not None:
             unit, *boxes = unit_box(found, name, None)
-            for axis, dimension in ((0, layout.rows), (1, layout.columns)):
+            for axis, dimension in enumerate(layout.places):
                 reading = oracle.seen(stranger, name, axis=axis, dimension=dimension, place=unit[axis])
                 assert reading == boxes[axis], name
 

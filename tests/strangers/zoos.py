@@ -207,7 +207,7 @@ STRANGERS: tuple[Stranger, ...] = (
         why="everybody tries one",
         make=vit,
         fields={"conv_proj": 4, "encoder.layers.encoder_layer_0": WHOLE, "heads": WHOLE},
-        gradcam=Cam("conv_proj", "hirescam"),
+        gradcam=Cam("encoder.layers.encoder_layer_1.ln_1", "hirescam", order=(4, 4)),
     ),
     Stranger(
         name="timm ResNet",

@@ -26,7 +26,7 @@ from cnnlab.inside.features.feature_maps import feature_maps
 from cnnlab.inside.patches.search import top_units
 from cnnlab.receptive_field.effective.field import locate, summed_influence
 from cnnlab.receptive_field.fields import receptive_fields
-from cnnlab.receptive_field.reading import boxes
+from cnnlab.receptive_field.reading import boxes_of
 from cnnlab.walk.layout import Layout
 from cnnlab.walk.layouts import layouts_of
 
@@ -120,7 +120,7 @@ def test_every_reader_gives_what_it_gives_for_the_usual_order(order: str) -> Non
             output, layout = one.walk.output(name), of.of(name)
             assert output is not None
             assert output.tag is not None
-            ends.append(boxes(output.tag, layout.rows, layout.columns))
+            ends.append(boxes_of(output.tag, layout))
         assert ends[0].rows.tolist() == ends[1].rows.tolist()
         assert ends[0].columns.tolist() == ends[1].columns.tolist()
 
@@ -136,7 +136,7 @@ def size_of(function: Callable[[Tensor], Tensor], shape: tuple[int, int, int] = 
     """Channels, rows and columns of what the function makes of a convolution's maps, or why there are none."""
     first = nn.Conv2d(shape[0], shape[0], 3, padding=1)
     found = layouts_of(nn.Sequential(first, Function(function)), shape).found["1"]
-    return (*found.size, found.rows, found.columns) if isinstance(found, Layout) else found
+    return (*found.size, *found.places) if isinstance(found, Layout) else found
 
 
 def windows(x: Tensor) -> Tensor:
@@ -167,17 +167,23 @@ KINDS: dict[str, tuple[Callable[[Tensor], Tensor], tuple[int, ...] | str]] = {
     ),
     "features": (lambda x: x.mean((2, 3)), "(3,) for an image, without height and width"),
     "flattened": (lambda x: x.flatten(1), "(144,) for an image, without height and width"),
-    "tokens": (lambda x: x.flatten(2).transpose(1, 2), "(48, 3) for an image, tokens in a row"),
-    "tokens as an image": (lambda x: x.flatten(2)[:, None], "(1, 3, 48) for an image, tokens in a row"),
+    "tokens": (lambda x: x.flatten(2).transpose(1, 2), (3, 8, 6, 1)),
+    "tokens as an image": (lambda x: x.flatten(2)[:, None], (3, 8, 6, 3)),
+    "tokens column by column": (lambda x: x.mT.flatten(2), (3, 8, 6, 2)),
+    "tokens of one row": (lambda x: x[:, :, 2], (3, 1, 6, 2)),
+    "some of the tokens": (lambda x: x.flatten(2)[:, :, :20], "20 tokens in a row, 20 of which stand at 20 places"),
+    "tokens at two resolutions": (
+        lambda x: torch.cat([x.flatten(2), F.avg_pool2d(x, 2).flatten(2)], 2),
+        "(3, 60) for an image, 60 tokens in a row, 60 of which stand at",
+    ),
     "windows in the batch": (windows, "which has windows of the image in its batch"),
     "channels in the batch": (
         lambda x: F.conv2d(x.flatten(0, 1)[:, None], torch.ones(2, 1, 3, 3)), "channels or copies of the image"
     ),
     "twice in the batch": (lambda x: torch.cat([x, -x]), "channels or copies of the image"),
-    "windows as a dimension": (lambda x: windows(x).unflatten(0, (-1, 12)).flatten(2, 3), "tokens in a row"),
-    "windows as channels": (
-        lambda x: windows(x).unflatten(0, (-1, 12))[..., 0], "without height and width"
-    ),
+    "windows as a dimension": (lambda x: windows(x).unflatten(0, (-1, 12)).flatten(2, 3), (3, 8, 6, 1, 2)),
+    "windows as tokens": (lambda x: windows(x).unflatten(0, (-1, 12)).flatten(2), (12, 4, 3, 1)),
+    "one channel of windows": (lambda x: windows(x).unflatten(0, (-1, 12))[..., 0], (1, 8, 6, 1, 2, 3)),
     "rows added up": (lambda x: x.sum(2), "(3, 6) for an image, which adds up over rows or columns"),
     "columns mixed": (lambda x: (x @ torch.ones(6, 6)).permute(0, 2, 3, 1), "which adds up over rows or columns"),
     "images mixed": (lambda x: x.mean(0, keepdim=True).expand(2, -1, -1, -1), "the images of a batch are mixed"),
@@ -234,8 +240,8 @@ def test_refusals_name_the_nearest_layer() -> None:
     for layer, words in (("2", r"'2' puts out \(4,\) .*is '1' \(4 x 6 x 4\)"), ("3", "no layer '3'")):
         with pytest.raises(RequestError, match=words):
             attribute(model, images(), [0, 1], methods=["gradcam"], layers=[layer])
-    model = nn.Sequential(Function(lambda x: x.flatten(2)), Function(lambda x: x.mean(2)))
-    with pytest.raises(RequestError, match=r"tokens in a row.*no layer has feature maps"):
+    model = nn.Sequential(Function(lambda x: x.flatten(2)[:, :, :20]), Function(lambda x: x.mean(2)))
+    with pytest.raises(RequestError, match=r"20 tokens in a row.*no layer has feature maps"):
         attribute(model, images(), [0, 1], methods=["gradcam"], layers=["0"])
 
 
@@ -278,8 +284,8 @@ def test_grad_cam_of_torchvision_by_hand(name: str) -> None:
         torch.manual_seed(0)
         model = make().double().eval()
     found = layouts_of(model, shape)
-    last = [layer for layer in found.last if (at := found.at(layer)) and at.rows == 1 and at.columns == 2]
-    first = [layer for layer in found.last if (at := found.at(layer)) and at.rows == 2 and at.columns == 3]
+    last = [layer for layer in found.last if (at := found.at(layer)) and at.places == (1, 2)]
+    first = [layer for layer in found.last if (at := found.at(layer)) and at.places == (2, 3)]
     assert (len(last), len(first)) == counts
     x = torch.randn(2, *shape, generator=torch.Generator().manual_seed(0)).double()
     kept: dict[str, Tensor] = {}

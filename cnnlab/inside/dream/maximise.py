@@ -27,6 +27,7 @@ from cnnlab.inside.dream.parametrisation import (
     highest_frequency,
     pixels,
 )
+from cnnlab.models.tensors import lone_tensor
 from cnnlab.models.undisturbed import undisturbed
 from cnnlab.walk.layouts import Layouts, layouts_of
 
@@ -84,9 +85,10 @@ def score(
     found: list[Tensor] = []
 
     def keep(module: nn.Module, inputs: object, output: object) -> None:
-        if isinstance(output, Tensor):
+        tensor = lone_tensor(output)
+        if tensor is not None:
             # a copy: a later in-place layer would change it
-            found[:] = [output.clone()]
+            found[:] = [tensor.clone()]
 
     handle = model.get_submodule(objective.layer).register_forward_hook(keep)
     try:

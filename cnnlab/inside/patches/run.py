@@ -18,7 +18,7 @@ from cnnlab.inside.patches.report import ChannelPatches, Patch, PatchFacts
 from cnnlab.inside.patches.search import channel_classes, entropy_bits, patch_boxes, top_units
 from cnnlab.network.network import Network
 from cnnlab.network.session import Session
-from cnnlab.receptive_field.reading import boxes
+from cnnlab.receptive_field.reading import boxes_of
 from cnnlab.receptive_field.run import Inspection, inspect, plane_of
 from cnnlab.view.drawings import tile
 from cnnlab.walk.layout import Layout
@@ -122,7 +122,7 @@ def _field_boxes(
     output = inspection.fields.walk.output(layer)
     assert output is not None
     assert output.tag is not None
-    found = boxes(output.tag, layout.rows, layout.columns)
+    found = boxes_of(output.tag, layout)
     _, height, width = layout.size
     ends = []
     for axis, count in ((found.rows, height), (found.columns, width)):

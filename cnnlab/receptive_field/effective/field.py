@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from cnnlab.core.errors import RequestError, WorkError, unknown
 from cnnlab.core.seeds import derive_seed
+from cnnlab.models.tensors import lone_tensor
 from cnnlab.models.undisturbed import undisturbed
 from cnnlab.receptive_field.effective.mass import Place
 from cnnlab.walk.layout import Layout
@@ -127,7 +128,8 @@ def _output(model: nn.Module, images: Tensor, layer: str | None, *, last: int | 
         nonlocal runs
         runs += 1
         # A copy: a later in-place layer would change it.
-        found[0] = output.clone() if isinstance(output, Tensor) else output
+        tensor = lone_tensor(output)
+        found[0] = output if tensor is None else tensor.clone()
         if runs == last:
             raise _ReachedError
 

@@ -80,7 +80,7 @@ class Odd(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.conv = nn.Conv2d(3, 2, 3, padding=1)
-        self.tokens = nn.Flatten(2)
+        self.features = nn.Flatten()
         self.pair = nn.LSTM(4, 3, batch_first=True)
         self.cut = nn.Identity()
         self.unused = nn.Identity()
@@ -88,19 +88,23 @@ class Odd(nn.Module):
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         y = self.conv(x)
         self.pair(y.mean(1))
-        self.tokens(y)
+        self.features(y)
         return {"y": self.cut(y.detach())}
 
 
 @pytest.mark.parametrize(
     ("layer", "unit", "message"),
     [
-        ("cov", None, "no layer 'cov'; known: conv, tokens, pair, cut, unused. Did you mean 'conv'?"),
+        ("cov", None, "no layer 'cov'; known: conv, features, pair, cut, unused. Did you mean 'conv'?"),
         ("", None, "no layer ''"),
         ("unused", None, "layer 'unused' does not run when the model is given an image"),
         ("pair", None, "layer 'pair' puts out a tuple, not a tensor"),
         (None, None, "the model puts out a dict, not a tensor"),
-        ("tokens", None, r"'tokens' puts out \(2, 16\) for an image, tokens in a row.* is 'conv' \(2 x 4 x 4\)"),
+        (
+            "features",
+            None,
+            r"'features' puts out \(32,\) for an image, without height and width.* is 'conv' \(2 x 4 x 4\)",
+        ),
         ("conv", (4, 0), r"unit \(4, 0\): layer 'conv' puts out a map of 4×4; a unit is .* \(3, 3\)"),
         ("conv", (0, -1), r"unit \(0, -1\)"),
     ],
@@ -126,6 +130,6 @@ def test_what_cannot_be_differentiated() -> None:
 
 
 def test_a_unit_of_another_size_is_refused() -> None:
-    net, unit = nn.Conv2d(3, 1, 1), Unit(None, (2, 2), 1, Layout((1, 1, 9, 9), 0, (1,), 2, 3))
+    net, unit = nn.Conv2d(3, 1, 1), Unit(None, (2, 2), 1, Layout((1, 1, 9, 9), 0, (1,), (2, 3)))
     with pytest.raises(RequestError, match=r"put out \(1, 9, 9\) for the first image and \(1, 4, 4\)"):
         summed_influence(net, torch.randn(1, 3, 4, 4), unit)

@@ -1,0 +1,95 @@
+"""Which feature maps lead to the logits: behind a transformer's last attention only its class token does."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from cnnlab.attribution.passes import checked_logits, fitted, frozen
+from cnnlab.core.errors import RequestError
+from cnnlab.models.failure import LAYER_FAILURES
+from cnnlab.models.tensors import lone_tensor, run_on, twins_of
+from cnnlab.walk.layouts import Layouts
+
+NOTHING_LEFT = 1e-3
+"""Share of Σ_k |gradient · activation| below which Σ_k gradient · activation is taken for 0; rounding leaves 1e-6, the
+ε of a normalisation 1e-4 where the activations are small."""
+
+
+@dataclass(frozen=True)
+class Leading:
+    """How feature maps lead to the logits."""
+
+    idle: frozenset[str] = frozenset()
+    """Layers at whose maps the logits have no gradient."""
+    cancelling: frozenset[str] = frozenset()
+    """Layers at which Σ_k gradient · activation is 0 at every place, since all that reads them is a normalisation over
+    channels, which takes their size away: HiResCAM shows nothing there."""
+
+
+def leading(model: nn.Module, images: Float[Tensor, "n c h w"], layers: Sequence[str], layouts: Layouts) -> Leading:
+    """How the maps of `layers` lead to the logits for `images`: one forward and one backward pass.
+
+    What a layer leaves out of its maps, such as a class token, does not count. Where nothing leads anywhere, as from a
+    last layer of zeros, in which a transformer begins, both passes are made once more with noise for such weights. None
+    is idle where the network cannot be differentiated, which is then told by who has to.
+    """
+    if not layers:
+        return Leading()
+    found = _leading(model, images, layers, layouts, lambda model, pixels: model(pixels))
+    if found.idle == frozenset(layers):
+        found = _leading(model, images, layers, layouts, _without_zeros)
+    return Leading() if found.idle == frozenset(layers) else found
+
+
+def _without_zeros(model: nn.Module, pixels: Tensor) -> object:
+    generator = torch.Generator().manual_seed(0)
+
+    def noise_for_zeros(tensor: Tensor) -> Tensor:
+        if tensor.dim() < 2 or not tensor.is_floating_point() or bool(tensor.any()):
+            return tensor
+        return torch.randn(tensor.shape, generator=generator).to(tensor)
+
+    return run_on(model, twins_of(model, noise_for_zeros), pixels)
+
+
+def _leading(
+    model: nn.Module,
+    images: Float[Tensor, "n c h w"],
+    layers: Sequence[str],
+    layouts: Layouts,
+    run: Callable[[nn.Module, Tensor], object],
+) -> Leading:
+    last: dict[str, Tensor] = {}
+
+    def keep(name: str) -> Callable[..., None]:
+        def hook(module: nn.Module, inputs: object, output: object) -> None:
+            tensor = lone_tensor(output)
+            if tensor is not None and tensor.requires_grad:
+                last[name] = tensor
+
+        return hook
+
+    try:
+        with frozen(model):
+            for name in layers:
+                model.get_submodule(name).register_forward_hook(keep(name))
+            pixels = fitted(model, images).detach().clone().requires_grad_()
+            logits = checked_logits(run(model, pixels.clone()), images=len(images))
+            # a plain sum of logits may be the same for all images, as that of a softmax's is
+            weights = torch.randn(logits.shape, generator=torch.Generator().manual_seed(0)).to(logits)
+            found = torch.autograd.grad((logits * weights).sum(), list(last.values()), allow_unused=True)
+    except (*LAYER_FAILURES, RequestError):
+        return Leading()
+    slopes = {name: slope for name, slope in zip(last, found, strict=True) if slope is not None}
+    maps = {name: (layouts.of(name).maps(slope), layouts.of(name).maps(last[name])) for name, slope in slopes.items()}
+    leads = {name for name, (slope, _) in maps.items() if bool((slope != 0).any())}
+    cancelling = {name for name in leads if _cancels(*maps[name])}
+    return Leading(frozenset(layers) - leads, frozenset(cancelling))
+
+
+def _cancels(slope: Float[Tensor, "n k h w"], maps: Float[Tensor, "n k h w"]) -> bool:
+    products = slope * maps.detach()
+    return bool((products.sum(1).abs() <= NOTHING_LEFT * products.abs().sum(1)).all())
