@@ -33,10 +33,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
 }
 """What stands for an argument, by its name in the help; those that are not here may be left out."""
 
-WITH_A_CONFIG = {**ARGUMENTS, "MODEL": ("tiny.yaml",), "RUN": ("tiny.yaml",)}
-
-TAKES_A_CONFIG = ("visualize patches", "visualize embedding")
-"""Commands whose RUN may be a config, by their help."""
+WITH_A_CONFIG = {**ARGUMENTS, "MODEL": ("tiny.yaml",)}
 
 RESUME = ("--resume", "other")
 
@@ -66,6 +63,9 @@ OWN: dict[str, tuple[str, ...]] = {
     "receptive-field": ("--layer", "relu1", "--effective", "2", "--no-repairs"),
 }
 """What a command needs besides, or what makes it take the way on which an option is lost most easily."""
+
+OF_A_RUN = {"--labels", "--epochs"}
+"""Options that only a run has, or that go with such a one."""
 
 LAYER = '''
 from torch import nn
@@ -108,8 +108,10 @@ class Way:
 
     def words(self, *given: str) -> list[str]:
         """`COMMAND WORDS --option value …` with its least, and `given` after that."""
-        least = [word for name, value in LEAST.items() if name in self.options for word in (name, value)]
-        return [*self.command.split(), *self.positional, *least, *OWN.get(self.command, ()), *given]
+        leaves_out = OF_A_RUN if self.label in ("CONFIG", "MODULE") else set()
+        least = [word for name, value in LEAST.items() if name in self.options - leaves_out for word in (name, value)]
+        own = [word for word in OWN.get(self.command, ()) if word not in leaves_out]
+        return [*self.command.split(), *self.positional, *least, *own, *given]
 
 
 @cache
@@ -118,7 +120,7 @@ def ways() -> tuple[Way, ...]:
     found = []
     for name, options, arguments in _commands(typer.main.get_command(app), ""):
         found.append(Way(name, options, tuple(word for one in arguments for word in ARGUMENTS.get(one, ()))))
-        if "MODEL" in arguments or name in TAKES_A_CONFIG:
+        if "MODEL" in arguments:
             positional = tuple(word for one in arguments for word in WITH_A_CONFIG.get(one, ()))
             found.append(Way(name, options - {"--weights", "--data"}, positional, "CONFIG"))
     (train,) = [way for way in found if way.command == "train"]

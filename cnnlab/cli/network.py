@@ -20,6 +20,8 @@ PANEL = "The network and its images"
 
 MODEL = "A run, a config, FILE.py:NAME, torchvision:NAME or timm:NAME."
 
+DATA = "Images to ask about: a folder, a CSV, a config or a data set; of a run, where its own lie now."
+
 ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help=MODEL, show_default=False)]
 
 
@@ -118,4 +120,5 @@ def with_network(command: Callable[..., None]) -> Any:
         [*(p.replace(kind=kind) for p in session), model, *others[0], *others[1], *options]
     )
     called.__annotations__ = {p.name: p.annotation for p in told.__signature__.parameters.values()}
+    told.shared_help = {"data": DATA}
     return called

@@ -57,9 +57,10 @@ def with_session(*options: str, help: Mapping[str, str] | None = None) -> Callab
     """
     if foreign := set(options) - set(SHARED):
         raise KeyError(f"no shared option {sorted(foreign)[0]}")
-    shared = [_parameter(name, (help or {}).get(name)) for name in SHARED if name in options]
 
     def wrap(command: Callable[..., None]) -> Any:
+        words = {**getattr(command, "shared_help", {}), **(help or {})}
+        shared = [_parameter(name, words.get(name)) for name in SHARED if name in options]
         own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name != "session"]
 
         def called(**given: Any) -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cnnlab.cli.options import MOST, RunArgument, Split, TestTime, Weights, err_console, out_console, print_json
+from cnnlab.cli.network import Named, with_network
+from cnnlab.cli.options import MOST, Split, TestTime, err_console, out_console, print_json
 from cnnlab.cli.session import with_session
 from cnnlab.cli.streams import name_unreadable
 from cnnlab.core.errors import RequestError
@@ -20,28 +21,30 @@ if TYPE_CHECKING:
 
 
 @with_session("data", "device", "allow_plugins", "runs", "as_json")
+@with_network
 def evaluate(
     session: Session,
-    run: RunArgument,
+    named: Named,
     split: Annotated[Split, typer.Option(help="Only this command opens the test part.")] = Split.validation,
     tta: Annotated[TestTime, typer.Option(help="flip: the mean of each image and its mirror image.")] = TestTime.none,
     by: Annotated[
         str | None,
         typer.Option(metavar="GROUP", help="Accuracy per group, class, or per match of a regex on the path."),
     ] = None,
-    weights: Annotated[Weights, typer.Option(help="Of the best epoch, or of the last.")] = Weights.best,
 ) -> None:
     """Measure a trained network: accuracy with its interval, confusion, calibration, the worst errors.
+
+    What is no run is measured on the images that --data names.
 
     Example: [bold]cnnlab eval cifar --split test --tta flip[/]
     """
     from cnnlab.evaluation.run import EvaluateOptions
-    from cnnlab.evaluation.run import evaluate as evaluate_run
+    from cnnlab.evaluation.run import evaluate as evaluate_network
     from cnnlab.view import console
     from cnnlab.view.terminal import said
 
-    options = EvaluateOptions(session, split=split.value, tta=tta.value, by=by, weights=weights.value)
-    result = evaluate_run(session.run(run), options)
+    network = named.open(session, for_images=True)
+    result = evaluate_network(network, session, EvaluateOptions(split=split.value, tta=tta.value, by=by))
     if session.as_json:
         print_json(result.as_json())
     else:
@@ -84,21 +87,21 @@ def compare(
 
 
 @with_session("data", "device", "allow_plugins", "runs", "as_json")
+@with_network
 def predict(
     session: Session,
-    run: RunArgument,
+    named: Named,
     paths: Annotated[list[str], typer.Argument(metavar="PATH…", help="Images, folders, patterns; - for stdin.")],
     top: Annotated[int, typer.Option(min=1, max=MOST, help="How many classes to name.")] = 5,
     reject_below: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="No label where the probability is below this.")
     ] = 0.0,
-    weights: Annotated[Weights, typer.Option(help="Of the best epoch, or of the last.")] = Weights.best,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV: path, label, probability, error.")] = False,
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="With --json or --csv: those of all classes, too.")
     ] = False,
 ) -> None:
-    """Label images of any size and mode, prepared as the run's own were.
+    """Label images of any size and mode, prepared as those that the network learned from.
 
     An image that cannot be read has a row with the reason in JSON and CSV, and makes the exit code 1.
 
@@ -110,12 +113,12 @@ def predict(
         raise RequestError("--probabilities goes with --json or --csv; for people there is --top")
     from cnnlab.evaluation.predict import Prediction, predict_images
     from cnnlab.network.image_files import Unreadable, find_images
-    from cnnlab.network.open import open_run
     from cnnlab.runs.images import relocated
     from cnnlab.view import csv
 
-    network = open_run(session.run(run), session, weights.value)
-    relocated(network.config, session.place)  # a prediction needs nothing of it, but a wrong path is said
+    network = named.open(session, for_images=True)
+    if network.config is not None:
+        relocated(network.config, session.place)  # a prediction needs nothing of it, but a wrong path is said
     sources = find_images(paths, sys.stdin.buffer)
     began = time.perf_counter()
     predictions = predict_images(network, sources, top=top, reject_below=reject_below)
@@ -123,7 +126,8 @@ def predict(
     seconds = time.perf_counter() - began
     good = [result for result in results if isinstance(result, Prediction)]
     bad = [result for result in results if isinstance(result, Unreadable)]
-    classes = network.classes if probabilities else ()
+    count = len(good[0].probabilities) if good else 0
+    classes = (network.classes or tuple(map(str, range(count)))) if probabilities else ()
     if session.as_json:
         print_json([result.as_json() | _every(result, classes) for result in results])
     elif as_csv:

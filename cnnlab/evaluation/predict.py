@@ -13,7 +13,8 @@ from cnnlab.data.fitting import Fitting
 from cnnlab.data.parallel import in_parallel
 from cnnlab.fit.device import autocast, evaluating
 from cnnlab.network.image_files import Source, Unreadable
-from cnnlab.network.network import RunNetwork
+from cnnlab.network.network import Network
+from cnnlab.stats.probabilities import class_names, class_probabilities
 
 BATCH = 256
 
@@ -38,12 +39,12 @@ class Prediction:
 
 
 def predict_images(
-    network: RunNetwork, sources: Sequence[Source], *, top: int = 5, reject_below: float = 0.0
+    network: Network, sources: Sequence[Source], *, top: int = 5, reject_below: float = 0.0
 ) -> Iterator[Prediction | Unreadable]:
     """Label images of any size, prepared as in training.
 
     Arguments:
-        network: of a run, from `open_run`.
+        network: opened for images.
         sources: the images, from `find_images`.
         top: how many classes to name, the likeliest first.
         reject_below: the least probability, 0 … 1, with which an image gets a label.
@@ -56,15 +57,18 @@ def predict_images(
         labels = [prediction.label for prediction in predict_images(network, [Source("cat.jpg"), Source("dog.jpg")])]
     """
     fitting = network.preparation.fitting
-    for begin in range(0, len(sources), BATCH):
-        group = list(in_parallel(lambda s: _prepare(s, network.shape[0], fitting), sources[begin : begin + BATCH]))
+    size = BATCH if network.config is not None else min(BATCH, network.batch_size)
+    for begin in range(0, len(sources), size):
+        group = list(in_parallel(lambda s: _prepare(s, network.shape[0], fitting), sources[begin : begin + size]))
         good = [image for _, image in group if not isinstance(image, str)]
-        probabilities = iter(_probabilities(network, torch.stack(good).to(network.device)) if good else ())
+        found = _probabilities(network, torch.stack(good).to(network.device)) if good else None
+        probabilities = iter(() if found is None else found)
+        classes = () if found is None else class_names(found, network.classes)
         for name, image in group:
             if isinstance(image, str):
                 yield Unreadable(name, image)
             else:
-                yield _prediction(name, next(probabilities), network.classes, top, reject_below)
+                yield _prediction(name, next(probabilities), classes, top, reject_below)
 
 
 def _prepare(source: Source, channels: int, fitting: Fitting) -> tuple[str, UInt8[Tensor, "c h w"] | str]:
@@ -76,10 +80,10 @@ def _prepare(source: Source, channels: int, fitting: Fitting) -> tuple[str, UInt
     return source.name, fitting(image)
 
 
-def _probabilities(network: RunNetwork, images: UInt8[Tensor, "n c h w"]) -> Tensor:
-    with evaluating(network.model), autocast(images.device, network.config.training.precision):
+def _probabilities(network: Network, images: UInt8[Tensor, "n c h w"]) -> Tensor:
+    with evaluating(network.model), autocast(images.device, network.precision):
         logits: Tensor = network.model(network.preparation.inputs(images))
-        return logits.float().softmax(1).cpu()
+        return class_probabilities(logits.float(), network.activation).cpu()
 
 
 def _prediction(

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from cnnlab.network.asked_data import of_part
 from cnnlab.stats.calibration import Calibration
 from cnnlab.stats.classification import Classification, GroupAccuracy
 from cnnlab.stats.confidence import wilson_interval
@@ -44,7 +45,7 @@ def evaluation_report(
     blocks.append(Section("Calibration", calibration_blocks(facts), CALIBRATION))
     if groups:
         blocks.append(Section("Groups", _groups(groups, facts.accuracy)))
-    lead = f"{facts.n:,} images of the {split} part, {len(facts.classes)} classes." + (f" {note}" if note else "")
+    lead = f"{facts.n:,} images of {of_part(split)}, {len(facts.classes)} classes." + (f" {note}" if note else "")
     return Report(f"Evaluation of {name} on {split}", tuple(blocks), lead)
 
 

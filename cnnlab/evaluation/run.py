@@ -3,10 +3,12 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
+
+import torch
 
 from cnnlab.core.errors import RequestError
 from cnnlab.core.files import append_line, refuse_links, remove_parts
@@ -15,13 +17,14 @@ from cnnlab.data.batches import evaluation_batches
 from cnnlab.data.dataset import Dataset
 from cnnlab.evaluation.report import evaluation_document, evaluation_report
 from cnnlab.fit.predict import Predictions, TestTimeAugmentation, predict
-from cnnlab.network.network import RunNetwork
-from cnnlab.network.open import open_run
+from cnnlab.network.asked_data import ALL
+from cnnlab.network.network import Network, RunNetwork
 from cnnlab.network.session import Session
-from cnnlab.runs.folder import TEST_EVALUATIONS, Run, WhichWeights
+from cnnlab.runs.folder import TEST_EVALUATIONS
 from cnnlab.runs.images import evaluation_images
 from cnnlab.stats.calibration import Temperature, fit_temperature
 from cnnlab.stats.classification import Classification, GroupAccuracy, by_group, classify
+from cnnlab.stats.probabilities import class_logits
 from cnnlab.view import csv, png
 from cnnlab.view.blocks import Report
 
@@ -32,22 +35,20 @@ SplitName = Literal["train", "validation", "test"]
 class EvaluateOptions:
     """What to evaluate, and how."""
 
-    session: Session
-    """Where runs and data lie, and on which device."""
     split: SplitName = "validation"
-    """Each opening of `test` is noted in the run."""
+    """Each opening of a run's `test` is noted in the run."""
     tta: TestTimeAugmentation = "none"
     """`flip`: the mean of the answers to each image and its mirror image."""
     by: str | None = None
     """`class`, `group`, or a regex on the path whose capture names the group that an accuracy is measured of."""
-    weights: WhichWeights = "best"
 
 
 @dataclass(frozen=True)
 class Evaluation:
     """The facts, the report on them, and the folder it was written to."""
 
-    split: SplitName
+    split: str
+    """The part, or `all` of data that has none."""
     facts: Classification
     groups: tuple[GroupAccuracy, ...]
     report: Report
@@ -56,8 +57,8 @@ class Evaluation:
     """The folder or file that the images are from, by its part, where it is the user's own."""
     test_evaluations: int
     """How often the test part of this run has been opened, this time included; 0 for other parts."""
-    epoch: int
-    """Epoch of the weights, from 1."""
+    epoch: int | None
+    """Epoch of a run's weights, from 1."""
     averaged: bool
     """Whether they are the mean over the training's steps (`ema`)."""
 
@@ -73,68 +74,89 @@ class Evaluation:
         return document
 
 
-def evaluate(run: Run, options: EvaluateOptions) -> Evaluation:
-    """Evaluate a run on one part of its data; the report goes to `RUN/reports/eval-SPLIT[-last][-flip]`.
+def evaluate(network: Network, session: Session, options: EvaluateOptions | None = None) -> Evaluation:
+    """Evaluate a network on one part of its data, or of the data that was named for it.
 
     The temperature of the calibration is fitted on the validation part, and reported for the other ones.
 
     Arguments:
-        run: that has weights.
-        options: the part, the weights and the rest.
+        network: opened for images.
+        session: where its data lies.
+        options: the part and the rest.
 
     Returns:
-        The measures with their intervals, and a report on them.
+        The measures with their intervals, and a report on them, written to `RUN/reports/eval-SPLIT[-last][-flip]`, or
+        to `RUNS/eval/NAME-SPLIT[-flip]` of a network that has no run.
 
     Raises:
-        RequestError: when the run, its weights or its data are not there or do not fit each other.
+        RequestError: when the data is not there, or its classes are not those of the network.
+        WorkError: where the network's answers are NaN or infinite.
 
     Example:
         session = Session()
-        evaluate(session.run("cifar"), EvaluateOptions(session, split="validation")).facts.accuracy
+        evaluate(open_run("cifar", session), session, EvaluateOptions(split="test")).facts.accuracy
     """
-    folder = options.session.folder(_folder_name(options), run)
-    for path in (folder, run.path / TEST_EVALUATIONS):  # before the test part is opened, which is noted there
-        refuse_links(path)
-    remove_parts(run.path)
-    network = open_run(run, options.session, options.weights)
-    dataset = evaluation_images(run, network.config, options.split, options.session.place)
+    options = options or EvaluateOptions()
+    run, split = network.run, network.named_part(options.split)
+    folder = _folder(network, session, split, options.tta)
+    refuse_links(folder)
+    if run is not None:
+        refuse_links(run.path / TEST_EVALUATIONS)  # before the test part is opened, which is noted there
+        remove_parts(run.path)
+    dataset = _images(network, session, options.split)
     names = group_names(dataset, options.by) if options.by else ()  # first: a wrong one need not wait for the network
+    network = network.named_by(dataset)
     predictions = predictions_of(network, dataset, options.tta)
-    temperature = _temperature(run, network, options)
+    temperature = _temperature(network, session, options, dataset)
     facts = classify(predictions.logits, predictions.labels, classes=network.classes, temperature=temperature)
     groups = by_group(predictions.logits, predictions.labels, names) if names else ()
     report = evaluation_report(
         facts,
-        name=run.name,
-        split=options.split,
+        name=network.name,
+        split=split,
         images=dataset.images,
         paths=dataset.paths,
         groups=groups,
         note=_note(network, options.tta),
     )
-    count = _log(run, options, facts) if options.split == "test" else 0  # first: the test part has been opened
+    count = 0
+    if isinstance(network, RunNetwork) and options.split == "test":
+        count = _log(network, options, facts)  # first: the test part has been opened
     png.save(report, folder)
     csv.save(report, folder)
     source: str = options.split if options.split in dataset.places else "train"
     places = {source: dataset.places[source]} if dataset.places else {}
-    return Evaluation(
-        options.split, facts, groups, report, folder, places, count, network.epoch, network.config.ema is not None
-    )
+    epoch, averaged = _training_of(network)
+    return Evaluation(split, facts, groups, report, folder, places, count, epoch, averaged)
 
 
-def _note(network: RunNetwork, tta: TestTimeAugmentation) -> str:
+def _images(network: Network, session: Session, split: SplitName) -> Dataset:
+    if network.run is not None and network.config is not None:
+        return network.fitted(evaluation_images(network.run, network.config, split, session.place))
+    return network.part(split, session.place)
+
+
+def _training_of(network: Network) -> tuple[int | None, bool]:
+    """The epoch of a run's weights, and whether they are averaged over the steps of the training."""
+    if not isinstance(network, RunNetwork):
+        return None, False
+    return network.epoch, network.config.ema is not None
+
+
+def _note(network: Network, tta: TestTimeAugmentation) -> str:
     """How the answers were made: of which weights, and from how many views."""
-    weights = f"Weights of epoch {network.epoch}" + (
-        ", averaged over the training's steps (ema)" * bool(network.config.ema)
-    )
+    epoch, averaged = _training_of(network)
+    weights = f"Weights of epoch {epoch}" if epoch is not None else network.weights[:1].upper() + network.weights[1:]
+    weights += ", averaged over the training's steps (ema)" * averaged
     return f"{weights}." + (" Answers averaged with the mirror image's." if tta == "flip" else "")
 
 
-def _folder_name(options: EvaluateOptions) -> str:
+def _folder(network: Network, session: Session, split: str, tta: TestTimeAugmentation) -> Path:
     """A name for each way of evaluating, so that none replaces another's report."""
-    weights = "" if options.weights == "best" else f"-{options.weights}"
-    tta = "" if options.tta == "none" else f"-{options.tta}"
-    return f"eval-{options.split}{weights}{tta}"
+    weights = "-last" if isinstance(network, RunNetwork) and network.which == "last" else ""
+    flip = "" if tta == "none" else f"-{tta}"
+    without_run = f"eval/{network.file_name}-{split}{flip}"
+    return session.folder(f"eval-{split}{weights}{flip}", network.run, without_run=without_run)
 
 
 def group_names(dataset: Dataset, by: str) -> Sequence[str]:
@@ -157,33 +179,50 @@ def group_names(dataset: Dataset, by: str) -> Sequence[str]:
     return ["(no match)" if group is None else group for group in captured(by, dataset.paths)]
 
 
-def predictions_of(network: RunNetwork, dataset: Dataset, tta: TestTimeAugmentation = "none") -> Predictions:
-    """What the network says of each image, in order."""
-    training = network.config.training
+def predictions_of(network: Network, dataset: Dataset, tta: TestTimeAugmentation = "none") -> Predictions:
+    """What the network says of each image, in order: logits of two classes or more, also where it puts out one.
+
+    Raises: RequestError where it answers each class by itself, and an image has one class.
+    """
+    if network.activation == "sigmoid" and network.logits != 1:
+        raise RequestError(
+            f"`activation` is sigmoid, so each class of {network.name} is a question of its own, and {dataset.name} "
+            "tells one class of each image; `activation` softmax measures which class is the likeliest"
+        )
     batches = evaluation_batches(
         dataset.images.to(network.device),
         dataset.labels.to(network.device),
-        batch_size=training.evaluation_batch_size,
+        batch_size=network.batch_size,
         statistics=network.preparation.statistics,
     )
-    return predict(network.model, batches, tta=tta, precision=training.precision)
+    found = predict(network.model, batches, tta=tta, precision=network.precision)
+    return replace(found, logits=class_logits(found.logits))
 
 
-def _temperature(run: Run, network: RunNetwork, options: EvaluateOptions) -> Temperature | None:
+def _temperature(network: Network, session: Session, options: EvaluateOptions, judged: Dataset) -> Temperature | None:
     """Fitted on the validation part: never on the images that it is judged on."""
-    if options.split == "validation" or not run.record.data.validation:
+    if options.split == "validation" or network.named_part(options.split) == ALL:
         return None
-    validation = evaluation_images(run, network.config, "validation", options.session.place)
+    if network.run is not None and not network.run.record.data.validation:
+        return None
+    try:
+        validation = _images(network, session, "validation")
+    except RequestError:
+        if network.run is not None:
+            raise
+        return None  # the data that was named has none
+    if torch.equal(validation.images, judged.images):
+        return None
     predictions = predictions_of(network, validation, options.tta)
     return fit_temperature(predictions.logits, predictions.labels, fitted_on="the validation part")
 
 
-def _log(run: Run, options: EvaluateOptions, facts: Classification) -> int:
+def _log(network: RunNetwork, options: EvaluateOptions, facts: Classification) -> int:
     """Note in the run that its test part was opened; returns how often that has happened."""
-    path = run.path / TEST_EVALUATIONS
+    path = network.run.path / TEST_EVALUATIONS
     entry = {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
-        "weights": options.weights,
+        "weights": network.which,
         "tta": options.tta,
         "accuracy": facts.accuracy,
         "loss": facts.loss if math.isfinite(facts.loss) else None,

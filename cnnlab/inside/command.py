@@ -17,9 +17,7 @@ from cnnlab.inside.output import (
     LayerOption,
     OutOption,
     SplitOption,
-    WeightsOption,
     folder_of,
-    own_images,
     write_and_show,
 )
 from cnnlab.network.session import Session
@@ -86,32 +84,33 @@ def features(
 
 @app.command()
 @with_session(*SESSION)
+@with_network
 def patches(
     session: Session,
-    run: RunArgument,
+    named: Named,
     layer: LayerOption = None,
     channels: ChannelsOption = None,
     split: SplitOption = Split.validation,
     top: Annotated[int, typer.Option(min=1, max=64, help="Patches of each channel.")] = 9,
-    weights: WeightsOption = None,
     out: OutOption = None,
 ) -> None:
     """Find the maximally activating patches of each channel in a data set, cut to exactly what its unit sees.
-
-    RUN is a run, or a config for a network that learned nothing.
 
     Example: [bold]cnnlab visualize patches quickstart --layer conv_bn_act3[/]
     """
     from cnnlab.inside.channels import channels_of
     from cnnlab.inside.patches.report import patches_json, patches_report
     from cnnlab.inside.patches.run import found_patches
-    from cnnlab.network.open import open_network
 
     looked_into(split)
     wanted = None if channels is None else channels_of(channels)
-    network = open_network(run, session, weights=weights, for_images=True)
-    images = own_images(network, split, session)
-    facts = with_bars(found_patches(network, images, session, split=split.value, layer=layer, channels=wanted, top=top))
+    network = named.open(session, for_images=True)
+    images = network.part(split.value, session.place)
+    facts = with_bars(
+        found_patches(
+            network, images, session, split=network.named_part(split.value), layer=layer, channels=wanted, top=top
+        )
+    )
     folder = folder_of(network, "patches", session, out)
     write_and_show(patches_report(facts), patches_json(facts), folder, session)
 
@@ -150,9 +149,10 @@ def dream(
 
 @app.command()
 @with_session(*SESSION)
+@with_network
 def embedding(
     session: Session,
-    run: RunArgument,
+    named: Named,
     like: Annotated[
         list[str] | None,
         typer.Option(metavar="N|FILE", show_default=False, help="Whose neighbours to show; may be repeated."),
@@ -163,27 +163,24 @@ def embedding(
     layer: Annotated[
         str | None, typer.Option(metavar="NAME", show_default=False, help="Whose input to take; the head.")
     ] = None,
-    weights: WeightsOption = None,
     out: OutOption = None,
 ) -> None:
     """Show images as points where the head sees them: principal components, neighbours, TensorBoard's projector.
-
-    RUN is a run, or a config for a network that learned nothing.
 
     Example: [bold]cnnlab visualize embedding quickstart --like 7[/]
     """
     from cnnlab.inside.embedding.report import embedding_json, embedding_report
     from cnnlab.inside.embedding.run import embedded, write_projector
-    from cnnlab.network.open import open_network
 
     looked_into(split)
-    network = open_network(run, session, weights=weights, for_images=True)
+    network = named.open(session, for_images=True)
+    images = network.part(split.value, session.place)
     facts = with_bars(
         embedded(
             network,
-            own_images(network, split, session),
+            images,
             session,
-            split=split.value,
+            split=network.named_part(split.value),
             count=count,
             layer=layer,
             like=like or (),

@@ -1,6 +1,5 @@
 """Options that the commands of `cnnlab visualize` share, and what each leaves behind."""
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,11 +8,9 @@ import typer
 
 from cnnlab.cli.options import Split, err_console, out_console, print_json
 from cnnlab.cli.streams import name_unreadable, unreadable_json
-from cnnlab.core.errors import RequestError
 from cnnlab.network.session import Session
 
 if TYPE_CHECKING:
-    from cnnlab.data.dataset import Dataset
     from cnnlab.network.image_files import Unreadable
     from cnnlab.network.network import Network
     from cnnlab.view.blocks import Report
@@ -26,11 +23,7 @@ ConvolutionOption = Annotated[
 ChannelsOption = Annotated[
     str | None, typer.Option(metavar="N,…", show_default=False, help="These channels, from 0: 3,7 or 12-15.")
 ]
-WeightsOption = Annotated[
-    str | None,
-    typer.Option(metavar="best|last|FILE", show_default=False, help="Of a run best or last; else a file."),
-]
-SplitOption = Annotated[Split, typer.Option(help="Which images of the run's data.")]
+SplitOption = Annotated[Split, typer.Option(help="Which images of the data.")]
 
 SESSION = ("data", "device", "allow_plugins", "runs", "as_json")
 """Options that they share with other commands."""
@@ -38,18 +31,9 @@ SESSION = ("data", "device", "allow_plugins", "runs", "as_json")
 
 def folder_of(network: "Network", what: str, session: Session, out: Path | None) -> Path:
     """Where `what` of a network is written; without a run, among the runs by the model's name."""
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", network.name).strip("-.")
-    return session.folder(f"visualize-{what}", network.run, out=out, without_run=f"visualize/{what}-{name}")
-
-
-def own_images(network: "Network", split: Split, session: Session) -> "Dataset":
-    """The images of a part of the network's own data.
-
-    Raises: RequestError for a network without any.
-    """
-    if network.config is None:
-        raise RequestError(f"{network.name} has no images of its own; name a run, or a config")
-    return network.part(split.value, session.place)
+    return session.folder(
+        f"visualize-{what}", network.run, out=out, without_run=f"visualize/{what}-{network.file_name}"
+    )
 
 
 def write_and_show(

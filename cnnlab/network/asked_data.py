@@ -21,6 +21,9 @@ from cnnlab.data.splits import split as divided
 SPLIT_SEED = 0
 """Of the validation part that is cut from the training part of a data set by name."""
 
+ALL = "all"
+"""What stands for the part where data has none."""
+
 SHOWN = 6
 """Classes named in a message."""
 
@@ -57,7 +60,7 @@ class AskedData:
         """
         place = replace(place, moved=None)
         found = self._part(split, place)
-        return _as_taken(self._with_labels(found), self.channels, self.fitting)
+        return as_taken(self._with_labels(found), self.channels, self.fitting)
 
     def _part(self, split: str, place: DataPlace) -> Dataset:
         if split == "test" and not self.whole:
@@ -128,6 +131,16 @@ def asked_data(
     )
 
 
+def of_part(split: str) -> str:
+    """The images of `split` in words."""
+    return "the whole data" if split == ALL else f"the {split} part"
+
+
+def counted(count: int | str, split: str) -> str:
+    """`36 validation images`; `36 images` of data that has no parts."""
+    return f"{count} images" if split == ALL else f"{count} {split} images"
+
+
 def class_numbers(theirs: Sequence[str], own: Sequence[str], name: str) -> list[int]:
     """Which class of the network each class of the data is: by its name, else by its place where no name is common.
 
@@ -174,7 +187,7 @@ def _folder(path: Path, options: Mapping[str, Any], channels: int, fitting: Fitt
     return component("dataset", "folder", **{**base, "size": size, "channels": channels, **fitting.as_json()})
 
 
-def _as_taken(images: Dataset, channels: int, fitting: Fitting) -> Dataset:
+def as_taken(images: Dataset, channels: int, fitting: Fitting) -> Dataset:
     """The images in the network's size and channels.
 
     Raises: RequestError where they do not fit into memory.

@@ -1,8 +1,9 @@
 """A network that commands look at: where it comes from, what it is for, and the data that it may be asked about."""
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from dataclasses import dataclass, replace
+from typing import Literal, Self, TypeAlias
 
 import torch
 from torch import nn
@@ -11,14 +12,18 @@ from cnnlab.config.config import Config
 from cnnlab.core.arithmetic import Shape
 from cnnlab.core.errors import RequestError
 from cnnlab.data.dataset import DataPlace, Dataset
-from cnnlab.network.asked_data import AskedData
+from cnnlab.fit.device import Precision
+from cnnlab.network.asked_data import ALL, AskedData, as_taken
 from cnnlab.network.preparation import Preparation
-from cnnlab.runs.folder import Run
-from cnnlab.runs.images import evaluation_images, training_images
+from cnnlab.runs.folder import Run, WhichWeights
+from cnnlab.runs.images import evaluation_images, images_of, training_images
 from cnnlab.stats.probabilities import Activation
 
 Origin: TypeAlias = Literal["run", "config", "torchvision", "timm", "own", "module"]
 """Where a network comes from: `own` is a user's own, by its place in a file or a package; `module` is given as such."""
+
+PIXELS = 32 * 224 * 224
+"""Pixels of the images of a pass, where the network's own training tells nothing."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -74,8 +79,54 @@ class Network:
         """Whether there is data that it can be asked about: its own, or what was named for it."""
         return self.config is not None or self.asked is not None
 
+    @property
+    def seed(self) -> int:
+        """Of its own choices of images: that of its config."""
+        return 0 if self.config is None else self.config.seed
+
+    @property
+    def precision(self) -> Precision:
+        """Of its passes where its answers are what is wanted: that of its training, otherwise single."""
+        return "fp32" if self.config is None else self.config.training.precision
+
+    @property
+    def batch_size(self) -> int:
+        """Images of a pass where nothing is learned: as in its training, otherwise by their size, 32 of 224 px."""
+        if self.config is not None:
+            return self.config.training.evaluation_batch_size
+        return min(500, max(1, PIXELS // (self.shape[1] * self.shape[2])))
+
+    @property
+    def file_name(self) -> str:
+        """The name as part of a file's."""
+        return re.sub(r"[^A-Za-z0-9._-]+", "-", self.name).strip("-.")
+
+    def named_part(self, split: str) -> str:
+        """What the images are called that `part` gives for `split`: `all` where the data has no parts."""
+        return ALL if self.asked is not None and self.asked.whole else split
+
+    def named_by(self, images: Dataset) -> Self:
+        """The network with the classes of `images`, where it has no names of its own.
+
+        Raises: RequestError where they are not as many as its classes.
+        """
+        if self.classes:
+            return self
+        if self.logits is not None and len(images.classes) != max(2, self.logits):
+            raise RequestError(
+                f"{images.name} has {len(images.classes)} classes, and {self.name} puts out {self.logits} logits"
+            )
+        return replace(self, classes=images.classes)
+
+    def fitted(self, images: Dataset) -> Dataset:
+        """`images` in the network's size and channels.
+
+        Raises: RequestError where they do not fit into memory.
+        """
+        return as_taken(images, self.shape, self.preparation.fit)
+
     def part(self, split: str, place: DataPlace) -> Dataset:
-        """The `train` or `validation` part of the network's own data; of data that was named for it `test`, too.
+        """The `train`, `validation` or `test` part of the network's own data, or of what was named for it.
 
         Raises: RequestError for a network without any, or a part that was not kept.
         """
@@ -87,11 +138,13 @@ class Network:
         if self.run is not None:
             if split == "validation" and not self.run.record.data.validation:
                 raise RequestError(f"the run {none}")
-            return evaluation_images(self.run, self.config, split, place)
+            return self.fitted(evaluation_images(self.run, self.config, split, place))
+        if split == "test":
+            return self.fitted(images_of(self.config, place, "test"))
         halves = training_images(self.config, place)
         if split == "validation" and halves.validation is None:
             raise RequestError(none)
-        return halves.train if split == "train" or halves.validation is None else halves.validation
+        return self.fitted(halves.train if split == "train" or halves.validation is None else halves.validation)
 
     def held_out(self, place: DataPlace) -> tuple[Literal["train", "validation"], Dataset]:
         """The `validation` part where one was kept, otherwise the `train` part; with its name.
@@ -110,7 +163,9 @@ class Network:
             return split, self.part(split, place)
         assert self.config is not None
         halves = training_images(self.config, place)
-        return ("validation", halves.validation) if halves.validation is not None else ("train", halves.train)
+        if halves.validation is None:
+            return "train", self.fitted(halves.train)
+        return "validation", self.fitted(halves.validation)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -123,3 +178,5 @@ class RunNetwork(Network):
     fresh: Callable[[int], nn.Module]
     epoch: int
     """Of its weights, from 1."""
+    which: WhichWeights
+    """Which of the run's weights they are."""

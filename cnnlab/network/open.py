@@ -186,6 +186,7 @@ def open_run(text: str | Run, session: Session, weights: WhichWeights = "best") 
         prepared=_as_trained(config, data.shape, statistics, f"as the run {run.name} was trained"),
         epoch=epoch,
         remarks=built.remarks,
+        which=weights,
     )
 
 

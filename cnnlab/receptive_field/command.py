@@ -63,7 +63,8 @@ def receptive_field(
     changes = [*(what_if or []), *(changes or [])]
     if changes and not what_if:
         raise RequestError(f"'{changes[0]}': changes come after --what-if, such as --what-if {changes[0]}")
-    network = named.open(session, values=verify or effective > 0)
+    over_images = effective > 0 and session.data is not None
+    network = named.open(session, values=verify or effective > 0, for_images=over_images)
     inspection = work.inspect(network, ignore_gates=ignore_gates)
     watched = inspection.field(layer).name if layer else inspection.local.name
     claims = [work.claim(inspection, text) for text in claim or []]

@@ -31,7 +31,10 @@ from cnnlab.runs.record import RunRecord
 
 WhichWeights = Literal["best", "last"]
 
-OUTPUTS = ("compare", "gradcam", "leaks", "lr-find", "preview", "receptive-field", "saliency", "visualize")
+OUTPUTS = (
+    *("audit", "compare", "eval", "gradcam", "leaks", "lr-find", "preview", "receptive-field", "report", "report-card"),
+    *("saliency", "sanity", "visualize"),
+)
 """Folders beside the runs in which commands put their figures by default."""
 
 LOCK = "training.lock"

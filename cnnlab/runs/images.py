@@ -100,7 +100,11 @@ def relocated(config: Config, place: DataPlace) -> Config:
     return config
 
 
-def _built(config: Config, place: DataPlace, part: Part) -> Dataset:
+def images_of(config: Config, place: DataPlace, part: Part) -> Dataset:
+    """The `train` part of a config's data, undivided, or its `test` part.
+
+    Raises: RequestError where they are not there.
+    """
     config = relocated(config, place)
     if place.moved is not None and facts_of(config.data.dataset).source == "archive":
         place = replace(place, root=place.moved)
@@ -111,7 +115,7 @@ def _built(config: Config, place: DataPlace, part: Part) -> Dataset:
 def training_images(config: Config, place: DataPlace, *, whole: Dataset | None = None) -> TrainingImages:
     """Load the training part (or take `whole` for it) and split it: as it came, or else as the config says."""
     if whole is None:
-        whole = _built(config, place, "train")
+        whole = images_of(config, place, "train")
     parts = split(whole, fraction=config.data.validation, seed=config.seed)
     train = whole.take(parts.train)
     validation = whole.take(parts.validation) if len(parts.validation) else None
@@ -125,7 +129,7 @@ def evaluation_images(run: Run, config: Config, part: str, place: DataPlace) -> 
     """
     check_there(run, config, place)
     if part == "test":
-        images = _built(config, place, "test")
+        images = images_of(config, place, "test")
     else:
         halves = training_images(config, place)
         if part == "validation" and halves.validation is None:

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cnnlab.attribution.command import AUTO, BY_HEAD, methods_of
-from cnnlab.cli.options import MOST, RunArgument, Split, Weights, err_console, looked_into, out_console, print_json
+from cnnlab.cli.network import Named, with_network
+from cnnlab.cli.options import MOST, Split, err_console, looked_into, out_console, print_json
 from cnnlab.cli.session import with_session
 from cnnlab.cli.streams import with_bars
 from cnnlab.core.errors import RequestError
@@ -21,26 +22,25 @@ SESSION = ("max_batch", "seed", "data", "device", "allow_plugins", "runs", "as_j
 SplitOption = Annotated[
     Split | None, typer.Option(help="Validation, or train where none was kept.", show_default=False)
 ]
-WeightsOption = Annotated[Weights, typer.Option(help="Of the best epoch, or of the last.")]
 
 
 @with_session(*SESSION, help={"seed": "Of the images, of fresh weights and of random labels."})
+@with_network
 def sanity(
     session: Session,
-    run: RunArgument,
+    named: Named,
     method: Annotated[
         list[str],
         typer.Option(metavar="auto|NAME,…", help="As in gradcam and saliency; auto by head, and three of pixels."),
     ] = BY_HEAD,
     count: Annotated[int, typer.Option(min=1, max=MOST, help="Images that are explained.")] = 32,
     depths: Annotated[int, typer.Option(min=1, max=MOST, help="At how many layers, at most.")] = 16,
-    labels: Annotated[bool, typer.Option("--labels", help="Train a small copy on random labels, too.")] = False,
+    labels: Annotated[bool, typer.Option("--labels", help="Of a run: train a copy on random labels, too.")] = False,
     epochs: Annotated[
         int | None,
         typer.Option(min=1, max=MOST, help="With --labels.", show_default="those of the run's steps, 100 at most"),
     ] = None,
     split: SplitOption = None,
-    weights: WeightsOption = Weights.best,
 ) -> None:
     """Check that maps depend on what was learned: randomise the network, layer by layer, and compare.
 
@@ -49,7 +49,6 @@ def sanity(
 
     Example: [bold]cnnlab sanity quickstart --method gradcam,gradient,guided_backprop --labels[/]
     """
-    from cnnlab.network.open import open_run
     from cnnlab.trust.sanity.run import SanityOptions
     from cnnlab.trust.sanity.run import sanity as check_run
 
@@ -58,14 +57,15 @@ def sanity(
     part, chosen = looked_into(split), methods_of(method)
     methods = () if chosen == AUTO else chosen
     options = SanityOptions(part, count, methods, depths=depths, labels=labels, epochs=epochs)
-    result = with_bars(check_run(open_run(run, session, weights.value), session, options))
+    result = with_bars(check_run(named.open(session, for_images=True), session, options))
     _show(result, session)
 
 
 @with_session(*SESSION)
+@with_network
 def audit(
     session: Session,
-    run: RunArgument,
+    named: Named,
     split: SplitOption = None,
     method: Annotated[
         list[str], typer.Option(metavar="auto|NAME", help="As in gradcam and saliency; auto: gradient × input.")
@@ -84,7 +84,6 @@ def audit(
         typer.Option(metavar="GROUP", help="Hold each group to the limits, too: group, class, or a regex on the path."),
     ] = None,
     count: Annotated[int, typer.Option(min=1, max=MOST, help="Images, at most.")] = 500,
-    weights: WeightsOption = Weights.best,
 ) -> None:
     """Tell whether answers rest on the object or on borders and corners; exit code 1 where a limit is broken.
 
@@ -95,14 +94,13 @@ def audit(
 
     Example: [bold]cnnlab audit quickstart --split validation --max-border 0.3[/]
     """
-    from cnnlab.network.open import open_run
     from cnnlab.trust.audit.run import AuditOptions
     from cnnlab.trust.audit.run import audit as audit_run
     from cnnlab.view.terminal import said
 
     part = looked_into(split)
     options = AuditOptions(part, count, by, methods_of(method), layer, max_border, min_inside)
-    result = with_bars(audit_run(open_run(run, session, weights.value), session, options))
+    result = with_bars(audit_run(named.open(session, for_images=True), session, options))
     _show(result, session)
     for reason in result.facts.reasons:
         err_console().print(said("[bold red]broken:[/] {}", reason), soft_wrap=True)

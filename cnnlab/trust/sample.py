@@ -1,4 +1,4 @@
-"""A sample of a run's images, and what its network answers to them: what every test of a run begins with."""
+"""A sample of a network's images, and what it answers to them: what every test of a network begins with."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,17 +13,18 @@ from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.data.batches import normalise
 from cnnlab.data.dataset import Dataset
 from cnnlab.evaluation.run import group_names
-from cnnlab.network.network import RunNetwork
+from cnnlab.network.network import Network
 from cnnlab.network.session import Session
-from cnnlab.runs.images import evaluation_images, sample_indices
+from cnnlab.runs.images import sample_indices
 from cnnlab.stats.probabilities import class_probabilities
 
 
 @dataclass(frozen=True, eq=False)
-class SampledRun:
-    """The network of a run, and the sample in the order of the part that it is from."""
+class Sample:
+    """A network, and the sample in the order of the part that it is from."""
 
-    network: RunNetwork
+    network: Network
+    """Its classes named, if only by the images."""
     split: str
     images: Dataset
     numbers: tuple[int, ...]
@@ -51,8 +52,8 @@ class SampledRun:
         return self.images.paths or tuple(f"{self.split}/{number}" for number in self.numbers)
 
 
-def sample_of_run(
-    network: RunNetwork,
+def sample_of(
+    network: Network,
     session: Session,
     *,
     split: Literal["train", "validation"] | None,
@@ -60,12 +61,12 @@ def sample_of_run(
     purpose: str,
     by: str | None = None,
     part: Dataset | None = None,
-) -> SampledRun:
-    """Draw a sample of a run's images, and ask its network about them.
+) -> Sample:
+    """Draw a sample of the images of a network's data, and ask it about them.
 
     Arguments:
-        network: of the run.
-        session: the seed of the choice, the device, and where the run's data lies.
+        network: opened for images.
+        session: the seed of the choice, the device, and where the data lies.
         split: None for validation, or train where no validation part was kept.
         count: images at most.
         purpose: of the choice, which is the same for the same seed and purpose.
@@ -76,25 +77,27 @@ def sample_of_run(
         The sample with the network's answers.
 
     Raises:
-        RequestError: where the run has no such part, its data has changed, or `by` does not fit.
+        RequestError: where there is no such part, a run's data has changed, or `by` does not fit.
         WorkError: where the network's answers are NaN or infinite.
     """
     run = network.run
-    kept = run.record.data.validation > 0
-    split = split or ("validation" if kept else "train")
-    if split == "validation" and not kept:
+    if run is not None and split == "validation" and not run.record.data.validation:
         raise RequestError(f"the run {run.name} kept no validation part (data.validation is 0); use `split` train")
-    whole = evaluation_images(run, network.config, split, session.place) if part is None else part
+    if split is None:
+        split, whole = network.held_out(session.place)
+    else:
+        whole = network.part(split, session.place) if part is None else part
+    network = network.named_by(whole)
     names = group_names(whole, by) if by else ()
     indices = sample_indices(len(whole), count, session.seed, purpose)
     images, numbers = whole.take(indices), tuple(indices.tolist())
     inputs = normalise(images.images.to(session.device), network.preparation.statistics)
     logits = torch.cat([logits_of(network.model, some).float().cpu() for some in inputs.split(session.max_batch)])
     if not bool(logits.isfinite().all()):
-        raise WorkError(f"the answers of {run.name} are NaN or infinite: its weights diverged")
-    return SampledRun(
+        raise WorkError(f"the answers of {network.name} are NaN or infinite: its weights diverged")
+    return Sample(
         network=network,
-        split=split,
+        split=network.named_part(split),
         images=images,
         numbers=numbers,
         groups=tuple(names[number] for number in numbers) if names else (),

@@ -3,9 +3,14 @@
 import csv
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 from PIL import Image
+
+from cnnlab.network.open import open_run
+from cnnlab.network.session import Session
+from cnnlab.runs.folder import Run
 
 ONE_OF_TEN = 10
 
@@ -110,12 +115,12 @@ def test_no_way_of_evaluating_replaces_the_report_of_another(run, cnnlab) -> Non
     assert {"eval-validation", "eval-validation-flip", "eval-validation-last"} <= names
 
 
-def test_averaged_weights_are_told() -> None:
-    from types import SimpleNamespace
-
+def test_averaged_weights_are_told(run) -> None:
     from cnnlab.evaluation.run import _note
 
-    plain, averaged = (SimpleNamespace(epoch=3, config=SimpleNamespace(ema=ema)) for ema in (None, object()))
+    network = open_run(Run(run), Session(device_name="cpu"))
+    plain = replace(network, epoch=3)
+    averaged = replace(plain, config=plain.config.model_copy(update={"ema": object()}))
     assert _note(plain, "none") == "Weights of epoch 3."
     assert _note(averaged, "flip") == (
         "Weights of epoch 3, averaged over the training's steps (ema). Answers averaged with the mirror image's."

@@ -45,14 +45,9 @@ def answers(network: RunNetwork, images: torch.Tensor) -> torch.Tensor:
     return logits
 
 
-def options(**changes: Any) -> EvaluateOptions:
-    usual = {"split": "validation", "tta": "none", "by": None, "weights": "best", "session": SESSION}
-    return EvaluateOptions(**(usual | changes))
-
-
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
 def test_evaluate(run: Run, network: RunNetwork, split: str) -> None:
-    result = evaluate(run, options(split=split, by="class"))
+    result = evaluate(open_run(run, SESSION), SESSION, EvaluateOptions(split=split, by="class"))
     images = part(run, network, split)
     logits = answers(network, images.images)
     right = logits.argmax(1) == images.labels
@@ -79,7 +74,7 @@ def counted(matrix: torch.Tensor) -> list[tuple[tuple[int, int], int]]:
 
 
 def test_evaluate_on_an_image_and_its_mirror_image(run: Run, network: RunNetwork) -> None:
-    result = evaluate(run, options(tta="flip"))
+    result = evaluate(open_run(run, SESSION), SESSION, EvaluateOptions(tta="flip"))
     some_images = part(run, network, "validation")
     both = [answers(network, images).softmax(1) for images in (some_images.images, some_images.images.flip(-1))]
     mean = (both[0] + both[1]) / 2
@@ -88,12 +83,14 @@ def test_evaluate_on_an_image_and_its_mirror_image(run: Run, network: RunNetwork
 
 
 def test_the_test_part_is_counted_each_time(run: Run) -> None:
-    assert [evaluate(run, options(split="test")).test_evaluations for _ in range(2)] == [1, 2]
+    assert [
+        evaluate(open_run(run, SESSION), SESSION, EvaluateOptions(split="test")).test_evaluations for _ in range(2)
+    ] == [1, 2]
 
 
 def test_evaluate_refuses_groups_that_are_not_there(run: Run) -> None:
     with pytest.raises(RequestError, match="group"):
-        evaluate(run, options(by="group"))
+        evaluate(open_run(run, SESSION), SESSION, EvaluateOptions(by="group"))
 
 
 def test_predict(run: Run, network: RunNetwork, tmp_path: Path) -> None:

@@ -80,6 +80,8 @@ def score(
         scores = model(images)
         if not isinstance(scores, Tensor) or scores.dim() != 2:
             raise RequestError("this network gives no row of class scores, so no class can be maximised")
+        if scores.shape[1] == 1:  # which speaks for class 1 of two, and against class 0
+            scores = torch.cat([-scores, scores], dim=1)
         _check_index("class", objective.index, scores.shape[1])
         return scores[:, objective.index].float()
     found: list[Tensor] = []

@@ -27,9 +27,11 @@ from cnnlab.inside.dream.maximise import (
 from cnnlab.inside.dream.report import DreamFacts, Dreamt
 from cnnlab.inside.numbered_batches import numbered_batches
 from cnnlab.models.undisturbed import undisturbed
+from cnnlab.network.asked_data import counted
 from cnnlab.network.network import Network
 from cnnlab.network.session import Session
 from cnnlab.runs.images import fixed_sample
+from cnnlab.stats.probabilities import class_probabilities
 
 SAMPLE = 1000
 """Natural images that a dream is compared with."""
@@ -164,26 +166,27 @@ def _seen(network: Network, dream: Dream) -> tuple[tuple[str, float], ...]:
         logits = model(dream.normalised[None].to(first.device, first.dtype))
     if not isinstance(logits, Tensor) or logits.dim() != 2:
         return ()
-    values, places = logits[0].float().softmax(0).topk(min(SURE, logits.shape[1]))
+    probabilities = class_probabilities(logits.float(), network.activation)[0]
+    values, places = probabilities.topk(min(SURE, len(probabilities)))
     pairs = zip(values.tolist(), places.tolist(), strict=True)
     return tuple((names[place] if names else str(place), value) for value, place in pairs)
 
 
 def _natural(network: Network, wanted: Sequence[Objective], session: Session) -> tuple[list[float | None], str | None]:
     """The largest score of each objective among the network's own images, and which those are."""
-    if network.config is None:
+    if not network.has_images:
         return [None] * len(wanted), None
     part, dataset = network.held_out(session.place)
     if dataset.shape != network.shape:
         return [None] * len(wanted), None
-    sample = fixed_sample(dataset, SAMPLE, network.config.seed, "dream")
+    sample = fixed_sample(dataset, SAMPLE, network.seed, "dream")
     model = network.model
     best = [-torch.inf] * len(wanted)
     with undisturbed(model), torch.no_grad():
         for images, _, _ in numbered_batches(network, sample):
             for number, one in enumerate(wanted):
                 best[number] = max(best[number], float(score(model, images, one).max()))
-    return list(best), f"{len(sample)} {part} images"
+    return list(best), counted(len(sample), network.named_part(part))
 
 
 def save_image(pixels: NDArray[np.uint8], path: Path) -> Path:

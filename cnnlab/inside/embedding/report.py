@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cnnlab.inside.embedding.neighbours import PrincipalComponents
+from cnnlab.network.asked_data import counted
 from cnnlab.view.blocks import Cell, Column, Figure, Number, Numbers, Report, Table, Text, shown
 from cnnlab.view.drawings import Cloud, Gallery, Scatter
 
@@ -63,7 +64,7 @@ def embedding_report(facts: EmbeddingFacts, projector: str) -> Report:
         )
     )  # fmt: skip
     look = Text(f"tensorboard --logdir {projector} shows all {d} dimensions under Projector.", "note", "projector")
-    lead = f"{n:,} {facts.split} images as they enter {facts.layer}, {facts.weights}."
+    lead = f"{counted(f'{n:,}', facts.split)} as they enter {facts.layer}, {facts.weights}."
     blocks = (numbers, _scatter(facts), _neighbours(facts), _components(facts), look)
     return Report(f"How {facts.model} sees its images", blocks, lead)
 

@@ -13,6 +13,7 @@ from cnnlab.data.dataset import Dataset
 from cnnlab.inside.channels import checked_channels
 from cnnlab.inside.features.feature_maps import LayerNumbers, feature_maps
 from cnnlab.inside.features.report import FeatureFacts, ImageMaps
+from cnnlab.network.asked_data import counted
 from cnnlab.network.network import Network
 from cnnlab.network.prepared_images import ExplainedImage, pixels_of
 from cnnlab.network.session import Session
@@ -120,9 +121,9 @@ def _strongest(maps: "torch.Tensor | object") -> tuple[int, ...]:
 
 def _sample(network: Network, inputs: Tensor, session: Session, own: tuple[str, Dataset] | None) -> tuple[Tensor, str]:
     """Images to count over, and what they are: bytes of the network's own data at its own size, or `inputs`."""
-    if network.config is not None:
+    if network.has_images:
         part, dataset = own if own is not None else network.held_out(session.place)
         if dataset.shape == network.preparation.shape:
-            chosen = fixed_sample(dataset, SAMPLE, network.config.seed, "features")
-            return chosen.images, f"{len(chosen)} {part} images"
+            chosen = fixed_sample(dataset, SAMPLE, network.seed, "features")
+            return chosen.images, counted(len(chosen), network.named_part(part))
     return inputs, "the given image" if len(inputs) == 1 else f"the {len(inputs)} given images"

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from cnnlab.core.characters import some
 from cnnlab.inside.patches.search import ChannelClasses
+from cnnlab.network.asked_data import counted
 from cnnlab.view.blocks import Block, Cell, Column, Figure, Number, Numbers, Report, Table, Text
 from cnnlab.view.drawings import Bars, Gallery
 
@@ -103,7 +104,7 @@ def patches_report(facts: PatchFacts) -> Report:
     if dead := [one.channel for one in facts.channels if one.dead]:
         blocks.append(Text(f"channels {some(dead, 30)} are never above 0 in these images.", "caution", "dead"))
     blocks += [_gallery(facts), _entropies(facts), _table(facts)]
-    lead = f"{facts.seen:,} {facts.split} images, {facts.weights}."
+    lead = f"{counted(f'{facts.seen:,}', facts.split)}, {facts.weights}."
     return Report(f"Maximally activating patches of {facts.layer} of {facts.model}", tuple(blocks), lead)
 
 

@@ -1,4 +1,4 @@
-"""The effective field of a layer: over a run's own validation images, or over networks of random weights."""
+"""The effective field of a layer: over images of a run or of data that is named, or over networks of random weights."""
 
 from collections.abc import Iterator
 
@@ -8,8 +8,8 @@ from torch import Tensor
 
 from cnnlab.core.errors import RequestError
 from cnnlab.core.seeds import derive_seed
-from cnnlab.data.batches import normalise
-from cnnlab.network.network import Network, RunNetwork
+from cnnlab.network.asked_data import counted
+from cnnlab.network.network import Network
 from cnnlab.network.session import Session
 from cnnlab.receptive_field.effective.field import EffectiveField, effective_field, random_weight_fields
 from cnnlab.receptive_field.effective.mass import holdings
@@ -17,7 +17,7 @@ from cnnlab.receptive_field.effective.measures import measure
 from cnnlab.receptive_field.effective.report import EffectiveFacts
 from cnnlab.receptive_field.fields import Field
 from cnnlab.receptive_field.run import Inspection, unit_box
-from cnnlab.runs.images import evaluation_images, fixed_sample
+from cnnlab.runs.images import fixed_sample
 
 MAX_BATCH = 16
 
@@ -32,7 +32,8 @@ def effective_fields(
         session: the seed, and where the run's images lie.
         layer: one with a map.
         unit: (row, column) from 0; by default the central one.
-        count: validation images of the run; of a network that learned nothing, networks of random weights.
+        count: validation images of the run, or images of the data that was named; of a network that learned nothing,
+            networks of random weights.
 
     Yields:
         The field, better with every step: the last one counts.
@@ -87,7 +88,7 @@ def _centre(field: Field, unit: tuple[int, int]) -> tuple[float, float] | None:
 def _running(
     network: Network, layer: str, unit: tuple[int, int], count: int, session: Session
 ) -> tuple[Iterator[EffectiveField], str]:
-    if not network.trained and network.fresh is not None:
+    if not network.trained and network.fresh is not None and network.asked is None:
         channels, height, width = network.shape
         fields = random_weight_fields(
             network.fresh,
@@ -103,13 +104,20 @@ def _running(
 
 
 def _images(network: Network, count: int, session: Session) -> tuple[Tensor, str]:
-    """Validation images of the run as its network sees them; noise where it kept none, or at another size."""
-    assert isinstance(network, RunNetwork)
-    record = network.run.record.data
-    if network.shape == record.shape and record.validation:
-        part = evaluation_images(network.run, network.config, "validation", session.place)
+    """Images as the network sees them: of the data that was named for it, or of the validation part of its run.
+
+    Noise where there are none, or the run's are of another size.
+    """
+    if network.asked is not None:
+        split, part = network.held_out(session.place)
         sample = fixed_sample(part, count, session.seed, "effective field")
-        return normalise(sample.images, network.preparation.statistics), f"{len(sample)} validation images"
+        what = counted(len(sample), network.named_part(split))
+        return network.preparation.inputs(sample.images), f"{what} of {network.asked.name}"
+    record = None if network.run is None else network.run.record.data
+    if record is not None and network.shape == record.shape and record.validation:
+        part = network.part("validation", session.place)
+        sample = fixed_sample(part, count, session.seed, "effective field")
+        return network.preparation.inputs(sample.images), f"{len(sample)} validation images"
     if count < 1:
         raise RequestError(f"`count` is {count}: at least one image is needed")
     generator = torch.Generator().manual_seed(derive_seed(session.seed, "effective field"))

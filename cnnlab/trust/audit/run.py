@@ -1,4 +1,4 @@
-"""`cnnlab audit`: whether a run's answers rest on the object or on borders, corners and backgrounds."""
+"""`cnnlab audit`: whether a network's answers rest on the object or on borders, corners and backgrounds."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.core.files import write_whole
 from cnnlab.core.registry import Component
-from cnnlab.network.network import RunNetwork
+from cnnlab.network.network import Network
 from cnnlab.network.session import Session
 from cnnlab.trust.audit.evidence import (
     ImageEvidence,
@@ -32,7 +32,7 @@ from cnnlab.trust.audit.evidence import (
 )
 from cnnlab.trust.audit.facts import AuditedImage, EvidenceFacts, MeanEvidence, Suspect, evidence_document
 from cnnlab.trust.audit.report import MOST_GROUPS, MOST_SUSPECTS, evidence_report
-from cnnlab.trust.sample import SampledRun, sample_of_run
+from cnnlab.trust.sample import Sample, sample_of
 from cnnlab.view import files, json
 from cnnlab.view.blocks import Report
 from cnnlab.view.drawings import tile
@@ -77,16 +77,17 @@ class EvidenceAudit:
         return evidence_document(self.facts) | {"report": str(self.folder)}
 
 
-def audit(network: RunNetwork, session: Session, options: AuditOptions) -> Iterator[Advance | EvidenceAudit]:
-    """Tell whether a run's answers rest on the object or on borders and corners.
+def audit(network: Network, session: Session, options: AuditOptions) -> Iterator[Advance | EvidenceAudit]:
+    """Tell whether a network's answers rest on the object or on borders and corners.
 
     Arguments:
-        network: of the run.
+        network: opened for images.
         session: the seed, and how many images pass at a time.
         options: what is audited, how, and the limits.
 
     Yields:
-        How far the maps are, and at last the audit, written to `RUN/reports/audit-SPLIT`.
+        How far the maps are, and at last the audit, written to `RUN/reports/audit-SPLIT`, or to
+        `RUNS/audit/NAME-SPLIT` of a network that has no run.
 
     Raises:
         RequestError: for what cannot be asked (a method, a layer, a part, masks that are not there).
@@ -99,7 +100,7 @@ def audit(network: RunNetwork, session: Session, options: AuditOptions) -> Itera
     """
     if options.method != AUTO:
         _only(options.method)
-    sample = sample_of_run(network, session, split=options.split, count=options.count, purpose="audit", by=options.by)
+    sample = sample_of(network, session, split=options.split, count=options.count, purpose="audit", by=options.by)
     masks = sample.images.masks
     if options.min_inside is not None and (masks is None or not bool(masks.any())):
         raise RequestError(
@@ -123,7 +124,8 @@ def audit(network: RunNetwork, session: Session, options: AuditOptions) -> Itera
     assert found is not None
     facts = _facts(sample, session, options, found, reason, tuple(dict.fromkeys([*notes, *_coarse(found, sample)])))
     report = evidence_report(facts)
-    folder = session.folder(f"audit-{sample.split}", network.run)
+    without_run = f"audit/{network.file_name}-{sample.split}"
+    folder = session.folder(f"audit-{sample.split}", network.run, without_run=without_run)
     files.save(report, folder)
     made = EvidenceAudit(facts, report, folder)
     write_whole(folder / "audit.json", json.text(made.as_json()) + "\n")
@@ -141,7 +143,7 @@ def _only(asked: Sequence[Asked]) -> Component:
     return found[0]
 
 
-def _method(sample: SampledRun, options: AuditOptions) -> tuple[Component, LayerChoice | None, str]:
+def _method(sample: Sample, options: AuditOptions) -> tuple[Component, LayerChoice | None, str]:
     """The method, the layer that it looks at, and why this method."""
     asked = None if options.method == AUTO else _only(options.method)
     if asked is not None and not METHODS[asked.name].uses_layer:
@@ -159,7 +161,7 @@ def _method(sample: SampledRun, options: AuditOptions) -> tuple[Component, Layer
 
 
 def _facts(
-    sample: SampledRun,
+    sample: Sample,
     session: Session,
     options: AuditOptions,
     found: Attribution,
@@ -178,7 +180,7 @@ def _facts(
     areas = [one.area for one in located if one.area is not None]
     groups = evidence_by_group(located, sample.groups, seed=seed) if sample.groups else ()
     return EvidenceFacts(
-        run=sample.network.run.name,
+        run=sample.network.name,
         split=sample.split,
         method=found.method,
         options=found.options,
@@ -209,7 +211,7 @@ def _facts(
     )
 
 
-def _image(sample: SampledRun, index: int, evidence: ImageEvidence) -> AuditedImage:
+def _image(sample: Sample, index: int, evidence: ImageEvidence) -> AuditedImage:
     images, classes, answer = sample.images, sample.network.classes, int(sample.answers[index])
     return AuditedImage(
         number=sample.numbers[index],
@@ -230,7 +232,7 @@ def _density(map_: Float[Tensor, "h w"], size: tuple[int, int]) -> Float[Tensor,
 
 
 def _means(
-    maps: Float[Tensor, "n h w"], located: tuple[ImageEvidence, ...], sample: SampledRun, groups: tuple[str, ...]
+    maps: Float[Tensor, "n h w"], located: tuple[ImageEvidence, ...], sample: Sample, groups: tuple[str, ...]
 ) -> tuple[MeanEvidence, ...]:
     """Over all images, and over those of each of the first groups."""
     sums = {name: torch.zeros(sample.size, dtype=torch.float64) for name in (None, *groups[:MOST_GROUPS])}
@@ -254,7 +256,7 @@ def _suspects(
     maps: Float[Tensor, "n h w"],
     located: tuple[ImageEvidence, ...],
     audited: tuple[AuditedImage, ...],
-    sample: SampledRun,
+    sample: Sample,
 ) -> tuple[Suspect, ...]:
     masks = sample.images.masks
     return tuple(
@@ -268,7 +270,7 @@ def _suspects(
     )
 
 
-def _coarse(found: Attribution, sample: SampledRun) -> list[str]:
+def _coarse(found: Attribution, sample: Sample) -> list[str]:
     """What to know of maps whose cells are wider than the frame."""
     height, width = found.maps.shape[-2:]
     cell, frame = sample.network.shape[1] / height, max(1, sample.network.shape[1] / 8)

@@ -18,9 +18,9 @@ from cnnlab.core.errors import RequestError
 from cnnlab.core.files import write_whole
 from cnnlab.core.registry import Component
 from cnnlab.data.dataset import Dataset
-from cnnlab.network.network import RunNetwork
+from cnnlab.network.network import Network, RunNetwork
 from cnnlab.network.session import Session
-from cnnlab.trust.sample import SampledRun, sample_of_run
+from cnnlab.trust.sample import Sample, sample_of
 from cnnlab.trust.sanity.facts import LabelTest, SanityFacts, ShownStage, sanity_document
 from cnnlab.trust.sanity.labels import compare_label_training, train_on_random_labels
 from cnnlab.trust.sanity.report import sanity_report
@@ -61,18 +61,17 @@ class SanityCheck:
         return sanity_document(self.facts) | {"report": str(self.folder)}
 
 
-def sanity(
-    network: RunNetwork, session: Session, options: SanityOptions | None = None
-) -> Iterator[Advance | SanityCheck]:
-    """Check whether maps depend on what a run has learned, by randomising its weights.
+def sanity(network: Network, session: Session, options: SanityOptions | None = None) -> Iterator[Advance | SanityCheck]:
+    """Check whether maps depend on what a network has learned, by randomising its weights.
 
     Arguments:
-        network: of the run.
+        network: opened for images; of a run for the test with random labels, which repeats its training.
         session: the seed, and how many images pass at a time.
         options: which methods are tested, on how many images, and how thoroughly.
 
     Yields:
-        How far the work is, and at last the check, written to `RUN/reports/sanity`.
+        How far the work is, and at last the check, written to `RUN/reports/sanity`, or to `RUNS/sanity/NAME`
+        of a network that has no run.
 
     Raises:
         RequestError: for what cannot be asked.
@@ -87,7 +86,8 @@ def sanity(
         if isinstance(step, Advance):
             yield step
             continue
-        report, folder = sanity_report(step), session.folder("sanity", network.run)
+        report = sanity_report(step)
+        folder = session.folder("sanity", network.run, without_run=f"sanity/{network.file_name}")
         files.save(report, folder)
         made = SanityCheck(step, report, folder)
         write_whole(folder / "sanity.json", json.text(made.as_json()) + "\n")
@@ -95,7 +95,7 @@ def sanity(
 
 
 def sanity_facts(
-    network: RunNetwork, session: Session, options: SanityOptions, *, part: Dataset | None = None
+    network: Network, session: Session, options: SanityOptions, *, part: Dataset | None = None
 ) -> Iterator[Advance | SanityFacts]:
     """The facts of `sanity`; nothing is written.
 
@@ -112,7 +112,10 @@ def sanity_facts(
     """
     if options.methods:
         chosen_methods(options.methods)
-    sample = sample_of_run(network, session, split=options.split, count=options.count, purpose="sanity", part=part)
+    trained = network if isinstance(network, RunNetwork) else None
+    if options.labels and trained is None:
+        raise RequestError(f"`labels` repeats the training of a run with random labels, and {network.name} is no run")
+    sample = sample_of(network, session, split=options.split, count=options.count, purpose="sanity", part=part)
     methods, choice, notes = _methods(sample, session, options)
     at = () if choice is None else (choice.name,)
     explains = {one.name: _explain(one, choice, sample, session) for one in methods}
@@ -137,14 +140,14 @@ def sanity_facts(
                 stages.append(_stage(fact))
             yield Advance(mode, fact.done, fact.total)
     labels: LabelTest | None = None
-    if options.labels:
-        for step in _label_test(sample, session, explains, options):
+    if options.labels and trained is not None:
+        for step in _label_test(trained, sample, session, explains, options):
             if isinstance(step, Advance):
                 yield step
             else:
                 labels = step
     yield SanityFacts(
-        run=network.run.name,
+        run=network.name,
         split=sample.split,
         n=len(sample.numbers),
         seed=session.seed,
@@ -161,7 +164,7 @@ def sanity_facts(
 
 
 def _methods(
-    sample: SampledRun, session: Session, options: SanityOptions
+    sample: Sample, session: Session, options: SanityOptions
 ) -> tuple[tuple[Component, ...], LayerChoice | None, tuple[str, ...]]:
     """The methods that the network is made for, the layer that they look at, and what to know; tried on one image.
 
@@ -192,7 +195,7 @@ def _methods(
     )
 
 
-def _attribution(choice: LayerChoice | None, sample: SampledRun, session: Session) -> partial[tuple[Attribution, ...]]:
+def _attribution(choice: LayerChoice | None, sample: Sample, session: Session) -> partial[tuple[Attribution, ...]]:
     """`attribute` as it is asked each time: at the same layer, with the same seed."""
     return partial(
         attribute,
@@ -206,7 +209,7 @@ def _attribution(choice: LayerChoice | None, sample: SampledRun, session: Sessio
     )
 
 
-def _explain(method: Component, choice: LayerChoice | None, sample: SampledRun, session: Session) -> Explain:
+def _explain(method: Component, choice: LayerChoice | None, sample: Sample, session: Session) -> Explain:
     maps_of = _attribution(choice, sample, session)
 
     def explain(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
@@ -222,11 +225,11 @@ def _stage(fact: LayerRandomized) -> ShownStage:
 
 
 def _label_test(
-    sample: SampledRun, session: Session, explains: Mapping[str, Explain], options: SanityOptions
+    trained: RunNetwork, sample: Sample, session: Session, explains: Mapping[str, Explain], options: SanityOptions
 ) -> Iterator[Advance | LabelTest]:
     """Train the second network, and compare its maps."""
     network, training = None, None
-    for step in train_on_random_labels(sample.network, session, epochs=options.epochs):
+    for step in train_on_random_labels(trained, session, epochs=options.epochs):
         if isinstance(step, Advance):
             yield step
         else:
