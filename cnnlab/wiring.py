@@ -25,9 +25,10 @@ def invocation(began: float) -> Invocation:
 
 def _write_whole_report(run: "Run", session: "Session") -> None:
     from cnnlab.cli.streams import with_bars
+    from cnnlab.network.open import open_run
     from cnnlab.report.run import whole_report
 
-    with_bars(whole_report(run, session))
+    with_bars(whole_report(open_run(run, session), session))
 
 
 def _field_views(setup: "TrainingSetup", events: "EventLog") -> "Observer":

@@ -10,10 +10,12 @@ import numpy as np
 
 from cnnlab.evaluation.report import CALIBRATION, CONFUSION, beyond_noise, evaluation_report, sureness
 from cnnlab.fit.state import load_weights
+from cnnlab.network.asked_data import counted
 from cnnlab.network.fresh import unset
 from cnnlab.network.studied import Studied
 from cnnlab.runs.folder import Run
 from cnnlab.stats.classification import Classification, classify
+from cnnlab.stats.probabilities import class_probabilities
 from cnnlab.training.setup import TrainingSetup
 from cnnlab.view.blocks import Section, SummaryLine, Tone, shown
 from cnnlab.view.contribution import Contribution, Question
@@ -28,9 +30,9 @@ KEY = "evaluation"
 
 def evaluation(studied: Studied) -> Iterator[Contribution]:
     """The section on the part that the page is about."""
-    images, split = studied.images, studied.split
+    images, split = studied.images, studied.part
     facts = classify(studied.predictions.logits, studied.predictions.labels, classes=studied.network.classes)
-    report = evaluation_report(facts, name=studied.run.name, split=split, images=images.images, paths=images.paths)
+    report = evaluation_report(facts, name=studied.network.name, split=split, images=images.images, paths=images.paths)
     blocks = tuple(
         replace(block, blocks=(*block.blocks, _cells(facts, studied)))
         if isinstance(block, Section) and block.key == CONFUSION
@@ -65,7 +67,7 @@ def validation_section(setup: TrainingSetup, run: Run) -> Contribution:
 def _cells(facts: Classification, studied: Studied) -> CellAlbum:
     """The confusion matrix, each cell with the images behind it that were answered with most confidence."""
     predictions, some_images = studied.predictions, studied.images.images
-    probabilities = predictions.logits.softmax(1)
+    probabilities = class_probabilities(predictions.logits)
     sure, answers = probabilities.max(1)
     images: dict[tuple[int, int], tuple[np.ndarray, ...]] = {}
     captions: dict[tuple[int, int], tuple[str, ...]] = {}
@@ -104,8 +106,9 @@ def _good(facts: Classification, split: str, section: str) -> SummaryLine:
     low, high = (shown(end, ".1%") for end in (facts.interval.low, facts.interval.high))
     most = shown(float(facts.matrix.sum(1).max()) / facts.n, ".1%")
     learned = split == "train"
+    images = counted(f"{facts.n:,}", split)
     text = (
-        f"of {facts.n:,} {split} images{', which it has learned from,' if learned else ''} are classified correctly "
+        f"of {images}{', which it has learned from,' if learned else ''} are classified correctly "
         f"(95 % interval {low} to {high}); naming the most frequent class each time would reach {most}."
     )
     tone: Tone = "caution" if learned else "plain"

@@ -28,7 +28,7 @@ def filters(studied: Studied) -> Iterator[Advance | Contribution]:
 def features(studied: Studied) -> Iterator[Advance | Contribution]:
     """The feature maps of the first of the chosen images."""
     images, number = studied.images, int(studied.chosen[0])
-    name = f"{studied.split}/{number}" if images.paths is None else images.paths[number]
+    name = f"{studied.part}/{number}" if images.paths is None else images.paths[number]
     shown = ExplainedImage(name, images.images[number], WHOLE, int(images.labels[number]), None)
     steps = watched_features(studied.network, [shown], studied.session, own=(studied.split, images))
     return section_of("Feature maps", "feature-maps", steps, features_report)
@@ -36,5 +36,5 @@ def features(studied: Studied) -> Iterator[Advance | Contribution]:
 
 def patches(studied: Studied) -> Iterator[Advance | Contribution]:
     """The maximally activating patches of each channel."""
-    steps = found_patches(studied.network, studied.images, studied.session, split=studied.split, top=PATCHES)
+    steps = found_patches(studied.network, studied.images, studied.session, split=studied.part, top=PATCHES)
     return section_of("Maximally activating patches", "patches", steps, patches_report)

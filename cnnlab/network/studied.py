@@ -7,17 +7,16 @@ from torch import Tensor
 
 from cnnlab.data.dataset import Dataset
 from cnnlab.fit.predict import Predictions
-from cnnlab.network.network import RunNetwork
+from cnnlab.network.network import Network
 from cnnlab.network.session import Session
-from cnnlab.runs.folder import Run, WhichWeights
 
 
 @dataclass(frozen=True, eq=False)
 class Studied:
-    """What every subject is given that has something to say on the page of a run."""
+    """What every subject is given that has something to say on the page of a network."""
 
-    run: Run
-    network: RunNetwork
+    network: Network
+    """Its classes have names."""
     split: Literal["train", "validation"]
     images: Dataset
     """All images of that part."""
@@ -25,5 +24,9 @@ class Studied:
     """Predictions of those images, in their order."""
     chosen: Tensor
     """The numbers of the images that are shown one by one, int64 [n], the first the clearest example."""
-    weights: WhichWeights
     session: Session
+
+    @property
+    def part(self) -> str:
+        """What the images are called: their part, or `all` of data that has none."""
+        return self.network.named_part(self.split)

@@ -5,32 +5,34 @@ from typing import Annotated
 
 import typer
 
-from cnnlab.cli.options import RunArgument, Split, Weights, err_console, out_console, print_json
+from cnnlab.cli.network import Named, with_network
+from cnnlab.cli.options import Split, err_console, out_console, print_json
 from cnnlab.cli.session import with_session
 from cnnlab.cli.streams import with_bars
 from cnnlab.core.errors import RequestError
 from cnnlab.network.session import Session
 
-WeightsOption = Annotated[Weights, typer.Option(help="Of the best epoch, or of the last.")]
-
 
 @with_session("data", "device", "allow_plugins", "runs", "as_json")
+@with_network
 def report(
     session: Session,
-    run: RunArgument,
-    weights: WeightsOption = Weights.best,
+    named: Named,
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Put figures, numbers and words into the run's TensorBoard, too.")
     ] = False,
 ) -> None:
-    """Write everything about a run on one page that can be handed to somebody else: reports/index.html.
+    """Write everything about a network on one page that can be handed to somebody else: reports/index.html of a run.
+
+    What is no run is looked at on the images that --data names, and has no training to tell of.
 
     Example: [bold]cnnlab report quickstart[/]
     """
     from cnnlab.report.run import whole_report
     from cnnlab.view import json
 
-    written = with_bars(whole_report(session.run(run), session, weights=weights.value, tensorboard=tensorboard))
+    network = named.open(session, for_images=True)
+    written = with_bars(whole_report(network, session, tensorboard=tensorboard))
     if session.as_json:
         print_json({"page": written.page, "report": json.document(written.report)})
     else:
@@ -38,34 +40,33 @@ def report(
 
 
 @with_session("data", "device", "allow_plugins", "runs", "as_json")
+@with_network
 def report_card(
     session: Session,
-    run: RunArgument,
+    named: Named,
     pick: Annotated[
         str, typer.Option(metavar="WHICH", help="first-correct, wrong, an image's number, or a class.")
     ] = "first-correct",
     split: Annotated[Split, typer.Option(help="The images to pick from.")] = Split.validation,
     random_weights: Annotated[bool, typer.Option(help="The same network before it learned anything.")] = False,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder for the card.")] = None,
-    weights: WeightsOption = Weights.best,
 ) -> None:
     """Draw one image and four lenses on the answer: filters, a feature map, saliency, Grad-CAM; one PNG.
 
     Example: [bold]cnnlab report-card cifar --pick wrong[/]
     """
-    from cnnlab.network.open import open_run
     from cnnlab.report.card.report import report_card_report
     from cnnlab.report.card.run import report_card as make_card
     from cnnlab.view import console, png
 
-    opened = session.run(run)
     if split is Split.test:
         raise RequestError("the test part is opened by `cnnlab eval --split test` alone; pick from validation or train")
-    network = open_run(opened, session, weights.value)
-    images = network.part(split.value, session.place)
-    card = make_card(network, images, split=split.value, pick=pick, random_weights=random_weights)
+    network = named.open(session, for_images=True)
+    images, part = network.part(split.value, session.place), network.named_part(split.value)
+    card = make_card(network, images, split=part, pick=pick, random_weights=random_weights)
     drawn = report_card_report(card)
-    folder = session.folder("report-card", opened, out=out)
+    without_run = f"report-card/{network.file_name}"
+    folder = session.folder("report-card", network.run, out=out, without_run=without_run)
     (figure,) = png.save(drawn, folder)
     if session.as_json:
         shown = card.lenses

@@ -1,4 +1,4 @@
-"""Who says something on the page of a run, in the order of the page: the one list to add a section to.
+"""Who says something on the page of a network, in the order of the page: the one list to add a section to.
 
 And what the page says by itself: maps of single images with their measures, one image's card, links to the raw data.
 """
@@ -40,7 +40,7 @@ def explanations(studied: Studied) -> Iterator[Contribution]:
     comparison = _measured(studied, methods)
     blocks: list[Block] = [gallery_album(shown, maps), faithfulness_section(comparison, target="the answer")]
     try:
-        card = report_card(network, images, split=studied.split)
+        card = report_card(network, images, split=studied.part)
     except RequestError as error:
         blocks.append(Text(f"No report card: {str(error).replace('`', '')}.", "note"))
     else:
@@ -55,30 +55,43 @@ def _measured(studied: Studied, methods: Sequence[str]) -> Comparison:
     chosen = studied.images.take(torch.arange(min(MEASURED, len(studied.images))))
     images = network.preparation.inputs(chosen.images.to(network.device))
     answers = studied.predictions.logits[: len(chosen)].argmax(1).to(network.device)
-    found = attribute(network.model, images, answers, methods=methods)
+    found = attribute(network.model, images, answers, methods=methods, activation=network.activation)
     maps = {one.method: one.maps.cpu() for one in found}
-    steps = compare_maps(network.model, images, answers, maps, seed=0, masks=chosen.masks, with_road=False)
+    steps = compare_maps(
+        network.model,
+        images,
+        answers,
+        maps,
+        seed=0,
+        masks=chosen.masks,
+        with_road=False,
+        activation=network.activation,
+    )
     (comparison,) = [step for step in steps if isinstance(step, Comparison)]
     return comparison
 
 
 def raw_data(studied: Studied) -> Iterator[Contribution]:
-    """Links to the run's files, and to the tables beside the page."""
-    run = studied.run
-    known = {
+    """Links to the files of a run, and to the tables beside the page."""
+    run = studied.network.run
+    of_the_run = {
         "config.yaml": "every option of the training",
         "run.json": "versions, seed, device, outcome",
         "metrics.jsonl": "every point of the curves",
         "checkpoints/best.safetensors": "the weights",
-        "reports/per_class.csv": "precision, recall and F1 of each class",
-        "reports/receptive_fields.csv": "receptive fields",
-        "reports/layers.csv": "shapes and costs",
+    }
+    beside = {
+        "per_class.csv": "precision, recall and F1 of each class",
+        "receptive_fields.csv": "receptive fields",
+        "layers.csv": "shapes and costs",
     }
     links = [
-        Link(name, f"../{name}" if not name.startswith("reports/") else name.removeprefix("reports/"), detail)
-        for name, detail in known.items()
-        if (run.path / name).exists() or name.startswith("reports/")
+        Link(name, f"../{name}", detail)
+        for name, detail in of_the_run.items()
+        if run is not None and (run.path / name).exists()
     ]
+    inside = "" if run is None else "reports/"
+    links += [Link(f"{inside}{name}", name, detail) for name, detail in beside.items()]
     yield Contribution((Section("Raw data", (Links(tuple(links)),), "raw-data"),))
 
 

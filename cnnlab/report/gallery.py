@@ -16,7 +16,8 @@ from cnnlab.attribution.catalog import METHODS, unasked
 from cnnlab.attribution.layers import choose_layer
 from cnnlab.core.errors import RequestError
 from cnnlab.data.dataset import Dataset
-from cnnlab.network.network import RunNetwork
+from cnnlab.network.network import Network
+from cnnlab.stats.probabilities import class_probabilities
 from cnnlab.view.interactive import Album, Choice, Shot
 from cnnlab.view.scenes import Scene
 from cnnlab.walk.layouts import Layouts
@@ -121,15 +122,13 @@ def chosen_images(answers: Tensor, labels: Tensor) -> Tensor:
     return torch.tensor(chosen, dtype=torch.int64)
 
 
-def gallery(
-    network: RunNetwork, dataset: Dataset, logits: Tensor, indices: Tensor
-) -> tuple[list[Shown], list[Explained]]:
+def gallery(network: Network, dataset: Dataset, logits: Tensor, indices: Tensor) -> tuple[list[Shown], list[Explained]]:
     """Make the maps of chosen images: for the answer, and for the truth where that is another class.
 
     Arguments:
-        network: of a run.
+        network: whose classes have names.
         dataset: the images that `indices` chooses from.
-        logits: of all of them, [n, classes].
+        logits: of all of them, [n, classes], of two classes or more.
         indices: as of `chosen_images`, int64 [k].
 
     Returns:
@@ -145,7 +144,7 @@ def gallery(
             float(probability),
         )
         for image, truth, answer, probability in zip(
-            chosen.images, truths, answers, logits[indices].softmax(1).amax(1), strict=True
+            chosen.images, truths, answers, class_probabilities(logits[indices]).amax(1), strict=True
         )
     ]
     inputs = network.preparation.inputs(chosen.images.to(network.device))
@@ -154,10 +153,18 @@ def gallery(
     return shown, [one for one in maps if one.target == "answer" or answers[one.number] != truths[one.number]]
 
 
-def _maps(network: RunNetwork, inputs: Tensor, targets: Tensor) -> Iterator[Explained]:
+def _maps(network: Network, inputs: Tensor, targets: Tensor) -> Iterator[Explained]:
     for layer, wanted, layouts in _asked(network):
         layers = (layer,) if layer else "auto"
-        for found in attribute(network.model, inputs, targets, methods=wanted, layers=layers, layouts=layouts):
+        for found in attribute(
+            network.model,
+            inputs,
+            targets,
+            methods=wanted,
+            layers=layers,
+            layouts=layouts,
+            activation=network.activation,
+        ):
             at = layer if METHODS[found.method].uses_layer else None
             for image in range(len(inputs)):
                 for place, target in enumerate(TARGETS):
@@ -170,7 +177,7 @@ def of_pixels(methods: Sequence[str]) -> list[str]:
     return [name for name in methods if not METHODS[name].uses_layer]
 
 
-def _asked(network: RunNetwork) -> Iterator[tuple[str | None, Sequence[str], Layouts | None]]:
+def _asked(network: Network) -> Iterator[tuple[str | None, Sequence[str], Layouts | None]]:
     """Layers and what is asked of each, with the layouts of all; methods that explain pixels are asked once."""
     try:
         choice = choose_layer(network.model, network.shape)

@@ -1,4 +1,4 @@
-"""`cnnlab report`: everything about a run on one page that needs nothing else."""
+"""`cnnlab report`: everything about a network on one page that needs nothing else."""
 
 import shlex
 from collections.abc import Iterator
@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cnnlab.core.advance import Advance
+from cnnlab.core.errors import RequestError
 from cnnlab.core.files import refuse_links, remove_folder, remove_parts
 from cnnlab.evaluation.run import predictions_of
-from cnnlab.network.open import open_run
+from cnnlab.network.asked_data import counted
+from cnnlab.network.network import Network, RunNetwork
 from cnnlab.network.session import Session
 from cnnlab.network.studied import Studied
 from cnnlab.report.contributors import CONTRIBUTORS
 from cnnlab.report.gallery import chosen_images
 from cnnlab.runs.events import EventLog
-from cnnlab.runs.folder import Run, WhichWeights
 from cnnlab.view import files
 from cnnlab.view import tensorboard as events_of
 from cnnlab.view.blocks import Report
@@ -29,31 +30,35 @@ class WholeReport:
     report: Report
 
 
-def whole_report(
-    run: Run, session: Session, *, weights: WhichWeights = "best", tensorboard: bool = False
-) -> Iterator[Advance | WholeReport]:
-    """Write everything about a run on one page, `RUN/reports/index.html`, with its tables beside it.
+def whole_report(network: Network, session: Session, *, tensorboard: bool = False) -> Iterator[Advance | WholeReport]:
+    """Write everything about a network on one page, with its tables beside it.
 
     Arguments:
-        run: that has weights; the page is on its validation part, or on what it was trained on where none was kept.
+        network: opened for images; the page is on the validation part of its data, or on what it was trained on where
+            none was kept.
         session: where its data lies, and the device.
-        weights: `best` or `last`.
         tensorboard: whether figures, numbers and words go to `RUN/tensorboard/report`, too.
 
     Yields:
-        How far the work is; at last the page.
+        How far the work is; at last the page, `RUN/reports/index.html`, or `RUNS/report/NAME/index.html` of a network
+        that has no run.
 
     Raises:
-        RequestError: where the run has no weights, or its data is not what it was trained on.
+        RequestError: where there is no data, it is not what a run was trained on, or there is no run for `tensorboard`.
 
     Example:
         session = Session()
-        *_, written = whole_report(session.run("cifar"), session)
+        *_, written = whole_report(open_run("cifar", session), session)
         print(written.page)
     """
-    refuse_links(run.path / "reports")  # now, and not when the work is done
-    remove_parts(run.path)
-    studied = _studied(run, session, weights)
+    run = network.run
+    if tensorboard and run is None:
+        raise RequestError(f"`tensorboard` is of a run, and {network.name} is none; leave it out")
+    folder = session.folder(f"report/{network.file_name}") if run is None else run.path / "reports"
+    refuse_links(folder)  # now, and not when the work is done
+    if run is not None:
+        remove_parts(run.path)
+    studied = _studied(network, session)
     said: list[Contribution] = []
     for contribute in CONTRIBUTORS:
         for step in contribute(studied):
@@ -61,37 +66,40 @@ def whole_report(
                 yield step
             else:
                 said.append(step)
-    again = f"cnnlab report {shlex.quote(str(run.path))}"
-    report = composed(f"Report of {run.name}", said, lead=_lead(run, weights), command=again)
-    saved = files.save(report, run.path / "reports")
-    if tensorboard:
-        folder = run.path / "tensorboard" / "report"
-        remove_folder(folder)
-        with EventLog(folder) as events:
-            events_of.write(report, events, studied.network.epoch, prefix="report", drawn=saved.drawn)
+    again = f"cnnlab report {shlex.quote(network.name if run is None else str(run.path))}"
+    report = composed(f"Report of {network.name}", said, lead=_lead(studied), command=again)
+    saved = files.save(report, folder)
+    if tensorboard and isinstance(network, RunNetwork):
+        events_folder = network.run.path / "tensorboard" / "report"
+        remove_folder(events_folder)
+        with EventLog(events_folder) as events:
+            events_of.write(report, events, network.epoch, prefix="report", drawn=saved.drawn)
     yield WholeReport(saved.page, report)
 
 
-def _studied(run: Run, session: Session, weights: WhichWeights) -> Studied:
-    network = open_run(run, session, weights)
+def _studied(network: Network, session: Session) -> Studied:
     split, images = network.held_out(session.place)
+    network = network.named_by(images)
     predictions = predictions_of(network, images)
     return Studied(
-        run=run,
         network=network,
         split=split,
         images=images,
         predictions=predictions,
         chosen=chosen_images(predictions.logits.argmax(1), predictions.labels),
-        weights=weights,
         session=session,
     )
 
 
-def _lead(run: Run, weights: WhichWeights) -> str:
-    record = run.record
+def _lead(studied: Studied) -> str:
+    network = studied.network
+    if not isinstance(network, RunNetwork):
+        data = "" if network.asked is None else f" of {network.asked.name}"
+        count = counted(f"{len(studied.images):,}", studied.part)
+        return f"{count}{data}, {len(network.classes)} classes. Everything below is of {network.weights}."
+    record = network.run.record
     return (
         f"{record.data.train:,} training and {record.data.validation:,} validation images of {record.data.name}, "
         f"{len(record.data.classes)} classes, on {record.device}, seed {record.seed}. Everything below is of the "
-        f"{weights} weights. To repeat it: cnnlab train {shlex.quote(str(run.path / 'config.yaml'))}"
+        f"{network.which} weights. To repeat it: cnnlab train {shlex.quote(str(network.run.path / 'config.yaml'))}"
     )

@@ -12,8 +12,12 @@ from cnnlab.view.contribution import Contribution, Question
 
 
 def training(studied: Studied) -> Iterator[Contribution]:
-    """Curves and diagnosis."""
-    run = studied.run
+    """Curves and diagnosis, of a run."""
+    run = studied.network.run
+    if run is None:
+        unknown = SummaryLine(Question.OVERFITTED, "is known: only a run has the curves of its training.", "Nothing")
+        yield Contribution((), (unknown,))
+        return
     rows = epoch_rows(run)
     if not rows:
         resume = SummaryLine(Question.OVERFITTED, "No epoch is finished; the training goes on with",

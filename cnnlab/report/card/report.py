@@ -11,6 +11,7 @@ from torch import Tensor
 
 from cnnlab.attribution.catalog import METHODS
 from cnnlab.inside.filters.layer import filter_grid
+from cnnlab.network.asked_data import of_part
 from cnnlab.trust.audit.evidence import ImageEvidence
 from cnnlab.view.blocks import Block, Column, Figure, Report, Table, Text
 from cnnlab.view.scenes import Scene, Scenes
@@ -68,7 +69,7 @@ def report_card_report(card: Card) -> Report:
     blocks: list[Block] = [figure, _numbers(card)]
     if card.likeness is not None:
         blocks.append(_likeness(card.likeness))
-    return Report(f"Report card of {card.run}", tuple(blocks), f"Image {card.index} of the {card.split} part.")
+    return Report(f"Report card of {card.run}", tuple(blocks), f"Image {card.index} of {of_part(card.split)}.")
 
 
 def panels(card: Card) -> Scenes:

@@ -12,8 +12,9 @@ from cnnlab.data.dataset import Dataset
 from cnnlab.fit.device import evaluating
 from cnnlab.inside.filters.layer import convolution_filters
 from cnnlab.network.forward import capture_outputs
-from cnnlab.network.network import RunNetwork
+from cnnlab.network.network import Network
 from cnnlab.report.card.report import Card, Lenses
+from cnnlab.stats.probabilities import class_logits, class_probabilities
 from cnnlab.trust.audit.evidence import locate
 from cnnlab.trust.sanity.similarity import spearman
 from cnnlab.walk.layouts import Layouts
@@ -25,12 +26,12 @@ BATCH = 500
 
 
 def report_card(
-    network: RunNetwork, dataset: Dataset, *, split: str, pick: str = "first-correct", random_weights: bool = False
+    network: Network, dataset: Dataset, *, split: str, pick: str = "first-correct", random_weights: bool = False
 ) -> Card:
     """Look at one image through filters, a feature map, saliency and a class activation map.
 
     Arguments:
-        network: of a run.
+        network: opened for images.
         dataset: the images to pick from, such as `network.part(split, session.place)`.
         split: the name of that part, for the card's words.
         pick: `first-correct`, `wrong`, the number of an image from 0, or the name of a class.
@@ -40,29 +41,32 @@ def report_card(
         All that the card shows; `report_card_report` draws it.
 
     Raises:
-        RequestError: where no image is meant.
+        RequestError: where no image is meant, and for random weights of a network that cannot be made anew.
 
     Example:
         session = Session()
         network = open_run("cifar", session)
         report_card(network, network.part("validation", session.place), split="validation", pick="wrong").answer
     """
+    network = network.named_by(dataset)
+    if random_weights and network.fresh is None:
+        raise RequestError(f"`random_weights`: {network.name} is given as it is, and cannot be made anew")
     index, logits = _picked(network, dataset, pick)
-    answer = int(logits.argmax())
+    answer = _answer(logits)
     image = dataset.images[index : index + 1]
     model = network.model
     learned = _lenses(model, network, image, answer)
     shown, likeness = learned, None
-    if random_weights:
-        model = network.fresh(network.config.seed).to(image.device)
+    if random_weights and network.fresh is not None:
+        model = network.fresh(network.seed).to(network.device)
         with evaluating(model):
-            logits = model(network.preparation.inputs(image))[0].float().cpu()
+            logits = model(network.preparation.inputs(image.to(network.device)))[0].float().cpu()
         shown = _lenses(model, network, image, answer)
         likeness = {
             "saliency": float(spearman(shown.saliency.abs()[None], learned.saliency.abs()[None])[0]),
             "evidence": float(spearman(shown.evidence[None], learned.evidence[None])[0]),
         }
-        answer = int(logits.argmax())
+        answer = _answer(logits)
     masks = None if dataset.masks is None else dataset.masks[index : index + 1].cpu()
     (located,) = locate(shown.evidence[None], masks=masks, size=(network.shape[1], network.shape[2]), seed=0)
     first, filters = convolution_filters(model)
@@ -73,7 +77,7 @@ def report_card(
         image=np.ascontiguousarray(image[0].permute(1, 2, 0).cpu().numpy()),
         truth=network.classes[int(dataset.labels[index])],
         answer=network.classes[answer],
-        probability=float(logits.softmax(0)[answer]),
+        probability=float(class_probabilities(logits[None], network.activation)[0, answer]),
         filters=filters,
         first=first,
         lenses=shown,
@@ -83,11 +87,16 @@ def report_card(
     )
 
 
-def _lenses(model: nn.Module, network: RunNetwork, image: Tensor, target: int) -> Lenses:
-    inputs = network.preparation.inputs(image)
+def _answer(logits: Tensor) -> int:
+    """The likeliest class, from the logits of one image."""
+    return int(class_logits(logits[None]).argmax())
+
+
+def _lenses(model: nn.Module, network: Network, image: Tensor, target: int) -> Lenses:
+    inputs = network.preparation.inputs(image.to(network.device))
     choice = choose_layer(model, network.shape)
     method = methods_for_head(choice.head.kind)[0]
-    classes = torch.tensor([target], device=image.device)
+    classes = torch.tensor([target], device=inputs.device)
     cam, gradient = attribute(model, inputs, classes, methods=(method, "gradient"), layers=choice)
     middle = _middle(model, choice.layouts)
     maps = choice.layouts.of(middle).maps(capture_outputs(model, inputs, [middle])[middle])
@@ -107,7 +116,7 @@ def _middle(model: nn.Module, layouts: Layouts) -> str:
     return middle
 
 
-def _picked(network: RunNetwork, dataset: Dataset, pick: str) -> tuple[int, Tensor]:
+def _picked(network: Network, dataset: Dataset, pick: str) -> tuple[int, Tensor]:
     """The image's number and the network's logits for it."""
     if pick.isdecimal():
         index = int(pick)
@@ -116,9 +125,10 @@ def _picked(network: RunNetwork, dataset: Dataset, pick: str) -> tuple[int, Tens
         return index, _logits(network, dataset.images[index : index + 1])[0]
     if pick not in PICKS and pick not in network.classes:
         raise RequestError(f"`pick`: {unknown('image or class', pick, [*PICKS, *network.classes])}")
-    for begin in range(0, len(dataset), BATCH):
-        logits = _logits(network, dataset.images[begin : begin + BATCH])
-        answers, labels = logits.argmax(1), dataset.labels[begin : begin + BATCH].cpu()
+    size = BATCH if network.config is not None else network.batch_size
+    for begin in range(0, len(dataset), size):
+        logits = _logits(network, dataset.images[begin : begin + size])
+        answers, labels = class_logits(logits).argmax(1), dataset.labels[begin : begin + size].cpu()
         right = answers == labels
         if pick in network.classes:
             fits = labels == network.classes.index(pick)
@@ -130,7 +140,7 @@ def _picked(network: RunNetwork, dataset: Dataset, pick: str) -> tuple[int, Tens
     raise RequestError(f"`pick` is {pick}, and no image of this part is so")
 
 
-def _logits(network: RunNetwork, images: Tensor) -> Tensor:
+def _logits(network: Network, images: Tensor) -> Tensor:
     with evaluating(network.model):
         logits: Tensor = network.model(network.preparation.inputs(images.to(network.device)))
     return logits.float().cpu()
