@@ -60,7 +60,7 @@ def train_on_random_labels(
     """
     config = network.config
     halves = training_images(config, session.place)
-    few = fixed_sample(halves.train, IMAGES, session.seed, "random labels")
+    few = network.fitted(fixed_sample(halves.train, IMAGES, session.seed, "random labels"))
     generator = torch.Generator().manual_seed(derive_seed(session.seed, "permuted labels"))
     few = replace(few, labels=few.labels[torch.randperm(len(few), generator=generator)])
     facts = network.run.record.data
