@@ -30,7 +30,7 @@ COMMANDS = (
         "a command without what it needs",
         "cnnlab predict tiny",
         (
-            "Usage: cnnlab predict [OPTIONS] {RUN} {PATH…}...\n"
+            "Usage: cnnlab predict [OPTIONS] {MODEL} {PATH…}...\n"
             "Try 'cnnlab predict -h' for help.\n"
             "Error\n"
             "Missing argument 'PATH…'."
@@ -40,7 +40,7 @@ COMMANDS = (
         "an unknown word for an option",
         "cnnlab eval tiny --split tests",
         (
-            "Usage: cnnlab eval [OPTIONS] {RUN}\n"
+            "Usage: cnnlab eval [OPTIONS] {MODEL}\n"
             "Try 'cnnlab eval -h' for help.\n"
             "Error\n"
             "Invalid value for '--split': Value error, 'tests' is not one of 'train', 'validation', "

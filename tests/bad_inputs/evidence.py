@@ -22,7 +22,8 @@ EVIDENCE = (
     Case(
         "an audit of a run that is not there",
         "cnnlab audit tinny",
-        "error: no run 'tinny' under runs. Did you mean 'tiny'?",
+        "error: no run 'tinny' under runs. Did you mean 'tiny'? MODEL is a run, a config (.yaml), FILE.py:NAME, "
+        "torchvision:NAME or timm:NAME.",
         run=True,
     ),
     Case(
@@ -88,7 +89,7 @@ EVIDENCE = (
         "a limit on the evidence beyond all of it",
         "cnnlab audit tiny --max-border 1.5",
         (
-            "Usage: cnnlab audit [OPTIONS] {RUN}\n"
+            "Usage: cnnlab audit [OPTIONS] {MODEL}\n"
             "Try 'cnnlab audit -h' for help.\n"
             "Error\n"
             "Invalid value for '--max-border': Input should be less than or equal to 1"
@@ -99,7 +100,7 @@ EVIDENCE = (
         "an audit of no image",
         "cnnlab audit tiny --count 0",
         (
-            "Usage: cnnlab audit [OPTIONS] {RUN}\n"
+            "Usage: cnnlab audit [OPTIONS] {MODEL}\n"
             "Try 'cnnlab audit -h' for help.\n"
             "Error\n"
             "Invalid value for '--count': Input should be greater than or equal to 1"

@@ -79,7 +79,7 @@ VISUALIZE = (
     Case(
         "patches of a network without images",
         f"{LOOK} patches torchvision:squeezenet1_1",
-        "error: torchvision:squeezenet1_1 has no images of its own; name a run, or a config",
+        "error: torchvision:squeezenet1_1 has no images of its own; name a folder, a CSV or a data set with --data",
     ),
     seen(
         "a dream of nothing",
