@@ -123,7 +123,7 @@ class Network:
 
         Raises: RequestError where they do not fit into memory.
         """
-        return as_taken(images, self.shape, self.preparation.fit)
+        return as_taken(images, self.shape[0], self.preparation.fitting)
 
     def part(self, split: str, place: DataPlace) -> Dataset:
         """The `train`, `validation` or `test` part of the network's own data, or of what was named for it.
