@@ -211,6 +211,8 @@ def _of_run(text: str, session: Session, weights: str | None) -> RunNetwork:
     try:
         run = session.run(text)
     except RequestError as error:
+        if any(folder.is_dir() for folder in (session.runs / text, Path(text))):
+            raise  # a run that is damaged
         others = "MODEL is a run, a config (.yaml), FILE.py:NAME, torchvision:NAME or timm:NAME."
         fault = str(error)
         raise RequestError(f"{fault}{'' if fault.endswith(('.', '?')) else '.'} {others}") from None

@@ -201,12 +201,14 @@ RUNS = (
     Case(
         "no run at all",
         "cnnlab eval tiny",
-        "error: no run 'tiny' under runs. There is none yet; `cnnlab train` makes one.",
+        "error: no run 'tiny' under runs. There is none yet; `cnnlab train` makes one. MODEL is a "
+        "run, a config (.yaml), FILE.py:NAME, torchvision:NAME or timm:NAME.",
     ),
     run(
         "no run of that name, the nearest named",
         same,
-        "error: no run 'tinny' under runs. Did you mean 'tiny'?",
+        "error: no run 'tinny' under runs. Did you mean 'tiny'? MODEL is a run, a config (.yaml), FILE.py:NAME, "
+        "torchvision:NAME or timm:NAME.",
         command="cnnlab eval tinny",
     ),
     Case(
@@ -218,7 +220,8 @@ RUNS = (
     Case(
         "a file for a run",
         "cnnlab eval runs/file",
-        "error: no run 'runs/file' under runs. There is none yet; `cnnlab train` makes one.",
+        "error: no run 'runs/file' under runs. There is none yet; `cnnlab train` makes one. MODEL is a "
+        "run, a config (.yaml), FILE.py:NAME, torchvision:NAME or timm:NAME.",
         make=file("runs/file", ""),
     ),
     run(
