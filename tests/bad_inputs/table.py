@@ -7,6 +7,7 @@ from bad_inputs.explanations import EXPLANATIONS
 from bad_inputs.layers import LAYERS
 from bad_inputs.networks import NETWORKS
 from bad_inputs.own_images import OWN_IMAGES
+from bad_inputs.own_networks import OWN_NETWORKS
 from bad_inputs.public_data import PUBLIC_DATA
 from bad_inputs.receptive_fields import RECEPTIVE_FIELDS
 from bad_inputs.runs import RUNS
@@ -16,6 +17,7 @@ from bad_inputs.weights import WEIGHTS
 SECTIONS = {
     "Configs": CONFIGS,
     "Networks and recipes": NETWORKS,
+    "Networks in Python": OWN_NETWORKS,
     "Public data sets": PUBLIC_DATA,
     "Images of one's own": OWN_IMAGES,
     "Runs": RUNS,
