@@ -153,8 +153,9 @@ def test_passes_of_full_gradient_are_as_planned_where_biases_are_told_apart(max_
     assert planned == {"fullgrad": found.passes}
 
 
-def test_full_gradient_of_tokens_before_the_images() -> None:
-    """With as many tokens as images sizes would not tell which is which."""
+@pytest.mark.parametrize("more", [0, 1])
+def test_full_gradient_of_tokens_before_the_images(more: int) -> None:
+    """With as many tokens as images sizes would not tell which is which; a class token has shares, and no place."""
 
     class Tokens(nn.Module):
         def __init__(self) -> None:
@@ -162,7 +163,8 @@ def test_full_gradient_of_tokens_before_the_images() -> None:
             self.stem, self.mix, self.head = nn.Conv2d(3, 4, 4, stride=4), nn.Linear(4, 4), nn.Linear(4, 5)
 
         def forward(self, x: Tensor) -> Tensor:
-            return self.head(self.mix(self.stem(x).flatten(2).permute(2, 0, 1)).relu().mean(0))
+            tokens = torch.cat([x.new_zeros(more, len(x), 4), self.stem(x).flatten(2).permute(2, 0, 1)])
+            return self.head(self.mix(tokens).relu().mean(0))
 
     with torch.random.fork_rng():
         torch.manual_seed(0)

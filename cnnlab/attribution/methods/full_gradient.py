@@ -113,9 +113,13 @@ def fullgrad(
             else:
                 folded.append((output, bias))
             return output.clone()
-        maps = layout.maps(output)
+        # where tokens come before the images, that of one token is that of all
+        bias = bias.expand(output.shape) if layout.images else bias
+        maps, beside, its_bias = layout.maps(output), layout.beside(output), layout.beside(bias)
         layers.append((maps, layout.maps(bias), True))
-        return layout.output(maps).clone()
+        if beside is not None and its_bias is not None:
+            layers.append((beside, its_bias, False))
+        return layout.output(maps, beside).clone()
 
     with frozen(model):
         for name, module in model.named_modules():
