@@ -16,11 +16,12 @@ from cnnlab.data.fitting import FITS
 from cnnlab.data.registry import facts_of, image_of
 from cnnlab.fit.state import load_weights
 from cnnlab.models.own import asks_for, is_own, own_network
+from cnnlab.models.own_model import OwnModel
 from cnnlab.network.asked_data import asked_data, class_numbers, order_remark
 from cnnlab.network.description import Description, ModelOptions, description_of
 from cnnlab.network.fresh import new_built, new_network, unset
 from cnnlab.network.network import Network, RunNetwork
-from cnnlab.network.own import as_float, check_plain, first_channels, own_module, unwrapped
+from cnnlab.network.own import as_float, check_plain, first_channels, own_module, same_values, unwrapped
 from cnnlab.network.preparation import Preparation
 from cnnlab.network.session import Session
 from cnnlab.network.trial import with_output
@@ -240,16 +241,17 @@ def _of_config(path: Path, size: str | None, session: Session, for_images: bool)
         return new_network(config.model_copy(update={"seed": seed}), shape, outputs)
 
     built = new_built(config, shape, outputs)
+    given = isinstance(config.model, OwnModel) and same_values(built.model, fresh(config.seed + 1))
     return Network(
         name=config.name,
         origin="config",
         model=built.model,
         shape=shape,
-        trained=False,
-        weights=f"random weights (seed {config.seed})",
+        trained=given,
+        weights="the weights that its code gives it" if given else f"random weights (seed {config.seed})",
         classes=classes,
         config=config,
-        fresh=fresh,
+        fresh=None if given else fresh,
         prepared=prepared,
         remarks=built.remarks,
     )

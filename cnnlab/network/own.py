@@ -46,7 +46,7 @@ def own_module(own: OwnNetwork, *, shape: Shape | None, classes: int | None) -> 
     first, second = fresh(0), fresh(1)
     if first is second:
         return OwnModule(unwrapped(first), None, "its own weights", True)
-    if _same_values(first, second):
+    if same_values(first, second):
         return OwnModule(unwrapped(first), None, f"the weights that {own.name} gives it", True)
     return OwnModule(unwrapped(first), lambda seed: unwrapped(fresh(seed)), "random weights (seed 0)", False)
 
@@ -104,7 +104,7 @@ def as_float(model: nn.Module) -> tuple[nn.Module, str]:
     return deepcopy(model).float(), f"the network is in {names}; a copy in float32 is looked at"
 
 
-def _same_values(first: nn.Module, second: nn.Module) -> bool:
+def same_values(first: nn.Module, second: nn.Module) -> bool:
     """Whether all parameters are equal, of two networks that have some which are not all alike (as zeros are)."""
     one, other = dict(first.named_parameters()), dict(second.named_parameters())
     if one.keys() != other.keys() or not one:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from cnnlab.core.arithmetic import Shape
+from cnnlab.core.characters import some
 from cnnlab.core.errors import RequestError, first_line
 from cnnlab.models.build import Tally, parameters_counted
 from cnnlab.models.own import OwnNetwork, asks_for, found, made, own_code_error, own_file
@@ -72,6 +73,7 @@ def own_built(model: OwnModel, shape: Shape, *, classes: int, seed: int) -> Buil
             raise RequestError(
                 f"{own} has no parameter that is learned: requires_grad is False for all, or it has none"
             )
+        _check_state(network, own)
         return _with_logits(network, own, model, shape, classes, remarks)
     except RequestError as error:
         raise model.located(error)  # noqa: B904  the same error
@@ -140,12 +142,14 @@ def _tried(
 
     Raises: OwnCodeError for what its code raises.
     """
+    made = {name for name, _ in network.named_parameters()}
     device = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
     try:
         with observe(network, look, training=training):
             before = _others()
             output = network(torch.zeros(TRIAL_INPUTS, *shape, device=device))
-            return output, before != _others()
+            late = [name for name, _ in network.named_parameters() if name not in made]
+            draws = before != _others()
     except (Exception, SystemExit) as error:
         if isinstance(error, torch.OutOfMemoryError):
             raise
@@ -153,6 +157,30 @@ def _tried(
         mode = "training" if training else "evaluation"
         doing = f"{own.place}:{own.name} ran in {mode} mode on {TRIAL_INPUTS} images of {size}"
         raise own_code_error(error, doing, own_file(own, model.base)) from error
+    if late:
+        raise RequestError(
+            f"{own} makes parameters while it runs ({some(late, 4)}), which no optimizer would know; make them in "
+            "__init__, or take lazy layers (nn.LazyLinear)"
+        )
+    return output, draws
+
+
+def _check_state(network: nn.Module, own: OwnNetwork) -> None:
+    """See that the state dict is all of the parameters, and tensors alone: it is what a run keeps.
+
+    Raises: RequestError with what is missing, or is no tensor.
+    """
+    state = network.state_dict()
+    if others := [name for name, value in state.items() if not isinstance(value, Tensor)]:
+        raise RequestError(
+            f"the state dict of {own} holds what is no tensor ({some(others, 4)}), and a run keeps tensors alone: "
+            "register_buffer keeps numbers"
+        )
+    if missing := [name for name, _ in network.named_parameters() if name not in state]:
+        raise RequestError(
+            f"the state dict of {own} lacks parameters ({some(missing, 4)}), so that no checkpoint would keep them: "
+            "leave state_dict as torch has it"
+        )
 
 
 def _others() -> tuple[object, ...]:

@@ -134,7 +134,7 @@ def list_entries(
 
     Example: [bold]cnnlab list layers conv[/]
     """
-    from cnnlab.project.listing import MODELS, find, listed
+    from cnnlab.project.listing import KINDS_LISTED, MODELS, find, listed
 
     if kind is None:
         _list_names(session.as_json)
@@ -148,6 +148,8 @@ def list_entries(
             print_json([entry.as_json() for entry in entries])
         else:
             _print_all(entries, out_console())
+            if besides := KINDS_LISTED[kind].besides:
+                out_console().print(f"\n{besides}", soft_wrap=True)
             out_console().print(f"\ncnnlab list {kind} NAME shows one in full", style="dim")
         return
     entry = find(kind, name)

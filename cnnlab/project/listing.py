@@ -136,10 +136,14 @@ class Kind:
     """Whether a list stands there."""
     where: str = "in a config"
     """The place at which its entries are named."""
+    besides: str = ""
+    """What may stand there in place of the entries."""
 
+
+OWN_MODEL = "in place of a list of layers, a network of your own: model: {python: net.py:build, options: {depth: 20}}"
 
 KINDS = {
-    "layers": Kind("layer", "cnnlab.models.catalog", ("model",), many=True),
+    "layers": Kind("layer", "cnnlab.models.catalog", ("model",), many=True, besides=OWN_MODEL),
     "initializations": Kind("initialization", "cnnlab.models.catalog", ("initialization",)),
     "datasets": Kind("dataset", "cnnlab.data.catalog", ("data", "dataset")),
     "augmentations": Kind("augmentation", "cnnlab.data.catalog", ("data", "augment"), many=True),

@@ -420,6 +420,19 @@ class Batch(nn.Module):
         return self.head(x.reshape(-1, 192))
 
 READY = normed(10)
+
+class Extra(Batch):
+    def get_extra_state(self): return {"a": 1}
+    def set_extra_state(self, state): pass
+
+class Late(Batch):
+    def forward(self, x):
+        if not hasattr(self, "late"):
+            self.late = nn.Linear(192, 10)
+        return self.late(x.reshape(len(x), -1)[:, :192])
+
+class Lossy(Batch):
+    def state_dict(self, *given, **named): return {"x": torch.ones(1)}
 """
 
 
@@ -440,6 +453,9 @@ def test_averages_of_networks_that_cannot_be_copied(own, name: str) -> None:
     ("name", "said"),
     [
         ("READY", "cannot be copied (Only Tensors created explicitly"),
+        ("Extra", "holds what is no tensor (_extra_state), and a run keeps tensors alone"),
+        ("Late", "makes parameters while it runs (late.weight, late.bias), which no optimizer would know"),
+        ("Lossy", "lacks parameters (head.weight, head.bias), so that no checkpoint would keep them"),
         (
             "Batch",
             "puts out (8, 10) for 2 images; expected logits, one row of 10 numbers an image",
@@ -455,3 +471,33 @@ def test_a_network_beyond_the_memory_is_refused_while_it_is_made(own, monkeypatc
     monkeypatch.setattr("cnnlab.models.build.machine_memory", lambda: 1000)
     refused = train(own, "model={python: net.py:Net}", code=2)
     assert "of memory" in refused.err
+
+
+def test_weights_that_the_code_gives_are_no_random_ones(own) -> None:
+    from cnnlab.network.open import open_network
+    from cnnlab.network.session import Session
+
+    session = Session(device_name="cpu", allow_plugins=True)
+    drawn = open_network(own.folder / "nets" / "tiny.yaml", session)
+    assert not drawn.trained
+    assert drawn.weights == "random weights (seed 0)"
+    assert drawn.fresh is not None
+    (own.folder / "nets" / "ready.yaml").write_text(CONFIG.replace("net.py:Net\n  options: {depth: 2}", "net.py:READY"))
+    given = open_network(own.folder / "nets" / "ready.yaml", session)
+    assert given.trained
+    assert given.weights == "the weights that its code gives it"
+    assert given.fresh is None
+
+
+def test_a_run_that_never_came_to_a_checkpoint_is_replaced_also_from_its_own_config(own) -> None:
+    with (own.folder / "nets" / "net.py").open("a") as file:
+        file.write("\nclass Nan(Net):\n    def forward(self, x): return super().forward(x) * float('nan')\n")
+    failed = train(own, "model={python: net.py:Nan}", code=1)
+    assert "the loss is nan at step 1" in failed.err
+    kept = own.runs / "tiny" / "network" / "net.py"
+    kept.write_text(kept.read_text().replace("float('nan')", "1"))
+    again = own("train", "runs/tiny/config.yaml", "--name", "tiny", "--no-report", "--allow-plugins", "--device", "cpu")
+    assert again.code == 0, again.err
+    assert "is replaced" in again.err + again.out
+    assert "float('nan')" not in kept.read_text()
+    assert own("eval", "tiny", "--allow-plugins", "--device", "cpu").code == 0
