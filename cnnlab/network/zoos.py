@@ -112,7 +112,7 @@ def _as_timm(own: Mapping[str, Any]) -> Preparation:
         ChannelStatistics(tuple(own["mean"]), tuple(own["std"])),
         "as timm evaluates its weights",
         "bilinear" if own.get("interpolation") == "bilinear" else "bicubic",
-        None if fit == "letterbox" else shape[1] / resized,
+        None if fit == "letterbox" else min(1.0, shape[1] / resized),
     )
 
 

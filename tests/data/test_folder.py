@@ -16,6 +16,8 @@ from cnnlab.data import cache
 from cnnlab.data import folder as folder_module
 from cnnlab.data.cache import Decoded
 from cnnlab.data.dataset import DataPlace, Dataset
+from cnnlab.data.fitting import Fitting
+from cnnlab.data.registry import image_of
 
 COLOURS = {"cat": "red", "dog": "blue", "owl": "lime"}
 
@@ -368,6 +370,8 @@ def test_the_cache_is_used_and_follows_every_change(tmp_path: Path, monkeypatch:
     assert decoded() == folder_module.COMPARED
     assert decoded(cache=False) == 9
     assert decoded(size=4) == decoded(channels=1) == decoded(fit="pad") == 9
+    assert decoded(size=[8, 6]) == decoded(interpolation="bicubic") == decoded(crop_share=0.5) == 9
+    assert decoded(size=[8, 8]) == decoded(fit="letterbox") == folder_module.COMPARED
     one_image(root / "cat" / "0.png", "white")
     assert decoded() == 9
     assert load(root).images[0].unique().tolist() == [255]
@@ -378,6 +382,23 @@ def test_the_cache_is_used_and_follows_every_change(tmp_path: Path, monkeypatch:
         file.write_bytes(b"damaged")
     assert decoded() == 9
     assert decoded() == folder_module.COMPARED
+
+
+def test_images_of_any_shape_by_each_way_of_fitting(tmp_path: Path) -> None:
+    root = tmp_path / "x"
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    for name in ("cat", "dog"):
+        (root / name).mkdir(parents=True)
+        Image.fromarray(pixels).save(root / name / "0.png")
+    image = torch.from_numpy(pixels).permute(2, 0, 1)
+    for fit, meant in (("crop", "crop"), ("pad", "letterbox"), ("letterbox", "letterbox"), ("stretch", "stretch")):
+        found = load(root, size=[8, 24], fit=fit)
+        assert found.shape == (3, 8, 24)
+        assert torch.equal(found.images[0], Fitting((8, 24), meant)(image))  # type: ignore[arg-type]
+    found = load(root, size=[8, 24], interpolation="bicubic", crop_share=0.5)
+    assert torch.equal(found.images[1], Fitting((8, 24), "crop", "bicubic", 0.5)(image))
+    dataset = component("dataset", "folder", path="x", size=[8, 24], channels=1)
+    assert image_of(dataset) == ((1, 8, 24), None)
 
 
 def test_where_the_data_folder_cannot_be_written_the_user_s_cache_is(tmp_path: Path) -> None:

@@ -122,7 +122,14 @@ def audit(network: Network, session: Session, options: AuditOptions) -> Iterator
         elif isinstance(fact, Explanation):
             (found,), notes = fact.attributions, (*fact.plan.cautions, *fact.notes)
     assert found is not None
-    facts = _facts(sample, session, options, found, reason, tuple(dict.fromkeys([*notes, *_coarse(found, sample)])))
+    facts = _facts(
+        sample,
+        session,
+        options,
+        found,
+        reason,
+        tuple(dict.fromkeys([*notes, *coarse_notes((found.maps.shape[-2], found.maps.shape[-1]), sample.size)])),
+    )
     report = evidence_report(facts)
     without_run = f"audit/{network.file_name}-{sample.split}"
     folder = session.folder(f"audit-{sample.split}", network.run, without_run=without_run)
@@ -270,14 +277,16 @@ def _suspects(
     )
 
 
-def _coarse(found: Attribution, sample: Sample) -> list[str]:
-    """What to know of maps whose cells are wider than the frame."""
-    height, width = found.maps.shape[-2:]
-    cell, frame = sample.network.shape[1] / height, max(1, sample.network.shape[1] / 8)
+def coarse_notes(grid: tuple[int, int], size: tuple[int, int]) -> list[str]:
+    """What to know of maps of `grid` cells (rows, columns) of images of `size` pixels, if a cell exceeds the frame."""
+    height, width = grid
+    sides = zip(size, grid, ("high", "wide"), strict=True)
+    found = [(side / cells, max(1, side / 8), way) for side, cells, way in sides]
+    cell, frame, way = max(found, key=lambda one: one[0] / one[1])
     if cell <= frame:
         return []
     return [
-        f"a cell of these {height} × {width} maps is {cell:g} px high, and the outer frame {frame:g} px: evidence "
+        f"a cell of these {height} × {width} maps is {cell:g} px {way}, and the outer frame {frame:g} px: evidence "
         "beside the frame counts in part as in it, and a small mark may be missed, since each cell sees beyond itself; "
         f"an earlier layer, or the method {unasked('audit')[0]}, looks closer"
     ]

@@ -12,6 +12,7 @@ from cnnlab.trust.audit.evidence import (
     most_suspicious,
     summarize_evidence,
 )
+from cnnlab.trust.audit.run import coarse_notes
 
 SIZE = (16, 16)
 
@@ -128,3 +129,18 @@ def test_what_does_not_fit() -> None:
         locate(MAPS, size=SIZE, masks=torch.ones(5, 8, 8, dtype=torch.bool))
     with pytest.raises(WorkError, match="NaN"):
         locate(MAPS * float("nan"), size=SIZE)
+
+
+@pytest.mark.parametrize(
+    ("grid", "words"),
+    [
+        ((16, 32), None),
+        ((4, 8), "a cell of these 4 × 8 maps is 4 px high, and the outer frame 2 px"),
+        ((16, 4), "a cell of these 16 × 4 maps is 16 px wide, and the outer frame 8 px"),
+        ((4, 32), "a cell of these 4 × 32 maps is 4 px high, and the outer frame 2 px"),
+    ],
+)
+def test_cells_wider_than_the_frame_on_either_axis_are_said(grid: tuple[int, int], words: str | None) -> None:
+    """Of images of 16 × 64 px, whose frame is 2 px above and below and 8 px at the sides."""
+    notes = coarse_notes(grid, (16, 64))
+    assert notes == [] if words is None else notes[0].startswith(words)
