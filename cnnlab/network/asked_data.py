@@ -12,8 +12,10 @@ from cnnlab.config.config import Data, read_config
 from cnnlab.core.errors import RequestError, unknown
 from cnnlab.core.registry import Component, component
 from cnnlab.data.dataset import DataPlace, Dataset, check_memory
+from cnnlab.data.decoding import read_image
 from cnnlab.data.fitting import Fitting
 from cnnlab.data.folder import list_contents
+from cnnlab.data.parallel import in_parallel
 from cnnlab.data.parts import beside
 from cnnlab.data.registry import DATASETS, facts_of
 from cnnlab.data.splits import split as divided
@@ -188,27 +190,34 @@ def _folder(path: Path, options: Mapping[str, Any], channels: int, fitting: Fitt
 
 
 def as_taken(images: Dataset, channels: int, fitting: Fitting) -> Dataset:
-    """The images in the network's size and channels.
+    """The images in the network's size and channels; files are read again, since fitting twice would cut twice.
 
-    Raises: RequestError where they do not fit into memory.
+    Raises: RequestError where they do not fit into memory, or a file can no longer be read.
     """
     shape = channels, *fitting.size
     if images.shape == shape:
         return images
-    pixels = images.images
-    if pixels.shape[1] != channels:
-        pixels = _in_channels(pixels, channels)
-    if tuple(pixels.shape[2:]) == fitting.size:
-        return replace(images, images=pixels)
-    check_memory(len(pixels), shape)
-    made = torch.empty(len(pixels), *shape, dtype=torch.uint8)
-    for number, image in enumerate(pixels):
+    if images.paths is None and images.shape[1:] == fitting.size:
+        return replace(images, images=_in_channels(images.images, channels))
+    check_memory(len(images), shape)
+    made = torch.empty(len(images), *shape, dtype=torch.uint8)
+
+    def fit(number: int) -> None:
+        if images.paths is not None:
+            image = read_image(Path(images.paths[number]), channels=1 if channels == 1 else 3)
+        else:
+            image = _in_channels(images.images[number : number + 1], channels)[0]
         made[number] = fitting(image)
+
+    for _ in in_parallel(fit, range(len(images))):
+        pass
     return replace(images, images=made, masks=None)
 
 
 def _in_channels(pixels: Tensor, channels: int) -> Tensor:
     """Grey as three equal channels, and colour as its brightness (ITU-R 601, as pillow has it)."""
+    if pixels.shape[1] == channels:
+        return pixels
     if pixels.shape[1] == 1:
         return pixels.expand(-1, channels, -1, -1)
     weights = torch.tensor([0.299, 0.587, 0.114])[:, None, None]

@@ -1,7 +1,7 @@
 """Images that are to be explained: from files or from a run's own data, prepared, and as they were."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -10,7 +10,6 @@ from torch import Tensor
 
 from cnnlab.core.errors import RequestError
 from cnnlab.data.dataset import Dataset
-from cnnlab.data.fitting import Fitting
 from cnnlab.data.parallel import in_parallel
 from cnnlab.network.image_files import Source, Unreadable
 from cnnlab.network.placement import WHOLE, Placement, placement_of
@@ -74,7 +73,7 @@ def images_of_files(
 def images_of_part(
     part: Dataset, split: str, preparation: Preparation, *, count: int, seed: int
 ) -> list[ExplainedImage]:
-    """`count` images of a data set's part, the same ones for the same seed; with their labels, and masks if known.
+    """`count` images of a part in the network's size, the same ones for the same seed; with labels, and masks if known.
 
     Those of a data set of files are drawn on as the files are.
 
@@ -82,20 +81,16 @@ def images_of_part(
     """
     if count < 1:
         raise RequestError(f"`count` is {count}; at least one image is needed")
-    size = preparation.fitting.size
-    as_stored, stretched = replace(preparation.fitting, size=(part.shape[1], part.shape[2])), Fitting(size, "stretch")
     made = []
     for number in sample_indices(len(part), count, seed, "explanations").tolist():
         image, label, name = part.images[number], int(part.labels[number]), f"{split}/{number}"
-        fits = image.shape[1:] == size
-        mask = None if part.masks is None or not fits else part.masks[number]
-        pixels = image if fits else stretched(image)
+        mask = None if part.masks is None else part.masks[number]
         placement, source = WHOLE, None
         if part.paths is not None:
             name, source = part.paths[number], Source(part.paths[number])
             _, height, width = source.read(1 if len(image) == 1 else 3).shape
-            placement = placement_of(height, width, as_stored)
-        made.append(ExplainedImage(name, pixels, placement, label, mask, source))
+            placement = placement_of(height, width, preparation.fitting)
+        made.append(ExplainedImage(name, image, placement, label, mask, source))
     return made
 
 
