@@ -19,6 +19,7 @@ LEVELS = (*FOUNDATION, set(SUBJECTS), {"report"}, {"wiring"}, {"main"}, {"__main
 LEVEL = {package: level for level, packages in enumerate(LEVELS) for package in packages}
 EDGES = {
     ("check_model", "attribution"),
+    ("check_model", "inside"),
     ("check_model", "receptive_field"),
     ("evaluation", "training"),
     ("inside", "attribution"),

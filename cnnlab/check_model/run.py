@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from cnnlab.attribution.attribution import attribute
 from cnnlab.attribution.layers import LayerChoice, choose_layer
 from cnnlab.core.errors import CnnlabError
+from cnnlab.inside.embedding.neighbours import penultimate_features
 from cnnlab.models.failure import LAYER_FAILURES, failure_of
 from cnnlab.models.undisturbed import undisturbed
 from cnnlab.network.network import Network
@@ -24,7 +25,7 @@ Answer = Literal["yes", "no", "with --data"]
 ON_FILES = ("gradcam", "saliency", "visualize features", "visualize dream", "predict")
 """Commands that take or draw single images."""
 
-ON_IMAGES = ("eval", "sanity", "audit", "report-card", "visualize patches", "visualize embedding")
+ON_IMAGES = ("eval", "sanity", "audit", "report", "report-card", "visualize patches", "visualize embedding")
 """Commands that need labelled images beyond those that are named one by one."""
 
 
@@ -127,10 +128,9 @@ def _commands(network: Network, images: Tensor, logits: Tensor, no_layer: str) -
     model, shape = network.model, network.shape
     yield _tried("summary", lambda: receptive_fields(model, shape))
     yield _tried("receptive-field", lambda: receptive_fields(model, shape))
-    if any(isinstance(module, nn.Conv2d) for module in model.modules()):
-        yield CommandCheck("visualize filters", "yes")
-    else:
-        yield CommandCheck("visualize filters", "no", "it has no convolution of images")
+    convolves = any(isinstance(module, nn.Conv2d) for module in model.modules())
+    no_filters = "" if convolves else "it has no convolution of images"
+    yield CommandCheck("visualize filters", "no" if no_filters else "yes", no_filters)
     try:
         check_takes_files(network)
     except CnnlabError as error:
@@ -147,13 +147,24 @@ def _commands(network: Network, images: Tensor, logits: Tensor, no_layer: str) -
     yield CommandCheck("visualize dream", saliency.works, saliency.reason)
     finite = bool(logits.isfinite().all())
     yield CommandCheck("predict", "yes") if finite else CommandCheck("predict", "no", "its answers are NaN or infinite")
-    for command in ON_IMAGES:
-        if not finite:
-            yield CommandCheck(command, "no", "its answers are NaN or infinite")
-        elif no_layer and command == "visualize patches":
-            yield CommandCheck(command, "no", no_layer)
-        else:
-            yield CommandCheck(command, "yes" if network.has_images else "with --data")
+    each = network.activation == "sigmoid" and logits.shape[1] > 1
+    no_class = "each class is a question of its own to it, and an image has one; --activation softmax" if each else ""
+    labels = torch.zeros(len(images), dtype=torch.int64)
+    headless = _tried("visualize embedding", lambda: list(penultimate_features(model, [(images, labels, 0)]))).reason
+    against = dict(
+        zip(
+            ON_IMAGES,
+            (
+                *(no_class, saliency.reason, saliency.reason, no_class or saliency.reason),
+                *(no_layer or no_filters or saliency.reason, no_layer, headless),
+            ),
+            strict=True,
+        )
+    )
+    for command, reason in against.items():
+        fault = reason if finite else "its answers are NaN or infinite"
+        ready: Answer = "yes" if network.has_images else "with --data"
+        yield CommandCheck(command, "no" if fault else ready, fault)
 
 
 def _tried(command: str, work: Callable[[], object]) -> CommandCheck:

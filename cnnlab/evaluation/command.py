@@ -71,11 +71,19 @@ def compare(
 ) -> None:
     """Runs side by side: where their configs differ, their results with intervals, overlaid curves.
 
+    A network that is no run has neither config nor curves: `cnnlab eval` measures it on the images of --data.
+
     Example: [bold]cnnlab compare cifar cifar-2[/]
     """
     from cnnlab.evaluation.compare import compare as compare_runs
+    from cnnlab.network.open import is_no_run
     from cnnlab.view import console, png
 
+    if other := next((name for name in names if is_no_run(name)), None):
+        raise RequestError(
+            f"'{other}' is no run, and what is compared is what trainings wrote down; "
+            f"`cnnlab eval {other}` measures it on the images of --data"
+        )
     comparison = compare_runs([session.run(name) for name in names], session)
     folder = session.folder("compare", out=out)
     if out is not None or not session.as_json:

@@ -130,6 +130,12 @@ def _loaded(
     return found
 
 
+def is_no_run(what: str) -> bool:
+    """Whether `what` names a config, a zoo's network or a user's own."""
+    zoo, colon, _ = what.partition(":")
+    return (bool(colon) and zoo in ZOOS) or what.endswith((".yaml", ".yml")) or is_own(what)
+
+
 def _takes_classes(what: str | Path | nn.Module) -> bool:
     """Whether a network can be made for any number of classes."""
     if isinstance(what, nn.Module):

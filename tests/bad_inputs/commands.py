@@ -198,7 +198,7 @@ COMMANDS = (
             "Usage: cnnlab summary [OPTIONS] {MODEL}\n"
             "Try 'cnnlab summary -h' for help.\n"
             "Error\n"
-            "No such option: --depht (Possible options: --depth)"
+            "No such option: --depht (Possible options: --depth, --weights)"
         ),
     ),
     Case(

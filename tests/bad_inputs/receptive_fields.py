@@ -20,8 +20,7 @@ RECEPTIVE_FIELDS = (
         "cnnlab receptive-field resnet18",
         (
             "error: no run 'resnet18' under runs. There is none yet; `cnnlab train` makes one. MODEL is a "
-            "run, a config "
-            "(.yaml), torchvision:NAME or timm:NAME."
+            "run, a config (.yaml), FILE.py:NAME, torchvision:NAME or timm:NAME."
         ),
     ),
     Case(

@@ -672,6 +672,15 @@ RUNS = (
         command=EVAL,
     ),
     run(
+        "comparing with a network that is no run",
+        same,
+        (
+            "error: 'net.py:build' is no run, and what is compared is what trainings wrote down; "
+            "`cnnlab eval net.py:build` measures it on the images of --data"
+        ),
+        command="cnnlab compare tiny net.py:build",
+    ),
+    run(
         "comparing with a run that is not there",
         same,
         "error: no run 'tinny' under runs. Did you mean 'tiny'?",

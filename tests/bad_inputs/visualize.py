@@ -84,12 +84,12 @@ VISUALIZE = (
     seen(
         "a dream of nothing",
         "dream tiny",
-        ("error: a dream needs --layer with --channel, such as --layer conv_bn_act2 --channel 3, or --class"),
+        ("error: a dream needs --layer with --channel, such as --layer conv_bn_act2 --channel 3, or a class"),
     ),
     seen(
         "a dream of a channel and of a class",
         "dream tiny --layer conv_bn_act1 --channel 1 --class star",
-        "error: a dream is of channels (--layer, --channel) or of classes (--class), not of both",
+        "error: a dream is of channels (--layer, --channel) or of a class, not of both",
     ),
     seen(
         "a dream of a class that is not there",

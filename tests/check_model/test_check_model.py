@@ -69,6 +69,13 @@ def test_a_plain_network() -> None:
     assert works(found)["eval"] == "with --data"
 
 
+def test_each_class_by_itself_is_no_evaluation_of_images_with_one_class() -> None:
+    network = open_network(Net(), Session(device_name="cpu"), size="3,16,16", activation="sigmoid", for_images=True)
+    told = works(check_model(network))
+    assert (told["eval"], told["report"]) == ("no", "no")
+    assert (told["predict"], told["audit"], told["report-card"]) == ("yes", "with --data", "with --data")
+
+
 @pytest.mark.parametrize(
     ("model", "differs", "draws", "mixes"),
     [(Drops(), True, False, False), (Draws(), False, True, False), (Mixes(), False, False, True)],
@@ -84,6 +91,7 @@ def test_what_will_not_work_is_said_with_the_reason() -> None:
     dense = checked(Dense())
     assert {name for name, answer in works(dense).items() if answer == "no"} == {
         "gradcam",
+        "report-card",
         "visualize filters",
         "visualize features",
         "visualize patches",

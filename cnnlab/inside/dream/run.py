@@ -54,11 +54,9 @@ def objectives(
         RequestError: for neither, for both, for half of the first, and for what is not there.
     """
     if classes and (layer is not None or channel is not None):
-        raise RequestError("a dream is of channels (`layer`, `channel`) or of classes (`classes`), not of both")
+        raise RequestError("a dream is of channels (`layer`, `channel`) or of a class, not of both")
     if not classes and (layer is None or channel is None):
-        raise RequestError(
-            "a dream needs `layer` with `channel`, such as `layer` conv_bn_act2 `channel` 3, or `classes`"
-        )
+        raise RequestError("a dream needs `layer` with `channel`, such as `layer` conv_bn_act2 `channel` 3, or a class")
     found: list[Objective] = [ClassScore(_class_number(name, network.classes)) for name in classes]
     if layer is not None and channel is not None:
         found += [Channel(layer, number) for number in channels_of(channel)]

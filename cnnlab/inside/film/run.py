@@ -22,6 +22,7 @@ from cnnlab.network.fresh import new_network
 from cnnlab.network.session import Session
 from cnnlab.runs.folder import Run
 from cnnlab.runs.images import evaluation_images
+from cnnlab.stats.probabilities import class_probabilities
 from cnnlab.view import gif
 from cnnlab.view.drawings import tile
 
@@ -85,7 +86,7 @@ def filmed(run: Run, session: Session, *, layer: str | None = None, picture: int
             model, inputs, torch.tensor([label], device=session.device), methods=(method,), layers=choice
         )
         with evaluating(model):
-            probability = float(model(inputs)[0].float().softmax(0)[label])
+            probability = float(class_probabilities(model(inputs).float())[0, label])
         evidence.append(Evidence(epoch, found.maps[0].float().cpu().numpy(), float(found.scores[0]), probability))
         yield Advance("epochs", done, len(epochs))
     made = film(filters, f"{name}.weight")
