@@ -192,7 +192,7 @@ def open_run(text: str | Run, session: Session, weights: WhichWeights = "best") 
         fresh=fresh,
         prepared=_as_trained(config, data.shape, statistics, f"as the run {run.name} was trained"),
         epoch=epoch,
-        remarks=built.remarks,
+        remarks=built.answer,
         which=weights,
     )
 
@@ -259,7 +259,7 @@ def _of_config(path: Path, size: str | None, session: Session, for_images: bool)
         config=config,
         fresh=None if given else fresh,
         prepared=prepared,
-        remarks=built.remarks,
+        remarks=built.answer,
     )
 
 

@@ -36,6 +36,8 @@ class Built:
     """Values of the input and the output of one image, of the layer where they are most: there at the same time."""
     remarks: tuple[str, ...] = ()
     """A sentence for each thing that a person should know of it before it is trained."""
+    answer: tuple[str, ...] = ()
+    """A sentence on its output in evaluation mode, where the logits are one of several."""
 
 
 def own_built(model: OwnModel, shape: Shape, *, classes: int, seed: int) -> Built:
@@ -117,12 +119,11 @@ def _with_logits(
                 f"in {mode} mode {own.name} draws from NumPy's or Python's generator, which no checkpoint keeps: a "
                 "resumed run goes on with other numbers; torch's generator is kept"
             )
-    main = chosen[True]
-    if main.path is not None:
-        remarks.append(f"{main.remark.partition(';')[0]}; the loss is of that output alone")
-    elif chosen[False].path is not None:
-        remarks.append(chosen[False].remark.partition(";")[0])
-    return Built(with_logits(network, chosen[False], main), largest, tuple(dict.fromkeys(remarks)))
+    said = {mode: one.remark.partition(";")[0] for mode, one in chosen.items() if one.path is not None}
+    answer = (said[False],) if False in said else ()
+    learned = (f"{said[True]}; the loss is of that output alone",) if True in said else answer
+    model_of_logits = with_logits(network, chosen[False], chosen[True])
+    return Built(model_of_logits, largest, tuple(dict.fromkeys((*remarks, *learned))), answer)
 
 
 def _way_out(output: Any, own: OwnNetwork, model: OwnModel, classes: int) -> str:

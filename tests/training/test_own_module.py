@@ -248,6 +248,9 @@ def test_networks_of_other_kinds_are_trained(own, model: str, said: str) -> None
     trained = train(own, 'model={python: "net.py:' + model + '"}', "--json")
     assert said in trained.err
     assert trained.err.count("the logits are the output") <= 1
+    looked = own("summary", "tiny", "--allow-plugins").err
+    assert ("the logits are the output" in looked) is (model == "Mapping"), "what is put out in training mode is aside"
+    assert "loss" not in looked
     evaluated = own("eval", "tiny", "--allow-plugins", "--json", "--device", "cpu")
     assert evaluated.code == 0, evaluated.err
     assert evaluated.json()["accuracy"] == trained.json()["val_accuracy"]
