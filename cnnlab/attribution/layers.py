@@ -49,8 +49,7 @@ class LayerChoice:
     @property
     def tokens(self) -> str:
         """`tokens of a grid of 14 × 14, 1 class token left out`; empty for maps with rows and columns of their own."""
-        grid = self.layouts.of(self.name).grid
-        return "" if grid is None else grid.sentence
+        return self.layouts.of(self.name).tokens
 
 
 @dataclass(frozen=True, eq=False)

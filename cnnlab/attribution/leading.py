@@ -86,10 +86,11 @@ def _leading(
     slopes = {name: slope for name, slope in zip(last, found, strict=True) if slope is not None}
     maps = {name: (layouts.of(name).maps(slope), layouts.of(name).maps(last[name])) for name, slope in slopes.items()}
     leads = {name for name, (slope, _) in maps.items() if bool((slope != 0).any())}
-    cancelling = {name for name in leads if _cancels(*maps[name])}
+    cancelling = {name for name in leads if cancels(maps[name][0] * maps[name][1].detach(), 1)}
     return Leading(frozenset(layers) - leads, frozenset(cancelling))
 
 
-def _cancels(slope: Float[Tensor, "n k h w"], maps: Float[Tensor, "n k h w"]) -> bool:
-    products = slope * maps.detach()
-    return bool((products.sum(1).abs() <= NOTHING_LEFT * products.abs().sum(1)).all())
+def cancels(products: Tensor, channels: int) -> bool:
+    """Whether gradient · activation adds up to 0 along the dimension `channels` at every place, and is not all 0."""
+    sizes = products.abs().sum(channels)
+    return bool(sizes.any()) and bool((products.sum(channels).abs() <= NOTHING_LEFT * sizes).all())

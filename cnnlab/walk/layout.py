@@ -47,6 +47,11 @@ class Layout:
         return height * width > 1
 
     @property
+    def tokens(self) -> str:
+        """`tokens of a grid of 14 × 14, 1 class token left out`; empty for maps with rows and columns of their own."""
+        return "" if self.grid is None else self.grid.sentence
+
+    @property
     def leaves_out(self) -> bool:
         """Whether the maps are not all of the output: class tokens stand at no place."""
         return self.grid is not None and bool(self.grid.others)

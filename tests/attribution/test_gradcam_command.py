@@ -98,7 +98,7 @@ def test_provenance_goes_along(several: Any, trained: Any) -> None:
     assert [one["name"] for one in document["layers"]] == ["conv_bn_act2"]
     assert document["layers"][0]["head"]["kind"] == "gap_linear"
     assert set(document["layers"][0]) == {
-        "name", "channels", "height", "width", "post_activation", "reason", "head", "candidates"
+        "name", "channels", "height", "width", "post_activation", "reason", "head", "candidates", "tokens"
     }  # fmt: skip
     assert document["methods"][0]["paper"] == "arXiv:1610.02391"
     assert several.err.startswith("passes through the network, of at most 64 images each: Grad-CAM 3, LayerCAM 3")

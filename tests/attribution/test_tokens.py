@@ -93,10 +93,11 @@ def test_a_normalisation_takes_away_what_hirescam_sums() -> None:
     model, shape = seeded(ViT).double(), (3, 16, 16)
     x = images(shape)
     before, behind = (
-        attribute(model, x, [0, 1], methods=["hirescam"], layers=[layer])[0].maps
-        for layer in ("blocks.0", "blocks.1.norm1")
+        attribute(model, x, [0, 1], methods=["hirescam"], layers=[layer])[0] for layer in ("blocks.0", "blocks.1.norm1")
     )
-    assert float(before.abs().max()) < 1e-5 < 1e-3 < float(behind.abs().max())
+    assert float(before.maps.abs().max()) < 1e-5 < 1e-3 < float(behind.maps.abs().max())
+    assert ["rounding" in note for note in before.notes] == [True]
+    assert behind.notes == ()
     choice = choose_layer(model, shape)
     assert choice.name == "blocks.1.norm1"
     assert "'blocks.0'" in choice.reason

@@ -4,6 +4,7 @@ Each function gives the factor that broadcasts against A (r, k, h, w); the raw m
 layer's own size. ReLU after the sum, where a paper has one, is left to whoever draws (`maps.positive_scaled`).
 """
 
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, TypeAlias
 
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from cnnlab.attribution.cam_pieces import factored_maps, with_notes
 from cnnlab.attribution.capture import CURVED_SCORE, SCORE, FinerScore, GradientTarget
+from cnnlab.attribution.leading import cancels
 from cnnlab.attribution.maps import principal_map
 from cnnlab.attribution.method import Batch, Known, Method, MethodMaps, UnfitError, Work
 from cnnlab.attribution.tail import Head
@@ -132,7 +134,15 @@ def gradcam_plus_plus(work: Work, *, eps: Eps = 0.0) -> MethodMaps:
 )
 def hirescam(work: Work) -> MethodMaps:
     """Activation times gradient, place by place: behind dense layers the map sums to the logit."""
-    return factored_maps(work, SCORE, hires_cam)
+    found = factored_maps(work, SCORE, hires_cam)
+    notes = tuple(
+        f"at '{layer.name}' gradient times activation adds up to 0 over the channels at every place, as in front of a "
+        "normalisation over channels: what HiResCAM shows there is rounding; name the layer of that normalisation, or "
+        "take gradcam"
+        for layer in work.capture.layers
+        if cancels(layer.gradients[SCORE] * layer.activations[:, None], 2)
+    )
+    return replace(found, notes=found.notes + notes)
 
 
 @Method(

@@ -37,6 +37,8 @@ class FeatureFacts:
     model: str
     weights: str
     layer: str
+    tokens: str
+    """`tokens of a grid of 14 × 14, 1 class token left out`; empty for maps with rows and columns of their own."""
     channels: tuple[int, ...] | None
     """Channels that were named."""
     images: tuple[ImageMaps, ...]
@@ -55,9 +57,10 @@ class FeatureFacts:
 def features_report(facts: FeatureFacts) -> Report:
     """The report of some images."""
     chosen = facts.chosen
+    units = f"of {chosen.size[0]} × {chosen.size[1]} units each" + (f": {facts.tokens}" if facts.tokens else "")
     numbers = Numbers(
         (
-            Number("channels", len(chosen.active), "d", detail=f"of {chosen.size[0]} × {chosen.size[1]} units each"),
+            Number("channels", len(chosen.active), "d", detail=units),
             Number("active", float(chosen.active.mean()), ".0%", detail="share of units above 0"),
             Number("dead", len(chosen.dead), "d", detail=f"never above 0 in {facts.samples}"),
             Number("sparse", len(chosen.sparse), "d", detail="above 0 in at most 5 % of their units"),
@@ -79,6 +82,7 @@ def features_json(facts: FeatureFacts) -> dict[str, object]:
         "model": facts.model,
         "weights": facts.weights,
         "layer": facts.layer,
+        "tokens": facts.tokens or None,
         "samples": facts.samples,
         "dead": facts.chosen.dead,
         "sparse": facts.chosen.sparse,

@@ -98,6 +98,7 @@ def watched_features(
         model=network.name,
         weights=network.weights,
         layer=chosen,
+        tokens=layouts.of(chosen).tokens,
         channels=wanted,
         images=tuple(maps),
         numbers=tuple(numbers[name] for name in layers),

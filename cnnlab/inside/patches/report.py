@@ -57,6 +57,8 @@ class PatchFacts:
     classes: tuple[str, ...]
     seen: int
     size: tuple[int, int]
+    tokens: str
+    """`tokens of a grid of 14 × 14, 1 class token left out`; empty for maps with rows and columns of their own."""
     field: tuple[int, int] | None
     """Receptive field in px; None where it is the whole image."""
     named: tuple[int, ...] | None
@@ -87,9 +89,10 @@ def patches_report(facts: PatchFacts) -> Report:
     k = len(facts.channels[0].patches)
     mean = sum(one.classes.entropy for one in alive) / len(alive) if alive else None
     field = "the whole image" if facts.field is None else f"{facts.field[0]} × {facts.field[1]} px"
+    sees = f"each unit sees {field}, clipped at the border" + (f"; {facts.tokens}" if facts.tokens else "")
     numbers = Numbers(
         (
-            Number("channels", len(facts.channels), "d", detail=f"each unit sees {field}, clipped at the border"),
+            Number("channels", len(facts.channels), "d", detail=sees),
             Number("class entropy", mean, ".2f", "bits", f"mean; {k} random images {facts.chance:.2f}"),
             Number(
                 "selective",
@@ -115,6 +118,7 @@ def patches_json(facts: PatchFacts) -> dict[str, object]:
         "layer": facts.layer,
         "split": facts.split,
         "seen": facts.seen,
+        "tokens": facts.tokens or None,
         "field": facts.field,
         "chance": {"entropy": facts.chance, "fifth_percentile": facts.chance_low},
         "selective": facts.selective,

@@ -107,6 +107,7 @@ def found_patches(
         classes=dataset.classes,
         seen=found.seen,
         size=layout.size[1:],
+        tokens=layout.tokens,
         field=None if field.is_global else (field.size[0], field.size[-1]),
         named=channels,
         channels=tuple(made),
