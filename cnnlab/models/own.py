@@ -25,6 +25,7 @@ from cnnlab.core.errors import RequestError, did_you_mean, unknown
 from cnnlab.core.reading import read_file
 from cnnlab.models.own_files import MAX_BYTES, own_files
 from cnnlab.models.own_siblings import own_siblings
+from cnnlab.models.undisturbed import settings_kept
 
 FORM = "expected FILE.py:NAME or package.module:NAME, with arguments as literals, such as net.py:ResNet(depth=20)"
 
@@ -70,7 +71,7 @@ def own_network(text: str) -> OwnNetwork:
     """The place and the arguments that `text` names.
 
     Raises:
-        RequestError: where it has another form, with the names that the file has.
+        RequestError: where it has another form or gives a name twice, with the names that the file has.
 
     Example:
         >>> own_network("nets/mine.py:ResNet(depth=20, width=16)").options
@@ -94,6 +95,8 @@ def own_network(text: str) -> OwnNetwork:
             for keyword in tree.keywords:
                 if keyword.arg is None:
                     raise ValueError
+                if keyword.arg in options:
+                    raise RequestError(f"'{printable(called)}' gives '{keyword.arg}' twice")
                 options[keyword.arg] = ast.literal_eval(keyword.value)
         except (ValueError, TypeError):
             raise RequestError(
@@ -180,27 +183,48 @@ def found(own: OwnNetwork, *, base: Path | None = None) -> Any:
 
 @contextlib.contextmanager
 def _theirs(doing: str, own: OwnNetwork, base: Path | None) -> Iterator[None]:
-    """What the user's code raises inside, told with their traceback; what it prints goes to stderr."""
+    """What the user's code raises inside, told with their traceback; what it prints goes to stderr.
+
+    Torch's settings and the working folder, which it may change, are as before afterwards.
+    """
     try:
-        with contextlib.redirect_stdout(sys.stderr):
+        with contextlib.redirect_stdout(sys.stderr), settings_kept():
             yield
     except (RequestError, KeyboardInterrupt):
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # SystemExit and others that are no Exception: the code is theirs
         raise own_code_error(error, doing, own_file(own, base)) from error
+
+
+_NAMED = "cnnlab_own_"
+"""How the names of the modules begin that users' files become."""
+_OURS = str(Path(__file__).resolve().parents[1])
+_WAYS_OUT = (
+    (SystemExit, "", "; it ended itself: what it does as a program belongs under if __name__ == '__main__':"),
+    (
+        ImportError,
+        "no known parent package",
+        "; put an empty __init__.py beside the file, or write the import without its dots",
+    ),
+)
+"""Ways out of what a user's file raises, by the kind of the error and words of its message."""
 
 
 def own_code_error(error: BaseException, doing: str, file: Path | None) -> OwnCodeError:
     """`error` as a message: what was being done, and the calls from the user's file on, as Python shows them."""
     calls = traceback.extract_tb(error.__traceback__)
-    here, machinery = str(Path(__file__).resolve()), ("<frozen importlib", str(importlib.__file__))
     first = next((n for n, call in enumerate(calls) if file is not None and call.filename == str(file)), None)
     if first is None:
-        first = next((n for n, c in enumerate(calls) if c.filename != here and not c.filename.startswith(machinery)), 0)
+        ours = (_OURS, "<frozen importlib", str(importlib.__file__), str(contextlib.__file__))
+        first = next((n for n, call in enumerate(calls) if not call.filename.startswith(ours)), len(calls))
     shown = [] if isinstance(error, SyntaxError) else traceback.format_list(calls[first:])
-    lines = "".join([*shown, *traceback.format_exception_only(error)]).rstrip().split("\n")
+    text = "".join([*shown, *traceback.format_exception_only(error)])
+    if (module := type(error).__module__).startswith(_NAMED):
+        text = text.replace(f"{module}.", "")
+    lines = text.rstrip().split("\n")
     said = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return OwnCodeError(f"{type(error).__name__} when {doing}: {said}", lines)
+    way_out = next((way for kind, words, way in _WAYS_OUT if isinstance(error, kind) and words in str(error)), "")
+    return OwnCodeError(f"{type(error).__name__} when {doing}: {said}{way_out}", lines)
 
 
 def _divided(text: str) -> tuple[str, str, str]:
@@ -212,8 +236,16 @@ def _divided(text: str) -> tuple[str, str, str]:
 
 
 def own_file(own: OwnNetwork, base: Path | None) -> Path | None:
-    """The file that `own` names, resolved; a relative one starts at `base`. None of an importable module."""
-    return None if own.file is None else ((base or Path()) / own.file).resolve()
+    """The file that `own` names, resolved; a relative one starts at `base`. None of an importable module.
+
+    Raises: RequestError for links in a circle.
+    """
+    if own.file is None:
+        return None
+    try:
+        return ((base or Path()) / own.file).resolve()
+    except (OSError, RuntimeError):  # links that lead to one another
+        raise RequestError(f"'{own.place}' cannot be read: it is a link that leads back to itself") from None
 
 
 def _module(own: OwnNetwork, base: Path | None) -> ModuleType:
@@ -249,7 +281,7 @@ def _of_file(path: Path, own: OwnNetwork, base: Path | None) -> ModuleType:
     except OSError as error:
         raise RequestError(f"'{own.place}' cannot be read: {error.strerror} ({path})") from None
     files = own_files(path)
-    name = f"cnnlab_own_{path.stem}_{blake2b(f'{path} {files.digest}'.encode(), digest_size=6).hexdigest()}"
+    name = f"{_NAMED}{path.stem}_{blake2b(f'{path} {files.digest}'.encode(), digest_size=6).hexdigest()}"
     if name in sys.modules:
         return sys.modules[name]
     _on_search_path(path.parent)

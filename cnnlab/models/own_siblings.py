@@ -40,7 +40,8 @@ def own_siblings(files: OwnFiles) -> Iterator[None]:
         yield
     finally:
         for folder in folders:
-            sys.path.remove(folder)
+            if folder in sys.path:  # their code may have taken it off
+                sys.path.remove(folder)
         sys.dont_write_bytecode = writes
         _loaded[key] = _of(names)
         for name in _loaded[key] if foreign else ():

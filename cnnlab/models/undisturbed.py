@@ -5,6 +5,7 @@ weights, draw random numbers, switch a mode. Every look at a network goes throug
 calls a function after each layer.
 """
 
+import os
 import random
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
@@ -35,7 +36,12 @@ def undisturbed(model: nn.Module, *, training: bool | None = False, replaced: bo
 
     `replaced`: others stand in for the parameters and buffers inside, so that those need less care (see `Snapshot`).
     """
-    settings = [read() for read, _ in SETTINGS]
+    with settings_kept(), _network_kept(model, training, replaced):
+        yield
+
+
+@contextmanager
+def _network_kept(model: nn.Module, training: bool | None, replaced: bool) -> Iterator[None]:
     snapshot = Snapshot(model, replaced=replaced)
     ended = False
     try:
@@ -47,9 +53,30 @@ def undisturbed(model: nn.Module, *, training: bool | None = False, replaced: bo
         ended = True
     finally:
         snapshot.put_back(ended=ended)
-        for (read, change), before in zip(SETTINGS, settings, strict=True):
-            if read() != before:
-                change(before)
+
+
+@contextmanager
+def settings_kept() -> Iterator[None]:
+    """Torch's and NumPy's global settings are as before afterwards, and so is the working folder."""
+    before = [read() for read, _ in SETTINGS]
+    try:
+        yield
+    finally:
+        for (read, change), setting in zip(SETTINGS, before, strict=True):
+            if read() != setting:
+                change(setting)
+
+
+def _folder() -> str | None:
+    with suppress(OSError):  # it may have been removed
+        return os.getcwd()
+    return None
+
+
+def _set_folder(folder: str | None) -> None:
+    if folder is not None:
+        with suppress(OSError):
+            os.chdir(folder)
 
 
 def set_mode(model: nn.Module, training: bool) -> None:
@@ -154,6 +181,7 @@ SETTINGS: tuple[Setting, ...] = (
     _attribute(torch.backends.cuda.matmul, "allow_tf32"),
     _attribute(torch.backends.mkldnn, "enabled"),
     (np.geterr, lambda errors: np.seterr(**errors)),
+    (_folder, _set_folder),
 )
 
 

@@ -5,11 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict, get_args
 
+from cnnlab.core.characters import shortened
 from cnnlab.core.errors import ConfigError, Problem, RequestError, did_you_mean
 from cnnlab.core.reading import read_file
 from cnnlab.core.yaml import Items, Table, Text, load
 from cnnlab.data.fitting import FITS, Fit, Interpolation
 from cnnlab.stats.probabilities import Activation
+
+LARGEST = 1e6
+"""Of the numbers of a mean and a deviation, so that no pixel in 0 … 1 leaves the range of float32."""
 
 BESIDE = ("preparation.yaml", "preparation.yml")
 """Names of a file that is found by itself beside a file of weights; `STEM.preparation.yaml` is found before them."""
@@ -118,28 +122,29 @@ def _numbers(value: Any, base: Path) -> tuple[float, ...]:
         found = tuple(float(part) for part in parts)
     except (TypeError, ValueError):
         raise ValueError(f"'{_shown(value)}', expected a number for each channel, such as 0.485,0.456,0.406") from None
-    if not found or not all(abs(one) < float("inf") for one in found):
-        raise ValueError(f"'{_shown(value)}', expected finite numbers, one for each channel")
+    if not found or not all(abs(one) <= LARGEST for one in found):
+        raise ValueError(f"'{_shown(value)}', expected finite numbers of at most {LARGEST:,.0f}, one for each channel")
     return found
 
 
 def _deviations(value: Any, base: Path) -> tuple[float, ...]:
     found = _numbers(value, base)
-    if min(found) <= 0:
-        raise ValueError(f"'{_shown(value)}', expected numbers above 0: it is divided by them")
+    if min(found) < 1 / LARGEST:
+        raise ValueError(f"'{_shown(value)}', expected numbers above 0 (from {1 / LARGEST:g}): it is divided by them")
     return found
 
 
 def _classes(value: Any, base: Path) -> tuple[str, ...] | int:
-    if str(value).isdecimal() and not (base / str(value)).is_file():
+    if str(value).isdecimal() and not _is_file(base / str(value)):
         if not int(value):
             raise ValueError("0, expected the names of the classes, or their number")
         return int(value)
-    if isinstance(value, Path) or (isinstance(value, str) and ("," not in value or (base / value).is_file())):
+    if isinstance(value, Path) or (isinstance(value, str) and ("," not in value or _is_file(base / value))):
         path = base / Path(value).expanduser()
-        if not path.is_file():
+        if not _is_file(path):
             raise ValueError(
-                f"'{value}', expected names such as cat,dog, their number, or a file of them (looked at {path})"
+                f"'{_shown(value)}', expected names such as cat,dog, their number, or a file of them (looked at "
+                f"{shortened(str(path), 120)})"
             )
         try:
             lines = read_file(path, at_most=4_000_000).decode("utf-8-sig").splitlines()
@@ -147,12 +152,19 @@ def _classes(value: Any, base: Path) -> tuple[str, ...] | int:
             raise ValueError(f"'{value}', which cannot be read as text with a name a line") from None
         names = [line.strip() for line in lines if line.strip()]
     else:
-        names = [str(name).strip() for name in (value.split(",") if isinstance(value, str) else value)]
+        names = ["" if n is None else str(n).strip() for n in (value.split(",") if isinstance(value, str) else value)]
     if len(names) < 1 or not all(names):
         raise ValueError(f"'{_shown(value)}', expected the name of each class")
     if twice := next((name for n, name in enumerate(names) if name in names[:n]), None):
         raise ValueError(f"'{_shown(value)}', in which '{twice}' stands twice")
     return tuple(names)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name longer than names of files are
+        return False
 
 
 def _fit(value: Any, base: Path) -> Fit:
@@ -208,7 +220,9 @@ def _of_file(path: Path) -> dict[str, Any]:
     for key, value in tree.items():
         place = str(tree.marks[key])
         own = "size" if key == "input" else key
-        if own not in KEYS:
+        if own in tree and own != key:
+            problems.append(Problem(place, f"'{key}' is another word for '{own}', which is given, too"))
+        elif own not in KEYS:
             problems.append(Problem(place, f"no key '{key}'; known: {', '.join(KEYS)}.{did_you_mean(key, KEYS)}"))
         elif value is not None:
             try:

@@ -348,6 +348,11 @@ def _described(found: Network, said: Description, for_images: bool) -> Network:
         prepared = _with_statistics(prepared, said, shape)
         if said.mean is None and for_images:
             remarks.append("no `mean` and `std` are given: the network gets pixels in 0 … 1 as they are")
+        if max(numbers := (*(said.mean or ()), *(said.std or ())), default=0) > 1:
+            remarks.append(
+                f"`mean` and `std` are of pixels in 0 … 1, and {max(numbers):g} is among them: numbers for pixels in "
+                "0 … 255 are to be divided by 255"
+            )
     fit, share = said.fit or prepared.fit, said.crop_share
     if share is None and fit == prepared.fit:
         share = prepared.crop_share

@@ -74,7 +74,7 @@ def chosen_output(
     good = [key for key, squeezed in fitting.items() if squeezed is not None]
     if not good:
         listed = ", ".join(f"{key} {_shape(value)}" for key, value in parts.items())
-        raise RequestError(f"{name} puts out {listed or 'nothing'}; {_expected(classes)}")
+        raise RequestError(f"{name} puts out {listed or _contents(output)}; {_expected(classes)}")
     usual = [key for key in USUAL if key in good]
     rows = [key for key in good if fitting[key] is False]
     key = (usual or rows or good)[0]
@@ -160,6 +160,16 @@ def _squeezed(value: Any, count: int, classes: int | None) -> bool | None:
     if value.dim() == 2:
         return False if value.shape[1] else None
     return True if all(side == 1 for side in value.shape[2:]) else None
+
+
+def _contents(output: Any) -> str:
+    """What is in a mapping or a sequence that holds no tensor itself, as a detector's answers are."""
+    inside = list(output.values()) if isinstance(output, Mapping) else list(output)
+    if not inside:
+        return "nothing"
+    first = next((one for one in inside if isinstance(one, Mapping)), None)
+    of = "" if first is None else f" with {', '.join(map(str, list(first)[:6]))}, as detectors give them"
+    return f"a {type(output).__name__} of {type(inside[0]).__name__}{of}"
 
 
 def _shape(value: Any) -> str:

@@ -1,13 +1,15 @@
 """A network is tried on images of zeros: whether it runs on their size, and what holds the logits."""
 
+import inspect
 from dataclasses import replace
 from typing import Any
 
 import torch
+from torch import nn
 
 from cnnlab.core.errors import RequestError, first_line
 from cnnlab.models.failure import LAYER_FAILURES, check_parameters
-from cnnlab.models.own import own_code_error, own_network
+from cnnlab.models.own import own_code_error, own_file, own_network
 from cnnlab.models.undisturbed import undisturbed
 from cnnlab.network.description import Description
 from cnnlab.network.network import Network
@@ -56,6 +58,20 @@ def _classes(names: tuple[str, ...], logits: int, name: str, said: Description) 
     return names
 
 
+def _other_inputs(model: nn.Module) -> str | None:
+    """What the network's forward takes, in words, where one argument is not enough or too many."""
+    try:
+        signature = inspect.signature(model.forward)
+    except (TypeError, ValueError):
+        return None
+    try:
+        signature.bind(None)
+    except TypeError:
+        needed = [name for name, one in signature.parameters.items() if one.default is one.empty]
+        return " and ".join(needed) or "nothing"
+    return None
+
+
 def _tried(network: Network) -> tuple[Any, int]:
     """What the network puts out for images of zeros, and how many: two, which tell a row an image, or one.
 
@@ -71,11 +87,16 @@ def _tried(network: Network) -> tuple[Any, int]:
             if isinstance(error, torch.OutOfMemoryError):
                 raise
             failure = error
+    if isinstance(failure, TypeError) and (takes := _other_inputs(network.model)) is not None:
+        raise RequestError(
+            f"{network.name} takes {takes}, and is given images alone: wrap it in a module whose forward takes one "
+            "tensor of images, (images, channels, height, width)"
+        ) from failure
     theirs = None
     size = " × ".join(map(str, network.shape))
     if network.origin == "own":
-        file = own_network(network.name).file
-        theirs = own_code_error(failure, f"{network.name} ran on images of {size}", file and file.resolve())
+        own = own_network(network.name)
+        theirs = own_code_error(failure, f"{network.name} ran on images of {size}", own_file(own, None))
     if isinstance(failure, LAYER_FAILURES):
         try:
             check_runs(network)

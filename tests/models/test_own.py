@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from torch import nn
 
 from cnnlab.core.errors import RequestError
@@ -67,7 +68,17 @@ def test_what_names_something_else(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["net.py:", "net.py", "net.py:Net(x)", "net.py:Net(", "net.py:Net()()", "net.py:1", "net.py:Net(**{})", "a:b[0]"],
+    [
+        "net.py:",
+        "net.py",
+        "net.py:Net(x)",
+        "net.py:Net(",
+        "net.py:Net()()",
+        "net.py:1",
+        "net.py:Net(**{})",
+        "net.py:N(a=1, a=2)",
+        "a:b[0]",
+    ],
 )
 def test_forms_that_are_refused(text: str) -> None:
     with pytest.raises(RequestError):
@@ -134,6 +145,40 @@ def test_errors_while_the_file_is_run(file: Path) -> None:
     with pytest.raises(OwnCodeError, match="ImportError when the file") as caught:
         made(own_network(f"{file}:Net"))
     assert f'"{file}", line 2' in caught.value.details[0]
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("exit()", "SystemExit when .* belongs under if __name__ == '__main__'"),
+        ("class Own(BaseException): pass\nraise Own('theirs')", "Own when .* theirs"),
+        ("from .layers import layer", "ImportError when .* put an empty __init__.py beside the file"),
+        ("import sys\nsys.path.clear()\n1 / 0", "ZeroDivisionError when .* division by zero"),
+    ],
+)
+def test_whatever_their_file_raises_is_theirs(file: Path, code: str, words: str) -> None:
+    file.write_text(code)
+    with pytest.raises(OwnCodeError, match=words) as caught:
+        made(own_network(f"{file}:Net"))
+    assert "cnnlab" not in "\n".join(caught.value.details)
+
+
+def test_what_their_file_sets_is_as_before_afterwards(file: Path) -> None:
+    folder, kind = Path.cwd(), torch.get_default_dtype()
+    file.write_text(
+        "import os, torch\nos.chdir('/')\ntorch.set_default_dtype(torch.float64)\ntorch.set_default_device('meta')\n"
+        "def build():\n    torch.set_grad_enabled(False)\n    return torch.nn.Linear(2, 3)\n"
+    )
+    network = made(own_network(f"{file}:build"))
+    assert (Path.cwd(), torch.get_default_dtype(), torch.is_grad_enabled()) == (folder, kind, True)
+    assert torch.zeros(1).device.type == "cpu"
+    assert next(network.parameters()).device.type == "cpu"
+
+
+def test_a_link_that_leads_back_to_itself(tmp_path: Path) -> None:
+    (tmp_path / "net.py").symlink_to(tmp_path / "net.py")
+    with pytest.raises(RequestError, match=r"net\.py' cannot be read"):
+        made(own_network(f"{tmp_path / 'net.py'}:Net"))
 
 
 def test_a_file_that_has_changed_is_loaded_anew(file: Path) -> None:

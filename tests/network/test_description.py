@@ -31,6 +31,10 @@ def test_options_as_text_and_as_values(tmp_path: Path) -> None:
         ({"std": "0.5"}, "`std` is given without `mean`"),
         ({"mean": "a,b", "std": "1"}, "`mean` is 'a,b', expected a number for each channel"),
         ({"mean": "nan", "std": "1"}, "finite"),
+        ({"mean": "1e39", "std": "1"}, "at most 1,000,000"),
+        ({"mean": "0.5", "std": "1e-300"}, "above 0"),
+        ({"classes": "x" * 5000}, "`classes` is 'x{60}', expected names"),
+        ({"classes": ["cat", None]}, "expected the name of each class"),
         ({"mean": "0", "std": "0.2,0"}, "`std` is '0.2,0', expected numbers above 0"),
         ({"classes": "cat"}, "expected names such as cat,dog, their number, or a file of them"),
         ({"classes": "0"}, "`classes` is 0, expected the names"),
@@ -60,6 +64,9 @@ def test_the_file_beside_the_weights_is_found_and_options_go_before_it(tmp_path:
 
 def test_every_mistake_of_a_file_has_its_place(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
+    path.write_text("size: 8\ninput: 9\n")
+    with pytest.raises(ConfigError, match=r"mine\.yaml:2:1: 'input' is another word for 'size', which is given, too"):
+        description_of({"preparation": path})
     path.write_text("maen: 1\nstd: [1, -1]\nfit: crop\nactivation: {a: b}\n")
     with pytest.raises(ConfigError) as caught:
         description_of({"preparation": path})

@@ -38,6 +38,30 @@ def test_a_module_is_itself_put_into_evaluation_mode() -> None:
         open_network(module, CPU)
 
 
+class Two(nn.Module):
+    """Images, and numbers beside them."""
+
+    def forward(self, image: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
+        return image.mean((2, 3)) + numbers
+
+
+class Without(nn.Module):
+    def forward(self) -> torch.Tensor:
+        return torch.zeros(1, 2)
+
+
+@pytest.mark.parametrize(("module", "takes"), [(Two(), "image and numbers"), (Without(), "nothing")])
+def test_a_network_that_takes_something_else_than_images(module: nn.Module, takes: str) -> None:
+    with pytest.raises(RequestError, match=f"^{type(module).__name__} takes {takes}, and is given images alone"):
+        open_network(module, CPU, size="3,8,8", for_images=True)
+
+
+@pytest.mark.parametrize(("mean", "told"), [("123.7", True), ("0.5", False)])
+def test_a_mean_of_pixels_up_to_255_is_doubted(mean: str, told: bool) -> None:
+    found = open_network(nn.Flatten(), CPU, size="3,1,1", for_images=True, mean=mean, std="0.2")
+    assert any("0 … 255 are to be divided by 255" in remark for remark in found.remarks) is told
+
+
 def test_weights_of_a_file_may_be_a_path(tmp_path: Path) -> None:
     module = nn.Sequential(nn.Linear(2, 2))
     torch.save({"0.weight": torch.eye(2), "0.bias": torch.ones(2)}, tmp_path / "some.pt")

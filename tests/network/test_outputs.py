@@ -60,6 +60,7 @@ def test_a_person_chooses_by_number() -> None:
         (torch.zeros(5), None, r"expected logits"),
         (torch.zeros(2, 5, dtype=torch.long), None, "expected logits"),
         ({}, None, "puts out nothing"),
+        ([{"boxes": MAPS}] * 2, None, "puts out a list of dict with boxes, as detectors give them"),
         ({"maps": MAPS}, None, r"maps \(2, 5, 4, 4\)"),
         (None, None, "puts out NoneType"),
         (LOGITS, "logits", "puts out one tensor"),

@@ -51,7 +51,10 @@ def chosen(tensors: Tensors, expected: Expected, key: str | None) -> Match:
             "weights; load them before it is quantised"
         )
     if key == TOP:
-        tensors, key = tensors.beside_dicts(), None
+        top = tensors.beside_dicts()
+        if not any(top.by_name):
+            raise RequestError(f"no tensors stand at the top of the file (`weights_key` {TOP}); {_parts(tensors)}")
+        tensors, key = top, None
     if key is not None:
         _check_key(tensors, key)
     found = matches(tensors, expected, key or "")
@@ -74,11 +77,19 @@ def _check_key(tensors: Tensors, key: str) -> None:
     """Raises: RequestError where no tensors stand under `key`."""
     if tensors.below(key):
         return
-    counts = Counter(name[:end] for name in tensors.by_name for end in _ends(name) if name[:end] in tensors.dicts)
-    listed = ", ".join(f"{printable(one)} ({count} tensors)" for one, count in list(counts.items())[:12])
     is_one = "one tensor" if key in tensors.by_name else "no part of the file"
-    known = listed or f"no dicts but the top, {TOP}"
-    raise RequestError(f"`weights_key` '{printable(key)}' is {is_one}; it has {known}.{did_you_mean(key, counts)}")
+    near = did_you_mean(key, _dicts(tensors))
+    raise RequestError(f"`weights_key` '{printable(key)}' is {is_one}; {_parts(tensors)}.{near}")
+
+
+def _dicts(tensors: Tensors) -> Counter[str]:
+    """The dicts in the file, with how many tensors each holds."""
+    return Counter(name[:end] for name in tensors.by_name for end in _ends(name) if name[:end] in tensors.dicts)
+
+
+def _parts(tensors: Tensors) -> str:
+    listed = [f"{printable(one)} ({count} tensors)" for one, count in list(_dicts(tensors).items())[:12]]
+    return f"it has {', '.join(listed) or f'no dicts but the top, {TOP}'}"
 
 
 def _ends(name: str) -> Iterator[int]:

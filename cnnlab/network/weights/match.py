@@ -115,7 +115,9 @@ def nearest(tensors: Tensors, expected: Expected, below: str = "") -> Match:
     read = (_read(tensors, expected, group, reading) for group in groups for reading in READINGS)
     found = [match for match in read if match is not None]
     best = max(found, key=score)
-    return best if 2 * len(best.taken) > len(expected.tensors) else max((m for m in found if not m.beside), key=score)
+    if 2 * len(best.taken) > len(expected.tensors):
+        return best
+    return max((match for match in found if not match.beside), key=score, default=best)
 
 
 @dataclass(frozen=True)

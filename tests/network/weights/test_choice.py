@@ -81,3 +81,11 @@ def test_a_quantised_network_is_refused() -> None:
         RequestError, match=r"the network is quantised \(.*_packed_params.* is packed\), and takes no file"
     ):
         chosen(tensors_of(STATE), Expected.by(network), None)
+
+
+def test_a_key_under_which_the_network_does_not_stand() -> None:
+    with pytest.raises(RequestError, match=r"no tensors stand at the top .*; it has model \(2 tensors\)"):
+        _chosen({"model": STATE}, ".")
+    deeper = {"model": {f"fc.{name}": one for name, one in STATE.items()}}
+    network = Expected.by(nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2)))
+    assert not chosen(tensors_of(deeper), network, "model.fc").fits
