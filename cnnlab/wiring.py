@@ -18,8 +18,8 @@ def invocation(began: float) -> Invocation:
     return Invocation(
         began,
         write_whole_report=_write_whole_report,
-        training_observers=(_field_views,),
-        validation_section=_validation_section,
+        training_observers=(field_views,),
+        validation_section=validation_section,
     )
 
 
@@ -31,13 +31,15 @@ def _write_whole_report(run: "Run", session: "Session") -> None:
     with_bars(whole_report(open_run(run, session), session))
 
 
-def _field_views(setup: "TrainingSetup", events: "EventLog") -> "Observer":
+def field_views(setup: "TrainingSetup", events: "EventLog") -> "Observer":
+    """Watches the effective field of a training, where its config asks for that."""
     from cnnlab.receptive_field.effective.views import FieldViews
 
     return FieldViews(setup, events)
 
 
-def _validation_section(setup: "TrainingSetup", run: "Run") -> "Contribution":
+def validation_section(setup: "TrainingSetup", run: "Run") -> "Contribution":
+    """What a training's report says of the validation part."""
     from cnnlab.evaluation.contribution import validation_section
 
     return validation_section(setup, run)

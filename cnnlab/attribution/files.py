@@ -57,14 +57,15 @@ class WrittenExplanation:
 
     report: Report
     document: dict[str, Any]
-    page: Path
+    page: Path | None
+    """None where nothing was written."""
 
 
 def write_explanation(
     network: Network,
     images: Sequence[ExplainedImage],
     explanation: Explanation,
-    folder: Path,
+    folder: Path | None,
     *,
     target: str,
     unreadable: Sequence[Unreadable] = (),
@@ -72,6 +73,8 @@ def write_explanation(
     full_size: bool = False,
 ) -> Iterator[ExplainedImage | WrittenExplanation]:
     """Each image when its files are written, and at last the page and `explanations.json`; all below `folder`.
+
+    Without a folder nothing is written, and the report and the document are told all the same.
 
     target: what was asked to be explained; asked: whether the layers were; full_size: overlays of
     up to `FULL` pixels and not `SCREEN`.
@@ -102,30 +105,35 @@ def write_explanation(
         trust=trust,
         provenance=provenance(network, explanation),
     )
-    page = files.save(report, folder).page
-    document = explanation_document(network, explanation, entries, unreadable, target) | {"report": str(page)}
-    write_whole(folder / "explanations.json", json.text(document) + "\n")
+    document = explanation_document(network, explanation, entries, unreadable, target)
+    page: Path | None = None
+    if folder is not None:
+        page = files.save(report, folder).page
+        document["report"] = str(page)
+        write_whole(folder / "explanations.json", json.text(document) + "\n")
     yield WrittenExplanation(report, document, page)
 
 
 def _one_image(
-    image: ExplainedImage, original: Tensor, index: int, explanation: Explanation, folder: Path, most: int
+    image: ExplainedImage, original: Tensor, index: int, explanation: Explanation, folder: Path | None, most: int
 ) -> Iterator[MapEntry]:
-    """The files of each of its maps, with overlays of at most `most` pixels."""
+    """The files of each of its maps, with overlays of at most `most` pixels; without a folder the facts alone."""
     shown = _shown(image, original, index, explanation, most)
     factor = max(original.shape[1:]) / max(shown.image.shape[:2])
     stem = f"{index:04}-{_slug(Path(image.name).stem)}"
     places = [(one, rank) for one in explanation.attributions for rank in range(explanation.targets.shape[1])]
     for (one, rank), map_ in zip(places, shown.maps, strict=True):
-        name = f"{stem}-{_slug(one.method)}-{rank}-{_slug(map_.target)}"
-        raw, overlaid = folder / "maps" / f"{name}.npy", folder / "maps" / f"{name}.png"
-        values = one.maps[index, rank].cpu()
-        _save(values, raw)
+        raw: Path | None = None
         channels: Path | None = None
-        if one.per_channel is not None:
-            channels = folder / "maps" / f"{name}-channels.npy"
-            _save(one.per_channel[index, rank].cpu(), channels)
-        write_whole(overlaid, _overlay_png(shown, map_))
+        overlaid: Path | None = None
+        if folder is not None:
+            name = folder / "maps" / f"{stem}-{_slug(one.method)}-{rank}-{_slug(map_.target)}"
+            raw, overlaid = Path(f"{name}.npy"), Path(f"{name}.png")
+            _save(one.maps[index, rank].cpu(), raw)
+            if one.per_channel is not None:
+                channels = Path(f"{name}-channels.npy")
+                _save(one.per_channel[index, rank].cpu(), channels)
+            write_whole(overlaid, _overlay_png(shown, map_))
         measured = explanation.comparisons[rank] if explanation.comparisons else None
         yield MapEntry(
             path=image.name,
@@ -137,9 +145,9 @@ def _one_image(
             score=float(one.scores[index, rank]),
             method=one.method,
             layers=one.layers,
-            raw=str(raw),
-            raw_channels=None if channels is None else str(channels),
-            overlay=str(overlaid),
+            raw=_path(raw),
+            raw_channels=_path(channels),
+            overlay=_path(overlaid),
             evident=map_.evident,
             peak=_peak(map_.heat, factor) if map_.evident else None,
             metrics=None if measured is None else image_metrics(measured, one.method, index),
@@ -200,6 +208,10 @@ def _save(values: Tensor, path: Path) -> None:
     buffer = io.BytesIO()
     np.save(buffer, values.to(torch.float32).numpy(), allow_pickle=False)
     write_whole(path, buffer.getvalue())
+
+
+def _path(file: Path | None) -> str | None:
+    return None if file is None else str(file)
 
 
 def _slug(text: str) -> str:

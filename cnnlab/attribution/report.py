@@ -79,11 +79,11 @@ class MapEntry:
     """The target's logit."""
     method: str
     layers: tuple[str, ...]
-    raw: str
-    """The file of the signed map at the layer's own resolution, float32 (h, w)."""
+    raw: str | None
+    """The file of the signed map at the layer's own resolution, float32 (h, w); None while nothing is written."""
     raw_channels: str | None
     """The file of the signed values of each colour channel, (c, h, w), for methods that have them."""
-    overlay: str
+    overlay: str | None
     evident: bool
     """Whether anything of the map is above zero."""
     peak: tuple[int, int] | None

@@ -79,6 +79,19 @@ def read_image(
         return _bytes(image, channels)
 
 
+def pillow_image(
+    image: Image.Image, *, channels: Literal[1, 3] = 3, name: str = "the image"
+) -> UInt8[Tensor, "channels h w"]:
+    """The pixels of an image that pillow has open, exactly as `read_image` gives those of its file.
+
+    `image` stays as it is; `name` is what errors call it.
+    Raises: RequestError as `read_image`.
+    """
+    with _faults_told(name):
+        _check(image, name)
+        return _bytes(ImageOps.exif_transpose(image), channels)
+
+
 class _Room:
     """How many pixels are decoded at the moment, and a wait for those who want more than there is room for."""
 
@@ -126,13 +139,19 @@ def image_header(path: Path) -> Header:
 
 @contextmanager
 def _opened(source: Path | bytes, name: str | None) -> Iterator[Image.Image]:
-    """pillow's image of a file; what pillow raises meanwhile becomes a RequestError that names it."""
+    """pillow's image of a file; what it raises meanwhile becomes a RequestError that names it."""
     name = name or (str(source) if isinstance(source, Path) else "the image")
     content = _content(source, name)
+    with _faults_told(name), Image.open(BytesIO(content), formats=_available_formats()) as image:
+        _check(image, name)
+        yield image
+
+
+@contextmanager
+def _faults_told(name: str) -> Iterator[None]:
+    """What pillow raises inside becomes a RequestError about `name`."""
     try:
-        with Image.open(BytesIO(content), formats=_available_formats()) as image:
-            _check(image, name)
-            yield image
+        yield
     except Image.DecompressionBombError as error:
         pixels = re.search(r"\d+", str(error))
         raise _too_large(name, int(pixels[0]) if pixels else 2 * MAX_PIXELS) from None

@@ -43,16 +43,15 @@ class EvaluateOptions:
     """`class`, `group`, or a regex on the path whose capture names the group that an accuracy is measured of."""
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """The facts, the report on them, and the folder it was written to."""
+@dataclass(frozen=True, eq=False)
+class Evaluated:
+    """The facts, and the report on them."""
 
     split: str
     """The part, or `all` of data that has none."""
     facts: Classification
     groups: tuple[GroupAccuracy, ...]
     report: Report
-    folder: Path
     places: Mapping[str, str]
     """The folder or file that the images are from, by its part, where it is the user's own."""
     test_evaluations: int
@@ -62,16 +61,27 @@ class Evaluation:
     averaged: bool
     """Whether they are the mean over the training's steps (`ema`)."""
 
-    def as_json(self) -> dict[str, Any]:
-        """What `--json` prints; shares are 0 … 1, the confusion matrix has the truth in rows."""
+    def document(self, **more: Any) -> dict[str, Any]:
+        """What `--json` prints, with `more`; shares are 0 … 1, the confusion matrix has the truth in rows."""
         document = evaluation_document(self.facts, split=self.split)
-        document |= {"epoch": self.epoch, "averaged": self.averaged, "report": str(self.folder)}
+        document |= {"epoch": self.epoch, "averaged": self.averaged, **more}
         if self.groups:
             document["groups"] = {
                 g.name: {"accuracy": g.accuracy, "ci95": [g.interval.low, g.interval.high], "n": g.n}
                 for g in self.groups
             }
         return document
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation(Evaluated):
+    """The same, and the folder it was written to."""
+
+    folder: Path
+
+    def as_json(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        return self.document(report=str(self.folder))
 
 
 def evaluate(network: Network, session: Session, options: EvaluateOptions | None = None) -> Evaluation:
@@ -97,9 +107,28 @@ def evaluate(network: Network, session: Session, options: EvaluateOptions | None
         evaluate(open_run("cifar", session), session, EvaluateOptions(split="test")).facts.accuracy
     """
     options = options or EvaluateOptions()
-    run, split = network.run, network.named_part(options.split)
-    folder = _folder(network, session, split, options.tta)
+    folder = _folder(network, session, network.named_part(options.split), options.tta)
     refuse_links(folder)
+    found = evaluated(network, session, options)
+    png.save(found.report, folder)
+    csv.save(found.report, folder)
+    return Evaluation(**vars(found), folder=folder)
+
+
+def evaluated(network: Network, session: Session, options: EvaluateOptions) -> Evaluated:
+    """The facts of `evaluate`; nothing is written, but that a run's test part was opened.
+
+    Arguments:
+        network, session, options: as `evaluate`.
+
+    Returns:
+        The measures with their intervals, and a report on them.
+
+    Raises:
+        RequestError: when the data is not there, or its classes are not those of the network.
+        WorkError: where the network's answers are NaN or infinite.
+    """
+    run, split = network.run, network.named_part(options.split)
     if run is not None:
         refuse_links(run.path / TEST_EVALUATIONS)  # before the test part is opened, which is noted there
         remove_parts(run.path)
@@ -122,12 +151,10 @@ def evaluate(network: Network, session: Session, options: EvaluateOptions | None
     count = 0
     if isinstance(network, RunNetwork) and options.split == "test":
         count = _log(network, options, facts)  # first: the test part has been opened
-    png.save(report, folder)
-    csv.save(report, folder)
     source: str = options.split if options.split in dataset.places else "train"
     places = {source: dataset.places[source]} if dataset.places else {}
     epoch, averaged = _training_of(network)
-    return Evaluation(split, facts, groups, report, folder, places, count, epoch, averaged)
+    return Evaluated(split, facts, groups, report, places, count, epoch, averaged)
 
 
 def _images(network: Network, session: Session, split: SplitName) -> Dataset:

@@ -4,15 +4,16 @@ import glob
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from jaxtyping import UInt8
+from PIL import Image
 from torch import Tensor
 
 from cnnlab.core.errors import RequestError
-from cnnlab.data.decoding import MAX_BYTES, SUFFIXES, read_image
+from cnnlab.data.decoding import MAX_BYTES, SUFFIXES, pillow_image, read_image
 from cnnlab.data.listing import files_below
 
 LONGEST_LIST = 100_000_000
@@ -48,10 +49,11 @@ class Unreadable:
 
 @dataclass(frozen=True)
 class Source:
-    """An image to come: its name, and its bytes where it did not come as a file."""
+    """An image to come: its name, and its bytes or itself where it did not come as a file."""
 
     name: str
     content: bytes | None = None
+    image: Image.Image | None = field(default=None, compare=False)
     fault: str = ""
     """Why there is none, where the name leads to nothing."""
 
@@ -62,6 +64,8 @@ class Source:
         """
         if self.fault:
             raise RequestError(f"{self.name}: {self.fault}")
+        if self.image is not None:
+            return pillow_image(self.image, channels=channels, name=self.name)
         return read_image(self.content or Path(self.name), channels=channels, name=self.name)
 
 
@@ -80,7 +84,7 @@ def find_images(paths: Sequence[str], standard_input: ReadsBytes) -> list[Source
             if content.startswith(MAGIC):
                 content += standard_input.read(MAX_BYTES + 1 - len(content))
                 much = len(content) > MAX_BYTES
-                found.append(Source("<stdin>", content, f"it has more than {MAX_BYTES:,} bytes" if much else ""))
+                found.append(Source("<stdin>", content, fault=f"it has more than {MAX_BYTES:,} bytes" if much else ""))
             elif len(content) > LONGEST_LIST:
                 raise RequestError(
                     f"standard input is no image, and as a list of paths longer than {LONGEST_LIST:,} bytes"
@@ -89,9 +93,9 @@ def find_images(paths: Sequence[str], standard_input: ReadsBytes) -> list[Source
                 for line in content.split(b"\n"):
                     name = os.fsdecode(line)  # a name need not be UTF-8
                     if name.strip():
-                        found += _sources(name if os.path.lexists(name) else name.strip())
+                        found += sources_at(name if os.path.lexists(name) else name.strip())
         else:
-            found += _sources(path)
+            found += sources_at(path)
     if not found:
         raise RequestError("no images to predict: standard input named none")
     if all(source.fault for source in found):
@@ -99,8 +103,8 @@ def find_images(paths: Sequence[str], standard_input: ReadsBytes) -> list[Source
     return found
 
 
-def _sources(path: str) -> list[Source]:
-    """What one path names."""
+def sources_at(path: str) -> list[Source]:
+    """What one path names: a file, those in a folder, or those that a pattern finds; else one with a fault."""
     if not path:  # of an empty variable in a script; to Python it is the folder that one is in
         return [Source("''", fault="names no image; the folder here is .")]
     if os.path.isdir(path):  # the functions of pathlib raise where a name is too long

@@ -14,6 +14,7 @@ from cnnlab.core.errors import RequestError
 from cnnlab.data.dataset import DataPlace, Dataset
 from cnnlab.fit.device import Precision
 from cnnlab.network.asked_data import ALL, AskedData, as_taken
+from cnnlab.network.given_data import GivenData
 from cnnlab.network.preparation import Preparation
 from cnnlab.runs.folder import Run, WhichWeights
 from cnnlab.runs.images import evaluation_images, images_of, training_images
@@ -54,7 +55,7 @@ class Network:
     """None where nothing is known of the statistics of its images; see `preparation`."""
     activation: Activation = "softmax"
     """What makes probabilities of its logits; a single logit always speaks for class 1 of two, by its sigmoid."""
-    asked: AskedData | None = None
+    asked: AskedData | GivenData | None = None
     """The data that it is to be asked about, where it brings none itself."""
     remarks: tuple[str, ...] = ()
     """A sentence for each thing about it that was assumed or changed, and that a person should know."""

@@ -90,7 +90,7 @@ def open_network(
     if for_images:
         found = with_output(found, said)
         if session.data is not None and found.config is None:
-            found = _asked(found, session)
+            found = with_data(found, session.data, session)
     return found
 
 
@@ -402,14 +402,22 @@ def _with_weights(found: Network, weights: str | None, key: str | None) -> Netwo
     return replace(found, trained=True, weights=said, remarks=(*found.remarks, *loaded.notes))
 
 
-def _asked(found: Network, session: Session) -> Network:
-    """`found` with the session's data, whose names its classes take where it has none itself.
+def with_data(found: Network, named: str | Path, session: Session) -> Network:
+    """`found`, to be asked about data that it does not bring; its classes take the names there, where it has none.
 
-    Raises: RequestError where there is no such data, or its classes are none of the network's.
+    Arguments:
+        found: opened for images.
+        named: a folder, a CSV, a config or the name of a data set.
+        session: where data sets lie, and whether a config's plugins may be run.
+
+    Returns:
+        The network with the data.
+
+    Raises:
+        RequestError: where there is no such data, or its classes are none of the network's.
     """
-    assert session.data is not None
     data, classes = asked_data(
-        session.data,
+        named,
         session.place,
         channels=found.shape[0],
         fitting=found.preparation.fitting,

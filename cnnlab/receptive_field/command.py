@@ -1,7 +1,7 @@
 """`cnnlab receptive-field`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,11 +11,7 @@ from cnnlab.cli.session import with_session
 from cnnlab.network.session import Session
 
 if TYPE_CHECKING:
-    from cnnlab.receptive_field.effective.report import EffectiveFacts
-    from cnnlab.receptive_field.fields import Fields
-    from cnnlab.receptive_field.run import Claim, Inspection
-    from cnnlab.receptive_field.what_if import Variant
-    from cnnlab.view.blocks import Block
+    from cnnlab.receptive_field.study import FieldStudy
 
 
 @with_session("data", "device", "allow_plugins", "runs", "as_json")
@@ -55,9 +51,9 @@ def receptive_field(
     Example: [bold]cnnlab receptive-field torchvision:resnet18 --input 224 --what-if conv1.stride=1[/]
     """
     from cnnlab.core.errors import RequestError
-    from cnnlab.receptive_field import run as work
-    from cnnlab.receptive_field.probe import Verification, verification
-    from cnnlab.receptive_field.report import receptive_field_report
+    from cnnlab.receptive_field.drawings import animation
+    from cnnlab.receptive_field.study import study_fields
+    from cnnlab.receptive_field.study_report import study_document, study_report
     from cnnlab.view import console, files
 
     changes = [*(what_if or []), *(changes or [])]
@@ -65,117 +61,44 @@ def receptive_field(
         raise RequestError(f"'{changes[0]}': changes come after --what-if, such as --what-if {changes[0]}")
     over_images = effective > 0 and session.data is not None
     network = named.open(session, values=verify or effective > 0, for_images=over_images)
-    inspection = work.inspect(network, ignore_gates=ignore_gates)
-    watched = inspection.field(layer).name if layer else inspection.local.name
-    claims = [work.claim(inspection, text) for text in claim or []]
-    place = work.unit_of(unit) if unit else None
-    if unit or image:
-        work.unit_box(inspection, watched, place)
-    trials = list(work.what_if(inspection, changes, layer=watched, ignore_gates=ignore_gates))
-    repaired = list(session.track(work.repairs(inspection), "changes that mend it", 1)) if repairs else []
-    proof: Verification | None = None
-    if verify:
-        steps = session.track(verification(network.model, inspection.fields.walk), "proving", _passes(inspection))
-        proof = list(steps)[-1]
-    facts: EffectiveFacts | None = None
-    more: list[Block] = []
-    if effective:
-        from cnnlab.receptive_field.effective.report import effective_section
-        from cnnlab.receptive_field.effective.run import effective_fields
-
-        measured = effective_fields(inspection, session, layer=watched, unit=place, count=effective)
-        facts = list(session.track(measured, "effective field", -(-effective // 16)))[-1]
-        more.append(effective_section(facts))
-    if image or unit or animate:
-        from cnnlab.receptive_field.drawings import field_figure
-
-        more.append(field_figure(inspection, watched, place, image, facts))
-    report = receptive_field_report(
-        inspection.fields,
-        inspection.audit,
-        name=network.name,
-        depth=depth,
-        repairs=repaired,
-        trials=trials,
-        watched=watched,
-        proof=proof,
-        more=more,
+    drawn = image is not None or bool(unit) or animate
+    study = study_fields(
+        network,
+        session,
+        layer=layer,
+        unit=unit or None,
+        draws_unit=image is not None,
+        changes=changes,
+        claims=claim or (),
+        verify=verify,
+        effective=effective,
+        ignore_gates=ignore_gates,
+        mend=repairs,
     )
+    report = study_report(study, depth=depth, image=image, draws_unit=drawn)
     folder = session.folder("receptive-field", network.run, out=out)
     figures = files.save(report, folder).figures
     if animate:
-        from cnnlab.receptive_field.drawings import animation
-
-        figures.append(animation(inspection, image, folder / "layers.gif"))
+        figures.append(animation(study.inspection, image, folder / "layers.gif"))
     if session.as_json:
-        print_json(_document(inspection, claims, trials, repaired, facts, proof, figures))
+        print_json(study_document(study, figures))
     else:
         console.show(report, out_console(), folder=folder)
         err_console().print(f"written to {folder}", style="dim", soft_wrap=True)
-    _end(claims, proof)
+    _end(study)
 
 
-def _passes(inspection: "Inspection") -> int:
-    return sum(2 * -(-side // 16) for side in inspection.network.shape[1:])
-
-
-def _document(
-    inspection: "Inspection",
-    claims: "list[Claim]",
-    trials: "list[Variant]",
-    repaired: "list[Variant]",
-    facts: "EffectiveFacts | None",
-    proof: Any,
-    figures: list[Path],
-) -> dict[str, object]:
-    from cnnlab.receptive_field.effective.report import effective_json
-    from cnnlab.receptive_field.report import field_json
-    from cnnlab.receptive_field.run import audit_json, variant_json
-
-    fields = inspection.fields
-    return {
-        "model": inspection.network.name,
-        "input": fields.shape,
-        "layers": [field_json(field) for field in fields.layers],
-        "audit": audit_json(inspection.audit),
-        "repairs": [variant_json(one) for one in repaired],
-        "what_if": [variant_json(one) for one in trials],
-        "effective": effective_json(facts) if facts else None,
-        "claims": claims,
-        "verification": proof,
-        "verified": _verified(fields) if proof is not None else None,
-        "differs": _differs(fields),
-        "unknown_operations": [{"operation": name, "layer": place} for name, place in fields.walk.unknown],
-        "on_values": fields.walk.on_values,
-        "pictures": figures,
-    }
-
-
-def _verified(fields: "Fields") -> dict[str, object]:
-    """The size at which the probe ran, and the layers whose r it cannot have seen whole."""
-    unseen = [field.name for field in fields.layers if field.name and not field.is_visible]
-    return {"at": fields.shape[1:], "r_not_covered": unseen}
-
-
-def _differs(fields: "Fields") -> dict[str, object] | None:
-    """From where on the network is another one on larger images."""
-    if fields.differs is None:
-        return None
-    difference, sides = fields.differs
-    return {"layer": difference.layer, "here": difference.here, "there": difference.there, "at": sides}
-
-
-def _end(claims: "list[Claim]", proof: Any) -> None:
+def _end(study: "FieldStudy") -> None:
     """Exit code 1 where a claim fails or an interval is wrong."""
     from cnnlab.view.terminal import said
 
-    for claim in claims:
+    for claim in study.claims:
         if not claim.holds:
             values = " × ".join(f"{value:g}" for value in claim.value)
             err_console().print(said("[bold red]does not hold:[/] {} (it is {})", claim.text, values), soft_wrap=True)
-    if proof is not None and not proof.proven:
+    if study.proof is not None and not study.proof.proven:
         err_console().print(
-            said("[bold red]not proven:[/] {} intervals differ", f"{proof.mismatched:,}"), soft_wrap=True
+            said("[bold red]not proven:[/] {} intervals differ", f"{study.proof.mismatched:,}"), soft_wrap=True
         )
-    if any(not claim.holds for claim in claims) or (proof is not None and not proof.proven):
+    if not study.holds:
         raise typer.Exit(1)

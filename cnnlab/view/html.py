@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 from numpy.typing import NDArray
 from PIL import Image
@@ -51,15 +51,11 @@ def page(report: Report, drawn: Mapping[str, png.Drawn] | None = None) -> str:
     """
     drawn = drawn or {}
     outline = _outline(report.blocks)
-    return (
-        _templates()
-        .get_template("page.html.j2")
-        .render(
-            report=report,
-            contents=outline if len(outline) >= _FEWEST else [],
-            drawing=lambda figure: _embedded(figure, drawn.get(figure.name) or png.drawn(figure)),
-            style=Markup(files("cnnlab.view").joinpath("page.css").read_text(encoding="utf-8")),
-        )
+    return template("page.html.j2").render(
+        report=report,
+        contents=outline if len(outline) >= _FEWEST else [],
+        drawing=lambda figure: embedded(figure, drawn.get(figure.name) or png.drawn(figure)),
+        style=Markup(files("cnnlab.view").joinpath("page.css").read_text(encoding="utf-8")),
     )
 
 
@@ -69,7 +65,7 @@ def anchor(key: str) -> str:
 
 
 @dataclass(frozen=True)
-class _Embedded:
+class Embedded:
     """A figure as a page holds it: the addresses of both drawings, its size in CSS pixels, and its words."""
 
     light: Markup
@@ -79,9 +75,10 @@ class _Embedded:
     words: str
 
 
-def _embedded(figure: Figure, drawn: png.Drawn) -> _Embedded:
+def embedded(figure: Figure, drawn: png.Drawn) -> Embedded:
+    """A figure that is drawn already, for a page to hold."""
     width, height = (round(pixels * 96 / png.DPI) for pixels in png.size(drawn.light))
-    return _Embedded(_inside(drawn.light), _inside(drawn.dark), width, height, description(figure))
+    return Embedded(_inside(drawn.light), _inside(drawn.dark), width, height, description(figure))
 
 
 def _inside(image: bytes) -> Markup:
@@ -101,6 +98,11 @@ def _holds(section: Section) -> str:
     """What is seen once a section is opened: `2 figures, 1 table`."""
     counts = {"figure": len(figures(section)), "table": len(tables(section))}
     return ", ".join(f"{count} {what}{'s' * (count > 1)}" for what, count in counts.items() if count)
+
+
+def template(name: str) -> Template:
+    """The template in this folder of that name."""
+    return _templates().get_template(name)
 
 
 @cache

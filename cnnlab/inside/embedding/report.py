@@ -8,7 +8,7 @@ from torch import Tensor
 
 from cnnlab.inside.embedding.neighbours import PrincipalComponents
 from cnnlab.network.asked_data import counted
-from cnnlab.view.blocks import Cell, Column, Figure, Number, Numbers, Report, Table, Text, shown
+from cnnlab.view.blocks import Block, Cell, Column, Figure, Number, Numbers, Report, Table, Text, shown
 from cnnlab.view.drawings import Cloud, Gallery, Scatter
 
 
@@ -51,8 +51,8 @@ class EmbeddingFacts:
     images: tuple[NDArray[np.uint8], ...]
 
 
-def embedding_report(facts: EmbeddingFacts, projector: str) -> Report:
-    """The report; `projector` is the folder that TensorBoard shows."""
+def embedding_report(facts: EmbeddingFacts, projector: str | None = None) -> Report:
+    """The report; `projector` is the folder that TensorBoard shows, where it was written."""
     n, d = facts.features.shape
     share = facts.components.share
     numbers = Numbers(
@@ -63,13 +63,16 @@ def embedding_report(facts: EmbeddingFacts, projector: str) -> Report:
                    detail=f"of {d} features; what the plot shows"),
         )
     )  # fmt: skip
-    look = Text(f"tensorboard --logdir {projector} shows all {d} dimensions under Projector.", "note", "projector")
+    look: list[Block] = []
+    if projector is not None:
+        said = f"tensorboard --logdir {projector} shows all {d} dimensions under Projector."
+        look.append(Text(said, "note", "projector"))
     lead = f"{counted(f'{n:,}', facts.split)} as they enter {facts.layer}, {facts.weights}."
-    blocks = (numbers, _scatter(facts), _neighbours(facts), _components(facts), look)
+    blocks = (numbers, _scatter(facts), _neighbours(facts), _components(facts), *look)
     return Report(f"How {facts.model} sees its images", blocks, lead)
 
 
-def embedding_json(facts: EmbeddingFacts, projector: str) -> dict[str, object]:
+def embedding_json(facts: EmbeddingFacts, projector: str | None = None) -> dict[str, object]:
     """`--json`."""
     return {
         "model": facts.model,

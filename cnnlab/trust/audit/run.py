@@ -98,6 +98,32 @@ def audit(network: Network, session: Session, options: AuditOptions) -> Iterator
         *_, found = audit(network, session, AuditOptions(max_border=0.3))
         print(found.facts.broken)
     """
+    for step in audit_facts(network, session, options):
+        if isinstance(step, Advance):
+            yield step
+            continue
+        report = evidence_report(step)
+        without_run = f"audit/{network.file_name}-{step.split}"
+        folder = session.folder(f"audit-{step.split}", network.run, without_run=without_run)
+        files.save(report, folder)
+        made = EvidenceAudit(step, report, folder)
+        write_whole(folder / "audit.json", json.text(made.as_json()) + "\n")
+        yield made
+
+
+def audit_facts(network: Network, session: Session, options: AuditOptions) -> Iterator[Advance | EvidenceFacts]:
+    """The facts of `audit`; nothing is written.
+
+    Arguments:
+        network, session, options: as `audit`.
+
+    Yields:
+        How far the maps are, and at last the facts.
+
+    Raises:
+        RequestError: for what cannot be asked.
+        WorkError: where no map has positive evidence.
+    """
     if options.method != AUTO:
         _only(options.method)
     sample = sample_of(network, session, split=options.split, count=options.count, purpose="audit", by=options.by)
@@ -122,21 +148,8 @@ def audit(network: Network, session: Session, options: AuditOptions) -> Iterator
         elif isinstance(fact, Explanation):
             (found,), notes = fact.attributions, (*fact.plan.cautions, *fact.notes)
     assert found is not None
-    facts = _facts(
-        sample,
-        session,
-        options,
-        found,
-        reason,
-        tuple(dict.fromkeys([*notes, *coarse_notes((found.maps.shape[-2], found.maps.shape[-1]), sample.size)])),
-    )
-    report = evidence_report(facts)
-    without_run = f"audit/{network.file_name}-{sample.split}"
-    folder = session.folder(f"audit-{sample.split}", network.run, without_run=without_run)
-    files.save(report, folder)
-    made = EvidenceAudit(facts, report, folder)
-    write_whole(folder / "audit.json", json.text(made.as_json()) + "\n")
-    yield made
+    coarse = coarse_notes((found.maps.shape[-2], found.maps.shape[-1]), sample.size)
+    yield _facts(sample, session, options, found, reason, tuple(dict.fromkeys([*notes, *coarse])))
 
 
 def _only(asked: Sequence[Asked]) -> Component:
