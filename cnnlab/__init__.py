@@ -12,6 +12,8 @@ from cnnlab.core.lazy import lazily
 
 if TYPE_CHECKING:
     from cnnlab import attribution, receptive_field, walk
+    from cnnlab.api.open import open
+    from cnnlab.api.training import train, training_steps
     from cnnlab.core.errors import RequestError, WorkError
 else:
     __getattr__, __dir__ = lazily(
@@ -21,10 +23,23 @@ else:
             "WorkError": "cnnlab.core.errors:WorkError",
             "attribution": "cnnlab.attribution",
             "receptive_field": "cnnlab.receptive_field",
+            "open": "cnnlab.api.open:open",
+            "train": "cnnlab.api.training:train",
+            "training_steps": "cnnlab.api.training:training_steps",
             "walk": "cnnlab.walk",
         },
     )
 
 __version__ = "0.1.0"
 
-__all__ = ["RequestError", "WorkError", "__version__", "attribution", "receptive_field", "walk"]
+__all__ = [
+    "RequestError",
+    "WorkError",
+    "__version__",
+    "attribution",
+    "open",
+    "receptive_field",
+    "train",
+    "training_steps",
+    "walk",
+]

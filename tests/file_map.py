@@ -26,6 +26,9 @@ OTHERS = {
 TOGETHER = ("core", "stats"), ("data", "models", "walk", "view"), ("fit", "config", "runs"), ("network", "cli")
 """Packages of the foundation that share a row of the README, in the order of their levels."""
 
+ABOVE = ("report", "api")
+"""Packages above the subjects."""
+
 HEAD = """\
 # The files
 
@@ -39,13 +42,13 @@ def packages() -> tuple[str, ...]:
     foundation = [name for row in TOGETHER for name in row]
     known = set().union(*FOUNDATION)
     assert set(foundation) == known, f"TOGETHER and FOUNDATION differ in {set(foundation) ^ known}"
-    return (*foundation, *SUBJECTS, "report")
+    return (*foundation, *SUBJECTS, *ABOVE)
 
 
 def folders() -> str:
     """The table of the README: a row for a few packages of the foundation, for each subject and beside the package."""
     rows = [_row([f"cnnlab/{name}/" for name in row], _together(row)) for row in TOGETHER]
-    rows += [_row([f"cnnlab/{name}/"], _sentence(name)) for name in (*SUBJECTS, "report")]
+    rows += [_row([f"cnnlab/{name}/"], _sentence(name)) for name in (*SUBJECTS, *ABOVE)]
     beside = list(OTHERS)[:-1]
     rows += [_row(pair, "; ".join(OTHERS[name] for name in pair)) for pair in (beside[:2], beside[2:])]
     return "\n".join(["| folder | what it is |", "| --- | --- |", *rows])

@@ -15,7 +15,7 @@ from house import FOUNDATION, SUBJECTS
 PACKAGE = Path(__file__).parent.parent / "cnnlab"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-LEVELS = (*FOUNDATION, set(SUBJECTS), {"report"}, {"wiring"}, {"main"}, {"__main__"})
+LEVELS = (*FOUNDATION, set(SUBJECTS), {"report"}, {"wiring"}, {"api"}, {"main"}, {"__main__"})
 LEVEL = {package: level for level, packages in enumerate(LEVELS) for package in packages}
 EDGES = {
     ("check_model", "attribution"),
@@ -42,6 +42,7 @@ RUNS = {
     "cnnlab.receptive_field.drawings",
     "cnnlab.report.contributors",
     "cnnlab.receptive_field.effective.views",
+    "cnnlab.receptive_field.study",
     "cnnlab.training.continuation",
     "cnnlab.training.events",
     "cnnlab.training.progress",

@@ -1,0 +1,119 @@
+"""Images explained."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from cnnlab.api.result import Result, plain
+from cnnlab.attribution.files import WrittenExplanation, write_explanation
+from cnnlab.attribution.measures.report import faithfulness_document
+from cnnlab.attribution.run import Explanation as Facts
+from cnnlab.network.image_files import Unreadable
+from cnnlab.network.network import Network
+from cnnlab.network.prepared_images import ExplainedImage
+from cnnlab.view.blocks import Report
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Explanation(Result):
+    """Where in each image each answer comes from, by each method; n images, t targets each."""
+
+    document_name: ClassVar[str] = "explanations.json"
+
+    facts: Facts
+    images: Sequence[ExplainedImage]
+    unreadable: Sequence[Unreadable] = ()
+    """Files that could not be read."""
+    target: str = "predicted"
+    """What was asked to be explained."""
+    network: Network = field(kw_only=True)
+    asked: bool = False
+    """Whether the layers were asked for."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the images, in their order."""
+        return tuple(image.name for image in self.images)
+
+    @property
+    def maps(self) -> Mapping[str, Tensor]:
+        """The raw map of each method, float (n, t, h, w), at the layer's resolution or the image's; on the CPU."""
+        return {one.method: one.maps.cpu() for one in self.facts.attributions}
+
+    @property
+    def scores(self) -> Mapping[str, Tensor]:
+        """The logits that each method explained, (n, t)."""
+        return {one.method: one.scores.cpu() for one in self.facts.attributions}
+
+    @property
+    def probabilities(self) -> Tensor:
+        """Of all classes, 0 … 1, (n, classes)."""
+        return self.facts.probabilities
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, or their numbers."""
+        return self.facts.classes
+
+    @property
+    def targets(self) -> Tensor:
+        """The class that each map speaks of, by its number, int64 (n, t)."""
+        return self.facts.targets
+
+    @property
+    def metrics(self) -> tuple[Mapping[str, Any], ...]:
+        """How far to trust the maps, for each of the t targets; none unless `metrics` was asked for."""
+        return tuple(plain(faithfulness_document(one)) for one in self.facts.comparisons)
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What to know before the maps are looked at."""
+        return self.facts.plan.cautions
+
+    @property
+    def report(self) -> Report:
+        """Images with their maps over them, and how these were made."""
+        return self._told.report
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every map's facts, how it was made, and what it was measured to be worth."""
+        return plain(self._told.document)
+
+    def save(self, folder: str | Path, *, full_size: bool = False) -> Path:
+        """Write raw maps (float32, .npy), overlays, a page and the document, as `cnnlab gradcam` does.
+
+        Arguments:
+            folder: where; it is made where it is not there.
+            full_size: overlays of up to 4,096 pixels; at most 1,600 otherwise.
+
+        Returns:
+            The page.
+
+        Raises:
+            WorkError: where the disk refuses.
+        """
+        page = self._written(Path(folder).expanduser(), full_size=full_size).page
+        assert page is not None
+        return page
+
+    @cached_property
+    def _told(self) -> WrittenExplanation:
+        return self._written(None)
+
+    def _written(self, folder: Path | None, *, full_size: bool = False) -> WrittenExplanation:
+        *_, written = write_explanation(
+            self.network,
+            self.images,
+            self.facts,
+            folder,
+            target=self.target,
+            unreadable=self.unreadable,
+            asked=self.asked,
+            full_size=full_size,
+        )
+        assert isinstance(written, WrittenExplanation)
+        return written

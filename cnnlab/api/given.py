@@ -1,0 +1,36 @@
+"""Data as Python has it, for a network to be asked about."""
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TypeAlias
+
+from torch import Tensor
+
+from cnnlab.network.given_data import given_data
+from cnnlab.network.given_images import GivenImages
+from cnnlab.network.network import Network
+from cnnlab.network.open import with_data
+from cnnlab.network.session import Session
+
+Labels: TypeAlias = Sequence[int] | Sequence[str] | Tensor
+"""Of each image its class, by number or name."""
+
+GivenData: TypeAlias = str | Path | tuple[GivenImages, Labels]
+"""A folder, a CSV, a config or the name of a data set; or images with their labels."""
+
+
+def about(network: Network, data: GivenData | None, session: Session) -> Network:
+    """The network, to be asked about `data` in place of its own; the same network without any.
+
+    Raises: RequestError where there is no such data, or its classes are none of the network's.
+    """
+    if data is None:
+        return network
+    known = {field.name: getattr(network, field.name) for field in fields(Network)}
+    alone = Network(**known | {"run": None, "config": None, "asked": None})
+    if isinstance(data, (str, Path)):
+        return with_data(alone, data, session)
+    images, labels = data
+    given = given_data(images, labels, network.preparation, classes=network.classes, logits=network.logits)
+    return replace(alone, asked=given)

@@ -1,0 +1,209 @@
+"""What is asked from Python is what the commands tell."""
+
+import inspect
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from command_line import Place, Trained
+from numpy.typing import NDArray
+from PIL import Image
+from torch import nn
+
+import cnnlab
+from cnnlab.api.opened import OpenedNetwork
+from cnnlab.api.result import Result
+from cnnlab.network.description import ModelOptions
+
+Pixels = NDArray[np.uint8]
+
+
+@pytest.fixture
+def net(module: nn.Module) -> OpenedNetwork:
+    return cnnlab.open(module, size=16, classes=["cat", "dog", "cow"], mean=0.5, std=0.25)
+
+
+def without_places(document: Any) -> Any:
+    """A document without files, which Python writes only when asked."""
+    if isinstance(document, dict):
+        places = ("raw", "raw_channels", "overlay", "report", "pictures", "page", "unreadable")
+        return {key: without_places(value) for key, value in document.items() if key not in places}
+    return [without_places(one) for one in document] if isinstance(document, list) else document
+
+
+def test_options_of_a_network_are_those_of_the_commands() -> None:
+    assert set(ModelOptions.__annotations__) < set(inspect.signature(cnnlab.open).parameters)
+
+
+@pytest.mark.parametrize(
+    ("command", "ask"),
+    [
+        (("gradcam", "RUN", "IMAGE", "--method", "gradcam,rise:masks=8", "--target", "top2"),
+         lambda net, image: net.explain(image, methods=["gradcam", "rise:masks=8"], target="top2")),
+        (("receptive-field", "RUN", "--assert", "linear1.size>=3"),
+         lambda net, image: net.receptive_fields(claims="linear1.size>=3")),
+        (("summary", "RUN"), lambda net, image: net.summary()),
+        (("visualize", "filters", "RUN", "--random", "4"), lambda net, image: net.filters(random=4)),
+        (("visualize", "features", "RUN", "IMAGE"), lambda net, image: net.features(image)),
+        (("visualize", "dream", "RUN", "--class", "disc", "--steps", "3"),
+         lambda net, image: net.dream(classes="disc", steps=3)),
+        (("check-model", "RUN"), lambda net, image: net.check()),
+        (("eval", "RUN", "--split", "train", "--by", "class"),
+         lambda net, image: net.evaluate(split="train", by="class")),
+        (("sanity", "RUN", "--method", "gradcam", "--count", "6", "--depths", "2"),
+         lambda net, image: net.sanity(methods="gradcam", count=6, depths=2)),
+        (("audit", "RUN", "--max-border", "1", "--count", "9"), lambda net, image: net.audit(max_border=1.0, count=9)),
+        (("visualize", "patches", "RUN", "--top", "2"), lambda net, image: net.patches(split="validation", top=2)),
+        (("predict", "RUN", "IMAGE"), lambda net, image: net.predict(image)),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)  # fmt: skip
+def test_documents_are_those_of_the_commands(
+    command: tuple[str, ...], ask: Callable[[OpenedNetwork, Path], Result], trained: Trained, cnnlab: Place,
+    image: Pixels, tmp_path: Path,
+) -> None:  # fmt: skip
+    import cnnlab as library
+
+    path = tmp_path / "image.png"
+    Image.fromarray(image).save(path)
+    named = {"RUN": str(trained.run), "IMAGE": str(path)}
+    told = cnnlab(*(named.get(word, word) for word in command), "--json")
+    found = ask(library.open(trained.run, device="cpu"), path).to_dict()
+    expected = told.json()
+    if isinstance(expected, list):
+        expected = {"predictions": expected}
+    assert without_places(found) == without_places(expected)
+
+
+def test_given_images_are_their_data_set(trained: Trained, tmp_path: Path) -> None:
+    net = cnnlab.open(trained.run, device="cpu")
+    rng = np.random.default_rng(1)
+    images = rng.integers(0, 256, (6, 16, 16, 3), dtype=np.uint8)
+    labels = [net.classes[number % 2] for number in range(6)]
+    for number, (pixels, label) in enumerate(zip(images, labels, strict=True)):
+        (tmp_path / label).mkdir(exist_ok=True)
+        Image.fromarray(pixels).save(tmp_path / label / f"{number}.png")
+    given, folder = net.evaluate((images, labels)), net.evaluate(tmp_path)
+    assert given.facts.n == folder.facts.n == 6
+    assert given.accuracy == folder.accuracy
+    assert torch.equal(given.confusion, folder.confusion)
+    assert given.accuracy == np.mean([a == b for a, b in zip(net.predict(images).labels, labels, strict=True)])
+    assert net.evaluate((images, torch.arange(6) % 2)).accuracy == given.accuracy
+    assert net.audit(tmp_path, count=6).facts.split == "all"
+
+
+def test_the_test_part_is_noted_each_time(trained: Trained, tmp_path: Path) -> None:
+    shutil.copytree(trained.run, tmp_path / "tiny")
+    net = cnnlab.open("tiny", runs=tmp_path, device="cpu")
+    assert [net.evaluate(split="test").made.test_evaluations for _ in range(2)] == [1, 2]
+    with pytest.raises(cnnlab.RequestError, match="`split` is 'test'"):
+        net.patches(split="test")  # type: ignore[arg-type]
+
+
+def test_images_of_its_own(trained: Trained) -> None:
+    net = cnnlab.open(trained.run, device="cpu")
+    found = net.explain(methods="gradcam", count=3, target="true")
+    assert len(found.names) == 3
+    assert all(name.startswith("validation/") for name in found.names)
+    assert net.explain(methods="gradcam", split="train", count=1).names[0].startswith("train/")
+
+
+def test_what_is_saved_is_what_the_command_writes(net: OpenedNetwork, image: Pixels, tmp_path: Path) -> None:
+    explained = net.explain([image, image], methods=["gradcam", "gradient"], target="dog")
+    page = explained.save(tmp_path / "explained")
+    assert page.is_file()
+    raw = np.load(next((tmp_path / "explained" / "maps").glob("0001-*-gradcam-*.npy")))
+    assert np.array_equal(raw, explained.maps["gradcam"][1, 0].numpy())
+    for result in (net.summary(), net.dream(classes=1, steps=2)):
+        page = result.save(tmp_path / type(result).__name__)
+        assert page.is_file()
+        assert (page.parent / result.document_name).is_file()
+    assert (tmp_path / "Dreams" / "pixels" / "class-1.png").is_file()
+
+
+def test_nothing_is_written_unasked(
+    net: OpenedNetwork, image: Pixels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    net.explain(image, methods="gradcam")._repr_mimebundle_()
+    net.receptive_fields()._repr_mimebundle_()
+    net.features(image)._repr_mimebundle_()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_maps_are_those_of_the_pure_function(module: nn.Module, net: OpenedNetwork) -> None:
+    pixels = torch.randint(0, 256, (2, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    found = net.explain(pixels, methods="gradcam", target=2)
+    module.eval()
+    (expected,) = cnnlab.attribution.attribute(module, (pixels / 255 - 0.5) / 0.25, [2, 2], methods="gradcam")
+    assert torch.allclose(found.maps["gradcam"][:, 0], expected.maps, atol=1e-6)
+    assert torch.allclose(found.probabilities, module((pixels / 255 - 0.5) / 0.25).softmax(1), atol=1e-6)
+    assert found.targets.tolist() == [[2], [2]]
+
+
+def test_a_result_shows_itself(net: OpenedNetwork, image: Pixels, capsys: pytest.CaptureFixture[str]) -> None:
+    found = net.explain(image, methods="gradcam", target="cat")
+    bundle = found._repr_mimebundle_()
+    assert bundle["text/plain"].startswith("What Sequential looks at")
+    assert 1 <= bundle["text/html"].count("data:image/png") <= 2
+    assert len(bundle["text/html"]) < 1_000_000
+    found.show()
+    assert "Grad-CAM" in capsys.readouterr().out
+
+
+def test_a_module_stays_on_its_device_and_another_is_looked_at_in_a_copy(module: nn.Module) -> None:
+    assert cnnlab.open(module, size=16).model is module
+    assert cnnlab.open(module, size=16, device="cpu").model is not module
+
+
+def test_weights_are_loaded_into_a_copy(module: nn.Module, tmp_path: Path) -> None:
+    other = {name: value + 1 for name, value in module.state_dict().items()}
+    torch.save(other, tmp_path / "w.pt")
+    before = module.state_dict()["0.weight"].clone()
+    net = cnnlab.open(module, size=16, weights=tmp_path / "w.pt")
+    assert torch.equal(module.state_dict()["0.weight"], before)
+    assert torch.equal(net.model.state_dict()["0.weight"], before + 1)
+
+
+def test_files_that_cannot_be_read_are_named_and_the_others_done(
+    net: OpenedNetwork, image: Pixels, tmp_path: Path
+) -> None:
+    (tmp_path / "bad.png").write_bytes(b"no image")
+    found = net.explain([image, tmp_path / "bad.png"], methods="gradcam")
+    assert [one.path for one in found.unreadable] == [str(tmp_path / "bad.png")]
+    assert len(found.names) == 1
+    with pytest.raises(cnnlab.RequestError, match=r"bad\.png: is no image"):
+        net.features(tmp_path / "bad.png")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({}, "`size`: a module does not tell"),
+        ({"size": 16, "mean": 0.5}, "`mean` is given without `std`"),
+        ({"size": 16, "weights_key": "ema"}, "`weights_key`"),
+        ({"size": 16, "device": "cuda:7"}, "cuda"),
+    ],
+)
+def test_wrong_openings_name_parameters(options: dict[str, Any], words: str, module: nn.Module) -> None:
+    with pytest.raises(cnnlab.RequestError, match=words) as raised:
+        cnnlab.open(module, **options)
+    assert "--" not in str(raised.value)
+
+
+def test_a_config_with_mistakes_is_a_request_error(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("training: {epoch: 3}\n")
+    with pytest.raises(cnnlab.RequestError, match=r"c\.yaml:1:12: .*epoch"):
+        cnnlab.open(tmp_path / "c.yaml")
+
+
+def test_layers_alone_need_no_images() -> None:
+    net = cnnlab.open(nn.Sequential(nn.Conv2d(5, 2, 3)), size=(5, 8, 12), images=False)
+    assert net.receptive_fields()["0"].size == (3, 3)
+    assert net.summary().parameters == 5 * 2 * 9 + 2
+    with pytest.raises(cnnlab.RequestError, match="5 channels"):
+        cnnlab.open(nn.Sequential(nn.Conv2d(5, 2, 3)), size=(5, 8, 8))
