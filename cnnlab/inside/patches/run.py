@@ -66,7 +66,7 @@ def found_patches(
     if dataset.shape != network.preparation.shape:
         raise RequestError(f"the images are {dataset.shape}, the network is for {network.preparation.shape}")
     inspection = inspect(network)
-    chosen = layer if layer is not None else inspection.local.name
+    chosen = layer if layer is not None else _last_local(inspection)
     field = inspection.field(chosen)
     layout = plane_of(inspection, chosen)
     if channels is not None:
@@ -114,6 +114,15 @@ def found_patches(
         chance=mean,
         chance_low=low,
     )
+
+
+def _last_local(inspection: Inspection) -> str:
+    """The last layer with the largest field that is not global; of a module that runs again the one before it."""
+    names = [field.name for field in inspection.fields.layers]
+    before = reversed(names[: names.index(inspection.local.name) + 1])
+    known = inspection.layouts
+    once = (name for name in before if name in known.last and known.last[name].name == name and known.at(name))
+    return next(once, inspection.local.name)
 
 
 def _field_boxes(
