@@ -38,10 +38,15 @@ def leading(model: nn.Module, images: Float[Tensor, "n c h w"], layers: Sequence
     """
     if not layers:
         return Leading()
-    found = _leading(model, images, layers, layouts, lambda model, pixels: model(pixels))
-    if found.idle == frozenset(layers):
-        found = _leading(model, images, layers, layouts, _without_zeros)
-    return Leading() if found.idle == frozenset(layers) else found
+    # one image tells it, but for a network that takes the batch's dimension away with others of size 1
+    for part in (images[:1], images):
+        for run in (lambda model, pixels: model(pixels), _without_zeros):
+            found = _leading(model, part, layers, layouts, run)
+            if found is None:
+                break
+            if found.idle != frozenset(layers):
+                return found
+    return Leading()
 
 
 def _without_zeros(model: nn.Module, pixels: Tensor) -> object:
@@ -61,7 +66,7 @@ def _leading(
     layers: Sequence[str],
     layouts: Layouts,
     run: Callable[[nn.Module, Tensor], object],
-) -> Leading:
+) -> Leading | None:
     last: dict[str, Tensor] = {}
 
     def keep(name: str) -> Callable[..., None]:
@@ -82,7 +87,7 @@ def _leading(
             weights = torch.randn(logits.shape, generator=torch.Generator().manual_seed(0)).to(logits)
             found = torch.autograd.grad((logits * weights).sum(), list(last.values()), allow_unused=True)
     except (*LAYER_FAILURES, RequestError):
-        return Leading()
+        return None
     slopes = {name: slope for name, slope in zip(last, found, strict=True) if slope is not None}
     maps = {name: (layouts.of(name).maps(slope), layouts.of(name).maps(last[name])) for name, slope in slopes.items()}
     leads = {name for name, (slope, _) in maps.items() if bool((slope != 0).any())}

@@ -112,6 +112,17 @@ def test_a_last_layer_of_zeros_changes_no_choice() -> None:
     assert bool((model.head.weight == 0).all())
 
 
+class Squeezed(ViT):
+    """Takes away every dimension of size 1: that of the classes, and that of a batch of one."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x)[:, :, None].squeeze()
+
+
+def test_a_network_that_needs_two_images() -> None:
+    assert choose_layer(seeded(Squeezed), (3, 16, 16)).name == "blocks.1.norm1"
+
+
 def test_the_class_token_stays_when_maps_are_put_back() -> None:
     """Ablation-CAM by hand: a channel of the patches is set to 0, those of the class token stay."""
     model, shape, layer = seeded(ViT).double(), (3, 16, 16), "blocks.0"

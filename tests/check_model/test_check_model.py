@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from command_line import Place
+from token_networks import ViT, seeded
 from torch import Tensor, nn
 
 from cnnlab.check_model.report import check_json, preparation_yaml
@@ -145,3 +146,13 @@ def test_on_the_command_line(cnnlab: Place) -> None:
     done = cnnlab("check-model", "net.py:Net", "--input", "3,8,8", "--print-preparation")
     assert done.out.startswith("# What net.py:Net needs")
     assert "# classes: [3 names" in done.out
+
+
+def test_layers_of_tokens() -> None:
+    """The grid is said, and layers whose patches lead nowhere are not among those that could be named."""
+    found = check_json(checked(seeded(ViT)))
+    assert found["layer"]["name"] == "blocks.1.norm1"
+    assert found["layer"]["tokens"] == "tokens of a grid of 4 × 4, 1 class token left out"
+    assert "blocks.0" in found["layers"]
+    assert not {"blocks", "blocks.1.norm2", "norm"} & set(found["layers"])
+    assert found["works"]
