@@ -266,7 +266,7 @@ OWN_IMAGES = (
     own(
         "images of no size",
         folders("cat", "dog"),
-        "error: bad.yaml:1:41: 'size' is '0', expected at least 1",
+        "error: bad.yaml:1:41: 'size' is '0', expected at least 1, or a list",
         text="data: {dataset: {folder: {path: images, size: 0}}}",
     ),
     own(

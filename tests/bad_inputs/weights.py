@@ -101,11 +101,12 @@ WEIGHTS = (
     ),
     weights(
         "weights of the same network for other classes",
-        "is for 10 classes, and the network has 1000 (classifier.1.weight is [10, 512, 1, 1] in the file, "
-        "[1000, 512, 1, 1] in the network); all else fits. Open the network with as many: --classes 10, or, for a "
+        "is for 10 classes, and the network has 12 (classifier.1.weight is [10, 512, 1, 1] in the file, "
+        "[12, 512, 1, 1] in the network); all else fits. Open the network with as many: --classes 10, or, for a "
         "module of your own, by its argument, such as net.py:build(num_classes=10)",
         of_ten_classes,
         model="torchvision:squeezenet1_1",
+        options=" --classes 12",
     ),
     weights(
         "a file with the weights and their averages",
