@@ -3,6 +3,7 @@
 import numpy as np
 
 from cnnlab.attribution.catalog import METHODS, listed
+from cnnlab.network.asked_data import counted
 from cnnlab.stats.confidence import MeanInterval
 from cnnlab.trust.audit.evidence import JudgedLimit
 from cnnlab.trust.audit.facts import EvidenceFacts, Suspect
@@ -44,7 +45,7 @@ def evidence_report(facts: EvidenceFacts) -> Report:
     at = f" at {', '.join(facts.layers)}" if facts.layers else ""
     using = f" with {listed(facts.options)}" if facts.options else ""
     lead = (
-        f"{len(facts.images)} {facts.split} images, evidence for the predicted class by "
+        f"{counted(len(facts.images), facts.split)}, evidence for the predicted class by "
         f"{METHODS[facts.method].label}{at}{using} ({facts.reason})."
     )
     return Report(f"Where the evidence for the answers of {facts.run} lies", tuple(blocks), lead)

@@ -7,6 +7,7 @@ import numpy as np
 
 from cnnlab.attribution.catalog import METHODS, listed
 from cnnlab.core.arithmetic import evenly
+from cnnlab.network.asked_data import counted
 from cnnlab.stats.confidence import MeanInterval
 from cnnlab.trust.sanity.facts import SanityFacts, ShownStage
 from cnnlab.trust.sanity.similarity import SMALL, Outcome, SanityVerdict
@@ -52,7 +53,7 @@ def sanity_report(facts: SanityFacts) -> Report:
     """The verdicts first, then how they came about."""
     count = len(facts.cascading.layers)
     lead = (
-        f"{facts.n} {facts.split} images, explained for the predicted class while the network's {count} "
+        f"{counted(facts.n, facts.split)}, explained for the predicted class while the network's {count} "
         "layers with weights are randomised (Adebayo et al. 2018, arXiv:1810.03292). A method whose maps "
         "stay does not show what was learned."
     )
