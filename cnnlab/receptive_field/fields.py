@@ -7,14 +7,13 @@ the canvas has to be the network in hand: as far as its code does there what it 
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from math import prod
 from typing import Literal
 
 from torch import nn
 
 from cnnlab.core.memory import paused
-from cnnlab.receptive_field.reading import Axis, read, same_ends
+from cnnlab.receptive_field.reading import Axis, read, remembering, same_ends
 from cnnlab.walk.call import Gates
 from cnnlab.walk.facts import Output, Walk
 from cnnlab.walk.program import Difference
@@ -158,7 +157,7 @@ def fields_with_and_without_gates(model: nn.Module, shape: Sequence[int]) -> tup
 
 def _fields(model: nn.Module, shape: Sequence[int], gates: Gates) -> list[Fields]:
     """The fields where gates are so treated; of both, with gates and without, where there are any."""
-    read_once: Reading = cache(read)
+    read_once: Reading = remembering()
     real = walked(model, shape, bits=True, count=True, gates=gates)
     views, canvases = _views(real, real, gates), _canvases(model, real, gates, read_once)
     made = []
@@ -188,21 +187,25 @@ def _canvases(model: nn.Module, real: Walk, gates: Gates, reading: Reading) -> l
     """Walks, in views, on which the central fields of the layers lie inside, as far as there are such.
 
     Each runs the program of `real` and stops where it would run another one, or where it would cost too much. Then
-    others are tried, of 3 and 7 or smaller; larger ones while fields are clipped.
+    others are tried, of 3 and 7 or smaller; larger ones while fields are clipped. Where the windows of the network add
+    up to more than the first canvas, a larger one comes first, and that one only if the network does not run there.
     """
     ladders: tuple[tuple[int, ...], ...] = _LADDERS
-    step = _FIRST
+    step = first = _FIRST
     if real.on_values:
         side = max(real.shape[1:])
         ladders = (tuple(margin for margin in (3 * side, side) if side + margin <= _VALUES_CANVAS),)
-        step = len(ladders[0]) - 1
+        step = first = len(ladders[0]) - 1
+    elif _width(real) > min(real.shape[1:]) + ladders[0][_FIRST]:
+        step -= 1
     found: list[tuple[Walk, ...]] = []
+    vain: list[tuple[Walk, ...]] = []
     here = _views(real, real, gates)
     wanted = {name for name, output, _ in _named(here) if output.tag is not None}
     told = {name for name, output, view in _named(here) if _is_told(output, view, reading)}
     down = False
-    ladder = 0
-    while wanted and 0 <= step < len(ladders[ladder]):
+    ladder = largest = 0
+    while wanted and largest <= step < len(ladders[ladder]):
         shape = (real.shape[0], *(side + ladders[ladder][step] for side in real.shape[1:]))
         tried = walk(model, shape, on_values=real.on_values, gates=gates, like=real)
         views = _views(tried, real, gates)
@@ -210,11 +213,14 @@ def _canvases(model: nn.Module, real: Walk, gates: Gates, reading: Reading) -> l
         wanted -= {name for name, output, _ in _named(views) if _is_inside(output, shape[1:], reading)}
         if tried.differs and wanted <= told:
             break
-        if tried.differs and ladder + 1 < len(ladders):
+        if step < first and not vain and len(found) == 1 and (tried.differs or tried.over_budget):
+            step = largest = first
+            vain.append(found.pop())
+        elif tried.differs and ladder + 1 < len(ladders):
             ladder += 1
         elif tried.differs or tried.over_budget:
             down = True
-            if step < _FIRST and not real.on_values:
+            if step < first:
                 break  # it came up from smaller ones, which are there already
             step += 1
             if tried.over_budget and real.numbers > _SMALL:
@@ -224,7 +230,12 @@ def _canvases(model: nn.Module, real: Walk, gates: Gates, reading: Reading) -> l
             break
         else:
             step -= 1
-    return found
+    return found + vain
+
+
+def _width(real: Walk) -> float:
+    """About how wide the widest field is, in pixels: what windows in a chain add up to."""
+    return max((output.tag.widened for output in real.outputs if output.tag is not None), default=0.0)
 
 
 def _is_told(output: Output, run: Walk, reading: Reading) -> bool:

@@ -5,8 +5,9 @@ the effective padding, all in input pixels; the first unit's centre is (r − 1)
 "Computing receptive fields of convolutional neural networks", https://distill.pub/2019/computing-receptive-fields.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,9 @@ from cnnlab.walk.reach import NOTHING, Reach, Tag, moving_dims
 
 _WINDOW = 32
 """Units on each side of the central one that are looked at."""
+
+_REMEMBERED = 2**16
+"""Numbers of a reach up to which it is remembered."""
 
 Ends = NDArray[np.int64]
 
@@ -76,6 +80,22 @@ def read(tag: Tag, sizes: Sequence[int]) -> tuple[Axis, ...]:
         return _read_tokens(tag, sizes, shared[0])
     rows = zip(tag.axes, sizes, dims, tag.because, strict=True)
     return tuple(_read_axis(reach, size, dim, because is not None) for reach, size, dim, because in rows)
+
+
+def remembering() -> Callable[[Tag, tuple[int, ...]], tuple[Axis, ...]]:
+    """`read` that remembers: what a layer puts out is often what another put in, or the same in other arrays."""
+    known: dict[tuple[object, ...], tuple[Axis, ...]] = {}
+
+    def reading(tag: Tag, sizes: tuple[int, ...]) -> tuple[Axis, ...]:
+        if any(type(reach) is not Reach or reach.numbers > _REMEMBERED for reach in tag.axes):
+            return read(tag, sizes)
+        arrays = [array for reach in tag.axes for array in (reach.hull, reach.short, reach.bits) if array is not None]
+        key = (sizes, *(why is None for why in tag.because), *((array.shape, array.tobytes()) for array in arrays))
+        if key not in known:
+            known[key] = read(tag, sizes)
+        return known[key]
+
+    return cache(reading)
 
 
 def boxes(tag: Tag, rows: int, columns: int) -> Boxes:

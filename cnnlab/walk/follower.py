@@ -1,6 +1,7 @@
 """The dispatch mode of a walk: it sees every operation as torch executes it, and notes what its results depend on."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, final
 
 import torch
@@ -23,7 +24,7 @@ from cnnlab.walk.rules import FREE, KEPT, SWALLOWING, Kind, is_of_planes, kind_o
 from cnnlab.walk.shapes import Shapes
 from cnnlab.walk.store import Store
 from cnnlab.walk.values import Values, is_small
-from cnnlab.walk.windows import WINDOWS, covers
+from cnnlab.walk.windows import WINDOWS, covers, widening
 
 FAILURES = (
     ArithmeticError, AssertionError, AttributeError, CnnlabError, LookupError, NameError, NotImplementedError,
@@ -63,6 +64,7 @@ class Follower(TorchDispatchMode):
         gates: Gates,
         count: bool,
         like: Sequence[Step] | None,
+        side: int,
         longer: float,
         narrow: bool = False,
     ) -> None:
@@ -88,6 +90,8 @@ class Follower(TorchDispatchMode):
         self.used: dict[str, None] = {}
         self.gated = False
         """Whether a gate was met."""
+        self.side = side
+        """The longer side of the image, in pixels."""
         self.layer = ""
         """The innermost module that runs now."""
         self.leaf = False
@@ -232,6 +236,9 @@ class Follower(TorchDispatchMode):
         if _swallows(kind, call):
             self.swallowed[(kind.name, self.layer)] = None
         tags = made if isinstance(made, list) else [made] * count
+        if kind.name in WINDOWS and not self.narrow and not (self.gated and self.gates == "kept"):
+            wider = widening(call, self.side)
+            tags = [tag and replace(tag, widened=tag.widened + wider) for tag in tags]
         return [
             _fitting(tag, tensor) if self.narrow else self._reasoned(_fitting(tag, tensor), call, kind.name)
             for tag, tensor in zip(tags, call.results, strict=True)
@@ -281,11 +288,12 @@ class Follower(TorchDispatchMode):
         reasons = list(tag.because)
         for axis, reason in enumerate(reasons):
             before = [given.axes[axis] for given in call.tags]
-            if reason is not None or any(tag.axes[axis] is one for one in before):
+            if reason is not None or any(tag.axes[axis] is reach for reach in before):
                 continue
-            if tag.axes[axis].single == union(before) and not all(one.single for one in before):
+            one = tag.axes[axis].single
+            if one is not None and one == union(before) and not all(reach.single for reach in before):
                 reasons[axis] = self._place(name)
-        return Tag(tag.axes, tuple(reasons)) if any(reasons) else tag
+        return replace(tag, because=tuple(reasons)) if any(reasons) else tag
 
     def _place(self, name: str) -> str:
         if self.leaf and self.layer:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from cnnlab.walk.call import Call, Transfer, whole
 from cnnlab.walk.movement import sliced, unsqueezed
-from cnnlab.walk.reach import NOTHING, Move, Reach, Tag, aligned, chosen_channels, join_ufunc, joined
+from cnnlab.walk.reach import NOTHING, Array, Move, Reach, Tag, aligned, chosen_channels, join_ufunc, joined
 
 
 def _dims(call: Call, tensor: Tensor) -> list[int]:
@@ -61,8 +61,11 @@ def _running(call: Call) -> Tag | None:
     if tag is None:
         return None
     dim = whole(call["dim"], call["self"].dim())
-    made: Tag = tag.moved(lambda array: join_ufunc(array).accumulate(array, axis=dim + 1))
-    return made
+
+    def running(array: Array) -> Array:
+        return join_ufunc(array).accumulate(array, axis=dim + 1)  # type: ignore[no-any-return]
+
+    return tag.each(lambda axis: axis.changed(running))
 
 
 def _layer_norm(call: Call) -> list[Tag | None] | None:
@@ -170,7 +173,7 @@ def _multiply(call: Call) -> Tag | None:
     if call.gates == "ignored":
         return without
     first, second = whole.halves()[0], without.halves()[1]
-    return Tag(first.axes + second.axes, first.because + second.because)
+    return Tag(first.axes + second.axes, first.because + second.because, whole.widened)
 
 
 def gated(call: Call) -> Tag | None:

@@ -221,7 +221,7 @@ def _side_by_side(
     for parts in dict.fromkeys(together):
         made[parts] = _concatenated(parts, sizes, dim)
     because = tuple(next(filter(None, why), None) for why in zip(*(tag.because for tag in full), strict=True))
-    return Tag(tuple(made[parts] for parts in together), because)
+    return Tag(tuple(made[parts] for parts in together), because, max(tag.widened for tag in full))
 
 
 def _concatenated(parts: Sequence[Reach], sizes: Sequence[int], dim: int) -> Reach:

@@ -5,10 +5,11 @@ changes has size 1, whatever the tensor's size: in a convolutional network the r
 row alone, so that a canvas of 4,000 × 4,000 pixels costs arrays of 4,000 numbers.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from functools import reduce as fold
+from math import prod
 from typing import Any, final
 
 import numpy as np
@@ -66,10 +67,9 @@ class Reach:
     def single(self) -> tuple[int, int] | None:
         """The interval that all elements share, those aside that depend on nothing; None where they differ."""
         hull = self.once().hull
-        middle = tuple(size // 2 for size in hull.shape[1:])
+        if _differ([_at(hull, place) for place in _places(self.shape)]):
+            return None
         some = hull[1] > NOTHING
-        if some.all() and (hull[:2, *middle] != hull[:2].reshape(2, -1)[:, 0]).any():
-            return None  # most differ in the middle and at the border: no need to look at all of them
         if not some.any():
             return None
         first, last = -hull[0], hull[1]
@@ -78,7 +78,22 @@ class Reach:
 
     def moved(self, move: Move) -> "Reach":
         """Return the reach at other places."""
-        return Reach(move(self.hull), move(self.short), None if self.bits is None else move(self.bits))
+        return self.changed(move)
+
+    def changed(self, change: Callable[[Array], Array]) -> "Reach":
+        """Return what `change`, which may join elements, makes of the arrays."""
+        return Reach(change(self.hull), change(self.short), None if self.bits is None else change(self.bits))
+
+
+def _places(shape: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    """The first element and two in the middle: where not all depend on the same most often these do not."""
+    return zip(*((0, (size - 1) // 2, size // 2) for size in shape), strict=True)
+
+
+def _differ(elements: Sequence[Array]) -> bool:
+    """Whether elements of `hull` that depend on something do not depend on one interval; the first with each other."""
+    first, *others = elements
+    return first[1] > NOTHING and any(one[1] > NOTHING and (one[:2] != first[:2]).any() for one in others)
 
 
 @final
@@ -138,6 +153,95 @@ class Stacked(Reach):
         return self if but == self.dim else self.parts
 
 
+@final
+class Paired(Reach):
+    """Each element of one beside each of another, joined, as a product of matrices has rows beside columns.
+
+    Of attention the scores of all pairs of tokens are many more than the tokens, and all that becomes of them is moved
+    and then joined over the one or the other: that needs no pair. What asks for the arrays gets them written out.
+    """
+
+    def __init__(self, one: Reach, other: Reach) -> None:
+        self.__dict__.update(one=one, other=other)
+
+    one: Reach
+    """Of as many dimensions as `other`."""
+    other: Reach
+
+    @cached_property
+    def hull(self) -> Array:
+        """As that of any other."""
+        return self._full(np.maximum(self.one.hull, self.other.hull))
+
+    @cached_property
+    def short(self) -> Array:
+        """As that of any other."""
+        return self._full(_shorter(self.one.short, self.other.short))
+
+    @cached_property
+    def bits(self) -> Array | None:
+        """As that of any other."""
+        words = [part.bits for part in (self.one, self.other) if part.bits is not None]
+        return self._full(fold(np.bitwise_or, words)) if words else None
+
+    def _full(self, array: Array) -> Array:
+        return np.broadcast_to(array, (len(array), *self.shape))
+
+    @cached_property
+    def shape(self) -> tuple[int, ...]:
+        """As that of any other."""
+        return np.broadcast_shapes(self.one.shape, self.other.shape)
+
+    @property
+    def numbers(self) -> int:
+        """As those of any other: what is written out costs."""
+        return self.one.numbers // prod(self.one.shape) * prod(self.shape)
+
+    @property
+    def words(self) -> int:
+        """As those of any other."""
+        return max(part.words // prod(part.shape) for part in (self.one, self.other)) * prod(self.shape)
+
+    @cached_property
+    def single(self) -> tuple[int, int] | None:
+        """As that of any other; where some differ nothing is written out."""
+        hulls = self.one.hull, self.other.hull
+        if _differ([np.maximum(*(_at(hull, place) for hull in hulls)) for place in _places(self.shape)]):
+            return None
+        return Reach(self.hull, self.short, self.bits).single
+
+    def moved(self, move: Move) -> Reach:
+        """Return the reach at other places: each of the two goes there."""
+        return paired(self.one.moved(move), self.other.moved(move))
+
+    def joined_along(self, axes: tuple[int, ...]) -> Reach:
+        """Every element along `axes` of the arrays joined; `short` without any pair if only the other varies there."""
+
+        def join(array: Array) -> Array:
+            return join_ufunc(array).reduce(array, axis=axes, keepdims=True)  # type: ignore[no-any-return]
+
+        short = None
+        if all(self.one.hull.shape[axis] == 1 for axis in axes):
+            short = _shorter_joined(self.one.short, self.other.short, axes)
+        words = [join(part.bits) for part in (self.one, self.other) if part.bits is not None]
+        return uniform(
+            np.maximum(join(self.one.hull), join(self.other.hull)),
+            join(self.short) if short is None else short,
+            fold(np.bitwise_or, words) if words else None,
+        )
+
+
+_MANY = 4
+"""How many times as many elements as its two parts a reach has of which the pairs are not written out."""
+
+
+def paired(one: Reach, other: Reach) -> Reach:
+    """Each element joined with that of the other at its place (shapes of one rank broadcast)."""
+    made = Paired(one, other)
+    many = prod(made.shape) >= _MANY * (prod(one.shape) + prod(other.shape))
+    return made if many else uniform(made.hull, made.short, made.bits)
+
+
 @dataclass(frozen=True, eq=False)
 class Tag:
     """The reach along each axis of the input; `because` names what made it the whole axis, where something did.
@@ -147,6 +251,9 @@ class Tag:
 
     axes: tuple[Reach, ...]
     because: tuple[str | None, ...]
+    widened: float = 0.0
+    """By how many pixels the windows on the longest way to the image make a field wider, about; those behind a gate
+    that counts make no field wider."""
 
     def moved(self, move: Move) -> "Tag":
         """Return the tag at other places."""
@@ -155,7 +262,7 @@ class Tag:
     def each(self, change: Callable[[Reach], Reach]) -> "Tag":
         """`change` made to every axis of the input."""
         made = {axis: change(axis) for axis in dict.fromkeys(self.axes)}
-        return Tag(tuple(made[axis] for axis in self.axes), self.because)
+        return Tag(tuple(made[axis] for axis in self.axes), self.because, self.widened)
 
     def joined_along(self, dims: Sequence[int]) -> "Tag":
         """Every element along `dims` joined; those dimensions stay, with size 1."""
@@ -164,7 +271,11 @@ class Tag:
     def halves(self) -> tuple["Tag", "Tag"]:
         """The first half of the axes and the second, of a walk that follows each axis twice."""
         half = len(self.axes) // 2
-        return Tag(self.axes[:half], self.because[:half]), Tag(self.axes[half:], self.because[half:])
+        first, second = slice(half), slice(half, None)
+        return (
+            Tag(self.axes[first], self.because[first], self.widened),
+            Tag(self.axes[second], self.because[second], self.widened),
+        )
 
     def melted(self, rank: int) -> "Tag":
         """Everything in it as one element, for a tensor of `rank` dimensions."""
@@ -233,12 +344,15 @@ def joined(tags: Iterable[Tag | None]) -> Tag | None:
         sizes = np.broadcast_shapes(*(aligned(part.hull, rank).shape[1:] for part in parts))
         for array in (parts[0].hull, *(part.bits for part in parts if part.bits is not None)):
             room_for(array, sizes)
+        if len(parts) == 2:
+            made[parts] = paired(*(part.moved(lambda array: aligned(array, rank)) for part in parts))
+            continue
         hull = fold(np.maximum, [aligned(part.hull, rank) for part in parts])
         bits = [aligned(part.bits, rank) for part in parts if part.bits is not None]
         short = fold(_shorter, [aligned(part.short, rank) for part in parts])
         made[parts] = uniform(hull, short, fold(np.bitwise_or, bits) if bits else None)
     because = tuple(next(filter(None, reasons), None) for reasons in zip(*(t.because for t in known), strict=True))
-    return Tag(tuple(made[parts] for parts in together), because)
+    return Tag(tuple(made[parts] for parts in together), because, max(tag.widened for tag in known))
 
 
 def uniform(hull: Array, short: Array, bits: Array | None) -> Reach:
@@ -255,10 +369,16 @@ def compact(tag: Tag) -> Tag:
     """Without the repetition along dimensions along which nothing changes."""
 
     def compacted(reach: Reach) -> Reach:
+        if isinstance(reach, Paired):
+            return paired(compacted(reach.one), compacted(reach.other))
         parts = [part for part in (reach.hull, reach.short, reach.bits) if part is not None]
         for axis in range(1, parts[0].ndim):
             size = parts[0].shape[axis]
-            if size > 1 and (parts[0].take(size // 2, axis) == parts[0].take(0, axis)).all():
+            border = [1] + [0] * len(reach.shape)
+            middle = [*border[:axis], size // 2, *border[axis + 1 :]]
+            if size < 2 or parts[0].item(*border) != parts[0].item(*middle):
+                continue
+            if (parts[0].take(size // 2, axis) == parts[0].take(0, axis)).all():
                 ones = [part[(slice(None),) * axis + (slice(0, 1),)] for part in parts]
                 if all((part == one).all() for part, one in zip(parts, ones, strict=True)):
                     parts = ones
@@ -279,6 +399,32 @@ def _shorter(one: Array, other: Array) -> Array:
     return np.where(_width(one) <= _width(other), one, other)
 
 
+def _at(array: Array, place: tuple[int, ...]) -> Array:
+    """The element at `place`, or the one that stands for it, as (components,)."""
+    return array[:, *(min(one, size - 1) for one, size in zip(place, array.shape[1:], strict=True))]
+
+
+_WIDTHS = 16
+"""How many widths intervals may have among which the narrower one is told for each width and not for each pair."""
+
+
+def _shorter_joined(one: Array, other: Array, axes: tuple[int, ...]) -> Array | None:
+    """`_shorter` of all pairs, joined along `axes`, along which `one` is constant; None if that takes the pairs."""
+    here, there = _width(one)[None], _width(other)[None]
+    if here.max() <= there.min():
+        return one
+    widths = np.unique(here)
+    if len(widths) > _WIDTHS:
+        return None
+    parts = []
+    for width in widths:
+        narrower, nothing = there < width, np.int32(NOTHING)
+        theirs = np.where(narrower, other, nothing).max(axis=axes, keepdims=True)
+        ours = np.where(narrower.all(axis=axes, keepdims=True), nothing, one)
+        parts.append(np.where(here == width, np.maximum(theirs, ours), nothing))
+    return fold(np.maximum, parts)
+
+
 def reduced(reach: Reach, dims: Sequence[int]) -> Reach:
     """Every element along `dims` (of the tensor, from 0) joined; those dimensions stay, with size 1."""
     axes = tuple(dim + 1 for dim in dims if reach.shape[dim] > 1)
@@ -286,7 +432,9 @@ def reduced(reach: Reach, dims: Sequence[int]) -> Reach:
         return reach
     if isinstance(reach, Stacked) and reach.dim + 1 in axes:
         reach = reach.parts
-    return reach.moved(lambda array: join_ufunc(array).reduce(array, axis=axes, keepdims=True))
+    if isinstance(reach, Paired):
+        return reach.joined_along(axes)
+    return reach.changed(lambda array: join_ufunc(array).reduce(array, axis=axes, keepdims=True))
 
 
 def chosen_channels(reach: Reach, dim: int, groups: int, outputs: int) -> Reach:
@@ -338,7 +486,7 @@ def windowed(reach: Reach, dim: int, taps: NDArray[np.intp], size: int) -> Reach
             return array.take(taps[:, 0], axis=axis)
         return join_ufunc(array).reduce(array.take(taps, axis=axis), axis=axis + 1)  # type: ignore[no-any-return]
 
-    return reach.moved(slide)
+    return reach.changed(slide)
 
 
 def slid(tag: Tag, dim: int, taps: NDArray[np.intp], size: int) -> Tag:
@@ -351,8 +499,14 @@ def spans(ends: Array) -> tuple[int, ...]:
     middle, known = ends[1].astype(np.int64) - ends[0], ends[1] > NOTHING
     found = []
     for dim, size in enumerate(middle.shape):
-        low = np.where(known, middle, 2**41).min(axis=dim) if size > 1 else np.zeros(1)
-        high = np.where(known, middle, -(2**41)).max(axis=dim) if size > 1 else np.zeros(1)
+        if size < 2:
+            found.append(0)
+            continue
+        if known.all():
+            found.append(int(np.ptp(middle, axis=dim).max()))
+            continue
+        low = np.where(known, middle, 2**41).min(axis=dim)
+        high = np.where(known, middle, -(2**41)).max(axis=dim)
         found.append(int((high - low)[high >= low].max(initial=0)))
     return tuple(found)
 

@@ -69,6 +69,7 @@ def walk(
         count=count,
         like=like.program if like else None,
         narrow=narrow,
+        side=max(shape[1:], default=1),
         longer=max((large / small for large, small in sides), default=1.0),
     )
     layers = _Layers(model, follower)

@@ -1,5 +1,6 @@
 """Operations with a window: convolution, pooling, interpolation, and windows as columns."""
 
+from math import log2
 from typing import Any
 
 from cnnlab.core.arithmetic import Sliding
@@ -154,6 +155,20 @@ def covers(call: Call) -> bool:
         return any(out == 1 for _, out in sizes)
     kernel, padding = numbers_of(call["kernel_size"], count), numbers_of(call["padding"], count)
     return any(k >= n and not p for k, p, (n, _) in zip(kernel, padding, sizes, strict=True))
+
+
+def widening(call: Call, side: int) -> float:
+    """By how many pixels of an image of `side` a convolution or a pool makes fields wider, about."""
+    weight = call.get("weight")
+    tensor = call["self"] if weight is None else call["input"]
+    if tensor.dim() < 3 or (weight is None and ("kernel_size" not in call.arguments or covers(call))):
+        return 0.0
+    count = tensor.dim() - 2
+    kernel = numbers_of(call["kernel_size"], count) if weight is None else weight.shape[2:]
+    dilation = numbers_of(call.get("dilation", 1), count)
+    sizes = zip(kernel, dilation, tensor.shape[-count:], strict=False)
+    # what pixels lie between neighbours is most often a power of two, and more fit in where no border is padded
+    return max(((k - 1) * d * 2.0 ** round(log2(side / size)) for k, d, size in sizes), default=0.0)
 
 
 WINDOWS: dict[str, Transfer] = {
