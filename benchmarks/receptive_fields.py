@@ -5,7 +5,8 @@
 
 Each side says which rows of the image the unit in the middle of each layer's output sees. What is true is found with
 neither: rows 0 … t of the image are set to NaN, for every t, and then rows t … to the end; the unit is NaN where it
-reads one of them. Compared are the layers that put out feature maps (n, channels, rows, columns), in their first call.
+reads one of them. Those images are narrow: which rows are read does not depend on the columns. Compared are the layers
+that put out feature maps (n, channels, rows, columns), in their first call.
 Seconds are those of one process's processor time, the least of the rounds, in which the sides alternate; the
 passes with NaN do not count. cnnlab tells the fields on a larger image besides, where nothing is clipped.
 """
@@ -27,6 +28,9 @@ NETWORKS = (
     "efficientnet_b0", "regnet_y_400mf",
 )  # fmt: skip
 
+_COLUMNS = 32
+"""Columns of the images with NaN: as many as lie between two units of the deepest layers."""
+
 Rows = tuple[int, int]
 """The first and the last row that a unit reads."""
 
@@ -36,7 +40,7 @@ def main() -> None:
     parser.add_argument("networks", nargs="*", default=list(NETWORKS), metavar="NETWORK")
     parser.add_argument("--size", type=int, default=224)
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--images", type=int, default=8, help="with NaN in one forward pass")
+    parser.add_argument("--images", type=int, default=32, help="with NaN in one forward pass")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     print(f"{arguments.size} px, torch {torch.__version__}, torchlens {torchlens.__version__}, one thread")
@@ -111,7 +115,7 @@ def _probed(
     """Rows t at which the NaN ends (or begins), with whether each layer's middle unit is NaN then."""
     for begin in range(0, size, images):
         places = list(range(begin, min(begin + images, size)))
-        batch = torch.randn(1, 3, size, size).repeat(len(places), 1, 1, 1)
+        batch = torch.randn(1, 3, size, _COLUMNS).repeat(len(places), 1, 1, 1)
         for image, t in zip(batch, places, strict=True):
             image[:, slice(0, t + 1) if from_the_top else slice(t, size)] = float("nan")
         seen: dict[str, list[bool]] = {}

@@ -5,7 +5,7 @@ changes has size 1, whatever the tensor's size: in a convolutional network the r
 row alone, so that a canvas of 4,000 × 4,000 pixels costs arrays of 4,000 numbers.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from functools import reduce as fold
@@ -67,7 +67,7 @@ class Reach:
     def single(self) -> tuple[int, int] | None:
         """The interval that all elements share, those aside that depend on nothing; None where they differ."""
         hull = self.once().hull
-        if _differ([_at(hull, place) for place in _places(self.shape)]):
+        if _differ([_at(hull, place) for place in _places(hull.shape[1:])]):
             return None
         some = hull[1] > NOTHING
         if not some.any():
@@ -85,9 +85,9 @@ class Reach:
         return Reach(change(self.hull), change(self.short), None if self.bits is None else change(self.bits))
 
 
-def _places(shape: Sequence[int]) -> Iterator[tuple[int, ...]]:
+def _places(shape: Sequence[int]) -> tuple[tuple[int, ...], ...]:
     """The first element and two in the middle: where not all depend on the same most often these do not."""
-    return zip(*((0, (size - 1) // 2, size // 2) for size in shape), strict=True)
+    return (0,) * len(shape), tuple((size - 1) // 2 for size in shape), tuple(size // 2 for size in shape)
 
 
 def _differ(elements: Sequence[Array]) -> bool:
