@@ -10,6 +10,7 @@ from torch import nn
 
 from cnnlab.config.config import Config, read_config
 from cnnlab.core.arithmetic import Shape
+from cnnlab.core.characters import some
 from cnnlab.core.errors import RequestError
 from cnnlab.data.batches import ChannelStatistics
 from cnnlab.data.fitting import FITS
@@ -429,7 +430,15 @@ def with_data(found: Network, named: str | Path, session: Session) -> Network:
         remarks += [remark for remark in (order_remark(classes, found.classes, data.name),) if remark]
     names = found.classes or classes
     if found.logits is not None and names and len(names) != max(2, found.logits):
-        raise RequestError(f"{data.name} has {len(names)} classes, and {found.name} puts out {found.logits} logits")
+        way = "" if found.classes else "; name the network's classes in order by `classes`"
+        raise RequestError(
+            f"{data.name} has {len(names)} classes, and {found.name} puts out {found.logits} logits{way}"
+        )
+    if classes and not found.classes:
+        remarks.append(
+            f"the network's classes have no names: they are taken to be those of {data.name}, in this order: "
+            f"{some(classes)}; `classes` names them"
+        )
     return replace(found, asked=replace(data, classes=names), classes=names, remarks=(*found.remarks, *remarks))
 
 

@@ -4,8 +4,9 @@ import copy
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
+import torch
 from torch import Tensor, nn
 
 from cnnlab.core.errors import RequestError, unknown
@@ -13,6 +14,10 @@ from cnnlab.models.failure import takes_hooks
 
 USUAL = ("logits", "out", "output", "pred", "prediction", "predictions", "scores", "y")
 """Names under which networks give their logits, the likeliest first."""
+
+
+LEAST = 1e-7
+"""Probabilities are kept so far from 0 and 1 where logits are worked out of them."""
 
 
 @dataclass(frozen=True)
@@ -26,13 +31,23 @@ class Chosen:
     one."""
     remark: str = ""
     """What a person should know of it."""
+    ending: Literal["", "sigmoid", "softmax"] = ""
+    """What the network makes probabilities with itself, of which the logits are worked out."""
 
     def logits(self, output: Any) -> Any:
         """The logits (n, classes) of an output of the network."""
         found = output if self.path is None else _taken(output, self.path)
         if self.squeezed and isinstance(found, Tensor):
-            return found.flatten(1) if found.dim() > 1 else found[:, None]
+            found = found.flatten(1) if found.dim() > 1 else found[:, None]
+        if self.ending and isinstance(found, Tensor):
+            shares = found.clamp(LEAST, 1 - LEAST)
+            return shares.log() - (1 - shares).log() if self.ending == "sigmoid" else shares.log()
         return found
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the network's output is the logits as it stands."""
+        return self.path is None and not self.squeezed and not self.ending
 
 
 def chosen_output(
@@ -85,13 +100,34 @@ def chosen_output(
     return Chosen(key, bool(fitting[key]), remark)
 
 
+def ending_of(rows: Tensor) -> Literal["", "sigmoid", "softmax"]:
+    """Whether `rows` (n, classes), which gradients lead back from, were made by a sigmoid or a softmax over classes."""
+    node = rows.grad_fn
+    while node is not None and node.name().startswith(_PASSING) and node.next_functions:
+        node = node.next_functions[0][0]
+    name = "" if node is None else node.name()
+    if name.startswith("SigmoidBackward"):
+        return "sigmoid"
+    sums = rows.detach().sum(1)
+    if name.startswith("SoftmaxBackward") and torch.allclose(sums, torch.ones_like(sums), atol=1e-3):
+        return "softmax"
+    return ""
+
+
+_PASSING = (
+    "ViewBackward", "UnsafeViewBackward", "ReshapeAliasBackward", "SqueezeBackward", "UnsqueezeBackward",
+    "AliasBackward", "CloneBackward", "ToCopyBackward", "SelectBackward", "SliceBackward",
+)  # fmt: skip
+"""Beginnings of the names of operations that leave each value as it is."""
+
+
 def with_logits(model: nn.Module, chosen: Chosen, training: Chosen | None = None) -> nn.Module:
     """`model` with `chosen` as its output: the same layers by the same names; the model itself stays as it is.
 
     training: what is chosen in training mode, where that is another.
     """
     training = training or chosen
-    if all(one.path is None and not one.squeezed for one in (chosen, training)):
+    if chosen.is_whole and training.is_whole:
         return model
     if not takes_hooks(model):
         return _Wrapped(model, chosen, training)

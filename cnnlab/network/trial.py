@@ -2,7 +2,7 @@
 
 import inspect
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -13,7 +13,7 @@ from cnnlab.models.own import own_code_error, own_file, own_network
 from cnnlab.models.undisturbed import undisturbed
 from cnnlab.network.description import Description
 from cnnlab.network.network import Network
-from cnnlab.network.outputs import chosen_output, with_logits
+from cnnlab.network.outputs import Chosen, chosen_output, ending_of, with_logits
 from cnnlab.network.runnable import check_runs
 
 
@@ -29,7 +29,14 @@ def with_output(found: Network, said: Description) -> Network:
     if known:
         return found
     chosen = chosen_output(output, said.output, count, found.name)
+    chosen = replace(chosen, ending=_ending(found, chosen, output))
+    activation, remarks = found.activation, [chosen.remark] if chosen.remark else []
     logits = chosen.logits(output).shape[1]
+    if chosen.ending:
+        remarks.append(f"{found.name} ends in a {chosen.ending}: the logits are worked out of its probabilities")
+    if chosen.ending == "sigmoid" and logits > 1 and said.activation is None:
+        activation = "sigmoid"
+        remarks.append("each class is a question of its own to it, as with `activation` sigmoid; softmax takes one")
     fresh = found.fresh
     return replace(
         found,
@@ -37,7 +44,8 @@ def with_output(found: Network, said: Description) -> Network:
         fresh=None if fresh is None else lambda seed: with_logits(fresh(seed), chosen),
         logits=logits,
         classes=_classes(found.classes, logits, found.name, said),
-        remarks=(*found.remarks, *([chosen.remark] if chosen.remark else [])),
+        activation=activation,
+        remarks=(*found.remarks, *remarks),
     )
 
 
@@ -56,6 +64,22 @@ def _classes(names: tuple[str, ...], logits: int, name: str, said: Description) 
             raise RequestError(f"`classes` names {len(names)}, and {name} puts out {logits} logits")
         return ()
     return names
+
+
+def _ending(network: Network, chosen: Chosen, output: Any) -> Literal["", "sigmoid", "softmax"]:
+    """Whether the network makes probabilities itself; it is run once more where its numbers do not speak against it.
+
+    output: what it puts out for images of zeros.
+    """
+    rows = chosen.logits(output)
+    if not bool(((rows >= 0) & (rows <= 1)).all()):
+        return ""
+    images = torch.zeros(len(rows), *network.shape, device=network.device, requires_grad=True)
+    try:
+        with undisturbed(network.model), torch.enable_grad():
+            return ending_of(chosen.logits(network.model(images)))
+    except LAYER_FAILURES:  # one without gradients
+        return ""
 
 
 def _other_inputs(model: nn.Module) -> str | None:

@@ -96,7 +96,9 @@ def test_a_network_without_names_takes_those_of_the_data(tmp_path: Path) -> None
     session = Session(device_name="cpu", data=folders(tmp_path / "photos"))
     model = nn.Sequential(nn.Flatten(), nn.LazyLinear(3))
     model(torch.zeros(1, 3, 8, 8))
-    assert open_network(model, session, size="3,8,8", for_images=True).classes == tuple(COLOURS)
+    network = open_network(model, session, size="3,8,8", for_images=True)
+    assert network.classes == tuple(COLOURS)
+    assert any("in this order: cat, dog, sea_gull" in remark for remark in network.remarks)
     with pytest.raises(RequestError, match="has 3 classes, and Sequential puts out 5 logits"):
         open_network(nn.Sequential(nn.Flatten(), nn.Linear(192, 5)), session, size="3,8,8", for_images=True)
 

@@ -56,6 +56,34 @@ def test_a_network_that_takes_something_else_than_images(module: nn.Module, take
         open_network(module, CPU, size="3,8,8", for_images=True)
 
 
+@pytest.mark.parametrize(
+    ("last", "classes", "activation"),
+    [(nn.Sigmoid(), 1, "softmax"), (nn.Sigmoid(), 3, "sigmoid"), (nn.Softmax(1), 3, "softmax")],
+)
+def test_probabilities_become_the_logits_that_they_were_made_of(last: nn.Module, classes: int, activation: str) -> None:
+    plain = nn.Sequential(nn.Conv2d(3, classes, 2), nn.AdaptiveAvgPool2d(1))
+    whole = open_network(nn.Sequential(plain, last), CPU, size="3,4,4", for_images=True)
+    images = torch.randn(5, 3, 4, 4, requires_grad=True)
+    expected, found = plain(images).flatten(1), whole.model(images)
+    if isinstance(last, nn.Softmax):  # all of them may be larger by the same number
+        expected = expected.log_softmax(1)
+    assert torch.allclose(found, expected, atol=1e-5)
+    slopes = [torch.autograd.grad(one[:, 0].sum(), images, retain_graph=True)[0] for one in (found, expected)]
+    assert torch.allclose(*slopes, atol=1e-5)
+    assert whole.activation == activation
+    assert any("the logits are worked out of its probabilities" in remark for remark in whole.remarks)
+    chosen = open_network(nn.Sequential(plain, last), CPU, size="3,4,4", for_images=True, activation="softmax")
+    assert chosen.activation == "softmax"
+
+
+def test_logits_between_0_and_1_stay_as_they_are() -> None:
+    module = nn.Sequential(nn.Conv2d(3, 2, 4), nn.Flatten())
+    nn.init.constant_(module[0].bias, 0.5)
+    found = open_network(module, CPU, size="3,4,4", for_images=True)
+    images = torch.randn(2, 3, 4, 4)
+    assert torch.equal(found.model(images), module(images))
+
+
 @pytest.mark.parametrize(("mean", "told"), [("123.7", True), ("0.5", False)])
 def test_a_mean_of_pixels_up_to_255_is_doubted(mean: str, told: bool) -> None:
     found = open_network(nn.Flatten(), CPU, size="3,1,1", for_images=True, mean=mean, std="0.2")

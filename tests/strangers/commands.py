@@ -18,9 +18,9 @@ from cnnlab.layers_lab.summary.run import Summary, summarize
 from cnnlab.network.network import Network
 from cnnlab.network.open import open_network
 from cnnlab.network.session import Session
-from cnnlab.receptive_field.command import _document
-from cnnlab.receptive_field.report import receptive_field_report
 from cnnlab.receptive_field.run import Inspection, inspect, repairs
+from cnnlab.receptive_field.study import FieldStudy
+from cnnlab.receptive_field.study_report import study_document, study_report
 from cnnlab.view import json
 
 SESSION = Session(device_name="cpu")
@@ -41,9 +41,10 @@ def images(stranger: Stranger) -> Tensor:
 def _receptive_field(network: Network, stranger: Stranger) -> Inspection:
     found = inspect(network)
     small = sum(1 for _ in network.model.modules()) <= LARGE
-    mended = list(repairs(found)) if small else []
-    receptive_field_report(found.fields, found.audit, name=network.name, repairs=mended, watched=found.local.name)
-    json.text(_document(found, [], [], mended, None, None, []))
+    mended = tuple(repairs(found)) if small else ()
+    study = FieldStudy(found, found.local.name, None, (), (), mended, None, None)
+    study_report(study)
+    json.text(study_document(study))
     return found
 
 

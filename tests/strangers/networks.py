@@ -121,11 +121,12 @@ STRANGERS: tuple[Stranger, ...] = (
     ),
     Stranger(
         name="several labels",
-        strange="a sigmoid inside: outputs are no logits",
+        strange="a sigmoid inside: outputs are probabilities",
         why="multi-label tagging",
         make=outputs.Sigmoids,
         fields=PLAIN | {"relu": 5},
         gradcam=Cam("relu"),
+        logits=lambda output: output.logit(),
     ),
     Stranger(
         name="log-softmax inside",
