@@ -5,14 +5,14 @@ import doctest
 import pkgutil
 import re
 import shlex
-import shutil
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import Trained
+import torch
 from file_map import ROOT, sentence_of
 from house import FOUNDATION, SUBJECTS
 from make_docs import PAGES
@@ -168,8 +168,21 @@ def test_the_targets_it_names_exist(name: str) -> None:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
-def test_the_python_of_the_readme_runs(trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shutil.copytree(trained.run, tmp_path / "runs" / "quickstart")
+NETWORK = """
+from torch import nn
+
+class ResNet(nn.Sequential):
+    def __init__(self, depth):
+        super().__init__(nn.Conv2d(3, depth, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(depth, 5))
+"""
+
+
+def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "net.py").write_text(NETWORK, encoding="utf-8")
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    own: dict[str, Any] = {}
+    exec(NETWORK, own)
+    torch.save({"state_dict": own["ResNet"](20).state_dict()}, tmp_path / "w.pt")
     Image.new("RGB", (40, 30), "red").save(tmp_path / "photo.png")
     monkeypatch.chdir(tmp_path)
     source = re.search(r"```python\n(.*?)```", text_of("README.md"), re.DOTALL)
