@@ -30,6 +30,8 @@ DepthOption = Annotated[
     int | None, typer.Option(min=1, max=MOST, help="How deep the table goes into layers of layers.")
 ]
 
+OutOption = Annotated[Path | None, typer.Option(metavar="DIR", help="The folder for figures, tables and the page.")]
+
 VALUES_BY_DEFAULT = {"--effective": "32"}
 """Options that may stand without a value, and the value that they have then."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cnnlab.cli.network import Named, with_network
-from cnnlab.cli.options import MOST, Split, TestTime, err_console, out_console, print_json
+from cnnlab.cli.options import MOST, OutOption, Split, TestTime, err_console, out_console, print_json
 from cnnlab.cli.session import with_session
 from cnnlab.cli.streams import name_unreadable
 from cnnlab.core.errors import RequestError
@@ -31,6 +31,7 @@ def evaluate(
         str | None,
         typer.Option(metavar="GROUP", help="Accuracy per group, class, or per match of a regex on the path."),
     ] = None,
+    out: OutOption = None,
 ) -> None:
     """Measure a trained network: accuracy with its interval, confusion, calibration, the worst errors.
 
@@ -44,7 +45,7 @@ def evaluate(
     from cnnlab.view.terminal import said
 
     network = named.open(session, for_images=True)
-    result = evaluate_network(network, session, EvaluateOptions(split=split.value, tta=tta.value, by=by))
+    result = evaluate_network(network, session, EvaluateOptions(split=split.value, tta=tta.value, by=by), out=out)
     if session.as_json:
         print_json(result.as_json())
     else:

@@ -84,7 +84,9 @@ class Evaluation(Evaluated):
         return self.document(report=str(self.folder))
 
 
-def evaluate(network: Network, session: Session, options: EvaluateOptions | None = None) -> Evaluation:
+def evaluate(
+    network: Network, session: Session, options: EvaluateOptions | None = None, *, out: Path | None = None
+) -> Evaluation:
     """Evaluate a network on one part of its data, or of the data that was named for it.
 
     The temperature of the calibration is fitted on the validation part, and reported for the other ones.
@@ -93,6 +95,7 @@ def evaluate(network: Network, session: Session, options: EvaluateOptions | None
         network: opened for images.
         session: where its data lies.
         options: the part and the rest.
+        out: the folder, in place of the usual one.
 
     Returns:
         The measures with their intervals, and a report on them, written to `RUN/reports/eval-SPLIT[-last][-flip]`, or
@@ -107,7 +110,7 @@ def evaluate(network: Network, session: Session, options: EvaluateOptions | None
         evaluate(open_run("cifar", session), session, EvaluateOptions(split="test")).facts.accuracy
     """
     options = options or EvaluateOptions()
-    folder = _folder(network, session, network.named_part(options.split), options.tta)
+    folder = out or _folder(network, session, network.named_part(options.split), options.tta)
     refuse_links(folder)
     found = evaluated(network, session, options)
     png.save(found.report, folder)
@@ -151,7 +154,7 @@ def evaluated(network: Network, session: Session, options: EvaluateOptions) -> E
     count = 0
     if isinstance(network, RunNetwork) and options.split == "test":
         count = _log(network, options, facts)  # first: the test part has been opened
-    source: str = options.split if options.split in dataset.places else "train"
+    source: str = options.split if options.split in dataset.places else dataset.part
     places = {source: dataset.places[source]} if dataset.places else {}
     epoch, averaged = _training_of(network)
     return Evaluated(split, facts, groups, report, places, count, epoch, averaged)

@@ -7,7 +7,7 @@ import typer
 
 from cnnlab.cli.failures import Application
 from cnnlab.cli.network import Named, with_network
-from cnnlab.cli.options import MOST, RunArgument, Split, looked_into
+from cnnlab.cli.options import MOST, OutOption, RunArgument, Split, looked_into
 from cnnlab.cli.session import with_session
 from cnnlab.cli.streams import end_without_images, with_bars
 from cnnlab.inside.output import (
@@ -15,7 +15,6 @@ from cnnlab.inside.output import (
     ChannelsOption,
     ConvolutionOption,
     LayerOption,
-    OutOption,
     SplitOption,
     folder_of,
     write_and_show,

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from cnnlab.network.network import Network
     from cnnlab.view.blocks import Report
 
-OutOption = Annotated[Path | None, typer.Option(metavar="DIR", help="The folder for figures, tables and the page.")]
 LayerOption = Annotated[str | None, typer.Option(metavar="NAME", show_default=False, help="The layer to look at.")]
 ConvolutionOption = Annotated[
     str | None, typer.Option("--layer", metavar="NAME", show_default=False, help="A convolution; the first one.")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from cnnlab.cli.network import Named, with_network
-from cnnlab.cli.options import Split, err_console, out_console, print_json
+from cnnlab.cli.options import OutOption, Split, err_console, out_console, print_json
 from cnnlab.cli.session import with_session
 from cnnlab.cli.streams import with_bars
 from cnnlab.core.errors import RequestError
@@ -21,6 +21,7 @@ def report(
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Put figures, numbers and words into the run's TensorBoard, too.")
     ] = False,
+    out: OutOption = None,
 ) -> None:
     """Write everything about a network on one page that can be handed to somebody else: reports/index.html of a run.
 
@@ -32,7 +33,7 @@ def report(
     from cnnlab.view import json
 
     network = named.open(session, for_images=True)
-    written = with_bars(whole_report(network, session, tensorboard=tensorboard))
+    written = with_bars(whole_report(network, session, tensorboard=tensorboard, out=out))
     if session.as_json:
         print_json({"page": written.page, "report": json.document(written.report)})
     else:

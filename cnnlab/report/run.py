@@ -30,13 +30,16 @@ class WholeReport:
     report: Report
 
 
-def whole_report(network: Network, session: Session, *, tensorboard: bool = False) -> Iterator[Advance | WholeReport]:
+def whole_report(
+    network: Network, session: Session, *, tensorboard: bool = False, out: Path | None = None
+) -> Iterator[Advance | WholeReport]:
     """Write everything about a network on one page, with its tables beside it.
 
     Arguments:
         network: opened for images; the page is on the validation part of its data, or on what it was trained on where
             none was kept.
         session: where its data lies, and the device.
+        out: the folder, in place of the usual one.
         tensorboard: whether figures, numbers and words go to `RUN/tensorboard/report`, too.
 
     Yields:
@@ -54,7 +57,7 @@ def whole_report(network: Network, session: Session, *, tensorboard: bool = Fals
     run = network.run
     if tensorboard and run is None:
         raise RequestError(f"`tensorboard` is of a run, and {network.name} is none; leave it out")
-    folder = session.folder(f"report/{network.file_name}") if run is None else run.path / "reports"
+    folder = session.folder(f"report/{network.file_name}", out=out) if run is None else out or run.path / "reports"
     refuse_links(folder)  # now, and not when the work is done
     if run is not None:
         remove_parts(run.path)

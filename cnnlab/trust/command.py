@@ -6,7 +6,7 @@ import typer
 
 from cnnlab.attribution.command import AUTO, BY_HEAD, methods_of
 from cnnlab.cli.network import Named, with_network
-from cnnlab.cli.options import MOST, Split, err_console, looked_into, out_console, print_json
+from cnnlab.cli.options import MOST, OutOption, Split, err_console, looked_into, out_console, print_json
 from cnnlab.cli.session import with_session
 from cnnlab.cli.streams import with_bars
 from cnnlab.core.errors import RequestError
@@ -41,6 +41,7 @@ def sanity(
         typer.Option(min=1, max=MOST, help="With --labels.", show_default="those of the run's steps, 100 at most"),
     ] = None,
     split: SplitOption = None,
+    out: OutOption = None,
 ) -> None:
     """Check that maps depend on what was learned: randomise the network, layer by layer, and compare.
 
@@ -57,7 +58,7 @@ def sanity(
     part, chosen = looked_into(split), methods_of(method)
     methods = () if chosen == AUTO else chosen
     options = SanityOptions(part, count, methods, depths=depths, labels=labels, epochs=epochs)
-    result = with_bars(check_run(named.open(session, for_images=True), session, options))
+    result = with_bars(check_run(named.open(session, for_images=True), session, options, out=out))
     _show(result, session)
 
 
@@ -84,6 +85,7 @@ def audit(
         typer.Option(metavar="GROUP", help="Hold each group to the limits, too: group, class, or a regex on the path."),
     ] = None,
     count: Annotated[int, typer.Option(min=1, max=MOST, help="Images, at most.")] = 500,
+    out: OutOption = None,
 ) -> None:
     """Tell whether answers rest on the object or on borders and corners; exit code 1 where a limit is broken.
 
@@ -100,7 +102,7 @@ def audit(
 
     part = looked_into(split)
     options = AuditOptions(part, count, by, methods_of(method), layer, max_border, min_inside)
-    result = with_bars(audit_run(named.open(session, for_images=True), session, options))
+    result = with_bars(audit_run(named.open(session, for_images=True), session, options, out=out))
     _show(result, session)
     for reason in result.facts.reasons:
         err_console().print(said("[bold red]broken:[/] {}", reason), soft_wrap=True)

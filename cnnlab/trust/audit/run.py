@@ -77,13 +77,16 @@ class EvidenceAudit:
         return evidence_document(self.facts) | {"report": str(self.folder)}
 
 
-def audit(network: Network, session: Session, options: AuditOptions) -> Iterator[Advance | EvidenceAudit]:
+def audit(
+    network: Network, session: Session, options: AuditOptions, *, out: Path | None = None
+) -> Iterator[Advance | EvidenceAudit]:
     """Tell whether a network's answers rest on the object or on borders and corners.
 
     Arguments:
         network: opened for images.
         session: the seed, and how many images pass at a time.
         options: what is audited, how, and the limits.
+        out: the folder, in place of the usual one.
 
     Yields:
         How far the maps are, and at last the audit, written to `RUN/reports/audit-SPLIT`, or to
@@ -104,7 +107,7 @@ def audit(network: Network, session: Session, options: AuditOptions) -> Iterator
             continue
         report = evidence_report(step)
         without_run = f"audit/{network.file_name}-{step.split}"
-        folder = session.folder(f"audit-{step.split}", network.run, without_run=without_run)
+        folder = session.folder(f"audit-{step.split}", network.run, out=out, without_run=without_run)
         files.save(report, folder)
         made = EvidenceAudit(step, report, folder)
         write_whole(folder / "audit.json", json.text(made.as_json()) + "\n")

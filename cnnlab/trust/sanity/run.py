@@ -61,13 +61,16 @@ class SanityCheck:
         return sanity_document(self.facts) | {"report": str(self.folder)}
 
 
-def sanity(network: Network, session: Session, options: SanityOptions | None = None) -> Iterator[Advance | SanityCheck]:
+def sanity(
+    network: Network, session: Session, options: SanityOptions | None = None, *, out: Path | None = None
+) -> Iterator[Advance | SanityCheck]:
     """Check whether maps depend on what a network has learned, by randomising its weights.
 
     Arguments:
         network: opened for images; of a run for the test with random labels, which repeats its training.
         session: the seed, and how many images pass at a time.
         options: which methods are tested, on how many images, and how thoroughly.
+        out: the folder, in place of the usual one.
 
     Yields:
         How far the work is, and at last the check, written to `RUN/reports/sanity`, or to `RUNS/sanity/NAME`
@@ -87,7 +90,7 @@ def sanity(network: Network, session: Session, options: SanityOptions | None = N
             yield step
             continue
         report = sanity_report(step)
-        folder = session.folder("sanity", network.run, without_run=f"sanity/{network.file_name}")
+        folder = session.folder("sanity", network.run, out=out, without_run=f"sanity/{network.file_name}")
         files.save(report, folder)
         made = SanityCheck(step, report, folder)
         write_whole(folder / "sanity.json", json.text(made.as_json()) + "\n")
