@@ -10,7 +10,7 @@ from cnnlab.core.errors import RequestError
 from cnnlab.core.yaml import parse
 from cnnlab.network.fresh import new_network
 from cnnlab.network.network import Network
-from cnnlab.network.open import shape_for
+from cnnlab.network.described import shape_for
 from cnnlab.receptive_field.probe import verification
 from cnnlab.receptive_field.run import claim, inspect, unit_box, unit_of
 
