@@ -28,9 +28,13 @@ def check_model(
     """
     from cnnlab.check_model import report
     from cnnlab.check_model.run import check_model as checked
+    from cnnlab.runs.images import relocated
     from cnnlab.view import console
 
-    found = checked(named.open(session, for_images=True, any_channels=True))
+    network = named.open(session, for_images=True, any_channels=True)
+    if network.config is not None:
+        relocated(network.config, session.place)  # nothing of it is needed, but a wrong place is said
+    found = checked(network)
     if session.as_json:
         print_json(report.check_json(found))
     elif preparation_yaml:

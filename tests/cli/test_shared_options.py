@@ -38,6 +38,7 @@ VALUES: dict[str, tuple[str, ...]] = {
 """The shared options, each with a value that is not its usual one."""
 
 DIFFERENT = {
+    ("visualize filters", "--input"): "the size that a module needs to be opened; no image goes through it",
     ("layer", "--weights"): "numbers of a kernel",
     ("layer", "--input"): "the shape of a layer's input, which it needs",
     ("compare-layers", "--input"): "the shape of a layer's input, which it needs",

@@ -300,7 +300,7 @@ def test_config_check_looks_at_the_images(tmp_path: Path) -> None:
     config = check_config(parse(text, "test"), [], default_name="test", base=tmp_path)
     seen = check(config, Session())
     assert (seen.classes, seen.parameters) == (3, 12)
-    assert list(seen.origins) == ["train", "validation", "test"]
+    assert list(seen.parts) == ["train", "validation", "test"]
     assert seen.remarks[0] == f"{tmp_path}/val: the validation part has no images of the class owl"
     assert seen.remarks[2] == "1 of the 6 images looked at cannot be read:"
     assert seen.remarks[3].startswith(f"{tmp_path}/train/owl/bad.png: is")

@@ -8,9 +8,9 @@ from networks import network_of
 from cnnlab.config.config import check_config
 from cnnlab.core.errors import RequestError
 from cnnlab.core.yaml import parse
+from cnnlab.network.described import shape_for
 from cnnlab.network.fresh import new_network
 from cnnlab.network.network import Network
-from cnnlab.network.described import shape_for
 from cnnlab.receptive_field.probe import verification
 from cnnlab.receptive_field.run import claim, inspect, unit_box, unit_of
 

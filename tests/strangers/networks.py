@@ -380,7 +380,8 @@ STRANGERS: tuple[Stranger, ...] = (
         strange="forward(image, age)",
         why="medical images with their facts",
         make=outputs.TwoInputs,
-        **everywhere("missing 1 required positional argument: 'age'"),
+        **everywhere("missing 1 required positional argument: 'age'")
+        | on_images("takes x and age, and is given images alone"),
     ),
     Stranger(
         name="a dictionary in",

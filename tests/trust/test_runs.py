@@ -21,7 +21,7 @@ from cnnlab.trust.sanity.run import SanityCheck, SanityOptions, sanity
 
 @pytest.fixture
 def run(trained: Any, tmp_path: Path) -> Run:
-    return Run(shutil.copytree(trained.run, tmp_path / "runs" / "tiny"))
+    return Run(shutil.copytree(trained.run, tmp_path / "runs" / "tiny", ignore=shutil.ignore_patterns("reports")))
 
 
 def steps_of(subject: Callable[..., Iterator[Any]], run: Run, options: Any, seed: int = 0) -> Iterator[Any]:

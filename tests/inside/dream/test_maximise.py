@@ -59,7 +59,7 @@ def test_the_same_seed_gives_the_same_bits() -> None:
 
 
 class Redness(nn.Module):
-    """Mean red minus mean blue: largest, 1, where every pixel is (1, any, 0)."""
+    """Mean red minus mean blue, one logit, which speaks for class 1: largest, 1, where every pixel is (1, any, 0)."""
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return (images[:, 0] - images[:, 2]).mean((1, 2))[:, None]
@@ -67,10 +67,10 @@ class Redness(nn.Module):
 
 def test_the_maximum_of_a_known_score_is_found() -> None:
     options = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0), "steps": 128, "views": UNMOVED}
-    _, result = dream(Redness(), ClassScore(0), **options, colours=torch.eye(3))
+    _, result = dream(Redness(), ClassScore(1), **options, colours=torch.eye(3))
     assert result.end > 0.97
     assert float((result.image[0] < 0.5).float().mean() + (result.image[2] > 0.5).float().mean()) < 0.005
-    _, natural = dream(Redness(), ClassScore(0), **options)
+    _, natural = dream(Redness(), ClassScore(1), **options)
     assert natural.start + 0.5 < natural.end < result.end  # red without green is rare in ImageNet's colours
 
 
