@@ -114,6 +114,8 @@ class _Watch:
             key = _key(tensor)
             self.last[name] = key
             taken = inputs[0] if inputs and isinstance(inputs[0], Tensor) else None
+            if taken is not None:
+                self.alive.append(taken)
             if key in self.found:
                 self.found[key].names.append(name)
                 return

@@ -1,5 +1,6 @@
 """The layer that is chosen, the head behind it, and what is refused."""
 
+import weakref
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,11 @@ from torch import Tensor, nn
 from cnnlab.attribution.attribution import attribute
 from cnnlab.attribution.catalog import methods_for_head
 from cnnlab.attribution.layers import choose_layer
+from cnnlab.attribution.trace import trace
 from cnnlab.core.errors import RequestError
 from cnnlab.core.yaml import parse
 from cnnlab.models.build import Model
+from cnnlab.walk.layouts import layouts_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -260,3 +263,36 @@ def test_a_network_on_several_devices_and_one_that_is_compiled_are_explained_as_
 def test_where_no_layer_is_seen_the_reason_is_told(model: nn.Module, why: str) -> None:
     with pytest.raises(RequestError, match=rf"no layer of the network.*; {why}.*use a pixel method"):
         choose_layer(model, (3, 16, 16))
+
+
+OUTLIVED: list[bool] = []
+"""Not the network's own: what a network writes down is put back after a look at it."""
+
+
+class Between(nn.Module):
+    """What a layer takes is put out by no module, and let go of at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1)
+        self.head = nn.Linear(4, 3)
+
+    def forward(self, images: Tensor) -> Tensor:
+        between = self.first(images) * 2
+        seen = weakref.ref(between)
+        maps = torch.relu(self.second(between))
+        del between
+        OUTLIVED.append(seen() is not None)
+        logits: Tensor = self.head(maps.mean((2, 3)))
+        return logits
+
+
+def test_what_a_layer_takes_lives_as_long_as_it_is_looked_for() -> None:
+    """A tensor's id goes to the next one as soon as it is let go of, which would then be taken for it."""
+    model, shape = Between(), (3, 8, 8)
+    layouts = layouts_of(model, shape)
+    OUTLIVED.clear()
+    with torch.no_grad():
+        model(torch.zeros(2, *shape))
+    trace(model, torch.randn(2, *shape), layouts)
+    assert OUTLIVED == [False, True]
