@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -17,7 +16,7 @@ from cnnlab.models.own import said_to
 from cnnlab.models.undisturbed import undisturbed
 from cnnlab.network.description import ModelOptions
 from cnnlab.network.open import open_network
-from cnnlab.network.own import unwrapped
+from cnnlab.network.own import copied, unwrapped
 from cnnlab.network.session import Session
 
 
@@ -99,7 +98,9 @@ def open(
         if isinstance(what, nn.Module):
             stack.enter_context(undisturbed(what, training=None))
             if weights is not None or wanted is not None:
-                what = deepcopy(unwrapped(what))  # a file of weights is loaded into the copy, and the copy is moved
+                what = copied(
+                    unwrapped(what), type(what).__name__
+                )  # a file of weights is loaded into the copy, and the copy is moved
             wanted = wanted or str(_device_of(what))
         session = Session(
             runs=Path(runs).expanduser(),

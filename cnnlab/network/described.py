@@ -57,11 +57,11 @@ def described(found: Network, said: Description, for_images: bool) -> Network:
 
     Raises: RequestError for what a run or a config knows itself.
     """
-    if found.origin in ("run", "config") and (known := [key for key in said.said if key != "size"]):
+    if found.config is not None and (known := [key for key in said.said if key != "size"]):
         raise RequestError(f"`{known[0]}` is known of a {found.origin}, and {found.name} is one; leave it out")
     shape = found.shape if said.size is None else shape_for(said.size, found.shape)
     found = replace(found, shape=shape, classes=found.classes if said.classes is None else said.names)
-    if found.origin in ("run", "config"):
+    if found.config is not None:
         return replace(found, prepared=found.prepared and replace(found.prepared, shape=shape))
     remarks, prepared = list(found.remarks), found.prepared
     if prepared is None or said.mean is not None:

@@ -237,6 +237,7 @@ def _of_config(path: Path, size: str | None, session: Session, for_images: bool)
         origin="config",
         model=built.model,
         shape=shape,
+        logits=outputs,
         trained=given,
         weights="the weights that its code gives it" if given else f"random weights (seed {config.seed})",
         classes=classes,
@@ -257,6 +258,7 @@ def _of_zoo(text: str, name: str, zoo: str, values: bool, said: Description) -> 
         trained=False,
         weights="random weights (seed 0)",
         classes=offer.classes,
+        logits=offer.logits,
         fresh=offer.fresh,
         prepared=offer.preparation,
     )
@@ -266,17 +268,15 @@ def _of_own(text: str, said: Description) -> Network:
     place = own_network(text)
     count = said.class_count
     made = own_module(place, shape=size_of(said, None), classes=count)
-    check_plain(made.model, text)
-    model, remark = as_float(made.model)
     return Network(
         name=text,
         origin="own",
-        model=model,
-        shape=size_of(said, model),
+        model=made.model,
+        shape=size_of(said, made.model),
         trained=made.trained,
         weights=made.weights,
         fresh=made.fresh,
-        remarks=(remark,) if remark else (),
+        remarks=(made.remark,) if made.remark else (),
     )
 
 
@@ -284,7 +284,7 @@ def _of_module(model: nn.Module, said: Description) -> Network:
     inner = unwrapped(model)
     name = type(inner).__name__
     check_plain(inner, name)
-    whole, remark = as_float(inner)
+    whole, remark = as_float(inner, name)
     return Network(
         name=name,
         origin="module",

@@ -9,8 +9,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from cnnlab.core.arithmetic import Shape
 from cnnlab.core.errors import RequestError, unknown
-from cnnlab.models.failure import takes_hooks
+from cnnlab.models.failure import LAYER_FAILURES, takes_hooks
+from cnnlab.models.undisturbed import undisturbed
 
 USUAL = ("logits", "out", "output", "pred", "prediction", "predictions", "scores", "y")
 """Names under which networks give their logits, the likeliest first."""
@@ -98,6 +100,24 @@ def chosen_output(
     if rest:
         remark += f" (beside {', '.join(rest[:6])}{' …' * (len(rest) > 6)}); `output` takes another"
     return Chosen(key, bool(fitting[key]), remark)
+
+
+def ending_by(
+    model: nn.Module, chosen: Chosen, output: Any, shape: Shape, *, training: bool = False
+) -> Literal["", "sigmoid", "softmax"]:
+    """Whether a network makes probabilities itself; it is run once more where its numbers do not speak against it.
+
+    output: what it puts out for images of zeros of `shape` (channels, height, width).
+    """
+    rows = chosen.logits(output)
+    if not bool(((rows >= 0) & (rows <= 1)).all()):
+        return ""
+    images = torch.zeros(len(rows), *shape, device=rows.device, requires_grad=True)
+    try:
+        with undisturbed(model, training=training), torch.enable_grad():
+            return ending_of(chosen.logits(model(images)))
+    except LAYER_FAILURES:  # one without gradients
+        return ""
 
 
 def ending_of(rows: Tensor) -> Literal["", "sigmoid", "softmax"]:

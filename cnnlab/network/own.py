@@ -1,6 +1,7 @@
 """A user's own network, made by its place and prepared to be looked at."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +9,7 @@ import torch
 from torch import nn
 
 from cnnlab.core.arithmetic import Shape
-from cnnlab.core.errors import RequestError
+from cnnlab.core.errors import RequestError, first_line
 from cnnlab.models.own import OwnNetwork, made
 
 
@@ -22,6 +23,8 @@ class OwnModule:
     weights: str
     """What its weights are, in words."""
     trained: bool
+    remark: str = ""
+    """A sentence about it where it was in another precision than float32, in which it is now."""
 
 
 def own_module(own: OwnNetwork, *, shape: Shape | None, classes: int | None) -> OwnModule:
@@ -44,11 +47,17 @@ def own_module(own: OwnNetwork, *, shape: Shape | None, classes: int | None) -> 
             return made(own, **handed)
 
     first, second = fresh(0), fresh(1)
+    check_plain(first, str(own))
     if first is second:
-        return OwnModule(unwrapped(first), None, "its own weights", True)
-    if same_values(first, second):
-        return OwnModule(unwrapped(first), None, f"the weights that {own.name} gives it", True)
-    return OwnModule(unwrapped(first), lambda seed: unwrapped(fresh(seed)), "random weights (seed 0)", False)
+        whole, remark = as_float(unwrapped(first), str(own))
+        return OwnModule(whole, None, "its own weights", True, remark)
+    model, remark = unwrapped(first), _precision(first)
+    if remark:
+        model = model.float()  # made for this alone, so that it need not be copied
+    if same_values(first, second.float() if remark else second):
+        return OwnModule(model, None, f"the weights that {own.name} gives it", True, remark)
+    again = (lambda seed: unwrapped(fresh(seed)).float()) if remark else lambda seed: unwrapped(fresh(seed))
+    return OwnModule(model, again, "random weights (seed 0)", False, remark)
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
@@ -93,15 +102,33 @@ def check_plain(model: nn.Module, name: str) -> None:
             )
 
 
-def as_float(model: nn.Module) -> tuple[nn.Module, str]:
-    """The network in float32, and a sentence about it where it was in another precision; it stays as it is then."""
-    kinds = {p.dtype for p in model.parameters() if p.is_floating_point()} - {torch.float32}
-    if not kinds:
-        return model, ""
-    from copy import deepcopy
+def as_float(model: nn.Module, name: str) -> tuple[nn.Module, str]:
+    """The network in float32, and a sentence about it where it was in another precision; it stays as it is then.
 
+    Raises: RequestError where torch cannot copy it.
+    """
+    remark = _precision(model)
+    return (copied(model, name).float(), remark) if remark else (model, "")
+
+
+def copied(model: nn.Module, name: str) -> nn.Module:
+    """A copy of a network that must stay as it is.
+
+    Raises: RequestError where torch cannot make one, as of old weight norm.
+    """
+    try:
+        return deepcopy(model)
+    except (RuntimeError, TypeError, NotImplementedError) as error:
+        raise RequestError(
+            f"{name} cannot be copied ({first_line(error)}); name a class or a function that makes it anew"
+        ) from error
+
+
+def _precision(model: nn.Module) -> str:
+    """A sentence about a network that is not in float32; nothing about any other."""
+    kinds = {p.dtype for p in model.parameters() if p.is_floating_point()} - {torch.float32}
     names = " and ".join(sorted(str(kind).removeprefix("torch.") for kind in kinds))
-    return deepcopy(model).float(), f"the network is in {names}; a copy in float32 is looked at"
+    return f"the network is in {names}; a copy in float32 is looked at" if kinds else ""
 
 
 def same_values(first: nn.Module, second: nn.Module) -> bool:

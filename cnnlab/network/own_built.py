@@ -3,8 +3,7 @@
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,13 +13,13 @@ from torch.nn.parameter import is_lazy
 
 from cnnlab.core.arithmetic import Shape
 from cnnlab.core.characters import some
-from cnnlab.core.errors import RequestError, first_line
+from cnnlab.core.errors import RequestError
 from cnnlab.models.build import Tally, parameters_counted
 from cnnlab.models.own import OwnNetwork, asks_for, found, made, own_code_error, own_file
 from cnnlab.models.own_model import OwnModel
 from cnnlab.models.undisturbed import generators_kept, observe, set_mode
-from cnnlab.network.outputs import Chosen, chosen_output, with_logits
-from cnnlab.network.own import check_plain, unwrapped
+from cnnlab.network.outputs import Chosen, chosen_output, ending_by, with_logits
+from cnnlab.network.own import check_plain, copied, unwrapped
 
 TRIAL_INPUTS = 2
 """Images of zeros: more than one, so that batch normalisation and a lost batch axis are tried, too."""
@@ -61,7 +60,7 @@ def own_built(model: OwnModel, shape: Shape, *, classes: int, seed: int) -> Buil
         with _seeded(seed):
             with parameters_counted(Tally()):
                 network = made(own, base=model.base, classes=classes, shape=shape)
-            network = unwrapped(_copied(network, own) if network is ready else network)
+            network = unwrapped(copied(network, str(own)) if network is ready else network)
             _check_lazy(network, own, model, shape)
         check_plain(network, own.name)
         remarks = list[str]()
@@ -79,19 +78,6 @@ def own_built(model: OwnModel, shape: Shape, *, classes: int, seed: int) -> Buil
         return _with_logits(network, own, model, shape, classes, remarks)
     except RequestError as error:
         raise model.located(error)  # noqa: B904  the same error
-
-
-def _copied(network: nn.Module, own: OwnNetwork) -> nn.Module:
-    """A copy: training must not change what the file holds.
-
-    Raises: RequestError where torch cannot make one.
-    """
-    try:
-        return deepcopy(network)
-    except (RuntimeError, TypeError, NotImplementedError) as error:
-        raise RequestError(
-            f"{own} cannot be copied ({first_line(error)}); name a class or a function that makes it anew"
-        ) from error
 
 
 def _with_logits(
@@ -118,6 +104,13 @@ def _with_logits(
             remarks.append(
                 f"in {mode} mode {own.name} draws from NumPy's or Python's generator, which no checkpoint keeps: a "
                 "resumed run goes on with other numbers; torch's generator is kept"
+            )
+        ending = ending_by(network, chosen[training], output, shape, training=training)
+        chosen[training] = replace(chosen[training], ending=ending)
+        if ending:
+            remarks.append(
+                f"in {mode} mode {own.name} ends in a {ending}: the logits are worked out of its probabilities; the "
+                "loss takes logits, so leave it out"
             )
     said = {mode: one.remark.partition(";")[0] for mode, one in chosen.items() if one.path is not None}
     answer = (said[False],) if False in said else ()

@@ -2,7 +2,7 @@
 
 import inspect
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import nn
@@ -13,7 +13,7 @@ from cnnlab.models.own import own_code_error, own_file, own_network
 from cnnlab.models.undisturbed import undisturbed
 from cnnlab.network.description import Description
 from cnnlab.network.network import Network
-from cnnlab.network.outputs import Chosen, chosen_output, ending_of, with_logits
+from cnnlab.network.outputs import chosen_output, ending_by, with_logits
 from cnnlab.network.runnable import check_runs
 
 
@@ -22,14 +22,14 @@ def with_output(found: Network, said: Description) -> Network:
 
     Raises: RequestError where it does not run on its images, or puts out no logits; OwnCodeError for the user's code.
     """
-    known = found.origin in ("run", "config") or (found.origin == "torchvision" and said.output is None)
+    known = found.logits is not None and said.output is None
     if known and said.size is None:
         return found
     output, count = _tried(found)
     if known:
         return found
     chosen = chosen_output(output, said.output, count, found.name)
-    chosen = replace(chosen, ending=_ending(found, chosen, output))
+    chosen = replace(chosen, ending=ending_by(found.model, chosen, output, found.shape))
     activation, remarks = found.activation, [chosen.remark] if chosen.remark else []
     logits = chosen.logits(output).shape[1]
     if chosen.ending:
@@ -64,22 +64,6 @@ def _classes(names: tuple[str, ...], logits: int, name: str, said: Description) 
             raise RequestError(f"`classes` names {len(names)}, and {name} puts out {logits} logits")
         return ()
     return names
-
-
-def _ending(network: Network, chosen: Chosen, output: Any) -> Literal["", "sigmoid", "softmax"]:
-    """Whether the network makes probabilities itself; it is run once more where its numbers do not speak against it.
-
-    output: what it puts out for images of zeros.
-    """
-    rows = chosen.logits(output)
-    if not bool(((rows >= 0) & (rows <= 1)).all()):
-        return ""
-    images = torch.zeros(len(rows), *network.shape, device=network.device, requires_grad=True)
-    try:
-        with undisturbed(network.model), torch.enable_grad():
-            return ending_of(chosen.logits(network.model(images)))
-    except LAYER_FAILURES:  # one without gradients
-        return ""
 
 
 def _other_inputs(model: nn.Module) -> str | None:

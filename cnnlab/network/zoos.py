@@ -38,6 +38,8 @@ class Offer:
     preparation: Preparation
     """Of the images that its weights were evaluated on."""
     classes: tuple[str, ...] = field(default=())
+    logits: int | None = None
+    """How many it puts out for an image, where it is known to put out these alone."""
 
     def model(self, values: bool) -> nn.Module:
         """The network of seed 0; without `values` on meta, which takes no time, where it can be made so."""
@@ -80,9 +82,8 @@ def torchvision(name: str, *, values: bool = True, classes: int | None = None) -
         made.interpolation.value,
         crop / resized,
     )
-    return Offer(
-        "torchvision", fresh, prepared, tuple(weights[-1].meta.get("categories") or ()) if classes is None else ()
-    )
+    names = tuple(weights[-1].meta.get("categories") or ())
+    return Offer("torchvision", fresh, prepared, names if classes is None else (), classes or len(names) or None)
 
 
 def timm(name: str, *, values: bool = True, classes: int | None = None) -> Offer:

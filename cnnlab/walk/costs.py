@@ -278,6 +278,8 @@ def axes_of(module: nn.Module, shape: tuple[int, ...] = ()) -> tuple[Sliding, ..
     sizes = shape[2:]
     names = ("kernel_size", "stride", "padding", "dilation")
     kernel, stride, padding, dilation = (_each(getattr(module, name, 1), len(sizes)) for name in names)
+    if {len(one) for one in (kernel, stride, padding, dilation)} != {len(sizes)}:  # an input of another number of axes
+        return ()
     if any(isinstance(value, str) for value in padding) or getattr(module, "ceil_mode", False):
         return ()
     return tuple(

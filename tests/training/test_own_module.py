@@ -11,8 +11,12 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from cnnlab.fit.checkpoints import load_weights_file
+from cnnlab.network.open import open_run
+from cnnlab.network.session import Session
+from cnnlab.runs.folder import Run
 
 CONV = """
 from torch import nn
@@ -504,3 +508,24 @@ def test_a_run_that_never_came_to_a_checkpoint_is_replaced_also_from_its_own_con
     assert "is replaced" in again.err + again.out
     assert "float('nan')" not in kept.read_text()
     assert own("eval", "tiny", "--allow-plugins", "--device", "cpu").code == 0
+
+
+SOFT = """
+from torch import nn
+class Net(nn.Sequential):
+    def __init__(self, classes):
+        pooled = nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+        super().__init__(*pooled, nn.Linear(4, classes), nn.Softmax(1))
+"""
+
+
+def test_of_a_network_that_ends_in_a_softmax_the_logits_are_learned(own) -> None:
+    """The loss would put a softmax upon its softmax, and so would every probability of the run."""
+    (own.folder / "nets" / "net.py").write_text(SOFT)
+    result = train(own, "model={python: nets/net.py:Net}", "training.epochs=1", "--name", "soft")
+    assert "ends in a softmax: the logits are worked out of its probabilities" in " ".join(result.err.split())
+    network = open_run(Run.open("soft", own.runs), Session(device_name="cpu", allow_plugins=True))
+    images = torch.randn(3, *network.shape)
+    with torch.no_grad():
+        shares = nn.Sequential(*network.model.children())(images)
+        torch.testing.assert_close(network.model(images).softmax(1), shares)
