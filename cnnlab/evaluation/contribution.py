@@ -10,7 +10,7 @@ import numpy as np
 
 from cnnlab.evaluation.report import CALIBRATION, CONFUSION, beyond_noise, evaluation_report, sureness
 from cnnlab.fit.state import load_weights
-from cnnlab.network.asked_data import counted
+from cnnlab.network.asked_data import ALL, counted
 from cnnlab.network.fresh import unset
 from cnnlab.network.studied import Studied
 from cnnlab.runs.folder import Run
@@ -39,7 +39,7 @@ def evaluation(studied: Studied) -> Iterator[Contribution]:
         else block
         for block in report.blocks
     )
-    section = Section(f"Evaluation on {split}", blocks, KEY)
+    section = Section(f"Evaluation on {'all images' if split == ALL else split}", blocks, KEY)
     yield Contribution((section,), summary_lines(facts, split=split, section=KEY))
 
 

@@ -15,7 +15,7 @@ def training(studied: Studied) -> Iterator[Contribution]:
     """Curves and diagnosis, of a run."""
     run = studied.network.run
     if run is None:
-        unknown = SummaryLine(Question.OVERFITTED, "is known: only a run has the curves of its training.", "Nothing")
+        unknown = SummaryLine(Question.OVERFITTED, "Nobody can tell: only a run has the curves of its training.")
         yield Contribution((), (unknown,))
         return
     rows = epoch_rows(run)
