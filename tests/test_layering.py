@@ -49,6 +49,7 @@ RUNS = {
     "cnnlab.training.repeat",
     "cnnlab.training.report_files",
     "cnnlab.training.loop",
+    "cnnlab.training.trials",
     "cnnlab.trust.sample",
     "cnnlab.trust.sanity.labels",
 }

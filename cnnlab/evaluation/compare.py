@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cnnlab.config.differences import dotted
 from cnnlab.core.errors import RequestError
 from cnnlab.network.session import Session
 from cnnlab.runs.folder import Run
@@ -88,7 +89,7 @@ def compare(runs: Sequence[Run], session: Session) -> Comparison:
     """
     if len(runs) < 2:
         raise RequestError(f"one run, {runs[0].name}, compares with nothing: name two or more")
-    configs = [_flat(run.config(allow_plugins=session.allow_plugins).as_data()) for run in runs]
+    configs = [dotted(run.config(allow_plugins=session.allow_plugins).as_data()) for run in runs]
     keys = list(dict.fromkeys(key for config in configs for key in config))
     values_of = {key: [config.get(key) for config in configs] for key in keys if key != "name"}
     differences = {key: values for key, values in values_of.items() if any(value != values[0] for value in values)}
@@ -113,17 +114,6 @@ def compare(runs: Sequence[Run], session: Session) -> Comparison:
 def _shown(value: Any) -> str:
     """A value of a config as YAML writes it."""
     return "–" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _flat(value: Any, path: str = "") -> dict[str, Any]:
-    """Nested mappings and lists as dotted keys."""
-    if isinstance(value, dict):
-        items = [(str(key), inner) for key, inner in value.items()]
-    elif isinstance(value, list):
-        items = [(str(index), inner) for index, inner in enumerate(value)]
-    else:
-        return {path: value}
-    return {k: v for key, inner in items for k, v in _flat(inner, f"{path}.{key}" if path else key).items()}
 
 
 def comparison_report(runs: Sequence[ComparedRun], *, same: int | None = None) -> Report:
