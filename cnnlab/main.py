@@ -23,6 +23,7 @@ from cnnlab.evaluation import command as evaluation
 from cnnlab.inside.command import app as visualize
 from cnnlab.layers_lab import command as layer
 from cnnlab.layers_lab.summary import command as summary
+from cnnlab.probe.command import app as probe
 from cnnlab.project import command as project
 from cnnlab.project.config import command as config
 from cnnlab.project.data import command as data
@@ -98,6 +99,7 @@ app.command("compare-layers", rich_help_panel=INSIDE)(layer.compare_layers)
 
 app.command("lr-find", rich_help_panel=EXPERIMENTS)(train.lr_find)
 app.command("compare", rich_help_panel=EXPERIMENTS)(evaluation.compare)
+app.add_typer(probe, name="probe", rich_help_panel=EXPERIMENTS)
 
 app.command("list", rich_help_panel=PROJECT)(project.list_entries)
 app.add_typer(config.app, name="config", rich_help_panel=PROJECT)

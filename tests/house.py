@@ -22,6 +22,7 @@ SUBJECTS = (
     "check_model",
     "trust",
     "inside",
+    "probe",
     "project",
 )
 """They import from the foundation, and from each other along the edges in test_layering.py."""

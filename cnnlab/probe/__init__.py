@@ -1,0 +1,1 @@
+"""Experiments on one network, or on the same task with several: `probe`."""
