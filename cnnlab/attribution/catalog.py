@@ -14,6 +14,7 @@ from cnnlab.attribution.method import Method, Occasion
 from cnnlab.attribution.tail import HeadKind
 from cnnlab.core.characters import printable
 from cnnlab.core.errors import ConfigError, RequestError, did_you_mean
+from cnnlab.core.named import NONE, names_with_options
 from cnnlab.core.registry import Component, as_data, component
 
 MODULES = (
@@ -43,9 +44,6 @@ _order()
 
 Asked: TypeAlias = str | Mapping[str, Mapping[str, Any] | None] | Component
 """`"rise"`, `"rise:masks=4000,keep=0.3"`, `{"rise": {"masks": 4000}}`, or what `chosen_methods` made of one of them."""
-
-NONE = "null"
-"""The word for no value, where an option may have none; `none` is read as well."""
 
 
 def chosen_methods(asked: str | Sequence[Asked]) -> tuple[Component, ...]:
@@ -102,40 +100,8 @@ def _told(name: str, fault: str) -> str:
 
 def _named(asked: str | Mapping[str, Mapping[str, Any] | None]) -> list[tuple[str, dict[str, Any]]]:
     if isinstance(asked, str):
-        return split(asked)
+        return names_with_options(asked)
     return [(name, dict(options or {})) for name, options in asked.items()]
-
-
-def split(text: str, place: str = "methods") -> list[tuple[str, dict[str, Any]]]:
-    """Each name in `a,b:x=1,y=2,c` with its options as they are written: a word with `=` is of the method before it.
-
-    `place` is what messages call the text.
-
-    Raises: RequestError for a word that is empty or no option, and for an option before any method.
-    """
-    found: list[tuple[str, dict[str, Any]]] = []
-    for word in text.split(","):
-        word = word.strip()
-        name, colon, option = word.partition(":")
-        if "=" in name:
-            name, colon, option = "", "", word
-        if not word or (colon and not name.strip()):
-            raise RequestError(f"{place} is '{text}', expected names with commas between them")
-        if name:
-            found.append((name.strip(), {}))
-        if not name or colon:
-            key, equals, value = (part.strip() for part in option.partition("="))
-            if not (key and equals):
-                raise RequestError(
-                    f"{place} is '{text}', expected NAME:OPTION=VALUE,OPTION=VALUE, and '{option}' is no option with "
-                    "a value"
-                )
-            if not found:
-                raise RequestError(f"{place} is '{text}', and the option '{option}' stands before any method")
-            if key in found[-1][1]:
-                raise RequestError(f"{place} is '{text}', which gives {key} of {found[-1][0]} twice")
-            found[-1][1][key] = None if value.lower() in (NONE, "none") else value
-    return found
 
 
 def used(one: Component) -> dict[str, Any]:

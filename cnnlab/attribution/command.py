@@ -201,11 +201,12 @@ def methods_of(words: Sequence[str]) -> "tuple[Component, ...] | Literal['auto']
 
     Raises: RequestError for what is no method, and for options that it has not or that are out of range.
     """
-    from cnnlab.attribution.catalog import chosen_methods, split
+    from cnnlab.attribution.catalog import chosen_methods
+    from cnnlab.core.named import names_with_options
 
     if list(words) == BY_HEAD:
         return "auto"
-    return chosen_methods([{name: options} for word in words for name, options in split(word, "--method")])
+    return chosen_methods([{name: options} for word in words for name, options in names_with_options(word, "--method")])
 
 
 def _check_pixels(words: Sequence[str]) -> None:
@@ -213,10 +214,11 @@ def _check_pixels(words: Sequence[str]) -> None:
 
     Raises: RequestError for one that does not.
     """
-    from cnnlab.attribution.catalog import METHODS, no_method, split
+    from cnnlab.attribution.catalog import METHODS, no_method
+    from cnnlab.core.named import names_with_options
 
     pixel = [name for name, found in METHODS.items() if found.kind == "pixel"]
-    for name in (name for word in words for name, _ in split(word, "--method")):
+    for name in (name for word in words for name, _ in names_with_options(word, "--method")):
         if name in METHODS and name not in pixel:
             raise RequestError(f"{METHODS[name].label} maps a layer, not pixels: cnnlab gradcam --method {name}")
         if name not in pixel:

@@ -8,6 +8,7 @@ import typer
 from cnnlab.cli.failures import Application
 from cnnlab.cli.network import Named, with_network
 from cnnlab.cli.options import MOST, OutOption, RunArgument, Split, looked_into
+from cnnlab.cli.output import write_and_show
 from cnnlab.cli.session import with_session
 from cnnlab.cli.streams import end_without_images, with_bars
 from cnnlab.inside.output import (
@@ -17,7 +18,6 @@ from cnnlab.inside.output import (
     LayerOption,
     SplitOption,
     folder_of,
-    write_and_show,
 )
 from cnnlab.network.session import Session
 
