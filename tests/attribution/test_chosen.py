@@ -19,13 +19,13 @@ from cnnlab.attribution.catalog import (
     chosen_methods,
     listed,
     methods_for_head,
-    split,
     unasked,
     used,
     written,
 )
 from cnnlab.attribution.method import FUNCTIONS, Known, Method, MethodMaps, Steps
 from cnnlab.core.errors import RequestError
+from cnnlab.core.named import names_with_options
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ from cnnlab.core.errors import RequestError
     ],
 )
 def test_a_word_with_an_equals_sign_is_of_the_method_before_it(text: str, expected: list[Any]) -> None:
-    assert split(text) == expected
+    assert names_with_options(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_word_with_an_equals_sign_is_of_the_method_before_it(text: str, expect
 )
 def test_what_is_no_list_of_methods(text: str, message: str) -> None:
     with pytest.raises(RequestError) as caught:
-        split(text)
+        names_with_options(text)
     assert str(caught.value) == message
 
 
@@ -97,7 +97,7 @@ def test_what_is_written_is_read_again(methods: list[tuple[str, dict[str, str]]]
         name + (":" if options else "") + ",".join(f"{key}={value}" for key, value in options.items())
         for name, options in methods
     )
-    assert split(text) == methods
+    assert names_with_options(text) == methods
 
 
 def test_a_method_is_asked_for_as_text_as_a_mapping_or_as_it_was_checked() -> None:
