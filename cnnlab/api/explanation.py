@@ -4,17 +4,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from torch import Tensor
 
+from cnnlab.api.question import Open, Questions, listed, prepared
 from cnnlab.api.result import Result, plain
+from cnnlab.attribution.catalog import Asked
 from cnnlab.attribution.files import WrittenExplanation, write_explanation
 from cnnlab.attribution.measures.report import faithfulness_document
 from cnnlab.attribution.run import Explanation as Facts
+from cnnlab.attribution.run import Images, explain
+from cnnlab.network.given_images import GivenImages
 from cnnlab.network.image_files import Unreadable
 from cnnlab.network.network import Network
-from cnnlab.network.prepared_images import ExplainedImage
+from cnnlab.network.prepared_images import ExplainedImage, images_of_part
 from cnnlab.view.blocks import Report
 
 
@@ -117,3 +121,71 @@ class Explanation(Result):
         )
         assert isinstance(written, WrittenExplanation)
         return written
+
+
+class Explanations(Questions):
+    """What can be asked of the evidence in an image."""
+
+    def explain(
+        self,
+        images: GivenImages | None = None,
+        *,
+        split: Open | None = None,
+        count: int = 12,
+        methods: str | Sequence[Asked] = "auto",
+        target: str | int = "predicted",
+        layers: str | Sequence[str] = "auto",
+        smooth: Literal["aug", "eigen"] | None = None,
+        metrics: bool = False,
+        road: bool = True,
+    ) -> Explanation:
+        """Tell where in each image an answer comes from.
+
+        Arguments:
+            images: as of `predict`; without any, those of its own data, or of the data it was opened with.
+            split: without images: `train` or `validation`, by default what was held out.
+            count: without images: how many.
+            methods: names, with options where wanted: `"gradcam"`, `["gradcam", "rise:masks=4000"]`,
+                `[{"integrated_gradients": {"steps": 200}}]`; "auto" goes by the network's head.
+            target: `predicted`, `true` (by the image's folder), a class by name or number, or the likeliest, as `top3`.
+            layers: where class activation maps look, by name; of several the maps are fused.
+            smooth: of class activation maps `aug` (mirrored and dimmed images) or `eigen` (first component).
+            metrics: whether it is measured how far to trust each map, beside three controls.
+            road: whether ROAD is among the measures, which takes the most time.
+
+        Returns:
+            The maps (n, t, h, w) of each method, for n images with t targets each, and how they were made.
+
+        Raises:
+            RequestError: for what cannot be asked: a method, an option, a layer, a class.
+            WorkError: where the network's answers are NaN or infinite.
+
+        Example:
+            >>> import cnnlab, numpy as np
+            >>> net = cnnlab.open("torchvision:squeezenet1_1", size=64, device="cpu")
+            >>> explained = net.explain(np.zeros((48, 64, 3), np.uint8), methods=["gradcam", "gradient"])
+            >>> {name: tuple(maps.shape) for name, maps in explained.maps.items()}
+            {'gradcam': (1, 1, 3, 3), 'gradient': (1, 1, 64, 64)}
+        """
+        automatic = isinstance(layers, str) and layers == "auto"
+        named = [name.strip() for name in layers.split(",")] if isinstance(layers, str) else layers
+        with self._asked() as network:
+            found, unreadable = (self._own(network, split, count), ()) if images is None else prepared(network, images)
+            steps = explain(
+                network,
+                Images.of(network, found),
+                self._session,
+                methods="auto" if isinstance(methods, str) and methods == "auto" else listed(methods),
+                layers="auto" if automatic else named,
+                target=str(target),
+                smooth=smooth,
+                metrics=metrics,
+                road=road,
+            )
+            *_, facts = steps
+            assert isinstance(facts, Facts)
+            return Explanation(facts, found, unreadable, target=str(target), network=network, asked=not automatic)
+
+    def _own(self, network: Network, split: Open | None, count: int) -> list[ExplainedImage]:
+        part, images = self._part(network, split)
+        return images_of_part(images, part, network.preparation, count=count, seed=self._session.seed)

@@ -44,10 +44,19 @@ class Result(ABC):
         """
         place = Path(folder).expanduser()
         with untouched():
-            saved = files.save(self.report, place)
-            whole = {**self.to_dict(), "pictures": [str(path) for path in saved.figures], "page": str(saved.page)}
+            saved = files.save(self._report_in(place), place)
+            pictures = [*saved.figures, *self._write_beside(place)]
+            whole = {**self.to_dict(), "pictures": [str(path) for path in pictures], "page": str(saved.page)}
             write_whole(place / self.document_name, json.text(whole) + "\n")
         return saved.page
+
+    def _report_in(self, folder: Path) -> Report:
+        """The report whose page is to lie in `folder`."""
+        return self.report
+
+    def _write_beside(self, folder: Path) -> list[Path]:
+        """Write what lies beside the page and is no part of it; the figures among it."""
+        return []
 
     def show(self) -> None:
         """Show all of it: in a notebook with every figure, elsewhere as the command does on the terminal."""

@@ -1,6 +1,5 @@
 """A network is trained from Python: `cnnlab.train`, and `cnnlab.training_steps` for those who want the facts."""
 
-import random
 import shlex
 import threading
 from collections.abc import Iterator
@@ -8,18 +7,16 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
-import numpy as np
-import torch
-
-from cnnlab.api.asked_config import AskedConfig, Overrides, config_of, overrides_of
+from cnnlab.api.apart import apart
+from cnnlab.api.asked_config import config_of
 from cnnlab.api.open import open
 from cnnlab.api.opened import OpenedNetwork
 from cnnlab.api.result import Result, plain
 from cnnlab.api.untouched import told, untouched
+from cnnlab.api.wish import Wish, takes
 from cnnlab.core.errors import RequestError
-from cnnlab.models.undisturbed import SETTINGS, generators_kept
 from cnnlab.network.session import Session
 from cnnlab.training.events import Finished, Started, StopWish, TrainingEvent, stop_wish
 from cnnlab.training.loop import TrainOptions
@@ -30,8 +27,6 @@ from cnnlab.training.views import TrainingViews
 from cnnlab.view.blocks import Report
 from cnnlab.view.contribution import composed
 from cnnlab.wiring import field_views, validation_section
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -111,21 +106,8 @@ class TrainedRun(Result):
         return plain(self.facts.as_json())
 
 
-def train(
-    config: AskedConfig = None,
-    *,
-    epochs: int | None = None,
-    overrides: Overrides = (),
-    name: str | None = None,
-    resume: str | Path | None = None,
-    time_budget: float | None = None,
-    stop_after: int | None = None,
-    report: bool = True,
-    device: str = "auto",
-    runs: str | Path = "runs",
-    data: str | Path | None = None,
-    allow_plugins: bool = False,
-) -> TrainedRun:
+@takes(Wish)
+def train(wish: Wish) -> TrainedRun:
     """Train a network; the run's folder is what `cnnlab train` makes, to the bit.
 
     Ctrl-C ends it with the step that it is at, and raises KeyboardInterrupt; `resume` goes on from there.
@@ -158,12 +140,10 @@ def train(
         >>> run.status, len(run.epochs), run.open().classes[:2]
         ('finished', 1, ('disc', 'ring'))
     """
-    session = _session(device, runs, data, allow_plugins)
     rows: list[EpochRow] = []
     parameters, finished = 0, None
     with _stoppable() as stop:
-        steps = _steps(config, epochs, overrides, name, resume, time_budget, stop_after, report, session, stop)
-        for event in steps:
+        for event in _steps(wish, stop):
             if isinstance(event, Started):
                 parameters = event.parameters
             elif isinstance(event, EpochRow):
@@ -173,24 +153,11 @@ def train(
     if stop:
         raise KeyboardInterrupt
     assert finished is not None
-    return TrainedRun(finished, tuple(rows), parameters, session)
+    return TrainedRun(finished, tuple(rows), parameters, wish.session)
 
 
-def training_steps(
-    config: AskedConfig = None,
-    *,
-    epochs: int | None = None,
-    overrides: Overrides = (),
-    name: str | None = None,
-    resume: str | Path | None = None,
-    time_budget: float | None = None,
-    stop_after: int | None = None,
-    report: bool = True,
-    device: str = "auto",
-    runs: str | Path = "runs",
-    data: str | Path | None = None,
-    allow_plugins: bool = False,
-) -> Iterator[TrainingEvent]:
+@takes(Wish)
+def training_steps(wish: Wish) -> Iterator[TrainingEvent]:
     """Train a network step by step, for whoever wants to see, to log or to stop.
 
     Between two steps the random generators and torch's settings are the caller's own. Who stops iterating ends the
@@ -214,53 +181,35 @@ def training_steps(
         >>> [type(step).__name__ for step in steps]
         ['Started', 'StepDone', 'StepDone', 'StepDone', 'StepDone', 'StepDone', 'EpochRow', 'Finished']
     """
-    session = _session(device, runs, data, allow_plugins)
-    yield from _steps(config, epochs, overrides, name, resume, time_budget, stop_after, report, session, False)
+    yield from _steps(wish, stop=False)
 
 
-def _session(device: str, runs: str | Path, data: str | Path | None, allow_plugins: bool) -> Session:
-    moved = None if data is None else Path(data).expanduser()
-    return Session(runs=Path(runs).expanduser(), device_name=device, data=moved, allow_plugins=allow_plugins)
-
-
-def _steps(
-    config: AskedConfig,
-    epochs: int | None,
-    overrides: Overrides,
-    name: str | None,
-    resume: str | Path | None,
-    time_budget: float | None,
-    stop_after: int | None,
-    report: bool,
-    session: Session,
-    stop: StopWish | bool,
-) -> Iterator[TrainingEvent]:
-    changes = overrides_of(overrides, training__epochs=epochs)
+def _steps(wish: Wish, stop: StopWish | bool) -> Iterator[TrainingEvent]:
     with told():
-        if resume is not None and (config is not None or name is not None):
+        if wish.resume is not None and (wish.config is not None or wish.name is not None):
             raise RequestError("`resume` goes on with one run and its own config: no `config`, no `name`")
-        if session.data is not None and resume is None:
+        if wish.data is not None and wish.resume is None:
             raise RequestError("`data` is for `resume`; a new run's images are named by the config")
         settings, folder = None, Path()
-        if resume is None:
+        if wish.resume is None:
             with untouched():
-                settings, folder = config_of(config, changes, allow_plugins=session.allow_plugins)
+                settings, folder = config_of(wish.config, wish.changes, allow_plugins=wish.allow_plugins)
         options = TrainOptions(
-            session,
-            name=name,
-            time_budget=time_budget,
-            stop_after=stop_after,
+            wish.session,
+            name=wish.name,
+            time_budget=wish.time_budget,
+            stop_after=wish.stop_after,
             command=["cnnlab.train"],
             config_folder=folder,
-            report=report,
+            report=wish.report,
             validation_section=validation_section,
             observers=(TrainingViews, field_views),
         )
         if settings is None:
-            assert resume is not None
-            yield from _apart(resume_run(session.run(resume), changes, options, stop))
+            assert wish.resume is not None
+            yield from apart(resume_run(wish.session.run(wish.resume), wish.changes, options, stop))
         else:
-            yield from _apart(train_run(settings, options, stop))
+            yield from apart(train_run(settings, options, stop))
 
 
 @contextmanager
@@ -269,46 +218,3 @@ def _stoppable() -> Iterator[StopWish]:
     main = threading.current_thread() is threading.main_thread()
     with stop_wish() if main else nullcontext(StopWish()) as wish:
         yield wish
-
-
-def _apart(steps: Iterator[T]) -> Iterator[T]:
-    """The steps, each with random generators and settings of their own: between them, the caller's are in place."""
-    own: list[Any] | None = None
-    try:
-        while True:
-            before = _state()
-            try:
-                if own is not None:
-                    _put(own)
-                step = next(steps)
-                own = _state()
-            except StopIteration:
-                return
-            finally:
-                _put(before)
-            yield step
-    finally:
-        with generators_kept():
-            steps.close()  # type: ignore[attr-defined]
-
-
-def _state() -> list[Any]:
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
-    return [
-        torch.random.get_rng_state(),
-        cuda,
-        random.getstate(),
-        np.random.get_state(),
-        [read() for read, _ in SETTINGS],
-    ]
-
-
-def _put(state: list[Any]) -> None:
-    torch.random.set_rng_state(state[0])
-    if state[1]:
-        torch.cuda.set_rng_state_all(state[1])
-    random.setstate(state[2])
-    np.random.set_state(state[3])
-    for (read, change), value in zip(SETTINGS, state[4], strict=True):
-        if read() != value:
-            change(value)

@@ -56,7 +56,7 @@ def report_card(
 
     Example: [bold]cnnlab report-card cifar --pick wrong[/]
     """
-    from cnnlab.report.card.report import report_card_report
+    from cnnlab.report.card.report import card_json, report_card_report
     from cnnlab.report.card.run import report_card as make_card
     from cnnlab.view import console, png
 
@@ -70,11 +70,7 @@ def report_card(
     folder = session.folder("report-card", network.run, out=out, without_run=without_run)
     (figure,) = png.save(drawn, folder)
     if session.as_json:
-        shown = card.lenses
-        facts = {"truth": card.truth, "answer": card.answer, "probability": card.probability, "index": card.index}
-        lenses = {"method": shown.method, "layer": shown.layer, "filters": card.first, "feature": shown.middle}
-        more = {"located": card.located, "random_weights": card.random, "likeness": card.likeness}
-        print_json({"picture": figure, "run": card.run, "split": card.split, **facts, **lenses, **more})
+        print_json({"picture": figure, **card_json(card)})
     else:
         console.show(drawn, out_console(), folder=folder)
         err_console().print(f"written to {figure}", style="dim", soft_wrap=True)

@@ -1,6 +1,6 @@
 """Who says something on the page of a network, in the order of the page: the one list to add a section to.
 
-And what the page says by itself: maps of single images with their measures, one image's card, links to the raw data.
+And what the page says by itself: maps of single images with their measures, and one image's card.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +22,7 @@ from cnnlab.report.card.run import report_card
 from cnnlab.report.gallery import gallery, gallery_album, of_pixels
 from cnnlab.training.contribution import training
 from cnnlab.trust.sanity.contribution import randomisation_test
-from cnnlab.view.blocks import Block, Link, Links, Section, Text
+from cnnlab.view.blocks import Block, Section, Text
 from cnnlab.view.contribution import Contribution
 
 MEASURED = 48
@@ -71,30 +71,6 @@ def _measured(studied: Studied, methods: Sequence[str]) -> Comparison:
     return comparison
 
 
-def raw_data(studied: Studied) -> Iterator[Contribution]:
-    """Links to the files of a run, and to the tables beside the page."""
-    run = studied.network.run
-    of_the_run = {
-        "config.yaml": "every option of the training",
-        "run.json": "versions, seed, device, outcome",
-        "metrics.jsonl": "every point of the curves",
-        "checkpoints/best.safetensors": "the weights",
-    }
-    beside = {
-        "per_class.csv": "precision, recall and F1 of each class",
-        "receptive_fields.csv": "receptive fields",
-        "layers.csv": "shapes and costs",
-    }
-    links = [
-        Link(name, f"../{name}", detail)
-        for name, detail in of_the_run.items()
-        if run is not None and (run.path / name).exists()
-    ]
-    inside = "" if run is None else "reports/"
-    links += [Link(f"{inside}{name}", name, detail) for name, detail in beside.items()]
-    yield Contribution((Section("Raw data", (Links(tuple(links)),), "raw-data"),))
-
-
 CONTRIBUTORS: tuple[Contributor, ...] = (
     training,
     evaluation,
@@ -104,5 +80,4 @@ CONTRIBUTORS: tuple[Contributor, ...] = (
     filters,
     features,
     patches,
-    raw_data,
 )

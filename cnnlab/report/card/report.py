@@ -72,6 +72,26 @@ def report_card_report(card: Card) -> Report:
     return Report(f"Report card of {card.run}", tuple(blocks), f"Image {card.index} of {of_part(card.split)}.")
 
 
+def card_json(card: Card) -> dict[str, object]:
+    """`--json`, without the name of the figure's file."""
+    lenses = card.lenses
+    return {
+        "run": card.run,
+        "split": card.split,
+        "truth": card.truth,
+        "answer": card.answer,
+        "probability": card.probability,
+        "index": card.index,
+        "method": lenses.method,
+        "layer": lenses.layer,
+        "filters": card.first,
+        "feature": lenses.middle,
+        "located": card.located,
+        "random_weights": card.random,
+        "likeness": card.likeness,
+    }
+
+
 def panels(card: Card) -> Scenes:
     """The six panels: image, filters, feature map; saliency, saliency on the image, evidence on the image."""
     size, lenses = (card.image.shape[0], card.image.shape[1]), card.lenses
