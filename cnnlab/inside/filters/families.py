@@ -16,7 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64
 
-from cnnlab.inside.filters.fitting import Array, Family, fit
+from cnnlab.inside.filters.fitting import Fitted, fit
+from cnnlab.inside.filters.search import Array, Family
 
 SMALLEST = 3
 """Pixels along an axis of the smallest window in which a second derivative can be told from a first."""
@@ -168,16 +169,19 @@ class Gabor:
         return abs(math.sin(math.radians(self.phase))) >= math.sqrt(0.5)
 
 
-def fit_gabor(pattern: Float64[np.ndarray, "h w"], *, starts: int = 3) -> Gabor:
-    """The Gabor function that explains most of `pattern`, from the `starts` best of some thousand grid points."""
-    fitted = fit(GABOR, pattern, starts=starts)
+def fit_gabors(patterns: Float64[np.ndarray, "n h w"], *, starts: int = 6) -> tuple[Gabor, ...]:
+    """The Gabor functions that explain most of each pattern, from the `starts` best of some thousand grid points."""
+    height, width = patterns.shape[1:]
+    return tuple(_told(fitted, height, width) for fitted in fit(GABOR, patterns, starts=starts))
+
+
+def _told(fitted: Fitted, height: int, width: int) -> Gabor:
     x, y, angle, sigma, aspect, wavelength = map(float, fitted.shape)
     cosine, sine = map(float, fitted.amplitudes)
     phase = math.degrees(math.atan2(-sine, cosine))
     turned = math.degrees(angle) % 360
     if turned >= 180:  # the same function seen from its other end
         turned, phase = turned - 180, -phase
-    height, width = pattern.shape
     along = abs(width * math.cos(angle)) + abs(height * math.sin(angle))
     return Gabor(
         orientation=(turned + 90) % 180,

@@ -31,11 +31,12 @@ from cnnlab.inside.filters.families import (
     PARAMETERS,
     SMALLEST,
     Gabor,
-    fit_gabor,
+    fit_gabors,
     templates,
 )
-from cnnlab.inside.filters.fitting import fit, project
+from cnnlab.inside.filters.fitting import Fitted, fit, project
 from cnnlab.inside.filters.layer import ColourShares, PassBand, colour_patterns, colour_shares, pass_bands
+from cnnlab.inside.filters.search import Array
 
 Form = Literal["edge", "grating", "blob", "other"]
 Kind = Literal["edge", "grating", "blob", "colour-opponent", "other"]
@@ -103,8 +104,12 @@ class MeasuredFilter:
     band: PassBand
 
 
-def measure(weights: Float[Tensor, "n c h w"], *, starts: int = 3) -> Iterator[MeasuredFilter]:
-    """The facts of each filter, one at a time: about a tenth of a second each.
+AT_ONCE = 16
+"""Filters fitted together: some hundredths of a second for all of them."""
+
+
+def measure(weights: Float[Tensor, "n c h w"], *, starts: int = 6) -> Iterator[MeasuredFilter]:
+    """The facts of each filter, one at a time.
 
     `weights` as torch stores them, for cross-correlation; `starts` is how many searches each family with a shape gets.
 
@@ -119,10 +124,10 @@ def measure(weights: Float[Tensor, "n c h w"], *, starts: int = 3) -> Iterator[M
         )
     found = colour_patterns(weights)
     bands = pass_bands(found.patterns)
-    for index, filter_ in enumerate(weights.detach().cpu().double()):
-        pattern = found.patterns[index].numpy()
-        gabor = fit_gabor(pattern, starts=starts)
-        explained, derivatives = _explained(pattern, gabor, starts)
+    filters = weights.detach().cpu().double()
+    for index, (pattern, fits) in enumerate(_fitted(found.patterns.numpy(), starts)):
+        filter_, gabor = filters[index], fits.gabor
+        explained, derivatives = _explained(pattern, fits)
         family, share = winner(explained, numbers=pattern.size)
         form = form_of(family, share, gabor)
         component_share = float(found.shares[index])
@@ -143,21 +148,36 @@ def measure(weights: Float[Tensor, "n c h w"], *, starts: int = 3) -> Iterator[M
         )
 
 
-def _explained(
-    pattern: Float64[np.ndarray, "h w"], gabor: Gabor, starts: int
-) -> tuple[dict[str, float], dict[str, float]]:
+@dataclass(frozen=True)
+class _Fits:
+    """One pattern's nearest members of the families with a shape."""
+
+    gabor: Gabor
+    gaussian: Fitted
+    difference: Fitted
+
+
+def _fitted(patterns: Float64[np.ndarray, "n h w"], starts: int) -> Iterator[tuple[Array, _Fits]]:
+    """Each pattern with its fits."""
+    for first in range(0, len(patterns), AT_ONCE):
+        some = patterns[first : first + AT_ONCE]
+        families = (fit(family, some, starts=starts) for family in (GAUSSIAN, DIFFERENCE_OF_GAUSSIANS))
+        yield from zip(some, map(_Fits, fit_gabors(some, starts=starts), *families), strict=True)
+
+
+def _explained(pattern: Float64[np.ndarray, "h w"], fits: _Fits) -> tuple[dict[str, float], dict[str, float]]:
     """(R² by family, orientation in degrees of the nearest derivative by family)."""
     explained, orientations = {}, {}
     for name in FAMILIES:
         if name == "gabor":
-            explained[name] = gabor.explained
+            explained[name] = fits.gabor.explained
         elif name == "gaussian":
-            explained[name] = fit(GAUSSIAN, pattern, starts=starts).explained
+            explained[name] = fits.gaussian.explained
         elif name == "difference of gaussians":
-            fitted = fit(DIFFERENCE_OF_GAUSSIANS, pattern, starts=starts)
             # amplitudes of one sign make a sum, which a single Gaussian has to stand for
-            difference = float(fitted.amplitudes.prod()) < 0
-            explained[name] = max(fitted.explained, explained["gaussian"]) if difference else explained["gaussian"]
+            difference = float(fits.difference.amplitudes.prod()) < 0
+            both = (fits.difference.explained, fits.gaussian.explained)
+            explained[name] = max(both) if difference else fits.gaussian.explained
         else:
             projections = [project(basis, pattern.ravel()) for basis in templates(name, *pattern.shape)]
             amplitudes, explained[name] = max(projections, key=lambda projection: projection[1])

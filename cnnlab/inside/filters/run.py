@@ -39,7 +39,7 @@ def measured_filters(
         random: how many random filters of the same shape.
 
     Yields:
-        How far the fits are, a tenth of a second each; at last the facts.
+        How far the fits are; at last the facts.
 
     Raises:
         RequestError: for a name that is no convolution, and for filters smaller than 3×3.

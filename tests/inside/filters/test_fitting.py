@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import least_squares
 
 from cnnlab.inside.filters.bank import fit_evidence
 from cnnlab.inside.filters.families import (
@@ -15,10 +16,12 @@ from cnnlab.inside.filters.families import (
     GABOR,
     GAUSSIAN,
     PARAMETERS,
-    fit_gabor,
+    Gabor,
+    fit_gabors,
     templates,
 )
-from cnnlab.inside.filters.fitting import coordinates, fit, project
+from cnnlab.inside.filters.fitting import Fitted, fit, project
+from cnnlab.inside.filters.search import Family, coordinates
 
 
 def gabor(
@@ -34,6 +37,16 @@ def gabor(
             envelope = math.exp(-(u * u + aspect**2 * v * v) / (2 * sigma**2))
             values[row, column] = envelope * math.cos(2 * math.pi * u / wavelength + math.radians(phase))
     return values
+
+
+def fit_gabor(pattern: np.ndarray) -> Gabor:
+    (found,) = fit_gabors(pattern[None])
+    return found
+
+
+def fit_one(family: Family, pattern: np.ndarray) -> Fitted:
+    (found,) = fit(family, pattern[None])
+    return found
 
 
 def apart(a: float, b: float, period: float) -> float:
@@ -81,11 +94,11 @@ def test_blobs_are_found_again(size: int) -> None:
     x, y = coordinates(size, size)
     squared = (x - 0.4) ** 2 + (y + 0.3) ** 2
     blob = np.exp(-squared / (2 * 1.3**2))
-    found = fit(GAUSSIAN, blob.reshape(size, size))
+    found = fit_one(GAUSSIAN, blob.reshape(size, size))
     assert found.explained > 1 - 1e-9
     assert found.shape.tolist() == pytest.approx([0.4, -0.3, 1.3], abs=1e-4)
     surround = blob - 0.4 * np.exp(-squared / (2 * 2.6**2))
-    found = fit(DIFFERENCE_OF_GAUSSIANS, surround.reshape(size, size))
+    found = fit_one(DIFFERENCE_OF_GAUSSIANS, surround.reshape(size, size))
     assert found.explained > 1 - 1e-6
     assert found.amplitudes[0] > 0 > found.amplitudes[1]
 
@@ -94,11 +107,37 @@ def test_blobs_are_found_again(size: int) -> None:
 def test_a_fit_is_no_worse_than_any_of_many_random_members(family) -> None:
     generator = np.random.default_rng(0)
     pattern = generator.normal(size=(5, 5))
-    best = fit(family, pattern).explained
+    best = fit_one(family, pattern).explained
     lower, upper = family.bounds(5, 5)
     lower, upper = np.maximum(lower, -10), np.minimum(upper, 10)
     for shape in generator.uniform(lower, upper, size=(3000, len(lower))):
         assert project(family.basis(shape, *coordinates(5, 5)), pattern.ravel())[1] <= best + 1e-6
+
+
+@pytest.mark.parametrize("family", [GAUSSIAN, DIFFERENCE_OF_GAUSSIANS, GABOR], ids=lambda family: family.name)
+def test_another_search_goes_nowhere_from_where_ours_ended(family) -> None:
+    """scipy's, trust region reflective, with differences of its own for slopes."""
+    x, y = coordinates(5, 5)
+    bounds = family.bounds(5, 5)
+    for pattern in np.random.default_rng(2).normal(size=(6, 5, 5)):
+        value = pattern.ravel() / np.linalg.norm(pattern)
+        found = fit_one(family, pattern)
+        assert bool(((found.shape >= bounds[0]) & (found.shape <= bounds[1])).all())
+
+        def rest(shape: np.ndarray, value: np.ndarray = value) -> np.ndarray:
+            basis = family.basis(shape, x, y)
+            return value - basis @ project(basis, value)[0]
+
+        np.testing.assert_allclose(rest(found.shape) @ rest(found.shape), 1 - found.explained, atol=1e-9)
+        inside = np.clip(found.shape, bounds[0] + 1e-9, bounds[1] - 1e-9)
+        assert 1 - 2 * least_squares(rest, inside, bounds=bounds).cost < found.explained + 1e-4
+
+
+def test_patterns_do_not_know_of_each_other() -> None:
+    patterns = np.random.default_rng(3).normal(size=(5, 4, 6))
+    together = fit(GABOR, patterns)
+    for pattern, found in zip(patterns, together, strict=True):
+        assert fit_one(GABOR, pattern).explained == pytest.approx(found.explained, abs=1e-6)
 
 
 def test_fits_are_the_same_every_time_and_for_any_scale() -> None:
@@ -154,7 +193,7 @@ def test_r_squared_of_a_gabor_is_no_evidence_at_3x3() -> None:
 
 def test_the_numbers_of_free_parameters_are_those_of_the_fits() -> None:
     for family in (GAUSSIAN, DIFFERENCE_OF_GAUSSIANS, GABOR):
-        fitted = fit(family, np.random.default_rng(0).normal(size=(4, 4)))
+        fitted = fit_one(family, np.random.default_rng(0).normal(size=(4, 4)))
         assert len(fitted.shape) + len(fitted.amplitudes) == PARAMETERS[family.name]
     for name in FAMILIES[:5]:
         assert templates(name, 5, 5)[0].shape[1] == PARAMETERS[name]
