@@ -4,7 +4,6 @@ Each command runs on `net.py:build` with weights from a file, in a folder of pho
 network are given at once, each unlike what it is without.
 """
 
-import io
 import json
 import sys
 from dataclasses import replace
@@ -18,7 +17,7 @@ from command_line import Place
 from every_command import Observed, Way, make_world, observe, ways
 from PIL import Image
 
-from cnnlab.view import png
+pytestmark = pytest.mark.usefixtures("nothing_is_drawn")
 
 CODE = """
 import torch
@@ -79,15 +78,6 @@ def own(way: Way) -> Way:
 
 
 WAYS = [own(way) for way in ways() if "--mean" in way.options and way.label != "CONFIG"]
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Figures are a pixel each: what is in them is no matter here."""
-    pixel = io.BytesIO()
-    Image.new("RGB", (1, 1)).save(pixel, "PNG")
-    monkeypatch.setattr(png, "encode", lambda *image, **theme: pixel.getvalue())
-    monkeypatch.setattr(png, "drawn", lambda image: png.Drawn(pixel.getvalue(), pixel.getvalue()))
 
 
 @pytest.fixture

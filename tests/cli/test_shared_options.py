@@ -5,7 +5,6 @@ the images have moved, the best weights cannot be read, the network has a plugin
 does not go unnoticed.
 """
 
-import io
 import json
 import re
 from collections import Counter
@@ -17,10 +16,10 @@ import pytest
 import torch
 from command_line import Place
 from every_command import Way, copied, make_world, observe, ways
-from PIL import Image
 
 from cnnlab.runs.folder import all_runs
-from cnnlab.view import png
+
+pytestmark = pytest.mark.usefixtures("nothing_is_drawn")
 
 VALUES: dict[str, tuple[str, ...]] = {
     "--runs": ("elsewhere",),
@@ -75,15 +74,6 @@ def each(*names: str) -> pytest.MarkDecorator:
 def given(way: Way, *names: str) -> list[str]:
     """Those of the options that the command has, with their values."""
     return [word for name in names if name in shared(way) for word in (name, *VALUES[name])]
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Figures are a pixel each: what is in them is no matter here, and takes nine tenths of the time."""
-    pixel = io.BytesIO()
-    Image.new("RGB", (1, 1)).save(pixel, "PNG")
-    monkeypatch.setattr(png, "encode", lambda *image, **theme: pixel.getvalue())
-    monkeypatch.setattr(png, "drawn", lambda image: png.Drawn(pixel.getvalue(), pixel.getvalue()))
 
 
 @pytest.fixture(scope="module")
