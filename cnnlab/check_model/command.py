@@ -6,11 +6,12 @@ import typer
 
 from cnnlab.cli.network import Named, with_network
 from cnnlab.cli.options import out_console, print_json
+from cnnlab.cli.results import print_document
 from cnnlab.cli.session import with_session
 from cnnlab.network.session import Session
 
 
-@with_session("data", "device", "allow_plugins", "runs", "as_json")
+@with_session("data", "device", "allow_plugins", "runs", "as_json", document="preparation_yaml")
 @with_network
 def check_model(
     session: Session,
@@ -38,7 +39,7 @@ def check_model(
     if session.as_json:
         print_json(report.check_json(found))
     elif preparation_yaml:
-        typer.echo(report.preparation_yaml(found), nl=False)
+        print_document(report.preparation_yaml(found))
         return
     else:
         console.show(report.check_report(found), out_console())

@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperCommand
 
 from cnnlab.core.characters import printable, shortened
-from cnnlab.core.errors import CnnlabError, ConfigError
+from cnnlab.core.errors import CnnlabError, ConfigError, RequestError
 
 UsageError = cast(type[Exception], typer.BadParameter.__base__)
 """What typer raises for a command line that is wrong; its own name for it is private."""
@@ -25,6 +25,12 @@ EXPECTED = (
     ArithmeticError, AssertionError, AttributeError, LookupError, NameError, RuntimeError, TypeError, ValueError,
 )  # fmt: skip
 """What a command may end with; of the second row what a network's own code raised, the rest is raised again."""
+
+LONGEST_SHOWN = 120
+"""Letters of a name in a message, such as that of a network with a thousand numbers as its arguments."""
+
+LONG = re.compile(r"[^\s/]{161,}")
+"""Words that are shown without their middle; of a path each name is one."""
 
 PIPE_CLOSED = 141
 """What shells tell of a program whose reader left: 128 and the number of SIGPIPE."""
@@ -53,6 +59,7 @@ def failed(error: Exception, *, as_json: bool, **more: Any) -> int:
     if isinstance(error, BrokenPipeError):
         return PIPE_CLOSED
     message, code = _told(error)
+    message = LONG.sub(lambda word: shortened(word[0], LONGEST_SHOWN), message)
     with suppress(OSError):  # of a stream that takes nothing more
         if isinstance(error, UsageError):
             _show_usage(error)
@@ -132,6 +139,20 @@ def _complain(message: str, details: Sequence[str] = ()) -> None:
 
 class Command(TyperCommand):
     """A command; an error that names a parameter as `name` names its option, such as --name, to whoever typed it."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        """Read the command line.
+
+        Raises: RequestError for a name that begins like an option.
+        """
+        words = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except UsageError as error:
+            name = next((word for word in words if re.match("-[^-].*[:./]", word)), None)
+            if name is None or "--" in words or "No such option" not in str(error):
+                raise
+            raise RequestError(f"'{name}' is taken for options; put -- before it, behind all options") from None
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""

@@ -1,15 +1,14 @@
 """Options that several commands share, what they stand for, and the consoles on which commands print."""
 
 import re
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from cnnlab.cli.results import print_document, result_stream
 from cnnlab.core.errors import RequestError
 
 if TYPE_CHECKING:
@@ -68,24 +67,8 @@ def print_json(document: Any) -> None:
     """
     from cnnlab.view import json
 
-    stdout = _results[-1] if _results else sys.stdout
-    unicode = (stdout.encoding or "utf-8").lower().startswith("utf")
-    stdout.write(json.text(document, ascii_only=not unicode) + "\n")
-    stdout.flush()
-
-
-_results: list[TextIO] = []
-
-
-@contextmanager
-def results_alone() -> Iterator[None]:
-    """Inside, stdout is for `print_json` alone: what else is printed, as by a network's own code, goes to stderr."""
-    _results.append(sys.stdout)
-    try:
-        with redirect_stdout(sys.stderr):
-            yield
-    finally:
-        _results.pop()
+    unicode = (result_stream().encoding or "utf-8").lower().startswith("utf")
+    print_document(json.text(document, ascii_only=not unicode) + "\n")
 
 
 def seconds_of(text: str) -> float:

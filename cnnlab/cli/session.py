@@ -10,7 +10,8 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from cnnlab.cli.options import MOST, results_alone
+from cnnlab.cli.options import MOST
+from cnnlab.cli.results import results_alone
 from cnnlab.cli.streams import with_bar
 from cnnlab.network.session import Session
 
@@ -41,12 +42,15 @@ FIELDS = {"device": "device_name"}
 DEFAULTS = {field.name: field.default for field in fields(Session)}
 
 
-def with_session(*options: str, help: Mapping[str, str] | None = None) -> Callable[[Callable[..., None]], Any]:
+def with_session(
+    *options: str, help: Mapping[str, str] | None = None, document: str = ""
+) -> Callable[[Callable[..., None]], Any]:
     """Give a command the shared `options`, and hand them to its parameter `session` as one thing.
 
     Arguments:
         options: names of `SHARED`; what is not among them keeps its default.
         help: other words for an option of this command.
+        document: the command's own flag with which a program reads its stdout, as with --json.
 
     Raises:
         KeyError: for an option that is not shared.
@@ -65,7 +69,7 @@ def with_session(*options: str, help: Mapping[str, str] | None = None) -> Callab
 
         def called(**given: Any) -> None:
             filled = {FIELDS.get(option.name, option.name): given.pop(option.name) for option in shared}
-            with results_alone() if filled.get("as_json") else nullcontext():
+            with results_alone() if filled.get("as_json") or given.get(document) else nullcontext():
                 command(session=Session(**filled, track=with_bar), **given)
 
         called.__name__, called.__qualname__, called.__doc__ = command.__name__, command.__qualname__, command.__doc__

@@ -10,6 +10,7 @@ import typer
 
 from cnnlab.cli.network import Named, with_network
 from cnnlab.cli.options import MOST, OutOption, Split, TestTime, err_console, out_console, print_json
+from cnnlab.cli.results import print_document
 from cnnlab.cli.session import with_session
 from cnnlab.cli.streams import name_unreadable
 from cnnlab.core.errors import RequestError
@@ -95,7 +96,7 @@ def compare(
     console.show(comparison.report, out_console(), folder=folder)
 
 
-@with_session("data", "device", "allow_plugins", "runs", "as_json")
+@with_session("data", "device", "allow_plugins", "runs", "as_json", document="as_csv")
 @with_network
 def predict(
     session: Session,
@@ -141,7 +142,7 @@ def predict(
         print_json([result.as_json() | _every(result, classes) for result in results])
     elif as_csv:
         heads = ["path", "label", "probability", "error", *(f"p({name})" for name in classes)]
-        sys.stdout.write(csv.text([heads, *(_row(result, classes) for result in results)]))
+        print_document(csv.text([heads, *(_row(result, classes) for result in results)]))
     elif good:
         _show(good)
     err_console().print(

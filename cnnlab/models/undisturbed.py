@@ -7,6 +7,7 @@ calls a function after each layer.
 
 import os
 import random
+import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
@@ -57,7 +58,7 @@ def _network_kept(model: nn.Module, training: bool | None, replaced: bool) -> It
 
 @contextmanager
 def settings_kept() -> Iterator[None]:
-    """Torch's and NumPy's global settings are as before afterwards, and so is the working folder."""
+    """Torch's, NumPy's and Python's global settings are as before afterwards, streams and the working folder too."""
     before = [read() for read, _ in SETTINGS]
     try:
         yield
@@ -163,6 +164,11 @@ def _attribute(owner: Any, name: str) -> Setting:
     return (lambda: getattr(owner, name)), (lambda value: setattr(owner, name, value))
 
 
+def _stream(name: str) -> Setting:
+    """A standard stream; a bar that stands before it for a while is no other stream."""
+    return (lambda: getattr(stream := getattr(sys, name), "rich_proxied_file", stream)), partial(setattr, sys, name)
+
+
 SETTINGS: tuple[Setting, ...] = (
     (torch.is_grad_enabled, torch.set_grad_enabled),
     (torch.get_default_dtype, torch.set_default_dtype),
@@ -182,6 +188,8 @@ SETTINGS: tuple[Setting, ...] = (
     _attribute(torch.backends.mkldnn, "enabled"),
     (np.geterr, lambda errors: np.seterr(**errors)),
     (_folder, _set_folder),
+    *map(_stream, ("stdin", "stdout", "stderr")),
+    _attribute(sys, "excepthook"),
 )
 
 

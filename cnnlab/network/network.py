@@ -10,6 +10,7 @@ from torch import nn
 
 from cnnlab.config.config import Config
 from cnnlab.core.arithmetic import Shape
+from cnnlab.core.characters import shortened
 from cnnlab.core.errors import RequestError
 from cnnlab.data.dataset import DataPlace, Dataset
 from cnnlab.fit.device import Precision
@@ -99,8 +100,8 @@ class Network:
 
     @property
     def file_name(self) -> str:
-        """The name as part of a file's."""
-        return re.sub(r"[^A-Za-z0-9._-]+", "-", self.name).strip("-.")
+        """The name as part of a file's; of a long one its ends."""
+        return re.sub(r"[^A-Za-z0-9._-]+", "-", shortened(self.name, 120)).strip("-.")
 
     def named_part(self, split: str) -> str:
         """What the images are called that `part` gives for `split`: `all` where the data has no parts."""

@@ -4,6 +4,7 @@ from torch import nn
 
 from cnnlab.core.errors import RequestError
 from cnnlab.network.network import Network
+from cnnlab.network.own import first_channels
 from cnnlab.walk.costs import axes_of
 from cnnlab.walk.facts import Failure, Walk
 from cnnlab.walk.walker import walk, walked
@@ -27,14 +28,15 @@ def check_ran(network: Network, run: Walk) -> None:
     failure = run.failure
     if failure is None:
         return
-    smallest = _smallest(network, failure)
+    smallest, related = _smallest(network, failure)
     size = "×".join(map(str, network.shape[1:]))
     layer = f"layer '{failure.layer}' ({failure.kind})" if failure.layer else f"the network itself ({failure.kind})"
-    works = (
-        f"the smallest square that works is {smallest}"
-        if smallest
-        else f"no square up to {LARGEST} works either, with that number of channels ({network.shape[0]})"
-    )
+    if smallest:
+        works = f"the smallest square that works is {smallest}"
+    elif related or first_channels(network.model) != network.shape[0]:
+        works = f"no square up to {LARGEST} works either, with that number of channels ({network.shape[0]})"
+    else:
+        works = "no other size changes that"
     reason = _reason(network.model, failure)
     raise RequestError(f"{network.name} cannot run on {network.shape[0]}×{size} images: {layer} {reason}; {works}")
 
@@ -51,18 +53,24 @@ def _reason(model: nn.Module, failure: Failure) -> str:
     return f"{got}: {failure.message}"
 
 
-def _smallest(network: Network, failure: Failure) -> int | None:
+def _smallest(network: Network, failure: Failure) -> tuple[int | None, bool]:
     """Find the smallest square, by doubling until one works, then by halves: a walk takes a tenth of a second.
 
     One on real values takes longer, and is left out where it would tell nothing: the same `failure` has no size.
+
+    Returns: the side, None where there is no such square; whether images that are larger fail in another way, so that
+        the failure has to do with the size.
     """
+    related = False
 
     def runs(side: int) -> bool:
+        nonlocal related
         square = (network.shape[0], *[side] * (len(network.shape) - 1))
         found = walk(network.model, square, follow=False).failure
         if found is None:
             return True
         same = (found.layer, found.message) == (failure.layer, failure.message)
+        related |= not same and side > max(network.shape[1:])
         if same or side > LARGEST_ON_VALUES:
             return False
         return walk(network.model, square, follow=False, on_values=True).failure is None
@@ -72,9 +80,9 @@ def _smallest(network: Network, failure: Failure) -> int | None:
         high *= 2
         if high > LARGEST:
             # a network that takes one size only
-            return next((side for side in (28, 96, 192, 224, 240, 299, 384) if runs(side)), None)
+            return next((side for side in (28, 96, 192, 224, 240, 299, 384) if runs(side)), None), related
     low = high // 2
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if runs(middle) else (middle, high)
-    return high
+    return high, related

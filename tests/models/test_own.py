@@ -165,12 +165,15 @@ def test_whatever_their_file_raises_is_theirs(file: Path, code: str, words: str)
 
 def test_what_their_file_sets_is_as_before_afterwards(file: Path) -> None:
     folder, kind = Path.cwd(), torch.get_default_dtype()
+    streams = (sys.stdin, sys.stdout, sys.stderr, sys.excepthook)
     file.write_text(
-        "import os, torch\nos.chdir('/')\ntorch.set_default_dtype(torch.float64)\ntorch.set_default_device('meta')\n"
+        "import os, sys, torch\nsys.stdin = sys.stdout = sys.stderr = sys.excepthook = None\n"
+        "os.chdir('/')\ntorch.set_default_dtype(torch.float64)\ntorch.set_default_device('meta')\n"
         "def build():\n    torch.set_grad_enabled(False)\n    return torch.nn.Linear(2, 3)\n"
     )
     network = made(own_network(f"{file}:build"))
     assert (Path.cwd(), torch.get_default_dtype(), torch.is_grad_enabled()) == (folder, kind, True)
+    assert (sys.stdin, sys.stdout, sys.stderr, sys.excepthook) == streams
     assert torch.zeros(1).device.type == "cpu"
     assert next(network.parameters()).device.type == "cpu"
 
