@@ -13,7 +13,8 @@ from torch import nn
 from cnnlab.core.errors import ShapeError
 from cnnlab.receptive_field.reading import Axis, read
 from cnnlab.walk.facts import Output, Walk
-from cnnlab.walk.reach import Reach, moving_dims
+from cnnlab.walk.layout import moving_dims
+from cnnlab.walk.reach import Reach
 from cnnlab.walk.walker import walk
 
 _MARGINS = (256, 2048, 8192)

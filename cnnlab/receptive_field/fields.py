@@ -17,7 +17,7 @@ from cnnlab.receptive_field.reading import Axis, read, remembering, same_ends
 from cnnlab.walk.call import Gates
 from cnnlab.walk.facts import Output, Walk
 from cnnlab.walk.program import Difference
-from cnnlab.walk.reach import Tag
+from cnnlab.walk.tag import Tag
 from cnnlab.walk.walker import walk, walked
 
 Reading = Callable[[Tag, tuple[int, ...]], tuple[Axis, ...]]

@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnlab.walk.layout import Layout
-from cnnlab.walk.reach import NOTHING, Reach, Tag, moving_dims
+from cnnlab.walk.arrays import NOTHING
+from cnnlab.walk.layout import Layout, moving_dims
+from cnnlab.walk.reach import Plain, Reach
+from cnnlab.walk.tag import Tag
 
 _WINDOW = 32
 """Units on each side of the central one that are looked at."""
@@ -87,7 +89,7 @@ def remembering() -> Callable[[Tag, tuple[int, ...]], tuple[Axis, ...]]:
     known: dict[tuple[object, ...], tuple[Axis, ...]] = {}
 
     def reading(tag: Tag, sizes: tuple[int, ...]) -> tuple[Axis, ...]:
-        if any(type(reach) is not Reach or reach.numbers > _REMEMBERED for reach in tag.axes):
+        if any(not isinstance(reach, Plain) or reach.numbers > _REMEMBERED for reach in tag.axes):
             return read(tag, sizes)
         arrays = [array for reach in tag.axes for array in (reach.hull, reach.short, reach.bits) if array is not None]
         key = (sizes, *(why is None for why in tag.because), *((array.shape, array.tobytes()) for array in arrays))

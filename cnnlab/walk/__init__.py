@@ -3,7 +3,7 @@
 The words of this folder:
 
 - axis, dimension: an axis is one of the input (rows, columns); a dimension is one of whatever tensor is looked at.
-- tag (`reach.Tag`): what the elements of a tensor depend on, one `Reach` for each axis of the input.
+- tag (`tag.Tag`): what the elements of a tensor depend on, one `Reach` for each axis of the input.
 - reach (`reach.Reach`): the same along one axis: `hull`, `short` and `bits`, each an array over the tensor's elements.
 - hull: the interval from the first to the last input index that an element depends on, by any path.
 - short: the same interval by the shortest path alone (r_min of Richter et al. 2021).
@@ -11,7 +11,8 @@ The words of this folder:
 - joined: of several tags the one that depends on all that any of them depends on.
 - melted: a tag of which every element depends on all that any element did; for operations that no better rule is for.
 - stacked: a reach of parts that lie side by side, as channels that are concatenated do, each kept once.
-- moved: a tag whose elements have changed places and nothing else (`movement.Move`).
+- paired: a reach of all pairs of elements, as attention has scores, of which each of the two is kept once.
+- moved: a tag whose elements have changed places and nothing else (`arrays.Move`).
 - taps (`taps.Taps`): a table (outputs, taps) of which inputs each output of a window reads along one dimension.
 - gate: a factor of one number per channel that comes from the image itself, as squeeze-and-excitation has.
 - narrow walk: a walk that asks where an element stands, not what it depends on: of a window only the middle counts.

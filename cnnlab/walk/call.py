@@ -8,7 +8,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from cnnlab.walk.reach import Tag, slid
+from cnnlab.walk.joining import slid
+from cnnlab.walk.tag import Tag
 from cnnlab.walk.taps import Taps, middle
 
 Gates = Literal["kept", "ignored", "both"]

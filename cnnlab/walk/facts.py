@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from cnnlab.walk.program import Difference, Step
-from cnnlab.walk.reach import Tag
+from cnnlab.walk.tag import Tag
 
 
 @dataclass(frozen=True, eq=False)

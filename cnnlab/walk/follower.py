@@ -10,19 +10,20 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from cnnlab.core.errors import CnnlabError
+from cnnlab.walk.alive import Memory
+from cnnlab.walk.arrays import Move, Room, TooLargeError, aligned, within
 from cnnlab.walk.call import Call, Gates, UnknownOptionError
 from cnnlab.walk.facts import Operation
 from cnnlab.walk.indexing import blind, knows_its_mask
 from cnnlab.walk.macs import macs_of
-from cnnlab.walk.memory import Memory
 from cnnlab.walk.mixing import NARROW, gated, misalignment
 from cnnlab.walk.moving import moves_of
 from cnnlab.walk.program import Program, Step, StoppedError
-from cnnlab.walk.reach import Move, Tag, aligned, joined, union
-from cnnlab.walk.room import Room, TooLargeError, within
+from cnnlab.walk.reach import union
 from cnnlab.walk.rules import FREE, KEPT, SWALLOWING, Kind, is_of_planes, kind_of, melted, pointwise
 from cnnlab.walk.shapes import Shapes
 from cnnlab.walk.store import Store
+from cnnlab.walk.tag import Tag, joined
 from cnnlab.walk.values import Values, is_small
 from cnnlab.walk.windows import WINDOWS, covers, widening
 

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cnnlab.walk.reach import NOTHING, Array
+from cnnlab.walk.arrays import NOTHING, Array
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cnnlab.walk import movement
+from cnnlab.walk.arrays import Array, aligned, fill_of, join_ufunc, room_for
 from cnnlab.walk.call import Call, Transfer, numbered, whole
-from cnnlab.walk.reach import Array, Reach, Tag, aligned, compact, empty_like, fill_of, join_ufunc, joined, uniform
-from cnnlab.walk.room import room_for
+from cnnlab.walk.reach import Plain, uniform
+from cnnlab.walk.tag import Tag, compact, empty_like, joined
 
 
 def _index_select(call: Call) -> Tag | None:
@@ -117,7 +118,7 @@ def _put(call: Call) -> Tag | None:
             for a, b in ((old.hull, fresh.hull), (old.short, fresh.short), (old.bits, fresh.bits))
             if a is not None and b is not None
         ]
-        axes.append(Reach(parts[0], parts[1], parts[2] if len(parts) > 2 else None))
+        axes.append(Plain(parts[0], parts[1], parts[2] if len(parts) > 2 else None))
     because = tuple(a or b for a, b in zip(before.because, after.because, strict=True))
     return compact(Tag(tuple(axes), because))
 

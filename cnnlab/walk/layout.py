@@ -6,14 +6,17 @@ and 768 × 7 × 7 differ in what their elements depend on, not in what they are.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 
+import numpy as np
 from torch import Tensor
 
 from cnnlab.core.errors import RequestError
+from cnnlab.walk.arrays import NOTHING, Array
 from cnnlab.walk.facts import Output
 from cnnlab.walk.grid import Grid, grid_of
-from cnnlab.walk.reach import IMAGES, NOTHING, moving_dims, spans
+from cnnlab.walk.tag import IMAGES
 
 
 @dataclass(frozen=True)
@@ -188,3 +191,43 @@ def _is_thin(output: Output, found: Sequence[int | None]) -> bool:
     lost = output.tag.axes[found.index(None)].short
     known = lost[1] > NOTHING
     return bool(known.any()) and bool((lost[0][known] == -lost[1][known]).any())
+
+
+def spans(ends: Array) -> tuple[int, ...]:
+    """How far the middle of an interval of `hull` or `short` moves along each dimension at most, in half indices."""
+    middle, known = ends[1].astype(np.int64) - ends[0], ends[1] > NOTHING
+    found = []
+    for dim, size in enumerate(middle.shape):
+        if size < 2:
+            found.append(0)
+            continue
+        if known.all():
+            found.append(int(np.ptp(middle, axis=dim).max()))
+            continue
+        low = np.where(known, middle, 2**41).min(axis=dim)
+        high = np.where(known, middle, -(2**41)).max(axis=dim)
+        found.append(int((high - low)[high >= low].max(initial=0)))
+    return tuple(found)
+
+
+def steps(ends: Array, dim: int) -> int:
+    """The number of places along `dim` at which the interval changes, at most."""
+    middle = np.moveaxis(ends[1].astype(np.int64) - ends[0], dim, 0)
+    return int((middle[1:] != middle[:-1]).sum(axis=0).max(initial=0))
+
+
+def moving_dims(ends: Sequence[Array]) -> list[int | None]:
+    """The dimension along which each axis of the input moves the most, of which `hull` or `short` is given.
+
+    None where it does not move. Places in a row have the same dimension for several axes. Channels move too, by the
+    pixels that branches lie apart, or hold what lay side by side: where another axis moves along a dimension as well,
+    it is taken only if it is that axis's own.
+    """
+    far = [spans(one) for one in ends]
+    shared = [sum(one[dim] > 0 for one in far) > 1 for dim in range(len(far[0]))]
+    found: list[int | None] = []
+    for one, span in zip(ends, far, strict=True):
+        widest = [dim for dim, moved in enumerate(span) if moved == max(span) > 0]
+        some = [dim for dim in widest if not shared[dim]] or widest
+        found.append(max(some, key=partial(steps, one)) if len(some) > 1 else next(iter(some), None))
+    return [None if dim is not None and shared[dim] and found.count(dim) < 2 else dim for dim in found]

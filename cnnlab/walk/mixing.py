@@ -8,9 +8,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from torch import Tensor
 
+from cnnlab.walk.arrays import NOTHING, Array, Move, aligned, join_ufunc
 from cnnlab.walk.call import Call, Transfer, whole
+from cnnlab.walk.joining import chosen_channels
 from cnnlab.walk.movement import sliced, unsqueezed
-from cnnlab.walk.reach import NOTHING, Array, Move, Reach, Tag, aligned, chosen_channels, join_ufunc, joined
+from cnnlab.walk.reach import Reach
+from cnnlab.walk.tag import Tag, joined
 
 
 def _dims(call: Call, tensor: Tensor) -> list[int]:

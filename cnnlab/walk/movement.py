@@ -9,8 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnlab.walk.reach import Array, Move, fill_of, join_ufunc
-from cnnlab.walk.room import room_for
+from cnnlab.walk.arrays import Array, Move, fill_of, join_ufunc, room_for
 
 LARGEST = 2**26
 """Elements up to which an operation is replayed element by element."""
@@ -186,16 +185,3 @@ def gathered(shape: Sequence[int], index: NDArray[np.int64]) -> Move:
         return taken.reshape(len(array), *index.shape)
 
     return move
-
-
-def concatenated(arrays: Sequence[Array], sizes: Sequence[int], dim: int) -> Array:
-    """Side by side along `dim`, where the parts have `sizes` elements; one alone where all parts are equal."""
-    first = arrays[0]
-    if all(a.shape == first.shape and a.shape[dim + 1] == 1 and (a is first or (a == first).all()) for a in arrays):
-        return first
-    rest = np.broadcast_shapes(*((*a.shape[: dim + 1], 1, *a.shape[dim + 2 :]) for a in arrays))
-    room_for(first, (*rest[1 : dim + 1], sum(sizes), *rest[dim + 2 :]))
-    parts = [
-        np.broadcast_to(a, (*rest[: dim + 1], size, *rest[dim + 2 :])) for a, size in zip(arrays, sizes, strict=True)
-    ]
-    return np.concatenate(parts, axis=dim + 1)

@@ -7,9 +7,11 @@ import torch
 from torch import Tensor
 
 from cnnlab.walk import movement
+from cnnlab.walk.arrays import Move, join_ufunc
 from cnnlab.walk.call import Call, Transfer, numbered, whole
-from cnnlab.walk.reach import Move, Reach, Stacked, Tag, empty_like, join_ufunc, uniform
-from cnnlab.walk.room import room_for
+from cnnlab.walk.reach import Reach
+from cnnlab.walk.stacked import side_by_side
+from cnnlab.walk.tag import Tag, empty_like
 from cnnlab.walk.taps import padded
 
 
@@ -196,16 +198,16 @@ MOVES: dict[str, Callable[[Call, Tensor], Move | list[Move] | None]] = {
 
 def _cat(call: Call) -> Tag | None:
     tensors = [tensor for tensor in call["tensors"] if tensor.shape != (0,)]
-    return _side_by_side(call, tensors, whole(call["dim"], tensors[0].dim()), [t.dim() for t in tensors])
+    return _together(call, tensors, whole(call["dim"], tensors[0].dim()), [t.dim() for t in tensors])
 
 
 def _stack(call: Call) -> Tag | None:
     tensors = call["tensors"]
     dim = whole(call["dim"], tensors[0].dim() + 1)
-    return _side_by_side(call, tensors, dim, [t.dim() for t in tensors], stacked=True)
+    return _together(call, tensors, dim, [t.dim() for t in tensors], stacked=True)
 
 
-def _side_by_side(
+def _together(
     call: Call, tensors: Sequence[Tensor], dim: int, ranks: Sequence[int], *, stacked: bool = False
 ) -> Tag | None:
     tags = [call.tag_of(tensor) for tensor in tensors]
@@ -219,37 +221,9 @@ def _side_by_side(
     made: dict[tuple[Reach, ...], Reach] = {}
     together = list(zip(*(tag.axes for tag in full), strict=True))
     for parts in dict.fromkeys(together):
-        made[parts] = _concatenated(parts, sizes, dim)
+        made[parts] = side_by_side(parts, sizes, dim)
     because = tuple(next(filter(None, why), None) for why in zip(*(tag.because for tag in full), strict=True))
     return Tag(tuple(made[parts] for parts in together), because, max(tag.widened for tag in full))
-
-
-def _concatenated(parts: Sequence[Reach], sizes: Sequence[int], dim: int) -> Reach:
-    """Side by side along `dim`, where the parts have `sizes` elements; each once if all are the same along it."""
-    pieces = [part.parts if isinstance(part, Stacked) and part.dim == dim else part for part in parts]
-    counts = [
-        part.sizes if piece is not part and isinstance(part, Stacked) else (size,)
-        for part, piece, size in zip(parts, pieces, sizes, strict=True)
-    ]
-    if all(piece.shape[dim] == len(some) and min(some) for piece, some in zip(pieces, counts, strict=True)):
-        once = _beside(pieces, [len(some) for some in counts], dim)
-        if once.shape[dim] == 1:
-            return once
-        made = Stacked(once, dim, [count for some in counts for count in some])
-        for array in (once.hull, once.bits):
-            if array is not None:
-                room_for(array, made.shape)
-        return made
-    return _beside(parts, sizes, dim)
-
-
-def _beside(parts: Sequence[Reach], sizes: Sequence[int], dim: int) -> Reach:
-    bits = [part.bits for part in parts if part.bits is not None]
-    return uniform(
-        movement.concatenated([part.hull for part in parts], sizes, dim),
-        movement.concatenated([part.short for part in parts], sizes, dim),
-        movement.concatenated(bits, sizes, dim) if bits else None,
-    )
 
 
 def _pad(call: Call) -> Tag | None:

@@ -11,7 +11,7 @@ from cnnlab.walk.call import Call, Transfer
 from cnnlab.walk.indexing import INDEXING
 from cnnlab.walk.mixing import GATES, MIXING
 from cnnlab.walk.moving import MOVES, PLACES
-from cnnlab.walk.reach import Tag, joined
+from cnnlab.walk.tag import Tag, joined
 from cnnlab.walk.windows import WINDOWS
 
 KEPT = frozenset(

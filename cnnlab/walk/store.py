@@ -4,18 +4,19 @@ A view knows the tensor that it is a part of and the moves that lead there. Writ
 through the same moves, and the other views of that root read theirs anew.
 """
 
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import final
 
 import numpy as np
 from torch import Tensor
-from torch.utils.weak import WeakTensorKeyDictionary
 
+from cnnlab.walk.alive import Alive
+from cnnlab.walk.arrays import Array, Move, TooLargeError, room_for
 from cnnlab.walk.movement import LARGEST, anywhere
-from cnnlab.walk.reach import Array, Move, Reach, Tag, compact, empty_like, joined
-from cnnlab.walk.room import TooLargeError, room_for
+from cnnlab.walk.reach import Plain, Reach
+from cnnlab.walk.tag import Tag, compact, empty_like, joined
 
 
 @dataclass(eq=False)
@@ -42,7 +43,7 @@ class Store:
     """The entries of all tensors that are alive in one run; a tensor without one depends on nothing."""
 
     def __init__(self) -> None:
-        self._entries: MutableMapping[Tensor, Entry] = WeakTensorKeyDictionary()
+        self._entries: Alive[Entry] = Alive()
 
     def entry(self, tensor: Tensor) -> Entry:
         """The tensor's entry, a new one if it has none."""
@@ -101,7 +102,7 @@ class Store:
 
     def turn(self, tensor: Tensor, view: Tensor) -> None:
         """`tensor` was turned in place into what `view` is."""
-        self._entries[tensor] = self._entries[view]
+        self._entries[tensor] = self.entry(view)
 
     def write(self, tensor: Tensor, tag: Tag | None, *, keep_values: bool = False) -> bool:
         """New content for a tensor that may be a view; False where its root could only be joined with it.
@@ -164,7 +165,7 @@ def _put(axis: Reach, new: Reach, moves: Sequence[Move], full: Sequence[int]) ->
     hull, short, bits = parts
     assert hull is not None
     assert short is not None
-    return Reach(hull, short, bits)
+    return Plain(hull, short, bits)
 
 
 def _spread(old: Array, shape: tuple[int, ...], moves: Sequence[Move], value: Array) -> list[int]:

@@ -24,7 +24,7 @@ from cnnlab.walk.facts import Failure, Output, Walk, parts_of
 from cnnlab.walk.follower import FAILURES, BudgetError, Follower
 from cnnlab.walk.macs import attention_as_products
 from cnnlab.walk.program import BEGIN, END, DifferentError, Step, StoppedError
-from cnnlab.walk.reach import IMAGES, Tag, source
+from cnnlab.walk.tag import IMAGES, Tag, source
 from cnnlab.walk.values import Written, is_small
 
 __all__ = ["FAILURES", "walk", "walked"]

@@ -5,9 +5,11 @@ from typing import Any
 
 from cnnlab.core.arithmetic import Sliding
 from cnnlab.walk import taps
+from cnnlab.walk.arrays import Array, Move
 from cnnlab.walk.call import Call, Transfer
+from cnnlab.walk.joining import chosen_channels
 from cnnlab.walk.movement import permuted, reshaped
-from cnnlab.walk.reach import Array, Move, Tag, chosen_channels, compact, joined
+from cnnlab.walk.tag import Tag, compact, joined
 
 
 def numbers_of(value: Any, count: int) -> list[int]:

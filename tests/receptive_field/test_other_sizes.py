@@ -278,7 +278,7 @@ def test_networks_that_flatten_cost_little(name: str) -> None:
 def test_a_walk_ends_before_it_makes_what_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
     """At its own size what is too large is taken to depend on everything: its interval holds, and is told so."""
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.ReLU())
-    monkeypatch.setattr("cnnlab.walk.room.LARGEST", 1000)
+    monkeypatch.setattr("cnnlab.walk.arrays.LARGEST", 1000)
     found = walk(model, (3, 40, 40), bits=True)
     assert found.failure is None
     assert {layer for _, layer in found.unknown} == {"1"}

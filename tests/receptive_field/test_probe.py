@@ -12,8 +12,10 @@ from torch import Tensor, nn
 from walk.zoo import Function, numbers
 
 from cnnlab.receptive_field.probe import SHOWN, Mismatch, Verification, verification
+from cnnlab.walk.arrays import NOTHING
 from cnnlab.walk.facts import Walk
-from cnnlab.walk.reach import NOTHING, Reach, Tag
+from cnnlab.walk.reach import Plain
+from cnnlab.walk.tag import Tag
 from cnnlab.walk.walker import walk
 
 SHAPE = (3, 12, 9)
@@ -33,7 +35,7 @@ def tampered(walked: Walk, name: str, axis: int, unit: tuple[int, ...], end: int
             axes = list(output.tag.axes)
             hull = np.broadcast_to(axes[axis].hull, (3, *output.shape)).copy()
             hull[(end, 0, *unit)] = value
-            axes[axis] = Reach(hull, axes[axis].short, None)
+            axes[axis] = Plain(hull, axes[axis].short, None)
             output = replace(output, tag=Tag(tuple(axes), output.tag.because))
         outputs.append(output)
     return replace(walked, outputs=tuple(outputs))

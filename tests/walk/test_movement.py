@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cnnlab.walk import movement
-from cnnlab.walk.reach import Move
+from cnnlab.walk.arrays import Move
+from cnnlab.walk.stacked import concatenated
 
 shapes = st.lists(st.integers(1, 4), min_size=1, max_size=4)
 
@@ -119,4 +120,4 @@ def test_concatenated(data: DataObject, shape: list[int], parts: int) -> None:
     sizes = [data.draw(st.integers(1, 3)) for _ in range(parts)]
     pairs = [compressed(data, [*shape[:dim], size, *shape[dim + 1 :]]) for size in sizes]
     expected = torch.cat([full for _, full in pairs], dim + 1)
-    same(lambda _: movement.concatenated([array for array, _ in pairs], sizes, dim), pairs[0][0], expected)
+    same(lambda _: concatenated([array for array, _ in pairs], sizes, dim), pairs[0][0], expected)

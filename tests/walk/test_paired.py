@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from cnnlab.walk import movement
-from cnnlab.walk.reach import Paired, Reach, Tag, compact, paired, reduced, union
+from cnnlab.walk.paired import Paired, paired
+from cnnlab.walk.reach import Plain, Reach, union
+from cnnlab.walk.tag import Tag, compact
 from cnnlab.walk.walker import walk
 from tests.walk import zoo
 from tests.walk.test_stacked import assert_same, part
@@ -23,11 +25,11 @@ def rows(places: list[tuple[int, int]], shape: tuple[int, ...]) -> Reach:
     """Tokens of a `shape` of 12 elements that read a few pixels each, or none."""
     pieces = [part(start, width, 0, 1) for start, width in places]
     arrays = (np.concatenate([getattr(piece, name) for piece in pieces], 3) for name in ("hull", "short", "bits"))
-    return Reach(*(array.reshape(len(array), *shape) for array in arrays))
+    return Plain(*(array.reshape(len(array), *shape) for array in arrays))
 
 
 def written(reach: Paired) -> Reach:
-    return Reach(reach.hull, reach.short, reach.bits)
+    return Plain(reach.hull, reach.short, reach.bits)
 
 
 @given(tokens, tokens)
@@ -42,10 +44,10 @@ def test_all_that_is_told_of_it_is_told_of_what_is_written_out(
     assert made.single == plain.single
     assert union([made]) == union([plain])
     for dims in ([3], [2], [0], [2, 3], [0, 3], [0, 1, 2, 3]):
-        assert_same(reduced(made, dims), reduced(plain, dims))
+        assert_same(made.joined_along(dims), plain.joined_along(dims))
     for move in (movement.permuted([0, 3, 1, 2]), movement.reshaped((2, 1, 6, 6), (1, 2, 1, 2, 3, 6))):
         assert_same(made.moved(move), plain.moved(move))
-        assert_same(reduced(made.moved(move), [3]), reduced(plain.moved(move), [3]))
+        assert_same(made.moved(move).joined_along([3]), plain.moved(move).joined_along([3]))
     one, other = (compact(Tag((reach,), (None,))).axes[0] for reach in (made, plain))
     assert (np.broadcast_to(one.hull, (3, *made.shape)) == np.broadcast_to(other.hull, (3, *made.shape))).all()
 
@@ -54,7 +56,7 @@ def test_few_pairs_are_written_out() -> None:
     many = paired(rows([(n, 1) for n in range(12)], (12, 1)), rows([(n, 2) for n in range(12)], (1, 12)))
     assert isinstance(many, Paired)
     assert prod(many.shape) == 144
-    assert type(paired(many.one, many.one)) is Reach
+    assert type(paired(many.one, many.one)) is Plain
 
 
 class Scores(nn.Module):

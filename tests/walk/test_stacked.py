@@ -11,8 +11,11 @@ from torch import Tensor, nn
 
 from cnnlab.receptive_field.fields import receptive_fields
 from cnnlab.receptive_field.reading import read
-from cnnlab.walk.moving import _concatenated
-from cnnlab.walk.reach import NOTHING, Reach, Stacked, Tag, chosen_channels, reduced, union
+from cnnlab.walk.arrays import NOTHING
+from cnnlab.walk.joining import chosen_channels
+from cnnlab.walk.reach import Plain, Reach, union
+from cnnlab.walk.stacked import Stacked, side_by_side
+from cnnlab.walk.tag import Tag
 from cnnlab.walk.walker import walk
 from tests.walk import zoo
 
@@ -31,7 +34,7 @@ def part(start: int, width: int, step: int, rows: int) -> Reach:
     for row in range(rows if width else 0):
         words[0, row] = sum(np.uint64(1) << np.uint64(place) for place in range(first[row], last[row] + 1))
     arrays = (array.reshape(len(array), 1, 1, rows, 1) for array in (hull, hull[:2], words))
-    return Reach(*arrays)
+    return Plain(*arrays)
 
 
 parts = st.lists(
@@ -44,8 +47,8 @@ parts = st.lists(
 def test_all_that_is_told_of_it_is_told_of_what_is_written_out(given_parts: list[tuple[int, int, int, int]]) -> None:
     pieces = [part(start, width, step, 6) for start, width, step, _ in given_parts]
     sizes = [size for *_, size in given_parts]
-    made = _concatenated(pieces, sizes, 1)
-    plain = Reach(
+    made = side_by_side(pieces, sizes, 1)
+    plain = Plain(
         *(
             np.concatenate(
                 [
@@ -67,14 +70,14 @@ def test_all_that_is_told_of_it_is_told_of_what_is_written_out(given_parts: list
     assert made.single == plain.single
     assert union([made]) == union([plain])
     for dims in ([1], [2], [1, 2], [3]):
-        assert_same(reduced(made, dims), reduced(plain, dims))
+        assert_same(made.joined_along(dims), plain.joined_along(dims))
     assert_same(chosen_channels(made, 1, 1, 7), chosen_channels(plain, 1, 1, 7))
     if sum(sizes) % 2 == 0:
         assert_same(chosen_channels(made, 1, 2, 4), chosen_channels(plain, 1, 2, 4))
     for reason in (None, "pool"):
         one, other = (read(Tag((reach,), (reason,)), (SIZE,)) for reach in (made, plain))
         assert one == other or [vars(axis) for axis in one] == [vars(axis) for axis in other]
-    again = _concatenated([made, pieces[0], made], [sum(sizes), 2, sum(sizes)], 1)
+    again = side_by_side([made, pieces[0], made], [sum(sizes), 2, sum(sizes)], 1)
     expected = np.concatenate([plain.hull, np.broadcast_to(pieces[0].hull, (3, 1, 2, 6, 1)), plain.hull], axis=2)
     assert (again.hull == expected).all()
 

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from cnnlab.walk.call import Call
 from cnnlab.walk.moving import moves_of
-from cnnlab.walk.reach import Reach, Tag
+from cnnlab.walk.reach import Plain
 from cnnlab.walk.store import Store
+from cnnlab.walk.tag import Tag
 
 
 def tag_of(numbers: Tensor, keep: list[bool] | None = None) -> Tag:
@@ -23,7 +24,7 @@ def tag_of(numbers: Tensor, keep: list[bool] | None = None) -> Tag:
     array = array[index]
     ends = np.stack([-array, array])
     hull = np.concatenate([ends, np.zeros((1, *array.shape), np.int32)])
-    return Tag((Reach(hull, ends, None),), (None,))
+    return Tag((Plain(hull, ends, None),), (None,))
 
 
 def numbers_of(tag: Tag | None, shape: tuple[int, ...]) -> Any:
