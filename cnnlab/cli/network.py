@@ -39,7 +39,9 @@ OPTIONS: dict[str, Any] = {
     "std": _option(metavar="S,…", help="What the channels are divided by."),
     "classes": _option(metavar="A,B,…|FILE", help="Names of its classes, or a file with one a line."),
     "fit": _option(metavar="crop|letterbox|stretch", help="How an image of another shape is made to fit."),
-    "preparation": _option(metavar="FILE", help="YAML with these; found by itself beside the weights."),
+    "preparation": _option(
+        metavar="FILE", help="YAML with these, or a hub's JSON; found by itself beside the weights."
+    ),
     "output": _option(metavar="NAME|INDEX", help="Which of several outputs holds the logits."),
     "activation": _option(metavar="softmax|sigmoid", help="sigmoid: each class is a question of its own."),
 }

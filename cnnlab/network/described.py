@@ -9,7 +9,7 @@ from torch import nn
 from cnnlab.core.arithmetic import Shape
 from cnnlab.core.errors import RequestError
 from cnnlab.data.batches import ChannelStatistics
-from cnnlab.network.description import Description
+from cnnlab.network.description import Description, sizes_of
 from cnnlab.network.network import Network
 from cnnlab.network.own import first_channels
 from cnnlab.network.preparation import Preparation
@@ -20,13 +20,10 @@ def shape_for(text: str, own: Shape) -> Shape:
 
     Raises: RequestError for anything else.
     """
-    parts = text.replace("x", ",").split(",")
-    if not all(part.strip().isdecimal() and 0 < int(part) <= 65536 for part in parts) or len(parts) > 3:
-        raise RequestError(
-            f"`size` is '{text}', expected a size in pixels such as 224, height and width such as 224,160, or "
-            "channels too, such as 3,224,160"
-        )
-    numbers = [int(part) for part in parts]
+    try:
+        numbers = sizes_of(text)
+    except ValueError as error:
+        raise RequestError(f"`size` is {error}") from None
     if len(numbers) == 3:
         return tuple(numbers)
     return (own[0], *(numbers * 2 if len(numbers) == 1 else numbers))
@@ -57,13 +54,17 @@ def described(found: Network, said: Description, for_images: bool) -> Network:
 
     Raises: RequestError for what a run or a config knows itself.
     """
-    if found.config is not None and (known := [key for key in said.said if key != "size"]):
+    if found.config is not None and (
+        known := [key for key in said.said if key != "size" and not said.found_by_itself(key)]
+    ):
         raise RequestError(f"`{known[0]}` is known of a {found.origin}, and {found.name} is one; leave it out")
+    if found.config is not None and said.found:
+        return found if said.found_by_itself("size") else described(found, Description(size=said.size), for_images)
     shape = found.shape if said.size is None else shape_for(said.size, found.shape)
     found = replace(found, shape=shape, classes=found.classes if said.classes is None else said.names)
     if found.config is not None:
         return replace(found, prepared=found.prepared and replace(found.prepared, shape=shape))
-    remarks, prepared = list(found.remarks), found.prepared
+    remarks, prepared = [*found.remarks, *said.remarks], found.prepared
     if prepared is None or said.mean is not None:
         prepared = _with_statistics(prepared, said, shape)
         if said.mean is None and for_images:
@@ -87,7 +88,7 @@ def _with_statistics(known: Preparation | None, said: Description, shape: Shape)
     mean, std, source = (0.0,) * shape[0], (1.0,) * shape[0], "no mean and std were given"
     if said.mean is not None and said.std is not None:
         mean, std = (_for_channels(key, values, shape[0]) for key, values in (("mean", said.mean), ("std", said.std)))
-        source = f"as {said.file} says" if said.file is not None else "as was asked for"
+        source = f"as {said.file} says" if "mean" in said.places else "as was asked for"
     statistics = ChannelStatistics(mean, std)
     if known is None:
         return Preparation(shape, "crop", statistics, source)

@@ -1,7 +1,9 @@
 """What a network cannot say of itself: its images, classes, output and activation, from options or a small file."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypedDict, get_args
 
@@ -10,6 +12,7 @@ from cnnlab.core.errors import ConfigError, Problem, RequestError, did_you_mean
 from cnnlab.core.reading import read_file
 from cnnlab.core.yaml import Items, Table, Text, load
 from cnnlab.data.fitting import FITS, Fit, Interpolation
+from cnnlab.network.hub import hub_files, said_in
 from cnnlab.stats.probabilities import Activation
 
 LARGEST = 1e6
@@ -41,7 +44,8 @@ class ModelOptions(TypedDict, total=False):
     crop_share: str | float | None
     """Share of each side that is kept where images are first resized and then cut, such as 0.875 (224 of 256)."""
     preparation: str | Path | None
-    """A YAML file with these keys: size, mean, std, classes, fit, interpolation, crop_share, output, activation."""
+    """A YAML file with these keys: size, mean, std, classes, fit, interpolation, crop_share, output, activation; or
+    what transformers and timm write, `preprocessor_config.json` or `config.json`."""
     output: str | int | None
     """Which of several outputs holds the logits: its key, attribute or number."""
     activation: str | None
@@ -64,6 +68,12 @@ class Description:
     activation: Activation | None = None
     file: Path | None = None
     """The file that some of it is from."""
+    places: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Where in a file stands what is from one, by its key."""
+    found: bool = field(default=False, compare=False)
+    """Whether that file was found by itself, and not named."""
+    remarks: tuple[str, ...] = field(default=(), compare=False)
+    """A sentence for each thing that the file says and that a person should know."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -80,6 +90,24 @@ class Description:
         """What is said, by its key."""
         return tuple(key for key in KEYS if getattr(self, key) is not None)
 
+    def found_by_itself(self, key: str) -> bool:
+        """Whether it is from a file that nobody named."""
+        return self.found and key in self.places
+
+    @contextmanager
+    def told_by_place(self) -> Iterator[None]:
+        """A RequestError raised inside that names a key of a file as a parameter gives its place there instead."""
+        try:
+            yield
+        except RequestError as error:
+            error.args = tuple(self._placed(str(one)) for one in error.args)
+            raise
+
+    def _placed(self, message: str) -> str:
+        return re.sub(
+            r"`(\w+)`", lambda key: f"{self.places[key[1]]}: '{key[1]}'" if key[1] in self.places else key[0], message
+        )
+
 
 def description_of(options: ModelOptions) -> Description:
     """What `options` say of a network; what they leave open, the file of a preparation says.
@@ -93,27 +121,56 @@ def description_of(options: ModelOptions) -> Description:
         ('cat', 'dog')
     """
     file, weights = options.get("preparation"), options.get("weights")
-    path = Path(file).expanduser() if file is not None else _beside(weights)
-    said = _of_file(path) if path is not None else {}
+    files = _beside(weights) if file is None else (Path(file).expanduser(),)
+    said, places, remarks = dict[str, Any](), dict[str, str](), list[str]()
+    for path in files:
+        read = _of_hub(path) if path.suffix == ".json" else _of_file(path)
+        said, places, remarks = read.said | said, read.places | places, [*remarks, *read.remarks]
+    if file is None and files:
+        remarks.insert(0, f"{', '.join(key for key in KEYS if key in said)}: as {' and '.join(map(str, files))} says")
     given: dict[str, Any] = {key: value for key, value in options.items() if key in KEYS and value is not None}
+    if "fit" in given and "crop_share" not in given and said.get("fit") != given["fit"]:
+        said.pop("crop_share", None)
     for key, value in given.items():
         try:
             said[key] = KEYS[key](value, Path())
         except ValueError as error:
             raise RequestError(f"`{key}` is {error}") from None
-    whole = Description(**said, file=path)
-    if whole.crop_share is not None and whole.fit == "letterbox":
-        raise RequestError("`crop_share` cuts the image, and `fit` letterbox keeps all of it; leave one out")
-    if (whole.mean is None) != (whole.std is None):
-        given_one, other = ("std", "mean") if whole.mean is None else ("mean", "std")
-        raise RequestError(f"`{given_one}` is given without `{other}`; give both")
+    places = {key: place for key, place in places.items() if key not in given}
+    found = file is None and bool(files)
+    whole = Description(**said, file=next(iter(files), None), places=places, found=found, remarks=tuple(remarks))
+    with whole.told_by_place():
+        _check_whole(whole)
     return whole
 
 
+def _check_whole(said: Description) -> None:
+    """Raises: RequestError where one of it excludes or needs another."""
+    if said.crop_share is not None and said.fit == "letterbox":
+        raise RequestError("`crop_share` cuts the image, and `fit` letterbox keeps all of it; leave one out")
+    if (said.mean is None) != (said.std is None):
+        given_one, other = ("std", "mean") if said.mean is None else ("mean", "std")
+        raise RequestError(f"`{given_one}` is given without `{other}`; give both")
+
+
 def _size(value: Any, base: Path) -> str:
-    if isinstance(value, (list, tuple)):
-        return ",".join(str(one) for one in value)
-    return str(value)
+    text = ",".join(str(one) for one in value) if isinstance(value, (list, tuple)) else str(value)
+    sizes_of(text)
+    return text
+
+
+def sizes_of(text: str) -> list[int]:
+    """The numbers of `224`, `224,160` (height, width) or `3,224,160`.
+
+    Raises: ValueError for anything else, with what is wrong.
+    """
+    parts = text.replace("x", ",").split(",")
+    if not all(part.strip().isdecimal() and 0 < int(part) <= 65536 for part in parts) or len(parts) > 3:
+        raise ValueError(
+            f"'{shortened(text, 60)}', expected a size in pixels such as 224, height and width such as 224,160, or "
+            "channels too, such as 3,224,160"
+        )
+    return [int(part) for part in parts]
 
 
 def _numbers(value: Any, base: Path) -> tuple[float, ...]:
@@ -191,13 +248,15 @@ def _crop_share(value: Any, base: Path) -> float:
 
 
 def _output(value: Any, base: Path) -> str:
+    if isinstance(value, (list, tuple)):
+        raise ValueError(f"a list of {len(value)}, expected the key, the attribute or the number of one output")
     return str(value)
 
 
 def _activation(value: Any, base: Path) -> str:
     if value not in get_args(Activation):
         near = did_you_mean(str(value), get_args(Activation))
-        raise ValueError(f"'{value}', expected softmax (one class) or sigmoid (each class by itself).{near}")
+        raise ValueError(f"'{_shown(value)}', expected softmax (one class) or sigmoid (each class by itself).{near}")
     return str(value)
 
 
@@ -215,8 +274,31 @@ KEYS: Mapping[str, Any] = {
 """What may be said, and how its value is read; the second argument is the folder at which files start."""
 
 
-def _of_file(path: Path) -> dict[str, Any]:
-    tree, found, problems = load(path), {}, []
+@dataclass(frozen=True)
+class Read:
+    """What one file says."""
+
+    said: dict[str, Any]
+    places: dict[str, str]
+    """Where each of it stands."""
+    remarks: tuple[str, ...] = ()
+
+
+def _of_hub(path: Path) -> Read:
+    """Raises: ConfigError for a value that is wrong; RequestError for a file of another kind."""
+    values = said_in(path)
+    remarks = values.pop("remarks", ())
+    found = dict[str, Any]()
+    for key, value in values.items():
+        try:
+            found[key] = KEYS[key](value, path.parent)
+        except ValueError as error:
+            raise ConfigError([Problem(str(path), f"'{key}' is {error}")]) from None
+    return Read(found, dict.fromkeys(found, str(path)), tuple(remarks))
+
+
+def _of_file(path: Path) -> Read:
+    tree, found, places, problems = load(path), dict[str, Any](), dict[str, str](), list[Problem]()
     for key, value in tree.items():
         place = str(tree.marks[key])
         own = "size" if key == "input" else key
@@ -226,12 +308,12 @@ def _of_file(path: Path) -> dict[str, Any]:
             problems.append(Problem(place, f"no key '{key}'; known: {', '.join(KEYS)}.{did_you_mean(key, KEYS)}"))
         elif value is not None:
             try:
-                found[own] = KEYS[own](_plain(value), path.parent)
+                found[own], places[own] = KEYS[own](_plain(value), path.parent), place
             except ValueError as error:
                 problems.append(Problem(place, f"'{key}' is {error}"))
     if problems:
         raise ConfigError(problems)
-    return found
+    return Read(found, places)
 
 
 def _plain(value: Any) -> Any:
@@ -242,13 +324,14 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, Text) else value
 
 
-def _beside(weights: str | Path | None) -> Path | None:
-    """The preparation beside a file of weights, where there is one."""
+def _beside(weights: str | Path | None) -> tuple[Path, ...]:
+    """The preparation beside a file of weights, or what a hub's repository has in its place; nothing without them."""
     if weights is None or str(weights) in ("best", "last"):
-        return None
+        return ()
     path = Path(weights).expanduser()
     names = (f"{path.name}.preparation.yaml", f"{path.stem}.preparation.yaml", *BESIDE)
-    return next((path.parent / name for name in names if (path.parent / name).is_file()), None)
+    own = next((path.parent / name for name in names if _is_file(path.parent / name)), None)
+    return hub_files(path.parent) if own is None else (own,)
 
 
 def _shown(value: Any) -> str:

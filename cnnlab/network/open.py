@@ -73,6 +73,19 @@ def open_network(
         ('torchvision:resnet18', (3, 64, 64), False)
     """
     said = description_of(options)
+    with said.told_by_place():
+        return _opened(what, session, options, said, values, for_images, any_channels)
+
+
+def _opened(
+    what: str | Path | nn.Module,
+    session: Session,
+    options: ModelOptions,
+    said: Description,
+    values: bool,
+    for_images: bool,
+    any_channels: bool,
+) -> Network:
     try:
         found = _loaded(what, session, options, said, values, for_images)
     except OtherClassesError as error:

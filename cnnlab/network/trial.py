@@ -55,6 +55,8 @@ def _classes(names: tuple[str, ...], logits: int, name: str, said: Description) 
     Raises: RequestError for names that a person gives, and that are not as many; other ones are dropped.
     """
     count = max(2, logits)
+    if said.found_by_itself("classes") and said.class_count not in (count, logits):
+        return ()
     if logits == 1 and len(names) == 1:
         return f"not {names[0]}", names[0]
     if said.class_count is not None and not names and said.class_count != count:

@@ -3,7 +3,7 @@
 import importlib
 import math
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -97,10 +97,33 @@ def timm(name: str, *, values: bool = True, classes: int | None = None) -> Offer
         raise RequestError(unknown("network", name, known) + " They are timm's, such as timm:inception_v4.")
     options = {} if classes is None else {"num_classes": classes}
     fresh = _quiet(lambda: library.create_model(name, pretrained=False, **options))
-    return Offer("timm", fresh, _as_timm(getattr(_made(fresh, False), "default_cfg", {})))
+    made = _made(fresh, False)
+    names = classes_of_timm(getattr(made, "num_classes", None)) if classes is None else ()
+    return Offer("timm", fresh, preparation_of_timm(getattr(made, "default_cfg", {})), names)
 
 
-def _as_timm(own: Mapping[str, Any]) -> Preparation:
+def classes_of_timm(count: int | None) -> tuple[str, ...]:
+    """ImageNet's names of so many classes, as timm has them; none for another number, or without timm."""
+    try:
+        data: Any = importlib.import_module("timm.data")
+        subset = data.infer_imagenet_subset({"num_classes": count})
+        return () if subset is None else tuple(all_different(data.ImageNetInfo(subset).label_descriptions()))
+    except ModuleNotFoundError:
+        return ()
+
+
+def all_different(names: Sequence[str]) -> list[str]:
+    """The names, with its number behind each that has stood before: ImageNet has two cranes.
+
+    Example:
+        >>> all_different(["crane", "wren", "crane"])
+        ['crane', 'wren', 'crane (2)']
+    """
+    first = {name: number for number, name in reversed(list(enumerate(names)))}
+    return [name if first[name] == number else f"{name} ({number})" for number, name in enumerate(names)]
+
+
+def preparation_of_timm(own: Mapping[str, Any]) -> Preparation:
     """The preparation that timm evaluates with, by the `default_cfg` of its network."""
     shape = tuple(own.get("input_size", UNKNOWN.shape))
     if "mean" not in own or "std" not in own:

@@ -3,9 +3,12 @@
 from pathlib import Path
 
 import pytest
+from torch import nn
 
 from cnnlab.core.errors import ConfigError, RequestError
 from cnnlab.network.description import Description, ModelOptions, description_of
+from cnnlab.network.open import open_network
+from cnnlab.network.session import Session
 
 
 def test_options_as_text_and_as_values(tmp_path: Path) -> None:
@@ -64,6 +67,13 @@ def test_the_file_beside_the_weights_is_found_and_options_go_before_it(tmp_path:
 
 def test_every_mistake_of_a_file_has_its_place(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
+    path.write_text("size: big\noutput: [1]\nactivation: [1]\n")
+    with pytest.raises(ConfigError) as caught:
+        description_of({"preparation": path})
+    assert [one.place for one in caught.value.problems] == [f"{path}:{line}:1" for line in (1, 2, 3)]
+    path.write_text("size: 8\nmean: [0, 0]\nstd: 1\n")
+    with pytest.raises(RequestError, match=r"mine\.yaml:2:1: 'mean' has 2 numbers, and the images 3 channels"):
+        open_network(nn.Conv2d(3, 2, 3), Session(device_name="cpu"), preparation=path, for_images=True)
     path.write_text("size: 8\ninput: 9\n")
     with pytest.raises(ConfigError, match=r"mine\.yaml:2:1: 'input' is another word for 'size', which is given, too"):
         description_of({"preparation": path})

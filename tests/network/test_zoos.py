@@ -93,3 +93,10 @@ def test_timm_s_images_are_those_of_its_transforms(photo: Path, monkeypatch: pyt
         )  # fmt: skip
         with Image.open(photo) as opened:
             torch.testing.assert_close(ours.inputs(image.pixels[None])[0], theirs(opened))
+
+
+def test_timm_s_networks_of_imagenet_know_its_classes() -> None:
+    pytest.importorskip("timm")
+    names = timm("resnet18", values=False).classes
+    assert (len(names), len(set(names)), names[0], names[517]) == (1000, 1000, "tench, Tinca tinca", "crane (517)")
+    assert timm("resnet18", values=False, classes=1000).classes == ()
