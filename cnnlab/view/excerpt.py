@@ -8,7 +8,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from cnnlab.view import html, png
-from cnnlab.view.blocks import Number, Numbers, Report, Table, Text, figures, inside, shown, tables
+from cnnlab.view.blocks import Number, Numbers, Report, SummaryLine, Table, Text, figures, inside, shown, tables
 
 FIGURES = 2
 ROWS = 8
@@ -16,8 +16,8 @@ ROWS = 8
 
 SENTENCES = 3
 
-COLOURS = 128
-"""Of a figure, so that a notebook stays small: enough that no step is seen in its heat."""
+COLOURS = 256
+"""Of a figure, so that a notebook stays small; chosen so that the rarest are there, too, such as a map's peak."""
 
 
 def text(report: Report) -> str:
@@ -31,6 +31,7 @@ def text(report: Report) -> str:
         R²: 0.50
     """
     lines = [report.title, *([report.lead] if report.lead else [])]
+    lines += [f"{one.question} {one.figure} {one.text}" for one in _answers(report)]
     lines += [f"{one.name}: {one.text}" + (f"  {one.detail}" if one.detail else "") for one in _numbers(report)]
     lines += [f"{one.label}: {one.text}" if one.label else one.text for one in _sentences(report)]
     for heads, rows, left_out in _tables(report):
@@ -48,6 +49,7 @@ def page(report: Report, *, most: int = FIGURES) -> str:
     return html.template("excerpt.html.j2").render(
         title=report.title,
         lead=report.lead,
+        answers=_answers(report),
         numbers=_numbers(report),
         texts=_sentences(report),
         tables=list(_tables(report)),
@@ -56,12 +58,19 @@ def page(report: Report, *, most: int = FIGURES) -> str:
     )
 
 
+def _answers(report: Report) -> list[SummaryLine]:
+    """Lines of the summary that answer their question."""
+    return [line for line in report.summary if line.section]
+
+
 def _numbers(report: Report) -> tuple[Number, ...]:
     return next((block.numbers for block in inside(report) if isinstance(block, Numbers)), ())
 
 
 def _sentences(report: Report) -> list[Text]:
-    """Verdicts and cautions, the first of them."""
+    """Verdicts and cautions, the first of them; none where a summary says what came out."""
+    if _answers(report):
+        return []
     said = (block for block in inside(report) if isinstance(block, Text) and block.tone not in ("plain", "note"))
     return list(islice(said, SENTENCES))
 
@@ -79,8 +88,9 @@ def _cells(table: Table, row: int) -> list[str]:
     return [shown(cell, column.form) for cell, column in zip(table.rows[row], table.columns, strict=True)]
 
 
-def _few_colours(image: bytes) -> bytes:
+def _few_colours(drawn: bytes) -> bytes:
     buffer = io.BytesIO()
-    few = Image.open(io.BytesIO(image)).quantize(COLOURS, dither=Image.Dither.NONE)
+    image = Image.open(io.BytesIO(drawn)).convert("RGB")
+    few = image.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     few.save(buffer, "PNG", optimize=True, dpi=(png.DPI, png.DPI))
     return buffer.getvalue()

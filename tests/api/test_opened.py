@@ -1,6 +1,8 @@
 """What is asked from Python is what the commands tell."""
 
 import inspect
+import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -16,8 +18,12 @@ from torch import nn
 
 import cnnlab
 from cnnlab.api.opened import OpenedNetwork
+from cnnlab.api.pages import ReportPage
 from cnnlab.api.result import Result
 from cnnlab.network.description import ModelOptions
+from cnnlab.network.open import open_run
+from cnnlab.network.session import Session
+from cnnlab.report.run import PageFacts
 
 Pixels = NDArray[np.uint8]
 
@@ -30,7 +36,7 @@ def net(module: nn.Module) -> OpenedNetwork:
 def without_places(document: Any) -> Any:
     """A document without files, which Python writes only when asked."""
     if isinstance(document, dict):
-        places = ("raw", "raw_channels", "overlay", "report", "pictures", "page", "unreadable")
+        places = ("raw", "raw_channels", "overlay", "report", "picture", "pictures", "page", "unreadable")
         return {key: without_places(value) for key, value in document.items() if key not in places}
     return [without_places(one) for one in document] if isinstance(document, list) else document
 
@@ -58,6 +64,7 @@ def test_options_of_a_network_are_those_of_the_commands() -> None:
          lambda net, image: net.sanity(methods="gradcam", count=6, depths=2)),
         (("audit", "RUN", "--max-border", "1", "--count", "9"), lambda net, image: net.audit(max_border=1.0, count=9)),
         (("visualize", "patches", "RUN", "--top", "2"), lambda net, image: net.patches(split="validation", top=2)),
+        (("report-card", "RUN", "--pick", "3"), lambda net, image: net.report_card(pick=3)),
         (("predict", "RUN", "IMAGE"), lambda net, image: net.predict(image)),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
@@ -123,6 +130,41 @@ def test_what_is_saved_is_what_the_command_writes(net: OpenedNetwork, image: Pix
         assert page.is_file()
         assert (page.parent / result.document_name).is_file()
     assert (tmp_path / "Dreams" / "pixels" / "class-1.png").is_file()
+
+
+def test_a_page_that_is_saved_elsewhere_links_to_the_files_of_the_run(trained: Trained, tmp_path: Path) -> None:
+    session = Session(device_name="cpu")
+    facts = PageFacts(open_run(trained.run, session), (), "Of a run.", trained.run / "reports")
+    page = ReportPage(facts).save(tmp_path / "elsewhere")
+    links = re.findall(r'href="([^"#][^"]*)"', page.read_text(encoding="utf-8"))
+    assert {Path(link).name for link in links} == {"config.yaml", "run.json", "metrics.jsonl", "best.safetensors"}
+    assert all((page.parent / link).samefile(trained.run / link.split("/tiny/")[1]) for link in links)
+    assert json.loads((page.parent / "report.json").read_text())["report"]["lead"] == "Of a run."
+
+
+def test_a_page_without_a_run_says_what_its_parts_say(image: Pixels) -> None:
+    parts = (nn.Conv2d(3, 4, 2), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
+    net = cnnlab.open(nn.Sequential(*parts), size=8, classes=["cat", "dog"], mean=0.5, std=0.25)
+    given = ([image] * 4, ["cat", "dog", "dog", "dog"])
+    page = net.report(given)
+    assert page.summary[0].figure == f"{100 * net.evaluate(given).accuracy:.2f}\N{NO-BREAK SPACE}%"
+    assert "How good is it?" in page._repr_mimebundle_()["text/html"]
+    with pytest.raises(cnnlab.RequestError, match="Sequential has no images of its own"):
+        net.report()
+    with pytest.raises(cnnlab.RequestError, match="Sequential is no run"):
+        net.film()
+
+
+def test_every_question_is_in_the_docs_and_says_what_it_takes_gives_and_refuses() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "python.md").read_text(encoding="utf-8")
+    asked = [name for name, value in inspect.getmembers(OpenedNetwork, inspect.isfunction) if not name.startswith("_")]
+    assert len(asked) >= 16
+    for name in asked:
+        assert f".{name}(" in page, name
+        told = inspect.getdoc(getattr(OpenedNetwork, name)) or ""
+        assert all(f"\n{part}:\n" in told for part in ("Returns", "Raises")), name
+        takes = [word for word in inspect.signature(getattr(OpenedNetwork, name)).parameters if word != "self"]
+        assert all(f"\n    {word}: " in told for word in takes), name
 
 
 def test_nothing_is_written_unasked(

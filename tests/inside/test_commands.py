@@ -278,6 +278,8 @@ def test_a_training_as_a_film(seen: Any, run: Run, network: RunNetwork) -> None:
     for name in ("filters.gif", "evidence.gif"):
         assert Image.open(folder / name).n_frames in (2, 3)  # frames that look alike are one
     assert {"filters.png", "evidence.png", "epochs.png", "epochs.csv"} <= written(folder)
+    beside = {"unreadable", "pictures", "page"}
+    assert cnnlab.open(run.path, device="cpu").film().to_dict() == {k: v for k, v in facts.items() if k not in beside}
 
 
 def test_a_film_of_a_later_layer_keeps_the_signs_of_its_patterns(seen: Any, run: Run) -> None:
