@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from cnnlab.cli.failures import with_options
-from cnnlab.cli.options import err_console
+from cnnlab.cli.streams import say
 from cnnlab.network.session import Session
 
 if TYPE_CHECKING:
@@ -81,18 +81,14 @@ class Named:
 
         if device is not None:
             session = replace(session, device_name=device)
-        with said_to(_say):
+        with said_to(say):
             values = values or self.options.get("weights") is not None
             network = open_network(
                 self.text, session, values=values, for_images=for_images, any_channels=any_channels, **self.options
             )
         for remark in network.remarks:
-            _say(with_options(remark))
+            say(with_options(remark))
         return network
-
-
-def _say(remark: str) -> None:
-    err_console().print(remark, style="dim", soft_wrap=True, markup=False)
 
 
 def with_network(command: Callable[..., None]) -> Any:

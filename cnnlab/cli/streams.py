@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper
@@ -49,11 +50,34 @@ def _give_up(stream: TextIO) -> None:
 
 T = TypeVar("T")
 
+LINE_AFTER = 15.0
+"""Seconds after which work tells in a line how far it is, and again after as many, where no bar can be drawn."""
+
+
+def say(remark: str) -> None:
+    """A remark beside the results: a dim line on stderr."""
+    err_console().print(remark, style="dim", soft_wrap=True, markup=False)
+
+
+class Lines:
+    """How far long work is, in a line now and then; nothing where stderr is a terminal, on which bars are drawn."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+        self._drawn = err_console().is_terminal
+
+    def at(self, what: str, done: int, total: int) -> None:
+        """Of `total` steps of `what`, `done` are behind."""
+        if not self._drawn and (now := time.monotonic()) - self._last >= LINE_AFTER:
+            self._last = now
+            say(f"{what}: {done:,} of {total:,}")
+
 
 def with_bars(steps: Iterable[Advance | T]) -> T:
-    """The result, which comes last; until then a bar for each kind of step, where stderr is a terminal."""
+    """The result, which comes last; until then a bar for each kind of step, or lines where stderr is no terminal."""
     from cnnlab.view.bars import Bars
 
+    lines = Lines()
     with Bars(err_console()) as progress:
         bars = {}
         for step in steps:
@@ -61,16 +85,20 @@ def with_bars(steps: Iterable[Advance | T]) -> T:
                 return step
             if step.what not in bars:
                 bars[step.what] = progress.add_task(step.what)
+            lines.at(step.what, step.done, step.total)
             progress.update(bars[step.what], completed=step.done, total=step.total)
     raise AssertionError("the steps end with the result")
 
 
 def with_bar(items: Iterable[T], what: str, total: int) -> Iterator[T]:
-    """`items`, with a bar that shows rate and time left where stderr is a terminal."""
+    """`items`, with a bar that shows rate and time left where stderr is a terminal, and lines elsewhere."""
     from cnnlab.view.bars import Bars
 
+    lines = Lines()
     with Bars(err_console()) as progress:
-        yield from progress.track(items, total=total, description=what)
+        for done, item in enumerate(progress.track(items, total=total, description=what)):
+            lines.at(what, done, total)
+            yield item
 
 
 def name_unreadable(unreadable: "Sequence[Unreadable]") -> None:

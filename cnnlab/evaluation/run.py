@@ -137,6 +137,7 @@ def evaluated(network: Network, session: Session, options: EvaluateOptions) -> E
         remove_parts(run.path)
     dataset = _images(network, session, options.split)
     names = group_names(dataset, options.by) if options.by else ()  # first: a wrong one need not wait for the network
+    check_asks_for_one_class(network, dataset)
     network = network.named_by(dataset)
     predictions = predictions_of(network, dataset, options.tta)
     temperature = _temperature(network, session, options, dataset)
@@ -209,16 +210,21 @@ def group_names(dataset: Dataset, by: str) -> Sequence[str]:
     return ["(no match)" if group is None else group for group in captured(by, dataset.paths)]
 
 
-def predictions_of(network: Network, dataset: Dataset, tta: TestTimeAugmentation = "none") -> Predictions:
-    """What the network says of each image, in order: logits of two classes or more, also where it puts out one.
-
-    Raises: RequestError where it answers each class by itself, and an image has one class.
-    """
+def check_asks_for_one_class(network: Network, dataset: Dataset) -> None:
+    """Raises: RequestError where the network answers each class by itself, and an image has one class."""
     if network.activation == "sigmoid" and network.logits != 1:
         raise RequestError(
             f"`activation` is sigmoid, so each class of {network.name} is a question of its own, and {dataset.name} "
             "tells one class of each image; `activation` softmax measures which class is the likeliest"
         )
+
+
+def predictions_of(network: Network, dataset: Dataset, tta: TestTimeAugmentation = "none") -> Predictions:
+    """What the network says of each image, in order: logits of two classes or more, also where it puts out one.
+
+    Raises: RequestError where it answers each class by itself, and an image has one class.
+    """
+    check_asks_for_one_class(network, dataset)
     batches = evaluation_batches(
         dataset.images.to(network.device),
         dataset.labels.to(network.device),

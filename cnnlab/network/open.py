@@ -353,6 +353,8 @@ def with_data(found: Network, named: str | Path, session: Session) -> Network:
     names = found.classes or classes
     if found.logits is not None and names and len(names) != max(2, found.logits):
         way = "" if found.classes else "; name the network's classes in order by `classes`"
+        if found.activation == "sigmoid" and found.logits != 1:
+            way = ", each a question of its own (`activation` sigmoid), of which one class an image tells nothing"
         raise RequestError(
             f"{data.name} has {len(names)} classes, and {found.name} puts out {found.logits} logits{way}"
         )

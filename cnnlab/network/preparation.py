@@ -11,6 +11,12 @@ from cnnlab.data.batches import ChannelStatistics, normalise
 from cnnlab.data.fitting import Fit, Fitting, Interpolation
 
 
+def _shown(value: float) -> str:
+    """Three decimals, or four digits where those are not all of it: 0.500, 0.1307, 0.0001."""
+    short = f"{value:.3f}"
+    return short if abs(float(short) - value) < 1e-7 else f"{value:.4g}"
+
+
 @dataclass(frozen=True)
 class Preparation:
     """Size, fit and statistics, as in training."""
@@ -34,7 +40,7 @@ class Preparation:
     @property
     def sentence(self) -> str:
         """The preparation in a sentence."""
-        mean, std = (", ".join(f"{v:.3f}" for v in values) for values in (self.statistics.mean, self.statistics.std))
+        mean, std = (", ".join(map(_shown, values)) for values in (self.statistics.mean, self.statistics.std))
         return f"each image: {self.fitting.sentence}, mean {mean} taken off, divided by {std} ({self.source})"
 
     def as_json(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError
 from cnnlab.core.files import refuse_links, remove_folder, remove_parts
-from cnnlab.evaluation.run import predictions_of
+from cnnlab.evaluation.run import check_asks_for_one_class, predictions_of
 from cnnlab.network.asked_data import counted
 from cnnlab.network.network import Network, RunNetwork
 from cnnlab.network.session import Session
@@ -134,6 +134,7 @@ def _usual_folder(network: Network, session: Session) -> Path:
 
 def _studied(network: Network, session: Session) -> Studied:
     split, images = network.held_out(session.place)
+    check_asks_for_one_class(network, images)
     network = network.named_by(images)
     predictions = predictions_of(network, images)
     return Studied(

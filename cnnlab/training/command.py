@@ -9,6 +9,7 @@ import typer
 
 from cnnlab.cli.options import MOST, ConfigArgument, OverridesArgument, err_console, out_console, print_json, seconds_of
 from cnnlab.cli.session import with_session
+from cnnlab.cli.streams import say
 from cnnlab.core.errors import RequestError
 from cnnlab.network.session import Session
 
@@ -176,7 +177,7 @@ def lr_find(
     from cnnlab.view import console, png
 
     settings = read_config(config, overrides or [], allow_plugins=session.allow_plugins)
-    search = find_learning_rate(settings, session, start=start, end=end, steps=steps)
+    search = find_learning_rate(settings, session, start=start, end=end, steps=steps, tell=say)
     points = list(session.track(search, "range test", steps))
     suggestion = suggest_rate(points)
     report = learning_rate_report(points, suggestion=suggestion, name=settings.name)

@@ -5,7 +5,7 @@ rises the rate is too large.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
@@ -44,7 +44,13 @@ class RatePoint:
 
 
 def find_learning_rate(
-    config: Config, session: Session, *, start: float = 1e-5, end: float = 10.0, steps: int = 200
+    config: Config,
+    session: Session,
+    *,
+    start: float = 1e-5,
+    end: float = 10.0,
+    steps: int = 200,
+    tell: Callable[[str], object] | None = None,
 ) -> Iterator[RatePoint]:
     """Run the range test on the network and the training images of a config.
 
@@ -53,6 +59,7 @@ def find_learning_rate(
         session: where data lies, and the device.
         start, end: the first and the last learning rate.
         steps: batches of the test.
+        tell: called with a sentence for each thing that a person should know of the network.
 
     Yields:
         A point a batch; fewer than `steps` where the loss blows up.
@@ -75,6 +82,9 @@ def find_learning_rate(
     if not 0 < start < end <= MOST_RATE:
         raise RequestError(f"`start` is {start:g} and `end` {end:g}; expected 0 < start < end, and 1e6 at most")
     setup = set_up_training(config, session)
+    if tell is not None:
+        for remark in setup.remarks:
+            tell(remark)
     optimizer = setup.state.optimizer
     yield from learning_rate_range(
         setup.network, optimizer, setup.batches, loss=setup.loss, start=start, end=end, steps=steps

@@ -13,6 +13,9 @@ import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cnnlab.cli import streams
+from cnnlab.cli.streams import with_bar, with_bars
+from cnnlab.core.advance import Advance
 from cnnlab.core.characters import SUBSTITUTES, json_escaped, printable
 from cnnlab.main import app, main
 
@@ -158,3 +161,14 @@ def test_pipes_disks_and_locales(tmp_path: Path) -> None:
     assert space.startswith(b"error: standard output: No space")
     assert none.startswith(rb"no runs under ru\xe9 yet")
     assert done.stdout.split() == [b"1", b"0", b"0"]
+
+
+def test_long_work_tells_in_lines_how_far_it_is_where_no_bar_is_drawn(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert list(with_bar(range(3), "reading", 3)) == [0, 1, 2]
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(streams, "LINE_AFTER", 0.0)
+    assert list(with_bar(range(2), "reading", 2)) == [0, 1]
+    assert with_bars([Advance("looking", 1, 2000), "found"]) == "found"
+    assert capsys.readouterr().err.splitlines() == ["reading: 0 of 2", "reading: 1 of 2", "looking: 1 of 2,000"]

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch import nn
 from torchvision import models
 
 from cnnlab.core.errors import RequestError
@@ -85,3 +86,15 @@ def test_weights_of_a_file(prepare: Any) -> None:
         prepare("tiny.yaml", weights="w.safetensors")
     with pytest.raises(RequestError, match="`weights` last is of a run, and tiny is none"):
         prepare("tiny.yaml", weights="last")
+
+
+def test_statistics_are_shown_with_the_digits_that_they_have() -> None:
+    made = open_network(
+        nn.Sequential(nn.Conv2d(3, 2, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()),
+        Session(device_name="cpu"),
+        size=8,
+        mean="0.5,0.1307,0",
+        std=0.0001234,
+        for_images=True,
+    )
+    assert "mean 0.500, 0.1307, 0.000 taken off, divided by 0.0001234, 0.0001234" in made.preparation.sentence

@@ -13,10 +13,12 @@ import pytest
 import torch
 from torch import nn
 
+from cnnlab.config.config import read_config
 from cnnlab.fit.checkpoints import load_weights_file
 from cnnlab.network.open import open_run
 from cnnlab.network.session import Session
 from cnnlab.runs.folder import Run
+from cnnlab.training.lr_find import find_learning_rate
 
 CONV = """
 from torch import nn
@@ -258,6 +260,13 @@ def test_networks_of_other_kinds_are_trained(own, model: str, said: str) -> None
     evaluated = own("eval", "tiny", "--allow-plugins", "--json", "--device", "cpu")
     assert evaluated.code == 0, evaluated.err
     assert evaluated.json()["accuracy"] == trained.json()["val_accuracy"]
+
+
+def test_lr_find_says_what_a_training_says_of_the_network(own) -> None:
+    config = read_config(own.folder / "nets" / "tiny.yaml", ['model={python: "net.py:Mapping"}'], allow_plugins=True)
+    said = list[str]()
+    next(find_learning_rate(config, Session(device_name="cpu"), steps=20, tell=said.append))
+    assert any("the logits are the output 'logits' of net.py:Mapping (in training mode)" in one for one in said)
 
 
 @pytest.mark.parametrize(

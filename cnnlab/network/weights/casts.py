@@ -21,7 +21,7 @@ class Cast:
     casts: tuple[str, ...]
     """Such as `float16 weights cast to float32 (60 tensors)`."""
     notes: tuple[str, ...]
-    """About numbers that are not finite."""
+    """About numbers that are not finite, or all alike."""
 
 
 def cast(given: Mapping[str, Any], own: Mapping[str, Any]) -> Cast:
@@ -53,7 +53,21 @@ def cast(given: Mapping[str, Any], own: Mapping[str, Any]) -> Cast:
         f"{len(broken)} of {len(values)} tensors hold NaN or infinity (first {name}: {count:,} of {size:,} numbers)"
         for name, (count, size) in list(broken.items())[:1]
     )
-    return Cast(values, casts, notes)
+    return Cast(values, casts, notes + _all_alike(values))
+
+
+def _all_alike(values: Mapping[str, Any]) -> tuple[str, ...]:
+    """A sentence where no kernel or matrix holds two numbers that differ: nobody has learned anything in those."""
+    kernels = {
+        name: value
+        for name, value in values.items()
+        if isinstance(value, Tensor) and value.is_floating_point() and value.dim() > 1 and value.numel() > 1
+    }
+    if not kernels or any(bool((value != value.flatten()[0]).any()) for value in kernels.values()):
+        return ()
+    name, first = next(iter(kernels.items()))
+    number = float(first.flatten()[0])
+    return (f"no weight differs from another of its tensor (first {name}: all {number:g}), so that nothing is learned",)
 
 
 def _fault(name: str, tensor: Tensor, own: Tensor) -> str:

@@ -62,3 +62,10 @@ def test_numbers_that_are_not_finite_are_told() -> None:
     own = {"a": torch.zeros(3), "b": torch.zeros(2, dtype=torch.float16), "c": torch.zeros(1)}
     given = {"a": torch.tensor([1.0, torch.nan, torch.inf]), "b": torch.tensor([1e9, 1.0]), "c": torch.ones(1)}
     assert cast(given, own).notes == ("2 of 3 tensors hold NaN or infinity (first a: 2 of 3 numbers)",)
+
+
+def test_weights_that_are_all_alike_are_told() -> None:
+    own = {"conv.weight": torch.zeros(2, 3, 3, 3), "conv.bias": torch.zeros(2), "head.weight": torch.zeros(4, 2)}
+    (note,) = cast(dict(own), own).notes
+    assert note.startswith("no weight differs from another of its tensor (first conv.weight: all 0)")
+    assert cast({**own, "head.weight": torch.eye(4)[:, :2]}, own).notes == ()
