@@ -12,6 +12,7 @@ from cnnlab.core.lazy import lazily
 
 if TYPE_CHECKING:
     from cnnlab import attribution, receptive_field, walk
+    from cnnlab.api.kernel import kernel
     from cnnlab.api.open import open
     from cnnlab.api.training import train, training_steps
     from cnnlab.core.errors import RequestError, WorkError
@@ -23,6 +24,7 @@ else:
             "WorkError": "cnnlab.core.errors:WorkError",
             "attribution": "cnnlab.attribution",
             "receptive_field": "cnnlab.receptive_field",
+            "kernel": "cnnlab.api.kernel:kernel",
             "open": "cnnlab.api.open:open",
             "train": "cnnlab.api.training:train",
             "training_steps": "cnnlab.api.training:training_steps",
@@ -37,6 +39,7 @@ __all__ = [
     "WorkError",
     "__version__",
     "attribution",
+    "kernel",
     "open",
     "receptive_field",
     "train",

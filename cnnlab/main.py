@@ -22,6 +22,7 @@ from cnnlab.core.memory import leave_without_a_search
 from cnnlab.evaluation import command as evaluation
 from cnnlab.inside.command import app as visualize
 from cnnlab.layers_lab import command as layer
+from cnnlab.layers_lab.kernel import command as kernel
 from cnnlab.layers_lab.summary import command as summary
 from cnnlab.probe.command import app as probe
 from cnnlab.project import command as project
@@ -96,6 +97,7 @@ app.add_typer(visualize, name="visualize", rich_help_panel=INSIDE)
 app.command("summary", rich_help_panel=INSIDE)(summary.summary)
 app.command("layer", rich_help_panel=INSIDE)(layer.layer)
 app.command("compare-layers", rich_help_panel=INSIDE)(layer.compare_layers)
+app.command("kernel", rich_help_panel=INSIDE)(kernel.kernel)
 
 app.command("lr-find", rich_help_panel=EXPERIMENTS)(train.lr_find)
 app.command("compare", rich_help_panel=EXPERIMENTS)(evaluation.compare)

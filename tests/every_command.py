@@ -28,6 +28,8 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "IMAGE…": ("image.png",),
     "PATH…": ("image.png",),
     "[CONFIG] [KEY=VALUE]…": ("tiny.yaml",),
+    "KERNEL": ("tiny",),
+    "IMAGE": ("image.png",),
     "KIND": ("conv", "channels=2"),
     "STACK…": ("conv channels=2", "linear"),
 }

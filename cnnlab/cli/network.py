@@ -91,8 +91,12 @@ class Named:
         return network
 
 
-def with_network(command: Callable[..., None]) -> Any:
+def with_network(command: Callable[..., None], *, model: Any = ModelArgument) -> Any:
     """Give a command MODEL and the options of a network, which reach its parameter `named` as one thing.
+
+    Arguments:
+        command: has a parameter `named`.
+        model: the annotation of MODEL, for a command that takes something else in its place.
 
     Example:
         @with_session("runs", "as_json")
@@ -102,7 +106,7 @@ def with_network(command: Callable[..., None]) -> Any:
     own = list(inspect.signature(command, eval_str=True).parameters.values())
     place = next(n for n, parameter in enumerate(own) if parameter.name == "named")
     kind = inspect.Parameter.KEYWORD_ONLY
-    model = inspect.Parameter("model", kind, annotation=ModelArgument)
+    first = inspect.Parameter("model", kind, annotation=model)
     options = [inspect.Parameter(name, kind, default=None, annotation=one) for name, one in OPTIONS.items()]
     session = [p for p in own if p.name == "session"]
     others = [[p.replace(kind=kind) for p in part if p.name != "session"] for part in (own[:place], own[place + 1 :])]
@@ -115,7 +119,7 @@ def with_network(command: Callable[..., None]) -> Any:
     called.__module__ = command.__module__
     told: Any = called
     told.__signature__ = inspect.Signature(
-        [*(p.replace(kind=kind) for p in session), model, *others[0], *others[1], *options]
+        [*(p.replace(kind=kind) for p in session), first, *others[0], *others[1], *options]
     )
     called.__annotations__ = {p.name: p.annotation for p in told.__signature__.parameters.values()}
     told.shared_help = {"data": DATA}

@@ -49,8 +49,9 @@ def layer(
         raise RequestError("--weights goes with --matrix, such as --matrix '1 3 2 / 4 2 1 / 0 1 6'")
     if matrix is None and shape is None:
         raise RequestError("--input is missing: channels, height and width, such as --input 3,32,32")
+    from cnnlab.layers_lab.matrix import matrix_of
     from cnnlab.layers_lab.report import layer_document, layer_report
-    from cnnlab.layers_lab.run import examine, examine_on, input_of, matrix_of
+    from cnnlab.layers_lab.run import examine, examine_on, input_of
     from cnnlab.view import console, csv, png
 
     if matrix is not None:

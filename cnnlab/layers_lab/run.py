@@ -93,6 +93,7 @@ def examine_on(
         RequestError: as `examine`, and for a layer with other weights than one filter bank.
 
     Example:
+        >>> from cnnlab.layers_lab.matrix import matrix_of
         >>> examine_on("max_pool", [], matrix_of("1 3 2 0 / 4 2 1 5 / 0 1 6 2 / 2 3 1 0", "matrix")).result.tolist()
         [[[4.0, 5.0], [3.0, 6.0]]]
     """
@@ -183,30 +184,6 @@ def input_of(text: str) -> Shape:
             f"`shape` is '{text}'; an input has {LARGEST_SIDE:,} rows and columns and {MOST_VALUES:,} values at most"
         )
     return shape
-
-
-def matrix_of(text: str, option: str) -> Float[Tensor, "h w"]:
-    """`1 3 / 4 2` as a matrix, row after row; `option` names it in errors.
-
-    Raises: RequestError for a word that is no finite number, and rows of different lengths.
-    """
-    rows = []
-    for number, line in enumerate(text.replace("\n", "/").split("/"), 1):
-        row = []
-        for word in line.replace(",", " ").split():
-            try:
-                row.append(float(word))
-            except ValueError:
-                raise RequestError(f"{option}: '{word}' in row {number} is no number") from None
-        rows.append(row)
-    lengths = {len(row) for row in rows}
-    if len(lengths) > 1 or lengths == {0}:
-        found = ", ".join(str(len(row)) for row in rows)
-        raise RequestError(f"{option} has rows of {found} numbers; expected equal rows, such as '1 3 / 4 2'")
-    made = torch.tensor(rows, dtype=torch.float64)
-    if not bool(made.isfinite().all()):
-        raise RequestError(f"{option} has a number that is not finite")
-    return made
 
 
 _LAYER: TypeAdapter[Component] = TypeAdapter(Annotated[Component, Chosen("layer")])

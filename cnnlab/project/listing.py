@@ -138,6 +138,8 @@ class Kind:
     """The place at which its entries are named."""
     besides: str = ""
     """What may stand there in place of the entries."""
+    command: str = ""
+    """How an entry is named on a command line, {} in its place; empty for those of a config."""
 
 
 OWN_MODEL = "in place of a list of layers, a network of your own: model: {python: net.py:build, options: {depth: 20}}"
@@ -155,7 +157,11 @@ KINDS = {
 
 
 METHODS = "methods"
-KINDS_LISTED = KINDS | {METHODS: Kind("method", "cnnlab.attribution.catalog", (), where="on the command line")}
+HERE = "on the command line"
+KINDS_LISTED = KINDS | {
+    METHODS: Kind("method", "cnnlab.attribution.catalog", (), where=HERE, command="--method {}"),
+    "kernels": Kind("kernel", "cnnlab.models.kernels", (), where=HERE, command="cnnlab kernel {} photo.jpg"),
+}
 
 
 @dataclass(frozen=True)
@@ -241,15 +247,16 @@ def find_config(name: str) -> ListedConfig:
 
 def _listed(kind: str, entry: Entry) -> Listed:
     options = options_of(entry)
-    example = _example(KINDS[kind], entry) if kind in KINDS else _command(entry.name, options)
+    command = KINDS_LISTED[kind].command
+    example = command.format(_written(entry.name, options)) if command else _example(KINDS[kind], entry)
     told: Mapping[str, str] = getattr(entry.facts, "told", {})
     return Listed(kind, entry.name, entry.summary, entry.doc, options, example, told)
 
 
-def _command(name: str, options: Sequence[Option]) -> str:
-    """How a method is named, with every option at its default."""
+def _written(name: str, options: Sequence[Option]) -> str:
+    """The entry on a command line, with every option at its default."""
     chosen = ",".join(f"{option.name}={option.default}" for option in options)
-    return f"--method {name}" + (f":{chosen}" if chosen else "")
+    return name + (f":{chosen}" if chosen else "")
 
 
 def _example(kind: Kind, entry: Entry) -> str:

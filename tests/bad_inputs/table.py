@@ -4,6 +4,7 @@ from bad_inputs.commands import COMMANDS
 from bad_inputs.configs import CONFIGS
 from bad_inputs.evidence import EVIDENCE
 from bad_inputs.explanations import EXPLANATIONS
+from bad_inputs.kernels import KERNELS
 from bad_inputs.layers import LAYERS
 from bad_inputs.networks import NETWORKS
 from bad_inputs.own_images import OWN_IMAGES
@@ -22,6 +23,7 @@ SECTIONS = {
     "Images of one's own": OWN_IMAGES,
     "Runs": RUNS,
     "Layers on the command line": LAYERS,
+    "Kernels": KERNELS,
     "Receptive fields and summaries": RECEPTIVE_FIELDS,
     "Explanations": EXPLANATIONS,
     "Files of weights": WEIGHTS,

@@ -49,7 +49,7 @@ FINDS = {"data leaks": 1}
 """Exit codes of commands that find something in this world; 0 of all others."""
 
 OF_EACH = {
-    *("--by", "--channels", "--classes", "--count", "--depth", "--epochs", "--full-size", "--layer"),
+    *("--by", "--channel", "--channels", "--classes", "--count", "--depth", "--epochs", "--full-size", "--layer"),
     *("--method", "--metrics", "--road", "--steps", "--target", "--top"),
 }
 """Options that several commands have, each for a matter of its own, tested with it."""

@@ -14,8 +14,8 @@ import cnnlab.training.loop
 from cnnlab.data.batches import normalise
 from cnnlab.data.dataset import DataPlace, Dataset
 from cnnlab.fit.checkpoints import load_weights_file
-from cnnlab.inside.filters.layer import convolution_filters
 from cnnlab.inside.filters.measure import measure
+from cnnlab.models.filters import convolution_filters
 from cnnlab.network.fresh import new_network
 from cnnlab.network.network import RunNetwork
 from cnnlab.network.open import open_run

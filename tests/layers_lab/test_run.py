@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from cnnlab.core.errors import CnnlabError, RequestError
-from cnnlab.layers_lab.run import compare, examine, examine_on, input_of, matrix_of
+from cnnlab.layers_lab.matrix import matrix_of
+from cnnlab.layers_lab.run import compare, examine, examine_on, input_of
 
 FIGURE = "1 3 2 0 / 4 2 1 5 / 0 1 6 2 / 2 3 1 0"
 """Figure 19.3.1."""

@@ -17,7 +17,8 @@ from cnnlab.fit.device import evaluating
 from cnnlab.fit.state import load_weights
 from cnnlab.inside.film.frames import film
 from cnnlab.inside.film.report import Evidence, FilmFacts, evidence_frame, filter_frame
-from cnnlab.inside.filters.layer import colour_patterns, convolution_filters
+from cnnlab.inside.filters.layer import colour_patterns
+from cnnlab.models.filters import convolution_filters
 from cnnlab.network.fresh import new_network
 from cnnlab.network.session import Session
 from cnnlab.runs.folder import Run

@@ -1,8 +1,7 @@
 """The families that filters are compared with: hand-made derivatives, blobs, and Gabor functions.
 
-Templates are weights as torch stores them, applied by cross-correlation. The 3×3 templates are those of Prewitt 1970,
-Sobel & Feldman 1968 and Scharr 2000 (dissertation, Heidelberg, section 9.3), and both discrete Laplacians; for a larger
-window they are blurred to its size with a binomial filter, which makes Sobel's the larger Sobel of the field. A
+Templates are the kernels of `cnnlab.models.kernels`, weights as torch stores them, applied by cross-correlation; for a
+larger window they are blurred to its size with a binomial filter, which makes Sobel's the larger Sobel of the field. A
 derivative comes as a pair (across and upwards): a weighted sum of the two is a derivative in any direction.
 
 The Gabor function nearest to a pattern is a wave under a Gaussian, A·exp(−(u² + γ²v²)/(2σ²))·cos(2πu/λ + φ), u along
@@ -17,7 +16,8 @@ import numpy as np
 from jaxtyping import Float64
 
 from cnnlab.inside.filters.fitting import Fitted, fit
-from cnnlab.inside.filters.search import Array, Family
+from cnnlab.inside.filters.search import Family
+from cnnlab.models.kernels import LAPLACIANS, Array, derivative, gabor_waves, gaussian_bump
 
 SMALLEST = 3
 """Pixels along an axis of the smallest window in which a second derivative can be told from a first."""
@@ -35,13 +35,6 @@ PARAMETERS = {
 """Numbers that are free in a fit, amplitudes among them, in the order in which families are reported."""
 
 FAMILIES = tuple(PARAMETERS)
-DERIVATIVES = {"prewitt": (1.0, 1.0, 1.0), "sobel": (1.0, 2.0, 1.0), "scharr": (3.0, 10.0, 3.0)}
-"""First derivatives by what they smooth with across their direction."""
-
-_LAPLACIANS = (
-    np.array([[0.0, 1.0, 0.0], [1.0, -4.0, 1.0], [0.0, 1.0, 0.0]]),
-    np.array([[1.0, 1.0, 1.0], [1.0, -8.0, 1.0], [1.0, 1.0, 1.0]]),
-)
 
 
 def templates(name: str, height: int, width: int) -> tuple[Array, ...]:
@@ -50,9 +43,8 @@ def templates(name: str, height: int, width: int) -> tuple[Array, ...]:
     if name == "constant":
         return (np.ones((height * width, 1)),)
     if name == "laplacian":
-        return tuple(_widened(template, height, width).reshape(-1, 1) for template in _LAPLACIANS)
-    across = np.outer(DERIVATIVES[name], (-1.0, 0.0, 1.0))
-    upwards = np.outer((1.0, 0.0, -1.0), DERIVATIVES[name])
+        return tuple(_widened(template, height, width).reshape(-1, 1) for template in LAPLACIANS)
+    across, upwards = derivative(name), -derivative(name).T
     return (np.stack([_widened(across, height, width).ravel(), _widened(upwards, height, width).ravel()], axis=1),)
 
 
@@ -79,21 +71,14 @@ def _places(size: int) -> Array:
 
 
 def _gaussians(shapes: Array, x: Array, y: Array, *, ratios: bool) -> Array:
-    squared = (x - shapes[..., :1]) ** 2 + (y - shapes[..., 1:2]) ** 2
-    sigma = shapes[..., 2:3]
-    centre = np.exp(-squared / (2 * sigma**2))
-    if not ratios:
-        return centre[..., None]
-    return np.stack([centre, np.exp(-squared / (2 * (sigma * shapes[..., 3:4]) ** 2))], axis=-1)
+    across, up, sigma = x - shapes[..., :1], y - shapes[..., 1:2], shapes[..., 2:3]
+    widths = [sigma, sigma * shapes[..., 3:4]] if ratios else [sigma]
+    return np.stack([gaussian_bump(across, up, width) for width in widths], axis=-1)
 
 
 def _gabor(shapes: Array, x: Array, y: Array) -> Array:
     x0, y0, angle, sigma, aspect, wavelength = (shapes[..., i : i + 1] for i in range(6))
-    u = (x - x0) * np.cos(angle) + (y - y0) * np.sin(angle)
-    v = (y - y0) * np.cos(angle) - (x - x0) * np.sin(angle)
-    envelope = np.exp(-(u**2 + (aspect * v) ** 2) / (2 * sigma**2))
-    wave = 2 * np.pi * u / wavelength
-    return np.stack([envelope * np.cos(wave), envelope * np.sin(wave)], axis=-1)
+    return np.stack(gabor_waves(x - x0, y - y0, angle, sigma, aspect, wavelength), axis=-1)
 
 
 def _widths(h: int, w: int) -> Array:

@@ -10,7 +10,8 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Float64
 
-from cnnlab.inside.filters.search import RANK, Array, Family, coordinates, search, spans
+from cnnlab.inside.filters.search import RANK, Family, search, spans
+from cnnlab.models.kernels import Array, coordinates
 
 
 @dataclass(frozen=True, eq=False)

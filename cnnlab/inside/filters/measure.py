@@ -24,7 +24,6 @@ from torch import Tensor
 
 from cnnlab.core.errors import RequestError
 from cnnlab.inside.filters.families import (
-    DERIVATIVES,
     DIFFERENCE_OF_GAUSSIANS,
     FAMILIES,
     GAUSSIAN,
@@ -36,7 +35,7 @@ from cnnlab.inside.filters.families import (
 )
 from cnnlab.inside.filters.fitting import Fitted, fit, project
 from cnnlab.inside.filters.layer import ColourShares, PassBand, colour_patterns, colour_shares, pass_bands
-from cnnlab.inside.filters.search import Array
+from cnnlab.models.kernels import SMOOTHING, Array
 
 Form = Literal["edge", "grating", "blob", "other"]
 Kind = Literal["edge", "grating", "blob", "colour-opponent", "other"]
@@ -67,7 +66,7 @@ def form_of(family: str, share: float, gabor: Gabor) -> Form:
     """The form of a filter whose best family explains `share` after adjustment."""
     if not share >= ENOUGH:
         return "other"
-    if family in DERIVATIVES:
+    if family in SMOOTHING:
         return "edge"
     if family == "gabor":
         return "edge" if gabor.odd and gabor.cycles <= EDGE_CYCLES else "grating"
@@ -181,7 +180,7 @@ def _explained(pattern: Float64[np.ndarray, "h w"], fits: _Fits) -> tuple[dict[s
         else:
             projections = [project(basis, pattern.ravel()) for basis in templates(name, *pattern.shape)]
             amplitudes, explained[name] = max(projections, key=lambda projection: projection[1])
-            if name in DERIVATIVES:
+            if name in SMOOTHING:
                 # amplitudes are those across and upwards: the direction in which the weights rise
                 rising = math.degrees(math.atan2(float(amplitudes[1]), float(amplitudes[0])))
                 orientations[name] = (rising + 90) % 180

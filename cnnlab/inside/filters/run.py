@@ -11,12 +11,12 @@ from cnnlab.inside.filters.bank import FilterFacts, NullBank, against_null, bank
 from cnnlab.inside.filters.layer import (
     SIZE,
     colour_patterns,
-    convolution_filters,
     frequencies,
     frequency_response,
     random_filters,
 )
 from cnnlab.inside.filters.measure import MeasuredFilter, measure
+from cnnlab.models.filters import convolution_filters
 from cnnlab.network.network import Network
 from cnnlab.network.session import Session
 

@@ -7,12 +7,11 @@ Levenberg and Marquardt (Marquardt 1963, J. SIAM 11:431), cut at the bounds; wha
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
 
-Array = np.ndarray[Any, np.dtype[np.float64]]
+from cnnlab.models.kernels import Array, coordinates
 
 RANK = 1e-3
 """Singular values below this share of the largest count as zero: two amplitudes that nearly cancel are no fit."""
@@ -39,12 +38,6 @@ class Family:
     """(height, width) → starts (g, q)."""
     bounds: Callable[[int, int], tuple[Array, Array]]
     """(height, width) → lower and upper bounds (q,)."""
-
-
-def coordinates(height: int, width: int) -> tuple[Float64[np.ndarray, "p"], Float64[np.ndarray, "p"]]:
-    """(x, y) of the pixels of a window, row by row, in px from its centre: x to the right, y upwards."""
-    rows, columns = np.indices((height, width), dtype=np.float64)
-    return (columns - (width - 1) / 2).ravel(), ((height - 1) / 2 - rows).ravel()
 
 
 def spans(bases: Float64[np.ndarray, "m p a"]) -> tuple[Array, Array]:

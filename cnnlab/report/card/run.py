@@ -10,7 +10,7 @@ from cnnlab.attribution.layers import choose_layer
 from cnnlab.core.errors import RequestError, unknown
 from cnnlab.data.dataset import Dataset
 from cnnlab.fit.device import evaluating
-from cnnlab.inside.filters.layer import convolution_filters
+from cnnlab.models.filters import convolution_filters
 from cnnlab.network.forward import capture_outputs
 from cnnlab.network.network import Network
 from cnnlab.report.card.report import Card, Lenses

@@ -10,7 +10,6 @@ from scipy.optimize import least_squares
 
 from cnnlab.inside.filters.bank import fit_evidence
 from cnnlab.inside.filters.families import (
-    DERIVATIVES,
     DIFFERENCE_OF_GAUSSIANS,
     FAMILIES,
     GABOR,
@@ -21,7 +20,8 @@ from cnnlab.inside.filters.families import (
     templates,
 )
 from cnnlab.inside.filters.fitting import Fitted, fit, project
-from cnnlab.inside.filters.search import Family, coordinates
+from cnnlab.inside.filters.search import Family
+from cnnlab.models.kernels import SMOOTHING, coordinates
 
 
 def gabor(
@@ -154,7 +154,7 @@ def test_fits_are_the_same_every_time_and_for_any_scale() -> None:
 def test_linear_families_are_projections(seed: int, height: int, width: int) -> None:
     """R² of the nearest member: the squared cosine with it, which the rest stands across."""
     pattern = np.random.default_rng(seed).normal(size=height * width)
-    for name in ("constant", *DERIVATIVES, "laplacian"):
+    for name in ("constant", *SMOOTHING, "laplacian"):
         for basis in templates(name, height, width):
             amplitudes, explained = project(basis, pattern)
             nearest = basis @ amplitudes

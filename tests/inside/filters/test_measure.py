@@ -9,7 +9,6 @@ from cnnlab.inside.filters.families import FAMILIES
 from cnnlab.inside.filters.layer import (
     colour_patterns,
     colour_shares,
-    convolution_filters,
     filter_grid,
     frequencies,
     frequency_response,
@@ -17,6 +16,7 @@ from cnnlab.inside.filters.layer import (
     random_filters,
 )
 from cnnlab.inside.filters.measure import MeasuredFilter, adjusted, kind_of, measure, winner
+from cnnlab.models.filters import convolution_filters
 
 SIZE = 7
 ROWS, COLUMNS = torch.meshgrid(torch.arange(7.0) - 3, torch.arange(7.0) - 3, indexing="ij")
