@@ -72,13 +72,11 @@ def _subject(
     from cnnlab.network.image_files import find_images
     from cnnlab.network.prepared_images import images_of_files
 
-    of_a_network = [name for name, value in {"layer": layer, "channel": channel}.items() if value is not None]
-    of_a_network += named.options
-    if of_a_network and is_kernel(named.text):
-        raise RequestError(
-            f"`{of_a_network[0]}` is of a network, and '{named.text}' is a kernel by itself; leave it out"
-        )
-    if not of_a_network and not is_of_a_network(named.text, session.runs):
+    given = [name for name, value in {"layer": layer, "channel": channel}.items() if value is not None]
+    given += named.options
+    if given and is_kernel(named.text):
+        raise RequestError(f"`{given[0]}` is of a network, and '{named.text}' is a kernel by itself; leave it out")
+    if not given and not is_of_a_network(named.text, session.runs):
         return on_image(kernel_of(named.text), _only(find_images([image], sys.stdin.buffer), image)), None
     network = named.open(session, for_images=True, device="cpu")
     source = _only(find_images([image], sys.stdin.buffer), image)
