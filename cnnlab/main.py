@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 from cnnlab import __version__
 from cnnlab.attribution import command as attribution
 from cnnlab.check_model import command as check
-from cnnlab.cli.failures import EXPECTED, PIPE_CLOSED, Application, StoppedError, blamed, failed
+from cnnlab.cli.failures import EXPECTED, PIPE_CLOSED, Application, StoppedError, blamed, failed, forget_options
 from cnnlab.cli.options import with_values
 from cnnlab.cli.streams import safe_streams
 from cnnlab.core.memory import leave_without_a_search
@@ -122,6 +122,7 @@ def answer(arguments: list[str]) -> int:
         from typer import rich_utils
 
         rich_utils.COLOR_SYSTEM = None  # of --help; typer itself would leave it bold
+    forget_options()
     try:
         ended = app(arguments, prog_name="cnnlab", standalone_mode=False)
         sys.stdout.flush()  # what cannot be written is told while there is somebody to tell

@@ -1,9 +1,11 @@
 """`cnnlab check-model`."""
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
+from cnnlab.cli.failures import with_options
 from cnnlab.cli.network import Named, with_network
 from cnnlab.cli.options import out_console, print_json
 from cnnlab.cli.results import print_document
@@ -36,6 +38,7 @@ def check_model(
     if network.config is not None:
         relocated(network.config, session.place)  # nothing of it is needed, but a wrong place is said
     found = checked(network)
+    found = replace(found, commands=tuple(replace(one, reason=with_options(one.reason)) for one in found.commands))
     if session.as_json:
         print_json(report.check_json(found))
     elif preparation_yaml:

@@ -132,5 +132,5 @@ def _lines(found: ModelCheck) -> list[tuple[str, str]]:
 def _cautions(found: ModelCheck) -> list[str]:
     cautions = list(found.steadiness.cautions)
     if not found.network.trained:
-        cautions.append("The weights are random ones: name a file with --weights, or what is shown says nothing.")
+        cautions.append("The weights are random ones: without a file of weights what is shown says nothing.")
     return cautions

@@ -148,7 +148,7 @@ def _commands(network: Network, images: Tensor, logits: Tensor, no_layer: str) -
     finite = bool(logits.isfinite().all())
     yield CommandCheck("predict", "yes") if finite else CommandCheck("predict", "no", "its answers are NaN or infinite")
     each = network.activation == "sigmoid" and logits.shape[1] > 1
-    no_class = "each class is a question of its own to it, and an image has one; --activation softmax" if each else ""
+    no_class = "each class is a question of its own to it, and an image has one; `activation=softmax`" if each else ""
     labels = torch.zeros(len(images), dtype=torch.int64)
     headless = _tried("visualize embedding", lambda: list(penultimate_features(model, [(images, labels, 0)]))).reason
     against = dict(

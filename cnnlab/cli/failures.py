@@ -59,7 +59,7 @@ def failed(error: Exception, *, as_json: bool, **more: Any) -> int:
     if isinstance(error, BrokenPipeError):
         return PIPE_CLOSED
     message, code = _told(error)
-    message = LONG.sub(lambda word: shortened(word[0], LONGEST_SHOWN), message)
+    message = LONG.sub(lambda word: shortened(word[0], LONGEST_SHOWN), with_options(message))
     with suppress(OSError):  # of a stream that takes nothing more
         if isinstance(error, UsageError):
             _show_usage(error)
@@ -78,7 +78,7 @@ def _document(error: Exception, message: str, code: int) -> dict[str, Any]:
     if isinstance(error, CnnlabError) and error.details:
         document["details"] = list(error.details)
     if isinstance(error, ConfigError):
-        document["problems"] = [{"place": one.place, "message": one.message} for one in error.problems]
+        document["problems"] = [{"place": one.place, "message": with_options(one.message)} for one in error.problems]
     return document
 
 
@@ -138,7 +138,7 @@ def _complain(message: str, details: Sequence[str] = ()) -> None:
 
 
 class Command(TyperCommand):
-    """A command; an error that names a parameter as `name` names its option, such as --name, to whoever typed it."""
+    """A command; what is told while it runs names its options, see `with_options`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
         """Read the command line.
@@ -156,15 +156,8 @@ class Command(TyperCommand):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
-        options = {str(param.name): max(param.opts, key=len) for param in self.params if param.opts[0].startswith("-")}
-        before = _options.set(options)
-        try:
-            return super().invoke(ctx)
-        except CnnlabError as error:
-            error.args = tuple(with_options(one) if isinstance(one, str) else one for one in error.args)
-            raise
-        finally:
-            _options.reset(before)
+        _options.set({str(one.name): max(one.opts, key=len) for one in self.params if one.opts[0].startswith("-")})
+        return super().invoke(ctx)
 
 
 class Application(typer.Typer):
@@ -176,10 +169,24 @@ class Application(typer.Typer):
 
 
 _options: ContextVar[Mapping[str, str] | None] = ContextVar("options", default=None)
-"""The options of the command that runs, by their parameters' names."""
+"""The options of the command that runs, or that ran last, by their parameters' names."""
+
+
+def forget_options() -> None:
+    """No command runs: what is told names parameters."""
+    _options.set(None)
 
 
 def with_options(message: str) -> str:
-    """`message` with `name` in backticks replaced by its option, where the command that runs has one."""
+    """`message` for whoever typed the command that runs: of parameters in backticks, its options.
+
+    A parameter may have a value, such as `activation=softmax`, which is --activation softmax; `=True` is left out.
+    """
     options = _options.get() or {}
-    return re.sub(r"`(\w+)`", lambda match: options.get(match[1], match[0]), message)
+
+    def typed(found: re.Match[str]) -> str:
+        if (option := options.get(found[1])) is None:
+            return found[0]
+        return option if found[2] in (None, "True") else f"{option} {found[2]}"
+
+    return re.sub(r"`(\w+)(?:=(\w+))?`", typed, message)

@@ -242,7 +242,7 @@ def _load_plugins(tree: Table, base: Path, allow_plugins: bool) -> None:
     if not allow_plugins:
         place = tree.marks["plugins"]
         files = shortened(", ".join(printable(str(plugin)) for plugin in plugins), 200)
-        message = f"plugins run Python code from a file ({files}); allow that with --allow-plugins if you trust it"
+        message = f"plugins run Python code from a file ({files}); allow that with `allow_plugins=True` if you trust it"
         raise ConfigError([Problem(str(place), message)])
     load_plugins([plugin for plugin in plugins if isinstance(plugin, Text)], base)
 
@@ -262,7 +262,7 @@ def _check_trust(tree: Table, allow_plugins: bool) -> None:
     model = tree.get("model")
     if isinstance(model, Table) and "python" in model and not allow_plugins:
         place = shortened(printable(str(model["python"])), 200)
-        message = f"'model.python' runs Python code ({place}); allow that with --allow-plugins if you trust it"
+        message = f"'model.python' runs Python code ({place}); allow that with `allow_plugins=True` if you trust it"
         raise ConfigError([Problem(str(model.marks["python"]), message)])
 
 

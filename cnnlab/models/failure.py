@@ -23,7 +23,7 @@ WAYS_OUT = {
     "more than 1 value per channel": (
         "it normalises over the images of a batch: give it several at a time, in training too"
     ),
-    "more than 1 spatial element": "it normalises over places: give it larger images (--input)",
+    "more than 1 spatial element": "it normalises over places: give it larger images (`size`)",
     "Inference tensors": "make the network outside torch.inference_mode()",
     "uninitialized parameter": "run the network on an image first, from which its lazy layers take their shapes",
     "does not require grad": WITHOUT_GRADIENTS,

@@ -3,6 +3,8 @@
 import pytest
 from command_line import Place
 
+from cnnlab.cli.failures import forget_options, with_options
+
 LONG = "x" * 300
 
 
@@ -20,3 +22,14 @@ def test_a_name_that_begins_like_an_option(cnnlab: Place) -> None:
     assert done.code == 2
     assert done.err == "error: '-dash.py:Net' is taken for options; put -- before it, behind all options\n"
     assert "no file '-dash.py'" in cnnlab("summary", "--", "-dash.py:Net").err
+
+
+def test_parameters_are_told_as_options_to_whoever_typed_the_command(cnnlab: Place) -> None:
+    (cnnlab.folder / "bad.yaml").write_text("plugins: [mine.py]\nmodel: [linear]\n")
+    done = cnnlab("summary", "bad.yaml", "--json")
+    said = done.json()
+    assert "allow that with --allow-plugins if you trust it" in done.err
+    assert said["problems"][0]["message"] in said["error"]
+    assert with_options("`size`, `activation=sigmoid`, `other=1`") == "--input, --activation sigmoid, `other=1`"
+    forget_options()
+    assert with_options("`allow_plugins=True`") == "`allow_plugins=True`"

@@ -153,8 +153,8 @@ def test_plugins_need_permission(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         read_config(tmp_path / "c.yaml")
     assert str(caught.value) == (
-        f"{tmp_path}/c.yaml:1:1: plugins run Python code from a file (mine.py); allow that with --allow-plugins if you "
-        "trust it"
+        f"{tmp_path}/c.yaml:1:1: plugins run Python code from a file (mine.py); allow that with "
+        "`allow_plugins=True` if you trust it"
     )
     with pytest.raises(RequestError, match="it ran"):
         read_config(tmp_path / "c.yaml", allow_plugins=True)

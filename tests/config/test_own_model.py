@@ -106,7 +106,7 @@ def test_what_is_refused(text: str, overrides: list[str], said: str) -> None:
 
 def test_it_needs_permission_wherever_it_is_written() -> None:
     for text, overrides in (("model: {python: net.py:build}", ()), ("model: [linear]", ("model={python: a.py:b}",))):
-        with pytest.raises(ConfigError, match="--allow-plugins"):
+        with pytest.raises(ConfigError, match="allow_plugins=True"):
             read(text, *overrides, allowed=False)
 
 
