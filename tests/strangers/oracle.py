@@ -18,6 +18,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 SEED = 7
 """Of whatever a network draws."""
+TOGETHER = 8
+"""Copies of the images that go through a network at once, where it neither draws nor mixes them."""
 
 
 @contextmanager
@@ -120,7 +122,7 @@ def class_activation(stranger: Stranger, layer: str, *, order: str | tuple[int, 
 
 def predicted_scores(stranger: Stranger, model: nn.Module, pixels: Tensor, classes: Tensor | None = None) -> Tensor:
     """The logit of each image's class, by default the likeliest; one logit speaks for class 1, its negative for 0."""
-    torch.manual_seed(SEED)
+    torch.default_generator.manual_seed(SEED)
     with running(model):
         logits = stranger.logits(model(_like(model, pixels)))
     if logits.shape[1] == 1:
@@ -132,20 +134,20 @@ def predicted_scores(stranger: Stranger, model: nn.Module, pixels: Tensor, class
 def predicted(stranger: Stranger) -> Tensor:
     """The likeliest class of each image."""
     model = subject(stranger)
-    torch.manual_seed(SEED)
+    torch.default_generator.manual_seed(SEED)
     with running(model):
         logits = stranger.logits(model(_like(model, images(stranger))))
     return (logits[:, 0] > 0).long() if logits.shape[1] == 1 else logits.argmax(1)
 
 
 def gradient(stranger: Stranger) -> Callable[[Tensor], Tensor]:
-    """The gradient (n, c, h, w) of the predicted classes' scores at images near those."""
+    """The gradient (n, c, h, w) of the predicted classes' scores at images near those, or at several of each."""
     model, classes = subject(stranger), predicted(stranger)
 
     def at(pixels: Tensor) -> Tensor:
         # made before a copy is given: networks may write into what they get
         leaf = pixels.clone().requires_grad_()
-        scores = predicted_scores(stranger, model, leaf.clone(), classes)
+        scores = predicted_scores(stranger, model, leaf.clone(), classes.repeat(len(pixels) // len(classes)))
         (found,) = torch.autograd.grad(scores.float().sum(), leaf)
         return found.float()
 
@@ -162,15 +164,25 @@ def smoothgrad(stranger: Stranger, *, samples: int, noise: float) -> Tensor:
     at, pixels = gradient(stranger), images(stranger)
     draws = torch.randn(samples, *stranger.shape, generator=torch.Generator().manual_seed(0))
     ranges = noise * (pixels.amax((1, 2, 3)) - pixels.amin((1, 2, 3))).reshape(-1, 1, 1, 1)
-    return steepest(torch.stack([at(pixels + ranges * draw) for draw in draws]).mean(0))
+    return steepest(_mean(at, [pixels + ranges * draw for draw in draws], [1 / samples] * samples))
 
 
 def integrated_gradients(stranger: Stranger, *, steps: int) -> Tensor:
     """(x − 0) times the mean gradient on the line from 0 to x, by Gauss and Legendre's points; (n, h, w)."""
     at, pixels = gradient(stranger), images(stranger)
     nodes, weights = np.polynomial.legendre.leggauss(steps)
-    mean = sum(float(w) / 2 * at(float(p + 1) / 2 * pixels) for p, w in zip(nodes, weights, strict=True))
+    mean = _mean(at, [float(p + 1) / 2 * pixels for p in nodes], [float(w) / 2 for w in weights])
     return (pixels * mean).sum(1)
+
+
+def _mean(at: Callable[[Tensor], Tensor], places: list[Tensor], weights: list[float]) -> Tensor:
+    """The weighted sum of the gradients at these places, some of which go through the network together."""
+    total = torch.zeros_like(places[0])
+    for first in range(0, len(places), TOGETHER):
+        some = places[first : first + TOGETHER]
+        slopes = at(torch.cat(some)).unflatten(0, (len(some), -1))
+        total += (slopes * torch.tensor(weights[first : first + TOGETHER]).reshape(-1, 1, 1, 1, 1)).sum(0)
+    return total
 
 
 def _like(model: nn.Module, pixels: Tensor) -> Tensor:
