@@ -107,6 +107,7 @@ def test_provenance_goes_along(several: Any, trained: Any) -> None:
     assert {"index.html", "maps.png", "each_map.csv", "explanations.json", "maps"} <= written
 
 
+@pytest.mark.usefixtures("nothing_is_drawn")
 def test_maps_over_a_run_s_own_images_are_those_of_the_analysis(trained: Any) -> None:
     result = trained.place("gradcam", "tiny", "--split", "validation", "--count", "5", "--target", "true", "--json")
     assert result.code == 0, result.err
@@ -166,6 +167,7 @@ def test_a_large_image_s_overlay_is_as_large_as_a_screen_and_whole_on_request(tr
     assert all(0 <= row < 40 and 979 <= column <= 1021 for row, column in peaks)
 
 
+@pytest.mark.usefixtures("nothing_is_drawn")
 def test_metrics_stand_beside_three_controls(trained: Any) -> None:
     result = trained.place(
         "gradcam", "tiny", "--split", "validation", "--count", "6", "--metrics", "--json", "--out", "m"
@@ -187,6 +189,7 @@ def test_metrics_stand_beside_three_controls(trained: Any) -> None:
     assert (trained.place.folder / "m" / "deletion.png").exists()
 
 
+@pytest.mark.usefixtures("nothing_is_drawn")
 def test_layers_are_named_or_chosen_with_a_reason(trained: Any) -> None:
     place = trained.place
     said = place("gradcam", "tiny", "--split", "validation", "--count", "1", "--out", "auto").out
@@ -207,6 +210,7 @@ def test_layers_are_named_or_chosen_with_a_reason(trained: Any) -> None:
     assert fused.json()["provenance"]["smooth"] == "eigen"
 
 
+@pytest.mark.usefixtures("nothing_is_drawn")
 def test_a_corrupt_image_is_named_and_the_others_are_done(trained: Any, photos: Path) -> None:
     folder = trained.place.folder / "mixed"
     folder.mkdir()
@@ -225,12 +229,14 @@ def test_a_corrupt_image_is_named_and_the_others_are_done(trained: Any, photos: 
     assert not (trained.place.folder / "nothing").exists()
 
 
+@pytest.mark.usefixtures("nothing_is_drawn")
 def test_an_image_on_standard_input(trained: Any, photos: Path) -> None:
     content = (photos / "wide.png").read_bytes()
     result = trained.place("gradcam", "tiny", "-", "--out", "stdin", "--json", stdin=content)
     assert [one["path"] for one in result.json()["images"]] == ["<stdin>"]
 
 
+@pytest.mark.usefixtures("nothing_is_drawn")
 def test_networks_that_are_no_run(cnnlab: Any) -> None:
     Image.fromarray(noise(50, 60)).save(cnnlab.folder / "photo.png")
     result = cnnlab("gradcam", "tiny.yaml", "photo.png", "--json")
@@ -248,6 +254,7 @@ def test_networks_that_are_no_run(cnnlab: Any) -> None:
     assert result.json()["layers"][0]["name"] == "features"
 
 
+@pytest.mark.usefixtures("nothing_is_drawn")
 def test_grad_cam_behind_a_flattening_head_is_warned_of(cnnlab: Any) -> None:
     cnnlab.config(FLAT, "flat.yaml")
     result = cnnlab("gradcam", "flat.yaml", "--split", "train", "--count", "1")
@@ -274,6 +281,7 @@ def test_class_names_are_never_markup(trained: Any, tmp_path: Path, place_of: An
     assert {path.parent for path in folder.rglob("*.npy")} == {folder / "maps"}
 
 
+@pytest.mark.usefixtures("nothing_is_drawn")
 def test_several_classes_are_measured_one_by_one(trained: Any) -> None:
     words = ("--split", "validation", "--count", "2", "--target", "top2", "--metrics", "--no-road", "--out", "ranks")
     result = trained.place("gradcam", "tiny", *words, "--json")

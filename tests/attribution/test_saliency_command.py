@@ -37,6 +37,7 @@ def test_every_method_gives_a_map_of_the_image_s_size(trained: Any, every: Any) 
             np.testing.assert_allclose(raw, expected, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.usefixtures("nothing_is_drawn")
 def test_the_same_seed_gives_the_same_maps(trained: Any) -> None:
     def maps(seed: int, out: str) -> list[np.ndarray]:
         words = (
@@ -76,6 +77,7 @@ def test_a_map_of_a_layer_is_the_other_command_s(trained: Any) -> None:
     assert result.err == "error: Grad-CAM maps a layer, not pixels: cnnlab gradcam --method gradcam\n"
 
 
+@pytest.mark.usefixtures("nothing_is_drawn")
 def test_the_options_of_methods_are_used_and_told(trained: Any) -> None:
     """Given in one option or in several; every option is in the document, and those of the methods on the page."""
     words = ("saliency", "tiny", "--split", "validation", "--count", "1", "--out", "chosen", "--json")

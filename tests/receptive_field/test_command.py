@@ -46,6 +46,7 @@ def test_a_config_is_told_layer_by_layer(cnnlab: Call) -> None:
     assert {"growth.png", "pyramid.png", "index.html", "receptive_fields.csv"} <= written
 
 
+@pytest.mark.usefixtures("nothing_is_drawn")
 def test_a_run_keeps_its_figures_with_its_reports(trained: Any) -> None:
     result = trained.place("receptive-field", "tiny", "--effective", "5", "--verify", "--json")
     assert result.code == 0, result.err
@@ -59,12 +60,14 @@ def test_a_run_keeps_its_figures_with_its_reports(trained: Any) -> None:
     assert {"effective_field.png", "effective_curve.png"} <= {path.name for path in folder.iterdir()}
 
 
+@pytest.mark.usefixtures("nothing_is_drawn")
 def test_effective_needs_no_number(cnnlab: Call) -> None:
     result = cnnlab("receptive-field", "tiny.yaml", "--effective", "--json")
     assert result.code == 0, result.err
     assert result.json()["effective"]["samples"].startswith("32 networks of random weights")
 
 
+@pytest.mark.usefixtures("nothing_is_drawn")
 def test_what_if_takes_several_changes(cnnlab: Call) -> None:
     both = "conv_bn_act1.conv.stride=1 conv_bn_act2.conv.stride=1"
     change = "conv_bn_act2.conv.dilation=2"
@@ -77,6 +80,7 @@ def test_what_if_takes_several_changes(cnnlab: Call) -> None:
     assert finer["macs"] > plain["macs"] == wider["macs"]
 
 
+@pytest.mark.usefixtures("nothing_is_drawn")
 @pytest.mark.parametrize(
     ("claim", "code"), [("conv_bn_act2.size>=7", 0), ("conv_bn_act2.r>7", 1), ("linear1.r==16", 0)]
 )
@@ -99,6 +103,7 @@ def test_the_box_is_drawn_on_an_image_and_animated(cnnlab: Call) -> None:
     assert Image.open(cnnlab.folder / "here" / "layers.gif").n_frames == 2
 
 
+@pytest.mark.usefixtures("nothing_is_drawn")
 def test_gates_can_be_ignored(cnnlab: Call) -> None:
     config = cnnlab.config(
         """
@@ -150,6 +155,7 @@ def test_depth_is_a_choice(cnnlab: Call) -> None:
     assert "layer1.0" not in top
 
 
+@pytest.mark.usefixtures("nothing_is_drawn")
 def test_json_is_all_of_stdout(cnnlab: Call) -> None:
     for command in ("receptive-field", "summary"):
         result = cnnlab(command, "tiny.yaml", "--json")

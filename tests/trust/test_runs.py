@@ -18,6 +18,8 @@ from cnnlab.runs.images import evaluation_images
 from cnnlab.trust.audit.run import AuditOptions, EvidenceAudit, audit
 from cnnlab.trust.sanity.run import SanityCheck, SanityOptions, sanity
 
+pytestmark = pytest.mark.usefixtures("nothing_is_drawn")
+
 
 @pytest.fixture
 def run(trained: Any, tmp_path: Path) -> Run:

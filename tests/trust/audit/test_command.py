@@ -92,6 +92,7 @@ def test_the_report_lies_in_the_runs_folder(trained: Any, audited: Any) -> None:
 @pytest.mark.parametrize(
     ("limits", "code"), [(("--max-border", "1", "--min-inside", "0"), 0), (("--max-border", "0"), 1)]
 )
+@pytest.mark.usefixtures("nothing_is_drawn")
 def test_limits_decide_the_exit_code(trained: Any, limits: tuple[str, ...], code: int) -> None:
     result = trained.place("audit", "tiny", *limits, "--count", "8")
     assert result.code == code, result.err
@@ -102,6 +103,7 @@ def test_limits_decide_the_exit_code(trained: Any, limits: tuple[str, ...], code
         assert "at most 0.0 % may" in result.err
 
 
+@pytest.mark.usefixtures("nothing_is_drawn")
 def test_a_group_alone_can_break_a_limit(trained: Any) -> None:
     """A limit between the interval of the smallest objects and the mean of all."""
     asked = ("audit", "tiny", "--split", "train", "--by", "class", "--max-border", "1", "--json")
@@ -118,6 +120,7 @@ def test_a_group_alone_can_break_a_limit(trained: Any) -> None:
     assert f"broken: {worst['name']}: " in result.err
 
 
+@pytest.mark.usefixtures("nothing_is_drawn")
 def test_without_masks_the_frame_alone_is_judged(cnnlab: Any, no_report: None) -> None:
     for name, colour in (("cat", (200, 30, 30)), ("dog", (30, 30, 200))):
         (cnnlab.folder / "images" / name).mkdir(parents=True)
@@ -148,6 +151,7 @@ def test_without_masks_the_frame_alone_is_judged(cnnlab: Any, no_report: None) -
         assert image["group"] in image["name"]
 
 
+@pytest.mark.usefixtures("nothing_is_drawn")
 def test_a_layers_map_has_its_caution_and_methods_their_reason(trained: Any) -> None:
     document = trained.place("audit", "tiny", "--layer", "conv_bn_act2", "--count", "8", "--json").json()
     assert (document["method"], document["layers"]) == ("gradcam", ["conv_bn_act2"])
@@ -156,6 +160,7 @@ def test_a_layers_map_has_its_caution_and_methods_their_reason(trained: Any) -> 
     assert finer.json()["reason"] == "asked for"
 
 
+@pytest.mark.usefixtures("nothing_is_drawn")
 def test_the_same_images_for_the_same_seed(trained: Any) -> None:
     def numbers(seed: int) -> list[int]:
         result = trained.place("audit", "tiny", "--count", "7", "--seed", seed, "--json")
@@ -167,6 +172,7 @@ def test_the_same_images_for_the_same_seed(trained: Any) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("shortcut", "code"), [("none", 0), ("corner", 1)])
+@pytest.mark.usefixtures("nothing_is_drawn")
 def test_a_planted_shortcut_is_caught_and_its_twin_passes(
     cnnlab: Any, no_report: None, shortcut: str, code: int
 ) -> None:
@@ -187,6 +193,7 @@ def test_a_planted_shortcut_is_caught_and_its_twin_passes(
     assert cnnlab("audit", "tiny", "--count", "150", "--max-border", "0.3", "--json").code == code
 
 
+@pytest.mark.usefixtures("nothing_is_drawn")
 def test_the_method_has_the_options_that_are_asked_for(trained: Any) -> None:
     """Those of the document are those of the maps: with a window of one pixel, the audit's shares are others."""
 

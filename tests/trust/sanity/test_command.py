@@ -83,6 +83,7 @@ def test_the_report_lies_in_the_runs_folder_and_the_run_is_as_it_was(trained: An
     assert again.json() == checked.json()
 
 
+@pytest.mark.usefixtures("nothing_is_drawn")
 def test_by_itself_a_map_and_three_methods_of_pixels_in_words(trained: Any) -> None:
     result = trained.place("sanity", "tiny", "--count", "8", "--depths", "2")
     assert result.code == 0, result.err
@@ -93,6 +94,7 @@ def test_by_itself_a_map_and_three_methods_of_pixels_in_words(trained: Any) -> N
     assert "Trained on random labels" not in result.out
 
 
+@pytest.mark.usefixtures("nothing_is_drawn")
 def test_methods_have_the_options_that_are_asked_for(trained: Any) -> None:
     asked = ("--method", "smoothgrad:samples=2,noise=0.3", "--method", "occlusion:window=8,baseline=black")
     result = trained.place("sanity", "tiny", *asked, "--count", "2", "--depths", "1", "--json")
@@ -106,6 +108,7 @@ def test_methods_have_the_options_that_are_asked_for(trained: Any) -> None:
     assert "with window 8, stride null, baseline black" in page
 
 
+@pytest.mark.usefixtures("nothing_is_drawn")
 def test_a_method_that_the_network_is_not_made_for_is_left_out_and_named(cnnlab: Any, no_report: None) -> None:
     config = cnnlab.config(
         "data: {dataset: {shapes: {train_count: 60, size: 16}}}\n"
@@ -120,6 +123,7 @@ def test_a_method_that_the_network_is_not_made_for_is_left_out_and_named(cnnlab:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("nothing_is_drawn")
 def test_random_labels_are_learned_by_heart_by_default(cnnlab: Any, no_report: None) -> None:
     """As many steps as the run's own epochs had, over few images."""
     cnnlab.config(
