@@ -58,6 +58,7 @@ OWN: dict[str, tuple[str, ...]] = {
     "saliency": ("--split", "validation", "--method", "smoothgrad,occlusion"),
     "sanity": ("--method", "gradcam", "--labels"),
     "audit": ("--max-border", "1"),
+    "probe equivariance": ("--shifts", "2"),
     "layer": ("--input", "3,8,8"),
     "compare-layers": ("--input", "3,8,8"),
     "visualize dream": ("--class", "cat"),

@@ -25,6 +25,7 @@ EDGES = {
     ("inside", "attribution"),
     ("inside", "receptive_field"),
     ("layers_lab", "receptive_field"),
+    ("probe", "receptive_field"),
     ("receptive_field", "training"),
     ("trust", "attribution"),
     ("trust", "evaluation"),

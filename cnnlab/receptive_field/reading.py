@@ -113,6 +113,29 @@ def boxes_of(tag: Tag, layout: Layout) -> Boxes:
     return Boxes(_ends(one.max(2)), _ends(other.max(1)))
 
 
+@dataclass(frozen=True, eq=False)
+class Units:
+    """What the units along one axis of a feature map see, all channels together, clipped to the input."""
+
+    first: NDArray[np.int64]
+    """(units,): the first input index of each."""
+    last: NDArray[np.int64]
+    """(units,): the last one."""
+    padded: NDArray[np.bool_]
+    """(units,): whether some of its field is padding."""
+
+
+def units_of(tag: Tag, layout: Layout) -> tuple[Units, Units]:
+    """The units along the rows and along the columns of feature maps that lie so, tokens of a grid among them."""
+    if layout.grid is None:
+        flat = [_flat(reach.hull, dim) for reach, dim in zip(tag.axes[:2], layout.places, strict=True)]
+    else:
+        joined = [layout.grid.joined(reach.hull, layout.places, layout.shape) for reach in tag.axes[:2]]
+        flat = [joined[0].max(2), joined[1].max(1)]
+    made = [Units(-hull[0].astype(np.int64), hull[1].astype(np.int64), hull[2] > 0) for hull in flat]
+    return made[0], made[1]
+
+
 def _ends(hull: NDArray[Any]) -> Ends:
     """(units, 2): first and last index of each unit."""
     hull = hull.astype(np.int64)

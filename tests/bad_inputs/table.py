@@ -9,6 +9,7 @@ from bad_inputs.layers import LAYERS
 from bad_inputs.networks import NETWORKS
 from bad_inputs.own_images import OWN_IMAGES
 from bad_inputs.own_networks import OWN_NETWORKS
+from bad_inputs.probes import PROBES
 from bad_inputs.public_data import PUBLIC_DATA
 from bad_inputs.receptive_fields import RECEPTIVE_FIELDS
 from bad_inputs.runs import RUNS
@@ -29,6 +30,7 @@ SECTIONS = {
     "Files of weights": WEIGHTS,
     "Audits and sanity checks": EVIDENCE,
     "Drawings of what is inside": VISUALIZE,
+    "Experiments": PROBES,
     "Commands": COMMANDS,
 }
 CASES = tuple(case for cases in SECTIONS.values() for case in cases)

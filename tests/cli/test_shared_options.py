@@ -50,7 +50,7 @@ FINDS = {"data leaks": 1}
 
 OF_EACH = {
     *("--by", "--channel", "--channels", "--classes", "--count", "--depth", "--epochs", "--full-size", "--layer"),
-    *("--method", "--metrics", "--road", "--steps", "--target", "--top"),
+    *("--method", "--metrics", "--road", "--steps", "--target", "--top", "--what-if"),
 }
 """Options that several commands have, each for a matter of its own, tested with it."""
 

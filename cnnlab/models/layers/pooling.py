@@ -7,7 +7,7 @@ from typing import Annotated, final
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Float64
 from pydantic import AfterValidator, Field
 from torch import Tensor, nn
 
@@ -73,6 +73,19 @@ def blur_pool(
     return BlurPool2d(kernel, stride, padding_mode)
 
 
+def binomial(kernel: int) -> Float64[Tensor, "kernel"]:
+    """Row `kernel` − 1 of Pascal's triangle, divided by its sum: the weights of a blur along one axis.
+
+    Example:
+        >>> binomial(3).tolist()
+        [0.25, 0.5, 0.25]
+    """
+    row = torch.ones(1, dtype=torch.float64)
+    for _ in range(kernel - 1):
+        row = F.pad(row, (0, 1)) + F.pad(row, (1, 0))
+    return row / row.sum()
+
+
 @LAYERS.register("global_avg_pool")
 def global_avg_pool(shape: Shape) -> "GlobalAvgPool2d":
     """The mean of each channel over the whole image: (C, H, W) → (C,), at any image size.
@@ -122,10 +135,7 @@ class BlurPool2d(nn.Module):
         self.stride = stride
         self.padding = (kernel // 2, kernel // 2)
         self.padding_mode = padding_mode
-        row = torch.ones(1, dtype=torch.float64)
-        for _ in range(kernel - 1):
-            row = F.pad(row, (0, 1)) + F.pad(row, (1, 0))
-        row = row / row.sum()
+        row = binomial(kernel)
         self.register_buffer("filter", torch.outer(row, row).float(), persistent=False)
 
     def forward(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h2 w2"]:
