@@ -129,14 +129,15 @@ def preparation_of_timm(own: Mapping[str, Any]) -> Preparation:
     if "mean" not in own or "std" not in own:
         return replace(UNKNOWN, shape=shape)
     fit = TIMM_FITS.get(own.get("crop_mode") or "center", "crop")
+    bars = fit == "letterbox"
     resized = math.floor(shape[1] / (own.get("crop_pct") or TIMM_CROP))
     return Preparation(
         shape,
         fit,
         ChannelStatistics(tuple(own["mean"]), tuple(own["std"])),
-        "as timm evaluates its weights",
+        "as timm evaluates its weights" + ("; its bars have the mean's colour, these are black" if bars else ""),
         "bilinear" if own.get("interpolation") == "bilinear" else "bicubic",
-        None if fit == "letterbox" else min(1.0, shape[1] / resized),
+        None if bars else min(1.0, shape[1] / resized),
     )
 
 

@@ -18,6 +18,9 @@ from cnnlab.walk.facts import Output
 from cnnlab.walk.grid import Grid, grid_of
 from cnnlab.walk.tag import IMAGES
 
+WINDOWED = "which has windows of the image in its batch"
+"""Of an output whose maps lie in pieces, as those of a Swin transformer's attention."""
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -135,7 +138,7 @@ def layout_of(output: Output) -> Layout | str:
     if len(batch) != 1:
         return "in which the images of a batch are mixed"
     if far[0][batch[0]] or far[1][batch[0]]:
-        return "which has windows of the image in its batch"
+        return WINDOWED
     if output.shape[batch[0]] != IMAGES:
         return "which has channels or copies of the image in its batch"
     found = moving_dims([rows, columns])
@@ -177,7 +180,15 @@ def _completed(output: Output, batch: int, found: list[int | None], far: Sequenc
     if (found[0] is None or found[1] is None) and one is not None and _is_thin(output, found):
         return _of_tokens(output, batch, one, far)
     if found[0] is None or found[1] is None:
-        return "without height and width" if not any(map(any, far[:2])) else "which adds up over rows or columns"
+        if not any(map(any, far[:2])):
+            return "without height and width"
+        if found[0] is None and found[1] is None:
+            return "which adds up over rows or columns"
+        return (
+            "which adds up over rows: places are columns"
+            if found[0] is None
+            else "which adds up over columns: places are rows"
+        )
     channels = tuple(dim for dim in range(len(output.shape)) if dim not in (batch, *found))
     return Layout(output.shape, batch, channels, (found[0], found[1]))
 

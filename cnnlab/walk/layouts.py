@@ -12,8 +12,11 @@ from torch import nn
 from cnnlab.core.errors import RequestError, unknown
 from cnnlab.models.failure import compiler_of
 from cnnlab.walk.facts import Output, Walk
-from cnnlab.walk.layout import Layout, batch_of, layout_of
+from cnnlab.walk.layout import WINDOWED, Layout, batch_of, layout_of
 from cnnlab.walk.walker import walked
+
+SEQUENCE = "a sequence, each step of which has read others, so that none has a place in the image"
+"""What a recurrent layer puts out."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +34,8 @@ class Layouts:
 
     closed: Mapping[str, str]
     """What compiled each layer of which nobody sees what it puts out."""
+    recurrent: frozenset[str]
+    """The layers that read sequences (LSTM, GRU, RNN)."""
 
     def at(self, layer: str, call: int | None = None) -> Layout | None:
         """The layout of what a layer puts out, in its last call by default; None where that is no feature map."""
@@ -64,9 +69,10 @@ class Layouts:
             raise RequestError(f"layer '{layer}' does not run when the network does; {self._near(None)}")
         last = self.last[layer]
         named = f"layer '{layer}'" if layer else "the network"
-        found = self.found[last.name] if not last.part else "several tensors"
+        found = self._read(layer, last)
         if isinstance(found, str):
-            raise RequestError(f"{named} puts out {found}; {self._near(layer)}")
+            way_out = self._around(layer) if found.endswith(WINDOWED) else self._near(layer)
+            raise RequestError(f"{named} puts out {found}; {way_out}")
         if several and not found.has_places:
             raise RequestError(
                 f"{named} puts out {_size(found)}: a single place, so that there is nothing to map; {self._near(layer)}"
@@ -93,12 +99,24 @@ class Layouts:
             place = f"layer '{self.walk.failure.layer}'" if self.walk.failure.layer else "the network itself"
             return f"; it could be followed only up to {place}, where torch says: {self.walk.failure.message}"
         refused = [
-            (name, "several tensors" if one.part else self.found.get(one.name))
-            for name, one in self.last.items()
-            if name and len(one.shape) in (3, 4)
+            (name, self._read(name, one)) for name, one in self.last.items() if name and len(one.shape) in (3, 4)
         ]
         name, why = next(((name, why) for name, why in reversed(refused) if isinstance(why, str)), ("", ""))
         return f"; layer '{name}' puts out {why}" if name else ""
+
+    def _read(self, layer: str, last: Output) -> Layout | str:
+        """The layout of a layer's last output, or in words what it is."""
+        if layer in self.recurrent:
+            return SEQUENCE
+        return "several tensors" if last.part else self.found[last.name]
+
+    def _around(self, layer: str) -> str:
+        """`take 'block' (96 x 56 x 56), which puts them together`: the innermost layer around it with feature maps."""
+        outer = layer
+        while outer := outer.rpartition(".")[0]:
+            if (found := self.at(outer)) and found.has_places:
+                return f"take '{outer}' ({_size(found)}), which puts them together"
+        return self._near(layer)
 
     def _near(self, layer: str | None) -> str:
         """`the nearest layer with feature maps is 'conv2' (64 x 8 x 8)`: the last one that ends before `layer`."""
@@ -132,7 +150,8 @@ def layouts_of(model: nn.Module, shape: Sequence[int]) -> Layouts:
     names: dict[nn.Module, str] = {}
     known = {name: names.setdefault(module, name) for name, module in model.named_modules(remove_duplicate=False)}
     closed = {name: compiler for name, module in model.named_modules() if (compiler := compiler_of(module))}
-    return Layouts(run, found, last, known, closed)
+    recurrent = frozenset(name for name, module in model.named_modules() if isinstance(module, nn.RNNBase))
+    return Layouts(run, found, last, known, closed, recurrent)
 
 
 def _size(layout: Layout) -> str:

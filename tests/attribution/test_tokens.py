@@ -197,8 +197,16 @@ def test_windows_beside_one_another_are_a_grid() -> None:
 @pytest.mark.parametrize(
     ("make", "layer", "words"),
     [
-        (Columns, None, "no layer of the network has feature maps .* layer 'lstm' puts out several tensors; .* pixel"),
-        (Columns, "lstm", "layer 'lstm' puts out several tensors; no layer has feature maps"),
+        (
+            Columns,
+            None,
+            "no layer of the network has feature maps .* layer 'lstm' puts out a sequence, each step .* pixel",
+        ),
+        (
+            Columns,
+            "lstm",
+            "layer 'lstm' puts out a sequence, each step of which has read others, .*; no layer has feature maps",
+        ),
         (Mixed, "mix", r"layer 'mix' puts out \(3, 7\) for an image, without height and width"),
     ],
 )

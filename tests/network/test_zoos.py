@@ -14,7 +14,7 @@ from cnnlab.network.open import open_network
 from cnnlab.network.preparation import Preparation
 from cnnlab.network.prepared_images import images_of_files
 from cnnlab.network.session import Session
-from cnnlab.network.zoos import TIMM_CROP, timm
+from cnnlab.network.zoos import TIMM_CROP, preparation_of_timm, timm
 
 SESSION = Session(device_name="cpu")
 
@@ -100,3 +100,16 @@ def test_timm_s_networks_of_imagenet_know_its_classes() -> None:
     names = timm("resnet18", values=False).classes
     assert (len(names), len(set(names)), names[0], names[517]) == (1000, 1000, "tench, Tinca tinca", "crane (517)")
     assert timm("resnet18", values=False, classes=1000).classes == ()
+
+
+def test_timm_s_border_leaves_the_same_image_between_its_bars(photo: Path) -> None:
+    pytest.importorskip("timm")
+    from timm.data.transforms_factory import transforms_imagenet_eval
+
+    own = {"crop_mode": "border", "crop_pct": 1.0, "mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
+    ours = preparation_of_timm({**own, "input_size": (3, 56, 56), "interpolation": "bicubic"})
+    ((image,), _) = images_of_files([Source(str(photo))], ours, ())
+    theirs: Any = transforms_imagenet_eval(img_size=(56, 56), interpolation="bicubic", **own)  # of a black mean
+    with Image.open(photo) as opened:
+        torch.testing.assert_close(ours.inputs(image.pixels[None])[0], theirs(opened))
+    assert "bars have the mean's colour" in ours.sentence

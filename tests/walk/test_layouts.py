@@ -184,8 +184,8 @@ KINDS: dict[str, tuple[Callable[[Tensor], Tensor], tuple[int, ...] | str]] = {
     "windows as a dimension": (lambda x: windows(x).unflatten(0, (-1, 12)).flatten(2, 3), (3, 8, 6, 1, 2)),
     "windows as tokens": (lambda x: windows(x).unflatten(0, (-1, 12)).flatten(2), (12, 4, 3, 1)),
     "one channel of windows": (lambda x: windows(x).unflatten(0, (-1, 12))[..., 0], (1, 8, 6, 1, 2, 3)),
-    "rows added up": (lambda x: x.sum(2), "(3, 6) for an image, which adds up over rows or columns"),
-    "columns mixed": (lambda x: (x @ torch.ones(6, 6)).permute(0, 2, 3, 1), "which adds up over rows or columns"),
+    "rows added up": (lambda x: x.sum(2), "(3, 6) for an image, which adds up over rows: places are columns"),
+    "columns mixed": (lambda x: (x @ torch.ones(6, 6)).permute(0, 2, 3, 1), "over columns: places are rows"),
     "images mixed": (lambda x: x.mean(0, keepdim=True).expand(2, -1, -1, -1), "the images of a batch are mixed"),
     "a constant": (lambda x: torch.ones(2, 3, 8, 6), "does not depend on the image"),
 }  # fmt: skip
@@ -196,6 +196,16 @@ def test_what_is_a_feature_map(kind: str) -> None:
     function, expected = KINDS[kind]
     found = size_of(function)
     assert expected in found if isinstance(expected, str) else found == expected, found
+
+
+def test_windows_in_the_batch_name_the_layer_that_puts_them_together() -> None:
+    """As the attention of a Swin transformer has them."""
+    back = Function(lambda x: x.unflatten(0, (2, 4, 3)).permute(0, 5, 1, 3, 2, 4).reshape(2, 3, 8, 6))
+    block = nn.Sequential(Function(windows), nn.Sequential(nn.Linear(3, 3)), back)
+    found = layouts_of(nn.Sequential(nn.Conv2d(3, 3, 3, padding=1), block, nn.ReLU()), SHAPE)
+    assert found.of("1").size == (3, 8, 6)
+    with pytest.raises(RequestError, match=r"layer '1\.1\.0' .* take '1' \(3 x 8 x 6\), which puts them together"):
+        found.of("1.1.0")
 
 
 def test_sizes_say_nothing() -> None:
