@@ -55,14 +55,14 @@ def _encoded(frames: Sequence[NDArray[np.uint8]], seconds: float, paper: tuple[i
 
 
 def _palette(codes: NDArray[np.uint32], counts: NDArray[np.intp], paper: tuple[int, int, int]) -> NDArray[np.uint8]:
-    """256 colours [256, 3]: all that there are, where they are few, otherwise the paper and what median cut finds."""
+    """256 colours [256, 3]: all that there are, where they are few, otherwise the paper and those that lie nearest to all."""
     if len(codes) <= _COLOURS:
         found = _unpacked(codes)
     else:
         # Each colour as often as the root of its count: thin lines and letters keep theirs beside wide areas.
         often = np.ceil(np.sqrt(counts) / 4).astype(int)
         sample = Image.fromarray(np.repeat(_unpacked(codes), often, axis=0)[None])
-        cut = sample.quantize(_COLOURS - 1, method=Image.Quantize.MEDIANCUT).getpalette() or []
+        cut = sample.quantize(_COLOURS - 1, method=Image.Quantize.MAXCOVERAGE).getpalette() or []
         found = np.concatenate([[paper], np.asarray(cut, dtype=np.uint8).reshape(-1, 3)[: _COLOURS - 1]])
     return np.concatenate([found, np.tile(found[-1:], (_COLOURS - len(found), 1))]).astype(np.uint8)
 

@@ -80,3 +80,12 @@ def test_nothing_and_no_time_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"0 s a frame: expected 0\.02 to 200"):
         gif.save(frames(), tmp_path / "a.gif", seconds=0)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_letters_and_the_peak_of_a_map_keep_their_colours_beside_noise() -> None:
+    page = RNG.integers(90, 200, (96, 96, 3), dtype=np.uint8)
+    page[:2, :12], page[90:, 90:94] = (31, 35, 40), (255, 250, 190)
+    with Image.open(io.BytesIO(gif._encoded([page], 0.1, (255, 255, 255)))) as file:
+        found = np.asarray(file.convert("RGB")).astype(int)
+    for rare in (np.s_[:2, :12], np.s_[90:, 90:94]):
+        assert np.abs(found[rare] - page[rare]).max() <= 10
