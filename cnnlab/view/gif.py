@@ -55,7 +55,7 @@ def _encoded(frames: Sequence[NDArray[np.uint8]], seconds: float, paper: tuple[i
 
 
 def _palette(codes: NDArray[np.uint32], counts: NDArray[np.intp], paper: tuple[int, int, int]) -> NDArray[np.uint8]:
-    """256 colours [256, 3]: all that there are, where they are few, otherwise the paper and those that lie nearest to all."""
+    """256 colours [256, 3]: all that there are, where they are few, otherwise the paper and those nearest to all."""
     if len(codes) <= _COLOURS:
         found = _unpacked(codes)
     else:
