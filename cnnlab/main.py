@@ -21,6 +21,7 @@ from cnnlab.cli.streams import safe_streams
 from cnnlab.core.memory import leave_without_a_search
 from cnnlab.evaluation import command as evaluation
 from cnnlab.inside.command import app as visualize
+from cnnlab.landscape import command as landscape
 from cnnlab.layers_lab import command as layer
 from cnnlab.layers_lab.kernel import command as kernel
 from cnnlab.layers_lab.summary import command as summary
@@ -102,6 +103,7 @@ app.command("kernel", rich_help_panel=INSIDE)(kernel.kernel)
 app.command("lr-find", rich_help_panel=EXPERIMENTS)(train.lr_find)
 app.command("compare", rich_help_panel=EXPERIMENTS)(evaluation.compare)
 app.add_typer(probe, name="probe", rich_help_panel=EXPERIMENTS)
+app.command("landscape", rich_help_panel=EXPERIMENTS)(landscape.landscape)
 
 app.command("list", rich_help_panel=PROJECT)(project.list_entries)
 app.add_typer(config.app, name="config", rich_help_panel=PROJECT)

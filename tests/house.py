@@ -17,6 +17,7 @@ SUBJECTS = (
     "training",
     "evaluation",
     "receptive_field",
+    "landscape",
     "layers_lab",
     "attribution",
     "check_model",

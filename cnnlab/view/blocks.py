@@ -13,7 +13,7 @@ from typing import Literal
 
 from cnnlab.stats.confidence import MeanInterval
 from cnnlab.view.drawings import Drawing
-from cnnlab.view.interactive import Album, CellAlbum
+from cnnlab.view.interactive import Album, CellAlbum, Turntable
 
 Tone = Literal["plain", "good", "caution", "bad", "note"]
 """How a text is meant; each renderer has its own way to say it, never by colour alone."""
@@ -143,7 +143,7 @@ class Links:
     links: tuple[Link, ...]
 
 
-Block = Text | Numbers | Table | Figure | Album | CellAlbum | Links | Section
+Block = Text | Numbers | Table | Figure | Album | CellAlbum | Turntable | Links | Section
 
 
 @dataclass(frozen=True)

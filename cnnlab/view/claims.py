@@ -1,31 +1,37 @@
-"""Claims as a table of a report: what is said, what was measured, and whether this measurement supports it."""
+"""Claims in a report: what is said, whether this measurement supports it, and what was measured."""
 
 from collections.abc import Sequence
 
-from cnnlab.stats.claim import Claim
-from cnnlab.view.blocks import Column, Table, shown
+from cnnlab.stats.claim import Claim, Finding
+from cnnlab.view.blocks import Section, Text, Tone, shown
+
+TONES: dict[Finding, Tone] = {Finding.SUPPORTED: "good", Finding.CONTRADICTED: "caution", Finding.OPEN: "plain"}
 
 
-def claims_table(claims: Sequence[Claim], *, title: str = "Claims", note: str = "", name: str = "claims") -> Table:
-    """A row for each claim, in their order.
+def claims_section(claims: Sequence[Claim], *, title: str = "Claims, and what this says of them") -> Section:
+    """A paragraph for each claim, in their order; the page finds the section by the key `claims`.
 
     Arguments:
         claims: at least one.
-        title, note, name: of the table.
+        title: of the section.
 
-    Returns: the table, with values and their 95 % intervals.
+    Returns: the section; a paragraph's label is the finding.
     """
-    columns = (Column("claim"), Column("from"), Column("measured"), Column("value", align="right"), Column("this run"))
-    rows = tuple((one.sentence, one.source, one.measured, claim_value(one), one.finding.value) for one in claims)
-    return Table(title, columns, rows, note, name)
+    return Section(title, tuple(claim_text(one) for one in claims), "claims")
+
+
+def claim_text(claim: Claim) -> Text:
+    """The claim with its finding, such as `supported: Augmentation helps (19.5). Gain: 5.0 % [2.5, 7.5].`"""
+    measured = claim.measured[:1].upper() + claim.measured[1:]
+    words = f"{claim.sentence} ({claim.source}). {measured}: {claim_value(claim)}."
+    return Text(words, TONES[claim.finding], claim.finding.value)
 
 
 def claim_value(claim: Claim) -> str:
-    """The value with its interval, such as `5.0 % [2.5, 7.5]`."""
+    """The value with its 95 % interval, such as `5.0 % [2.5, 7.5]`; `–` where nothing could be measured."""
     text = shown(claim.value, claim.form)
     if claim.interval is None:
         return text
-    low, high = (
-        shown(end, claim.form).removesuffix("\N{NO-BREAK SPACE}%") for end in (claim.interval.low, claim.interval.high)
-    )
+    ends = (shown(end, claim.form) for end in (claim.interval.low, claim.interval.high))
+    low, high = (end.removesuffix("\N{NO-BREAK SPACE}%") for end in ends)
     return f"{text} [{low}, {high}]"

@@ -14,7 +14,7 @@ from rich.text import Text as RichText
 from cnnlab.core.characters import printable, shortened
 from cnnlab.view.blocks import Block, Figure, Links, Number, Numbers, Report, Section, Table, Text, shown
 from cnnlab.view.drawings import Lattice, Matrix, Spans
-from cnnlab.view.interactive import Album, CellAlbum
+from cnnlab.view.interactive import Album, CellAlbum, Turntable
 from cnnlab.view.sketches import MOST_CELLS, lattice_lines, span_lines
 
 MOST_ROWS = 40
@@ -74,6 +74,8 @@ def _show(block: Block, console: Console, folder: Path | None) -> None:
         case CellAlbum():
             count = sum(map(len, block.images.values()))
             console.print(RichText(printable(f"{block.title}: {count} images behind its cells on the page.")))
+        case Turntable():
+            console.print(RichText(printable(f"{block.title}: a surface that turns, on the page.")))
 
 
 def _numbers(numbers: tuple[Number, ...]) -> RichTable:

@@ -6,7 +6,21 @@ from collections.abc import Sequence
 import numpy as np
 
 from cnnlab.view.blocks import Figure, shown
-from cnnlab.view.drawings import Bars, Curves, Drawing, Gallery, Lattice, Matrix, Panels, Reliability, Scatter, Spans
+from cnnlab.view.drawings import (
+    Bars,
+    Curves,
+    Drawing,
+    Gallery,
+    Lattice,
+    Matrix,
+    Panels,
+    Reliability,
+    Relief,
+    Scatter,
+    Spans,
+    Surface,
+    Surfaces,
+)
 from cnnlab.view.scenes import Scene, Scenes
 from cnnlab.view.sketches import lattice_lines, size_text
 
@@ -54,6 +68,21 @@ def _described(drawing: Drawing) -> str:
             rows, columns = drawing.values.shape
             grid = f" Row by row: {'; '.join(lattice_lines(drawing))}." if max(rows, columns) <= _MOST else ""
             return f"Grid of {rows} × {columns} cells, of which {int(drawing.read.sum())} are read.{grid}"
+        case Surfaces():
+            return " ".join(_heights(surface, drawing.label) for surface in drawing.surfaces)
+        case Relief():
+            return f"As a body. {_heights(drawing.surface, drawing.label)}"
+
+
+def _heights(surface: Surface, label: str) -> str:
+    finite = np.where(np.isfinite(surface.heights), surface.heights, np.nan)
+    row, column = np.unravel_index(int(np.nanargmin(finite)), finite.shape)
+    low, high = shown(float(np.nanmin(finite)), ".3g"), shown(float(np.nanmax(finite)), ".3g")
+    name = f"{surface.title}: " if surface.title else ""
+    return (
+        f"{name}{label} over {surface.x_label} and {surface.y_label}, from {low} at ({surface.x[column]:.3g}, "
+        f"{surface.y[row]:.3g}) to {high}."
+    )
 
 
 def _some(words: Sequence[str]) -> str:

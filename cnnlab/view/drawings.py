@@ -268,7 +268,70 @@ class Scatter:
             raise ValueError("a scatter without points")
 
 
-Drawing = Curves | Panels | Matrix | Gallery | Bars | Reliability | Scene | Scenes | Spans | Lattice | Scatter
+@dataclass(frozen=True, eq=False)
+class Surface:
+    """Heights over a plane, as from above: bands of one colour, lines of one height; a path may lead through it.
+
+    Raises: ValueError where the heights do not fit the axes, or none of them is above 0.
+    """
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    heights: NDArray[np.float64]
+    """Rows along y, columns along x; infinite and NaN where there is none."""
+    x_label: str
+    y_label: str
+    title: str = ""
+    path: tuple[tuple[float, float], ...] = ()
+    """Places (x, y) in their order."""
+    path_labels: tuple[str, ...] = ()
+    """Of each place; an empty one is not written."""
+
+    def __post_init__(self) -> None:
+        if self.heights.shape != (len(self.y), len(self.x)):
+            raise ValueError(f"a surface of {self.heights.shape} over {len(self.y)} rows and {len(self.x)} columns")
+        if not (np.isfinite(self.heights) & (self.heights > 0)).any():
+            raise ValueError("a surface without a height above 0")
+        if self.path_labels and len(self.path_labels) != len(self.path):
+            raise ValueError(f"{len(self.path_labels)} labels for a path of {len(self.path)} places")
+
+
+@dataclass(frozen=True)
+class Surfaces:
+    """Surfaces beside one another, their heights in the same colours, which follow the logarithm."""
+
+    surfaces: tuple[Surface, ...]
+    label: str
+    """What the heights are, with their unit."""
+
+
+@dataclass(frozen=True)
+class Relief:
+    """A surface as a body, seen from a side; heights follow the logarithm."""
+
+    surface: Surface
+    label: str
+    turn: float = 0.0
+    """Degrees by which it is turned around its upright axis."""
+    limits: tuple[float, float] | None = None
+    """Lowest and highest height of the colours and of the upright axis; without them those of the surface."""
+
+
+Drawing = (
+    Curves
+    | Panels
+    | Matrix
+    | Gallery
+    | Bars
+    | Reliability
+    | Scene
+    | Scenes
+    | Spans
+    | Lattice
+    | Scatter
+    | Surfaces
+    | Relief
+)
 
 
 def tile(image: "Tensor") -> NDArray[np.uint8]:

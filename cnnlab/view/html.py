@@ -25,7 +25,7 @@ from cnnlab.core.characters import printable
 from cnnlab.view import png
 from cnnlab.view.blocks import Block, Figure, Report, Section, figures, shown, tables
 from cnnlab.view.description import description
-from cnnlab.view.interactive import Album, CellAlbum, Shot
+from cnnlab.view.interactive import Album, CellAlbum, Shot, Turntable
 from cnnlab.view.png.heat import in_colour, overlay
 from cnnlab.view.scenes import Scene
 
@@ -130,6 +130,7 @@ def _templates() -> Environment:
         "holds": _holds,
         "kind": lambda block: type(block).__name__.lower(),
         "overlaid": overlaid,
+        "strip": strip,
     }
     return made
 
@@ -176,6 +177,22 @@ def share(album: CellAlbum, count: int) -> str:
 def overlaid(scene: Scene) -> Markup:
     """A scene's image under its map, as the address of itself, in few colours: a third as large as with all."""
     return _inside(_compressed(Image.fromarray(overlay(scene)).quantize(_COLOURS, dither=Image.Dither.NONE)))
+
+
+def strip(table: Turntable) -> Embedded:
+    """The views of a turntable side by side in one image, on both papers; the size is that of one of them."""
+    views = [Figure(f"{table.name}-{place}", "", relief) for place, relief in enumerate(table.reliefs)]
+    papers = []
+    for theme in (png.LIGHT, png.DARK):
+        side_by_side = np.concatenate([_halved(png.pixels(view, theme=theme)) for view in views], axis=1)
+        papers.append(_inside(_compressed(Image.fromarray(side_by_side).quantize(_COLOURS, dither=Image.Dither.NONE))))
+    height, width = side_by_side.shape[0], side_by_side.shape[1] // len(views)
+    first = Figure(table.name, table.title, table.relief)
+    return Embedded(papers[0], papers[1], width, height, description(first))
+
+
+def _halved(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.asarray(Image.fromarray(image).reduce(2))
 
 
 def enlarged(image: NDArray[np.uint8]) -> Markup:

@@ -4,11 +4,12 @@ Where nothing can be switched (a terminal, a log), their words say what they hol
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnlab.view.drawings import Relief
 from cnnlab.view.scenes import Scene
 
 
@@ -85,3 +86,27 @@ class CellAlbum:
         for row, column in self.images:
             if not (0 <= row < size and 0 <= column < size):
                 raise ValueError(f"{self.name!r}: images for the cell {row}, {column} of {size} × {size}")
+
+
+@dataclass(frozen=True, eq=False)
+class Turntable:
+    """A surface that turns around its upright axis.
+
+    Raises: ValueError for fewer than two views.
+    """
+
+    name: str
+    title: str
+    relief: Relief
+    views: int = 24
+    """From how many sides it is drawn, evenly around it."""
+    caption: str = ""
+
+    def __post_init__(self) -> None:
+        if self.views < 2:
+            raise ValueError(f"the turntable {self.name!r} has {self.views} views; it takes two to turn")
+
+    @property
+    def reliefs(self) -> tuple[Relief, ...]:
+        """The views in their order."""
+        return tuple(replace(self.relief, turn=360 * place / self.views) for place in range(self.views))

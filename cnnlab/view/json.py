@@ -14,7 +14,7 @@ from cnnlab.core.characters import json_escaped
 from cnnlab.core.files import write_whole
 from cnnlab.view.blocks import Figure, Report, Section
 from cnnlab.view.drawings import Drawing, Gallery
-from cnnlab.view.interactive import Album, CellAlbum
+from cnnlab.view.interactive import Album, CellAlbum, Turntable
 from cnnlab.view.scenes import Scene, Scenes
 
 MOST_WRITTEN = 256
@@ -84,6 +84,8 @@ def _block(block: Any) -> dict[str, Any]:
     if isinstance(block, CellAlbum):
         named = {"name": block.name, "title": block.title, "labels": block.labels, "counts": block.counts}
         return {**made, **plain(named)}
+    if isinstance(block, Turntable):
+        return {**made, "name": block.name, "title": block.title, "views": block.views, "caption": block.caption}
     for field in dataclasses.fields(block):
         value = getattr(block, field.name)
         if field.name == "blocks":

@@ -19,7 +19,7 @@ from cnnlab.view.blocks import (
     inside,
     shown,
 )
-from cnnlab.view.interactive import Album, CellAlbum
+from cnnlab.view.interactive import Album, CellAlbum, Turntable
 
 
 class Writer(Protocol):
@@ -73,7 +73,7 @@ def _markdown(block: Block, level: int) -> str:
             return _table(block)
         case Links():
             return "\n".join(f"- {markdown_escaped(link.label)}: {markdown_escaped(link.path)}" for link in block.links)
-        case Figure() | Album() | CellAlbum():
+        case Figure() | Album() | CellAlbum() | Turntable():
             return f"*{markdown_escaped(block.title)}.* {markdown_escaped(block.caption)}"
         case Section():
             inner = (_markdown(one, level + 1) for one in block.blocks)

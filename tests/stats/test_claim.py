@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from cnnlab.stats.claim import Finding, claim_above, claim_below, claim_equal
 from cnnlab.stats.confidence import Interval, MeanInterval, mean_interval
-from cnnlab.view.claims import claim_value, claims_table
+from cnnlab.view.blocks import Text
+from cnnlab.view.claims import claim_value, claims_section
 
 LIMITS = st.floats(-10, 10)
 
@@ -38,9 +39,11 @@ def test_a_number_without_chance(value: float | None, finding: Finding) -> None:
     assert claim_equal("it is one", "19.1", "value", value, to=1.0, tolerance=0.1).finding is finding
 
 
-def test_a_table_says_value_interval_and_finding() -> None:
+def test_a_paragraph_says_value_interval_and_finding() -> None:
     claim = claim_above("it helps", "19.5", "gain in accuracy", mean_interval([0.05, 0.06, 0.04]), form=".1%")
     assert claim_value(claim) == "5.0\N{NO-BREAK SPACE}% [2.5, 7.5]"
-    (row,) = claims_table([claim]).rows
-    assert row == ("it helps", "19.5", "gain in accuracy", claim_value(claim), "supported")
+    (text,) = claims_section([claim]).blocks
+    assert isinstance(text, Text)
+    assert (text.label, text.tone) == ("supported", "good")
+    assert text.text == "it helps (19.5). Gain in accuracy: 5.0\N{NO-BREAK SPACE}% [2.5, 7.5]."
     assert claim.as_json()["ci95"] == pytest.approx([0.0252, 0.0748], abs=1e-4)

@@ -16,10 +16,13 @@ from cnnlab.view.drawings import (
     Matrix,
     Panels,
     Reliability,
+    Relief,
     Scatter,
     Series,
     Span,
     Spans,
+    Surface,
+    Surfaces,
 )
 from cnnlab.view.scenes import Box, Contour, Point, Scene, Scenes
 
@@ -49,6 +52,10 @@ def every_figure() -> tuple[Figure, ...]:
     values = np.arange(count * count).reshape(count, count)
     wide = np.random.default_rng(0).normal(size=(60, 40))
     pixels = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
+    heights = np.abs(np.random.default_rng(0).normal(size=(5, 7))) + 0.1
+    heights[0, 0] = np.inf
+    surface = Surface(np.linspace(-1, 1, 7), np.linspace(-2, 2, 5), heights, NASTY[0], NASTY[1], NASTY[2],
+                      tuple((0.1 * i, 0.0) for i in range(count)), NASTY)  # fmt: skip
     boxes = tuple(Box(name, -2, 1, i, i + 1, colour=i) for i, name in enumerate(NASTY))
     heat = np.linspace(0, 1, 16).reshape(4, 4)
     scene = Scene(
@@ -83,6 +90,8 @@ def every_figure() -> tuple[Figure, ...]:
         Figure("lattice", "Lattice", Lattice(lattice, (1, 1), NASTY[0])),
         Figure("scatter", "Scatter", Scatter(tuple(Cloud(name, (i, 1.0), (0.0, -i)) for i, name in enumerate(NASTY)),
                                               NASTY[0], NASTY[1])),
+        Figure("surfaces", NASTY[0], Surfaces((surface, surface), NASTY[2])),
+        Figure("relief", NASTY[1], Relief(surface, NASTY[2], 30)),
         Figure("less", "Bars below 0", Bars(("a", "b"), (-0.3, 0.2), "R²", (-0.5, 0.1), (-0.1, 0.3), form="+.2f")),
     )  # fmt: skip
 

@@ -1,13 +1,17 @@
 """Albums: what is seen for which choice, that nothing runs, and that names are only names."""
 
+import base64
+import io
 import re
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from cnnlab.view import html, json, tensorboard
 from cnnlab.view.blocks import Report
-from cnnlab.view.interactive import Album, CellAlbum, Choice, Shot
+from cnnlab.view.drawings import Relief, Surface
+from cnnlab.view.interactive import Album, CellAlbum, Choice, Shot, Turntable
 from cnnlab.view.png.heat import overlay
 from cnnlab.view.scenes import Scene
 
@@ -21,7 +25,7 @@ def example() -> Album:
     return Album("maps", "Where it looks", choices, shots)
 
 
-def page_of(*blocks: Album | CellAlbum) -> str:
+def page_of(*blocks: Album | CellAlbum | Turntable) -> str:
     return html.page(Report("Report", blocks))
 
 
@@ -100,3 +104,19 @@ def test_an_overlay_is_the_image_where_there_is_no_heat_and_heat_where_there_is(
     changed = (made != 128).any(axis=2)
     expected = (heat > 0).repeat(times, axis=0).repeat(times, axis=1)
     assert (changed == expected).all()
+
+
+def test_a_surface_turns_in_as_many_steps_as_it_has_views() -> None:
+    heights = np.linspace(1, 2, 12).reshape(3, 4)
+    surface = Surface(np.arange(4.0), np.arange(3.0), heights, "<b>x</b>", "y")
+    page = page_of(Turntable("turning", "As a body", Relief(surface, "loss (nats)"), views=3))
+    (style,) = re.findall(r'<div class="views"[^>]* style="([^"]*)"', page)
+    views, width, height = (int(re.findall(rf"--{name}:(\d+)", style)[0]) for name in ("views", "width", "height"))
+    strip = Image.open(io.BytesIO(base64.b64decode(re.findall(r"--light:url\([^,]*,([^)]*)\)", style)[0])))
+    assert views == 3
+    assert strip.size == (3 * width, height)
+    frames = np.split(np.asarray(strip.convert("RGB")), 3, axis=1)
+    assert not np.array_equal(frames[0], frames[1])
+    assert "<b>" not in page
+    with pytest.raises(ValueError, match="takes two to turn"):
+        Turntable("turning", "As a body", Relief(surface, "loss"), views=1)

@@ -17,17 +17,30 @@ from PIL import Image
 from cnnlab.core.characters import printable
 from cnnlab.core.files import write_whole
 from cnnlab.view.blocks import Figure, Report, figures
-from cnnlab.view.drawings import Bars, Curves, Gallery, Lattice, Matrix, Panels, Reliability, Scatter, Spans
+from cnnlab.view.drawings import (
+    Bars,
+    Curves,
+    Gallery,
+    Lattice,
+    Matrix,
+    Panels,
+    Reliability,
+    Relief,
+    Scatter,
+    Spans,
+    Surfaces,
+)
 from cnnlab.view.png.grids import gallery, lattice, matrix
 from cnnlab.view.png.plots import bars, curves, panels, reliability, scatter, spans
 from cnnlab.view.png.scenes import lone_scene, scenes
+from cnnlab.view.png.surfaces import relief, surfaces
 from cnnlab.view.png.theme import DARK, DPI, LIGHT, Theme, styled
 from cnnlab.view.scenes import Scene, Scenes
 
 __all__ = ["DARK", "DPI", "LIGHT", "Drawn", "Theme", "draw", "drawn", "encode", "pixels", "save", "size"]
 
 
-LAID_OUT: dict[type, Callable[..., None]] = {Gallery: gallery, Scene: lone_scene, Scenes: scenes}
+LAID_OUT: dict[type, Callable[..., None]] = {Gallery: gallery, Scene: lone_scene, Scenes: scenes, Relief: relief}
 """How drawings that are laid out to the pixel are put on a figure, their title included: (figure, drawing, theme)."""
 
 PLOTTED: dict[type, Callable[..., None]] = {
@@ -39,6 +52,7 @@ PLOTTED: dict[type, Callable[..., None]] = {
     Spans: spans,
     Lattice: lattice,
     Scatter: scatter,
+    Surfaces: surfaces,
 }
 """Likewise all others, for which matplotlib finds the room."""
 

@@ -1,0 +1,81 @@
+"""`cnnlab landscape`: the loss around a network's weights."""
+
+from dataclasses import replace
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from cnnlab.cli.network import Named, with_network
+from cnnlab.cli.options import MOST, OutOption, Split, err_console, looked_into, out_console, print_json
+from cnnlab.cli.session import with_session
+from cnnlab.cli.streams import with_bars
+from cnnlab.network.session import Session
+
+
+class Statistics(StrEnum):
+    """Of batch norm."""
+
+    retaken = "retaken"
+    kept = "kept"
+
+
+@with_session("seed", "data", "device", "allow_plugins", "runs", "as_json", help={"seed": "Of directions and images."})
+@with_network
+def landscape(
+    session: Session,
+    named: Named,
+    beside: Annotated[
+        list[str] | None, typer.Option(metavar="RUN", help="Another run to set beside it; several times.")
+    ] = None,
+    split: Annotated[
+        Split | None, typer.Option(help="Train, or validation where there is no other.", show_default=False)
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, max=MOST, help="Images over which the loss is the mean.")] = 512,
+    points: Annotated[int, typer.Option(min=3, max=501, help="Places along each side; odd.")] = 17,
+    span: Annotated[
+        float, typer.Option(min=0.001, max=100, help="How far: 1 moves each filter by its own length.")
+    ] = 1.0,
+    draws: Annotated[int, typer.Option(min=2, max=1000, help="Random directions for the mean rise.")] = 8,
+    path: Annotated[bool, typer.Option(help="The plane of the training's path, too.")] = True,
+    statistics: Annotated[
+        Statistics, typer.Option(help="Of batch norm: taken anew at each place, or the network's own.")
+    ] = Statistics.retaken,
+    out: OutOption = None,
+) -> None:
+    """Draw the loss around a network's weights: filter-normalised surface, mean rise, and the training's path.
+
+    Directions are filter-normalised (Li et al. 2018), so that networks can be compared. The path needs the weights of
+    the epochs: train with logging.snapshots_every_epochs=1. Stopped, the same command goes on where it was.
+
+    Example: [bold]cnnlab landscape cifar --beside cifar-without-norm[/]
+    """
+    from cnnlab.core.files import write_whole
+    from cnnlab.landscape.report import landscape_report
+    from cnnlab.landscape.run import LandscapeOptions
+    from cnnlab.landscape.run import landscape as measured
+    from cnnlab.network.open import open_network
+    from cnnlab.view import console, files, json
+
+    options = LandscapeOptions(
+        looked_into(split),
+        count,
+        points=points,
+        span=span,
+        draws=draws,
+        path=path,
+        statistics=statistics.value,
+    )
+    networks = [named.open(session, for_images=True)]
+    networks += [open_network(other, replace(session, data=None), for_images=True) for other in beside or ()]
+    folder = session.folder("landscape", networks[0].run, out=out, without_run=f"landscape/{networks[0].file_name}")
+    facts = with_bars(measured(networks, session, options, keep=folder))
+    report = landscape_report(facts)
+    saved = files.save(report, folder)
+    document = {**facts.as_json(), "pictures": saved.figures, "page": saved.page}
+    write_whole(folder / "landscape.json", json.text(document) + "\n")
+    if session.as_json:
+        print_json(document)
+    else:
+        console.show(report, out_console(), folder=folder)
+        err_console().print(f"written to {saved.page}", style="dim", soft_wrap=True)
