@@ -11,6 +11,7 @@ from cnnlab.api.embedding import Embeddings
 from cnnlab.api.explanation import Explanations
 from cnnlab.api.film import Films
 from cnnlab.api.kernel import Kernels
+from cnnlab.api.landscape import Landscapes
 from cnnlab.api.layers import Layers
 from cnnlab.api.pages import Pages
 from cnnlab.api.probes import Probes
@@ -19,7 +20,9 @@ from cnnlab.core.arithmetic import Shape
 
 
 @final
-class OpenedNetwork(Answers, Explanations, Trust, Layers, Kernels, Channels, Embeddings, Films, Probes, Pages):
+class OpenedNetwork(
+    Answers, Explanations, Trust, Layers, Kernels, Channels, Embeddings, Films, Landscapes, Probes, Pages
+):
     """A network, and what can be asked of it; `cnnlab.open` is the way to one.
 
     Each question is what the command of the same name asks. A module that was given is as it was after each of them:

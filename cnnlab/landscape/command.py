@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from cnnlab.cli.network import Named, with_network
-from cnnlab.cli.options import MOST, OutOption, Split, err_console, looked_into, out_console, print_json
+from cnnlab.cli.options import MOST, OutOption, Split, looked_into
+from cnnlab.cli.output import write_and_show
 from cnnlab.cli.session import with_session
 from cnnlab.cli.streams import with_bars
 from cnnlab.network.session import Session
@@ -50,12 +51,10 @@ def landscape(
 
     Example: [bold]cnnlab landscape cifar --beside cifar-without-norm[/]
     """
-    from cnnlab.core.files import write_whole
     from cnnlab.landscape.report import landscape_report
     from cnnlab.landscape.run import LandscapeOptions
     from cnnlab.landscape.run import landscape as measured
     from cnnlab.network.open import open_network
-    from cnnlab.view import console, files, json
 
     options = LandscapeOptions(
         looked_into(split),
@@ -70,12 +69,4 @@ def landscape(
     networks += [open_network(other, replace(session, data=None), for_images=True) for other in beside or ()]
     folder = session.folder("landscape", networks[0].run, out=out, without_run=f"landscape/{networks[0].file_name}")
     facts = with_bars(measured(networks, session, options, keep=folder))
-    report = landscape_report(facts)
-    saved = files.save(report, folder)
-    document = {**facts.as_json(), "pictures": saved.figures, "page": saved.page}
-    write_whole(folder / "landscape.json", json.text(document) + "\n")
-    if session.as_json:
-        print_json(document)
-    else:
-        console.show(report, out_console(), folder=folder)
-        err_console().print(f"written to {saved.page}", style="dim", soft_wrap=True)
+    write_and_show(landscape_report(facts), facts.as_json(), folder, session)

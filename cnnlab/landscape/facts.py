@@ -129,6 +129,7 @@ class Landscape:
     def as_json(self) -> dict[str, Any]:
         """What `--json` prints."""
         return {
+            "title": "Loss landscape",
             "split": self.split,
             "images": self.images,
             "seed": self.seed,

@@ -14,6 +14,7 @@ from cnnlab.network.network import Network, RunNetwork
 from cnnlab.network.session import Session
 from cnnlab.network.studied import Studied
 from cnnlab.report.contributors import CONTRIBUTORS
+from cnnlab.report.experiments import experiments
 from cnnlab.report.gallery import chosen_images
 from cnnlab.report.raw_data import raw_data
 from cnnlab.runs.events import EventLog
@@ -81,7 +82,7 @@ def page_report(facts: PageFacts, folder: Path) -> Report:
     blocks = tuple(block for one in facts.said for block in one.blocks)
     links = raw_data(run, folder, {table.name for table in tables(Report(title, blocks))})
     again = f"cnnlab report {shlex.quote(network.name if run is None else str(run.path))}"
-    return composed(title, (*facts.said, links), lead=facts.lead, command=again)
+    return composed(title, (*facts.said, experiments(run, folder), links), lead=facts.lead, command=again)
 
 
 def whole_report(

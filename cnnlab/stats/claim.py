@@ -1,6 +1,7 @@
 """Claims and what a measurement says of them: supported, contradicted, or too small to tell."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -43,7 +44,20 @@ class Claim:
             "value": self.value,
             "ci95": [self.interval.low, self.interval.high] if self.interval else None,
             "finding": self.finding.value,
+            "form": self.form,
         }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "Claim":
+        """The claim of which `as_json` is `document`.
+
+        Raises: KeyError, TypeError, ValueError for another document.
+        """
+        ends = document["ci95"]
+        interval = None if ends is None else Interval(float(ends[0]), float(ends[1]))
+        value = None if document["value"] is None else float(document["value"])
+        sentence, source, measured, form = (str(document[key]) for key in ("claim", "source", "measured", "form"))
+        return cls(sentence, source, measured, Finding(document["finding"]), value, interval, form)
 
 
 def claim_above(

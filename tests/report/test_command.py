@@ -1,6 +1,7 @@
 """`cnnlab report`: the whole of a run on one page that needs nothing else."""
 
 import csv
+import json
 import re
 import shutil
 from dataclasses import dataclass, replace
@@ -11,6 +12,8 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from trust.sanity.judged import judged
 
+from cnnlab.core.files import write_whole
+from cnnlab.stats.claim import claim_equal
 from cnnlab.view.contribution import Question
 from cnnlab.view.html import anchor
 
@@ -21,6 +24,7 @@ SECTIONS = [
     "Filters",
     "Feature maps",
     "Maximally activating patches",
+    "Experiments",
     "Raw data",
 ]
 
@@ -51,6 +55,10 @@ def own_copy(trained, tmp_path_factory: pytest.TempPathFactory):
 
 @pytest.fixture(scope="module")
 def written(trained) -> Written:
+    claim = claim_equal("It is one", "19.1", "what it is", 2.0, to=1.0)
+    for name, facts in (("one", {"title": "<One>", "claims": [claim.as_json()]}), ("other", {"claims": [{}]})):
+        write_whole(trained.run / "reports" / name / "facts.json", json.dumps(facts))
+        write_whole(trained.run / "reports" / name / "index.html", "")
     after_training = (trained.run / "reports" / "index.html").read_text(encoding="utf-8")
     result = trained.place("report", "tiny", "--tensorboard", "--json")
     assert result.code == 0, result.err
@@ -73,6 +81,14 @@ def test_the_page_has_every_part_and_needs_nothing_else(written: Written) -> Non
 
 def summary_of(page: str) -> str:
     return page[page.index('<section class="summary"') : page.index("<nav")]
+
+
+def test_experiments_say_what_they_found_of_claims(written: Written) -> None:
+    (found,) = written.section("Experiments")["blocks"]
+    text, links = found["blocks"]
+    assert found["title"] == "<One>"
+    assert (text["label"], text["text"]) == ("contradicted", "It is one (19.1). What it is: 2.")
+    assert links["links"][0]["path"] == "one/index.html"
 
 
 def test_six_lines_stand_first_and_lead_to_their_sections(trained, written: Written) -> None:
@@ -170,6 +186,8 @@ def test_a_training_ends_with_its_report_in_full_which_says_what_dense_layers_la
     assert named
     assert "report in full" not in result.out
     text = (cnnlab.folder / named[1]).read_text(encoding="utf-8")
-    assert re.findall(r"<h2[^>]*>([^<]*)</h2>", text)[-len(SECTIONS) :] == SECTIONS
+    assert re.findall(r"<h2[^>]*>([^<]*)</h2>", text)[-len(SECTIONS) + 1 :] == [
+        one for one in SECTIONS if one != "Experiments"
+    ]
     assert "No report card: no layer of the network has feature maps" in text
     assert text.count("Nothing to show: ") == 3

@@ -3,10 +3,10 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cnnlab.stats.claim import Finding, claim_above, claim_below, claim_equal
+from cnnlab.stats.claim import Claim, Finding, claim_above, claim_below, claim_equal
 from cnnlab.stats.confidence import Interval, MeanInterval, mean_interval
 from cnnlab.view.blocks import Text
 from cnnlab.view.claims import claim_value, claims_section
@@ -15,6 +15,7 @@ LIMITS = st.floats(-10, 10)
 
 
 @given(low=LIMITS, width=st.floats(0, 5), than=LIMITS)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 def test_the_whole_interval_decides(low: float, width: float, than: float) -> None:
     mean = MeanInterval(low + width / 2, 1.0, Interval(low, low + width), 5)
     above = claim_above("it helps", "19.5", "gain", mean, than=than).finding
@@ -46,4 +47,5 @@ def test_a_paragraph_says_value_interval_and_finding() -> None:
     assert isinstance(text, Text)
     assert (text.label, text.tone) == ("supported", "good")
     assert text.text == "it helps (19.5). Gain in accuracy: 5.0\N{NO-BREAK SPACE}% [2.5, 7.5]."
+    assert Claim.from_json(claim.as_json()) == claim
     assert claim.as_json()["ci95"] == pytest.approx([0.0252, 0.0748], abs=1e-4)
