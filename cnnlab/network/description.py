@@ -126,11 +126,10 @@ def description_of(options: ModelOptions) -> Description:
     for path in files:
         read = _of_hub(path) if path.suffix == ".json" else _of_file(path)
         said, places, remarks = read.said | said, read.places | places, [*remarks, *read.remarks]
-    if file is None and files:
-        remarks.insert(0, f"{', '.join(key for key in KEYS if key in said)}: as {' and '.join(map(str, files))} says")
     given: dict[str, Any] = {key: value for key, value in options.items() if key in KEYS and value is not None}
     if "fit" in given and "crop_share" not in given and said.get("fit") != given["fit"]:
         said.pop("crop_share", None)
+        places.pop("crop_share", None)
     for key, value in given.items():
         try:
             said[key] = KEYS[key](value, Path())
@@ -138,6 +137,9 @@ def description_of(options: ModelOptions) -> Description:
             raise RequestError(f"`{key}` is {error}") from None
     places = {key: place for key, place in places.items() if key not in given}
     found = file is None and bool(files)
+    if found and places:
+        taken = ", ".join(key for key in KEYS if key in places)
+        remarks.insert(0, f"{taken} taken from {' and '.join(map(str, files))}")
     whole = Description(**said, file=next(iter(files), None), places=places, found=found, remarks=tuple(remarks))
     with whole.told_by_place():
         _check_whole(whole)
