@@ -8,7 +8,7 @@ from cnnlab.probe.equivariance.claims import AS_IT_IS, CIRCULAR, ROUNDING
 from cnnlab.probe.equivariance.facts import AXES, EquivarianceFacts, LayerFacts
 from cnnlab.stats.confidence import MeanInterval
 from cnnlab.view.blocks import Block, Cell, Column, Figure, Report, Section, Table, Text, interval_text, shown
-from cnnlab.view.claims import claims_table
+from cnnlab.view.claims import claims_section
 from cnnlab.view.drawings import Curves, Mark, Matrix, Series
 from cnnlab.view.layer_rows import pair_text, size_text
 
@@ -26,7 +26,7 @@ def equivariance_report(facts: EquivarianceFacts) -> Report:
         blocks += [Section("The border", (_border(facts),), "border"), _shapes(facts)]
     if facts.vectors:
         blocks.append(_answers(facts))
-    blocks += [claims_table(facts.claims), *(Text(note, "note") for note in _notes(facts))]
+    blocks += [claims_section(facts.claims), *(Text(note, "note") for note in _notes(facts))]
     lead = (
         f"Measured over {facts.images}, {size_text(facts.size)} px, {facts.weights}. Errors are of maps of the moved "
         "image against the moved maps of the image, over the maps' own variation: 0 % where a map moves as the image "
