@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnnlab.stats.claim import Claim, Finding, claim_above, claim_below, claim_equal
@@ -15,7 +15,7 @@ LIMITS = st.floats(-10, 10)
 
 
 @given(low=LIMITS, width=st.floats(0, 5), than=LIMITS)
-@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50)
 def test_the_whole_interval_decides(low: float, width: float, than: float) -> None:
     mean = MeanInterval(low + width / 2, 1.0, Interval(low, low + width), 5)
     above = claim_above("it helps", "19.5", "gain", mean, than=than).finding
