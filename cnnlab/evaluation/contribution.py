@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cnnlab.evaluation.report import CALIBRATION, CONFUSION, beyond_noise, evaluation_report, sureness
 from cnnlab.fit.state import load_weights
@@ -24,6 +25,9 @@ from cnnlab.view.interactive import CellAlbum
 
 PER_CELL = 6
 """Images behind a cell of the confusion matrix."""
+
+MOST_CLASSES = 40
+"""Classes whose cells are shown: a page with a million of them opens nowhere."""
 
 KEY = "evaluation"
 
@@ -71,24 +75,46 @@ def _cells(facts: Classification, studied: Studied) -> CellAlbum:
     sure, answers = probabilities.max(1)
     images: dict[tuple[int, int], tuple[np.ndarray, ...]] = {}
     captions: dict[tuple[int, int], tuple[str, ...]] = {}
-    for truth in range(len(facts.classes)):
-        for answer in range(len(facts.classes)):
-            inside = ((predictions.labels == truth) & (answers == answer)).nonzero().flatten()
-            best = inside[sure[inside].argsort(descending=True)][:PER_CELL].tolist()
-            if best:
-                images[truth, answer] = tuple(tile(some_images[i]) for i in best)
-                captions[truth, answer] = tuple(f"{float(sure[i]):.0%}, image {i}" for i in best)
+    matrix = np.asarray(facts.matrix, dtype=np.int64)
+    shown = shown_classes(matrix)
+    counts = matrix[np.ix_(shown, shown)]
+    for row, column in zip(*counts.nonzero(), strict=True):
+        inside = ((predictions.labels == shown[row]) & (answers == shown[column])).nonzero().flatten()
+        best = inside[sure[inside].argsort(descending=True)][:PER_CELL].tolist()
+        images[int(row), int(column)] = tuple(tile(some_images[i]) for i in best)
+        captions[int(row), int(column)] = tuple(f"{float(sure[i]):.0%}, image {i}" for i in best)
+    left_out = len(matrix) - len(shown)
+    note = f" {left_out:,} classes that occur seldom or never are left out." if left_out else ""
     return CellAlbum(
         "confused",
         "Follow a number to its images",
-        np.asarray(facts.matrix, dtype=np.int64),
-        facts.classes,
+        counts,
+        tuple(facts.classes[number] for number in shown),
         "truth",
         "answer",
         images,
         captions,
-        "The surest answers of each cell come first.",
+        f"The surest answers of each cell come first.{note}",
     )
+
+
+def shown_classes(matrix: NDArray[np.int64]) -> list[int]:
+    """Whose cells a page shows: all up to `MOST_CLASSES`, beyond them those that occur most, in their order.
+
+    Arguments:
+        matrix: how many images of each class (rows) were taken for each (columns).
+
+    Example:
+        >>> counts = np.zeros((1000, 1000), dtype=np.int64)
+        >>> counts[7, 3] = counts[7, 900] = 1
+        >>> shown_classes(counts)
+        [3, 7, 900]
+    """
+    if len(matrix) <= MOST_CLASSES:
+        return list(range(len(matrix)))
+    occurs = matrix.sum(0) + matrix.sum(1)
+    most = np.argsort(-occurs, kind="stable")[:MOST_CLASSES]
+    return sorted(int(number) for number in most if occurs[number])
 
 
 def summary_lines(facts: Classification, *, split: str, section: str) -> tuple[SummaryLine, ...]:
