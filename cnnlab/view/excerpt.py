@@ -68,9 +68,7 @@ def _numbers(report: Report) -> tuple[Number, ...]:
 
 
 def _sentences(report: Report) -> list[Text]:
-    """Verdicts and cautions, the first of them; none where a summary says what came out."""
-    if _answers(report):
-        return []
+    """Verdicts and cautions, the first of them."""
     said = (block for block in inside(report) if isinstance(block, Text) and block.tone not in ("plain", "note"))
     return list(islice(said, SENTENCES))
 
