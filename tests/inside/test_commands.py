@@ -113,6 +113,7 @@ def test_filters_beside_their_untrained_twin_and_random_ones(seen: Any, run: Run
     )
 
 
+@pytest.mark.usefixtures("nothing_is_drawn")
 def test_filters_of_a_network_that_learned_nothing_have_one_null(cnnlab: Any) -> None:
     result = cnnlab("visualize", "filters", "tiny.yaml", "--random", "2", "--layer", "conv_bn_act2.conv", "--json")
     assert result.code == 0, result.err
@@ -123,6 +124,7 @@ def test_filters_of_a_network_that_learned_nothing_have_one_null(cnnlab: Any) ->
     assert "visualize" not in cnnlab("runs").out
 
 
+@pytest.mark.usefixtures("nothing_is_drawn")
 def test_weights_of_a_file_are_held_against_random_ones(cnnlab: Any, run: Run) -> None:
     cnnlab.config(CONFIG)
     weights, _ = run.weights("best")
@@ -152,6 +154,7 @@ def test_feature_maps_and_silent_channels_are_those_of_a_hook(
     assert {"maps_1.png", "walk_1.png", "activity.csv"} <= written(run.path / "reports" / "visualize-features")
 
 
+@pytest.mark.usefixtures("nothing_is_drawn")
 def test_an_image_that_cannot_be_read_is_named_after_the_others(seen: Any) -> None:
     result = seen("visualize", "features", "tiny", "broken.png", "photo.png", "--channels", "1,2", "--json")
     assert result.code == 1
@@ -215,6 +218,7 @@ def test_a_dream_follows_from_its_seed(seen: Any, network: RunNetwork) -> None:
     assert float(logits[0, network.classes.index("star")]) == pytest.approx(dream["end"], rel=0.05)
 
 
+@pytest.mark.usefixtures("nothing_is_drawn")
 def test_dreams_of_channels_beside_what_images_reach(seen: Any, network: RunNetwork, validation: Dataset) -> None:
     words = ("--layer", "conv_bn_act1", "--channel", "0,2", "--steps", "2", "--json")
     result = seen("visualize", "dream", "tiny", *words)

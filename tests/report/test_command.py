@@ -69,6 +69,7 @@ def written(trained) -> Written:
     return Written(path, path.read_text(encoding="utf-8"), report["blocks"], report["summary"], after_training)
 
 
+@pytest.mark.slow
 def test_the_page_has_every_part_and_needs_nothing_else(written: Written) -> None:
     headings = [heading.replace("&#39;", "'") for heading in re.findall(r"<h2[^>]*>([^<]*)</h2>", written.text)]
     assert headings[-len(SECTIONS) :] == SECTIONS
@@ -137,6 +138,7 @@ def test_the_cells_count_what_the_evaluation_counts(trained, written: Written) -
     assert counts == trained.place("eval", "tiny", "--json").json()["confusion"]
 
 
+@pytest.mark.usefixtures("nothing_is_drawn")
 def test_filters_and_patches_are_those_of_their_own_commands(trained, written: Written) -> None:
     """The same numbers as `cnnlab visualize`, in the tables beside the page."""
     found = trained.place("visualize", "filters", "tiny", "--json").json()
@@ -178,6 +180,7 @@ logging: {histograms_every_epochs: 0, graph: false, pictures: false}
 """
 
 
+@pytest.mark.usefixtures("nothing_is_drawn")
 def test_a_training_ends_with_its_report_in_full_which_says_what_dense_layers_lack(cnnlab) -> None:
     cnnlab.config(DENSE, "dense.yaml")
     result = cnnlab("train", "dense.yaml", "--device", "cpu", "--full-report")

@@ -20,7 +20,7 @@ from cnnlab.trust.audit.evidence import locate
 
 TWIN = """
 data:
-  dataset: {shapes: {train_count: 2000, test_count: 60, size: 16, difficulty: 0.4}}
+  dataset: {shapes: {train_count: 1200, test_count: 60, size: 16, difficulty: 0.4}}
 model:
   - conv_bn_act: {channels: 16, stride: 2}
   - conv_bn_act: {channels: 32}
@@ -28,7 +28,7 @@ model:
   - conv_bn_act: {channels: 64}
   - global_avg_pool
   - linear
-training: {epochs: 12, batch_size: 32, clean_train_pictures: 100}
+training: {epochs: 8, batch_size: 32, clean_train_pictures: 100}
 optimizer: {sgd: {lr: 0.1, momentum: 0.9, nesterov: true}}
 schedule:
   one_cycle: {rise: 0.2}

@@ -129,7 +129,7 @@ def test_random_labels_are_learned_by_heart_by_default(cnnlab: Any, no_report: N
     cnnlab.config(
         """
 data:
-  dataset: {shapes: {train_count: 2000, test_count: 60, size: 16}}
+  dataset: {shapes: {train_count: 1300, test_count: 60, size: 16}}
 model:
   - conv_bn_act: {channels: 16, stride: 2}
   - conv_bn_act: {channels: 32}
