@@ -1,6 +1,5 @@
 """`cnnlab compare`: runs side by side, as data and as a report."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +8,7 @@ from cnnlab.config.differences import dotted
 from cnnlab.core.errors import RequestError
 from cnnlab.network.session import Session
 from cnnlab.runs.folder import Run
-from cnnlab.stats.confidence import Interval, wilson_interval
+from cnnlab.stats.confidence import Interval, share_difference, wilson_interval
 from cnnlab.training.report import EpochRow
 from cnnlab.training.report_files import epoch_rows
 from cnnlab.view.blocks import Block, Cell, Column, Figure, Report, Section, Table, Text
@@ -89,6 +88,19 @@ def compare(runs: Sequence[Run], session: Session) -> Comparison:
     """
     if len(runs) < 2:
         raise RequestError(f"one run, {runs[0].name}, compares with nothing: name two or more")
+    return trainings(runs, session)
+
+
+def trainings(runs: Sequence[Run], session: Session) -> Comparison:
+    """Tell what the trainings of runs wrote down, and where their configs differ.
+
+    Arguments:
+        runs: one or more.
+        session: whether their plugins may be run.
+
+    Raises:
+        RequestError: where a run's config or curves are damaged.
+    """
     configs = [dotted(run.config(allow_plugins=session.allow_plugins).as_data()) for run in runs]
     keys = list(dict.fromkeys(key for config in configs for key in config))
     values_of = {key: [config.get(key) for config in configs] for key in keys if key != "name"}
@@ -125,25 +137,34 @@ def comparison_report(runs: Sequence[ComparedRun], *, same: int | None = None) -
     if not runs:
         raise ValueError("no runs to compare")
     blocks: list[Block] = [_table(runs)]
+    blocks += config_blocks(runs, same=same)
+    chance = _chance(runs)
+    if chance is not None:
+        blocks.append(chance)
+    figures = [figure for figure in (_bars(runs), curves_figure(runs)) if figure is not None]
+    if figures:
+        blocks.append(Section("Figures", tuple(figures)))
+    return Report("Comparison of " + listed([run.name for run in runs]), tuple(blocks))
+
+
+def config_blocks(runs: Sequence[ComparedRun], *, same: int | None) -> list[Block]:
+    """Where the runs' configs differ, or that they do not; nothing for a single run.
+
+    same: how many options all configs have alike, where that is known.
+    """
     paths = list(dict.fromkeys(path for run in runs for path, _ in run.differences))
     if paths:
-        blocks.append(
+        return [
             Table(
                 "What sets their configs apart",
                 (Column("option"), *(Column(run.name) for run in runs)),
                 tuple((path, *(dict(run.differences).get(path) for run in runs)) for path in paths),
                 "" if same is None else f"{same} other options are the same in all of them.",
             )
-        )
-    elif same is not None and len(runs) > 1:
-        blocks.append(Text(f"their configs are the same: {same} options.", label="configs"))
-    chance = _chance(runs)
-    if chance is not None:
-        blocks.append(chance)
-    figures = [figure for figure in (_bars(runs), _curves(runs)) if figure is not None]
-    if figures:
-        blocks.append(Section("Figures", tuple(figures)))
-    return Report("Comparison of " + _listed([run.name for run in runs]), tuple(blocks))
+        ]
+    if same is not None and len(runs) > 1:
+        return [Text(f"their configs are the same: {same} options.", label="configs")]
+    return []
 
 
 def _table(runs: Sequence[ComparedRun]) -> Table:
@@ -171,9 +192,8 @@ def _chance(runs: Sequence[ComparedRun]) -> Text | None:
         return None
     (first, n, leader, above), (second, m, follower, below) = sorted(known, key=lambda one: one[:3], reverse=True)[:2]
     lead = first - second
-    # Two shares of independent images, from Wilson's intervals (Newcombe 1998, Statistics in Medicine 17):
-    # even 10 of 10 leave something open. Runs that share their validation part differ by less chance than this.
-    least = math.hypot(first - above.low, below.high - second)
+    # Even 10 of 10 leave something open. Runs that share their validation part differ by less chance than this.
+    least = lead - share_difference((first, above), (second, below)).low
     sentence = f"{leader} is {100 * lead:.2f} points ahead of {follower}"
     if lead <= least:
         return Text(
@@ -209,7 +229,8 @@ def _bars(runs: Sequence[ComparedRun]) -> Figure | None:
     )
 
 
-def _curves(runs: Sequence[ComparedRun]) -> Figure | None:
+def curves_figure(runs: Sequence[ComparedRun]) -> Figure | None:
+    """The runs' accuracies and losses over the epochs; None where none has an epoch."""
     trained = [run for run in runs if run.rows]
     if not trained:
         return None
@@ -231,5 +252,6 @@ def _curves(runs: Sequence[ComparedRun]) -> Figure | None:
     return Figure("comparison", "Learning curves", Panels(measured)) if measured else None
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """`a, b and c`."""
     return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
