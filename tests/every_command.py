@@ -21,7 +21,7 @@ from cnnlab.models.plugins import forget_plugins
 
 ARGUMENTS: dict[str, tuple[str, ...]] = {
     "RUN": ("tiny",),
-    "RUN…": ("tiny", "other"),
+    "MODEL…": ("tiny", "other"),
     "MODEL": ("tiny",),
     "CONFIG": ("tiny.yaml",),
     "CONFIG|DATASET": ("tiny.yaml",),

@@ -143,12 +143,16 @@ class Command(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
         """Read the command line.
 
-        Raises: RequestError for a name that begins like an option.
+        Raises: RequestError for a name that begins like an option, and with the way out for an option that has its
+            place elsewhere (`ways` of the function).
         """
         words = list(args)
         try:
             return super().parse_args(ctx, args)
         except UsageError as error:
+            ways = getattr(getattr(self.callback, "__wrapped__", None), "ways", {})
+            if (way := ways.get(getattr(error, "option_name", None))) is not None:
+                raise RequestError(way) from None
             name = next((word for word in words if re.match("-[^-].*[:./]", word)), None)
             if name is None or "--" in words or "No such option" not in str(error):
                 raise

@@ -77,6 +77,7 @@ def with_session(
         told: Any = called
         told.__signature__ = inspect.Signature([*own, *shared])
         called.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own, *shared)}
+        told.ways = getattr(command, "ways", {})
         return called
 
     return wrap

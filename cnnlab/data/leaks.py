@@ -67,7 +67,7 @@ def find_leaks(
     standard deviation of brightness is below `FLAT` (white is 1) are left out of that comparison: the hash of a
     flat image is that of its noise, or all the same.
     """
-    exact = _same_pixels(a, b)
+    exact = same_pixels(a, b)
     a_hashes, a_contrast = perceptual_hashes(a)
     b_hashes, b_contrast = perceptual_hashes(b)
     in_a = (a_contrast >= FLAT).nonzero().squeeze(1)
@@ -125,7 +125,8 @@ def _cosines(side: int, count: int) -> Float[Tensor, "{count} {side}"]:
     return rows
 
 
-def _same_pixels(a: UInt8[Tensor, "n c h w"], b: UInt8[Tensor, "m c2 h2 w2"]) -> Int64[Tensor, "e 2"]:
+def same_pixels(a: UInt8[Tensor, "n c h w"], b: UInt8[Tensor, "m c2 h2 w2"]) -> Int64[Tensor, "e 2"]:
+    """(index in a, index in b) of each image of `b` that is in `a` too, byte for byte, with the first there."""
     first: dict[bytes, int] = {}
     for i, digest in enumerate(_digests(a)):
         first.setdefault(digest, i)

@@ -3,18 +3,33 @@
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cnnlab.cli.network import Named, with_network
+from cnnlab.cli.network import Named, with_network, with_networks
 from cnnlab.cli.options import MOST, OutOption, Split, TestTime, err_console, out_console, print_json
+from cnnlab.cli.output import write_and_show
 from cnnlab.cli.results import print_document
 from cnnlab.cli.session import with_session
 from cnnlab.cli.streams import name_unreadable
 from cnnlab.core.errors import RequestError
 from cnnlab.network.session import Session
+
+ASKED_ALIKE = (
+    "Images to ask all of them about: a folder, a CSV, a config or a data set; by default the first run's own."
+)
+
+
+class Pairs(StrEnum):
+    """Which networks are set against each other."""
+
+    all = "all"
+    first = "first"
+
 
 if TYPE_CHECKING:
     from cnnlab.evaluation.predict import Prediction
@@ -43,7 +58,6 @@ def evaluate(
     from cnnlab.evaluation.run import EvaluateOptions
     from cnnlab.evaluation.run import evaluate as evaluate_network
     from cnnlab.view import console
-    from cnnlab.view.terminal import said
 
     network = named.open(session, for_images=True)
     result = evaluate_network(network, session, EvaluateOptions(split=split.value, tta=tta.value, by=by), out=out)
@@ -55,37 +69,44 @@ def evaluate(
         err_console().print(f"{part} images: {path}", style="dim", soft_wrap=True)
     err_console().print(f"written to {result.folder}", style="dim", soft_wrap=True)
     if result.test_evaluations > 1:
-        err_console().print(
-            said(
-                "[yellow]the test part of this run has now been evaluated {} times[/]: "
-                "choosing by it makes its accuracy too good to be true",
-                result.test_evaluations,
-            ),
-            soft_wrap=True,
-        )
+        _say_opened_often("this run", result.test_evaluations)
 
 
-@with_session("allow_plugins", "runs", "as_json")
+@with_session("data", "device", "allow_plugins", "runs", "as_json", help={"data": ASKED_ALIKE})
+@with_networks
 def compare(
     session: Session,
-    names: Annotated[list[str], typer.Argument(metavar="RUN…", help="Two runs or more.")],
-    out: Annotated[Path | None, typer.Option(help="The folder for the curves.", show_default="RUNS/compare")] = None,
+    named: list[Named],
+    split: Annotated[
+        Split | None, typer.Option(help="Which images; validation where networks are measured.", show_default=False)
+    ] = None,
+    pairs: Annotated[Pairs, typer.Option(help="first: each with the first alone.")] = Pairs.all,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="The folder for figures, tables and the page.", show_default="in RUNS/compare"
+        ),
+    ] = None,
 ) -> None:
-    """Runs side by side: where their configs differ, their results with intervals, overlaid curves.
+    """Networks side by side on the same images: accuracy, calibration, cost, and which differences may be chance.
 
-    A network that is no run has neither config nor curves: `cnnlab eval` measures it on the images of --data.
+    Each is prepared for in its own way. Runs alone, without --data, --split or options: what their trainings wrote
+    down, where their configs differ, overlaid curves.
 
-    Example: [bold]cnnlab compare cifar cifar-2[/]
+    Example: [bold]cnnlab compare quickstart "net.py:build --weights w.pt --input 32" --data photos/ --split test[/]
     """
-    from cnnlab.evaluation.compare import compare as compare_runs
     from cnnlab.network.open import is_no_run
+
+    if split is None and session.data is None and not any(one.options or is_no_run(one.text) for one in named):
+        _compare_trainings(session, [one.text for one in named], out)
+    else:
+        _compare_networks(session, named, split or Split.validation, pairs, out)
+
+
+def _compare_trainings(session: Session, names: Sequence[str], out: Path | None) -> None:
+    from cnnlab.evaluation.compare import compare as compare_runs
     from cnnlab.view import console, png
 
-    if other := next((name for name in names if is_no_run(name)), None):
-        raise RequestError(
-            f"'{other}' is no run, and what is compared is what trainings wrote down; "
-            f"`cnnlab eval {other}` measures it on the images of --data"
-        )
     comparison = compare_runs([session.run(name) for name in names], session)
     folder = session.folder("compare", out=out)
     if out is not None or not session.as_json:
@@ -94,6 +115,36 @@ def compare(
         print_json(comparison.as_json())
         return
     console.show(comparison.report, out_console(), folder=folder)
+
+
+def _compare_networks(session: Session, named: Sequence[Named], split: Split, pairs: Pairs, out: Path | None) -> None:
+    from cnnlab.evaluation.side_by_side_run import SideBySideOptions, comparable, compare_networks, folder_of
+
+    alone = replace(session, data=None)  # the data is named for all of them together
+    opened = [one.open(alone, for_images=True) for one in named]
+    networks = comparable(opened, session)
+    for one, before, network in zip(named, opened, networks, strict=True):
+        one.tell(network.remarks[len(before.remarks) :])
+    folder = folder_of(networks, split.value, session, out=out)
+    compared = compare_networks(networks, session, SideBySideOptions(split=split.value, pairs=pairs.value))
+    write_and_show(compared.report, compared.document(), folder, session)
+    for contestant in (scored.contestant for scored in compared.facts.networks):
+        if contestant.test_evaluations > 1:
+            _say_opened_often(contestant.name, contestant.test_evaluations)
+
+
+def _say_opened_often(name: str, times: int) -> None:
+    from cnnlab.view.terminal import said
+
+    err_console().print(
+        said(
+            "[yellow]the test part of {} has now been evaluated {} times[/]: "
+            "choosing by it makes its accuracy too good to be true",
+            name,
+            times,
+        ),
+        soft_wrap=True,
+    )
 
 
 @with_session("data", "device", "allow_plugins", "runs", "as_json", document="as_csv")

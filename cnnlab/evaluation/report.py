@@ -84,7 +84,7 @@ def evaluation_document(facts: Classification, *, split: str) -> dict[str, Any]:
 def _headline(facts: Classification) -> Numbers:
     interval = facts.interval
     numbers = [
-        Number("accuracy", facts.accuracy, ".2%", detail=f"95 % interval {_span(interval.low, interval.high)}"),
+        Number("accuracy", facts.accuracy, ".2%", detail=f"95 % interval {span(interval.low, interval.high)}"),
         Number("loss", facts.loss, ".3f", "nats", f"guessing: {np.log(len(facts.classes)):.3f}"),
         Number("macro F1", facts.macro_f1, ".2%", detail="each class counts the same"),
         Number("calibration error", facts.calibration.ece, ".2%", detail=sureness(facts.calibration)),
@@ -242,13 +242,14 @@ def _groups(groups: Sequence[GroupAccuracy], accuracy: float) -> tuple[Block, ..
             Column("95 % interval", align="right"),
             Column("images", align="right", form=",d"),
         ),
-        tuple((g.name, g.accuracy, _span(g.interval.low, g.interval.high), g.n) for g in groups),
+        tuple((g.name, g.accuracy, span(g.interval.low, g.interval.high), g.n) for g in groups),
         name="groups",
     )
     return figure, table
 
 
-def _span(low: float, high: float) -> str:
+def span(low: float, high: float) -> str:
+    """An interval of shares in per cent."""
     return f"{100 * low:.1f} to {100 * high:.1f} %"
 
 

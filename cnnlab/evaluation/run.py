@@ -154,7 +154,7 @@ def evaluated(network: Network, session: Session, options: EvaluateOptions) -> E
     )
     count = 0
     if isinstance(network, RunNetwork) and options.split == "test":
-        count = _log(network, options, facts)  # first: the test part has been opened
+        count = note_test_opened(network, facts, options.tta)  # first: the test part has been opened
     source: str = options.split if options.split in dataset.places else dataset.part
     places = {source: dataset.places[source]} if dataset.places else {}
     epoch, averaged = _training_of(network)
@@ -253,13 +253,13 @@ def _temperature(network: Network, session: Session, options: EvaluateOptions, j
     return fit_temperature(predictions.logits, predictions.labels, fitted_on="the validation part")
 
 
-def _log(network: RunNetwork, options: EvaluateOptions, facts: Classification) -> int:
+def note_test_opened(network: RunNetwork, facts: Classification, tta: TestTimeAugmentation = "none") -> int:
     """Note in the run that its test part was opened; returns how often that has happened."""
     path = network.run.path / TEST_EVALUATIONS
     entry = {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "weights": network.which,
-        "tta": options.tta,
+        "tta": tta,
         "accuracy": facts.accuracy,
         "loss": facts.loss if math.isfinite(facts.loss) else None,
     }

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,7 +15,6 @@ from cnnlab.data.decoding import read_image
 from cnnlab.data.fitting import Fitting
 from cnnlab.data.folder import list_contents
 from cnnlab.data.parallel import in_parallel
-from cnnlab.data.parts import beside
 from cnnlab.data.registry import DATASETS, facts_of
 from cnnlab.data.splits import split as divided
 
@@ -60,9 +58,18 @@ class AskedData:
 
         Raises: RequestError for a part that is not there, and for classes that are not the network's.
         """
-        place = replace(place, moved=None)
-        found = self._part(split, place)
-        return as_taken(self._with_labels(found), self.channels, self.fitting)
+        return self.taken(self.read(split, place))
+
+    def taken(self, images: Dataset) -> Dataset:
+        """`images`, read from this data, as the network takes them, their labels those of the network."""
+        return as_taken(self._with_labels(images), self.channels, self.fitting)
+
+    def read(self, split: str, place: DataPlace) -> Dataset:
+        """The part as it is there.
+
+        Raises: RequestError for a part that is not there.
+        """
+        return self._part(split, replace(place, moved=None))
 
     def _part(self, split: str, place: DataPlace) -> Dataset:
         if split == "test" and not self.whole:
@@ -106,31 +113,40 @@ def asked_data(
         config = read_config(path, allow_plugins=allow_plugins)
         section, seed = config.data, config.seed
     elif path.exists():
-        section, seed = Data(dataset=_folder(path, {}, channels, fitting), validation=0), SPLIT_SEED
+        section, seed = Data(dataset=component("dataset", "folder", path=str(path)), validation=0), SPLIT_SEED
     elif name in DATASETS:
         section, seed = Data(dataset=component("dataset", name)), SPLIT_SEED
     else:
         named = unknown("data set", name, [entry.name for entry in DATASETS])
         raise RequestError(f"`data` is '{name}': no such folder, CSV file or config, and {named}")
+    return asked_section(section, place, name=name, seed=seed, channels=channels, fitting=fitting)
+
+
+def asked_section(
+    section: Data, place: DataPlace, *, name: str, seed: int, channels: int, fitting: Fitting
+) -> tuple[AskedData, tuple[str, ...]]:
+    """The data of a config, for a network of its own preparation, and its classes where they are the user's folders.
+
+    Arguments:
+        section: `data` of a config.
+        place: where data sets lie.
+        name: what it is called.
+        seed: of the split.
+        channels: of what the network takes.
+        fitting: how images come to its size; it holds against what the section says of that.
+
+    Raises: RequestError for a folder that is not there or has no classes.
+    """
     dataset = section.dataset
     if facts_of(dataset).source != "own":
         return AskedData(name, dataset, section.validation, seed, channels, fitting), ()
-    if path.suffix in (".yaml", ".yml"):
-        dataset = _folder(path, dataset.options, channels, fitting)
+    height, width = fitting.size
+    size = height if height == width else [height, width]
+    taken = {**dataset.options, "size": size, "channels": channels, **fitting.as_json()}
+    dataset = component("dataset", "folder", **taken)
     contents = list_contents(place, **dataset.options)
-    parts = set(contents.parts.named)
-    return (
-        AskedData(
-            name,
-            dataset,
-            section.validation,
-            seed,
-            channels,
-            fitting,
-            whole=parts == {"train"} and not section.validation,
-        ),
-        contents.classes,
-    )
+    whole = set(contents.parts.named) == {"train"} and not section.validation
+    return AskedData(name, dataset, section.validation, seed, channels, fitting, whole=whole), contents.classes
 
 
 def of_part(split: str) -> str:
@@ -157,10 +173,9 @@ def class_numbers(theirs: Sequence[str], own: Sequence[str], name: str) -> list[
         >>> class_numbers(["dog", "Cat"], ["cat", "bird", "dog"], "photos")
         [2, 0]
     """
-    for key in (str, _plain):
-        numbers: Mapping[str, int] = {key(one): number for number, one in reversed(list(enumerate(own)))}
-        if len(numbers) == len(own) and all(key(one) in numbers for one in theirs):
-            return [numbers[key(one)] for one in theirs]
+    named = numbers_by_name(theirs, own)
+    if named is not None:
+        return named
     common = {_plain(one) for one in theirs} & {_plain(one) for one in own}
     if len(theirs) == len(own) and not common:
         return list(range(len(own)))
@@ -171,6 +186,20 @@ def class_numbers(theirs: Sequence[str], own: Sequence[str], name: str) -> list[
     )
 
 
+def numbers_by_name(theirs: Sequence[str], own: Sequence[str]) -> list[int] | None:
+    """Which of the classes `own` each of `theirs` is by its name, however it is spelled; None where one is none.
+
+    Example:
+        >>> numbers_by_name(["dog", "Cat"], ["cat", "bird", "dog"]), numbers_by_name(["cow"], ["cat"])
+        ([2, 0], None)
+    """
+    for key in (str, _plain):
+        numbers: Mapping[str, int] = {key(one): number for number, one in reversed(list(enumerate(own)))}
+        if len(numbers) == len(own) and all(key(one) in numbers for one in theirs):
+            return [numbers[key(one)] for one in theirs]
+    return None
+
+
 def order_remark(theirs: Sequence[str], own: Sequence[str], name: str) -> str:
     """A sentence where classes are taken to be the network's by their order alone, otherwise nothing."""
     if not own or {_plain(one) for one in theirs} & {_plain(one) for one in own}:
@@ -179,14 +208,6 @@ def order_remark(theirs: Sequence[str], own: Sequence[str], name: str) -> str:
         f"no class of {name} has a name of the network's, so they are taken in their order: "
         f"{theirs[0]} is {own[0]}, …, {theirs[-1]} is {own[-1]}"
     )
-
-
-def _folder(path: Path, options: Mapping[str, Any], channels: int, fitting: Fitting) -> Component:
-    """The user's own images as the network takes them; of a config, `options` are seen from where it lies."""
-    base = beside(options, path.parent) if options else {"path": str(path)}
-    height, width = fitting.size
-    size = height if height == width else [height, width]
-    return component("dataset", "folder", **{**base, "size": size, "channels": channels, **fitting.as_json()})
 
 
 def as_taken(images: Dataset, channels: int, fitting: Fitting) -> Dataset:

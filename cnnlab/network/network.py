@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal, Self, TypeAlias
 
 import torch
@@ -43,6 +44,8 @@ class Network:
     """Whether its weights are learned ones."""
     weights: str
     """What its weights are, in words."""
+    weights_file: Path | None = None
+    """The file that they are from, where one was named."""
     classes: tuple[str, ...] = ()
     """None where their names are not known."""
     logits: int | None = None

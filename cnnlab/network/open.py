@@ -17,7 +17,7 @@ from cnnlab.data.registry import facts_of, image_of
 from cnnlab.fit.state import load_weights
 from cnnlab.models.own import asks_for, is_own, own_network
 from cnnlab.models.own_model import OwnModel
-from cnnlab.network.asked_data import asked_data, class_numbers, order_remark
+from cnnlab.network.asked_data import AskedData, asked_data, asked_section, class_numbers, order_remark
 from cnnlab.network.described import described, shape_for, size_of
 from cnnlab.network.description import Description, ModelOptions, description_of
 from cnnlab.network.fresh import new_built, new_network, unset
@@ -148,6 +148,11 @@ def is_no_run(what: str) -> bool:
     """Whether `what` names a config, a zoo's network or a user's own."""
     zoo, colon, _ = what.partition(":")
     return (bool(colon) and zoo in ZOOS) or what.endswith((".yaml", ".yml")) or is_own(what)
+
+
+def knows_itself(what: str) -> bool:
+    """Whether `what` names a run or a config, which know what their images are."""
+    return what.endswith((".yaml", ".yml")) or not is_no_run(what)
 
 
 def _takes_classes(what: str | Path | nn.Module) -> bool:
@@ -322,7 +327,8 @@ def _with_weights(found: Network, weights: str | None, key: str | None) -> Netwo
         return found
     loaded = load_weights_file(found.model, Path(weights).expanduser(), key)
     said = f"weights of {loaded.path}" + (f" ({loaded.key})" if loaded.key else "")
-    return replace(found, trained=True, weights=said, remarks=(*found.remarks, *loaded.notes))
+    remarks = (*found.remarks, *loaded.notes)
+    return replace(found, trained=True, weights=said, weights_file=loaded.path, remarks=remarks)
 
 
 def with_data(found: Network, named: str | Path, session: Session) -> Network:
@@ -346,6 +352,40 @@ def with_data(found: Network, named: str | Path, session: Session) -> Network:
         fitting=found.preparation.fitting,
         allow_plugins=session.allow_plugins,
     )
+    return _asked(found, data, classes)
+
+
+def with_data_of(found: Network, owner: Network, session: Session) -> Network:
+    """`found`, to be asked about the data that `owner` brings, each image prepared for `found`.
+
+    Arguments:
+        found: opened for images.
+        owner: the network of a run or a config.
+        session: where data sets lie.
+
+    Returns:
+        The network with the data.
+
+    Raises:
+        RequestError: where the data is not there, or its classes are none of the network's.
+    """
+    assert owner.config is not None, "a network without data of its own"
+    data, classes = asked_section(
+        owner.config.data,
+        replace(session.place, moved=None),
+        name=f"the data of {owner.name}",
+        seed=owner.config.seed,
+        channels=found.shape[0],
+        fitting=found.preparation.fitting,
+    )
+    return _asked(found, data, classes or owner.classes)
+
+
+def _asked(found: Network, data: AskedData, classes: tuple[str, ...]) -> Network:
+    """`found` with `data`, whose `classes` are known as far as they are there.
+
+    Raises: RequestError where they are none of the network's.
+    """
     remarks = [f"{data.name} has no parts, so all of its images are taken"] * data.whole
     if classes and found.classes:
         class_numbers(classes, found.classes, data.name)

@@ -162,13 +162,13 @@ COMMANDS = (
         make=file("file", ""),
     ),
     Case(
-        "one run to compare is none",
+        "no network to compare",
         "cnnlab compare",
         (
-            "Usage: cnnlab compare [OPTIONS] {RUN…}...\n"
+            "Usage: cnnlab compare [OPTIONS] {MODEL…}...\n"
             "Try 'cnnlab compare -h' for help.\n"
             "Error\n"
-            "Missing argument 'RUN…'."
+            "Missing argument 'MODEL…'."
         ),
     ),
     Case("an empty word for the config", "cnnlab train ''", "error: .: is a folder, expected a YAML file"),

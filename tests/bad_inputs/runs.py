@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from bad_inputs.case import TINY, Case, Make, both, file
 from bad_inputs.images import class_folders
+from bad_inputs.own_networks import NET
 from safetensors.torch import save_file
 
 TINY_RUN = Path("runs/tiny")
@@ -672,13 +673,55 @@ RUNS = (
         command=EVAL,
     ),
     run(
-        "comparing with a network that is no run",
-        same,
-        (
-            "error: 'net.py:build' is no run, and what is compared is what trainings wrote down; "
-            "`cnnlab eval net.py:build` measures it on the images of --data"
-        ),
+        "comparing with a network whose images are not known",
+        NET,
+        "/place is now on Python's search path (sys.path)\n"
+        "error: net.py:build: --input: a module does not tell what images it is for; give such as 3,224,224",
         command="cnnlab compare tiny net.py:build",
+    ),
+    run(
+        "comparing with a network of other classes",
+        NET,
+        "/place is now on Python's search path (sys.path)\n"
+        "net.py:build: no --mean and --std are given: the network gets pixels in 0 … 1 as they are\n"
+        "error: only networks of the same classes can be compared: tiny tells 10 classes apart (disc, ring, square, "
+        "triangle, star, cross and 4 more), net.py:build tells 2 classes apart; --classes names those of a network "
+        "that is no run",
+        command="cnnlab compare tiny 'net.py:build --input 3,16,16'",
+    ),
+    run(
+        "weights beside the networks that are compared",
+        NET,
+        'error: --weights is of one network: write it behind that one, in quotes, such as "net.py:build --weights …"',
+        command="cnnlab compare tiny net.py:build --weights w.pt",
+    ),
+    run(
+        "an option of a compared network that is written wrongly",
+        NET,
+        "error: 'net.py:build --wieghts w.pt': no option '--wieghts' of a network; known: --weights, --weights-key, "
+        "--input, --mean, --std, --classes, --fit, --preparation, --output, --activation. Did you mean '--weights'?",
+        command="cnnlab compare tiny 'net.py:build --wieghts w.pt'",
+    ),
+    run(
+        "an option of a compared network without its value",
+        NET,
+        "error: 'net.py:build --weights': --weights lacks its value",
+        command="cnnlab compare tiny 'net.py:build --weights'",
+    ),
+    run(
+        "comparing networks without images",
+        NET,
+        "/place is now on Python's search path (sys.path)\n"
+        "error: none of net.py:READY, net.py:wide(10) has images of its own; name a folder, a CSV or a data set with "
+        "--data",
+        command="cnnlab compare net.py:READY 'net.py:wide(10)' --input 3,16,16 --mean 0.5 --std 0.5",
+    ),
+    run(
+        "comparing on images that are not there",
+        same,
+        "error: --data is 'nowhere': no such folder, CSV file or config, and no data set 'nowhere'; known: cifar10, "
+        "cifar100, fashion_mnist, folder, mnist, shapes, stl10, svhn.",
+        command="cnnlab compare tiny tiny --data nowhere",
     ),
     run(
         "comparing with a run that is not there",
@@ -691,6 +734,12 @@ RUNS = (
         both(second_run, file("runs/other/run.json", "{}")),
         "error: runs/other/run.json: not a run of cnnlab: it names no format",
         command="cnnlab compare tiny other",
+    ),
+    Case(
+        "a single network to compare",
+        "cnnlab compare tiny --split validation",
+        "error: one network, tiny, compares with nothing: name two or more",
+        run=True,
     ),
     Case(
         "a single run to compare",

@@ -77,7 +77,7 @@ def own(way: Way) -> Way:
     return replace(way, positional=words, label="MODULE")
 
 
-WAYS = [own(way) for way in ways() if "--mean" in way.options and way.label != "CONFIG"]
+WAYS = [own(way) for way in ways() if "--weights-key" in way.options and way.label != "CONFIG"]
 
 
 @pytest.fixture
@@ -201,8 +201,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Place:
     return make_world(tmp_path_factory.mktemp("world") / "first")
 
 
-@pytest.mark.parametrize("option", KNOWN)
-@pytest.mark.parametrize("way", [way for way in ways() if "--mean" in way.options and way.label != "CONFIG"], ids=str)
+@pytest.mark.parametrize(
+    ("way", "option"),
+    [(way, option) for way in ways() for option in KNOWN
+     if {"--mean", option} <= way.options and way.label != "CONFIG"],
+    ids=str,
+)  # fmt: skip
 def test_what_a_run_knows_itself_is_refused(way: Way, option: str, world: Place) -> None:
     plugins = ["--allow-plugins"] if "--allow-plugins" in way.options else []
     seen = observe(world, way.words("--runs", "elsewhere", *plugins, option, *KNOWN[option]))
