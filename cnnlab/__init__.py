@@ -12,6 +12,7 @@ from cnnlab.core.lazy import lazily
 
 if TYPE_CHECKING:
     from cnnlab import attribution, receptive_field, walk
+    from cnnlab.api.compare import compare
     from cnnlab.api.kernel import kernel
     from cnnlab.api.open import open
     from cnnlab.api.training import train, training_steps
@@ -24,6 +25,7 @@ else:
             "WorkError": "cnnlab.core.errors:WorkError",
             "attribution": "cnnlab.attribution",
             "receptive_field": "cnnlab.receptive_field",
+            "compare": "cnnlab.api.compare:compare",
             "kernel": "cnnlab.api.kernel:kernel",
             "open": "cnnlab.api.open:open",
             "train": "cnnlab.api.training:train",
@@ -39,6 +41,7 @@ __all__ = [
     "WorkError",
     "__version__",
     "attribution",
+    "compare",
     "kernel",
     "open",
     "receptive_field",

@@ -44,6 +44,11 @@ class Questions:
         return network.named_part(part), images
 
 
+def inside(opened: Questions) -> tuple[Network, Session]:
+    """What `cnnlab.open` has opened, and with which session."""
+    return opened._network, opened._session
+
+
 def last(steps: Iterable[Advance | T]) -> T:
     """The result, which comes last."""
     *_, found = steps
