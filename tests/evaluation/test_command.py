@@ -53,6 +53,7 @@ def test_the_files(run, cnnlab) -> None:
     assert result.err == "written to runs/tiny/reports/eval-validation\n"
 
 
+@pytest.mark.usefixtures("nothing_is_drawn")
 def test_the_test_part_is_counted_and_warned_about(run, cnnlab) -> None:
     first = cnnlab("eval", "tiny", "--split", "test", "--json")
     assert first.json()["n"] == 60
@@ -67,12 +68,14 @@ def test_the_test_part_is_counted_and_warned_about(run, cnnlab) -> None:
     assert f"{first.json()['accuracy']:.2%}".removesuffix("%") in row
 
 
+@pytest.mark.usefixtures("nothing_is_drawn")
 def test_flipped_as_well(run, cnnlab) -> None:
     plain, flipped, again = (cnnlab("eval", "tiny", "--tta", tta, "--json").json() for tta in ("none", "flip", "flip"))
     assert flipped == again
     assert flipped["loss"] != plain["loss"]
 
 
+@pytest.mark.usefixtures("nothing_is_drawn")
 def test_by_class(run, cnnlab) -> None:
     document = cnnlab("eval", "tiny", "--by", "class", "--json").json()
     assert sum(group["n"] for group in document["groups"].values()) == 20
@@ -96,6 +99,7 @@ def test_groups_that_are_not_there(run, cnnlab, by, message) -> None:
     assert not (run / "reports" / "eval-validation").exists()
 
 
+@pytest.mark.usefixtures("nothing_is_drawn")
 def test_the_last_weights(run, cnnlab) -> None:
     epochs = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     last = [point["validation/accuracy"] for point in epochs if point["kind"] == "epoch"][-1]
@@ -103,11 +107,13 @@ def test_the_last_weights(run, cnnlab) -> None:
 
 
 @pytest.mark.parametrize("change", ["training.precision=bf16", "ema={decay: 0.9}", "training.channels_last=true"])
+@pytest.mark.usefixtures("nothing_is_drawn")
 def test_evaluation_gives_exactly_what_training_saw(cnnlab, no_report, change) -> None:
     trained = cnnlab("train", "tiny.yaml", change, "--json").json()
     assert cnnlab("eval", "tiny", "--json").json()["accuracy"] == trained["val_accuracy"]
 
 
+@pytest.mark.usefixtures("nothing_is_drawn")
 def test_no_way_of_evaluating_replaces_the_report_of_another(run, cnnlab) -> None:
     for options in ((), ("--tta", "flip"), ("--weights", "last")):
         assert cnnlab("eval", "tiny", *options).code == 0

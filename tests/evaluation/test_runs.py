@@ -22,6 +22,8 @@ from cnnlab.runs.images import evaluation_images
 
 SESSION = Session(device_name="cpu")
 
+pytestmark = pytest.mark.usefixtures("nothing_is_drawn")
+
 
 @pytest.fixture
 def run(trained: Any, tmp_path: Path) -> Run:
