@@ -236,6 +236,8 @@ def _put_back(container: Any, contents: Any) -> None:
 def _holds(container: Any, contents: Any) -> bool:
     if len(container) != len(contents):
         return False
+    if not contents:
+        return True
     if isinstance(contents, dict):
         same_keys = container.keys() == contents.keys()
         return same_keys and all(map(operator.is_, map(container.get, contents), contents.values()))

@@ -1,8 +1,7 @@
 """One operation as torch executes it: its name, its arguments by name, and what its tensors depend on."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import torch
@@ -20,7 +19,7 @@ class UnknownOptionError(Exception):
     """An overload of an operation that lacks an argument which the rule needs."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Call:
     """An operation with its results, whose tensors have shapes and dtypes whether or not they have values."""
 
@@ -35,6 +34,21 @@ class Call:
     gates: Gates = "kept"
     narrow: bool = False
     """Whether of each window only the middle counts."""
+    parameters: tuple[str, ...] = ()
+    """The parameters among its arguments, as they are or through a view."""
+    tensors: list[Tensor] = field(init=False)
+    """Every tensor among the arguments, those in lists included."""
+    tags: list[Tag] = field(init=False)
+    """The tags of every tensor argument that depends on the input, before anything is written into one."""
+
+    def __post_init__(self) -> None:
+        self.tensors = []
+        for value in self.arguments.values():
+            if isinstance(value, Tensor):
+                self.tensors.append(value)
+            elif isinstance(value, list | tuple):
+                self.tensors += [one for one in value if isinstance(one, Tensor)]
+        self.tags = [tag for tag in map(self.tag_of, self.tensors) if tag is not None]
 
     def __getitem__(self, name: str) -> Any:
         if name not in self.arguments:
@@ -53,22 +67,6 @@ class Call:
     def slid(self, tag: Tag, dim: int, taps: Taps, size: int) -> Tag:
         """Along `dim` (of `size` elements) each output joins its taps, or takes the middle one."""
         return slid(tag, dim, middle(taps) if self.narrow else taps, size)
-
-    @cached_property
-    def tensors(self) -> list[Tensor]:
-        """Every tensor among the arguments, those in lists included."""
-        found: list[Tensor] = []
-        for value in self.arguments.values():
-            if isinstance(value, Tensor):
-                found.append(value)
-            elif isinstance(value, list | tuple):
-                found += [one for one in value if isinstance(one, Tensor)]
-        return found
-
-    @cached_property
-    def tags(self) -> list[Tag]:
-        """The tags of every tensor argument that depends on the input."""
-        return [tag for tag in map(self.tag_of, self.tensors) if tag is not None]
 
     @property
     def output(self) -> Tensor:

@@ -135,12 +135,13 @@ class Follower(TorchDispatchMode):
         self.gated = self.gated or gated(call) is not None
         if not call.tags and not self.on_values and all(map(is_small, results)):
             known = self.values.of(func, args, kwargs)
-        step = self.program.call(call, self.layer, self._parameters(call)) if call.tags else None
+        call.parameters = tuple(dict.fromkeys(filter(None, map(self.store.parameter, call.tensors))))
+        step = self.program.call(call, self.layer) if call.tags else None
         macs: int | None = 0
         if self.count:
             macs = macs_of(func, args, kwargs, result, call, known=kind.pointwise or kind.rule is not None)
             if kind.name not in FREE:
-                self.used.update(dict.fromkeys(filter(None, map(self.store.parameter, call.tensors))))
+                self.used.update(dict.fromkeys(call.parameters))
             for tensor in results:
                 self.memory.add(tensor)
         try:
@@ -322,15 +323,12 @@ class Follower(TorchDispatchMode):
                 self.layer,
                 tuple(call.output.shape),
                 macs or 0,
-                self._parameters(call),
+                call.parameters,
                 tag,
                 apart,
                 macs is not None,
             )
         )
-
-    def _parameters(self, call: Call) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(filter(None, map(self.store.parameter, call.tensors))))
 
 
 _JOINS = ("add", "sub", "rsub", "mul", "div", "maximum", "minimum", "cat")

@@ -5,14 +5,12 @@ Where paths meet, how far apart their fields lie is noted.
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
 from torch import Tensor
 
-from cnnlab.walk.arrays import NOTHING, Array, Move, aligned, join_ufunc
+from cnnlab.walk.arrays import Array, Move, aligned, join_ufunc
 from cnnlab.walk.call import Call, Transfer, whole
 from cnnlab.walk.joining import chosen_channels
 from cnnlab.walk.movement import sliced, unsqueezed
-from cnnlab.walk.reach import Reach
 from cnnlab.walk.tag import Tag, joined
 
 
@@ -251,14 +249,6 @@ def misalignment(tensors: Sequence[Tensor], tag_of: Callable[[Tensor], Tag | Non
     apart = []
     for axis in range(len(tags[0].axes)):
         fields = [tag.axes[axis] for tag in tags if tag.axes[axis].single is None]
-        centres = [value for field in fields for value in _centres(field)]
+        centres = [value for field in fields for value in field.centres]
         apart.append((max(centres) - min(centres)) / 2 if centres else 0.0)
     return tuple(apart)
-
-
-def _centres(field: Reach) -> list[int]:
-    """Twice the centre of the central unit's field, the least and the largest among its channels."""
-    index = tuple(slice(None) if dim < 2 else size // 2 for dim, size in enumerate(field.hull.shape[1:]))
-    first, last = -field.hull[0][index], field.hull[1][index]
-    centre = (first + last)[last > NOTHING]
-    return [int(np.min(centre)), int(np.max(centre))] if centre.size else []

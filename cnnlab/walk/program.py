@@ -91,12 +91,12 @@ class Program:
             raise DifferentError(Difference(here.layer if here else step.layer, *_told(here, step)))
         return here
 
-    def call(self, call: Call, layer: str, parameters: tuple[str, ...]) -> Step:
+    def call(self, call: Call, layer: str) -> Step:
         """`step` of an operation that reads what depends on the image."""
         options = OPTIONS.get(call.name)
         rank = call.output.dim() if call.results else 0
         return self.step(
-            Step(call.name, layer, parameters, (len(call.results), rank, *(options(call) if options else ())))
+            Step(call.name, layer, call.parameters, (len(call.results), rank, *(options(call) if options else ())))
         )
 
 

@@ -68,6 +68,15 @@ class Reach(ABC):
         one = int(first[some].min()), int(last[some].max())
         return one if (first[some] == one[0]).all() and (last[some] == one[1]).all() else None
 
+    @cached_property
+    def centres(self) -> tuple[int, ...]:
+        """Twice the centre of the central unit's interval, the least and the largest among the images and channels."""
+        hull = self.hull
+        index = tuple(slice(None) if dim < 2 else size // 2 for dim, size in enumerate(hull.shape[1:]))
+        first, last = -hull[0][index], hull[1][index]
+        centre = (first + last)[last > NOTHING]
+        return (int(np.min(centre)), int(np.max(centre))) if centre.size else ()
+
     def moved(self, move: Move) -> "Reach":
         """Return the reach at other places."""
         return self.changed(move)
@@ -88,18 +97,21 @@ class Reach(ABC):
 
     def compacted(self) -> "Reach":
         """Return the same without the repetition along dimensions along which nothing changes."""
-        parts = [part for part in (self.hull, self.short, self.bits) if part is not None]
-        for axis in range(1, parts[0].ndim):
-            size = parts[0].shape[axis]
-            border = [1] + [0] * len(self.shape)
-            middle = [*border[:axis], size // 2, *border[axis + 1 :]]
-            if size < 2 or parts[0].item(*border) != parts[0].item(*middle):
+        hull, short, bits = self.hull, self.short, self.bits
+        for axis, size in enumerate(hull.shape[1:], 1):
+            if size < 2:
                 continue
-            if (parts[0].take(size // 2, axis) == parts[0].take(0, axis)).all():
-                ones = [part[(slice(None),) * axis + (slice(0, 1),)] for part in parts]
-                if all((part == one).all() for part, one in zip(parts, ones, strict=True)):
-                    parts = ones
-        return Plain(parts[0], parts[1], parts[2] if len(parts) > 2 else None)
+            border, middle = (0,) * (hull.ndim - 1), [0] * (hull.ndim - 1)
+            middle[axis - 1] = size // 2
+            if hull.item(1, *border) != hull.item(1, *middle):
+                continue
+            if (hull.take(size // 2, axis) != hull.take(0, axis)).any():
+                continue
+            one = (*(slice(None),) * axis, slice(0, 1))
+            parts = [part for part in (hull, short, bits) if part is not None]
+            if not any((part != part[one]).any() for part in parts):
+                hull, short, bits = hull[one], short[one], None if bits is None else bits[one]
+        return self if hull is self.hull else Plain(hull, short, bits)
 
 
 @final

@@ -7,15 +7,18 @@ from the shapes, strides and types of its arguments, and from its other argument
 call with the same ones, and networks repeat their blocks. Of an operation that works element by element on contiguous
 tensors of one shape not even that shape matters: the result has it.
 
+Of convolutions and of concatenations, which come with many shapes in one network, formulas here tell them.
+
 Asked each time is what is not told so: views, results in the memory of an argument, random numbers, errors.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, final
 
 import torch
 from torch import Tensor, nn
 
+from cnnlab.core.arithmetic import Sliding
 from cnnlab.walk.rules import Kind
 
 _Again = Callable[[Tensor], Any]
@@ -36,6 +39,10 @@ class Shapes:
         """
         if not kind.repeatable:
             return func(*args, **kwargs)
+        formula = _FORMULAS.get(kind.name)
+        told = None if formula is None or kwargs else formula(*args)
+        if told is not None:
+            return told
         tensors: list[Tensor] = []
         try:
             signs = [_sign(one, tensors) for one in args]
@@ -114,3 +121,51 @@ def _again(result: Any, tensors: list[Tensor], *, alike: bool) -> _Again | None:
 
 def _new(shape: tuple[int, ...], strides: tuple[int, ...], dtype: torch.dtype) -> Tensor:
     return torch.empty_strided(shape, strides, dtype=dtype, device="meta")
+
+
+def _convolution(images: Tensor, weight: Tensor, bias: Tensor | None, *options: Any) -> Tensor | None:
+    """Of a batch of images that lie in rows, by a window that fits: what does not is torch's to say."""
+    stride, padding, dilation, transposed, _, groups = options
+    rank = weight.dim() - 2
+    if transposed or rank < 1 or images.dim() != weight.dim() or {len(stride), len(padding), len(dilation)} != {rank}:
+        return None
+    given = [images, weight] if bias is None else [images, weight, bias]
+    if not _are_in_rows(given) or images.shape[1] != weight.shape[1] * groups or weight.shape[0] % groups:
+        return None
+    if (bias is not None and bias.shape != weight.shape[:1]) or min(*stride, *dilation, *images.shape) < 1:
+        return None
+    windows = zip(images.shape[2:], weight.shape[2:], stride, padding, dilation, strict=True)
+    sizes = [Sliding(*window).outputs for window in windows]
+    if min(*sizes, *weight.shape) < 1 or min(padding) < 0:
+        return None
+    return torch.empty((images.shape[0], weight.shape[0], *sizes), dtype=images.dtype, device="meta")
+
+
+def _cat(tensors: Any, dim: int = 0) -> Tensor | None:
+    """Of tensors that lie in rows and differ in size along `dim` alone."""
+    if not isinstance(tensors, list | tuple) or not tensors or not _are_in_rows(tensors):
+        return None
+    first = tensors[0].shape
+    if not -len(first) <= dim < len(first):
+        return None
+    dim %= len(first)
+    around = first[:dim], first[dim + 1 :]
+    if any(len(one.shape) != len(first) or (one.shape[:dim], one.shape[dim + 1 :]) != around for one in tensors):
+        return None
+    shape = (*around[0], sum(one.shape[dim] for one in tensors), *around[1])
+    return torch.empty(shape, dtype=tensors[0].dtype, device="meta")
+
+
+def _are_in_rows(tensors: Sequence[Any]) -> bool:
+    """Whether all are tensors of one type whose elements lie in the order of their dimensions."""
+    return all(
+        type(one) in (Tensor, nn.Parameter)
+        and one.layout is torch.strided
+        and one.dtype == tensors[0].dtype
+        and one.is_contiguous()
+        for one in tensors
+    )
+
+
+_FORMULAS: dict[str, Callable[..., Tensor | None]] = {"convolution": _convolution, "cat": _cat}
+"""What torch would say at once; None where a formula does not hold."""

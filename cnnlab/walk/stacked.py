@@ -107,7 +107,6 @@ def concatenated(arrays: Sequence[Array], sizes: Sequence[int], dim: int) -> Arr
         return first
     rest = np.broadcast_shapes(*((*a.shape[: dim + 1], 1, *a.shape[dim + 2 :]) for a in arrays))
     room_for(first, (*rest[1 : dim + 1], sum(sizes), *rest[dim + 2 :]))
-    parts = [
-        np.broadcast_to(a, (*rest[: dim + 1], size, *rest[dim + 2 :])) for a, size in zip(arrays, sizes, strict=True)
-    ]
+    shapes = [(*rest[: dim + 1], size, *rest[dim + 2 :]) for size in sizes]
+    parts = [a if a.shape == shape else np.broadcast_to(a, shape) for a, shape in zip(arrays, shapes, strict=True)]
     return np.concatenate(parts, axis=dim + 1)

@@ -182,6 +182,7 @@ class _Layers:
             yield
 
     def _entering(self, name: str) -> Callable[..., None]:
+        @_asking_only
         def hook(module: nn.Module, args: Any, kwargs: Any) -> None:
             tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
             tags = tuple(tag for tag in map(self.follower.store.tag, tensors) if tag is not None)
@@ -194,6 +195,7 @@ class _Layers:
         return hook
 
     def _leaving(self, name: str) -> Callable[..., None]:
+        @_asking_only
         def hook(module: nn.Module, args: Any, output: Any) -> None:
             while self.stack[-1].module is not module:
                 self.stack.pop()  # it raised, and the network went on
@@ -228,3 +230,13 @@ class _Layers:
     def _tell(self) -> None:
         self.follower.layer = self.stack[-1].layer if self.stack else ""
         self.follower.leaf = self.follower.layer in self.leaves
+
+
+def _asking_only(hook: Callable[..., None]) -> Callable[..., None]:
+    """The hook without a look by the modes of torch's functions at each shape that it asks for."""
+
+    def asking(*given: Any) -> None:
+        with torch._C.DisableTorchFunction():
+            hook(*given)
+
+    return asking

@@ -1,5 +1,6 @@
 """Results on meta that are remembered are what torch says each time."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -139,3 +140,53 @@ def test_other_kinds_of_tensors_go_to_torch() -> None:
     assert _run(torch.abs, number)[1].dtype == torch.float32
     layer = nn.Linear(3, 4, device="meta")
     assert _run(layer, meta(2, 3))[1].shape == (2, 4)
+
+
+FORMULAS = {
+    "a batch": lambda: F.conv2d(meta(2, 4, 9, 8), meta(6, 2, 3, 1), meta(6), (2, 1), (1, 0), (2, 1), 2),
+    "rows": lambda: F.conv1d(meta(1, 3, 9), meta(4, 3, 3)),
+    "one image": lambda: F.conv2d(meta(3, 9, 9), meta(4, 3, 3, 3)),
+    "channels last": lambda: F.conv2d(
+        meta(1, 3, 9, 9).to(memory_format=torch.channels_last), meta(4, 3, 3, 3), padding=1
+    ),
+    "a bias of another size": lambda: F.conv2d(meta(1, 3, 9, 9), meta(4, 3, 3, 3), meta(5)),
+    "transposed": lambda: F.conv_transpose2d(meta(1, 3, 9, 9), meta(3, 4, 3, 3), stride=2),
+    "no image": lambda: F.conv2d(meta(0, 3, 9, 9), meta(4, 3, 3, 3)),
+    "side by side": lambda: torch.cat([meta(1, 2, 4), meta(1, 5, 4)], -2),
+    "channels last side by side": lambda: torch.cat(
+        [meta(1, 2, 4, 4).to(memory_format=torch.channels_last) for _ in range(2)], 1
+    ),
+    "beside nothing": lambda: torch.cat([meta(0), meta(1, 5)]),
+    "of two types": lambda: torch.cat([meta(2), meta(2, dtype=torch.float64)]),
+}
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_what_a_formula_tells_is_what_torch_says(name: str) -> None:
+    with Compared() as mode:
+        FORMULAS[name]()
+    assert mode.compared
+    assert not mode.different
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: F.conv2d(meta(1, 4, 9, 9), meta(4, 3, 3, 3)),
+        lambda: F.conv2d(meta(1, 3, 2, 9), meta(4, 3, 3, 3)),
+        lambda: torch.cat([meta(1, 2), meta(2, 3)]),
+        lambda: torch.cat([meta(1, 2), meta(1, 2)], 2),
+    ],
+)
+def test_what_fits_no_formula_is_torchs_to_refuse(call: Callable[[], Tensor]) -> None:
+    with pytest.raises((RuntimeError, IndexError)) as said:
+        call()
+    shapes = Shapes()
+
+    class Run(TorchDispatchMode):
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            return shapes.run(func, kind_of(func), args, kwargs or {})
+
+    with pytest.raises(type(said.value)) as told, Run():
+        call()
+    assert str(told.value) == str(said.value)
