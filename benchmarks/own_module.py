@@ -97,14 +97,15 @@ def check_same(place: Path) -> None:
     from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
     from cnnlab.data.batches import ChannelStatistics, normalise
-    from cnnlab.data.decoding import fit_image, read_image
+    from cnnlab.data.decoding import read_image
+    from cnnlab.data.fitting import Fitting
 
     [saved] = (place / "cnnlab" / "maps").glob("*.npy")
     ours = np.load(saved).clip(0)
     model = Net(classes=10)
     state = torch.load(place / "w.pt", weights_only=True)["state_dict"]
     model.load_state_dict({name.removeprefix("module."): value for name, value in state.items()})
-    pixels = fit_image(read_image(place / "image.png"), 224, "crop")[None]
+    pixels = Fitting((224, 224))(read_image(place / "image.png"))[None]
     inputs = normalise(pixels, ChannelStatistics((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
     answer = int(model.eval()(inputs).argmax())
     with GradCAM(model=model, target_layers=[model.blocks[-1]]) as cam:
