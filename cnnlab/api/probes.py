@@ -1,6 +1,7 @@
-"""Experiments on a network: whether it moves with its images."""
+"""Experiments on a network whose images move."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,6 +13,10 @@ from cnnlab.core.errors import RequestError
 from cnnlab.probe.equivariance.facts import EquivarianceFacts, LayerFacts, equivariance_document
 from cnnlab.probe.equivariance.report import equivariance_report
 from cnnlab.probe.equivariance.run import equivariance
+from cnnlab.probe.shift.facts import ShiftedNetwork, ShiftFacts, shift_document
+from cnnlab.probe.shift.report import shift_report
+from cnnlab.probe.shift.run import shift
+from cnnlab.probe.shift.windows import Border
 from cnnlab.stats.claim import Claim
 from cnnlab.view.blocks import Report
 
@@ -41,6 +46,32 @@ class Equivariance(Result):
     def to_dict(self) -> dict[str, Any]:
         """Every layer with its errors."""
         return equivariance_document(self.facts)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Shifts(Result):
+    """What becomes of answers when the image moves, of one network or of several side by side."""
+
+    facts: ShiftFacts
+
+    @property
+    def networks(self) -> tuple[ShiftedNetwork, ...]:
+        """One for each network, and for each with a change."""
+        return self.facts.networks
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        """What is said of shifts, and whether it holds here."""
+        return self.facts.claims
+
+    @cached_property
+    def report(self) -> Report:
+        """The curves, the table, and the claims."""
+        return shift_report(self.facts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Accuracy and changed answers at every shift."""
+        return shift_document(self.facts)
 
 
 class Probes(Questions):
@@ -81,8 +112,7 @@ class Probes(Questions):
             >>> [spoiled.cells for spoiled in net.equivariance(count=2, shifts=2)["0"].spoiled]
             [(0, 1, 15), (0, 1, 15)]
         """
-        if split not in (None, "train", "validation"):
-            raise RequestError(f"`split` is '{split}', expected train or validation")
+        _check_part(split)
         pixels = [shifts] if isinstance(shifts, int) else shifts
         with self._asked(data) as network:
             facts = last(
@@ -97,3 +127,61 @@ class Probes(Questions):
                 )
             )
             return Equivariance(facts)
+
+    def shift(
+        self,
+        data: GivenData | None = None,
+        *,
+        beside: "Sequence[Questions]" = (),
+        split: Open | None = None,
+        count: int = 1000,
+        max_shift: int = 4,
+        border: Border = "reflect",
+        what_if: str | Sequence[str] = (),
+    ) -> Shifts:
+        """Measure accuracy and changed answers when the image moves by a few pixels.
+
+        Arguments:
+            data: as of `evaluate`; for all networks.
+            beside: more networks that were opened, on the same images.
+            split: `train` or `validation`; by default what was held out.
+            count: images, at most.
+            max_shift: pixels; every shift up to it is made along either axis.
+            border: what comes in: `reflect`, `replicate`, `zero`, `circular`, or `canvas` for windows of an image that
+                is enlarged by as much as it moves.
+            what_if: each network once more with the same weights and such a change, as of `equivariance`.
+
+        Returns:
+            Accuracy and the share of answers that change at each shift, with intervals, and the consistency.
+
+        Raises:
+            RequestError: for a shift that leaves nothing of an image, and networks with other images.
+            WorkError: where answers are NaN or infinite.
+
+        Example:
+            >>> import cnnlab, numpy as np
+            >>> from torch import nn
+            >>> dense = nn.Sequential(nn.Flatten(), nn.Linear(192, 2))
+            >>> net = cnnlab.open(dense, size=(3, 8, 8), device="cpu")
+            >>> images = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), np.uint8)
+            >>> len(net.shift((images, [0, 1, 0, 1]), max_shift=2).networks[0].shifts)
+            9
+        """
+        _check_part(split)
+        with ExitStack() as stack:
+            networks = [stack.enter_context(one._asked(data)) for one in (self, *beside)]
+            steps = shift(
+                networks,
+                self._session,
+                split=split,
+                count=count,
+                max_shift=max_shift,
+                border=border,
+                what_if=listed(what_if),
+            )
+            return Shifts(last(steps))
+
+
+def _check_part(split: str | None) -> None:
+    if split not in (None, "train", "validation"):
+        raise RequestError(f"`split` is '{split}', expected train or validation")

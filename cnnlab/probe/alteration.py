@@ -18,6 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from cnnlab.core.errors import RequestError, unknown
 from cnnlab.models.layers.pooling import binomial
+from cnnlab.probe.borders import extended
 
 aten = torch.ops.aten
 
@@ -233,7 +234,7 @@ def _pad(mode: _Altering, said: dict[str, Any]) -> Any:
         return None
     mode.note("padding")
     left, right, top, bottom = [*pads, 0, 0][:4]
-    return _extended(images, (top, bottom), (left, right), mode.alteration.padding)
+    return extended(images, (top, bottom), (left, right), mode.alteration.padding)
 
 
 def _activation(mode: _Altering, said: dict[str, Any]) -> Any:
@@ -286,23 +287,7 @@ def _padded(mode: _Altering, images: Tensor, padding: tuple[int, int]) -> tuple[
     if kind is None or max(padding) == 0:
         return images, padding
     mode.note("padding")
-    return _extended(images, (padding[0],) * 2, (padding[1],) * 2, kind), (0, 0)
-
-
-def _extended(images: Tensor, rows: tuple[int, int], columns: tuple[int, int], kind: str) -> Tensor:
-    """More rows and columns before and after, by as many as are wanted: an index for each of them."""
-    for dim, (before, after) in ((2, rows), (3, columns)):
-        if before or after:
-            size = images.shape[dim]
-            places = torch.arange(-before, size + after, device=images.device)
-            if kind == "circular":
-                places = places % size
-            elif kind == "reflect" and size > 1:
-                places = (size - 1) - ((places % (2 * size - 2)) - (size - 1)).abs()
-            else:
-                places = places.clamp(0, size - 1)
-            images = images.index_select(dim, places)
-    return images
+    return extended(images, (padding[0],) * 2, (padding[1],) * 2, kind), (0, 0)
 
 
 def _blurred(mode: _Altering, maps: Tensor, stride: tuple[int, int]) -> Tensor:
@@ -314,7 +299,7 @@ def _blurred(mode: _Altering, maps: Tensor, stride: tuple[int, int]) -> Tensor:
             rows, columns = (around, (0, 0)) if axis == 0 else ((0, 0), around)
             window = binomial(2 * step - 1).to(maps).reshape(1, 1, *((-1, 1) if axis == 0 else (1, -1)))
             channels = maps.shape[1]
-            maps = F.conv2d(_extended(maps, rows, columns, kind), window.expand(channels, -1, -1, -1), groups=channels)
+            maps = F.conv2d(extended(maps, rows, columns, kind), window.expand(channels, -1, -1, -1), groups=channels)
     return maps
 
 

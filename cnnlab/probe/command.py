@@ -1,5 +1,7 @@
-"""`cnnlab probe equivariance`: experiments on one network, or on the same task with several."""
+"""`cnnlab probe equivariance|shift`: experiments on one network, or on the same task with several."""
 
+from dataclasses import replace
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -17,10 +19,23 @@ app = Application(
     help="Experiments: what moving, mixing and changing images and layers does to a network.", no_args_is_help=True
 )
 
+PartOption = Annotated[
+    Split | None, typer.Option("--split", help="Which images of the data; what was held out.", show_default=False)
+]
 WhatIfOption = Annotated[
     list[str] | None,
     typer.Option(metavar="CHANGE", help="The same weights with pool=blur_pool, padding=reflect, activation=identity."),
 ]
+
+
+class Border(StrEnum):
+    """What comes in where an image has moved away."""
+
+    reflect = "reflect"
+    replicate = "replicate"
+    zero = "zero"
+    circular = "circular"
+    canvas = "canvas"
 
 
 @app.command()
@@ -29,9 +44,7 @@ WhatIfOption = Annotated[
 def equivariance(
     session: Session,
     named: Named,
-    split: Annotated[
-        Split | None, typer.Option(help="Which images of the data; by default what was held out.", show_default=False)
-    ] = None,
+    split: PartOption = None,
     count: Annotated[int, typer.Option(min=1, max=MOST, help="Images.")] = 16,
     shifts: Annotated[
         str | None, typer.Option(metavar="N,…", help="In pixels; by default up to the largest stride.")
@@ -60,3 +73,46 @@ def equivariance(
     )
     folder = folder_of(network, "equivariance", session, out)
     write_and_show(equivariance_report(facts), equivariance_document(facts), folder, session)
+
+
+@app.command()
+@with_session("max_batch", "seed", "data", "device", "allow_plugins", "runs", "as_json")
+@with_network
+def shift(
+    session: Session,
+    named: Named,
+    others: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[MODEL]…", help="More networks, on the same images.", show_default=False),
+    ] = None,
+    split: PartOption = None,
+    count: Annotated[int, typer.Option(min=1, max=MOST, help="Images, at most.")] = 1000,
+    max_shift: Annotated[int, typer.Option(min=1, max=MOST, help="The largest shift, in pixels.")] = 4,
+    border: Annotated[Border, typer.Option(help="What comes in; canvas: of the enlarged image.")] = Border.reflect,
+    what_if: WhatIfOption = None,
+    out: OutOption = None,
+) -> None:
+    """Measure accuracy and changed answers when the image moves by a few pixels, of several networks side by side.
+
+    Example: [bold]cnnlab probe shift dense dense-shifted local conv --what-if pool=blur_pool[/]
+    """
+    from cnnlab.probe.shift.facts import shift_document
+    from cnnlab.probe.shift.report import shift_report
+    from cnnlab.probe.shift.run import shift as measured
+
+    part = looked_into(split)
+    every = [named, *(replace(named, text=text) for text in others or ())]
+    networks = [one.open(session, for_images=True) for one in every]
+    facts = with_bars(
+        measured(
+            networks,
+            session,
+            split=part,
+            count=count,
+            max_shift=max_shift,
+            border=border.value,
+            what_if=what_if or (),
+        )
+    )
+    folder = folder_of(networks[0], "shift", session, out)
+    write_and_show(shift_report(facts), shift_document(facts), folder, session)

@@ -43,6 +43,8 @@ QUESTIONS: dict[str, Callable[[OpenedNetwork, Pixels], Any]] = {
     "audit": lambda net, image: net.audit(labelled(image)),
     "patches": lambda net, image: net.patches(labelled(image), layer="4", top=2),
     "embedding": lambda net, image: net.embedding(labelled(image)),
+    "equivariance": lambda net, image: net.equivariance(count=2, shifts=1),
+    "shift": lambda net, image: net.shift(labelled(image), max_shift=1, what_if="padding=circular"),
 }
 WRONG: dict[str, Callable[[OpenedNetwork, Pixels], Any]] = {
     "predict": lambda net, image: net.predict(image / 255),

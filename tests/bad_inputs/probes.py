@@ -33,6 +33,22 @@ PROBES = (
         "error: --what-if padding=wrap: 'wrap' is no padding; expected circular|reflect|replicate",
     ),
     probed(
+        "a shift larger than the image",
+        "shift tiny --max-shift 16",
+        "error: --max-shift is 16: expected 1 to 15 pixels, for tiny",
+    ),
+    probed(
+        "a second network that is not there",
+        "shift tiny tinny",
+        "error: no run 'tinny' under runs. Did you mean 'tiny'? MODEL is a run, a config (.yaml), FILE.py:NAME, "
+        "torchvision:NAME or timm:NAME.",
+    ),
+    probed(
+        "shifts of images that are not named",
+        "shift torchvision:squeezenet1_1 --input 64",
+        "error: torchvision:squeezenet1_1 has no images of its own; name a folder, a CSV or a data set with --data",
+    ),
+    probed(
         "a probe of the test part",
         "equivariance tiny --split test",
         "error: the test part is opened by `cnnlab eval --split test` alone; use --split validation",

@@ -53,6 +53,11 @@ class Affine:
     def __post_init__(self) -> None:
         check_range("affine", "scale", self.scale)
 
+    @property
+    def moves(self) -> bool:
+        """Whether images come to lie elsewhere."""
+        return self.translate > 0
+
     def __call__(self, images: Images, targets: Targets, draw: Draw) -> tuple[Images, Targets]:
         """An angle, a scale, a shear and a shift for each image."""
         height, width = images.shape[2:]
@@ -82,6 +87,11 @@ class ResizedCrop:
     def __post_init__(self) -> None:
         check_range("resized_crop", "area", self.area)
         check_range("resized_crop", "ratio", self.ratio)
+
+    @property
+    def moves(self) -> bool:
+        """Whether images come to lie elsewhere."""
+        return self.area[0] < 1
 
     def __call__(self, images: Images, targets: Targets, draw: Draw) -> tuple[Images, Targets]:
         """A rectangle longer than the image is cut to its side."""

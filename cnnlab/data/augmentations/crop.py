@@ -28,6 +28,11 @@ class Crop:
     mode: Border = "zero"
     on_float: ClassVar[bool] = False
 
+    @property
+    def moves(self) -> bool:
+        """Whether images come to lie elsewhere."""
+        return self.padding > 0
+
     def __call__(self, images: Images, targets: Targets, draw: Draw) -> tuple[Images, Targets]:
         """Every offset of the window is as likely as any other."""
         side = min(images.shape[2:])

@@ -168,8 +168,9 @@ def measure(
             if grid.layout is None and _is_vector(before.get(grid.name), len(images)):
                 vectors.setdefault(grid.name, []).append(before[grid.name].flatten(1).double())
         for movement in movements:
+            moved = movement.of_images(images, first)
             with altered(alteration):
-                after = capture_outputs(model, movement.of_images(images, first), names)
+                after = capture_outputs(model, moved, names)
             for grid in layers:
                 if grid.name in before and grid.name in after:
                     _compare(grid, movement, before[grid.name], after[grid.name], empty, errors[movement])
