@@ -93,7 +93,8 @@ class EquivarianceFacts:
 
 def equivariance_document(facts: EquivarianceFacts) -> dict[str, Any]:
     """What `--json` prints."""
-    document = {name: plain(value) for name, value in vars(facts).items() if name not in ("layers", "claims")}
+    document: dict[str, Any] = {"title": "Equivariance"}
+    document |= {name: plain(value) for name, value in vars(facts).items() if name not in ("layers", "claims")}
     document["layers"] = [plain(one) | {"interior": plain(one.interior)} for one in facts.layers]
     document["claims"] = [plain(one.as_json()) for one in facts.claims]
     return document

@@ -77,7 +77,8 @@ class ShiftFacts:
 
 def shift_document(facts: ShiftFacts) -> dict[str, Any]:
     """What `--json` prints."""
-    document = {name: plain(value) for name, value in vars(facts).items() if name not in ("networks", "claims")}
+    document: dict[str, Any] = {"title": "Shifts of the image"}
+    document |= {name: plain(value) for name, value in vars(facts).items() if name not in ("networks", "claims")}
     document["networks"] = [plain(one) | {"label": one.label} for one in facts.networks]
     document["claims"] = [plain(one.as_json()) for one in facts.claims]
     return document

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from cnnlab.probe.shift.facts import ShiftedNetwork, ShiftFacts
 from cnnlab.stats.confidence import Interval, MeanInterval
 from cnnlab.view.blocks import Block, Cell, Column, Figure, Report, Table, Text, ends_of, interval_text, shown
-from cnnlab.view.claims import claims_table
+from cnnlab.view.claims import claims_section
 from cnnlab.view.drawings import Curves, Panels, Series
 
 FORM = ".1%"
@@ -16,7 +16,7 @@ def shift_report(facts: ShiftFacts) -> Report:
     blocks: list[Block] = [Text(_sentence(one, facts)) for one in facts.networks]
     blocks += [_curves(facts), _table(facts), _shifts(facts)]
     if facts.claims:
-        blocks.append(claims_table(facts.claims))
+        blocks.append(claims_section(facts.claims))
     blocks.append(
         Text(
             "A network without convolutions is called dense, or locally connected where its windows have weights of "
