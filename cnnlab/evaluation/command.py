@@ -90,8 +90,8 @@ def compare(
 ) -> None:
     """Networks side by side on the same images: accuracy, calibration, cost, and which differences may be chance.
 
-    Each is prepared for in its own way. Runs alone, without --data, --split or options: what their trainings wrote
-    down, where their configs differ, overlaid curves.
+    Each network gets them prepared in its own way. Runs alone, without --data, --split or options: what their
+    trainings wrote down, where their configs differ, overlaid curves.
 
     Example: [bold]cnnlab compare quickstart "net.py:build --weights w.pt --input 32" --data photos/ --split test[/]
     """
