@@ -12,6 +12,7 @@ from cnnlab.core.lazy import lazily
 
 if TYPE_CHECKING:
     from cnnlab import attribution, receptive_field, walk
+    from cnnlab.api.chapter import chapter
     from cnnlab.api.compare import compare
     from cnnlab.api.kernel import kernel
     from cnnlab.api.open import open
@@ -25,6 +26,7 @@ else:
             "WorkError": "cnnlab.core.errors:WorkError",
             "attribution": "cnnlab.attribution",
             "receptive_field": "cnnlab.receptive_field",
+            "chapter": "cnnlab.api.chapter:chapter",
             "compare": "cnnlab.api.compare:compare",
             "kernel": "cnnlab.api.kernel:kernel",
             "open": "cnnlab.api.open:open",
@@ -41,6 +43,7 @@ __all__ = [
     "WorkError",
     "__version__",
     "attribution",
+    "chapter",
     "compare",
     "kernel",
     "open",

@@ -31,6 +31,7 @@ from cnnlab.project.config import command as config
 from cnnlab.project.data import command as data
 from cnnlab.receptive_field import command as receptive_field
 from cnnlab.report import command as report
+from cnnlab.textbook import command as chapter
 from cnnlab.training import command as train
 from cnnlab.trust import command as trust
 from cnnlab.wiring import invocation
@@ -102,6 +103,7 @@ app.command("kernel", rich_help_panel=INSIDE)(kernel.kernel)
 
 app.command("lr-find", rich_help_panel=EXPERIMENTS)(train.lr_find)
 app.command("compare", rich_help_panel=EXPERIMENTS)(evaluation.compare)
+app.command("chapter", rich_help_panel=EXPERIMENTS)(chapter.chapter)
 app.add_typer(probe, name="probe", rich_help_panel=EXPERIMENTS)
 app.command("landscape", rich_help_panel=EXPERIMENTS)(landscape.landscape)
 

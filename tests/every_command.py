@@ -60,6 +60,7 @@ OWN: dict[str, tuple[str, ...]] = {
     "audit": ("--max-border", "1"),
     "probe equivariance": ("--shifts", "2"),
     "landscape": ("--points", "3", "--draws", "2"),
+    "chapter": ("19.5", "--run", "tiny"),
     "probe shift": ("--max-shift", "1"),
     "layer": ("--input", "3,8,8"),
     "compare-layers": ("--input", "3,8,8"),

@@ -26,7 +26,7 @@ OTHERS = {
 TOGETHER = ("core", "stats"), ("data", "models", "walk", "view"), ("fit", "config", "runs"), ("network", "cli")
 """Packages of the foundation that share a row of the README, in the order of their levels."""
 
-ABOVE = ("report", "api")
+ABOVE = ("report", "textbook", "api")
 """Packages above the subjects."""
 
 HEAD = """\

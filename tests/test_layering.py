@@ -15,7 +15,7 @@ from house import FOUNDATION, SUBJECTS
 PACKAGE = Path(__file__).parent.parent / "cnnlab"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-LEVELS = (*FOUNDATION, set(SUBJECTS), {"report"}, {"wiring"}, {"api"}, {"main"}, {"__main__"})
+LEVELS = (*FOUNDATION, set(SUBJECTS), {"report"}, {"textbook"}, {"wiring"}, {"api"}, {"main"}, {"__main__"})
 LEVEL = {package: level for level, packages in enumerate(LEVELS) for package in packages}
 EDGES = {
     ("check_model", "attribution"),
@@ -187,7 +187,7 @@ def test_inside_a_subject_computation_knows_neither_report_nor_command() -> None
         for name, targets in graph().items()
         for target in targets
         if name.count(".")
-        and name.split(".")[1] in {*SUBJECTS, "report"}
+        and name.split(".")[1] in {*SUBJECTS, "report", "textbook"}
         and name.split(".")[1] == target.split(".")[1]
         if role(target) > role(name) or (role(target) == 2 and role(name) == 1)
     ]

@@ -1,5 +1,6 @@
 """The table of bad inputs, section by section."""
 
+from bad_inputs.chapter import CHAPTER
 from bad_inputs.commands import COMMANDS
 from bad_inputs.configs import CONFIGS
 from bad_inputs.evidence import EVIDENCE
@@ -25,6 +26,7 @@ SECTIONS = {
     "Runs": RUNS,
     "Layers on the command line": LAYERS,
     "Kernels": KERNELS,
+    "The chapter": CHAPTER,
     "Receptive fields and summaries": RECEPTIVE_FIELDS,
     "Explanations": EXPLANATIONS,
     "Files of weights": WEIGHTS,

@@ -1,0 +1,1 @@
+"""The numbers of the textbook chapter, each found again by cnnlab's own functions: `chapter`."""
