@@ -39,7 +39,7 @@ def claims_of(
         last: errors at the last map.
         seed: of the intervals.
     """
-    maps = [one for one in layers if one.is_map and one.moved]
+    maps = [one for one in layers if one.is_map and (one.moved or one.spoiled)]
     if not maps:
         return tuple(_answer([one for one in layers if one.moved], coarsest))
     return (

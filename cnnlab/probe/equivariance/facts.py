@@ -24,6 +24,8 @@ class Spoiled:
     """Rows or columns that see nothing but what they saw before, by the receptive fields."""
     error: float | None
     """Mean relative error over those; None where there are none."""
+    whole: float | None
+    """The same over all that have been in the map before; None where nothing in the map varies."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,8 @@ class LayerFacts:
     """Why the layer has no map."""
     spoiled: tuple[Spoiled, ...]
     moved: Mapping[str, Mapping[float, MeanInterval]]
-    """By alteration and shift in pixels, both axes together: what leaves on one side comes in on the other. Of what is
-    no map the change divided by the spread over images."""
+    """By alteration and shift in pixels, both axes together: what leaves on one side comes in on the other; nothing of
+    maps whose cells do not go around the image. Of what is no map the change divided by the spread over images."""
     shapes: Mapping[str, MeanInterval]
     """By turn or enlargement of a pattern in the middle, with circular padding."""
 

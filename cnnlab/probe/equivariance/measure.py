@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from cnnlab.network.forward import capture_outputs
 from cnnlab.probe.alteration import Alteration, altered
 from cnnlab.probe.equivariance.grid import Grid
-from cnnlab.probe.equivariance.movement import WHOLE, discs, entering_zeros, scaled, shifted, turned
+from cnnlab.probe.equivariance.movement import discs, entering_zeros, scaled, shifted, turned
 
 SPOILED = 1e-4
 """Differences up to this share of a map's root mean square are rounding."""
@@ -40,11 +40,9 @@ class Around:
         return shifted(images, self.pixels, self.axis)
 
     def of_maps(self, maps: Tensor, grid: Grid) -> Tensor | None:
-        """By as many cells, where these go around the image, as the pixels do."""
+        """By as many cells; None of maps whose cells do not go around the image as the pixels do."""
         cells = grid.move(self.pixels, self.axis)
-        if cells is None or not (grid.closes(self.axis) or abs(cells - round(cells)) < WHOLE):
-            return None
-        return shifted(maps, cells, self.axis)
+        return None if cells is None or not grid.closes(self.axis) else shifted(maps, cells, self.axis)
 
 
 @dataclass(frozen=True)
@@ -94,9 +92,9 @@ class Errors:
     """What one movement did at one layer, over the images of all batches."""
 
     relative: list[Float[Tensor, "n"]] = field(default_factory=list)
-    """‖f(Tx) − Tf(x)‖ / ‖Tf(x) − its channels' means‖ of each image, over all of the map: 0 where the map moves as the
-    image does, about √2 where it has nothing to do with it. Of what is no map the change alone, not yet divided by the
-    spread over images."""
+    """‖f(Tx) − Tf(x)‖ / ‖Tf(x) − its channels' means‖ of each image, over all of the map, or over what was in it before
+    where zeros come in: 0 where the map moves as the image does, about √2 where it has nothing to do with it. Of what
+    is no map the change alone, not yet divided by the spread over images."""
     interior: list[Float[Tensor, "n"]] = field(default_factory=list)
     """The same over the interior of a shift with zeros coming in."""
     spoiled: Bool[Tensor, "cells"] | None = None
@@ -215,14 +213,21 @@ def _compare(
     across = tuple(d for d in range(4) if d != dim)
     bad = (far.abs().amax(across) > SPOILED * size).cpu()
     one.spoiled = bad if one.spoiled is None else one.spoiled | bad
+    cells = grid.fits(movement.pixels, movement.axis) or 0
+    first, count = max(0, cells), maps.shape[dim] - abs(cells)
+    if count > 0:
+        one.relative.append(_ratio(far.narrow(dim, first, count), expected.narrow(dim, first, count)))
     inside = torch.from_numpy(grid.interior(movement.pixels, movement.axis)).to(far.device)
     if len(inside):
         one.interior.append(_ratio(far.index_select(dim, inside), expected.index_select(dim, inside)))
 
 
 def _ratio(far: Tensor, expected: Tensor) -> Float[Tensor, "n"]:
-    """‖far‖ of each image over the variation of what was expected about its channels' means; 0 where nothing is far."""
+    """‖far‖ of each image over the variation of what was expected about its channels' means.
+
+    0 where nothing is far, and NaN where something is and nothing varies.
+    """
     expected = expected.double()
     varied = (expected - expected.mean((2, 3), keepdim=True)).flatten(1).norm(dim=1)
     length = far.flatten(1).norm(dim=1)
-    return torch.where(length == 0, length, length / varied.clamp(min=torch.finfo(torch.float64).tiny)).cpu()
+    return torch.where(length == 0, length, torch.where(varied == 0, torch.nan, length / varied)).cpu()

@@ -22,7 +22,9 @@ def equivariance_report(facts: EquivarianceFacts) -> Report:
     """Sentences first, then depth, causes, borders, turns, answers and claims."""
     blocks: list[Block] = [Text(sentence) for sentence in _sentences(facts)]
     if facts.maps:
-        blocks += [_depth(facts), _causes(facts), _phases(facts), _layers(facts)]
+        if any(one.moved for one in facts.maps):
+            blocks += [_depth(facts), _causes(facts), _phases(facts)]
+        blocks.append(_layers(facts))
         blocks += [Section("The border", (_border(facts),), "border"), _shapes(facts)]
     if facts.vectors:
         blocks.append(_answers(facts))
@@ -47,6 +49,12 @@ def _sentences(facts: EquivarianceFacts) -> list[str]:
             "answers stay is told below."
         ]
     found = []
+    last = facts.maps[-1]
+    if not last.moved:
+        return [
+            f"The cells of {last.name} do not go once around the image ({size_text(last.output)}, "
+            f"{pair_text(last.stride)} px apart): it is told for shifts by whole cells alone, with zeros coming in."
+        ]
     padded, strided = _first(facts, AS_IT_IS, facts.coarsest), _first(facts, CIRCULAR, 1)
     if padded is None:
         found.append(f"A shift by {facts.coarsest} px, a whole number of cells of every layer, is kept by all layers.")
@@ -61,7 +69,6 @@ def _sentences(facts: EquivarianceFacts) -> list[str]:
             f"A shift by one pixel is lost from {strided.name} on even without a border: its cells lie "
             f"{pair_text(strided.stride)} px apart."
         )
-    last = facts.maps[-1]
     errors = [(words, _mean(last, name, 1)) for name, words in facts.alterations.items()]
     told = ", ".join(f"{shown(error, FORM)} {words}" for words, error in errors if error is not None)
     found.append(f"At the last map, {last.name}, a shift by one pixel has an error of {told}.")
@@ -128,7 +135,7 @@ def _causes(facts: EquivarianceFacts) -> Table:
 
 
 def _phases(facts: EquivarianceFacts) -> Figure:
-    some = _evenly(_different(facts.maps))
+    some = _evenly(_different([one for one in facts.maps if one.moved]))
     shifts = sorted({pixels for one in some for pixels in one.moved.get(CIRCULAR, {}) if pixels >= 1})
     values = np.array(
         [[np.nan if (error := _mean(one, CIRCULAR, pixels)) is None else error for pixels in shifts] for one in some]
@@ -174,6 +181,7 @@ def _layers(facts: EquivarianceFacts) -> Table:
         Column("output"),
         Column("S", "px", "right"),
         Column("away from the border", "", "right", ".1e"),
+        Column("with it", "", "right", FORM),
         Column(f"{whole} px", "", "right", FORM),
         Column(f"{whole} px, circular", "", "right", FORM),
         Column("1 px, circular", "", "right", FORM),
@@ -182,12 +190,22 @@ def _layers(facts: EquivarianceFacts) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for layer in facts.maps:
         errors = [_mean(layer, AS_IT_IS, whole), *(_mean(layer, CIRCULAR, pixels) for pixels in (whole, one, 0.5))]
-        rows.append((layer.name, size_text(layer.output), pair_text(layer.stride), layer.interior, *errors))
+        rows.append(
+            (layer.name, size_text(layer.output), pair_text(layer.stride), layer.interior, _whole(layer), *errors)
+        )
     note = (
         "Away from the border: the largest error of the cells whose receptive field meets neither padding nor what "
-        "came in from outside, over all shifts by whole cells; – where there is no such cell."
+        "came in from outside, over all shifts by whole cells; – where there is no such cell. With it: all cells that "
+        "have been in the map before, by the smallest such shift, zeros coming in. The others: around the image."
     )
     return Table("Layer by layer", columns, tuple(rows), note, "layers")
+
+
+def _whole(layer: LayerFacts) -> float | None:
+    """The mean over both axes, of the smallest shift."""
+    least = min((one.pixels for one in layer.spoiled), default=0)
+    found = [one.whole for one in layer.spoiled if one.pixels == least and one.whole is not None]
+    return sum(found) / len(found) if found else None
 
 
 def ranges(cells: Sequence[int]) -> str:
@@ -268,13 +286,15 @@ def _notes(facts: EquivarianceFacts) -> list[str]:
     if tokens:
         found.append(f"{tokens[0].name} and {len(tokens) - 1} more layers put out {tokens[0].tokens}, read as its map.")
     away = [one.name for one in facts.layers if one.why and not one.moved]
-    if away:
+    if away and facts.count == 1:
+        found.append("One image has no spread, over which the change of an answer could be told; count 2 or more.")
+    elif away:
         found.append(f"Not measured, since they put out no rows of numbers for an image: {', '.join(away)}.")
-    open_ = [one for one in facts.maps if CIRCULAR in facts.alterations and 1 not in one.moved.get(CIRCULAR, {})]
+    open_ = [one for one in facts.maps if not one.moved]
     if open_:
         found.append(
             f"At {len(open_)} layers, {open_[0].name} among them, the cells do not go once around the image (their "
-            "number times their distance is not its side): shifts by parts of a cell are not told there."
+            "number times their distance is not its side): there, what is said of shifts by whole cells is all."
         )
     missing = [words for aspect, words in _MISSING.items() if not facts.changed.get(aspect)]
     if missing:

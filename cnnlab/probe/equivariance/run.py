@@ -252,7 +252,7 @@ def _layer(
             if (cells := made.spoiled(move, grid.name)) is not None:
                 error = made.interior(move, grid.name)
                 inside = len(grid.interior(whole, axis))
-                spoiled.append(Spoiled(axis, whole, cells, inside, None if error is None else float(error.mean())))
+                spoiled.append(Spoiled(axis, whole, cells, inside, _mean(error), _mean(made.relative(move, grid.name))))
     moved: dict[str, dict[float, MeanInterval]] = {}
     for way in ways:
         by_shift: dict[float, MeanInterval] = {}
@@ -279,6 +279,11 @@ def _layer(
         moved=moved,
         shapes=shapes,
     )
+
+
+def _mean(errors: Float[Tensor, "n"] | None) -> float | None:
+    """None where an error is no number."""
+    return None if errors is None or not bool(errors.isfinite().all()) else float(errors.mean())
 
 
 def _claims(

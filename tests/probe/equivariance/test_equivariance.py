@@ -195,5 +195,6 @@ def test_what_cannot_be_asked_is_refused(options: dict[str, Any], message: str) 
 def test_maps_that_do_not_go_around_the_image_are_told_at_whole_cells_alone() -> None:
     (layer,) = probed(conv(stride=2), (1, 16, 16)).layers
     assert layer.output == (2, 7, 7)
-    assert 1 not in layer.moved["as it is"]
+    assert layer.moved == {}
+    assert {(one.pixels, one.whole) for one in layer.spoiled} == {(2, 0.0), (4, 0.0), (6, 0.0), (8, 0.0)}
     assert Around(0, 1).of_maps(torch.zeros(1, 2, 7, 7), grids(network_of(conv(stride=2), (1, 16, 16)))[0]) is None
