@@ -9,6 +9,7 @@ from torch import Tensor
 from cnnlab.layers_lab.alternatives import alternatives
 from cnnlab.layers_lab.kernel.direction import both_directions, turned
 from cnnlab.layers_lab.toeplitz import convolution_matrix
+from cnnlab.probe.equivariance.movement import entering_zeros, shifted
 from cnnlab.textbook.built import arithmetic_of, layers
 from cnnlab.textbook.statement import derived, misprinted, printed, story
 
@@ -101,10 +102,8 @@ def _shifted(shift: int, mode: str = "zero") -> tuple[Tensor, Tensor]:
     with torch.no_grad():
         for weight in convolution.parameters():
             weight.normal_()
-        moved = image.roll(shift, 3)
-        if mode == "zero":
-            moved[..., :shift] = 0
-        return convolution(moved)[0, 0], convolution(image).roll(shift, 3)[0, 0]
+        moved = entering_zeros(image, shift, 1) if mode == "zero" else shifted(image, shift, 1)
+        return convolution(moved)[0, 0], shifted(convolution(image), shift, 1)[0, 0]
 
 
 def _equal_columns(shift: int) -> list[bool]:

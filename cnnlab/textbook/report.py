@@ -134,6 +134,7 @@ def _figure(found: Replay, sections: list[str]) -> Figure:
     verdicts = [verdict for verdict in Verdict if found.count(verdict)]
     rows = [[row.verdict for row in found.rows if row.statement.section == section] for section in sections]
     counts = np.array([[some.count(verdict) for verdict in verdicts] for some in rows])
-    labels = tuple(f"{section} {TITLES[section]}" for section in sections)
-    drawing = Matrix(counts, labels, tuple(one.value for one in verdicts), "section", "verdict", "statements", form="d")
+    drawing = Matrix(
+        counts, tuple(sections), tuple(one.value for one in verdicts), "section", "verdict", "statements", form="d"
+    )
     return Figure("verdicts", "What came of the chapter's statements", drawing)

@@ -30,14 +30,17 @@ class TrainedRun:
 
     def last(self, name: str) -> float | None:
         """A number of the last epoch; None where it was not measured."""
-        value = self.epochs[-1].get(name) if self.epochs else None
-        return None if value is None else float(value)
+        return next((value for _, value in reversed(list(self.points(name)))), None)
 
-    @property
-    def accuracy(self) -> float | None:
-        """On the test part where that was opened by `cnnlab eval`, else of the best epoch on the validation part."""
-        test = self.network.run.test_accuracy()
-        return self.network.run.record.outcome.val_accuracy if test is None else test
+    def accuracy(self, *, epochs: int) -> float | None:
+        """On the test part where that was opened by `cnnlab eval`, else of the best epoch on the validation part.
+
+        None of a run of fewer epochs: nothing was claimed of it.
+        """
+        outcome, test = self.network.run.record.outcome, self.network.run.test_accuracy()
+        if outcome.epochs < epochs:
+            return None
+        return outcome.val_accuracy if test is None else test
 
     @cached_property
     def images(self) -> Dataset:

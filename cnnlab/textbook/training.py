@@ -16,6 +16,9 @@ HERE = "19.5"
 TRAIN = 50_000
 """Training images of CIFAR-10; a statement about a run checks them."""
 
+EPOCHS = 30
+"""Of the recipe: what is said of its end is said of runs that are as long."""
+
 
 @printed(HERE, "CIFAR-10: channels, height, width; classes", ((3, 32, 32), 10))
 def _cifar() -> tuple[tuple[int, ...], int]:
@@ -121,15 +124,15 @@ def _optimiser() -> tuple[tuple[float, ...], tuple[float, ...]]:
     return (rate, float(group["momentum"]), float(group["weight_decay"])), rates
 
 
-@of_a_run(HERE, "training loss at the end", "0.281, 0.270, 0.262 in epochs 28 to 30", least=0.05, most=0.45)
+@of_a_run(HERE, "training loss after 30 epochs", "0.281, 0.270, 0.262 in epochs 28 to 30", least=0.05, most=0.45)
 def _loss(run: TrainedRun) -> float | None:
-    return run.last("train_loss")
+    return run.last("train/loss") if len(run.epochs) >= EPOCHS else None
 
 
-@of_a_run(HERE, "accuracy: 84 % is a floor (test part if opened, else validation)", "84.91, 85.33, 85.46 %", least=0.84,
-          mistake=21)  # fmt: skip
+@of_a_run(HERE, "accuracy after 30 epochs (test part if opened, else validation): 84 % is a floor",
+          "84.91, 85.33, 85.46 %", least=0.84, mistake=21)  # fmt: skip
 def _accuracy(run: TrainedRun) -> float | None:
-    return run.accuracy
+    return run.accuracy(epochs=EPOCHS)
 
 
 @of_a_run(HERE, "minutes of training", "a few, on one GPU")
@@ -162,7 +165,9 @@ def _without_norm() -> tuple[int, int]:
 
 @of_a_run(HERE, "exercise 19.5.2: epoch in which validation passes 70 %", "within 15", least=1, most=15)
 def _seventy(run: TrainedRun) -> int | None:
-    return next((epoch for epoch, accuracy in run.points("val_accuracy") if accuracy > 0.7), None)
+    passed = [epoch for epoch, accuracy in run.points("validation/accuracy") if accuracy > 0.7]
+    never = len(run.epochs) + 1 if len(run.epochs) >= 15 else None
+    return passed[0] if passed else never
 
 
 @of_a_run(HERE, "exercise 19.5.3: classes of the confusion matrix; rows are the truth, and add up to its images",

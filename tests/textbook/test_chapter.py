@@ -7,6 +7,8 @@ from command_line import Place, Trained
 
 from cnnlab.config.config import read_config
 from cnnlab.core.arithmetic import Sliding
+from cnnlab.network.open import open_run
+from cnnlab.network.session import Session
 from cnnlab.project.listing import CONFIGS
 from cnnlab.textbook import convolution
 from cnnlab.textbook.catalog import FILES, SECTIONS, STATEMENTS
@@ -14,6 +16,7 @@ from cnnlab.textbook.mistakes import MISTAKES
 from cnnlab.textbook.run import Replay, Verdict, judged, replay
 from cnnlab.textbook.small_cnn import recipe
 from cnnlab.textbook.statement import Kind, Value, agree
+from cnnlab.textbook.trained import TrainedRun
 
 TESTED = {Kind.PRINTED, Kind.MISPRINTED, Kind.DERIVED}
 
@@ -144,6 +147,15 @@ def test_a_run_is_checked_and_another_data_set_is_seen(trained: Trained, cnnlab:
     assert (steps["found"], steps["verdict"]) == (True, "true")
     confusion = next(one for name, one in found.items() if name.startswith("exercise 19.5.3"))
     assert (confusion["found"], confusion["verdict"]) == ([10, 10, True], "true")
+
+
+def test_a_run_knows_its_curves_and_how_long_it_was(trained: Trained) -> None:
+    session = Session(device_name="cpu", runs=trained.place.runs)
+    run = TrainedRun(open_run("tiny", session), session)
+    best = run.network.run.record.outcome.val_accuracy
+    assert run.last("train/loss") == pytest.approx(run.epochs[-1]["train/loss"])
+    assert max(value for _, value in run.points("validation/accuracy")) == best
+    assert (run.accuracy(epochs=2), run.accuracy(epochs=3)) == (best, None)
 
 
 def test_a_section_that_is_none(cnnlab: Place) -> None:

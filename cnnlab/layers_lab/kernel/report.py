@@ -144,7 +144,7 @@ def _both(facts: KernelFacts) -> tuple[Block, ...]:
         "directions",
         f"{_title(subject.kernel)}: correlation and true convolution",
         Scenes(scenes, columns=2),
-        f"The point is where the correlation is strongest. Border: {found.border}, {OUTSIDE[found.border]}.",
+        f"The point is where the correlation is strongest. Border: {found.border} ({OUTSIDE[found.border]}).",
     )
     there = (
         f"At row {found.row}, column {found.column}, where it is strongest, correlation says "
