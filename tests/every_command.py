@@ -66,6 +66,7 @@ OWN: dict[str, tuple[str, ...]] = {
     "compare-layers": ("--input", "3,8,8"),
     "visualize dream": ("--class", "cat"),
     "data leaks": ("--with-test",),
+    "probe norm": ("--part", "state,modes,ranges"),
     "receptive-field": ("--layer", "relu1", "--effective", "2", "--no-repairs"),
 }
 """What a command needs besides, or what makes it take the way on which an option is lost most easily."""
@@ -94,7 +95,7 @@ def halve(shape: Shape) -> nn.Module:
 CONFIG = """
 plugins: [layers.py]
 data: {dataset: {folder: {path: images, size: 16, cache: false}}, augment: [flip]}
-model: [conv: {channels: 4}, relu, halve, conv: {channels: 6, stride: 2}, relu, global_avg_pool, linear]
+model: [conv: {channels: 4}, relu, halve, conv: {channels: 6, stride: 2}, batch_norm, relu, global_avg_pool, linear]
 training: {epochs: 2, batch_size: 8}
 logging: {every_steps: 1, histograms_every_epochs: 0, snapshots_every_epochs: 1, graph: false, pictures: false}
 """

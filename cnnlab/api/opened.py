@@ -13,6 +13,7 @@ from cnnlab.api.film import Films
 from cnnlab.api.kernel import Kernels
 from cnnlab.api.landscape import Landscapes
 from cnnlab.api.layers import Layers
+from cnnlab.api.norms import Normalisation
 from cnnlab.api.pages import Pages
 from cnnlab.api.probes import Probes
 from cnnlab.api.trust import Trust
@@ -21,7 +22,7 @@ from cnnlab.core.arithmetic import Shape
 
 @final
 class OpenedNetwork(
-    Answers, Explanations, Trust, Layers, Kernels, Channels, Embeddings, Films, Landscapes, Probes, Pages
+    Answers, Explanations, Trust, Layers, Kernels, Channels, Embeddings, Films, Landscapes, Probes, Normalisation, Pages
 ):
     """A network, and what can be asked of it; `cnnlab.open` is the way to one.
 

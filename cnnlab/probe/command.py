@@ -1,4 +1,4 @@
-"""`cnnlab probe equivariance|shift`: experiments on one network, or on the same task with several."""
+"""`cnnlab probe equivariance|shift|norm`: experiments on one network, or on the same task with several."""
 
 from dataclasses import replace
 from enum import StrEnum
@@ -13,6 +13,7 @@ from cnnlab.cli.output import write_and_show
 from cnnlab.cli.session import with_session
 from cnnlab.cli.streams import with_bars
 from cnnlab.network.session import Session
+from cnnlab.probe.norm.command import norm
 from cnnlab.probe.output import folder_of
 
 app = Application(
@@ -116,3 +117,6 @@ def shift(
     )
     folder = folder_of(networks[0], "shift", session, out)
     write_and_show(shift_report(facts), shift_document(facts), folder, session)
+
+
+app.command()(norm)

@@ -53,4 +53,40 @@ PROBES = (
         "equivariance tiny --split test",
         "error: the test part is opened by `cnnlab eval --split test` alone; use --split validation",
     ),
+    probed(
+        "a part of the normalisation lab that is none, the nearest named",
+        "norm tiny --part mode",
+        (
+            "error: no part 'mode'; known: formulas, state, modes, statistics, running, folding, conversion, "
+            "fine-tuning, training, landscape, ranges, batch-size. Did you mean 'modes'?"
+        ),
+    ),
+    probed(
+        "epochs where nothing is trained",
+        "norm tiny --epochs 3",
+        "error: --epochs is of the parts that train; add --train, or name one with --part",
+    ),
+    probed(
+        "trainings with batches of a single image",
+        "norm tiny --part batch-size --batch-sizes 1,2",
+        "error: --batch-sizes are 2 at least: batch norm cannot be trained on a single image",
+    ),
+    probed(
+        "sizes of batches that are no numbers",
+        "norm tiny --batch-sizes 2,four",
+        "error: --batch-sizes is '2,four', expected numbers such as 2,4,8,32",
+    ),
+    probed(
+        "trainings of a network that no config describes",
+        "norm torchvision:resnet18 --train",
+        "error: torchvision:resnet18 has no config to train by; give a run or a config (.yaml)",
+    ),
+    probed(
+        "norms of a network without any",
+        "norm torchvision:alexnet",
+        (
+            "error: torchvision:alexnet has no normalisation layer; `cnnlab list layers` has those that a config can "
+            "name, such as conv_bn_act"
+        ),
+    ),
 )

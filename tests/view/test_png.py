@@ -9,7 +9,7 @@ from PIL import Image
 
 from cnnlab.view import png
 from cnnlab.view.blocks import Figure, Report
-from cnnlab.view.drawings import Drawing, Gallery, Matrix
+from cnnlab.view.drawings import Curves, Drawing, Gallery, Matrix, Series
 
 
 def pixels(figure: Figure, theme: png.Theme = png.LIGHT) -> np.ndarray:
@@ -83,3 +83,17 @@ def test_files_are_written_whole(report: Report, tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "reports").iterdir()) == sorted(path.name for path in written)
     assert [path.name for path in written][:2] == ["curves.png", "log.png"]
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in written)
+
+
+def test_a_logarithmic_axis_has_plain_numbers_and_names_few_places() -> None:
+    """Less than a decade high, where there is hardly a power of ten; formulas are switched off."""
+    drawing = Curves((Series("a", (2.0, 16.0, 256.0), (2.1, 2.3, 2.2)),), "m", "loss", "log", "log")
+    axes = png.draw(Figure("log", "Log", drawing)).axes[0]
+    axes.figure.canvas.draw()
+    below = [label.get_text() for label in axes.get_xticklabels()]
+    low, high = axes.get_ylim()
+    labels = [label for label in axes.get_yticklabels(which="both") if low <= label.get_position()[1] <= high]
+    beside = [label.get_text() for label in labels if label.get_text()]
+    assert below == ["2", "16", "256"]
+    assert beside
+    assert all(2 < float(text) < 2.4 for text in beside)

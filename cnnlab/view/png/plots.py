@@ -8,13 +8,16 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogFormatter, MaxNLocator, NullLocator
 
 from cnnlab.core.characters import printable, shortened
 from cnnlab.view.blocks import shown
 from cnnlab.view.drawings import Bars, Curves, Mark, Panels, Reliability, Scatter, Spans
 from cnnlab.view.png.theme import Theme
 from cnnlab.view.sketches import size_text
+
+MOST_PLACES = 10
+"""Places on a logarithmic x axis that are named one by one, such as sizes of batches."""
 
 WIDTH = 8.0
 """Inches."""
@@ -78,10 +81,17 @@ def _lines(axes: Axes, drawing: Curves, theme: Theme, *, legend: bool = True) ->
     axes.grid(axis="y")
     axes.set_xscale(drawing.x_scale)
     axes.set_yscale(drawing.y_scale)
+    places = {float(x) for series in drawing.series for x in series.x}
     if drawing.y_scale == "log":
         axes.yaxis.set_major_formatter(FuncFormatter(power))
+        axes.yaxis.set_minor_formatter(_BetweenPowers())
     if drawing.x_scale == "log":
         axes.xaxis.set_major_formatter(FuncFormatter(power))
+        axes.xaxis.set_minor_formatter(_BetweenPowers())
+        if len(places) <= MOST_PLACES:
+            axes.xaxis.set_major_locator(FixedLocator(sorted(places)))
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda place, _: f"{place:.3g}"))
+            axes.xaxis.set_minor_locator(NullLocator())
     elif all(float(x).is_integer() for series in drawing.series for x in series.x):
         axes.xaxis.set_major_locator(MaxNLocator(nbins=12, integer=True, min_n_ticks=1))
     if drawing.percent:
@@ -92,7 +102,6 @@ def _lines(axes: Axes, drawing: Curves, theme: Theme, *, legend: bool = True) ->
     if low is None and high is not None and drawing.y_scale != "log":
         bottom, top = axes.get_ylim()  # which was raised: the lowest point keeps its distance from the axis
         axes.set_ylim(bottom=bottom - 0.03 * (top - bottom))
-    places = {float(x) for series in drawing.series for x in series.x}
     if len(places) == 1 and drawing.x_scale != "log":
         # around a single epoch there are no 0.95 and 1.05
         (only,) = places
@@ -102,6 +111,14 @@ def _lines(axes: Axes, drawing: Curves, theme: Theme, *, legend: bool = True) ->
     if legend and len(handles) > 1:
         # Outside, where no line can run behind it.
         axes.legend(handles, names, loc="center left", bbox_to_anchor=(1.01, 0.5), borderaxespad=0, handlelength=1.8)
+
+
+class _BetweenPowers(LogFormatter):
+    """Labels between powers of ten where an axis shows few of these: plain numbers."""
+
+    def __call__(self, value: float, position: int | None = None) -> str:
+        """Such as 0.3; nothing where the powers suffice."""
+        return f"{value:g}" if super().__call__(value, position) else ""
 
 
 def _percent(share: float, _: int) -> str:
