@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import file_map
 from bad_inputs import page as bad_inputs
+from exercises import page as exercises
 from references import commands, components, config, methods
 from strangers import page as strangers
 
@@ -18,6 +19,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "README.md": _readme,
     "docs/files.md": file_map.file_map,
     "docs/bad-inputs.md": bad_inputs.page,
+    "docs/exercises.md": exercises.page,
     "docs/any-network.md": strangers.page,
     "docs/reference/config.md": config.page,
     "docs/reference/commands.md": commands.page,
