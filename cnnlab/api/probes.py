@@ -13,6 +13,9 @@ from cnnlab.core.errors import RequestError
 from cnnlab.probe.equivariance.facts import EquivarianceFacts, LayerFacts, equivariance_document
 from cnnlab.probe.equivariance.report import equivariance_report
 from cnnlab.probe.equivariance.run import equivariance
+from cnnlab.probe.position.facts import PositionFacts, position_document
+from cnnlab.probe.position.report import position_report
+from cnnlab.probe.position.run import position
 from cnnlab.probe.shift.facts import ShiftedNetwork, ShiftFacts, shift_document
 from cnnlab.probe.shift.report import shift_report
 from cnnlab.probe.shift.run import shift
@@ -72,6 +75,27 @@ class Shifts(Result):
     def to_dict(self) -> dict[str, Any]:
         """Accuracy and changed answers at every shift."""
         return shift_document(self.facts)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Position(Result):
+    """What layers tell of places."""
+
+    facts: PositionFacts
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        """What is said of padding, and whether it holds here."""
+        return self.facts.claims
+
+    @cached_property
+    def report(self) -> Report:
+        """The depth, the maps, what is pooled, and the claims."""
+        return position_report(self.facts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """R² of each layer."""
+        return position_document(self.facts)
 
 
 class Probes(Questions):
@@ -180,6 +204,32 @@ class Probes(Questions):
                 what_if=listed(what_if),
             )
             return Shifts(last(steps))
+
+    def position(self, *, count: int = 128, what_if: str | Sequence[str] = (), depth: int | None = None) -> Position:
+        """Read places out of each layer, of images that have none: what tells them is the border.
+
+        Arguments:
+            count: images of noise, and as many of patterns.
+            what_if: further ways to run it, as of `equivariance`.
+            depth: how deep to go into layers of layers.
+
+        Returns:
+            R² of a linear read-out for each layer, as it is and with circular padding.
+
+        Raises:
+            RequestError: for fewer than 4 images, and for a change that is none.
+
+        Example:
+            >>> import cnnlab
+            >>> from torch import nn
+            >>> layers = nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+            >>> net = cnnlab.open(nn.Sequential(*layers), size=(1, 8, 8), device="cpu")
+            >>> list(net.position(count=16).facts.maps[1].told)
+            ['as it is', 'padding=circular']
+        """
+        with self._asked() as network:
+            steps = position(network, self._session, count=count, what_if=listed(what_if), depth=depth)
+            return Position(last(steps))
 
 
 def _check_part(split: str | None) -> None:

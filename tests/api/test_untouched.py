@@ -44,6 +44,7 @@ QUESTIONS: dict[str, Callable[[OpenedNetwork, Pixels], Any]] = {
     "patches": lambda net, image: net.patches(labelled(image), layer="4", top=2),
     "embedding": lambda net, image: net.embedding(labelled(image)),
     "equivariance": lambda net, image: net.equivariance(count=2, shifts=1),
+    "position": lambda net, image: net.position(count=4),
     "shift": lambda net, image: net.shift(labelled(image), max_shift=1, what_if="padding=circular"),
 }
 WRONG: dict[str, Callable[[OpenedNetwork, Pixels], Any]] = {

@@ -49,6 +49,11 @@ PROBES = (
         "error: torchvision:squeezenet1_1 has no images of its own; name a folder, a CSV or a data set with --data",
     ),
     probed(
+        "a read-out with nothing to judge it by",
+        "position tiny --count 2",
+        "error: --count is 2: a read-out is taught by one half of the images and judged by the other",
+    ),
+    probed(
         "a probe of the test part",
         "equivariance tiny --split test",
         "error: the test part is opened by `cnnlab eval --split test` alone; use --split validation",
