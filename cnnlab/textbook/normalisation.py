@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from cnnlab.probe.norm.formulas import batch_norm, running_statistics
 from cnnlab.textbook.built import layers
 from cnnlab.textbook.statement import derived, misprinted, printed, story
 
@@ -35,13 +36,17 @@ def _after_updates(updates: int) -> nn.BatchNorm2d:
     return norm.eval()
 
 
+@torch.no_grad()
+def _own_error() -> float:
+    """Largest difference of cnnlab's own batch norm, from the formula with the biased variance, from the library's."""
+    x, norm = _activations(), _batch_norm().train()
+    return float((batch_norm(x, norm.weight, norm.bias, eps=norm.eps) - norm(x)).abs().max())
+
+
 @printed(HERE, "batch norm: epsilon; largest error of (x − mean)/√(biased variance + epsilon)", (1e-5, 0.0),
          "1e-5, biased variance", tolerance=2e-6)  # fmt: skip
-@torch.no_grad()
 def _definition() -> tuple[float, float]:
-    norm, x = _batch_norm().train(), _activations()
-    mean, variance = x.mean((0, 2, 3), keepdim=True), x.var((0, 2, 3), keepdim=True, correction=0)
-    return norm.eps, float((norm(x) - (x - mean) / (variance + norm.eps).sqrt()).abs().max())
+    return _batch_norm().eps, _own_error()
 
 
 @printed(HERE, "its parameters for 4 channels: gammas, betas", (4, 4))
@@ -50,10 +55,14 @@ def _parameters() -> tuple[int, int]:
     return norm.weight.numel(), norm.bias.numel()
 
 
+def _standardised(x: Tensor) -> Tensor:
+    """Batch norm as it begins, with gammas of 1 and betas of 0."""
+    return batch_norm(x, torch.ones(4).to(x), torch.zeros(4).to(x))
+
+
 @printed(HERE, "training output of each channel: mean to 3, variance to 2 decimals", (0.0, 1.0))
-@torch.no_grad()
 def _training_output() -> tuple[float, float]:
-    y = _batch_norm().train()(_activations())
+    y = _standardised(_activations())
     means = {round(abs(one), 3) for one in y.mean((0, 2, 3)).tolist()}
     variances = {round(one, 2) for one in y.var((0, 2, 3), correction=0).tolist()}
     return max(means), max(variances, key=lambda one: abs(one - 1))
@@ -77,9 +86,10 @@ def _modes() -> bool:
 
 @derived(HERE, "running mean after two batches, of a true mean of 5", 0.95, tolerance=0.1, mistake=17)
 def _unconverged() -> float:
-    running = _after_updates(2).running_mean
-    assert running is not None
-    return float(running.mean())
+    mean, variance, x = torch.zeros(4), torch.ones(4), _activations()
+    for _ in range(2):
+        mean, variance = running_statistics(mean, variance, x)
+    return float(mean.mean())
 
 
 @derived(HERE, "of that difference more than two thirds are gone after 200 batches", right=True, mistake=17)
@@ -93,19 +103,18 @@ SIZES = (256, 64, 16, 4, 2)
 @misprinted(HERE, "Try This: does the output's variance scatter for batches of 256, 64, 16, 4, 2?", misprint=True,
             right=False, mistake=2, text="it scatters")  # fmt: skip
 def _output_scatters() -> bool:
-    variances = _variances(_batch_norm().train())
+    variances = _variances()
     return max(variances) - min(variances) > 1e-4
 
 
 @derived(HERE, "that variance, for every size", (0.999999,) * len(SIZES), tolerance=2e-6, mistake=2)
 def _output_variances() -> tuple[float, ...]:
-    return tuple(_variances(_batch_norm().train()))
+    return tuple(_variances())
 
 
-@torch.no_grad()
-def _variances(norm: nn.Module) -> list[float]:
+def _variances() -> list[float]:
     values = _activations(max(SIZES)).double()
-    return [float(norm.double()(values[:m]).var((0, 2, 3), correction=0).mean()) for m in SIZES]
+    return [float(_standardised(values[:m]).var((0, 2, 3), correction=0).mean()) for m in SIZES]
 
 
 @derived(HERE, "the scatter is in the batch's own variance: times as wide at 2 as at 64 images (√32)", 5.66,
@@ -130,9 +139,18 @@ def _difference(one: str, other: str, channels: int) -> float:
 
 
 @printed(HERE, "exercise 19.4.2: own forward pass over N, H, W less the library's", 0.0, "< 1e-5", tolerance=1e-5)
-@torch.no_grad()
 def _own_forward() -> float:
-    return _definition()[1]
+    return _own_error()
+
+
+@derived(HERE, "own backward pass, which is promised, less the library's", 0.0, tolerance=1e-5, mistake=15)
+def _own_backward() -> float:
+    norm, weights = _batch_norm().train(), torch.randn(16, 4, 8, 8)
+    gradients = []
+    for normalised in (norm, lambda x: batch_norm(x, norm.weight, norm.bias, eps=norm.eps)):
+        x = _activations().requires_grad_()
+        gradients.append(torch.autograd.grad((normalised(x) * weights).sum(), x)[0])
+    return float((gradients[0] - gradients[1]).abs().max())
 
 
 @derived(HERE, "group norm of 32 groups on 32 channels less instance norm", 0.0, tolerance=1e-5, mistake=13)

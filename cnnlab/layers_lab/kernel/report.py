@@ -8,16 +8,15 @@ from torch import Tensor
 
 from cnnlab.core.characters import formatted
 from cnnlab.layers_lab.kernel.borders import OUTSIDE, AtTheBorder
+from cnnlab.layers_lab.kernel.claims import SYMMETRIC
 from cnnlab.layers_lab.kernel.direction import Directions, turned
 from cnnlab.layers_lab.kernel.run import KernelFacts
 from cnnlab.layers_lab.kernel.timing import Timing
 from cnnlab.layers_lab.parts import times_text
 from cnnlab.view.blocks import Block, Cell, Column, Figure, Number, Numbers, Report, Section, Table, Text
+from cnnlab.view.claims import claims_section
 from cnnlab.view.drawings import Matrix, tile
 from cnnlab.view.scenes import Point, Scene, Scenes
-
-SYMMETRIC = 1e-9
-"""Share of the energy below which a kernel counts as even, or odd: weights in single precision."""
 
 WRITTEN = 15
 """Rows and columns of a kernel that is written as numbers."""
@@ -40,13 +39,15 @@ def kernel_report(facts: KernelFacts) -> Report:
     blocks.append(Section("Correlation and convolution", _both(facts), "directions"))
     blocks.append(Section("At the border", _borders(facts), "borders"))
     blocks.append(Section("Four ways to compute it", _ways(facts), "ways"))
-    return Report(f"{_title(subject.kernel)} on {subject.image}", tuple(blocks), _lead(facts.directions))
+    blocks.append(claims_section(facts.claims))
+    return Report(_name(facts), tuple(blocks), _lead(facts.directions))
 
 
 def kernel_json(facts: KernelFacts) -> dict[str, Any]:
     """`--json`: numbers in the unit of weight × pixel."""
     subject, directions, borders = facts.subject, facts.directions, facts.borders
     return {
+        "title": _name(facts),
         "kernel": subject.kernel,
         "weights": subject.weights.tolist(),
         "sum": float(subject.weights.sum()),
@@ -87,7 +88,12 @@ def kernel_json(facts: KernelFacts) -> dict[str, Any]:
             }
             for timing in (facts.crop, facts.whole)
         ],
+        "claims": [claim.as_json() for claim in facts.claims],
     }
+
+
+def _name(facts: KernelFacts) -> str:
+    return f"{_title(facts.subject.kernel)} on {facts.subject.image}"
 
 
 def _title(name: str) -> str:

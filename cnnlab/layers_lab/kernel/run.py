@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from cnnlab.core.advance import Advance
 from cnnlab.layers_lab.kernel.borders import Border, Borders, at_the_borders
+from cnnlab.layers_lab.kernel.claims import claims_of
 from cnnlab.layers_lab.kernel.direction import Directions, both_directions
 from cnnlab.layers_lab.kernel.subject import Subject
 from cnnlab.layers_lab.kernel.timing import Timing, timed
+from cnnlab.stats.claim import Claim
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,6 +23,7 @@ class KernelFacts:
     """Of all ways, nested loops among them."""
     whole: Timing
     """Of all others, on as much of the image as fits."""
+    claims: tuple[Claim, ...]
 
 
 def kernel_facts(subject: Subject, *, border: Border = "zero") -> Iterator[Advance | KernelFacts]:
@@ -48,4 +51,4 @@ def kernel_facts(subject: Subject, *, border: Border = "zero") -> Iterator[Advan
         if isinstance(step, Advance):
             yield step
         else:
-            yield KernelFacts(subject, directions, borders, *step)
+            yield KernelFacts(subject, directions, borders, *step, claims_of(directions, borders, *step))

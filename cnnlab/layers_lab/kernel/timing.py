@@ -28,6 +28,8 @@ class Timed:
     """The median …"""
     times_torch: float
     """… in multiples of torch's."""
+    runs: tuple[float, ...]
+    """Seconds of each run."""
     difference: float
     """Largest size of the difference from torch in double precision, in the unit of weight × pixel."""
 
@@ -71,7 +73,7 @@ def timed(image: Float[Tensor, "c h w"], kernel: Float[Tensor, "c kh kw"]) -> It
     for ways, crop in inputs:
         images, filters = crop[None].float(), kernel[None].float()
         exact = by_torch(images.double(), filters.double())
-        seconds, differences = {}, {}
+        seconds, differences, times = {}, {}, {}
         for name, way in ways.items():
             differences[name] = float((way(images, filters).double() - exact).abs().max())
             runs = []
@@ -79,10 +81,13 @@ def timed(image: Float[Tensor, "c h w"], kernel: Float[Tensor, "c kh kw"]) -> It
                 began = time.perf_counter()
                 way(images, filters)
                 runs.append(time.perf_counter() - began)
-            seconds[name] = median(runs)
+            seconds[name], times[name] = median(runs), tuple(runs)
             done += 1
             yield Advance("timing", done, total)
-        rows = tuple(Timed(name, seconds[name], seconds[name] / seconds["torch"], differences[name]) for name in ways)
+        rows = tuple(
+            Timed(name, seconds[name], seconds[name] / seconds["torch"], times[name], differences[name])
+            for name in ways
+        )
         size = (int(crop.shape[1]), int(crop.shape[2]))
         found.append(Timing(size, exact.numel() * weights, rows, float(exact.abs().max())))
     yield found[0], found[1]

@@ -7,6 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import correlate2d
 
+from cnnlab.layers_lab.kernel.borders import at_the_borders
+from cnnlab.layers_lab.kernel.claims import claims_of
+from cnnlab.layers_lab.kernel.direction import both_directions
 from cnnlab.layers_lab.kernel.implementations import WAYS
 from cnnlab.layers_lab.kernel.timing import UNFOLDED, cropped, timed
 
@@ -36,8 +39,11 @@ def test_a_wrong_way_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """Convolution in place of correlation: the measure of agreement sees it."""
     wrong = {"FFT": lambda x, w: WAYS["torch"](x, w.flip(2, 3))}
     monkeypatch.setattr("cnnlab.layers_lab.kernel.timing.WAYS", {**WAYS, **wrong})
-    *_, (crop, whole) = timed(torch.rand(1, 20, 20), torch.tensor([[[1.0, 2.0, 3.0]]]))
+    image, kernel = torch.rand(1, 20, 20), torch.tensor([[[1.0, 2.0, 3.0]]])
+    *_, (crop, whole) = timed(image, kernel)
     assert not crop.agree
+    claims = claims_of(both_directions(image, kernel, "zero"), at_the_borders(image, kernel), crop, whole)
+    assert [claim.finding.value for claim in claims][:3] == ["supported", "supported", "contradicted"]
     assert [way.way for way in whole.ways if way.difference > 0.1] == ["FFT"]
 
 

@@ -27,6 +27,7 @@ def test_all_of_it_lies_in_the_folder(cnnlab: Place, half: Image.Image) -> None:
     assert told["at"][1] in (7, 8)
     assert [way["border"] for way in found["borders"]] == ["zero", "reflect", "replicate", "circular", "valid"]
     assert [one["agree"] for one in found["ways"]] == [True, True]
+    assert [one["finding"] for one in found["claims"]][:3] == ["supported"] * 3  # the fourth is a matter of speed
     folder = cnnlab.runs / "kernel" / "sobel_x"
     written = {path.name for path in folder.iterdir()}
     assert {"index.html", "facts.json", "directions.png", "borders.png", "ways_crop.csv", "borders.csv"} <= written
@@ -45,5 +46,6 @@ def test_words_say_what_turning_does(kernel: str, lead: str, said: str, half: Im
     assert isinstance(facts, KernelFacts)
     report = kernel_report(facts)
     assert lead in report.lead
+    assert [claim.finding.value for claim in facts.claims[:3]] == ["supported"] * 3
     texts = [f"{block.label}: {block.text}" for block in inside(report) if isinstance(block, Text)]
     assert any(said in text for text in texts)
