@@ -3,6 +3,12 @@
 import re
 from dataclasses import dataclass
 
+ROUNDING = re.compile(r"\b\d\.\de-(0[5-9]|[1-9]\d)\b")
+"""A number below 1e-4 is one of rounding, which is another one on another machine."""
+
+EPSILON = "      ε"
+"""As wide as such a number."""
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -16,11 +22,11 @@ class Answer:
     """Whether it needs a run that takes long: its output is recorded, and not made again with the page."""
 
     def shown(self, output: str) -> list[str]:
-        """The lines of the output that are shown; … stands where some are left out.
+        """The lines of the output that are shown; … stands where some are left out, ε for rounding errors.
 
         Raises: ValueError where an expression finds no line.
         """
-        lines = [line.rstrip() for line in output.rstrip().splitlines()]
+        lines = [ROUNDING.sub(EPSILON, line.rstrip()) for line in output.rstrip().splitlines()]
         if not self.shows:
             return lines
         kept: list[str] = []

@@ -21,8 +21,9 @@ RECORDED = Path(__file__).parent / "recorded.json"
 HEAD = """\
 # Exercises
 
-The chapter's exercises, each with the command that answers it and what it printed; … stands where lines are left out.
-This page is made by running the commands; a test fails when one of them prints something else.
+The chapter's exercises, each with the command that answers it and what it printed; … stands where lines are left out,
+ε for a rounding error below 1e-4. This page is made by running the commands; a test fails when one of them prints
+something else.
 
 Files that they need:
 

@@ -12,6 +12,17 @@ model:
 training: {epochs: 1}
 optimizer: {sgd: {lr: 0.1}}
 """,
+    "norm.yaml": """\
+data: {dataset: {shapes: {size: 16, train_count: 200}}}
+model:
+  - conv: {channels: 4}
+  - batch_norm
+  - relu
+  - global_avg_pool
+  - linear
+training: {epochs: 1, batch_size: 64}
+optimizer: {sgd: {lr: 0.1}}
+""",
 }
 """Files that the commands need, in the folder in which they run."""
 
@@ -138,5 +149,48 @@ EXERCISES: tuple[Exercise, ...] = (
         ),
         "17 pixels, of which the effective field is smaller still (`cnnlab receptive-field MODEL --effective 64`). A "
         "stride early on, dilation or larger kernels see farther.",
+    ),
+    Exercise(
+        "19.4.1",
+        "Can batch norm leave its input as it is? Why has a convolution before it no bias, and what happens when its "
+        "weights are scaled?",
+        (
+            Answer(
+                "probe norm norm.yaml --part folding", ("^redundant bias", "^layer +batch norm", "^conv1", "^supported")
+            ),
+        ),
+        "With γ the deviation and β the mean it is the identity. The mean that it subtracts takes any bias with it,"
+        " and the deviation by which it divides any factor, but for what ε in √(σ² + ε) leaves.",
+    ),
+    Exercise(
+        "19.4.2",
+        "Write the forward pass over N, H and W yourself and compare it with the library's.",
+        (
+            Answer(
+                "probe norm norm.yaml --part formulas",
+                (
+                    "^norm +forward",
+                    "^batch norm",
+                    "^layer norm",
+                    "^group norm",
+                    "^instance norm",
+                    "^layer +norm",
+                    "^batch_norm1 .*batch norm +[^ ]",
+                ),
+            ),
+        ),
+        "Below 1e-5, and so is the backward pass; [the formulas](../cnnlab/probe/norm/formulas.py) are one file of "
+        "plain Python. Only batch norm's output for one image depends on another image.",
+    ),
+    Exercise(
+        "19.4.3",
+        "Which norm for a classifier with batches of 64; a detector on 1024 × 1024 with one image a step; a vision "
+        "transformer; style transfer? Which of them have running statistics?",
+        (
+            Answer(
+                "probe norm norm.yaml --part folding", ("^[0-9]+ norm", "^norm;|^the U-Net", "^which norm", "needed")
+            ),
+        ),
+        "Batch norm; group norm; layer norm; instance norm. Batch norm alone has running statistics.",
     ),
 )
