@@ -25,7 +25,7 @@ aten = torch.ops.aten
 Aspect = Literal["padding", "pool", "activation"]
 """What can be done otherwise."""
 
-WORDS = {"padding": "{} padding", "pool": "blur pool", "activation": "no activation"}
+WORDS = {"padding": "{} padding", "pool": "blur pool", "activation": "linear"}
 """How a change is said."""
 
 CHANGES: Mapping[str, tuple[str, ...]] = {

@@ -83,17 +83,14 @@ def _table(facts: ShiftFacts) -> Table:
         Column("kind"),
         Column("parameters", "", "right", ",d"),
         Column("accuracy", "", "right", FORM),
-        Column(f"{most} px away", "", "right", FORM),
-        Column("lost", "", "right"),
+        Column(f"lost {most} px away", "", "right"),
         Column("change by 1 px", "", "right", FORM),
-        Column(f"by {most} px", "", "right", FORM),
         Column("consistency", "", "right"),
         Column("always right", "", "right"),
     )
     rows: list[tuple[Cell, ...]] = []
     for one in facts.networks:
-        far = (one.by_pixels[-most].mean + one.by_pixels[most].mean) / 2
-        flips = [(one.flips[-pixels].mean + one.flips[pixels].mean) / 2 for pixels in (1, most)]
+        flips = (one.flips[-1].mean + one.flips[1].mean) / 2
         moved = ", shown moved images" if one.shown_moved else ""
         rows.append(
             (
@@ -101,9 +98,8 @@ def _table(facts: ShiftFacts) -> Table:
                 f"{one.kind}{moved}",
                 one.parameters,
                 one.accuracy,
-                far,
                 interval_text(facts.drops[one.label], FORM),
-                *flips,
+                flips,
                 interval_text(one.consistency, FORM),
                 _share(one.always_right, one.always_right_interval),
             )
