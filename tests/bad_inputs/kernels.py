@@ -19,6 +19,11 @@ KERNELS = (
         "no kernel and no network 'sobell'. Did you mean 'sobel'? All kernels: cnnlab list kernels",
     ),
     slid(
+        "two kernels at once",
+        "sobel_x,sobel_y",
+        "the kernel is 'sobel_x,sobel_y', which names 2 kernels; one is looked at",
+    ),
+    slid(
         "an option that a kernel has not",
         "gaussian:sgima=2",
         "kernel gaussian: no option 'sgima' in kernel 'gaussian'; it has sigma, size. Did you mean 'sigma'?",

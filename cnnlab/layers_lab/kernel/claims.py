@@ -48,12 +48,12 @@ def _turned(found: Directions) -> Claim:
     if found.odd_share >= 1 - SYMMETRIC:
         rest = None if scale is None else found.sum / scale
         measured = "largest |correlation + convolution| over the largest output"
-        sentence = "Of an odd kernel true convolution reverses every sign: edges point the other way"
+        sentence = "Of an antisymmetric kernel true convolution reverses every sign: edges point the other way"
         return claim_equal(sentence, "19.1", measured, rest, tolerance=ROUNDING)
     difference = None if scale is None else found.difference / scale
     measured = "largest |correlation − convolution| over the largest output"
     if found.odd_share <= SYMMETRIC:
-        sentence = "Of an even kernel true convolution and correlation are the same"
+        sentence = "Of a symmetric kernel true convolution and correlation are the same"
         return claim_equal(sentence, "19.1", measured, difference, tolerance=ROUNDING)
     finding = Finding.OPEN
     if difference is not None:

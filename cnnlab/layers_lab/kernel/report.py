@@ -166,7 +166,7 @@ def _both(facts: KernelFacts) -> tuple[Block, ...]:
     columns = (Column("measured"), Column("value", "", "right", ".4g"))
     even = [side for side in subject.weights.shape[1:] if side % 2 == 0]
     note = (
-        "An even kernel has no middle pixel: turned, it reads from the other side of it, and its output moves by one."
+        "A kernel with an even side has no middle pixel: it reads one pixel more below or to the right, turned or not."
         if even
         else ""
     )

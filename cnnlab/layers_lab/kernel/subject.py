@@ -62,7 +62,7 @@ def is_matrix(text: str) -> bool:
 
 def is_kernel(text: str) -> bool:
     """Whether the text begins with the name of a kernel, or with numbers."""
-    return is_matrix(text) or text.partition(":")[0].strip() in KERNELS
+    return is_matrix(text) or re.split("[:,]", text)[0].strip() in KERNELS
 
 
 def is_of_a_network(text: str, runs: Path) -> bool:
@@ -121,8 +121,10 @@ def matrix_kernel(matrix: Float[Tensor, "kh kw"]) -> tuple[str, Float[Tensor, "k
 
     Raises: RequestError where it has no rows, is too large, or is not finite.
     """
-    if matrix.dim() != 2 or not matrix.numel() or not bool(matrix.isfinite().all()):
+    if matrix.dim() != 2 or not matrix.numel():
         raise RequestError(f"the kernel has the shape {tuple(matrix.shape)}, expected rows and columns of numbers")
+    if not bool(matrix.isfinite().all()):
+        raise RequestError("the kernel has a number that is not finite")
     return f"the matrix {_size(matrix)}", matrix.float()
 
 
