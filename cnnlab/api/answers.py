@@ -11,7 +11,7 @@ from torch import Tensor
 from cnnlab.api.given import GivenData
 from cnnlab.api.question import Questions, none_readable
 from cnnlab.api.result import Result, plain
-from cnnlab.core.errors import RequestError
+from cnnlab.api.values import check_choice, check_number
 from cnnlab.evaluation.predict import Prediction, predict_images
 from cnnlab.evaluation.prediction_report import prediction_report
 from cnnlab.evaluation.run import Evaluated, EvaluateOptions, evaluated
@@ -125,8 +125,8 @@ class Answers(Questions):
             3
         """
         with self._asked() as network:
-            if top < 1:
-                raise RequestError(f"`top` is {top}; at least one class is named")
+            check_number("top", top, 1)
+            check_number("reject_below", reject_below, 0.0, 1.0)
             found = list(predict_images(network, sources_of(images), top=top, reject_below=reject_below))
             good = tuple(one for one in found if isinstance(one, Prediction))
             bad = tuple(one for one in found if isinstance(one, Unreadable))
@@ -165,6 +165,8 @@ class Answers(Questions):
             >>> net.evaluate((np.zeros((4, 64, 64, 3), np.uint8), [0, 1, 2, 3])).facts.n
             4
         """
+        check_choice("split", split, ("train", "validation", "test"))
+        check_choice("tta", tta, ("none", "flip"))
         with self._asked(data) as network:
             options = EvaluateOptions(split=split, tta=tta, by=by)
             return Evaluation(evaluated(network, self._session, options))

@@ -12,6 +12,7 @@ from torch import Tensor
 from cnnlab.api.given import GivenData
 from cnnlab.api.question import Open, Questions, channel_numbers, last, prepared
 from cnnlab.api.result import Result, plain
+from cnnlab.api.values import check_number
 from cnnlab.inside.dream.report import DreamFacts, dream_json, dream_report
 from cnnlab.inside.dream.run import dreams, objectives, save_image
 from cnnlab.inside.features.report import FeatureFacts, features_json, features_report
@@ -132,6 +133,7 @@ class Channels(Questions):
         Raises:
             RequestError: for a name that is no convolution, and for filters smaller than 3 × 3.
         """
+        check_number("random", random, 2)
         with self._asked() as network:
             return Filters(last(measured_filters(network, self._session, layer=layer, random=random)))
 

@@ -15,6 +15,8 @@ from cnnlab.api.opened import OpenedNetwork
 from cnnlab.api.question import inside
 from cnnlab.api.result import Result, plain
 from cnnlab.api.untouched import told, untouched
+from cnnlab.api.values import check_choice, check_number
+from cnnlab.core.errors import RequestError
 from cnnlab.evaluation.side_by_side import PairsOf, SideBySide
 from cnnlab.evaluation.side_by_side_run import Compared, SideBySideOptions, comparable, compare_networks
 from cnnlab.network.network import Network
@@ -78,8 +80,8 @@ def compare(
     """Set networks side by side on the same images, each of which is prepared for each network in its own way.
 
     Arguments:
-        networks: two or more, of the same classes in any order: what `cnnlab.open` gave, or what it takes without a
-            word of description.
+        networks: a list of two or more, of the same classes in any order: what `cnnlab.open` gave, or what it takes
+            without a word of description.
         data: a folder, a CSV, a config, the name of a data set, or (images, labels); by default the data that one was
             opened with, or that of the first run or config among them.
         split: the part of the data; each opening of a run's own `test` is noted in the run.
@@ -107,6 +109,11 @@ def compare(
         >>> list(found.accuracies), found.facts.n
         (['Sequential (1)', 'Sequential (2)'], 20)
     """
+    check_choice("split", split, ("train", "validation", "test"))
+    check_choice("pairs", pairs, ("all", "first"))
+    check_number("max_batch", max_batch, 1)
+    if isinstance(networks, (str, Path, Mapping, OpenedNetwork, nn.Module)):
+        raise RequestError(f"`networks` is one {type(networks).__name__}, expected a list of two networks or more")
     with told(), ExitStack() as stack:
         opened = [
             one

@@ -12,6 +12,7 @@ from torch import Tensor
 from cnnlab.api.given import GivenData
 from cnnlab.api.question import Open, Questions, last
 from cnnlab.api.result import Result, plain
+from cnnlab.api.values import check_number
 from cnnlab.inside.embedding.report import EmbeddingFacts, embedding_json, embedding_report
 from cnnlab.inside.embedding.run import embedded, write_projector
 from cnnlab.view.blocks import Report
@@ -72,6 +73,8 @@ class Embeddings(Questions):
         Raises:
             RequestError: for a network without a head that is known, and for one in `like` that is no image.
         """
+        check_number("count", count, 3)
+        check_number("neighbours", neighbours, 1)
         with self._asked(data) as network:
             part, images = self._part(network, split)
             placing = embedded(

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from cnnlab.api.question import Open, Questions, listed, prepared
 from cnnlab.api.result import Result, plain
+from cnnlab.api.values import check_choice, check_number
 from cnnlab.attribution.catalog import Asked
 from cnnlab.attribution.files import WrittenExplanation, write_explanation
 from cnnlab.attribution.measures.report import faithfulness_document
@@ -169,6 +170,9 @@ class Explanations(Questions):
         """
         automatic = isinstance(layers, str) and layers == "auto"
         named = [name.strip() for name in layers.split(",")] if isinstance(layers, str) else layers
+        check_choice("split", split, (None, "train", "validation"))
+        check_choice("smooth", smooth, (None, "aug", "eigen"))
+        check_number("count", count, 1)
         with self._asked() as network:
             found, unreadable = (self._own(network, split, count), ()) if images is None else prepared(network, images)
             steps = explain(

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from torch import Tensor
 
+from cnnlab.core.errors import RequestError
 from cnnlab.network.given_data import given_data
 from cnnlab.network.given_images import GivenImages
 from cnnlab.network.network import Network
@@ -23,7 +24,7 @@ GivenData: TypeAlias = str | Path | tuple[GivenImages, Labels]
 def about(network: Network, data: GivenData | None, session: Session) -> Network:
     """The network, to be asked about `data` in place of its own; the same network without any.
 
-    Raises: RequestError where there is no such data, or its classes are none of the network's.
+    Raises: RequestError where there is no such data, for what is no data, or its classes are none of the network's.
     """
     if data is None:
         return network
@@ -31,6 +32,11 @@ def about(network: Network, data: GivenData | None, session: Session) -> Network
     alone = Network(**known | {"run": None, "config": None, "asked": None})
     if isinstance(data, (str, Path)):
         return with_data(alone, data, session)
+    if not isinstance(data, (tuple, list)) or len(data) != 2 or isinstance(data[1], (str, Path)):
+        raise RequestError(
+            f"`data` is of the type {type(data).__name__}, expected a folder, a CSV, a config, the name of a data set, "
+            "or (images, labels)"
+        )
     images, labels = data
     given = given_data(images, labels, network.preparation, classes=network.classes, logits=network.logits)
     return replace(alone, asked=given)

@@ -11,6 +11,7 @@ from torch import nn
 
 from cnnlab.api.opened import OpenedNetwork
 from cnnlab.api.untouched import told, untouched
+from cnnlab.api.values import check_number
 from cnnlab.core.errors import RequestError
 from cnnlab.models.own import said_to
 from cnnlab.models.undisturbed import undisturbed
@@ -91,6 +92,7 @@ def open(
         "fit": fit, "interpolation": interpolation, "crop_share": crop_share, "preparation": preparation,
         "output": output, "activation": activation,
     }  # fmt: skip
+    check_number("max_batch", max_batch, 1)
     options = cast("ModelOptions", {name: value for name, value in said.items() if value is not None})
     wanted = None if device is None else str(device)
     with told(), ExitStack() as stack:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from cnnlab.api.given import GivenData
 from cnnlab.api.question import Open, Questions, last
 from cnnlab.api.result import Result, plain
+from cnnlab.api.values import check_choice, check_number
 from cnnlab.attribution.catalog import Asked, chosen_methods
 from cnnlab.trust.audit.facts import EvidenceFacts, evidence_document
 from cnnlab.trust.audit.report import evidence_report
@@ -101,6 +102,9 @@ class Trust(Questions):
             RequestError: for what cannot be asked.
             WorkError: for maps or answers that are NaN or infinite.
         """
+        check_choice("split", split, (None, "train", "validation"))
+        check_number("count", count, 1)
+        check_number("depths", depths, 1)
         with self._asked(data) as network:
             chosen = () if isinstance(methods, str) and methods == "auto" else chosen_methods(methods)
             options = SanityOptions(split, count, chosen, depths=depths, labels=labels, epochs=epochs)
@@ -138,6 +142,8 @@ class Trust(Questions):
             RequestError: for what cannot be asked.
             WorkError: where no map has positive evidence.
         """
+        check_choice("split", split, (None, "train", "validation"))
+        check_number("count", count, 1)
         with self._asked(data) as network:
             chosen = AUTO if isinstance(method, str) and method == AUTO else chosen_methods(method)
             options = AuditOptions(split, count, by, chosen, layer, max_border, min_inside)

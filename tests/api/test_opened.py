@@ -229,6 +229,7 @@ def test_files_that_cannot_be_read_are_named_and_the_others_done(
         ({"size": 16, "mean": 0.5}, "`mean` is given without `std`"),
         ({"size": 16, "weights_key": "ema"}, "`weights_key`"),
         ({"size": 16, "device": "cuda:7"}, "cuda"),
+        ({"size": 16, "max_batch": 0}, "`max_batch` is 0"),
     ],
 )
 def test_wrong_openings_name_parameters(options: dict[str, Any], words: str, module: nn.Module) -> None:
@@ -249,3 +250,33 @@ def test_layers_alone_need_no_images() -> None:
     assert net.summary().parameters == 5 * 2 * 9 + 2
     with pytest.raises(cnnlab.RequestError, match="5 channels"):
         cnnlab.open(nn.Sequential(nn.Conv2d(5, 2, 3)), size=(5, 8, 8))
+
+
+WRONG: list[tuple[str, dict[str, Any], str]] = [
+    ("evaluate", {"split": "dev"}, "`split` is 'dev', expected train, validation or test"),
+    ("evaluate", {"tta": "fliip"}, "`tta` is 'fliip', expected none or flip"),
+    ("predict", {"images": "a.png", "top": 0}, "`top` is 0, expected a whole number from 1"),
+    ("predict", {"images": "a.png", "reject_below": 3}, "`reject_below` is 3, expected a number from 0 to 1"),
+    ("predict", {"images": "a.png", "reject_below": "half"}, "`reject_below` is 'half'"),
+    ("explain", {"images": "a.png", "smooth": "gauss"}, "`smooth` is 'gauss', expected aug or eigen"),
+    ("explain", {"images": "a.png", "split": "test"}, "`split` is 'test', expected train or validation"),
+    ("explain", {"count": 0}, "`count` is 0"),
+    ("sanity", {"count": -3}, "`count` is -3"),
+    ("sanity", {"depths": 0}, "`depths` is 0"),
+    ("audit", {"split": "dev"}, "`split` is 'dev'"),
+    ("audit", {"count": 2.5}, "`count` is 2.5, expected a whole number from 1"),
+    ("embedding", {"count": 0}, "`count` is 0"),
+    ("embedding", {"neighbours": 0}, "`neighbours` is 0"),
+    ("filters", {"random": -1}, "`random` is -1"),
+    ("evaluate", {"data": {"images": 1}}, r"`data` is of the type dict, expected .*\(images, labels\)"),
+    ("evaluate", {"data": ["a.png", "b.png"]}, "`data` is of the type list"),
+    ("report", {"data": (1, 2, 3)}, "`data` is of the type tuple"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("question", "asked", "words"), WRONG)
+def test_values_that_options_would_not_take_are_refused(
+    question: str, asked: dict[str, Any], words: str, net: OpenedNetwork
+) -> None:
+    with pytest.raises(cnnlab.RequestError, match=words):
+        getattr(net, question)(**asked)

@@ -230,7 +230,7 @@ def judge_limits(
     """
     for name, limit in (("max_border", max_border), ("min_inside", min_inside)):
         if limit is not None and not 0 <= limit <= 1:
-            raise RequestError(f"{name} is {limit}, expected a share between 0 and 1")
+            raise RequestError(f"`{name}` is {limit}, expected a share between 0 and 1")
     if not any(image.evident for image in images):
         raise WorkError(f"no positive evidence in any of {len(images)} maps: there is nothing to judge")
     summary = summarize_evidence(images, seed=seed)
