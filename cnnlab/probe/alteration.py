@@ -222,7 +222,8 @@ def _pool(mode: _Altering, said: dict[str, Any], pooled: Callable[..., Any]) -> 
         mode.note("pool")
         dense = pooled(padded, (1, 1), padding, False)
         maps = _blurred(mode, dense if isinstance(dense, Tensor) else dense[0], stride)
-        maps = maps[:, :, :: stride[0], :: stride[1]]
+        # in rows, as the pool itself puts them out: what follows may look at them by `view`
+        maps = maps[:, :, :: stride[0], :: stride[1]].clone(memory_format=torch.contiguous_format)
         return maps if isinstance(dense, Tensor) else (maps, torch.zeros_like(maps, dtype=torch.long))
     return None if padded is images else pooled(padded, stride, padding, said["ceil_mode"])
 

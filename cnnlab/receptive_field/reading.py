@@ -132,6 +132,8 @@ def units_of(tag: Tag, layout: Layout) -> tuple[Units, Units]:
     else:
         joined = [layout.grid.joined(reach.hull, layout.places, layout.shape) for reach in tag.axes[:2]]
         flat = [joined[0].max(2), joined[1].max(1)]
+    # what every unit along an axis sees alike is held once
+    flat = [np.broadcast_to(hull, (len(hull), cells)) for hull, cells in zip(flat, layout.size[1:], strict=True)]
     made = [Units(-hull[0].astype(np.int64), hull[1].astype(np.int64), hull[2] > 0) for hull in flat]
     return made[0], made[1]
 

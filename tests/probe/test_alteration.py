@@ -47,6 +47,12 @@ def test_a_max_pool_becomes_zhangs(images: Tensor) -> None:
     torch.testing.assert_close(run(nn.MaxPool2d(2), images, pool="blur_pool"), expected)
 
 
+def test_maps_lie_in_rows_as_the_pool_itself_puts_them_out(images: Tensor) -> None:
+    for changes in ({"pool": "blur_pool"}, {"padding": "circular"}, {"pool": "blur_pool", "padding": "circular"}):
+        for layer in (nn.MaxPool2d(3, 2, padding=1), nn.AvgPool2d(2), nn.Conv2d(4, 3, 3, stride=2, padding=1)):
+            assert run(layer, images, **changes).is_contiguous()
+
+
 def test_a_strided_convolution_reads_a_blurred_map(images: Tensor) -> None:
     conv = nn.Conv2d(4, 3, 3, padding=1, stride=2)
     expected = conv(BlurPool2d(3, (1, 1), "reflect")(images)).detach()

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from cnnlab.network.forward import capture_outputs
 from cnnlab.probe.alteration import Alteration, altered
 from cnnlab.probe.equivariance.grid import Grid
-from cnnlab.probe.equivariance.movement import discs, entering_zeros, scaled, shifted, turned
+from cnnlab.probe.equivariance.movement import discs, entering_zeros, in_rows, scaled, shifted, turned
 
 SPOILED = 1e-4
 """Differences up to this share of a map's root mean square are rounding."""
@@ -160,7 +160,7 @@ def measure(
     first = 0
     for images in batches:
         with altered(alteration):
-            before = capture_outputs(model, images, names)
+            before = capture_outputs(model, in_rows(images), names)
         yield 1
         for grid in layers:
             if grid.layout is None and _is_vector(before.get(grid.name), len(images)):
@@ -168,7 +168,7 @@ def measure(
         for movement in movements:
             moved = movement.of_images(images, first)
             with altered(alteration):
-                after = capture_outputs(model, moved, names)
+                after = capture_outputs(model, in_rows(moved), names)
             for grid in layers:
                 if grid.name in before and grid.name in after:
                     _compare(grid, movement, before[grid.name], after[grid.name], empty, errors[movement])

@@ -58,6 +58,11 @@ def _by_rows(maps: Tensor, by: Float[Tensor, "rows"], axis: int) -> Tensor:
     return found
 
 
+def in_rows(images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+    """Images whose memory lies row by row: of a single channel, torch takes others for channels last."""
+    return images.clone(memory_format=torch.contiguous_format)
+
+
 def entering_zeros(images: Float[Tensor, "n c h w"], by: int, axis: int) -> Float[Tensor, "n c h w"]:
     """Move images by whole pixels; zeros come in where nothing is known, as in the chapter's fragment 19.1."""
     moved = images.roll(by, 2 + axis).clone()

@@ -21,7 +21,7 @@ from cnnlab.probe.equivariance.claims import LastMap, claims_of
 from cnnlab.probe.equivariance.facts import EquivarianceFacts, LayerFacts, Spoiled
 from cnnlab.probe.equivariance.grid import Grid, grids
 from cnnlab.probe.equivariance.measure import Around, Entering, Measurement, Movement, Turned, measure
-from cnnlab.probe.equivariance.movement import band_limited, noise
+from cnnlab.probe.equivariance.movement import band_limited, in_rows, noise
 from cnnlab.runs.images import fixed_sample
 from cnnlab.stats.claim import Claim
 from cnnlab.stats.confidence import MeanInterval, bootstrap_mean
@@ -124,7 +124,7 @@ def equivariance(
     coarsest = round(max((s for one in layers for s in one.stride if s is not None), default=1.0)) or 1
     moved = _shifts(shifts, coarsest, size)
     images, told = _images(network, session, split, count)
-    images = images.to(network.device, next(network.model.parameters(), images).dtype)
+    images = in_rows(images.to(network.device, next(network.model.parameters(), images).dtype))
     changed = _changed(network, layers, images[:1])
     for way in wanted:
         check_alters(way, changed, network.name)

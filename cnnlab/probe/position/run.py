@@ -15,7 +15,7 @@ from cnnlab.network.network import Network
 from cnnlab.network.session import Session
 from cnnlab.probe.alteration import Alteration, alteration_of, altered, check_alters
 from cnnlab.probe.equivariance.grid import Grid, grids
-from cnnlab.probe.equivariance.movement import discs, noise
+from cnnlab.probe.equivariance.movement import discs, in_rows, noise
 from cnnlab.probe.position.facts import PositionFacts, PositionLayer
 from cnnlab.probe.position.readout import told
 from cnnlab.stats.claim import Claim, claim_above
@@ -130,7 +130,7 @@ def _is_map(grid: Grid, measured: Mapping[str, object]) -> bool:
 
 def _as_taken(network: Network, images: Tensor) -> Tensor:
     state = next(network.model.parameters(), images)
-    return images.to(network.device, state.dtype)
+    return in_rows(images.to(network.device, state.dtype))
 
 
 def _patterns(

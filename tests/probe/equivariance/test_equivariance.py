@@ -198,3 +198,22 @@ def test_maps_that_do_not_go_around_the_image_are_told_at_whole_cells_alone() ->
     assert layer.moved == {}
     assert {(one.pixels, one.whole) for one in layer.spoiled} == {(2, 0.0), (4, 0.0), (6, 0.0), (8, 0.0)}
     assert Around(0, 1).of_maps(torch.zeros(1, 2, 7, 7), grids(network_of(conv(stride=2), (1, 16, 16)))[0]) is None
+
+
+def test_a_norm_over_all_places_has_no_inside_and_loses_nothing_where_the_border_is_none() -> None:
+    """Every unit sees the whole image, which the walk holds once for all of them."""
+    facts = probed(nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.GroupNorm(1, 2)), (1, 8, 8), shifts=[2])
+    norm = facts.layers[1]
+    assert norm.interior is None
+    assert {one.interior for one in norm.spoiled} == {0}
+    assert error(norm, CIRCULAR, 2) < 1e-5
+
+
+def test_a_single_channel_lies_in_rows_for_networks_that_look_at_it_by_view() -> None:
+    class Views(nn.Sequential):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            made: torch.Tensor = self[1](self[0](x)).view(len(x), -1)
+            return made
+
+    facts = probed(Views(nn.Conv2d(1, 2, 3, padding=1), nn.AvgPool2d(2)), (1, 8, 8), shifts=[2])
+    assert [one.name for one in facts.maps] == ["0", "1"]
