@@ -12,6 +12,7 @@ from cnnlab.core.lazy import lazily
 
 if TYPE_CHECKING:
     from cnnlab import attribution, receptive_field, walk
+    from cnnlab.api.ablation import ablate
     from cnnlab.api.chapter import chapter
     from cnnlab.api.compare import compare
     from cnnlab.api.kernel import kernel
@@ -26,6 +27,7 @@ else:
             "WorkError": "cnnlab.core.errors:WorkError",
             "attribution": "cnnlab.attribution",
             "receptive_field": "cnnlab.receptive_field",
+            "ablate": "cnnlab.api.ablation:ablate",
             "chapter": "cnnlab.api.chapter:chapter",
             "compare": "cnnlab.api.compare:compare",
             "kernel": "cnnlab.api.kernel:kernel",
@@ -42,6 +44,7 @@ __all__ = [
     "RequestError",
     "WorkError",
     "__version__",
+    "ablate",
     "attribution",
     "chapter",
     "compare",

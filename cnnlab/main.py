@@ -30,6 +30,7 @@ from cnnlab.project import command as project
 from cnnlab.project.config import command as config
 from cnnlab.project.data import command as data
 from cnnlab.receptive_field import command as receptive_field
+from cnnlab.recipe import command as recipe
 from cnnlab.report import command as report
 from cnnlab.textbook import command as chapter
 from cnnlab.training import command as train
@@ -106,6 +107,7 @@ app.command("compare", rich_help_panel=EXPERIMENTS)(evaluation.compare)
 app.command("chapter", rich_help_panel=EXPERIMENTS)(chapter.chapter)
 app.add_typer(probe, name="probe", rich_help_panel=EXPERIMENTS)
 app.command("landscape", rich_help_panel=EXPERIMENTS)(landscape.landscape)
+app.command("ablate", rich_help_panel=EXPERIMENTS)(recipe.ablate)
 
 app.command("list", rich_help_panel=PROJECT)(project.list_entries)
 app.add_typer(config.app, name="config", rich_help_panel=PROJECT)

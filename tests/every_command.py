@@ -62,6 +62,7 @@ OWN: dict[str, tuple[str, ...]] = {
     "landscape": ("--points", "3", "--draws", "2"),
     "chapter": ("19.5", "--run", "tiny"),
     "probe shift": ("--max-shift", "1"),
+    "ablate": ("--vary", "data.augment=[]", "--repeats", "1"),
     "layer": ("--input", "3,8,8"),
     "compare-layers": ("--input", "3,8,8"),
     "visualize dream": ("--class", "cat"),

@@ -24,6 +24,7 @@ SUBJECTS = (
     "trust",
     "inside",
     "probe",
+    "recipe",
     "project",
 )
 """They import from the foundation, and from each other along the edges in test_layering.py."""

@@ -197,15 +197,19 @@ def is_resolved(text: str) -> bool:
     )
 
 
-def read_config(path: Path, overrides: Sequence[str] = (), *, allow_plugins: bool = False) -> Config:
+def read_config(
+    path: Path, overrides: Sequence[str] = (), *, allow_plugins: bool = False, base: Path | None = None
+) -> Config:
     """Read, override and check a config file; every mistake is reported at once.
 
-    `overrides` are `key.path=value` from the command line. Plugins are loaded only with `allow_plugins`.
+    `overrides` are `key.path=value` from the command line. Plugins are loaded only with `allow_plugins`. Relative paths
+    start at `base`, by default the folder of the file.
 
     Raises: RequestError when it cannot be read, ConfigError with every mistake and its place.
     """
     tree = load(path)
-    return check_config(tree, overrides, default_name=path.stem, base=path.parent, allow_plugins=allow_plugins)
+    base = path.parent if base is None else base
+    return check_config(tree, overrides, default_name=path.stem, base=base, allow_plugins=allow_plugins)
 
 
 def check_config(

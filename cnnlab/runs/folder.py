@@ -32,8 +32,8 @@ from cnnlab.runs.record import RunRecord
 WhichWeights = Literal["best", "last"]
 
 OUTPUTS = (
-    *("audit", "compare", "eval", "gradcam", "landscape", "leaks", "lr-find", "preview", "probe", "receptive-field"),
-    *("report", "report-card", "saliency", "sanity", "visualize"),
+    *("ablation", "audit", "compare", "eval", "gradcam", "landscape", "leaks", "lr-find", "preview", "probe"),
+    *("receptive-field", "report", "report-card", "saliency", "sanity", "sweep", "visualize"),
 )
 """Folders beside the runs in which commands put their figures by default."""
 

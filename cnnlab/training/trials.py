@@ -1,6 +1,7 @@
 """The trainings that an experiment needs: runs in the experiment's own folder, each done once."""
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from cnnlab.training.loop import TrainOptions
 from cnnlab.training.report import EpochRow
 from cnnlab.training.report_files import epoch_rows
 from cnnlab.training.run import resume, train
+from cnnlab.training.trial_processes import Job, processes_of
 
 ENDED: tuple[Status, ...] = ("finished", "stopped-early", "diverged")
 """A trial in one of these states is not trained again."""
@@ -61,17 +63,19 @@ class Trained:
 
 
 def trained(
-    trials: Sequence[Trial], folder: Path, session: Session, *, config_folder: Path = Path()
+    trials: Sequence[Trial], folder: Path, session: Session, *, config_folder: Path = Path(), jobs: int = 1
 ) -> Iterator[Advance | Trained]:
     """Train each trial as a run `folder/NAME`; what is there already is taken, what was interrupted goes on.
 
-    Ctrl-C ends the training with the step that it is at, and a later call goes on there.
+    Ctrl-C ends each training with the step that it is at, and a later call goes on there.
 
     Arguments:
         trials: of different names.
         folder: of the experiment. Beside each run stands NAME.yaml, the config that was asked for.
         session: device, data, trust; the seeds are those of the configs.
         config_folder: at which relative paths of plugins start.
+        jobs: trainings at a time. More than one are trained in processes of their own, which share torch's threads;
+            another number of threads gives other last digits.
 
     Yields:
         How far each training is, and `Trained` for each trial, in their order.
@@ -97,32 +101,76 @@ def trained(
         >>> [one.reused for one in trained(trials, folder, session) if isinstance(one, Trained)]
         [True]
     """
+    check_trials(trials, folder)
+    if jobs < 1:
+        raise RequestError(f"`jobs` is {jobs}, expected 1 or more trainings at a time")
+    options = TrainOptions(replace(session, runs=folder), config_folder=config_folder, report=False)
+    of_main_thread = threading.current_thread() is threading.main_thread()
+    with stop_wish() if of_main_thread else nullcontext(StopWish()) as stop:
+        if jobs > 1:
+            yield from _side_by_side(trials, options, stop, jobs)
+            return
+        for number, trial in enumerate(trials):
+            yield Advance("trainings", number, len(trials))
+            run = there(trial, folder)
+            if run is None:
+                write_whole(folder / f"{trial.name}.yaml", trial.config.as_yaml())
+                yield from training(trial, options, stop)
+                if stop:
+                    raise KeyboardInterrupt
+                yield Trained(trial, Run(folder / trial.name), reused=False)
+            else:
+                yield Trained(trial, run, reused=True)
+        yield Advance("trainings", len(trials), len(trials))
+
+
+def check_trials(trials: Sequence[Trial], folder: Path) -> None:
+    """Refuse what `trained` would refuse, before anything is trained.
+
+    Arguments:
+        trials, folder: as of `trained`.
+
+    Raises:
+        RequestError: for two trials of one name, and for a trial that `folder` holds with another config.
+    """
     names = [checked_name(trial.name) for trial in trials]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise RequestError(f"two trials are called {twice}")
     for trial in trials:
         _check_same(trial, folder)
-    options = TrainOptions(replace(session, runs=folder), config_folder=config_folder, report=False)
-    of_main_thread = threading.current_thread() is threading.main_thread()
-    with stop_wish() if of_main_thread else nullcontext(StopWish()) as stop:
-        for number, trial in enumerate(trials):
-            yield Advance("trainings", number, len(trials))
-            run = Run(folder / trial.name)
-            reused = (run.path / "run.json").exists() and run.record.outcome.status in ENDED
-            if not reused:
-                write_whole(folder / f"{trial.name}.yaml", trial.config.as_yaml())
-                yield from _training(trial, run, options, stop)
-                if stop:
-                    raise KeyboardInterrupt
-                run = Run(run.path)
-            yield Trained(trial, run, reused)
-        yield Advance("trainings", len(trials), len(trials))
 
 
-def _training(trial: Trial, run: Run, options: TrainOptions, stop: StopWish) -> Iterator[Advance]:
-    """Train it, from where it stands; a loss that diverged ends it like any other end."""
-    begun = run.path.exists() and not can_start_over(run.path)
-    events = resume(run, (), options, stop) if begun else train(trial.config, replace(options, name=trial.name), stop)
+def there(trial: Trial, folder: Path) -> Run | None:
+    """The run of a trial that needs no more training; None where it does.
+
+    Arguments:
+        trial: of an experiment.
+        folder: of the experiment.
+    """
+    run = Run(folder / trial.name)
+    return run if (run.path / "run.json").exists() and run.record.outcome.status in ENDED else None
+
+
+def training(trial: Trial, options: TrainOptions, stop: StopWish | bool) -> Iterator[Advance]:
+    """Train a trial from where it stands; a loss that diverged ends it like any other end.
+
+    Arguments:
+        trial: of an experiment.
+        options: of the training; the session's runs are the experiment's folder.
+        stop: true as soon as it should end with the step that it is at.
+
+    Yields:
+        How many of its steps are done.
+
+    Raises:
+        RequestError: as `train` and `resume`.
+        WorkError: likewise, but not for a loss that diverged.
+    """
+    path, options = options.session.runs / trial.name, replace(options, began=time.perf_counter())
+    begun = path.exists() and not can_start_over(path)
+    events = (
+        resume(Run(path), (), options, stop) if begun else train(trial.config, replace(options, name=trial.name), stop)
+    )
     total = 0
     try:
         for event in events:
@@ -131,8 +179,37 @@ def _training(trial: Trial, run: Run, options: TrainOptions, stop: StopWish) -> 
             elif isinstance(event, StepDone):
                 yield Advance(trial.name, event.step, max(total, event.step))
     except WorkError:
-        if Run(run.path).record.outcome.status != "diverged":
+        if Run(path).record.outcome.status != "diverged":
             raise
+
+
+def _side_by_side(
+    trials: Sequence[Trial], options: TrainOptions, stop: StopWish, jobs: int
+) -> Iterator[Advance | Trained]:
+    """As `trained`, several at a time; what is done is told in the order of the trials."""
+    folder = options.session.runs
+    missing = [trial for trial in trials if there(trial, folder) is None]
+    for trial in missing:
+        write_whole(folder / f"{trial.name}.yaml", trial.config.as_yaml())
+    awaited, told = {trial.name for trial in missing}, 0
+
+    def ready() -> Iterator[Advance | Trained]:
+        nonlocal told
+        yield Advance("trainings", len(trials) - len(awaited), len(trials))
+        while told < len(trials) and trials[told].name not in awaited:
+            trial = trials[told]
+            yield Trained(trial, Run(folder / trial.name), reused=trial not in missing)
+            told += 1
+
+    yield from ready()
+    for step in processes_of([Job.of(trial.name, options) for trial in missing], jobs, stop):
+        if isinstance(step, Advance):
+            yield step
+        else:
+            awaited.remove(step)
+            yield from ready()
+    if stop:
+        raise KeyboardInterrupt
 
 
 def _check_same(trial: Trial, folder: Path) -> None:

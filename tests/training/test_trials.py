@@ -9,9 +9,12 @@ import pytest
 from cnnlab.config import QUICKSTART
 from cnnlab.config.config import Config, read_config
 from cnnlab.core.advance import Advance
-from cnnlab.core.errors import RequestError
+from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.network.session import Session
 from cnnlab.runs.folder import Run
+from cnnlab.training import trial_processes
+from cnnlab.training.loop import TrainOptions
+from cnnlab.training.trial_processes import Job, processes_of
 from cnnlab.training.trials import Trained, Trial, trained
 
 SMALL = [
@@ -54,6 +57,63 @@ def test_an_interrupted_trial_goes_on_as_if_it_had_never_stopped(tmp_path: Path)
     assert [one.reused for one in cut] == [True, False]
     assert [weights(one.run) for one in cut] == [weights(one.run) for one in whole]
     assert [len(one.rows) for one in cut] == [2, 2]
+
+
+def interrupt_after(name: str, steps: Iterator[Advance | Trained], ended: list[str]) -> None:
+    """Ctrl-C as soon as one trial has ended and the other, `name`, is under way."""
+    for step in steps:
+        if isinstance(step, Trained):
+            ended.append(step.trial.name)
+        elif ended and step.what == name:
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_side_by_side_each_is_as_it_is_alone_and_ctrl_c_stops_all_of_them(tmp_path: Path) -> None:
+    short, long = Trial("short", config("training.epochs=1")), Trial("long", config("seed=1", "training.epochs=100000"))
+    ended: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        interrupt_after("long", trained([short, long], tmp_path / "cut", SESSION, jobs=2), ended)
+    assert ended == ["short"]
+    assert Run(tmp_path / "cut" / "long").record.outcome.status == "interrupted"
+    (alone,) = ends([short], tmp_path / "alone")
+    assert weights(Run(tmp_path / "cut" / "short")) == weights(alone.run)
+
+
+FAKE = """
+import json, sys
+job = json.loads(sys.stdin.readline())
+print("somebody's plugin says hello")
+if job["name"] == "crashes":
+    sys.exit("its last words")
+if job["name"] == "refuses":
+    print(json.dumps({"error": ["there is", "no such thing"], "is_request": True}), flush=True)
+else:
+    print(json.dumps({"done": job["threads"], "total": 9}), flush=True)
+    sys.stdin.read()  # until it is told to stop
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "said"),
+    [("crashes", WorkError, "the training crashes ended with exit code 1: its last words"),
+     ("refuses", RequestError, "there is\nno such thing")],
+)  # fmt: skip
+def test_what_ends_one_of_several_stops_the_others(
+    name: str, error: type[Exception], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "fake_training.py").write_text(FAKE)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(trial_processes, "MODULE", "fake_training")
+    jobs = [Job.of(one, TrainOptions(SESSION)) for one in ("waits", name, "is never begun")]
+    steps: list[Advance | str] = []
+    with pytest.raises(error, match=f"^{said}$"):
+        steps.extend(processes_of(jobs, 2, stop=False))
+    assert all(step == Advance("waits", 1, 9) for step in steps)
+
+
+def test_no_training_at_a_time_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="`jobs` is 0"):
+        next(iter(trained([Trial("one", config())], tmp_path, SESSION, jobs=0)))
 
 
 def test_another_config_under_the_same_name_is_refused_before_anything_is_trained(tmp_path: Path) -> None:

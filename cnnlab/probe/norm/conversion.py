@@ -9,6 +9,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from cnnlab.config.config import Config
+from cnnlab.config.norms import with_norm
 from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError
 from cnnlab.core.registry import component
@@ -18,7 +19,7 @@ from cnnlab.network.session import Session
 from cnnlab.probe.norm.layers import fitting_groups
 from cnnlab.probe.norm.short_training import short_training
 from cnnlab.probe.norm.trainings import right_answers
-from cnnlab.probe.norm.twins import with_group_norms, with_norm
+from cnnlab.probe.norm.twins import with_group_norms
 from cnnlab.runs.images import TrainingImages
 from cnnlab.stats.confidence import MeanInterval, bootstrap_mean
 from cnnlab.training.setup import TrainingSetup

@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 from torch.nn import functional as F
 
+from cnnlab.config.norms import NONE, with_norm
 from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError, unknown
 from cnnlab.core.seeds import derive_seed
@@ -37,7 +38,6 @@ from cnnlab.probe.norm.ranges import range_cells
 from cnnlab.probe.norm.running_averages import kept_statistics, mode_gaps, running_course
 from cnnlab.probe.norm.small_batches import batch_outcomes, small_batch_facts
 from cnnlab.probe.norm.trainings import WITH, WITHOUT, batch_trials, twin_trials
-from cnnlab.probe.norm.twins import NONE, with_norm
 from cnnlab.stats.claim import Claim
 from cnnlab.training.trials import Trained, Trial, trained
 from cnnlab.view.blocks import Section

@@ -8,6 +8,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from cnnlab.config.config import Config
+from cnnlab.config.norms import NONE, with_norm
 from cnnlab.core.arithmetic import evenly
 from cnnlab.core.errors import RequestError
 from cnnlab.core.registry import Component, component
@@ -15,7 +16,6 @@ from cnnlab.fit.checkpoints import load_weights_file
 from cnnlab.fit.state import load_weights
 from cnnlab.network.fresh import new_network
 from cnnlab.network.session import Session
-from cnnlab.probe.norm.twins import NONE, with_norm
 from cnnlab.runs.folder import Run
 from cnnlab.training.trials import Trial
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from cnnlab.config.config import read_config
+from cnnlab.config.norms import NONE, norms_of, with_norm
 from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError
 from cnnlab.network.network import Network
@@ -21,7 +22,6 @@ from cnnlab.probe.norm.ranges import RangeFacts, range_cells
 from cnnlab.probe.norm.run import NormFacts, measured, norm_json, norm_report, planned
 from cnnlab.probe.norm.short_training import short_training
 from cnnlab.probe.norm.trainings import GROUP, WITH, WITHOUT, batch_trials
-from cnnlab.probe.norm.twins import NONE, norms_of, with_norm
 from cnnlab.runs.images import training_images
 from cnnlab.stats.claim import Finding
 from cnnlab.view import json as as_json

@@ -7,11 +7,12 @@ import torch
 from torch import nn
 
 from cnnlab.config.config import Config, read_config
+from cnnlab.config.norms import NONE, norms_of, with_norm
 from cnnlab.core.errors import RequestError
 from cnnlab.core.registry import component
 from cnnlab.network.fresh import new_network
 from cnnlab.probe.norm.layers import fitting_groups, norm_layers
-from cnnlab.probe.norm.twins import NONE, norms_of, with_group_norms, with_norm
+from cnnlab.probe.norm.twins import with_group_norms
 
 ROOT = Path(__file__).parents[3]
 
