@@ -104,6 +104,7 @@ def trained(
     check_trials(trials, folder)
     if jobs < 1:
         raise RequestError(f"`jobs` is {jobs}, expected 1 or more trainings at a time")
+    _ = session.device  # one that is not there is told before anything is written
     options = TrainOptions(replace(session, runs=folder), config_folder=config_folder, report=False)
     of_main_thread = threading.current_thread() is threading.main_thread()
     with stop_wish() if of_main_thread else nullcontext(StopWish()) as stop:
@@ -213,9 +214,9 @@ def _side_by_side(
 
 
 def _check_same(trial: Trial, folder: Path) -> None:
-    """Refuse a trial that the folder holds with another config."""
+    """Refuse a trial that the folder holds with another config; one that never began holds nothing."""
     path = folder / f"{trial.name}.yaml"
-    if not path.exists():
+    if not path.exists() or not (folder / trial.name / "run.json").exists():
         return
     difference = first_difference(as_python(load(path)), as_python(parse(trial.config.as_yaml(), trial.name)))
     if difference is not None:
