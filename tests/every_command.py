@@ -37,6 +37,9 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
 
 WITH_A_CONFIG = {**ARGUMENTS, "MODEL": ("tiny.yaml",)}
 
+OF_OTHERS = {"probe norm": {"tiny": "other", "tiny.yaml": "elsewhere/other/config.yaml"}}
+"""Commands whose network needs something that `tiny` has not, such as a norm: what stands for it."""
+
 RESUME = ("--resume", "other")
 
 LEAST = {
@@ -67,7 +70,7 @@ OWN: dict[str, tuple[str, ...]] = {
     "compare-layers": ("--input", "3,8,8"),
     "visualize dream": ("--class", "cat"),
     "data leaks": ("--with-test",),
-    "probe norm": ("--part", "state,modes,ranges"),
+    "probe norm": ("--part", "state,modes,ranges", "--steps", "1", "--factors", "1"),
     "receptive-field": ("--layer", "relu1", "--effective", "2", "--no-repairs"),
 }
 """What a command needs besides, or what makes it take the way on which an option is lost most easily."""
@@ -96,10 +99,12 @@ def halve(shape: Shape) -> nn.Module:
 CONFIG = """
 plugins: [layers.py]
 data: {dataset: {folder: {path: images, size: 16, cache: false}}, augment: [flip]}
-model: [conv: {channels: 4}, relu, halve, conv: {channels: 6, stride: 2}, batch_norm, relu, global_avg_pool, linear]
+model: [conv: {channels: 4}, relu, halve, conv: {channels: 6, stride: 2}, relu, global_avg_pool, linear]
 training: {epochs: 2, batch_size: 8}
 logging: {every_steps: 1, histograms_every_epochs: 0, snapshots_every_epochs: 1, graph: false, pictures: false}
 """
+
+WITH_A_NORM = "model=[conv: {channels: 4}, batch_norm, relu, halve, global_avg_pool, linear]"
 
 
 @dataclass(frozen=True)
@@ -131,6 +136,9 @@ def ways() -> tuple[Way, ...]:
         if "MODEL" in arguments:
             positional = tuple(word for one in arguments for word in WITH_A_CONFIG.get(one, ()))
             found.append(Way(name, options - {"--weights", "--data"}, positional, "CONFIG"))
+    for place, way in enumerate(found):
+        others = OF_OTHERS.get(way.command, {})
+        found[place] = replace(way, positional=tuple(others.get(word, word) for word in way.positional))
     (train,) = [way for way in found if way.command == "train"]
     found.remove(train)
     anew = replace(train, options=train.options - {"--data"})
@@ -162,6 +170,8 @@ def draw(folder: Path, count: int, *, darkest: int, seed: int) -> None:
 def make_world(folder: Path) -> Place:
     """A working folder whose runs lie in `elsewhere`, their network with a plugin's layer; `other` has been paused.
 
+    That one has a norm besides.
+
     Training images are dark, all others bright: what a network sees tells which part it was. One image is in two parts.
     """
     folder.mkdir()
@@ -174,7 +184,7 @@ def make_world(folder: Path) -> Place:
     (folder / "layers.py").write_text(LAYER)
     place.config(CONFIG)
     train = ("train", "tiny.yaml", "--allow-plugins", "--runs", "elsewhere", "--no-report")
-    for more in ((), ("--name", "other", "--stop-after", 1, "seed=1")):
+    for more in ((), ("--name", "other", "--stop-after", 1, "seed=1", WITH_A_NORM)):
         trained = place(*train, *more)
         assert trained.code == 0, trained.err
     return place

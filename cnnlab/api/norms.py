@@ -10,6 +10,7 @@ from cnnlab.api.given import GivenData
 from cnnlab.api.question import Open, Questions, last, listed
 from cnnlab.api.result import Result
 from cnnlab.probe.norm.lab import NormOptions
+from cnnlab.probe.norm.ranges import FACTORS
 from cnnlab.probe.norm.run import NormFacts, measured, norm_json, norm_report, planned
 from cnnlab.stats.claim import Claim
 from cnnlab.view.blocks import Report
@@ -61,6 +62,7 @@ class Normalisation(Questions):
         steps: int | None = None,
         batch_sizes: Sequence[int] = (2, 4, 8, 32),
         groups: int = 32,
+        factors: Sequence[float] = FACTORS,
         threshold: float = 0.7,
         keep: str | Path | None = None,
     ) -> Norms:
@@ -78,6 +80,7 @@ class Normalisation(Questions):
             steps: of each short training and of the fine-tuning; by default 60.
             batch_sizes: at which batch norm is trained beside group norm.
             groups: of group norms, at most.
+            factors: by which the weights at the start, and the learning rate, are multiplied in `ranges`.
             threshold: the accuracy whose first epoch is told, 0 … 1.
             keep: a folder for the trainings, in which a later call finds what is trained already; needed for them.
 
@@ -104,8 +107,9 @@ class Normalisation(Questions):
             epochs,
             steps,
             tuple(batch_sizes),
-            groups=groups,
-            threshold=threshold,
+            groups,
+            tuple(map(float, factors)),
+            threshold,
         )
         with self._asked(data) as network:
             place = None if keep is None else Path(keep).expanduser()

@@ -82,6 +82,11 @@ PROBES = (
         "error: --batch-sizes is '2,four', expected numbers such as 2,4,8,32",
     ),
     probed(
+        "a factor that leaves nothing of the weights",
+        "norm tiny --part ranges --factors 0,1",
+        "error: --factors are numbers above 0, such as 0.25,1,4",
+    ),
+    probed(
         "trainings of a network that no config describes",
         "norm torchvision:resnet18 --train",
         "error: torchvision:resnet18 has no config to train by; give a run or a config (.yaml)",

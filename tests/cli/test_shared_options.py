@@ -141,7 +141,7 @@ REFUSED = {
 def refusals() -> Iterator[tuple[Way, str]]:
     """Each way with each of those options; without a run, any folder will do for `--runs`."""
     for way in ways():
-        looks_for_a_run = "tiny" in way.positional or way.label == "--resume"
+        looks_for_a_run = {"tiny", "other"} & {*way.positional} or way.label == "--resume"
         yield from ((way, name) for name in REFUSED if name in shared(way) and (name != "--runs" or looks_for_a_run))
 
 

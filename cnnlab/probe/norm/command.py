@@ -1,6 +1,8 @@
 """`cnnlab probe norm`."""
 
-from typing import Annotated
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -13,6 +15,8 @@ from cnnlab.cli.streams import with_bars
 from cnnlab.core.errors import RequestError
 from cnnlab.network.session import Session
 from cnnlab.probe.output import folder_of
+
+T = TypeVar("T")
 
 
 @with_session(
@@ -45,6 +49,10 @@ def norm(
         int | None, typer.Option(min=1, max=MOST, help="Of ranges and fine-tuning.", show_default="60")
     ] = None,
     batch_sizes: Annotated[str, typer.Option(metavar="N,…", help="Of the part batch-size.")] = "2,4,8,32",
+    factors: Annotated[
+        str | None,
+        typer.Option(metavar="F,…", help="Of the part ranges.", show_default="1/64 to 64, each 4 times the last"),
+    ] = None,
     groups: Annotated[int, typer.Option(min=1, max=MOST, help="Of group norms, at most.")] = 32,
     threshold: Annotated[
         float, typer.Option(min=0, max=1, help="The validation accuracy whose first epoch is told.")
@@ -64,6 +72,7 @@ def norm(
     Example: [bold]cnnlab probe norm quickstart[/] or [bold]cnnlab probe norm configs/cifar.yaml --train --epochs 5[/]
     """
     from cnnlab.probe.norm.lab import NormOptions
+    from cnnlab.probe.norm.ranges import FACTORS
     from cnnlab.probe.norm.run import measured, norm_json, norm_report, planned
 
     parts = tuple(name.strip() for given in part or () for name in given.split(",") if name.strip())
@@ -74,27 +83,28 @@ def norm(
         count,
         epochs,
         steps,
-        _sizes(batch_sizes),
-        groups=groups,
-        threshold=threshold,
+        tuple(_numbers("--batch-sizes", batch_sizes, int, "numbers such as 2,4,8,32")),
+        groups,
+        FACTORS if factors is None else tuple(_numbers("--factors", factors, float, "numbers such as 0.25,1,4")),
+        threshold,
     )
     network = named.open(session, for_images=True)
     folder = folder_of(network, "norm", session, out)
-    plan = planned(network, session, options, folder=folder)
+    plan = planned(network, session, options, folder=folder, config_folder=Path(named.text).parent)
     for sentence in plan.costs():
-        err_console().print(sentence, style="dim", soft_wrap=True, markup=False)
+        err_console().print(with_options(sentence), style="dim", soft_wrap=True, markup=False)
     facts = with_bars(measured(plan))
     for note in facts.notes:
         err_console().print(with_options(note), style="dim", soft_wrap=True, markup=False)
     write_and_show(norm_report(facts), norm_json(facts), folder, session)
 
 
-def _sizes(text: str) -> tuple[int, ...]:
+def _numbers(option: str, text: str, kind: Callable[[str], T], expected: str) -> list[T]:
     """`2,4,8` as numbers.
 
     Raises: RequestError for anything else.
     """
     try:
-        return tuple(int(one) for one in text.split(","))
+        return [kind(one) for one in text.split(",")]
     except ValueError:
-        raise RequestError(f"--batch-sizes is '{text}', expected numbers such as 2,4,8,32") from None
+        raise RequestError(f"{option} is '{text}', expected {expected}") from None

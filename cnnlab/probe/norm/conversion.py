@@ -1,8 +1,7 @@
 """A trained network whose batch norms become group norms: the one-line swap, what it costs, and a short fine-tuning."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from math import gcd
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int64
@@ -16,7 +15,6 @@ from cnnlab.core.registry import component
 from cnnlab.models.failure import told
 from cnnlab.models.undisturbed import undisturbed
 from cnnlab.network.session import Session
-from cnnlab.probe.norm.layers import fitting_groups
 from cnnlab.probe.norm.short_training import short_training
 from cnnlab.probe.norm.trainings import right_answers
 from cnnlab.probe.norm.twins import with_group_norms
@@ -107,7 +105,7 @@ def tuned_conversion(
     """Fine-tune the network with group norms for some steps, at a tenth of the learning rate.
 
     Arguments:
-        begun: of `conversion`.
+        begun: of `conversion`, with groups that divide the channels of every layer.
         model: trained by `config`.
         config: of a network made of layers.
         session: the device.
@@ -121,8 +119,7 @@ def tuned_conversion(
     Raises:
         RequestError: for a network in Python.
     """
-    groups = fitting_groups([one.channels for one in begun.layers], begun.asked)
-    other = with_norm(config, component("layer", "group_norm", groups=groups))
+    other = with_norm(config, component("layer", "group_norm", groups=begun.asked))
 
     def begin(setup: TrainingSetup) -> None:
         _take_over(setup.network, model)
@@ -131,10 +128,7 @@ def tuned_conversion(
     _, setup = short_training(other, session, halves, steps=steps, rate=RATE, begin=begin)
     with undisturbed(setup.network):
         right = right_answers(setup.network, images, labels, max_batch=session.max_batch)
-    layers = tuple(Swapped(one.name, one.channels, gcd(groups, one.channels)) for one in begun.layers)
-    yield ConversionFacts(
-        layers, begun.asked, begun.before, begun.after, bootstrap_mean(right, seed=session.seed), steps, begun.images
-    )
+    yield replace(begun, tuned=bootstrap_mean(right, seed=session.seed), steps=steps)
 
 
 def _take_over(network: nn.Module, model: nn.Module) -> None:

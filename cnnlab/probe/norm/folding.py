@@ -100,7 +100,7 @@ def scaled_weights(
             before = layer(given)
             reference = norm(before).clone()
             top = reference.abs().max()
-            variance = before.double().var((0, *range(2, before.dim())), correction=0)
+            variance = before.cpu().double().var((0, *range(2, before.dim())), correction=0)
             weight, bias = layer.weight, layer.bias
             kept = weight.detach().clone()
             kept_bias = None if bias is None else bias.detach().clone()

@@ -10,6 +10,7 @@ All by the same batch, in training mode. Source: Santurkar et al. 2018, arXiv:18
 paper has no table to compare with: what is compared is the direction, one network against its twin without norms.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -112,4 +113,4 @@ def _gradient(
 
 
 def _length(parts: Sequence[Tensor]) -> float:
-    return float(torch.stack([part.double().pow(2).sum() for part in parts]).sum().sqrt())
+    return math.sqrt(sum(float(part.norm()) ** 2 for part in parts))

@@ -79,6 +79,8 @@ class Lab:
     options: NormOptions
     folder: Path | None = None
     """Where trainings are kept; None where nothing is to be written."""
+    config_folder: Path = Path()
+    """At which relative paths of plugins start, in the config of a network that is no run."""
     _moments: dict[str, Moments] = field(default_factory=dict)
 
     @cached_property
@@ -115,6 +117,11 @@ class Lab:
         if self.folder is None:
             raise RequestError("trainings are kept in a folder; name one with `keep`")
         return self.folder / "trainings"
+
+    @property
+    def plugins_from(self) -> Path:
+        """At which relative paths of plugins start."""
+        return self.config_folder if self.network.run is None else self.network.run.path
 
     @property
     def epochs(self) -> int:
@@ -201,6 +208,16 @@ class Lab:
                     torch.autograd.grad(value, parameters, allow_unused=True)
                     known[batch] = time.perf_counter() - began
         return known[batch]
+
+    @cached_property
+    def seconds_an_image(self) -> float:
+        """Roughly how long an image takes to go through the network here, in seconds, as two images show."""
+        few = self.sample.images[:2]
+        with undisturbed(self.network.model), torch.no_grad():
+            for _ in range(2):
+                began = time.perf_counter()
+                self.network.model(few)
+        return (time.perf_counter() - began) / len(few)
 
     @cached_property
     def _seconds(self) -> dict[int, float]:

@@ -17,7 +17,7 @@ from cnnlab.models.own_model import OwnModel
 from cnnlab.probe.norm import claims, report, training_report
 from cnnlab.probe.norm.activations import layer_states
 from cnnlab.probe.norm.agreement import DEVIATION, MEAN, SHAPE, formula_facts, layer_agreements
-from cnnlab.probe.norm.batch_mates import batch_mates
+from cnnlab.probe.norm.batch_mates import REPEATS, SIZES, batch_mates
 from cnnlab.probe.norm.batch_statistics import batch_scatter
 from cnnlab.probe.norm.conversion import ConversionFacts, conversion, tuned_conversion
 from cnnlab.probe.norm.course import Course, CourseFacts, LandscapeFacts, LineCourse, course, line_course
@@ -58,6 +58,22 @@ def _nothing(lab: Lab) -> str | None:
     return None
 
 
+def _none(lab: Lab) -> int:
+    return 0
+
+
+def _once(lab: Lab) -> int:
+    return len(lab.sample.images)
+
+
+def _twice(lab: Lab) -> int:
+    return 2 * len(lab.sample.images)
+
+
+def _sorted(lab: Lab) -> int:
+    return (1 + len(SIZES)) * REPEATS * len(lab.sample.images)
+
+
 @dataclass(frozen=True)
 class Part:
     """One part."""
@@ -71,7 +87,9 @@ class Part:
     missing: Callable[[Lab], str | None] = _nothing
     """Why it cannot be asked of a network, in words; None where it can."""
     cost: Callable[[Lab], str] | None = None
-    """Of a part that trains what it costs, in words; the others take seconds."""
+    """Of a part that trains what it costs, in words."""
+    passes: Callable[[Lab], int] = _none
+    """Of another one how many images go through the network."""
 
 
 def _images_missing(lab: Lab) -> str | None:
@@ -182,26 +200,27 @@ def _folding(lab: Lab) -> Iterator[Advance | FoldingFacts]:
     yield FoldingFacts(tuple(found), len(lab.batch_norms))
 
 
-def _converted(lab: Lab) -> ConversionFacts:
+def _converted(lab: Lab, groups: int) -> ConversionFacts:
     sample, session = lab.sample, lab.session
     return conversion(
         lab.network.model,
         sample.images,
         sample.labels,
-        groups=lab.options.groups,
+        groups=groups,
         max_batch=session.max_batch,
         seed=session.seed,
     )
 
 
 def _conversion(lab: Lab) -> Iterator[Advance | ConversionFacts]:
-    yield _converted(lab)
+    yield _converted(lab, lab.options.groups)
 
 
 def _tuned(lab: Lab) -> Iterator[Advance | Any]:
     sample = lab.sample
+    groups = fitting_groups([layer.channels for layer in lab.layers], lab.options.groups)
     yield from tuned_conversion(
-        _converted(lab),
+        _converted(lab, groups),
         lab.network.model,
         lab.config,
         lab.session,
@@ -216,7 +235,7 @@ def _trials(trials: Mapping[Any, Trial], lab: Lab) -> Iterator[Advance | dict[An
     """The trainings, each done once; at last all of them by their keys."""
     found: dict[Any, Trained] = {}
     keys = list(trials)
-    for step in trained(list(trials.values()), lab.trainings, lab.session):
+    for step in trained(list(trials.values()), lab.trainings, lab.session, config_folder=lab.plugins_from):
         if isinstance(step, Advance):
             yield step
         else:
@@ -312,20 +331,20 @@ def _trainings_cost(lab: Lab, sizes: list[int]) -> str:
     images = len(lab.halves.train)
     seconds = sum(lab.epochs * math.ceil(images / size) * lab.seconds_of(size) for size in sizes)
     epochs = f"{lab.epochs} epoch{'s' * (lab.epochs > 1)}"
-    return f"{len(sizes)} trainings of {epochs} on {images:,} images: {_about(seconds)}"
+    return f"{len(sizes)} trainings of {epochs} on {images:,} images: {about(seconds)}"
 
 
 def _ranges_cost(lab: Lab) -> str:
     count = 4 * len(lab.options.factors)
     seconds = count * lab.steps * lab.seconds_of(lab.config.training.batch_size)
-    return f"{count} trainings of {lab.steps} steps: {_about(seconds)}"
+    return f"{count} trainings of {lab.steps} steps: {about(seconds)}"
 
 
 def _tuned_cost(lab: Lab) -> str:
-    return f"{lab.steps} steps: {_about(lab.steps * lab.seconds_of(lab.config.training.batch_size))}"
+    return f"{lab.steps} steps: {about(lab.steps * lab.seconds_of(lab.config.training.batch_size))}"
 
 
-def _about(seconds: float) -> str:
+def about(seconds: float) -> str:
     """Such as `about 40 s here`, of a rough number."""
     if seconds < 60:
         return f"about {max(1, round(seconds))} s here"
@@ -348,7 +367,15 @@ PARTS: Mapping[str, Part] = _listed(
         claims.of_nothing,
         _images_missing,
     ),
-    Part("modes", "one image among other batch-mates", _modes, report.modes, claims.of_modes, _both_missing),
+    Part(
+        "modes",
+        "one image among other batch-mates",
+        _modes,
+        report.modes,
+        claims.of_modes,
+        _both_missing,
+        passes=_sorted,
+    ),
     Part(
         "statistics",
         "the scatter of batch statistics by batch size",
@@ -356,6 +383,7 @@ PARTS: Mapping[str, Part] = _listed(
         report.statistics,
         claims.of_statistics,
         _both_missing,
+        passes=_once,
     ),
     Part("running", "running statistics and true ones", _running, report.running, claims.of_running, _both_missing),
     Part("folding", "scaled weights, and biases in vain", _folding, report.folding, claims.of_folding, _both_missing),
@@ -366,6 +394,7 @@ PARTS: Mapping[str, Part] = _listed(
         report.converted,
         claims.of_nothing,
         _trained_missing,
+        passes=_twice,
     ),
     Part(
         "fine-tuning",

@@ -86,7 +86,7 @@ def range_cells(
     path = folder / "ranges.json"
     kept = _kept(path)
     begun = {name: blake2b(config.as_yaml().encode(), digest_size=8).hexdigest() for name, config in twins.items()}
-    wanted = [(name, what, factor) for what in ("scale", "rate") for name in twins for factor in factors]
+    wanted = [(name, what, factor) for what in ("scale", "rate") for name in twins for factor in sorted(set(factors))]
     cells = []
     for name, what, factor in wanted:
         config = twins[name]

@@ -1,5 +1,6 @@
 """`cnnlab probe norm`: the normalisation lab, part by part."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +12,15 @@ from cnnlab.network.network import Network
 from cnnlab.network.session import Session
 from cnnlab.probe.norm.lab import Lab, NormOptions
 from cnnlab.probe.norm.layers import NormLayer
-from cnnlab.probe.norm.parts import PARTS, Part, check_known
+from cnnlab.probe.norm.parts import PARTS, Part, about, check_known
 from cnnlab.probe.norm.recommendation import OTHERWISE, Recommendation, recommended
 from cnnlab.stats.claim import Claim
 from cnnlab.view import json
 from cnnlab.view.blocks import Block, Column, Report, Table, Text
 from cnnlab.view.claims import claims_section
+
+LONG = 20.0
+"""Seconds from which on it is said how long the parts take that do not train."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,14 +59,23 @@ class Plan:
     notes: tuple[str, ...]
 
     def costs(self) -> Iterator[str]:
-        """A sentence for each part that trains, which says what it costs."""
+        """A sentence for each part that trains, which says what it costs, and for the others where they take long."""
+        passes = sum(part.passes(self.lab) for part in self.parts)
+        seconds = passes * self.lab.seconds_an_image if passes else 0.0
+        if seconds > LONG:
+            yield f"{passes:,} images go through the network: {about(seconds)}; a smaller `count` makes it shorter"
         for part in self.parts:
             if part.cost is not None:
                 yield f"{part.name}: {part.cost(self.lab)}; what is there already is taken"
 
 
 def planned(
-    network: Network, session: Session, options: NormOptions | None = None, *, folder: Path | None = None
+    network: Network,
+    session: Session,
+    options: NormOptions | None = None,
+    *,
+    folder: Path | None = None,
+    config_folder: Path = Path(),
 ) -> Plan:
     """Choose the parts, and see that they can be asked.
 
@@ -71,6 +84,7 @@ def planned(
         session: the seed, the device, and where data lies.
         options: which parts, and how much of each.
         folder: where trainings are kept.
+        config_folder: at which relative paths of plugins start, in the config of a network that is no run.
 
     Returns:
         The plan: parts that were named, or all that can be asked.
@@ -81,7 +95,7 @@ def planned(
     options = options or NormOptions()
     check_known(options.parts)
     _check(options)
-    lab = Lab(network, session, options, folder)
+    lab = Lab(network, session, options, folder, config_folder)
     if not lab.layers:
         raise RequestError(
             f"{network.name} has no normalisation layer; `cnnlab list layers` has those that a config can name, such "
@@ -119,6 +133,8 @@ def _check(options: NormOptions) -> None:
         raise RequestError(f"`count` is {options.count}; a batch needs 2 images at least")
     if not options.batch_sizes or min(options.batch_sizes) < 2:
         raise RequestError("`batch_sizes` are 2 at least: batch norm cannot be trained on a single image")
+    if not options.factors or not all(0 < one < math.inf for one in options.factors):
+        raise RequestError("`factors` are numbers above 0, such as 0.25,1,4")
     if options.groups < 1:
         raise RequestError(f"`groups` is {options.groups}; expected 1 or more")
 

@@ -19,10 +19,7 @@ COLOURS = {WITH: 0, WITHOUT: 1, BATCH: 0, GROUP: 1}
 
 def tuned(facts: ConversionFacts) -> Section:
     """The swap, and some steps after it."""
-    text = (
-        f"After {facts.steps} steps at {RATE:g} of the learning rate, with group norms of as many groups as divide all "
-        f"layers' channels: {interval_text(facts.tuned, '.1%')}."
-    )
+    text = f"After {facts.steps} steps at {RATE:g} of the learning rate: accuracy {interval_text(facts.tuned, '.1%')}."
     blocks = (*conversion_blocks(facts, "fine_tuning"), Text(text, label="fine-tuned"))
     return Section("Batch norms turned into group norms, and fine-tuned", blocks, "fine-tuning")
 

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+import torch
 from torch import nn
 
+import cnnlab
 from cnnlab.core.errors import RequestError
 from cnnlab.network.network import Network
 from cnnlab.network.open import open_network
@@ -74,3 +76,18 @@ def test_what_it_costs_is_said_before(network: Network, tmp_path: Path) -> None:
     (said,) = plan.costs()
     assert said.startswith("training: 2 trainings of 2 epochs on 50 images: about")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_module_is_asked_about_images_that_are_given() -> None:
+    """Any network with a norm, and labelled images in memory."""
+    model = nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2)
+    )
+    images = torch.randint(256, (6, 3, 12, 12), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    opened = cnnlab.open(model, size=12, classes=["day", "night"], device="cpu")
+    found = opened.norms((images, [0, 1, 0, 1, 1, 0]), parts=["modes", "conversion"])
+    assert found["modes"].mates[0].kept == 1
+    assert found["conversion"].layers[0].is_instance
+    assert model.training  # as it was
+    assert [claim.finding.value for claim in found.claims][:1] == ["supported"]
+    assert found.to_dict()["parts"]["modes"]["split"] == "all"

@@ -13,6 +13,7 @@ from cnnlab.config.config import read_config
 from cnnlab.config.norms import NONE, norms_of, with_norm
 from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError
+from cnnlab.core.registry import component
 from cnnlab.network.network import Network
 from cnnlab.network.open import open_network
 from cnnlab.network.session import Session
@@ -155,3 +156,17 @@ def test_the_range_that_trains_is_counted(trained: NormFacts) -> None:
     one = found.cells[0]
     taught = replace(one, outcome=replace(one.outcome, first=3.0, last=1.0))
     assert taught.factor in replace(found, cells=(taught,)).trains(WITH, "scale")
+
+
+def test_fine_tuning_begins_with_the_weights_of_the_run(trained: NormFacts, place: Path, session: Session) -> None:
+    """By steps of no length the network answers as it does right after the swap."""
+    network = open_network(str(place / "out" / "trainings" / "with-norms"), session, for_images=True)
+    assert network.config is not None
+    still = component("optimizer", "sgd", lr=1e-12)
+    network = replace(network, config=network.config.model_copy(update={"optimizer": still}))
+    found = facts_of(measured(planned(network, session, NormOptions(parts=("conversion", "fine-tuning"), steps=1))))
+    assert [one.groups for one in found["conversion"].layers] == [4, 8]
+    assert [one.is_instance for one in found["fine-tuning"].layers] == [True, False]
+    assert found["fine-tuning"].tuned.mean == found["fine-tuning"].after.mean
+    assert found["conversion"].before.mean == found["fine-tuning"].before.mean
+    assert norm_report(found).blocks
