@@ -60,13 +60,13 @@ def _exact(maps: Sequence[LayerFacts], first: Grid | None) -> Iterator[Claim]:
         form=".1e",
     )
     if first is not None and _is_3x3(first):
-        off = [abs(len(one.cells) - one.pixels - 1) for one in maps[0].spoiled]
+        off = [float(abs(len(one.cells) - one.pixels - 1)) for one in maps[0].spoiled]
         yield claim_equal(
             "A shift by s spoils s + 1 columns of a padded 3 × 3 convolution",
             "19.1",
             f"largest difference from s + 1, {maps[0].name}",
             max(off, default=None),
-            form="d",
+            form=".0f",
         )
     circular = [
         one.moved[CIRCULAR][pixels].mean

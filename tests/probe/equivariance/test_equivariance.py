@@ -1,5 +1,6 @@
 """Closed forms of what a border spoils, zeros where theory has them, and planted causes that are found."""
 
+import json
 from typing import Any
 
 import pytest
@@ -12,12 +13,14 @@ from cnnlab.core.errors import RequestError
 from cnnlab.models.layers.convolution import LocallyConnected2d
 from cnnlab.network.session import Session
 from cnnlab.probe.alteration import Alteration
-from cnnlab.probe.equivariance.facts import EquivarianceFacts, LayerFacts
+from cnnlab.probe.equivariance.facts import EquivarianceFacts, LayerFacts, equivariance_document
 from cnnlab.probe.equivariance.grid import grids
 from cnnlab.probe.equivariance.measure import Around, Entering, Measurement, measure
 from cnnlab.probe.equivariance.report import equivariance_report, ranges
 from cnnlab.probe.equivariance.run import equivariance
-from cnnlab.stats.claim import Finding
+from cnnlab.stats.claim import Claim, Finding
+from cnnlab.view.claims import claim_text
+from cnnlab.view.json import text
 
 CIRCULAR, BLURRED, LINEAR = (
     "padding=circular",
@@ -148,6 +151,9 @@ def test_the_claims_are_judged_by_what_was_measured(found: EquivarianceFacts) ->
     findings = {claim.sentence: claim.finding for claim in found.claims}
     assert findings["A shift by s spoils s + 1 columns of a padded 3 × 3 convolution"] == Finding.SUPPORTED
     assert findings["With circular padding nothing is lost"] == Finding.SUPPORTED
+    # a run's page reads them from the facts
+    kept = json.loads(text(equivariance_document(found)))["claims"]
+    assert [claim_text(Claim.from_json(one)) for one in kept] == [claim_text(claim) for claim in found.claims]
     local = probed(nn.Sequential(LocallyConnected2d((1, 8, 8), 2, (3, 3), padding=(1, 1))), (1, 8, 8))
     contradicted = {claim.sentence: claim.finding for claim in local.claims}
     assert contradicted["Away from the border maps move with the image"] == Finding.CONTRADICTED

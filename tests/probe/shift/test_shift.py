@@ -63,6 +63,12 @@ def test_accuracy_and_flips_of_a_network_that_knows_columns(data: Any, border: s
     assert (found.kind, found.parameters) == ("dense", 384)
 
 
+def test_where_the_images_lie_it_is_the_accuracy_of_an_evaluation(data: Any) -> None:
+    torch.manual_seed(0)
+    net = opened(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2)))
+    assert net.shift(data, max_shift=1).networks[0].accuracy == net.evaluate(data).facts.accuracy
+
+
 def test_a_network_that_knows_no_place_never_changes_its_answer(data: Any) -> None:
     (found,) = opened(blind()).shift(data, max_shift=2, border="circular").networks
     assert {at.flips for at in found.shifts} == {0.0}
