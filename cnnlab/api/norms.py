@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from cnnlab.api.given import GivenData
 from cnnlab.api.question import Open, Questions, last, listed
 from cnnlab.api.result import Result
+from cnnlab.api.values import check_choice, check_number
 from cnnlab.probe.norm.lab import NormOptions
 from cnnlab.probe.norm.ranges import FACTORS
 from cnnlab.probe.norm.run import NormFacts, measured, norm_json, norm_report, planned
@@ -99,6 +100,8 @@ class Normalisation(Questions):
             >>> found["formulas"].kinds.worst < 1e-5
             True
         """
+        check_choice("split", split, (None, "train", "validation"))
+        check_number("threshold", threshold, 0.0, 1.0)
         options = NormOptions(
             tuple(listed(parts)),
             train,

@@ -52,8 +52,9 @@ DECODES = {"compare"}
 """Commands whose --data names images by themselves, not those of a run: they are kept decoded with the data sets."""
 
 OF_EACH = {
-    *("--by", "--channel", "--channels", "--classes", "--count", "--depth", "--epochs", "--full-size", "--layer"),
-    *("--method", "--metrics", "--road", "--steps", "--target", "--top", "--what-if"),
+    *("--border", "--by", "--channel", "--channels", "--classes", "--count", "--depth", "--epochs", "--full-size"),
+    *("--layer", "--method", "--metrics", "--repeats", "--road", "--steps", "--target", "--threshold", "--top"),
+    "--what-if",
 }
 """Options that several commands have, each for a matter of its own, tested with it."""
 
