@@ -128,8 +128,9 @@ class SanityVerdict:
         """Judged by the 95 % intervals of both rank correlations, whose signs do not matter: an inverted map is a copy.
 
         "fails" where that of the values lies beyond ±`SMALL`; "passes in sign only" where just that of the absolute
-        values does; "passes" where both lie within; otherwise, and with fewer than `FEWEST` maps, "undecided". To pass
-        does not make a map right: noise passes.
+        values does; "passes" where both lie within; otherwise, and with fewer than `FEWEST` maps, "undecided". So is it
+        where fewer are left in the second network: no method has a map of answers that are the same for any image.
+        To pass does not make a map right: noise passes.
         """
         signed, absolute = self.similarity.signed, self.similarity.absolute
         if signed is None or absolute is None:
@@ -140,7 +141,15 @@ class SanityVerdict:
             return "fails"
         if _beyond(absolute):
             return "passes in sign only"
+        if self._gone:
+            return "undecided"
         return "passes" if _within(signed) and _within(absolute) else "undecided"
+
+    @property
+    def _gone(self) -> bool:
+        """Whether maps of the second network that say something are too few."""
+        signed, gone = self.similarity.signed, self.similarity.vanished
+        return signed is not None and gone > 0 and signed.n - gone < FEWEST
 
     @property
     def sentence(self) -> str:
@@ -156,7 +165,12 @@ class SanityVerdict:
             "passes": "the maps depend on what the network has learned",
             "passes in sign only": "where the map is strong depends little on what was learned, only its sign does",
             "fails": "the maps depend little on what the network has learned",
-            "undecided": "too near the limit, or too few images, to tell",
+            "undecided": (
+                f"{self.similarity.vanished} maps are blank in the other network, as any method's would be, and too "
+                "few are left"
+                if self._gone
+                else "too near the limit, or too few images, to tell"
+            ),
         }[self.outcome]
         numbers = ", ".join(
             f"{what} {interval_text(mean, '.2f')}"

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from cnnlab.attribution.measures.comparison import FEWEST
 from cnnlab.trust.sanity.similarity import MapSimilarity, SanityVerdict, summarize_similarity
 
 
@@ -46,6 +47,17 @@ def test_a_map_that_vanishes_with_the_weights_is_without_similarity() -> None:
     summary = summarize_similarity(made, seed=0)
     assert summary.signed is not None
     assert (summary.signed.n, summary.flat, summary.vanished) == (20, 0, 3)
+
+
+def test_maps_that_nearly_all_vanish_tell_nothing_of_the_method() -> None:
+    made = around(0.0, 0.0)
+    gone = 20 - FEWEST + 1
+    made.flat[:gone, 1] = True
+    verdict = SanityVerdict("x", summarize_similarity(made, seed=0), "all")
+    assert verdict.outcome == "undecided"
+    assert f"undecided: {gone} maps are blank in the other network, as any method's would be" in verdict.sentence
+    made.flat[0, 1] = False
+    assert SanityVerdict("x", summarize_similarity(made, seed=0), "all").outcome == "passes"
 
 
 def test_the_sentence() -> None:
