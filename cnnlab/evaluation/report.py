@@ -8,7 +8,7 @@ from torch import Tensor
 
 from cnnlab.network.asked_data import of_part
 from cnnlab.stats.calibration import Calibration
-from cnnlab.stats.classification import Classification, GroupAccuracy
+from cnnlab.stats.classification import Classification, ClassMeasures, GroupAccuracy
 from cnnlab.stats.confidence import wilson_interval
 from cnnlab.view.blocks import Block, Column, Figure, Number, Numbers, Report, Section, Table, Text, Tone, shown
 from cnnlab.view.drawings import Bars, Gallery, Mark, Matrix, Reliability, tile
@@ -94,7 +94,17 @@ def _headline(facts: Classification) -> Numbers:
     return Numbers(tuple(numbers))
 
 
+def _occurring(facts: Classification) -> tuple[tuple[ClassMeasures, ...], str]:
+    """The classes to show, and what is left out: of many those that no image has and no answer names."""
+    if len(facts.per_class) <= _MOST_BARS:
+        return facts.per_class, ""
+    found = tuple(c for c in facts.per_class if c.support or not np.isnan(c.precision))
+    absent = len(facts.per_class) - len(found)
+    return found, f" Left out: {absent:,} classes that no image has and no answer names." if absent else ""
+
+
 def _per_class_table(facts: Classification) -> Table:
+    shown, absent = _occurring(facts)
     return Table(
         "Each class against the rest",
         (
@@ -104,15 +114,17 @@ def _per_class_table(facts: Classification) -> Table:
             Column("F1", align="right", form=_SHARE),
             Column("images", align="right", form=",d"),
         ),
-        tuple((c.name, c.precision, c.recall, c.f1, c.support) for c in facts.per_class),
-        "Precision: of the images called so, the share that is so. Recall: of those that are so, the share found.",
+        tuple((c.name, c.precision, c.recall, c.f1, c.support) for c in shown),
+        "Precision: of the images called so, the share that is so. Recall: of those that are so, the share found."
+        + absent,
         "per_class",
     )
 
 
 def _per_class_figure(facts: Classification) -> Figure:
-    ranked = sorted(facts.per_class, key=lambda c: (-1.0 if np.isnan(c.f1) else -c.f1, c.name))[:_MOST_BARS]
-    rest = len(facts.per_class) - len(ranked)
+    shown, absent = _occurring(facts)
+    ranked = sorted(shown, key=lambda c: (np.isnan(c.f1), -np.nan_to_num(c.f1), c.name))[:_MOST_BARS]
+    rest = len(shown) - len(ranked)
     return Figure(
         "f1",
         "F1 of each class",
@@ -123,7 +135,9 @@ def _per_class_figure(facts: Classification) -> Figure:
             percent=True,
             mark=Mark(facts.macro_f1, "mean"),
         ),
-        "Harmonic mean of precision and recall; the best class first." + (f" {rest} more classes." if rest else ""),
+        "Harmonic mean of precision and recall; the best class first."
+        + (f" {rest} more classes." if rest else "")
+        + absent,
     )
 
 

@@ -7,8 +7,9 @@ from torch import Tensor
 from cnnlab.evaluation.contribution import summary_lines
 from cnnlab.evaluation.report import evaluation_report
 from cnnlab.stats.classification import Classification, classify
-from cnnlab.view.blocks import Section, SummaryLine, sections
+from cnnlab.view.blocks import Figure, Section, SummaryLine, Table, sections
 from cnnlab.view.contribution import Question
+from cnnlab.view.drawings import Bars
 
 NAMES = ("cat", "dog", "frog")
 
@@ -27,6 +28,33 @@ def test_each_line_leads_to_a_section_of_the_evaluation() -> None:
     inside = evaluation_report(found, name="r", split="validation").blocks
     keys = {section.key for section in sections(Section("Evaluation", inside, "evaluation"))} | {"evaluation"}
     assert {line.section for line in lines(found).values()} <= keys
+
+
+def test_of_many_classes_those_that_no_image_has_and_no_answer_names_are_counted() -> None:
+    names = tuple(f"class {number:02}" for number in range(60))
+    logits = torch.nn.functional.one_hot(torch.tensor([7, 7, 59]), 60).double()
+    found = classify(logits, torch.tensor([7, 8, 8]), classes=names)
+    (section,) = (one for one in sections(evaluation_report(found, name="r", split="test")) if one.title == "Classes")
+    figure, table = section.blocks
+    assert isinstance(figure, Figure)
+    assert isinstance(figure.drawing, Bars)
+    assert isinstance(table, Table)
+    assert [row[0] for row in table.rows] == ["class 07", "class 08", "class 59"]
+    assert figure.drawing.labels == ("class 07", "class 08", "class 59")
+    for text in (figure.caption, table.note):
+        assert text.endswith("Left out: 57 classes that no image has and no answer names.")
+
+
+def test_a_class_without_images_stands_behind_the_others() -> None:
+    (section,) = (
+        one
+        for one in sections(evaluation_report(facts([1, 1, 2], [1, 2, 2]), name="r", split="test"))
+        if one.title == "Classes"
+    )
+    figure, _ = section.blocks
+    assert isinstance(figure, Figure)
+    assert isinstance(figure.drawing, Bars)
+    assert figure.drawing.labels == ("dog", "frog", "cat")
 
 
 def test_how_good_it_is_beside_chance_and_what_it_has_learned_from() -> None:
