@@ -15,7 +15,7 @@ from cnnlab.cli.options import MOST, OutOption, Split, TestTime, err_console, ou
 from cnnlab.cli.output import write_and_show
 from cnnlab.cli.results import print_document
 from cnnlab.cli.session import with_session
-from cnnlab.cli.streams import name_unreadable
+from cnnlab.cli.streams import name_unreadable, say
 from cnnlab.core.errors import RequestError
 from cnnlab.network.session import Session
 
@@ -187,6 +187,8 @@ def predict(
     seconds = time.perf_counter() - began
     good = [result for result in results if isinstance(result, Prediction)]
     bad = [result for result in results if isinstance(result, Unreadable)]
+    if good and network.activation == "sigmoid" and network.logits != 1:
+        say("each class is answered by itself (activation sigmoid); the label is the likeliest")
     count = len(good[0].probabilities) if good else 0
     classes = (network.classes or tuple(map(str, range(count)))) if probabilities else ()
     if session.as_json:
