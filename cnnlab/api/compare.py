@@ -112,7 +112,7 @@ def compare(
     check_choice("split", split, ("train", "validation", "test"))
     check_choice("pairs", pairs, ("all", "first"))
     check_number("max_batch", max_batch, 1)
-    if isinstance(networks, (str, Path, Mapping, OpenedNetwork, nn.Module)):
+    if isinstance(networks, (str, Mapping, nn.Module)) or not isinstance(networks, Iterable):
         raise RequestError(f"`networks` is one {type(networks).__name__}, expected a list of two networks or more")
     with told(), ExitStack() as stack:
         opened = [

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from cnnlab.api.question import Questions, last
 from cnnlab.api.result import Result, plain
+from cnnlab.api.values import check_number
 from cnnlab.core.errors import RequestError
 from cnnlab.inside.film.report import FilmFacts, film_json, film_report
 from cnnlab.inside.film.run import animations, filmed
@@ -78,6 +79,7 @@ class Films(Questions):
             >>> film.epochs, [tuple(filters.shape) for filters in film.filters]
             ((0, 1), [(16, 3, 3, 3), (16, 3, 3, 3)])
         """
+        check_number("picture", picture, 0)
         with self._asked() as network:
             if network.run is None:
                 raise RequestError(f"{network.name} is no run; only of a run is there a training to film")

@@ -38,7 +38,9 @@ class Questions:
     def _part(self, network: Network, split: Open | None) -> tuple[str, Dataset]:
         """The name of a part and its images; of what was held out where none is named."""
         if split not in (None, "train", "validation"):
-            raise RequestError(f"`split` is '{split}', expected train or validation; `evaluate` alone opens test")
+            raise RequestError(
+                f"`split` is '{split}', expected train or validation; `evaluate` and `compare` alone open test"
+            )
         place = self._session.place
         part, images = network.held_out(place) if split is None else (split, network.part(split, place))
         return network.named_part(part), images

@@ -67,7 +67,7 @@ def test_what_cannot_be_compared_is_refused(module: nn.Module) -> None:
         cnnlab.compare([net, other])
     with pytest.raises(cnnlab.RequestError, match=r"has images of its own; name a folder.* with `data`"):
         cnnlab.compare([net, net])
-    for one in (net, module, "net.py:build", {"first": net, "second": net}):
+    for one in (net, module, "net.py:build", {"first": net, "second": net}, 5):
         with pytest.raises(cnnlab.RequestError, match=r"`networks` is one .*, expected a list"):
             cnnlab.compare(one)  # type: ignore[arg-type]
     for wrong in ({"split": "dev"}, {"pairs": "last"}, {"max_batch": 0}):

@@ -268,6 +268,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("embedding", {"count": 0}, "`count` is 0"),
     ("embedding", {"neighbours": 0}, "`neighbours` is 0"),
     ("filters", {"random": -1}, "`random` is -1"),
+    ("film", {"picture": "x"}, "`picture` is 'x'"),
     ("evaluate", {"data": {"images": 1}}, r"`data` is of the type dict, expected .*\(images, labels\)"),
     ("evaluate", {"data": ["a.png", "b.png"]}, "`data` is of the type list"),
     ("report", {"data": (1, 2, 3)}, "`data` is of the type tuple"),

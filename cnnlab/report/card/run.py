@@ -22,6 +22,8 @@ from cnnlab.walk.layouts import Layouts
 PICKS = ("first-correct", "wrong")
 """Images by what the network says of them; a number and a class name choose, too."""
 
+_NONE_SUCH = {"first-correct": "no image of this part is answered rightly", "wrong": "each image is answered rightly"}
+
 BATCH = 500
 
 
@@ -137,7 +139,7 @@ def _picked(network: Network, dataset: Dataset, pick: str) -> tuple[int, Tensor]
         if fits.any():
             place = int(fits.nonzero()[0])
             return begin + place, logits[place]
-    raise RequestError(f"`pick` is {pick}, and no image of this part is so")
+    raise RequestError(f"`pick` is {pick}, and {_NONE_SUCH.get(pick, 'no image of this part is of that class')}")
 
 
 def _logits(network: Network, images: Tensor) -> Tensor:

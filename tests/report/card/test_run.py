@@ -1,5 +1,6 @@
 """`report_card` called from Python: the card of one image, and of the same image before anything was learned."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,14 @@ def test_a_card_without_learning_is_of_another_network_and_says_how_alike_its_ma
     assert random.likeness["saliency"] == pytest.approx(float(alike), abs=1e-6)
     assert learned.likeness is None
     assert (random.index, random.truth) == (learned.index, learned.truth)
+
+
+def test_where_no_image_fits_that_is_said(network: RunNetwork, images: Dataset) -> None:
+    answers = network.model(normalise(images.images, network.preparation.statistics)).argmax(1)
+    with pytest.raises(RequestError, match="`pick` is wrong, and each image is answered rightly"):
+        card(network, replace(images, labels=answers), "wrong")
+    with pytest.raises(RequestError, match="first-correct, and no image of this part is answered rightly"):
+        card(network, replace(images, labels=(answers + 1) % 10), "first-correct")
 
 
 @pytest.mark.parametrize("pick", ["stars", "999"])
