@@ -106,7 +106,7 @@ class Probes(Questions):
         data: GivenData | None = None,
         *,
         split: Open | None = None,
-        count: int = 16,
+        count: int | None = None,
         shifts: int | Sequence[int] = (),
         what_if: str | Sequence[str] = (),
         depth: int | None = None,
@@ -116,7 +116,7 @@ class Probes(Questions):
         Arguments:
             data: as of `evaluate`; a network without any is shown noise.
             split: `train` or `validation`; by default what was held out.
-            count: images.
+            count: images; by default 16, and 4 of those that are larger than 64 px.
             shifts: whole pixels; by default up to the largest stride.
             what_if: further ways to run it with the same weights: `padding=circular|reflect|replicate`,
                 `pool=blur_pool`, `activation=identity`, or several of them with blanks between.

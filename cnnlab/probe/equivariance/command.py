@@ -20,7 +20,10 @@ def equivariance(
     session: Session,
     named: Named,
     split: PartOption = None,
-    count: Annotated[int, typer.Option(min=1, max=MOST, help="Images.")] = 16,
+    count: Annotated[
+        int | None,
+        typer.Option(min=1, max=MOST, help="Images.", show_default="16, and 4 of those larger than 64 px"),
+    ] = None,
     shifts: Annotated[
         str | None, typer.Option(metavar="N,…", help="In pixels; by default up to the largest stride.")
     ] = None,

@@ -30,10 +30,13 @@ HALF = 0.5
 """Pixels of the shift that no pixel can make."""
 
 SMALL = 64
-"""Pixels of the longer side up to which every shift is made, by default."""
+"""Pixels of the longer side up to which images are small: every shift is made of them by default."""
 
 EVERY = 8
 """The largest of these."""
+
+MANY, FEW = 16, 4
+"""Images by default: of small ones, and of others."""
 
 SHAPES: Mapping[str, tuple[float, float]] = {
     "turned by 15°": (15, 1),
@@ -85,7 +88,7 @@ def equivariance(
     session: Session,
     *,
     split: Literal["train", "validation"] | None = None,
-    count: int = 16,
+    count: int | None = None,
     shifts: Sequence[int] = (),
     what_if: Sequence[str] = (),
     depth: int | None = None,
@@ -97,7 +100,7 @@ def equivariance(
             without any they are noise with the spectrum of photographs.
         session: the seed of the choice of images, and how many pass at a time.
         split: the part of the data; by default what was held out.
-        count: images.
+        count: images; by default 16, and 4 of those that are larger than 64 px.
         shifts: whole pixels; by default 1 to the largest stride, every one of small images, otherwise powers of two.
         what_if: further ways to run the network, each such as `padding=reflect` (see `alteration_of`).
         depth: how deep to go into layers of layers.
@@ -123,7 +126,8 @@ def equivariance(
     size = network.shape[1], network.shape[2]
     coarsest = round(max((s for one in layers for s in one.stride if s is not None), default=1.0)) or 1
     moved = _shifts(shifts, coarsest, size)
-    images, told = _images(network, session, split, count)
+    number = count if count is not None else MANY if max(size) <= SMALL else FEW
+    images, told = _images(network, session, split, number)
     images = in_rows(images.to(network.device, next(network.model.parameters(), images).dtype))
     changed = _changed(network, layers, images[:1])
     for way in wanted:
