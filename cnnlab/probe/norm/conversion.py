@@ -15,8 +15,8 @@ from cnnlab.core.registry import component
 from cnnlab.models.failure import told
 from cnnlab.models.undisturbed import undisturbed
 from cnnlab.network.session import Session
+from cnnlab.probe.norm.answers import right_answers
 from cnnlab.probe.norm.short_training import short_training
-from cnnlab.probe.norm.trainings import right_answers
 from cnnlab.probe.norm.twins import with_group_norms
 from cnnlab.runs.images import TrainingImages
 from cnnlab.stats.confidence import MeanInterval, bootstrap_mean

@@ -13,6 +13,7 @@ from cnnlab.probe.norm.activations import LayerState, layer_states
 from cnnlab.probe.norm.gradient_line import GradientLine, gradient_line
 from cnnlab.probe.norm.short_training import LEARNED
 from cnnlab.probe.norm.trainings import along
+from cnnlab.stats.confidence import MeanInterval
 from cnnlab.training.trials import Trained
 
 
@@ -68,7 +69,9 @@ class CourseFacts:
     batch: int
     threshold: float
     """The accuracy whose first epoch is told, 0 … 1."""
-    split: str | None = "validation"
+    gain: MeanInterval | None
+    """Accuracy at last with norms less that without, over the same validation images; None where there are none, or
+    one of the twins has diverged."""
 
 
 def course(

@@ -17,6 +17,7 @@ from cnnlab.models.own_model import OwnModel
 from cnnlab.probe.norm import claims, report, training_report
 from cnnlab.probe.norm.activations import layer_states
 from cnnlab.probe.norm.agreement import DEVIATION, MEAN, SHAPE, formula_facts, layer_agreements
+from cnnlab.probe.norm.answers import last_answers
 from cnnlab.probe.norm.batch_mates import REPEATS, SIZES, batch_mates
 from cnnlab.probe.norm.batch_statistics import batch_scatter
 from cnnlab.probe.norm.conversion import ConversionFacts, conversion, tuned_conversion
@@ -39,6 +40,7 @@ from cnnlab.probe.norm.running_averages import kept_statistics, mode_gaps, runni
 from cnnlab.probe.norm.small_batches import batch_outcomes, small_batch_facts
 from cnnlab.probe.norm.trainings import WITH, WITHOUT, batch_trials, twin_trials
 from cnnlab.stats.claim import Claim
+from cnnlab.stats.confidence import MeanInterval, paired_difference
 from cnnlab.training.trials import Trained, Trial, trained
 from cnnlab.view.blocks import Section
 
@@ -258,7 +260,16 @@ def _training(lab: Lab) -> Iterator[Advance | CourseFacts]:
                 yield found
             else:
                 courses.append(found)
-    yield CourseFacts(tuple(courses), lab.epochs, len(images), lab.options.threshold)
+    yield CourseFacts(tuple(courses), lab.epochs, len(images), lab.options.threshold, _gain(done, lab))
+
+
+def _gain(twins: Mapping[str, Trained], lab: Lab) -> MeanInterval | None:
+    """Accuracy with norms less that without, over the same validation images."""
+    validation = lab.halves.validation
+    if validation is None:
+        return None
+    ours, theirs = (last_answers(one, lab.session, validation) for one in twins.values())
+    return None if ours is None or theirs is None else paired_difference(ours, theirs, seed=lab.session.seed)
 
 
 def _landscape(lab: Lab) -> Iterator[Advance | LandscapeFacts]:
@@ -301,7 +312,7 @@ def _small_batches(lab: Lab) -> Iterator[Advance | Any]:
             done = step
     validation = lab.halves.validation
     assert validation is not None, "see _validation_missing"
-    for found in batch_outcomes(done, lab.session, images=validation.images, labels=validation.labels):
+    for found in batch_outcomes(done, lab.session, validation):
         if isinstance(found, Advance):
             yield found
         else:

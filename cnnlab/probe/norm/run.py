@@ -8,6 +8,7 @@ from typing import Any
 
 from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError
+from cnnlab.models.failure import told
 from cnnlab.network.network import Network
 from cnnlab.network.session import Session
 from cnnlab.probe.norm.lab import Lab, NormOptions
@@ -164,11 +165,12 @@ def measured(plan: Plan) -> Iterator[Advance | NormFacts]:
     lab = plan.lab
     found = {}
     for part in plan.parts:
-        for step in part.measure(lab):
-            if isinstance(step, Advance):
-                yield step
-            else:
-                found[part.name] = step
+        with told():
+            for step in part.measure(lab):
+                if isinstance(step, Advance):
+                    yield step
+                else:
+                    found[part.name] = step
     yield NormFacts(
         lab.network.name,
         lab.network.weights,

@@ -8,10 +8,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cnnlab.core.advance import Advance
-from cnnlab.data.batches import normalise
-from cnnlab.network.open import open_run
+from cnnlab.data.dataset import Dataset
 from cnnlab.network.session import Session
-from cnnlab.probe.norm.trainings import BATCH, GROUP, right_answers
+from cnnlab.probe.norm.answers import last_answers
+from cnnlab.probe.norm.trainings import BATCH, GROUP
 from cnnlab.stats.confidence import MeanInterval, bootstrap_mean, paired_difference
 from cnnlab.training.trials import Trained
 
@@ -56,26 +56,21 @@ class SmallBatchFacts:
 
 
 def batch_outcomes(
-    trained: Mapping[tuple[str, int], Trained], session: Session, *, images: Tensor, labels: Tensor
+    trained: Mapping[tuple[str, int], Trained], session: Session, images: Dataset
 ) -> Iterator[Advance | tuple[BatchOutcome, ...]]:
     """Ask each training's last weights about the validation images.
 
     Arguments:
         trained: by norm and size.
         session: the device, and how many images pass at a time.
-        images: bytes of the validation part, (n, c, h, w).
-        labels: their classes.
+        images: the validation part.
 
     Yields:
         How far they are, and at last the outcomes.
     """
     found = []
     for (norm, size), one in trained.items():
-        right = None
-        if one.status != "diverged":
-            network = open_run(one.run, session, "last")
-            inputs = normalise(images.to(session.device), network.preparation.statistics)
-            right = right_answers(network.model, inputs, labels, max_batch=session.max_batch)
+        right = last_answers(one, session, images)
         accuracies = tuple(row.val_accuracy for row in one.rows)
         accuracy = None if right is None else bootstrap_mean(right, seed=session.seed)
         found.append(BatchOutcome(norm, size, one.status, accuracies, accuracy, right))

@@ -27,6 +27,8 @@ def tuned(facts: ConversionFacts) -> Section:
 def training(facts: CourseFacts) -> Section:
     """Activations, gradients and accuracy, with norms and without."""
     said = [f"{one.name} ({one.parameters:,} parameters): {_reached(one, facts.threshold)}" for one in facts.courses]
+    if facts.gain is not None:
+        said.append(f"the difference over the same images is {interval_text(facts.gain, '+.1%')}")
     blocks: list[Block] = [Text("; ".join(said) + ".")]
     columns = (
         Column("network"),

@@ -3,9 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import torch
-from jaxtyping import Float, Int64
-from torch import Tensor, nn
+from torch import nn
 
 from cnnlab.config.config import Config
 from cnnlab.config.norms import NONE, with_norm
@@ -119,20 +117,3 @@ def along(run: Run, session: Session) -> Iterator[tuple[int, nn.Module]]:
             except RequestError as error:
                 raise RequestError(f"{kept[epoch]}: {error}") from None
         yield epoch, model
-
-
-def right_answers(
-    model: nn.Module, images: Float[Tensor, "n c h w"], labels: Int64[Tensor, "n"], *, max_batch: int
-) -> Float[Tensor, "n"]:
-    """Which images a network answers rightly: 1 or 0, on the CPU.
-
-    Arguments:
-        model: in evaluation mode.
-        images: prepared, on the device.
-        labels: their classes.
-        max_batch: images that pass at a time.
-    """
-    with torch.no_grad():
-        logits = torch.cat([model(some).float().cpu() for some in images.split(max_batch)])
-    answers = (logits[:, 0] > 0).long() if logits.shape[1] == 1 else logits.argmax(1)
-    return (answers == labels.cpu()).float()

@@ -80,6 +80,9 @@ def test_twins_are_seen_at_the_start_and_after_their_epoch(trained: NormFacts) -
     deviations = [layer.deviation for layer in ours.points[0].layers[:2]]
     assert deviations == pytest.approx([1, 1], abs=0.01)
     assert theirs.points[0].layers[1].deviation < 0.5
+    gain = trained["training"].gain
+    assert gain.n == 10
+    assert gain.mean == pytest.approx(ours.accuracies[-1] - theirs.accuracies[-1])
 
 
 def test_small_batches_have_both_norms_and_know_an_instance_norm(trained: NormFacts) -> None:
