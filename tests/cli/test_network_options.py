@@ -67,7 +67,7 @@ SAID = {
 }
 """What is said of the network; the classes are in another order than the folders'."""
 
-SHOWS_IT_NO_IMAGES = ("summary", "visualize filters", "check-model")
+SHOWS_IT_NO_IMAGES = ("summary", "visualize filters", "check-model", "probe position")
 """Commands that look at the network alone."""
 
 
