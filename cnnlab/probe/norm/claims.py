@@ -61,9 +61,9 @@ def of_formulas(facts: FormulasFacts) -> tuple[Claim, ...]:
             form=".1e",
         ),
         claim_equal(
-            "In evaluation mode batch norm does not",
+            "In evaluation mode batch norm does not look at other images either",
             SECTION,
-            "the same of batch norm in evaluation mode",
+            "change of its output by another image",
             facts.kinds.evaluated_influence,
             form=".1e",
         ),

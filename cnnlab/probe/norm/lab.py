@@ -201,7 +201,7 @@ class Lab:
             repeated = math.ceil(batch / len(images))
             some, targets = images.repeat(repeated, 1, 1, 1)[:batch], labels.repeat(repeated)[:batch]
             with undisturbed(self.network.model, training=True), torch.enable_grad():
-                parameters = [one for one in self.network.model.parameters() if one.requires_grad]
+                parameters = [one.requires_grad_() for one in self.network.model.parameters()]
                 for _ in range(2):
                     began = time.perf_counter()
                     value = F.cross_entropy(self.network.model(some).float(), targets)

@@ -102,7 +102,8 @@ def planned(
             f"{network.name} has no normalisation layer; `cnnlab list layers` has those that a config can name, such "
             "as conv_bn_act"
         )
-    chosen, notes = [], []
+    chosen: list[Part] = []
+    left_out: dict[str, list[str]] = {}
     for part in PARTS.values():
         named = part.name in options.parts
         if not named and (options.parts and not (options.train and part.cost)):
@@ -115,13 +116,14 @@ def planned(
         elif named:
             raise RequestError(f"{part.name}: {missing}")
         else:
-            notes.append(f"{part.name} is left out: {missing}")
+            left_out.setdefault(missing, []).append(part.name)
     if options.train and not any(part.cost for part in chosen):
-        raise RequestError(notes[-1].partition(": ")[2])
+        raise RequestError(list(left_out)[-1])
     trains = any(part.cost for part in chosen)
     for name in ("epochs", "steps"):
         if getattr(options, name) is not None and not trains:
             raise RequestError(f"`{name}` is of the parts that train; add `train`, or name one with `part`")
+    notes = (f"left out ({', '.join(names)}): {missing}" for missing, names in left_out.items())
     return Plan(lab, tuple(chosen), tuple(notes))
 
 
@@ -198,7 +200,7 @@ def norm_report(facts: NormFacts) -> Report:
     blocks += [PARTS[name].section(one) for name, one in facts.parts.items()]
     if facts.claims:
         blocks.append(claims_section(facts.claims))
-    blocks += [Text(f"{note[0].upper()}{note[1:]}.", "note") for note in facts.notes]
+    blocks += [Text(f"{note[0].upper()}{note[1:].replace('`', '')}.", "note") for note in facts.notes]
     lead = f"{len(facts.layers)} normalisation layers, {facts.weights}. Other tasks: {OTHERWISE}."
     return Report(facts.title, tuple(blocks), lead)
 

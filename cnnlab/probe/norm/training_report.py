@@ -129,7 +129,9 @@ def _dead_figure(facts: CourseFacts) -> Figure:
         epochs = tuple(float(point.epoch) for point in one.points)
         series.append(Series(one.name, epochs, tuple(shares), colour=COLOURS[one.name]))
     drawn = Curves(tuple(series), "epoch", "dead channels", percent=True, y_range=(0.0, None))
-    return Figure("training_dead", "Channels that a rectifier lets nothing through of", drawn, "Mean over the layers.")
+    return Figure(
+        "training_dead", "Dead channels: a rectifier lets nothing of them through", drawn, "Mean over the layers."
+    )
 
 
 def _positive(value: float) -> float | None:

@@ -49,7 +49,7 @@ def test_what_takes_seconds_is_done_and_warns_of_few_images_a_batch(network: Net
     assert facts.recommendation.warns
     assert facts["folding"].redundant == 4
     assert facts["statistics"].untouched
-    assert any("conversion is left out" in note for note in facts.notes)
+    assert any("left out (conversion)" in note for note in facts.notes)
     report = norm_report(facts)
     assert [block.key for block in report.blocks if hasattr(block, "key")] == [*CHEAP, "claims"]
 
