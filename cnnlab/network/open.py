@@ -26,6 +26,7 @@ from cnnlab.network.own import as_float, check_plain, own_module, same_values, u
 from cnnlab.network.preparation import Preparation
 from cnnlab.network.session import Session
 from cnnlab.network.trial import with_output
+from cnnlab.network.weights.formats import format_of
 from cnnlab.network.weights.mismatch import OtherClassesError
 from cnnlab.network.weights_file import load_weights_file
 from cnnlab.network.zoos import ZOOS
@@ -121,6 +122,12 @@ def _loaded(
     Raises: RequestError as `open_network`; OtherClassesError for weights for another number of classes.
     """
     weights = None if options.get("weights") is None else str(options["weights"])
+    if (
+        weights is not None
+        and (isinstance(what, nn.Module) or is_own(str(what)))
+        and Path(weights).expanduser().is_dir()
+    ):
+        format_of(Path(weights).expanduser())  # raises: a file in it, and what stands beside that, is to be named
     if isinstance(what, nn.Module):
         found = _of_module(what, said)
     else:

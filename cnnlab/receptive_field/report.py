@@ -225,7 +225,9 @@ def _audit(found: Audit, fields: Fields) -> list[Block]:
         rows, columns = found.unread[0], found.unread[-1]
         blocks.append(
             Text(
-                f"{rows} rows and {columns} columns of the image are read by nothing: strides skip them.",
+                f"{'1 row' if rows == 1 else f'{rows} rows'} and "
+                f"{'1 column' if columns == 1 else f'{columns} columns'} of the image are read by nothing: "
+                "strides skip them.",
                 "caution",
                 "dead pixels",
             )

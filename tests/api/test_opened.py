@@ -211,6 +211,12 @@ def test_weights_are_loaded_into_a_copy(module: nn.Module, tmp_path: Path) -> No
     assert torch.equal(net.model.state_dict()["0.weight"], before + 1)
 
 
+def test_a_folder_of_weights_is_refused_before_the_size_that_stands_in_it(module: nn.Module, tmp_path: Path) -> None:
+    torch.save(module.state_dict(), tmp_path / "w.pt")
+    with pytest.raises(cnnlab.RequestError, match=r"is a folder; give one file in it: w\.pt"):
+        cnnlab.open(module, weights=tmp_path)
+
+
 def test_files_that_cannot_be_read_are_named_and_the_others_done(
     net: OpenedNetwork, image: Pixels, tmp_path: Path
 ) -> None:

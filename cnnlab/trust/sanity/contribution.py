@@ -31,6 +31,8 @@ def trusted_line(facts: SanityFacts, section: str) -> SummaryLine:
     for one in facts.verdicts:
         by_outcome[one.outcome].append(METHODS[one.name].label)
     named = "; ".join(f"{outcome}: {', '.join(names)}" for outcome, names in by_outcome.items() if names)
-    text = f"attribution methods pass the test whether their maps depend on what was learned ({named})."
-    figure = f"{len(by_outcome['passes'])} of {len(facts.verdicts)}"
+    passed = len(by_outcome["passes"])
+    verb = "passes" if passed == 1 else "pass"
+    text = f"attribution methods {verb} the test whether maps depend on what was learned ({named})."
+    figure = f"{passed} of {len(facts.verdicts)}"
     return SummaryLine(Question.TRUSTED, text, figure, section, tone=TONES[facts.verdicts[0].outcome])

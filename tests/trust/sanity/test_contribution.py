@@ -20,6 +20,9 @@ def test_methods_stand_under_their_outcomes() -> None:
     line = trusted_line(facts(gradcam="passes", gradient="passes", guided_backprop="fails"), "key")
     assert (line.figure, line.section, line.tone) == ("2 of 3", "key", "good")
     assert "(passes: Grad-CAM, gradient; fails: guided backpropagation)" in line.text
+    assert line.text.startswith("attribution methods pass the test")
+    alone = trusted_line(facts(gradcam="passes", gradient="fails"), "key")
+    assert f"{alone.figure} {alone.text}".startswith("1 of 2 attribution methods passes the test")
 
 
 @pytest.mark.parametrize("outcome", get_args(Outcome))
