@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cnnlab.api.compare import compare
     from cnnlab.api.kernel import kernel
     from cnnlab.api.open import open
+    from cnnlab.api.prior import prior
     from cnnlab.api.training import train, training_steps
     from cnnlab.core.errors import RequestError, WorkError
 else:
@@ -32,6 +33,7 @@ else:
             "compare": "cnnlab.api.compare:compare",
             "kernel": "cnnlab.api.kernel:kernel",
             "open": "cnnlab.api.open:open",
+            "prior": "cnnlab.api.prior:prior",
             "train": "cnnlab.api.training:train",
             "training_steps": "cnnlab.api.training:training_steps",
             "walk": "cnnlab.walk",
@@ -50,6 +52,7 @@ __all__ = [
     "compare",
     "kernel",
     "open",
+    "prior",
     "receptive_field",
     "train",
     "training_steps",

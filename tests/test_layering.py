@@ -25,6 +25,7 @@ EDGES = {
     ("inside", "attribution"),
     ("inside", "receptive_field"),
     ("layers_lab", "receptive_field"),
+    ("probe", "layers_lab"),
     ("probe", "receptive_field"),
     ("probe", "training"),
     ("receptive_field", "training"),

@@ -75,6 +75,12 @@ class Data(Section):
 
     dataset: DatasetChoice = Field(default="shapes", description="a data set; `cnnlab list datasets`")  # type: ignore[assignment]
     validation: ValidationShare = Field(default=0.1, description="the share of the training part kept for validation")
+    split_seed: NonNegative | None = Field(
+        default=None, description="of the split and of `take`, where it is to stay the same whatever `seed` is"
+    )
+    take: Positive | None = Field(
+        default=None, description="so many images of the training part alone, the classes in turn; null for all"
+    )
     augment: list[AugmentationChoice] = Field(default=[], description="changes of each training batch, in order")
 
 
@@ -82,6 +88,9 @@ class Training(Section):
     """How long, in what portions, and with what arithmetic."""
 
     epochs: Count = Field(default=10, description="passes over the training part")
+    epoch_images: Count | None = Field(
+        default=None, description="images that an epoch shows, the training part over and over; null for each once"
+    )
     batch_size: Positive = Field(default=128, description="images a batch")
     accumulate: Count = Field(default=1, description="batches that make one optimizer step")
     drop_last: bool = Field(default=False, description="leave out the last batch of an epoch where it is smaller")
@@ -151,6 +160,11 @@ class Config(Section):
     def written_paths(self) -> Mapping[str, str]:
         """The paths of the user's own images as they stand in the file, by their options."""
         return self._written
+
+    @property
+    def split_seed(self) -> int:
+        """Of the validation part, and of what is taken of the training part."""
+        return self.seed if self.data.split_seed is None else self.data.split_seed
 
     def with_data(self, options: Mapping[str, Any]) -> "Config":
         """Return the config with other `options` of its data set."""

@@ -70,12 +70,14 @@ class TrainingBatches:
     statistics: ChannelStatistics
     classes: int
     drop_last: bool = False
+    shown: int | None = None
+    """Images of an epoch; where these are more than there are, the part begins anew, in another order."""
 
     def __post_init__(self) -> None:
         assert self.images.device == self.labels.device, (self.images.device, self.labels.device)
         if not self.bounds:
             raise RequestError(
-                f"there are {len(self.images)} training images, fewer than the batch_size {self.batch_size}, and "
+                f"there are {self.count} training images, fewer than the batch_size {self.batch_size}, and "
                 "drop_last leaves no batch; make batch_size smaller or drop_last false"
             )
         # An image must be one piece of memory: then picking a batch is a plain copy.
@@ -84,7 +86,12 @@ class TrainingBatches:
     @property
     def bounds(self) -> list[tuple[int, int]]:
         """(begin, end) of each batch of an epoch."""
-        return batch_bounds(len(self.images), self.batch_size, drop_last=self.drop_last)
+        return batch_bounds(self.count, self.batch_size, drop_last=self.drop_last)
+
+    @property
+    def count(self) -> int:
+        """Images that an epoch shows, those that come again counted again."""
+        return self.shown or len(self.images)
 
     @property
     def steps(self) -> int:
@@ -94,7 +101,7 @@ class TrainingBatches:
     @property
     def remarks(self) -> tuple[str, ...]:
         """A sentence where the last batch of an epoch is another than a person would expect of `batch_size`."""
-        count, size = len(self.images), self.batch_size
+        count, size = self.count, self.batch_size
         begin, end = self.bounds[-1]
         if end - begin > size:
             return (
@@ -111,7 +118,9 @@ class TrainingBatches:
     def order(self, epoch: int) -> Int64[Tensor, "n"]:
         """The order in which the images come in this epoch: the same on every device."""
         generator = torch.Generator().manual_seed(derive_seed(self.seed, "order", epoch))
-        return torch.randperm(len(self.images), generator=generator).to(self.images.device)
+        there = len(self.images)
+        passes = [torch.randperm(there, generator=generator) for _ in range(0, self.count, there)]
+        return torch.cat(passes)[: self.count].to(self.images.device)
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """The batches of one epoch from the batch `start` on; the ones before are skipped at no cost.

@@ -41,6 +41,7 @@ _OPPONENT = ((1.0, 0.35, 0.15), (1.0, -0.15, -0.1), (1.0, -0.15, 0.45))
 
 
 Side = Annotated[int, Field(ge=16, le=512)]
+Channels = Literal[1, 3]
 
 
 def _most(options: Options) -> int:
@@ -60,7 +61,7 @@ def shapes(
     size: Side = 32,
     train_count: Positive = 10_000,
     test_count: Positive = 2_000,
-    channels: Literal[1, 3] = 3,
+    channels: Channels = 3,
     difficulty: Probability = 0.5,
     shortcut: Literal["none", "corner"] = "none",
     seed: NonNegative = 0,

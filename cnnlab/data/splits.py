@@ -53,6 +53,43 @@ def split(dataset: Dataset, *, fraction: float, seed: int) -> Split:
     return Split(everything[~chosen], everything[chosen])
 
 
+def balanced_first(dataset: Dataset, count: int, *, seed: int) -> Int64[Tensor, "count"]:
+    """Choose `count` images, one of each class in turn, in an order that `seed` makes: fewer are among more.
+
+    Arguments:
+        dataset: which is chosen of.
+        count: images; a class that has no more is passed over.
+        seed: of the order.
+
+    Returns:
+        Indices, ascending.
+
+    Raises:
+        RequestError: where there are not so many, or too few for one of each class.
+
+    Example:
+        >>> pixels, labels = torch.zeros(6, 1, 2, 2).byte(), torch.tensor([0, 0, 0, 0, 1, 1])
+        >>> images = Dataset("six", "train", pixels, labels, ("a", "b"))
+        >>> few, more = (balanced_first(images, count, seed=0).tolist() for count in (2, 4))
+        >>> images.labels[more].tolist(), set(few) < set(more)
+        ([0, 0, 1, 1], True)
+    """
+    there, classes = len(dataset), int((dataset.counts() > 0).sum())
+    if not classes <= count <= there:
+        raise RequestError(
+            f"data.take is {count:,}; the training part has {there:,} images of {classes:,} classes, so take "
+            f"{classes:,} to {there:,}"
+        )
+    generator = torch.Generator().manual_seed(derive_seed(seed, "take"))
+    shuffled = torch.randperm(there, generator=generator)
+    labels = dataset.labels[shuffled]
+    turn = torch.empty_like(labels)
+    for label in labels.unique().tolist():
+        its = labels == label
+        turn[its] = torch.arange(int(its.sum()))
+    return shuffled[turn.argsort(stable=True)[:count]].sort().values
+
+
 def _stratified(dataset: Dataset, fraction: float, generator: torch.Generator) -> Int64[Tensor, "k"]:
     counts = dataset.counts().tolist()
     for name, count in zip(dataset.classes, counts, strict=True):

@@ -50,7 +50,10 @@ def _split_alike(network: RunNetwork) -> bool:
     asked, config = network.asked, network.config
     if asked is None:
         return True
-    same = isinstance(asked, AskedData) and (asked.validation, asked.seed) == (config.data.validation, config.seed)
+    same = isinstance(asked, AskedData) and (asked.validation, asked.seed) == (
+        config.data.validation,
+        config.split_seed,
+    )
     return same and not asked.whole
 
 

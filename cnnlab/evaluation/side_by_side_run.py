@@ -188,7 +188,7 @@ class _Images:
             return asked.taken(self._read(key, lambda: asked.read(self.split, self.place)))
         if asked is None and isinstance(network, RunNetwork):
             run, config = network.run, network.config
-            key = _key(config.data.dataset, config.data.validation, config.seed)
+            key = _key(config.data.dataset, config.data.validation, config.split_seed, config.data.take)
             return network.fitted(self._read(key, lambda: evaluation_images(run, config, self.split, self.place)))
         return network.part(self.split, self.place)
 
@@ -198,9 +198,9 @@ class _Images:
         return self.last[1]
 
 
-def _key(dataset: Component, validation: float, seed: int) -> Any:
+def _key(dataset: Component, validation: float, seed: int, take: int | None = None) -> Any:
     """What parts follow from."""
-    return dataset.name, dict(dataset.options), validation, seed
+    return dataset.name, dict(dataset.options), validation, seed, take
 
 
 def _count(network: Network) -> int | None:

@@ -25,6 +25,7 @@ from cnnlab.layers_lab.parts import (
 )
 from cnnlab.layers_lab.run import Examined
 from cnnlab.layers_lab.stack import FLOAT32, Arithmetic, ParameterTensor, Part
+from cnnlab.layers_lab.toeplitz_report import matrix_document, matrix_section
 from cnnlab.layers_lab.unit import Unit
 from cnnlab.view.blocks import Block, Column, Figure, Number, Numbers, Report, Section, Table, Text
 from cnnlab.view.drawings import Lattice
@@ -46,6 +47,8 @@ def layer_report(found: Examined, name: str) -> Report:
     blocks += [Text(text, "note") for text in _remarks(facts)]
     if found.matrix is not None and found.result is not None:
         blocks += _worked(found.matrix, found.result)
+    if found.dense is not None:
+        blocks.append(matrix_section(found.dense, found.dense_error))
     if 0 < len(facts.parameters) <= MOST_TENSORS:
         blocks.append(_tensors(facts.parameters))
     if len(facts.parts) > 1:
@@ -77,6 +80,8 @@ def layer_document(found: Examined) -> dict[str, Any]:
     ]
     if found.matrix is not None and found.result is not None:
         document |= {"matrix": found.matrix.tolist(), "result": found.result.tolist()}
+    if found.dense is not None:
+        document["dense"] = matrix_document(found.dense, found.dense_error)
     return document
 
 

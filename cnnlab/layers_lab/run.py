@@ -20,6 +20,7 @@ from cnnlab.core.yaml import Mark, Table, parse_value
 from cnnlab.layers_lab.alternatives import Alternative, alternatives
 from cnnlab.layers_lab.comparison_report import ComparedStack
 from cnnlab.layers_lab.stack import Arithmetic, arithmetic
+from cnnlab.layers_lab.toeplitz import ConvolutionMatrix, convolution_matrix
 from cnnlab.models.build import sequence
 from cnnlab.models.catalog import LAYERS
 from cnnlab.models.layers.convolution import LocallyConnected2d
@@ -27,6 +28,8 @@ from cnnlab.models.layers.convolution import LocallyConnected2d
 MOST_VALUES = 2**28
 LARGEST_SIDE = 2**14
 """Largest side of an input, in pixels: nothing is computed, but every row and column is followed."""
+LARGEST_MATRIX = 144
+"""Most rows and columns of a convolution's matrix that is drawn: more are finer than a page shows."""
 MOST_PLACES = 2**22
 """Most places of an input to layers that have something of their own for each of its places."""
 
@@ -44,6 +47,11 @@ class Examined:
     """The input that it ran on, if it did."""
     result: Float[Tensor, "..."] | None = None
     """What it made of `matrix`, (channels, height, width) or (features,)."""
+    dense: ConvolutionMatrix | None = None
+    """A convolution that ran as the dense layer that it is; None of other layers, and of one that would be too large to
+    be looked at."""
+    dense_error: float = 0.0
+    """The largest difference between what the two make of `matrix`."""
 
 
 def examine(kind: str, options: Sequence[str], shape: Shape, *, classes: int = 10) -> Examined:
@@ -107,7 +115,23 @@ def examine_on(
     with torch.no_grad():
         _fill(network, kind, weights)
         result = network(matrix[None, None].double())[0]
-    return replace(found, matrix=matrix, result=result)
+    found = replace(found, matrix=matrix, result=result)
+    dense = _dense(network, (matrix.shape[0], matrix.shape[1]), found.arithmetic)
+    if dense is None:
+        return found
+    return replace(found, dense=dense, dense_error=float((dense(matrix[None]) - result).abs().max()))
+
+
+def _dense(network: nn.Module, size: tuple[int, int], made: Arithmetic) -> ConvolutionMatrix | None:
+    """The matrix of a single convolution whose outside is black."""
+    layers = list(network.children())
+    if len(layers) != 1 or type(layers[0]) is not nn.Conv2d or layers[0].padding_mode != "zeros":
+        return None
+    if max(prod(size), made.output_values) > LARGEST_MATRIX:
+        return None
+    conv = layers[0]
+    stride, padding, dilation = ((int(one[0]), int(one[1])) for one in (conv.stride, conv.padding, conv.dilation))
+    return convolution_matrix(conv.weight, size, stride=stride, padding=padding, dilation=dilation, groups=conv.groups)
 
 
 def compare(texts: Sequence[str], shape: Shape, *, classes: int = 10) -> tuple[ComparedStack, ...]:

@@ -111,7 +111,7 @@ def asked_data(
     path, name = Path(text).expanduser(), str(text)
     if path.suffix in (".yaml", ".yml"):
         config = read_config(path, allow_plugins=allow_plugins)
-        section, seed = config.data, config.seed
+        section, seed = config.data, config.split_seed
     elif path.exists():
         section, seed = Data(dataset=component("dataset", "folder", path=str(path)), validation=0), SPLIT_SEED
     elif name in DATASETS:

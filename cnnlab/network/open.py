@@ -381,7 +381,7 @@ def with_data_of(found: Network, owner: Network, session: Session) -> Network:
         owner.config.data,
         replace(session.place, moved=None),
         name=f"the data of {owner.name}",
-        seed=owner.config.seed,
+        seed=owner.config.split_seed,
         channels=found.shape[0],
         fitting=found.preparation.fitting,
     )

@@ -4,6 +4,7 @@ from cnnlab.cli.failures import Application
 from cnnlab.probe.equivariance.command import equivariance
 from cnnlab.probe.norm.command import norm
 from cnnlab.probe.position.command import position
+from cnnlab.probe.prior.command import prior
 from cnnlab.probe.shift.command import shift
 
 app = Application(
@@ -14,3 +15,4 @@ app.command()(equivariance)
 app.command()(shift)
 app.command()(position)
 app.command()(norm)
+app.command()(prior)

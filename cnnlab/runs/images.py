@@ -18,7 +18,7 @@ from cnnlab.data.batches import ChannelStatistics, channel_statistics
 from cnnlab.data.dataset import DataPlace, Dataset, Part
 from cnnlab.data.parts import moved
 from cnnlab.data.registry import facts_of
-from cnnlab.data.splits import split
+from cnnlab.data.splits import balanced_first, split
 from cnnlab.runs.folder import Run
 from cnnlab.runs.record import DataFacts
 
@@ -113,11 +113,14 @@ def images_of(config: Config, place: DataPlace, part: Part) -> Dataset:
 
 
 def training_images(config: Config, place: DataPlace, *, whole: Dataset | None = None) -> TrainingImages:
-    """Load the training part (or take `whole` for it) and split it: as it came, or else as the config says."""
+    """Load the training part (or take `whole` for it), split it, as it came or else as the config says, and take of it
+    what the config takes."""
     if whole is None:
         whole = images_of(config, place, "train")
-    parts = split(whole, fraction=config.data.validation, seed=config.seed)
+    parts = split(whole, fraction=config.data.validation, seed=config.split_seed)
     train = whole.take(parts.train)
+    if config.data.take is not None:
+        train = train.take(balanced_first(train, config.data.take, seed=config.split_seed))
     validation = whole.take(parts.validation) if len(parts.validation) else None
     return TrainingImages(train, validation, channel_statistics(train.images))
 

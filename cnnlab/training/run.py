@@ -257,8 +257,9 @@ def dry_run(config: Config, options: TrainOptions, stop: StopWish | bool = False
         train=fixed_sample(images.train, few, config.seed, "dry run"),
         validation=fixed_sample(validation, few, config.seed, "dry run") if validation else None,
     )
-    setup = set_up_training(config, options.session, images=images)
-    one_epoch = config.training.model_copy(update={"epochs": 1})
+    once = config.training.model_copy(update={"epoch_images": None})
+    setup = set_up_training(config.model_copy(update={"training": once}), options.session, images=images)
+    one_epoch = once.model_copy(update={"epochs": 1})
     watched = config.logging.model_copy(update={"histograms_every_epochs": 1, "every_steps": 1})
     setup = replace(setup, config=config.model_copy(update={"training": one_epoch, "logging": watched}))
     with tempfile.TemporaryDirectory(prefix="cnnlab-dry-run-") as folder:

@@ -11,7 +11,7 @@ from cnnlab.config.config import Config
 from cnnlab.config.least_memory import check_memory_suffices, least_memory
 from cnnlab.core.errors import RequestError
 from cnnlab.core.seeds import derive_seed
-from cnnlab.data.batches import Batch, TrainingBatches, batch_bounds, evaluation_batches
+from cnnlab.data.batches import Batch, TrainingBatches, evaluation_batches
 from cnnlab.data.dataset import Dataset
 from cnnlab.fit.device import check_compiler
 from cnnlab.fit.losses import Loss
@@ -48,9 +48,7 @@ class TrainingSetup:
     @property
     def plan(self) -> EpochPlan:
         """How its epochs are divided."""
-        training = self.config.training
-        bounds = batch_bounds(len(self.images.train), training.batch_size, drop_last=training.drop_last)
-        return EpochPlan([end for _, end in bounds], training.accumulate)
+        return EpochPlan([end for _, end in self.batches.bounds], self.config.training.accumulate)
 
     def evaluate(self, dataset: Dataset, model: nn.Module | None = None) -> Predictions:
         """Predictions of `model`; by default of the weights that count: the averages, where there are some."""
@@ -107,7 +105,14 @@ def set_up_training(config: Config, session: Session, *, images: TrainingImages 
     network = built.model
     evaluated = max(min(training.clean_train_pictures, len(train)), len(images.validation or ()))
     check_memory_suffices(
-        least_memory(network, config, largest_layer=built.largest_layer, train=len(train), evaluated=evaluated), device
+        least_memory(
+            network,
+            config,
+            largest_layer=built.largest_layer,
+            train=training.epoch_images or len(train),
+            evaluated=evaluated,
+        ),
+        device,
     )
     if training.compile:
         check_compiler(device)
@@ -133,6 +138,7 @@ def set_up_training(config: Config, session: Session, *, images: TrainingImages 
         statistics=images.statistics,
         classes=len(train.classes),
         drop_last=training.drop_last,
+        shown=training.epoch_images,
     )
     next(batches.epoch(0))  # an augmentation that cannot work on these images fails here, before anything is written
     loss = config.loss.build(counts=train.counts())

@@ -222,6 +222,8 @@ class Lattice:
     label: str = "weight"
     """What the numbers are."""
     form: str = "g"
+    coloured: bool = False
+    """Whether each number has a colour of its own; otherwise it is written into its cell, where there is room."""
 
     def __post_init__(self) -> None:
         if self.values.ndim != 2 or 0 in self.values.shape:

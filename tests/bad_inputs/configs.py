@@ -161,9 +161,10 @@ CONFIGS = (
         "unknown keys, the nearest named",
         "data: {augmnt: []}\ntraining: {epoch: 3}",
         (
-            "error: bad.yaml:1:8: no option 'augmnt' in 'data'; it has dataset, validation, augment. Did "
-            "you mean 'augment'?\n"
-            "error: bad.yaml:2:12: no option 'epoch' in 'training'; it has epochs, batch_size, "
+            "error: bad.yaml:1:8: no option 'augmnt' in 'data'; it has dataset, validation, split_seed, take, augment. "
+            "Did you mean 'augment'?\n"
+            "error: bad.yaml:2:12: no option 'epoch' in 'training'; it has epochs, epoch_images, "
+            "batch_size, "
             "accumulate, drop_last, precision, channels_last, compile, deterministic, "
             "evaluation_batch_size, clean_train_pictures. Did you mean 'epochs'?"
         ),
@@ -290,7 +291,7 @@ CONFIGS = (
         "training: {epochs: -1, batchsize: 3}\noptimizer: adamww\nmodel:\n  - conv: {channels: none}\n  - linaer",
         (
             "error: bad.yaml:1:12: 'epochs' is '-1', expected more than 0\n"
-            "error: bad.yaml:1:24: no option 'batchsize' in 'training'; it has epochs, batch_size, "
+            "error: bad.yaml:1:24: no option 'batchsize' in 'training'; it has epochs, epoch_images, batch_size, "
             "accumulate, drop_last, precision, channels_last, compile, deterministic, "
             "evaluation_batch_size, clean_train_pictures. Did you mean 'batch_size'?\n"
             f"error: bad.yaml:2:1: no optimizer 'adamww'; {OPTIMIZERS}. Did you mean 'adamw'?\n"

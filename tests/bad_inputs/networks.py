@@ -116,7 +116,7 @@ NETWORKS = (
         f"error: bad.yaml:2:32: no layer 'batchnorm'; {LAYERS}. Did you mean 'batch_norm'?",
     ),
     config(
-        "a kernel larger than the image",
+        "a window larger than the image",
         layers("conv: {channels: 8, kernel: 21, padding: 0}"),
         (
             "error: bad.yaml:2:5: layer 'conv' (1st of the model) does not fit: the height of its input, "
@@ -319,6 +319,21 @@ NETWORKS = (
         "early_stopping: {patience: 3}",
         "error: early_stopping watches the validation part; set data.validation above 0",
         rest="data: {validation: 0, dataset: {shapes: {train_count: 60, size: 16}}}\n" + MODEL,
+    ),
+    config(
+        "more of the training part than there is",
+        "data: {take: 55, dataset: {shapes: {train_count: 60, size: 16}}}",
+        "error: data.take is 55; the training part has 50 images of 10 classes, so take 10 to 50",
+        rest=MODEL,
+    ),
+    config(
+        "marks that are as far apart as the image is wide",
+        "data: {dataset: {pairs: {size: 16, distance: 16}}}",
+        (
+            "error: bad.yaml:1:18: dataset 'pairs': distance is 16 px; marks of 5 px stand apart and inside an image "
+            "of 16 px with 6 to 11"
+        ),
+        rest=MODEL,
     ),
     config(
         "all of it for validation",

@@ -99,4 +99,44 @@ PROBES = (
             "name, such as conv_bn_act"
         ),
     ),
+    probed(
+        "a sibling of no such kind",
+        "prior runs/tiny/config.yaml --kinds dens,conv",
+        "error: --kinds has 'dens', expected some of dense, local, conv",
+    ),
+    probed(
+        "siblings of more than one config",
+        "prior runs/tiny/config.yaml runs/tiny/config.yaml --kinds dense,conv",
+        "error: --kinds makes siblings of a single config, and there are 2",
+    ),
+    probed(
+        "a single network, with nothing to compare it with",
+        "prior runs/tiny/config.yaml",
+        "error: one network has nothing to be compared with; name another config, or give --kinds",
+    ),
+    probed(
+        "numbers of images that are no numbers",
+        "prior runs/tiny/config.yaml --kinds dense,conv --sizes few,many",
+        "error: --sizes is 'few,many', expected numbers of images such as 100,300,1000",
+    ),
+    probed(
+        "more images than there are",
+        "prior runs/tiny/config.yaml --kinds dense,conv --sizes 20,60",
+        "error: --sizes has 60, and the training part of shapes has 50 images",
+    ),
+    probed(
+        "fewer images than classes",
+        "prior runs/tiny/config.yaml --kinds dense,conv --sizes 5,20",
+        "error: --sizes has 5, fewer than the 10 classes of shapes",
+    ),
+    probed(
+        "numbers of images that do not grow",
+        "prior runs/tiny/config.yaml --kinds dense,conv --sizes 40,20",
+        "error: --sizes is 40,20, expected numbers of images from 2 on, each larger than the one before",
+    ),
+    probed(
+        "changes to no config",
+        "prior training.epochs=1",
+        "error: name a config (.yaml); KEY=VALUE changes it",
+    ),
 )

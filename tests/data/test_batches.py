@@ -264,3 +264,18 @@ def test_a_last_batch_of_another_size_is_told(count: int, size: int, drop_last: 
     batches = batches_of(count, size, drop_last=drop_last)
     assert batches.remarks == said
     assert sum(len(batch.indices) for batch in batches.epoch(0)) == (count - count % size if drop_last else count)
+
+
+@given(st.integers(2, 40), st.integers(1, 100), st.integers(1, 16))
+def test_an_epoch_may_show_the_images_over_and_over_each_pass_in_an_order_of_its_own(
+    there: int, shown: int, batch_size: int
+) -> None:
+    batches = replace(batches_of(there, batch_size), shown=shown)
+    order = batches.order(3)
+    assert len(order) == shown == batches.bounds[-1][1]
+    for begin in range(0, shown, there):
+        one = order[begin : begin + there].tolist()
+        assert len(set(one)) == len(one)
+    whole = replace(batches, shown=there)
+    assert torch.equal(whole.order(3), batches_of(there, batch_size).order(3))
+    assert torch.equal(torch.cat([batch.indices for batch in batches.epoch(3)]), order)

@@ -8,6 +8,11 @@ from hypothesis import strategies as st
 
 from cnnlab.core.errors import RequestError
 from cnnlab.layers_lab import convolution_matrix
+from cnnlab.layers_lab.report import layer_document
+from cnnlab.layers_lab.run import examine_on
+from cnnlab.layers_lab.toeplitz_report import matrix_section
+from cnnlab.view.blocks import Figure
+from cnnlab.view.drawings import Lattice
 
 
 @given(
@@ -62,3 +67,26 @@ def test_one_channel_and_stride_1_make_a_toeplitz_matrix() -> None:
 def test_what_makes_no_matrix(shape: tuple[int, ...], size: tuple[int, int], more: dict[str, int], said: str) -> None:
     with pytest.raises(RequestError, match=said.replace("(", r"\(")):
         convolution_matrix(torch.ones(shape), size, **more)
+
+
+def test_a_layer_on_a_matrix_is_shown_as_the_dense_layer_that_it_is() -> None:
+    rows = torch.arange(30.0).reshape(5, 6)
+    found = examine_on("conv", ["channels=2", "stride=2", "padding=1"], rows, torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    assert found.dense is not None
+    assert found.dense.output == found.arithmetic.output
+    assert found.dense_error < 1e-12
+    section = matrix_section(found.dense, found.dense_error)
+    (drawing,) = [block.drawing for block in section.blocks if isinstance(block, Figure)]
+    assert isinstance(drawing, Lattice)
+    assert int(drawing.read.sum()) == found.dense.connections
+    assert set(drawing.values[drawing.read].tolist()) == set(range(1, 9))
+    assert layer_document(found)["dense"]["weights"] == 8
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "side"),
+    [("max_pool", [], 6), ("conv", ["channels=1", "padding_mode=reflect"], 6), ("conv", ["channels=1"], 13)],
+)
+def test_what_is_no_such_layer_or_too_large_to_be_looked_at_has_none(kind: str, options: list[str], side: int) -> None:
+    weights = torch.ones(3, 3) if kind == "conv" else None
+    assert examine_on(kind, options, torch.ones(side, side), weights).dense is None

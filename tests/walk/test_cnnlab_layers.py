@@ -53,6 +53,7 @@ LAYERS_IN_YAML: dict[str, list[str]] = {
         "parallel: {branches: [[{conv: {channels: 2}}], [{conv: {channels: 3, kernel: 5}}]]}",
         "parallel: {branches: [[none], [{conv: {channels: 4, dilation: 2}}]], join: add}",
     ],
+    "permute_pixels": ["permute_pixels", "permute_pixels: {seed: 1}"],
     "relu": ["relu"],
     "repeat": ["repeat: {times: 3, layers: [{conv: {channels: 4}}, relu]}"],
     "residual": [

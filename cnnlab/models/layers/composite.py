@@ -53,8 +53,7 @@ def conv_bn_act(
     Sources: Ioffe & Szegedy 2015, arXiv:1502.03167, section 3.2; He et al. 2016, arXiv:1603.05027.
     """
     image(shape)
-    if bias is None:
-        bias = "conv norm" not in order or norm.name in WITHOUT_MEAN
+    bias = has_bias(bias, order, norm)
     parts: OrderedDict[str, nn.Module] = OrderedDict()
     for part in order.split():
         if part == "conv":
@@ -78,6 +77,11 @@ def conv_bn_act(
             built, shape = build([layer], shape)
             parts[name] = built[0]
     return nn.Sequential(parts)
+
+
+def has_bias(bias: bool | None, order: Order, norm: Component) -> bool:
+    """Whether the convolution of a `conv_bn_act` with these options has a bias."""
+    return "conv norm" not in order or norm.name in WITHOUT_MEAN if bias is None else bias
 
 
 @LAYERS.register("residual")

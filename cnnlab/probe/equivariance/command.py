@@ -41,10 +41,11 @@ def equivariance(
     from cnnlab.probe.equivariance.facts import equivariance_document
     from cnnlab.probe.equivariance.report import equivariance_report
     from cnnlab.probe.equivariance.run import equivariance as measured
-    from cnnlab.probe.pixels import pixels_of
+    from cnnlab.probe.numbers import listed_numbers
 
     part = looked_into(split)
-    wanted = () if shifts is None else pixels_of(shifts)
+    asked = "`shifts`"
+    wanted = () if shifts is None else listed_numbers(shifts, asked, what="whole pixels", example="1,2,4")
     network = named.open(session, for_images=True, any_channels=session.data is None)
     facts = with_bars(
         measured(network, session, split=part, count=count, shifts=wanted, what_if=what_if or (), depth=depth)

@@ -2,8 +2,9 @@
 
 from typing import Any
 
+import matplotlib
 import numpy as np
-from matplotlib.colors import Normalize, PowerNorm
+from matplotlib.colors import Normalize, PowerNorm, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import PercentFormatter
@@ -15,6 +16,9 @@ from cnnlab.view.blocks import shown
 from cnnlab.view.drawings import Gallery, Lattice, Matrix
 from cnnlab.view.png.heat import in_colour
 from cnnlab.view.png.theme import DIVERGING, DPI, SEQUENTIAL, Theme, fitted, width
+
+MOST_NAMED = 12
+"""Numbers up to which the legend of a lattice names their colours."""
 
 MOST_WRITTEN = 25
 """Rows and columns up to which a cell's number is written into it."""
@@ -102,6 +106,9 @@ def lattice(figure: Figure, drawing: Lattice, theme: Theme) -> None:
     figure.set_size_inches(max(4.0, columns * cell + 1.0), rows * cell + 1.1)
     axes = figure.add_subplot()
     read = drawing.read
+    if drawing.coloured:
+        _coloured(figure, axes, drawing, theme)
+        return
     for row, column in np.ndindex(rows, columns):
         filled = bool(read[row, column])
         face = theme.lines[0] if filled else theme.paper
@@ -119,6 +126,25 @@ def lattice(figure: Figure, drawing: Lattice, theme: Theme) -> None:
     axes.set(xlim=(-0.56, columns - 0.44), ylim=(rows - 0.44, -0.56), aspect="equal", xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
     figure.legend(handles=names, loc="outside lower left", ncols=2)
+
+
+def _coloured(figure: Figure, axes: Any, drawing: Lattice, theme: Theme) -> None:
+    """Each number in a colour of its own, the other cells in that of the paper."""
+    numbers = sorted(set(drawing.values[drawing.read].tolist()))
+    colours = matplotlib.colormaps["turbo"](np.linspace(0.06, 0.94, len(numbers)))
+    cells = np.empty((*drawing.values.shape, 4))
+    cells[:] = to_rgba(theme.paper)
+    for number, colour in zip(numbers, colours, strict=True):
+        cells[drawing.values == number] = colour
+    axes.imshow(cells, interpolation="nearest")
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set(visible=True, color=theme.quiet)
+    if len(numbers) <= MOST_NAMED:
+        names = [
+            Patch(color=colour, label=shown(number, drawing.form))
+            for number, colour in zip(numbers, colours, strict=True)
+        ]
+        figure.legend(handles=names, loc="outside right upper", title=printable(drawing.label))
 
 
 def gallery(figure: Figure, drawing: Gallery, theme: Theme, *, title: str) -> None:

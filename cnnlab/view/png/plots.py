@@ -90,7 +90,7 @@ def _lines(axes: Axes, drawing: Curves, theme: Theme, *, legend: bool = True) ->
         axes.xaxis.set_minor_formatter(_BetweenPowers())
         if len(places) <= MOST_PLACES:
             axes.xaxis.set_major_locator(FixedLocator(sorted(places)))
-            axes.xaxis.set_major_formatter(FuncFormatter(lambda place, _: f"{place:.3g}"))
+            axes.xaxis.set_major_formatter(FuncFormatter(_placed))
             axes.xaxis.set_minor_locator(NullLocator())
     elif all(float(x).is_integer() for series in drawing.series for x in series.x):
         axes.xaxis.set_major_locator(MaxNLocator(nbins=12, integer=True, min_n_ticks=1))
@@ -119,6 +119,11 @@ class _BetweenPowers(LogFormatter):
     def __call__(self, value: float, position: int | None = None) -> str:
         """Such as 0.3; nothing where the powers suffice."""
         return f"{value:g}" if super().__call__(value, position) else ""
+
+
+def _placed(place: float, _: int) -> str:
+    """0.0125, 100, 3,000."""
+    return f"{place:,.0f}" if place >= 100 and place.is_integer() else f"{place:.3g}"
 
 
 def _percent(share: float, _: int) -> str:

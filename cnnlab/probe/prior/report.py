@@ -1,0 +1,175 @@
+"""The report on what a convolution assumes: accuracy over the number of images, differences, and claims."""
+
+from cnnlab.layers_lab.toeplitz_report import matrix_section
+from cnnlab.probe.prior.facts import Entrant, Pair, PriorFacts
+from cnnlab.probe.prior.tasks import Task
+from cnnlab.stats.confidence import MeanInterval
+from cnnlab.view.blocks import Block, Cell, Column, Figure, Report, Table, Text, ends_of, interval_text, mean_of, shown
+from cnnlab.view.claims import claims_section
+from cnnlab.view.drawings import Curves, Panels, Series
+
+FORM = ".1%"
+SIGNED = "+.1%"
+
+
+def prior_report(facts: PriorFacts) -> Report:
+    """The curves, tables, claims, and a convolution as the dense layer that it is."""
+    blocks: list[Block] = [Text(_pair_sentence(pair, facts)) for pair in facts.pairs]
+    blocks += [_curves(facts), _accuracies(facts), _lead_curves(facts), _differences(facts)]
+    if facts.claims:
+        blocks.append(claims_section(facts.claims))
+    blocks += [matrix_section(facts.matrix, facts.matrix_error), Text(_note(facts), "note")]
+    lead = (
+        f"{' and '.join(_network_words(one) for one in facts.networks)}; {facts.data}, {facts.validation:,} validation "
+        f"images, {facts.repeats} repeat{'s' * (facts.repeats > 1)}. {_capital(facts.schedule)}."
+    )
+    return Report(f"What is assumed, and how many images that is worth: {facts.data}", tuple(blocks), lead)
+
+
+def _network_words(one: Entrant) -> str:
+    return f"{one.name} ({one.kind}, {one.parameters:,} parameters)"
+
+
+def _pair_sentence(pair: Pair, facts: PriorFacts) -> str:
+    key = (pair.task, pair.first, pair.second)
+    rows = [one for one in facts.differences if (one.task, one.first, one.second) == key]
+    ends = rows[:1] if len(rows) == 1 else [rows[0], rows[-1]]
+    leads = ", ".join(f"{interval_text(one.mean, SIGNED)} with {one.images:,} images" for one in ends)
+    words = _capital(_task(pair.task, facts).words)
+    return f"{words}: {pair.first} less {pair.second} {leads}. {_crossing(pair, facts)}"
+
+
+def _crossing(pair: Pair, facts: PriorFacts) -> str:
+    span = f"{facts.sizes[0]:,} to {facts.sizes[-1]:,} images"
+    if not pair.crossings:
+        return f"They do not cross between {span}."
+    found = []
+    for one in pair.crossings:
+        ends = one.interval
+        there = f" (the difference there: {shown(ends.low, SIGNED)} … {shown(ends.high, SIGNED)})" if ends else ""
+        doubt = "" if one.sure else ", within what chance does"
+        found.append(f"near {one.images:,.0f} images{there}{doubt}")
+    return f"They cross {'; '.join(found)}."
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
+def _task(key: str, facts: PriorFacts) -> Task:
+    return next(task for task in facts.tasks if task.key == key)
+
+
+def _curves(facts: PriorFacts) -> Figure:
+    sizes = tuple(float(size) for size in facts.sizes)
+    panels = []
+    for task in facts.tasks:
+        series = []
+        for number, one in enumerate(facts.networks):
+            means = [facts.cell(task.key, one.name, size).mean for size in facts.sizes]
+            ends = [_share_ends(mean) for mean in means]
+            series.append(
+                Series(
+                    f"{one.name} ({one.parameters:,})",
+                    sizes,
+                    tuple(mean_of(mean) for mean in means),
+                    low=tuple(low for low, _ in ends),
+                    high=tuple(high for _, high in ends),
+                    colour=number,
+                )
+            )
+        panels.append(_panel(tuple(series), "accuracy (%)", task.words))
+    words = f"Validation accuracy after the last epoch. {_bands(facts)} In brackets: parameters."
+    return Figure("prior", "Accuracy over the number of images", Panels(tuple(panels)), words)
+
+
+def _share_ends(mean: MeanInterval | None) -> tuple[float, float]:
+    """The ends of an interval of a share, within 0 … 1."""
+    low, high = ends_of(mean)
+    return (low, high) if mean is None else (max(0.0, low), min(1.0, high))
+
+
+def _lead_curves(facts: PriorFacts) -> Figure:
+    sizes = tuple(float(size) for size in facts.sizes)
+    panels = []
+    for task in facts.tasks:
+        series = []
+        for number, pair in enumerate(one for one in facts.pairs if one.task == task.key):
+            means = [
+                one.mean
+                for one in facts.differences
+                if (one.task, one.first, one.second) == (task.key, pair.first, pair.second)
+            ]
+            ends = [ends_of(mean) for mean in means]
+            series.append(
+                Series(
+                    f"{pair.first} less {pair.second}",
+                    sizes,
+                    tuple(mean_of(mean) for mean in means),
+                    low=tuple(low for low, _ in ends),
+                    high=tuple(high for _, high in ends),
+                    colour=number,
+                )
+            )
+        zero = Series("no difference", (sizes[0], sizes[-1]), (0.0, 0.0), "faint")
+        panels.append(_panel((*series, zero), "difference (points)", task.words))
+    return Figure("lead", "Who is ahead, and by how much", Panels(tuple(panels)), f"Paired by repeat. {_bands(facts)}")
+
+
+def _panel(series: tuple[Series, ...], label: str, title: str) -> Curves:
+    return Curves(series, "training images", label, x_scale="log", percent=True, title=_capital(title))
+
+
+def _bands(facts: PriorFacts) -> str:
+    return "Bands: 95 % t intervals over the repeats." if facts.repeats > 1 else "One repeat: no intervals."
+
+
+def _accuracies(facts: PriorFacts) -> Table:
+    columns = (
+        Column("task"),
+        Column("network"),
+        Column("parameters", "", "right", ",d"),
+        *(Column(f"{size:,}", "", "right") for size in facts.sizes),
+    )
+    rows: list[tuple[Cell, ...]] = []
+    for task in facts.tasks:
+        for one in facts.networks:
+            means = [facts.cell(task.key, one.name, size).mean for size in facts.sizes]
+            rows.append((task.key, one.name, one.parameters, *(_spread(mean) for mean in means)))
+    tasks = "; ".join(f"{task.key}: {task.words}" for task in facts.tasks)
+    note = (
+        f"Mean ± standard deviation over the repeats, by the number of training images; facts.json has each. {tasks}."
+    )
+    return Table("Accuracy by the number of images", columns, tuple(rows), note, "accuracy")
+
+
+def _spread(mean: MeanInterval | None) -> str:
+    if mean is None:
+        return shown(None)
+    return shown(mean.mean, FORM) + ("" if mean.deviation is None else f" ± {shown(mean.deviation, FORM)}")
+
+
+def _differences(facts: PriorFacts) -> Table:
+    columns = (
+        Column("task"),
+        Column("first"),
+        Column("less"),
+        Column("images", "", "right", ",d"),
+        Column("difference", "", "right"),
+    )
+    rows = tuple(
+        (one.task, one.first, one.second, one.images, interval_text(one.mean, SIGNED)) for one in facts.differences
+    )
+    note = "Paired by repeat; 95 % t intervals of the mean."
+    return Table("Differences", columns, rows, note, "differences")
+
+
+def _note(facts: PriorFacts) -> str:
+    fields = ", ".join(f"{one.name} sees {one.field} px" for one in facts.networks if one.field)
+    return (
+        "Subsets are nested and have as many images of each class as of any other; they are the same for all networks "
+        "and repeats, and so are the validation images. Repeats differ in the weights that networks start with, in the "
+        "order of images and in augmentation. No epoch is chosen: it is the last that counts; facts.json has every "
+        "training. All networks of one config are trained by its recipe; configs of your own can have one each."
+        + (f" Of the image before all places come together: {fields}." if fields else "")
+    )
