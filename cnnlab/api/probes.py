@@ -119,7 +119,8 @@ class Probes(Questions):
             count: images; by default 16, and 4 of those that are larger than 64 px.
             shifts: whole pixels; by default up to the largest stride.
             what_if: further ways to run it with the same weights: `padding=circular|reflect|replicate`,
-                `pool=blur_pool`, `activation=identity`, or several of them with blanks between.
+                `pool=blur_pool`, `activation=identity`, such a value of a layer (`layer2=blur_pool`), or
+                several of them with blanks between.
             depth: how deep to go into layers of layers.
 
         Returns:

@@ -7,18 +7,18 @@ itself is as it was. Blurring before subsampling is Zhang's: "Making Convolution
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, final
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from cnnlab.core.errors import RequestError, unknown
 from cnnlab.models.layers.pooling import binomial
-from cnnlab.probe.borders import extended
+from cnnlab.probe.borders import Beyond, extended
 
 aten = torch.ops.aten
 
@@ -35,6 +35,9 @@ CHANGES: Mapping[str, tuple[str, ...]] = {
 }
 """Each aspect with its values. `pool` is every place that subsamples: strided pools and strided convolutions."""
 
+ASPECTS = {value: aspect for aspect, values in CHANGES.items() for value in values}
+"""The aspect that each value is of."""
+
 
 @dataclass(frozen=True)
 class Alteration:
@@ -47,26 +50,35 @@ class Alteration:
     blurred map."""
     activation: Literal["identity"] | None = None
     """Activations let everything pass."""
+    layers: tuple[tuple[str, str], ...] = ()
+    """The same inside single layers: (layer, value)."""
 
     @property
     def name(self) -> str:
-        """As it is written: `padding=circular pool=blur_pool`."""
-        return " ".join(f"{aspect}={value}" for aspect, value in vars(self).items() if value) or "as it is"
+        """As it is written: `padding=circular pool=blur_pool`, `layer2=blur_pool`."""
+        return " ".join(f"{what}={value}" for what, value in (*self._everywhere, *self.layers)) or "as it is"
 
     @property
     def words(self) -> str:
-        """In words: `circular padding, blur pool`."""
-        said = (WORDS[aspect].format(value) for aspect, value in vars(self).items() if value)
+        """In words: `circular padding, blur pool`, `blur pool in layer2`."""
+        said = [WORDS[aspect].format(value) for aspect, value in self._everywhere]
+        said += [f"{WORDS[ASPECTS[value]].format(value)} in {layer}" for layer, value in self.layers]
         return ", ".join(said) or "as it is"
 
     @property
     def aspects(self) -> tuple[str, ...]:
-        """Those that are changed."""
-        return tuple(aspect for aspect, value in vars(self).items() if value)
+        """Those that are changed everywhere."""
+        return tuple(aspect for aspect, _ in self._everywhere)
+
+    @property
+    def _everywhere(self) -> list[tuple[str, str]]:
+        return [(aspect, value) for aspect in CHANGES if (value := getattr(self, aspect))]
 
 
 def alteration_of(text: str) -> Alteration:
-    """Read `padding=circular`, `pool=blur_pool` or `activation=identity`, or several with blanks between them.
+    """Read `padding=circular`, `pool=blur_pool`, `activation=identity`, or such a value of a layer: `layer2=blur_pool`.
+
+    Several stand with blanks between them.
 
     Arguments:
         text: as it was typed.
@@ -80,17 +92,33 @@ def alteration_of(text: str) -> Alteration:
         ('padding', 'pool')
     """
     found: dict[str, Any] = {}
+    layers: list[tuple[str, str]] = []
     for part in text.split():
         aspect, _, value = part.partition("=")
+        if aspect not in CHANGES and value in ASPECTS:
+            layers.append((aspect, value))
+            continue
         if aspect not in CHANGES:
             ways = ", ".join(f"{name}={'|'.join(values)}" for name, values in CHANGES.items())
             raise RequestError(f"`what_if` {part}: {unknown('change', aspect, CHANGES)} Expected {ways}")
         if value not in CHANGES[aspect]:
             raise RequestError(f"`what_if` {part}: '{value}' is no {aspect}; expected {'|'.join(CHANGES[aspect])}")
         found[aspect] = value
-    if not found:
+    if not found and not layers:
         raise RequestError(f"`what_if` is '{text}', expected a change such as pool=blur_pool")
-    return Alteration(**found)
+    return Alteration(**found, layers=tuple(layers))
+
+
+def check_layers(alteration: Alteration, model: nn.Module) -> None:
+    """Refuse an alteration inside a layer that is not there.
+
+    Raises: RequestError with the nearest name, of the layers and of what can be changed everywhere.
+    """
+    known = dict(model.named_modules())
+    for layer, value in alteration.layers:
+        if layer not in known or not layer:
+            names = [*CHANGES, *(name for name in known if name)]
+            raise RequestError(f"`what_if` {layer}={value}: {unknown('layer', layer, names)}")
 
 
 LACKING = {
@@ -108,13 +136,32 @@ def check_alters(alteration: Alteration, changed: Mapping[str, int], name: str) 
     for aspect in alteration.aspects:
         if not changed.get(aspect):
             raise RequestError(f"`what_if` {alteration.name} changes nothing: {name} {LACKING[aspect]}")
+    for layer, value in alteration.layers:
+        if not changed.get(f"{layer}={value}"):
+            raise RequestError(f"`what_if` {layer}={value} changes nothing: {layer} {LACKING[ASPECTS[value]]}")
+
+
+def check_on(alteration: Alteration, model: nn.Module, run: Callable[[], object], name: str) -> None:
+    """Refuse an alteration that changes nothing while `run` runs the model of that name.
+
+    Raises: RequestError as `check_alters`, and for a layer that is not there.
+    """
+    with altered(alteration, model) as changed:
+        run()
+    check_alters(alteration, changed, name)
 
 
 @contextmanager
-def altered(alteration: Alteration) -> Iterator[Counter[str]]:
+def altered(alteration: Alteration, model: nn.Module | None = None) -> Iterator[Counter[str]]:
     """Inside, networks that run do so with the alteration; without one, as they are.
 
-    Yields: how many operations were changed, by aspect, as they run.
+    Arguments:
+        alteration: what is done otherwise.
+        model: that of the layers which are named in it.
+
+    Yields: how many operations were changed, by aspect or by `LAYER=VALUE`, as they run.
+
+    Raises: RequestError for a layer that is not there.
 
     Example:
         >>> conv = torch.nn.Conv1d(1, 1, 3), torch.nn.Conv2d(1, 1, 3, padding=1, bias=False)
@@ -124,10 +171,17 @@ def altered(alteration: Alteration) -> Iterator[Counter[str]]:
         0.0
     """
     changed: Counter[str] = Counter()
-    if not alteration.aspects:
+    if alteration == Alteration():
         yield changed
         return
-    with _Altering(alteration, changed):
+    mode = _Altering(alteration, changed)
+    with ExitStack() as stack:
+        if alteration.layers:
+            assert model is not None
+            check_layers(alteration, model)
+            for change in alteration.layers:
+                stack.enter_context(mode.entered(model.get_submodule(change[0]), change))
+        stack.enter_context(mode)
         yield changed
 
 
@@ -136,6 +190,24 @@ class _Altering(TorchDispatchMode):
     def __init__(self, alteration: Alteration, changed: Counter[str]) -> None:
         super().__init__()
         self.alteration, self.changed = alteration, changed
+        self.inside: list[tuple[str, str]] = []
+        """The changes of the layers that run now."""
+
+    @contextmanager
+    def entered(self, layer: nn.Module, change: tuple[str, str]) -> Iterator[None]:
+        """While inside, the mode knows when the layer runs."""
+        begins = layer.register_forward_pre_hook(lambda *_: self.inside.append(change))
+        ends = layer.register_forward_hook(lambda *_: self.inside.remove(change), always_call=True)
+        try:
+            yield
+        finally:
+            begins.remove()
+            ends.remove()
+
+    def value(self, aspect: Aspect) -> Any:
+        """What an aspect is changed to where the network is now; None where it is as it was."""
+        here = next((value for _, value in reversed(self.inside) if ASPECTS[value] == aspect), None)
+        return getattr(self.alteration, aspect) if here is None else here
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -164,7 +236,9 @@ class _Altering(TorchDispatchMode):
 
     def note(self, aspect: Aspect) -> None:
         """Count a change."""
-        self.changed[aspect] += 1
+        if getattr(self.alteration, aspect):
+            self.changed[aspect] += 1
+        self.changed.update(f"{layer}={value}" for layer, value in self.inside if ASPECTS[value] == aspect)
 
 
 def _convolution(mode: _Altering, said: dict[str, Any]) -> Any:
@@ -173,7 +247,7 @@ def _convolution(mode: _Altering, said: dict[str, Any]) -> Any:
     if images.dim() != 4 or said["transposed"]:
         return None
     padding, stride = _pair(said["padding"]), _pair(said["stride"])
-    if mode.alteration.pool and max(stride) > 1 and not _blurs(weight, said["groups"]):
+    if mode.value("pool") and max(stride) > 1 and not _blurs(weight, said["groups"]):
         mode.note("pool")
         images = _blurred(mode, images, stride)
     images, padding = _padded(mode, images, padding)
@@ -218,7 +292,7 @@ def _pool(mode: _Altering, said: dict[str, Any], pooled: Callable[..., Any]) -> 
     if images.dim() != 4:
         return None
     padded, padding = _padded(mode, images, _pair(said["padding"]))
-    if mode.alteration.pool and max(stride) > 1 and min(padded.shape[2:]) > 1:
+    if mode.value("pool") and max(stride) > 1 and min(padded.shape[2:]) > 1:
         mode.note("pool")
         dense = pooled(padded, (1, 1), padding, False)
         maps = _blurred(mode, dense if isinstance(dense, Tensor) else dense[0], stride)
@@ -231,22 +305,23 @@ def _pool(mode: _Altering, said: dict[str, Any], pooled: Callable[..., Any]) -> 
 def _pad(mode: _Altering, said: dict[str, Any]) -> Any:
     """Padding as an operation of its own: of rows and columns alone, and not cutting off."""
     images, pads = said["self"], list(said.get("pad", said.get("padding", ())))
-    if mode.alteration.padding is None or images.dim() != 4 or len(pads) > 4 or min(pads) < 0:
+    kind = mode.value("padding")
+    if kind is None or images.dim() != 4 or len(pads) > 4 or min(pads) < 0:
         return None
     mode.note("padding")
     left, right, top, bottom = [*pads, 0, 0][:4]
-    return extended(images, (top, bottom), (left, right), mode.alteration.padding)
+    return extended(images, (top, bottom), (left, right), kind)
 
 
 def _activation(mode: _Altering, said: dict[str, Any]) -> Any:
-    if mode.alteration.activation is None:
+    if mode.value("activation") is None:
         return None
     mode.note("activation")
     return said["self"].clone()
 
 
 def _activation_in_place(mode: _Altering, said: dict[str, Any]) -> Any:
-    if mode.alteration.activation is None:
+    if mode.value("activation") is None:
         return None
     mode.note("activation")
     return said["self"]
@@ -284,7 +359,7 @@ def _pair(value: Sequence[int]) -> tuple[int, int]:
 
 def _padded(mode: _Altering, images: Tensor, padding: tuple[int, int]) -> tuple[Tensor, tuple[int, int]]:
     """The images with their padding as the alteration has it, and what is still to be padded."""
-    kind = mode.alteration.padding
+    kind = mode.value("padding")
     if kind is None or max(padding) == 0:
         return images, padding
     mode.note("padding")
@@ -293,7 +368,7 @@ def _padded(mode: _Altering, images: Tensor, padding: tuple[int, int]) -> tuple[
 
 def _blurred(mode: _Altering, maps: Tensor, stride: tuple[int, int]) -> Tensor:
     """The maps blurred as wide as a `stride` asks for: by (1, 2, 1)/4 for one of 2."""
-    kind = mode.alteration.padding or "reflect"
+    kind: Beyond = mode.value("padding") or "reflect"
     for axis, step in enumerate(stride):
         if step > 1 and maps.shape[2 + axis] > 1:
             around = (step - 1, step - 1)

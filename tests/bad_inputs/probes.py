@@ -23,8 +23,9 @@ PROBES = (
         "a change that is none, the nearest named",
         "equivariance tiny --what-if pol=blur_pool",
         (
-            "error: --what-if pol=blur_pool: no change 'pol'; known: padding, pool, activation. Did you mean 'pool'? "
-            "Expected padding=circular|reflect|replicate, pool=blur_pool, activation=identity"
+            "error: --what-if pol=blur_pool: no layer 'pol'; known: padding, pool, activation, conv_bn_act1, "
+            "conv_bn_act1.conv, conv_bn_act1.norm, conv_bn_act1.activation, global_avg_pool1, linear1. Did you mean "
+            "'pool'?"
         ),
     ),
     probed(

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from cnnlab.core.errors import RequestError
 from cnnlab.models.layers.pooling import BlurPool2d
-from cnnlab.probe.alteration import Alteration, alteration_of, altered, check_alters
+from cnnlab.probe.alteration import Alteration, alteration_of, altered, check_alters, check_on
 
 
 @pytest.fixture
@@ -94,10 +94,27 @@ def test_a_change_that_changes_nothing_is_refused() -> None:
         check_alters(alteration_of("pool=blur_pool"), changed, "net")
 
 
+def test_a_change_of_one_layer_is_made_there_alone(images: Tensor) -> None:
+    first, second = nn.Conv2d(4, 3, 3, padding=1, stride=2), nn.Conv2d(3, 3, 3, padding=1, stride=2)
+    network = nn.Sequential(first, nn.ReLU(), nn.Sequential(second, nn.ReLU()))
+    way = alteration_of("2=circular 0=blur_pool")
+    assert (way.name, way.words) == ("2=circular 0=blur_pool", "circular padding in 2, blur pool in 0")
+    with torch.no_grad(), altered(way, network) as changed:
+        found = network(images)
+    middle = F.relu(run(first, images, pool="blur_pool"))
+    torch.testing.assert_close(found, F.relu(run(second, middle, padding="circular")))
+    assert changed == {"0=blur_pool": 1, "2=circular": 1}
+    assert not network[0]._forward_hooks
+    assert not network[0]._forward_pre_hooks
+    for text, message in (("1=blur_pool", "1 subsamples nothing"), ("3=circular", "no layer '3'")):
+        with torch.no_grad(), pytest.raises(RequestError, match=message):
+            check_on(alteration_of(text), network, lambda: network(images), "net")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("pol=blur_pool", "no change 'pol'.*Did you mean 'pool'"),
+        ("pol=max_pool", "no change 'pol'.*Did you mean 'pool'"),
         ("pool=max_pool", "'max_pool' is no pool; expected blur_pool"),
         (" ", "expected a change such as pool=blur_pool"),
     ],

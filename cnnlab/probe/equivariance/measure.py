@@ -155,11 +155,11 @@ def measure(
     names = [one.name for one in layers]
     errors: dict[Movement, dict[str, Errors]] = {movement: {} for movement in movements}
     vectors: dict[str, list[Tensor]] = {}
-    with altered(alteration):
+    with altered(alteration, model):
         empty = capture_outputs(model, torch.zeros_like(batches[0][:1]), names) if ground else {}
     first = 0
     for images in batches:
-        with altered(alteration):
+        with altered(alteration, model):
             before = capture_outputs(model, in_rows(images), names)
         yield 1
         for grid in layers:
@@ -167,7 +167,7 @@ def measure(
                 vectors.setdefault(grid.name, []).append(before[grid.name].flatten(1).double())
         for movement in movements:
             moved = movement.of_images(images, first)
-            with altered(alteration):
+            with altered(alteration, model):
                 after = capture_outputs(model, in_rows(moved), names)
             for grid in layers:
                 if grid.name in before and grid.name in after:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from math import prod
 from typing import Literal
 
@@ -16,7 +17,7 @@ from cnnlab.network.asked_data import counted
 from cnnlab.network.forward import capture_outputs
 from cnnlab.network.network import Network
 from cnnlab.network.session import Session
-from cnnlab.probe.alteration import Alteration, alteration_of, altered, check_alters
+from cnnlab.probe.alteration import Alteration, alteration_of, altered, check_on
 from cnnlab.probe.equivariance.claims import LastMap, claims_of
 from cnnlab.probe.equivariance.facts import EquivarianceFacts, LayerFacts, Spoiled
 from cnnlab.probe.equivariance.grid import Grid, grids
@@ -131,7 +132,8 @@ def equivariance(
     images = in_rows(images.to(network.device, next(network.model.parameters(), images).dtype))
     changed = _changed(network, layers, images[:1])
     for way in wanted:
-        check_alters(way, changed, network.name)
+        names = [one.name for one in layers]
+        check_on(way, network.model, partial(capture_outputs, network.model, images[:1], names), network.name)
     ways = list(dict.fromkeys([*_ways(changed), *wanted]))
     passes = _passes(ways, images, moved, coarsest, session.seed)
     batch = max(1, min(session.max_batch, VALUES // max(1, sum(_numbers(one) for one in layers))))

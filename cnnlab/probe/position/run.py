@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -13,7 +14,7 @@ from cnnlab.core.seeds import derive_seed
 from cnnlab.network.forward import capture_outputs
 from cnnlab.network.network import Network
 from cnnlab.network.session import Session
-from cnnlab.probe.alteration import Alteration, alteration_of, altered, check_alters
+from cnnlab.probe.alteration import Alteration, alteration_of, altered, check_on
 from cnnlab.probe.equivariance.grid import Grid, grids
 from cnnlab.probe.equivariance.movement import discs, in_rows, noise
 from cnnlab.probe.position.facts import PositionFacts, PositionLayer
@@ -80,10 +81,11 @@ def position(
     layers = grids(network, depth)
     shape = network.shape[0], network.shape[1], network.shape[2]
     images = noise(count, shape, derive_seed(session.seed, "position"))
+    one, names = _as_taken(network, images[:1]), [grid.name for grid in layers]
     with altered(Alteration("circular", "blur_pool", "identity")) as changed:
-        capture_outputs(network.model, _as_taken(network, images[:1]), [one.name for one in layers])
+        capture_outputs(network.model, one, names)
     for way in wanted:
-        check_alters(way, changed, network.name)
+        check_on(way, network.model, partial(capture_outputs, network.model, one, names), network.name)
     ways = list(dict.fromkeys([AS_IT_IS, *([CIRCULAR] if changed.get("padding") else []), *wanted]))
     patterns, places = _patterns(count, shape, layers, derive_seed(session.seed, "patterns"))
     kept: dict[str, _Kept] = {}
@@ -92,7 +94,7 @@ def position(
         batch = slice(first, first + session.max_batch)
         for way in ways:
             for kind, shown in (("map", images), ("answer", patterns)):
-                with altered(way):
+                with altered(way, network.model):
                     outputs = capture_outputs(
                         network.model, _as_taken(network, shown[batch]), [one.name for one in layers]
                     )

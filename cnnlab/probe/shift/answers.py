@@ -81,7 +81,7 @@ def answers(
             row = []
             for down, right in steps:
                 moved = normalise(window(wide, most, down, right), network.preparation.statistics)
-                with altered(alteration) as changed:
+                with altered(alteration, network.model) as changed:
                     logits = class_logits(_logits(network.model, moved))
                 if not bool(logits.isfinite().all()):
                     raise WorkError(f"the answers of {network.name} are NaN or infinite: its weights diverged")
