@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cnnlab.api.kernel import kernel
     from cnnlab.api.open import open
     from cnnlab.api.prior import prior
+    from cnnlab.api.sweep import sweep
     from cnnlab.api.training import train, training_steps
     from cnnlab.core.errors import RequestError, WorkError
 else:
@@ -34,6 +35,7 @@ else:
             "kernel": "cnnlab.api.kernel:kernel",
             "open": "cnnlab.api.open:open",
             "prior": "cnnlab.api.prior:prior",
+            "sweep": "cnnlab.api.sweep:sweep",
             "train": "cnnlab.api.training:train",
             "training_steps": "cnnlab.api.training:training_steps",
             "walk": "cnnlab.walk",
@@ -54,6 +56,7 @@ __all__ = [
     "open",
     "prior",
     "receptive_field",
+    "sweep",
     "train",
     "training_steps",
     "walk",

@@ -108,6 +108,7 @@ app.command("chapter", rich_help_panel=EXPERIMENTS)(chapter.chapter)
 app.add_typer(probe, name="probe", rich_help_panel=EXPERIMENTS)
 app.command("landscape", rich_help_panel=EXPERIMENTS)(landscape.landscape)
 app.command("ablate", rich_help_panel=EXPERIMENTS)(recipe.ablate)
+app.command("sweep", rich_help_panel=EXPERIMENTS)(recipe.sweep)
 
 app.command("list", rich_help_panel=PROJECT)(project.list_entries)
 app.add_typer(config.app, name="config", rich_help_panel=PROJECT)

@@ -66,6 +66,7 @@ OWN: dict[str, tuple[str, ...]] = {
     "landscape": ("--points", "3", "--draws", "2"),
     "chapter": ("19.5", "--run", "tiny"),
     "probe shift": ("--max-shift", "1"),
+    "sweep": ("--space", "optimizer.lr=log(0.01,0.1)", "--trials", "1"),
     "ablate": ("--vary", "data.augment=[]", "--repeats", "1"),
     "probe prior": ("--sizes", "4,8", "--repeats", "1"),
     "layer": ("--input", "3,8,8"),

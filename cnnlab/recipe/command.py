@@ -1,4 +1,4 @@
-"""`cnnlab ablate`: what each part of a training's recipe is worth."""
+"""`cnnlab ablate` and `cnnlab sweep`."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cnnlab.cli.failures import StoppedError
-from cnnlab.cli.options import ConfigArgument, OutOption, OverridesArgument, err_console, out_console, print_json
+from cnnlab.cli.options import MOST, ConfigArgument, OutOption, OverridesArgument, err_console, out_console, print_json
 from cnnlab.cli.output import write_and_show
 from cnnlab.cli.session import with_session
 from cnnlab.cli.streams import say, with_bars
@@ -90,3 +90,54 @@ def ablate(
         raise StoppedError("interrupted: what is trained is kept; the same command goes on there") from None
     write_and_show(ablation_report(facts), facts.as_json(), ablation.folder, session)
     say(f"trainings in {ablation.trainings}")
+
+
+@with_session("seed", "device", "allow_plugins", "runs", "as_json", help={"seed": "Of the sampler."})
+def sweep(
+    session: Session,
+    config: ConfigArgument,
+    overrides: OverridesArgument = None,
+    space: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=RANGE",
+            show_default=False,
+            help="log(1e-3,1), uniform(0,0.5), int(1,5) or choice(a,b) for a key; several times.",
+        ),
+    ] = None,
+    trials: Annotated[int, typer.Option(min=1, max=MOST, help="Of the study, those of all workers together.")] = 20,
+    pruner: Annotated[str, typer.Option(metavar="median|none", help="What ends a trial that lags behind.")] = "median",
+    sampler: Annotated[str, typer.Option(metavar="tpe|random", help="What chooses the next values.")] = "tpe",
+    storage: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|URL",
+            show_default="a journal in the folder of the study",
+            help="A journal's file, on a shared folder too, or a database.",
+        ),
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Of the study; the config's name by default.")] = None,
+    out: OutOption = None,
+) -> None:
+    """Search a space of configs with Optuna; several processes, on several machines too, may work on one study.
+
+    Each trial is a run in the folder of the study. Stopped, the same command goes on with the trial that it was at.
+    What a killed process has left is taken up by the next one that works on the study.
+
+    Example: [bold]cnnlab sweep configs/cifar.yaml training.epochs=5 --space "optimizer.lr=log(0.01,1)"[/]
+    """
+    from cnnlab.config.config import read_config
+    from cnnlab.recipe.sweep_report import sweep_report
+    from cnnlab.recipe.sweep_run import SweepOptions, prepared_sweep
+    from cnnlab.recipe.sweep_run import sweep as search
+
+    def make(changes: Sequence[str]) -> "Config":
+        return read_config(config, [*(overrides or ()), *changes], allow_plugins=session.allow_plugins)
+
+    options = SweepOptions(space or (), trials, sampler, pruner, storage, name)
+    asked = prepared_sweep(make, options, session, out=out, config_folder=config.parent)
+    try:
+        facts = with_bars(search(asked, session))
+    except KeyboardInterrupt:
+        raise StoppedError("interrupted: what is trained is kept; the same command goes on there") from None
+    write_and_show(sweep_report(facts), facts.as_json(), asked.folder, session)

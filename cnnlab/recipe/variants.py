@@ -139,9 +139,9 @@ def variants_of(make: MakesConfig, vary: Mapping[str, Sequence[str]], *, togethe
         if reason := OWN.get(key):
             raise RequestError(f"`vary` {key}={values[0]}: {reason}")
         for value in values:
-            found.append(Variant(f"{key}={value}", _changed(make, {key: value})))
+            found.append(Variant(f"{key}={value}", changed(make, {key: value})))
     if together:
-        found.append(Variant(TOGETHER, _changed(make, {key: values[0] for key, values in vary.items()})))
+        found.append(Variant(TOGETHER, changed(make, {key: values[0] for key, values in vary.items()})))
     for place, variant in enumerate(found):
         for other in found[:place]:
             if variant.config == other.config:
@@ -150,7 +150,16 @@ def variants_of(make: MakesConfig, vary: Mapping[str, Sequence[str]], *, togethe
     return tuple(found)
 
 
-def _changed(make: MakesConfig, changes: Mapping[str, str]) -> Config:
+def changed(make: MakesConfig, changes: Mapping[str, str]) -> Config:
+    """The config with several changes at once.
+
+    Arguments:
+        make: the config from changes.
+        changes: a value for each key, as YAML; the key `norm` stands for every norm of the model.
+
+    Raises:
+        ConfigError: with every mistake.
+    """
     norm = changes.get(NORM)
     config = make([f"{key}={value}" for key, value in changes.items() if key != NORM])
     return config if norm is None else with_norm(config, norm_named(norm, Mark(f"override '{NORM}={norm}'")))

@@ -14,6 +14,7 @@ from cnnlab.view.drawings import (
     Lattice,
     Matrix,
     Panels,
+    Parallel,
     Reliability,
     Relief,
     Scatter,
@@ -68,6 +69,9 @@ def _described(drawing: Drawing) -> str:
             rows, columns = drawing.values.shape
             grid = f" Row by row: {'; '.join(lattice_lines(drawing))}." if max(rows, columns) <= _MOST else ""
             return f"Grid of {rows} × {columns} cells, of which {int(drawing.read.sum())} are read.{grid}"
+        case Parallel():
+            names = _some([axis.label for axis in drawing.axes])
+            return f"{len(drawing.lines)} lines across {len(drawing.axes)} axes ({names}), coloured by {drawing.label}."
         case Surfaces():
             return " ".join(_heights(surface, drawing.label) for surface in drawing.surfaces)
         case Relief():

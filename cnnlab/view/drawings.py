@@ -319,6 +319,42 @@ class Relief:
     """Lowest and highest height of the colours and of the upright axis; without them those of the surface."""
 
 
+@dataclass(frozen=True)
+class ParallelAxis:
+    """An upright axis of `Parallel`.
+
+    Raises: ValueError where it ends below its beginning.
+    """
+
+    label: str
+    low: float
+    high: float
+    ticks: tuple[tuple[float, str], ...]
+    """Places and what is written there."""
+
+    def __post_init__(self) -> None:
+        if not self.low <= self.high:
+            raise ValueError(f"axis {self.label!r}: from {self.low} to {self.high}")
+
+
+@dataclass(frozen=True)
+class Parallel:
+    """Parallel coordinates: a line for each thing, across an upright axis for each of its numbers.
+
+    The last axis gives the colours, by `label`; later lines lie on top. Raises: ValueError for a line of another length
+    than there are axes.
+    """
+
+    axes: tuple[ParallelAxis, ...]
+    lines: tuple[tuple[float, ...], ...]
+    label: str
+
+    def __post_init__(self) -> None:
+        for line in self.lines:
+            if len(line) != len(self.axes):
+                raise ValueError(f"a line of {len(line)} numbers across {len(self.axes)} axes")
+
+
 Drawing = (
     Curves
     | Panels
@@ -332,6 +368,7 @@ Drawing = (
     | Lattice
     | Scatter
     | Surfaces
+    | Parallel
     | Relief
 )
 

@@ -15,6 +15,8 @@ from cnnlab.view.drawings import (
     Mark,
     Matrix,
     Panels,
+    Parallel,
+    ParallelAxis,
     Reliability,
     Relief,
     Scatter,
@@ -73,6 +75,7 @@ def every_figure() -> tuple[Figure, ...]:
     scenes = Scenes((scene, empty, scene), columns=2, row_labels=(NASTY[0], NASTY[6]), column_titles=NASTY[1:3])
     spans = (*(Span(name, -i, i + 1.0, (0, 0.5)) for i, name in enumerate(NASTY)), Span("all", -math.inf, math.inf))
     lattice = np.array([[0, math.nan, 1], [math.nan] * 3, [2, math.nan, -3.25]])
+    axis = ParallelAxis(NASTY[1], 0, 0, ((0, NASTY[2]),))
     return (
         Figure("curves", NASTY[0], curve),
         Figure("log", "A band", Curves((band,), "rate", "loss (nats)", x_scale="log")),
@@ -92,6 +95,7 @@ def every_figure() -> tuple[Figure, ...]:
                                               NASTY[0], NASTY[1])),
         Figure("surfaces", NASTY[0], Surfaces((surface, surface), NASTY[2])),
         Figure("relief", NASTY[1], Relief(surface, NASTY[2], 30)),
+        Figure("parallel", NASTY[0], Parallel((axis, axis), ((0, 1), (0, -1)), NASTY[3])),
         Figure("less", "Bars below 0", Bars(("a", "b"), (-0.3, 0.2), "R²", (-0.5, 0.1), (-0.1, 0.3), form="+.2f")),
     )  # fmt: skip
 

@@ -24,6 +24,7 @@ from cnnlab.view.drawings import (
     Lattice,
     Matrix,
     Panels,
+    Parallel,
     Reliability,
     Relief,
     Scatter,
@@ -31,7 +32,7 @@ from cnnlab.view.drawings import (
     Surfaces,
 )
 from cnnlab.view.png.grids import gallery, lattice, matrix
-from cnnlab.view.png.plots import bars, curves, panels, reliability, scatter, spans
+from cnnlab.view.png.plots import bars, curves, panels, parallel, reliability, scatter, spans
 from cnnlab.view.png.scenes import lone_scene, scenes
 from cnnlab.view.png.surfaces import relief, surfaces
 from cnnlab.view.png.theme import DARK, DPI, LIGHT, Theme, styled
@@ -46,6 +47,7 @@ LAID_OUT: dict[type, Callable[..., None]] = {Gallery: gallery, Scene: lone_scene
 PLOTTED: dict[type, Callable[..., None]] = {
     Curves: curves,
     Panels: panels,
+    Parallel: parallel,
     Bars: bars,
     Reliability: reliability,
     Matrix: matrix,

@@ -6,14 +6,16 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogFormatter, MaxNLocator, NullLocator
 
 from cnnlab.core.characters import printable, shortened
 from cnnlab.view.blocks import shown
-from cnnlab.view.drawings import Bars, Curves, Mark, Panels, Reliability, Scatter, Spans
-from cnnlab.view.png.theme import Theme
+from cnnlab.view.drawings import Bars, Curves, Mark, Panels, Parallel, ParallelAxis, Reliability, Scatter, Spans
+from cnnlab.view.png.theme import SEQUENTIAL, Theme
 from cnnlab.view.sketches import size_text
 
 MOST_PLACES = 10
@@ -258,6 +260,44 @@ def scatter(figure: Figure, drawing: Scatter, theme: Theme) -> None:
     axes.set_aspect("equal", adjustable="datalim")
     axes.grid()
     axes.legend(handles, names, loc="center left", bbox_to_anchor=(1.01, 0.5), borderaxespad=0, handletextpad=0.3)
+
+
+def parallel(figure: Figure, drawing: Parallel, theme: Theme) -> None:
+    """Every line across the axes, each of which has its own scale; the best in the colours' last shade."""
+    count = len(drawing.axes)
+    figure.set_size_inches(max(WIDTH, 1.7 * count), 4.6)
+    axes = figure.add_subplot()
+    last = [line[-1] for line in drawing.lines] or [0.0, 1.0]
+    colours = ScalarMappable(Normalize(min(last), max(last)), SEQUENTIAL)
+    for line, colour in zip(drawing.lines, colours.to_rgba(np.array(last)), strict=False):
+        heights = [_share_of(axis, value) for axis, value in zip(drawing.axes, line, strict=True)]
+        axes.plot(range(count), heights, color=colour, linewidth=1.5, alpha=0.85)
+    for place, axis in enumerate(drawing.axes):
+        axes.axvline(place, color=theme.ink, linewidth=1.0)
+        for value, text in axis.ticks:
+            axes.annotate(
+                shortened(printable(text), 16),
+                (place, _share_of(axis, value)),
+                xytext=(4, 3),
+                textcoords="offset points",
+                fontsize=8.5,
+                bbox={"facecolor": theme.paper, "edgecolor": "none", "pad": 0.6, "alpha": 0.8},
+            )
+    axes.set_xticks(range(count), [shortened(printable(axis.label), _LONGEST_NAME) for axis in drawing.axes])
+    axes.set_yticks([])
+    axes.set_xlim(-0.15, count - 0.6)
+    axes.set_ylim(-0.05, 1.1)
+    for side in axes.spines.values():
+        side.set_visible(False)
+    axes.tick_params(axis="x", length=0)
+    bar = figure.colorbar(colours, ax=axes, fraction=0.03, pad=0.01)
+    bar.set_label(printable(drawing.label))
+    bar.outline.set_visible(False)
+
+
+def _share_of(axis: ParallelAxis, value: float) -> float:
+    """Where a value lies along its axis, 0 … 1; in the middle of an axis without length."""
+    return (value - axis.low) / (axis.high - axis.low) if axis.high > axis.low else 0.5
 
 
 _FORM = ".4g"
