@@ -78,7 +78,7 @@ def prepared_sweep(
 
     Raises:
         RequestError: without Optuna, for an empty space or a bad range, a config without a validation part, and a
-            study of another config or space.
+            study of another config, space or seed.
         ConfigError: for a key or a value that the config does not take.
     """
     base = make(())
@@ -98,7 +98,7 @@ def prepared_sweep(
         name,
         folder,
         storage=options.storage,
-        facts={"config": _plain(base), "space": {one.key: one.text for one in space}},
+        facts={"config": _plain(base), "space": {one.key: one.text for one in space}, "seed": session.seed},
         sampler=options.sampler,
         pruner=options.pruner,
         seed=session.seed,

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +35,14 @@ SPACE = ("optimizer.lr=log(0.01,1)", "schedule=choice(constant,cosine)")
 SESSION = Session(device_name="cpu")
 
 
-def prepared(folder: Path, *, trials: int, epochs: int = 2, space: Sequence[str] = SPACE, **more: Any) -> PreparedSweep:
+def prepared(
+    folder: Path, *, trials: int, epochs: int = 2, space: Sequence[str] = SPACE, seed: int = 0, **more: Any
+) -> PreparedSweep:
     def make(changes: Sequence[str]) -> Config:
         return read_config(QUICKSTART, [*SMALL, f"training.epochs={epochs}", *changes])
 
     options = SweepOptions(space, trials, **more)
-    return prepared_sweep(make, options, SESSION, out=folder, config_folder=QUICKSTART.parent)
+    return prepared_sweep(make, options, replace(SESSION, seed=seed), out=folder, config_folder=QUICKSTART.parent)
 
 
 def ended(asked: PreparedSweep) -> Sweep:
@@ -120,6 +123,8 @@ def test_ctrl_c_queues_the_trial_again_and_its_run_goes_on(tmp_path: Path) -> No
         prepared(tmp_path, trials=3, epochs=2)
     with pytest.raises(RequestError, match=r"another space: optimizer\.lr is log\(0\.01,1\.0\) there, and log\(0\.1"):
         prepared(tmp_path, trials=3, epochs=3, space=("optimizer.lr=log(0.1,1)", SPACE[1]))
+    with pytest.raises(RequestError, match="another seed: seed is 0 there, and 1 now"):
+        prepared(tmp_path, trials=3, epochs=3, seed=1)
 
 
 def test_what_lags_behind_is_pruned_and_its_run_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
