@@ -78,6 +78,9 @@ def landscape(
         raise RequestError(
             f"`span` is {options.span:g}; expected more than 0 to {FARTHEST:g}; 1 moves each filter by its own length"
         )
+    for name, value, least in (("draws", options.draws, 2), ("count", options.count, 1)):
+        if value < least:
+            raise RequestError(f"`{name}` is {value}; expected {least} or more")
     names = [one.name for one in networks]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise RequestError(f"{twice} is named twice")

@@ -1,5 +1,6 @@
 """What a network's own code raises, told as a sentence: the layer, what it said, where, and a way out."""
 
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +34,9 @@ WAYS_OUT = {
     "is not implemented": "a method without this derivative (gradcam, eigencam, occlusion) still works",
 }
 """Ways out, by what stands in torch's message."""
+
+OWN_MODULE = "cnnlab_own_"
+"""How the names of the modules begin that users' files become."""
 
 _TORCH = str(Path(torch.__file__).parent)
 _OURS = str(Path(__file__).parents[1])
@@ -77,7 +81,25 @@ def failure_of(error: BaseException, way_out: str | None = None) -> RequestError
     ]
     where = f" ({Path(theirs[-1][0]).name}:{theirs[-1][1]})" if theirs else ""
     way = way_out or (ways[0] if ways else "that is its own code: change what it refuses, or the layer")
-    return RequestError(f"{place} raises {said}{where}; {way}")
+    told_as = RequestError(f"{place} raises {said}{where}; {way}")
+    own = next((n for n, (frame, _) in enumerate(frames) if is_own_module(frame.f_globals.get("__name__"))), None)
+    if own is not None:
+        told_as.details = tuple(calls_from(error, own))
+    return told_as
+
+
+def is_own_module(name: object) -> bool:
+    """Whether a module of that name is a user's file that makes a network."""
+    return isinstance(name, str) and name.startswith(OWN_MODULE)
+
+
+def calls_from(error: BaseException, first: int) -> list[str]:
+    """The calls that led to `error`, without the `first` ones, line by line as Python shows them."""
+    calls = traceback.extract_tb(error.__traceback__)[first:]
+    text = "".join([*traceback.format_list(calls), *traceback.format_exception_only(error)])
+    if is_own_module(module := type(error).__module__):
+        text = text.replace(f"{module}.", "")
+    return text.rstrip().split("\n")
 
 
 @contextmanager

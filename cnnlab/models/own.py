@@ -23,6 +23,7 @@ from torch import nn
 from cnnlab.core.characters import printable
 from cnnlab.core.errors import RequestError, did_you_mean, unknown
 from cnnlab.core.reading import read_file
+from cnnlab.models.failure import OWN_MODULE, calls_from
 from cnnlab.models.own_files import MAX_BYTES, own_files
 from cnnlab.models.own_siblings import own_siblings
 from cnnlab.models.undisturbed import settings_kept
@@ -196,8 +197,6 @@ def _theirs(doing: str, own: OwnNetwork, base: Path | None) -> Iterator[None]:
         raise own_code_error(error, doing, own_file(own, base)) from error
 
 
-_NAMED = "cnnlab_own_"
-"""How the names of the modules begin that users' files become."""
 _OURS = str(Path(__file__).resolve().parents[1])
 _WAYS_OUT = (
     (SystemExit, "", "; it ended itself: what it does as a program belongs under if __name__ == '__main__':"),
@@ -217,11 +216,7 @@ def own_code_error(error: BaseException, doing: str, file: Path | None) -> OwnCo
     if first is None:
         ours = (_OURS, "<frozen importlib", str(importlib.__file__), str(contextlib.__file__))
         first = next((n for n, call in enumerate(calls) if not call.filename.startswith(ours)), len(calls))
-    shown = [] if isinstance(error, SyntaxError) else traceback.format_list(calls[first:])
-    text = "".join([*shown, *traceback.format_exception_only(error)])
-    if (module := type(error).__module__).startswith(_NAMED):
-        text = text.replace(f"{module}.", "")
-    lines = text.rstrip().split("\n")
+    lines = calls_from(error, len(calls) if isinstance(error, SyntaxError) else first)
     said = (str(error).strip() or type(error).__name__).splitlines()[0]
     way_out = next((way for kind, words, way in _WAYS_OUT if isinstance(error, kind) and words in str(error)), "")
     return OwnCodeError(f"{type(error).__name__} when {doing}: {said}{way_out}", lines)
@@ -281,7 +276,7 @@ def _of_file(path: Path, own: OwnNetwork, base: Path | None) -> ModuleType:
     except OSError as error:
         raise RequestError(f"'{own.place}' cannot be read: {error.strerror} ({path})") from None
     files = own_files(path)
-    name = f"{_NAMED}{path.stem}_{blake2b(f'{path} {files.digest}'.encode(), digest_size=6).hexdigest()}"
+    name = f"{OWN_MODULE}{path.stem}_{blake2b(f'{path} {files.digest}'.encode(), digest_size=6).hexdigest()}"
     if name in sys.modules:
         return sys.modules[name]
     _on_search_path(path.parent)
