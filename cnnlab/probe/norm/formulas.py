@@ -20,9 +20,8 @@ part along a shift of x, and none along its scale. Source: Ioffe & Szegedy 2015,
 algorithm 1; Wu & He 2018, arXiv:1803.08494, section 3.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, final
 
 import torch
@@ -186,9 +185,3 @@ def running_statistics(
     """
     axes = (0, *range(2, x.dim()))
     return updated(mean, x.mean(axes), momentum), updated(variance, x.var(axes, correction=1), momentum)
-
-
-KINDS: Mapping[str, Callable[..., Tensor]] = MappingProxyType(
-    {"batch norm": batch_norm, "layer norm": layer_norm, "group norm": group_norm, "instance norm": instance_norm}
-)
-"""The four by their names."""

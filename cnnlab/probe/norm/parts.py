@@ -1,10 +1,10 @@
 """The parts of the normalisation lab: what each measures and takes, how it is shown, what it says of claims."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import Tensor
 from torch.nn import functional as F
@@ -43,6 +43,8 @@ from cnnlab.stats.claim import Claim
 from cnnlab.stats.confidence import MeanInterval, paired_difference
 from cnnlab.training.trials import Trained, Trial, trained
 from cnnlab.view.blocks import Section
+
+K = TypeVar("K")
 
 TRIED = 32
 """Images of a batch that is enough where a layer is looked at alone."""
@@ -233,25 +235,20 @@ def _tuned(lab: Lab) -> Iterator[Advance | Any]:
     )
 
 
-def _trials(trials: Mapping[Any, Trial], lab: Lab) -> Iterator[Advance | dict[Any, Trained]]:
-    """The trainings, each done once; at last all of them by their keys."""
-    found: dict[Any, Trained] = {}
+def _trials(trials: Mapping[K, Trial], lab: Lab) -> Generator[Advance, None, dict[K, Trained]]:
+    """Yield how far the trainings are, each done once; returns all of them by their keys."""
+    found: dict[K, Trained] = {}
     keys = list(trials)
     for step in trained(list(trials.values()), lab.trainings, lab.session, config_folder=lab.plugins_from):
         if isinstance(step, Advance):
             yield step
         else:
             found[keys[len(found)]] = step
-    yield found
+    return found
 
 
 def _training(lab: Lab) -> Iterator[Advance | CourseFacts]:
-    done: dict[str, Trained] = {}
-    for step in _trials(twin_trials(lab.config, epochs=lab.epochs), lab):
-        if isinstance(step, Advance):
-            yield step
-        else:
-            done = step
+    done = yield from _trials(twin_trials(lab.config, epochs=lab.epochs), lab)
     images, labels = lab.training_batch
     courses: list[Course] = []
     for name, one in done.items():
@@ -273,12 +270,7 @@ def _gain(twins: Mapping[str, Trained], lab: Lab) -> MeanInterval | None:
 
 
 def _landscape(lab: Lab) -> Iterator[Advance | LandscapeFacts]:
-    done: dict[str, Trained] = {}
-    for step in _trials(twin_trials(lab.config, epochs=lab.epochs), lab):
-        if isinstance(step, Advance):
-            yield step
-        else:
-            done = step
+    done = yield from _trials(twin_trials(lab.config, epochs=lab.epochs), lab)
     images, labels = lab.training_batch
     rate = lab.config.optimizer.options["lr"]
     steps = tuple(rate * multiple for multiple in MULTIPLES)
@@ -304,12 +296,7 @@ def _small_batches(lab: Lab) -> Iterator[Advance | Any]:
     channels = tuple(layer.channels for layer in lab.layers)
     groups = fitting_groups(channels, lab.options.groups)
     sizes = sorted(set(lab.options.batch_sizes))
-    done: dict[tuple[str, int], Trained] = {}
-    for step in _trials(batch_trials(lab.config, sizes=sizes, groups=groups, epochs=lab.epochs), lab):
-        if isinstance(step, Advance):
-            yield step
-        else:
-            done = step
+    done = yield from _trials(batch_trials(lab.config, sizes=sizes, groups=groups, epochs=lab.epochs), lab)
     validation = lab.halves.validation
     assert validation is not None, "see _validation_missing"
     for found in batch_outcomes(done, lab.session, validation):

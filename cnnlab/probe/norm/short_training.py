@@ -1,11 +1,10 @@
 """A few steps of a training, from the start, by what loss they end: which scales and learning rates train at all."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import nn
 
 from cnnlab.config.config import Config
 from cnnlab.core.registry import component
@@ -103,10 +102,3 @@ def short_training(
     tail = losses[-max(1, math.ceil(TAIL * steps)) :]
     chance = math.log(len(images.train.classes))
     return ShortTraining(len(losses), losses[0], sum(tail) / len(tail), chance), setup
-
-
-def set_values(model: nn.Module, values: Mapping[str, torch.Tensor]) -> None:
-    """Give a network the values of those of `values` that it has by the same name and in the same shape."""
-    own = model.state_dict()
-    fitting = {name: value for name, value in values.items() if name in own and own[name].shape == value.shape}
-    model.load_state_dict({**own, **fitting})

@@ -5,7 +5,6 @@ from math import gcd
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from cnnlab.core.errors import RequestError
 
@@ -49,8 +48,3 @@ def with_group_norms(model: nn.Module, groups: int) -> tuple[nn.Module, tuple[tu
     if not changed:
         raise RequestError("the network has no batch norm of maps that could become a group norm")
     return twin, tuple(changed)
-
-
-def batch_norm_count(model: nn.Module) -> int:
-    """How many batch norms there are."""
-    return sum(isinstance(module, _BatchNorm) for module in model.modules())
