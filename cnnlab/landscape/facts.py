@@ -15,6 +15,9 @@ Statistics = Literal["retaken", "kept", "none"]
 LEAST_SHARE = 0.4
 """Of a path's squared distances in its plane: Li et al. 2018, section 7, found 40 to 90 %."""
 
+FEWEST = 6
+"""Epochs away from the network of which a claim speaks: two dimensions hold two fifths of any five."""
+
 CHANCE = 0.9
 """Of the logarithm of the number of classes: a loss above it is that of a network that has learned little."""
 
@@ -90,7 +93,7 @@ class Landscape:
             nearest = one.distances[0]
             found.append(
                 claim_above(
-                    f"The loss rises in every direction from where training ended ({one.name})",
+                    f"Around the weights the loss rises, on average over directions ({one.name})",
                     "Li et al. 2018",
                     f"rise at distance {nearest:g} along {len(one.lines)} random directions, nats",
                     _mean(one.rises(nearest)),
@@ -101,8 +104,8 @@ class Landscape:
                     claim_equal(
                         f"Two dimensions hold 40 % of a training's path or more ({one.name})",
                         "Li et al. 2018",
-                        "share of the squared distances from the final weights",
-                        sum(one.path.shares),
+                        f"share of the squared distances from the weights, over {len(one.path.epochs)} epochs",
+                        sum(one.path.shares) if len(one.path.epochs) > FEWEST else None,
                         to=1.0,
                         tolerance=1 - LEAST_SHARE,
                         form=".1%",

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from cnnlab.core.advance import Advance
-from cnnlab.core.errors import RequestError
+from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.data.batches import normalise
 from cnnlab.fit.checkpoints import load_weights_file
 from cnnlab.fit.state import load_weights
@@ -71,6 +71,7 @@ def landscape(
     Raises:
         RequestError: for a network without layers that have weights, without images, or of other classes or images
             than the first, and for a number of points that is even.
+        WorkError: where a network's answers are NaN or infinite.
     """
     if options.points < 3 or options.points % 2 == 0:
         raise RequestError(f"`points` is {options.points}; expected an odd number from 3, the middle is the network")
@@ -138,6 +139,8 @@ def _of_network(
         return _measured(network, plane, grid, images, retake=retake, path=path, key={**key, "plane": name}, what=what)
 
     (own,) = losses(model, Plane(origin, origin, origin), [(0.0, 0.0)], images, retake=False)
+    if not np.isfinite(own):
+        raise WorkError(f"the answers of {network.name} are NaN or infinite: its weights diverged")
     side = np.linspace(-options.span, options.span, options.points)
     across, along = (random_direction(origin, _seed(session, place)) for place in (0, 1))
     surface = Grid.empty(side, side)

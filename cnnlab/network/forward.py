@@ -3,13 +3,13 @@
 What is captured is a copy, and the network is not changed.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from cnnlab.core.errors import RequestError, unknown
+from cnnlab.core.errors import RequestError, WorkError, unknown
 from cnnlab.models.failure import LAYER_FAILURES
 from cnnlab.models.tensors import lone_tensor
 from cnnlab.models.undisturbed import observe
@@ -57,3 +57,17 @@ def capture_outputs(model: nn.Module, images: Float[Tensor, "n c h w"], layers: 
     with observe(model, keep, layers=layers):
         model(images)
     return {name: found[name] for name in layers if name in found}
+
+
+def check_finite(outputs: Mapping[str, Tensor], name: str) -> None:
+    """See to it that layers put out numbers.
+
+    Arguments:
+        outputs: of layers, by name, as `capture_outputs` gives them.
+        name: of the network.
+
+    Raises: WorkError that names the first layer with NaN or infinite values.
+    """
+    for layer, output in outputs.items():
+        if not bool(output.isfinite().all()):
+            raise WorkError(f"what {layer} of {name} puts out is NaN or infinite: its weights diverged")

@@ -8,6 +8,7 @@ import pytest
 
 import cnnlab.landscape.run as landscape_run
 from cnnlab.core.advance import Advance
+from cnnlab.core.errors import WorkError
 from cnnlab.landscape.facts import Landscape
 from cnnlab.landscape.run import LandscapeOptions, landscape
 from cnnlab.network.open import open_run
@@ -59,6 +60,18 @@ def test_what_is_claimed_of_batch_norm_compares_the_two(measured: Any) -> None:
     rises = [[np.mean(losses[2]) - one["centre"] for losses in one["lines"]["losses"]] for one in measured["networks"]]
     if claim["value"] is not None:
         assert claim["value"] == pytest.approx(np.mean(rises[1]) - np.mean(rises[0]))
+
+
+def test_a_path_of_few_epochs_says_nothing_of_its_dimensions(measured: Any) -> None:
+    found = [claim for claim in measured["claims"] if "Two dimensions" in claim["claim"]]
+    assert [claim["finding"] for claim in found] == ["too small to tell"] * 2
+
+
+def test_a_network_that_diverged_has_no_landscape(two: Any) -> None:
+    network = open_run(Run(two.runs / "bare"), Session(device_name="cpu"))
+    next(network.model.parameters()).data.fill_(float("nan"))
+    with pytest.raises(WorkError, match="the answers of bare are NaN"):
+        list(landscape([network], Session(device_name="cpu"), LandscapeOptions("validation", count=4, points=3)))
 
 
 def test_stopped_it_goes_on_where_it_was(two: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

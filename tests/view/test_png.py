@@ -10,6 +10,7 @@ from PIL import Image
 from cnnlab.view import png
 from cnnlab.view.blocks import Figure, Report
 from cnnlab.view.drawings import Curves, Drawing, Gallery, Matrix, Series
+from cnnlab.view.png.surfaces import told_apart
 
 
 def pixels(figure: Figure, theme: png.Theme = png.LIGHT) -> np.ndarray:
@@ -97,3 +98,10 @@ def test_a_logarithmic_axis_has_plain_numbers_and_names_few_places() -> None:
     assert below == ["2", "16", "256"]
     assert beside
     assert all(2 < float(text) < 2.4 for text in beside)
+
+
+@pytest.mark.parametrize(
+    ("heights", "form"), [((0.02, 0.5, 13), ".2g"), ((2.3011, 2.304, 2.31), ".4g"), ((1, 1), ".2g")]
+)
+def test_heights_are_written_with_the_digits_that_tell_them_apart(heights: tuple[float, ...], form: str) -> None:
+    assert told_apart(heights) == form

@@ -135,7 +135,7 @@ def _weights(facts: KernelFacts) -> list[Block]:
 def _both(facts: KernelFacts) -> tuple[Block, ...]:
     found, subject = facts.directions, facts.subject
     ahead, back = found.correlation.numpy(), found.convolution.numpy()
-    point = (Point(found.row, found.column),)
+    point = (Point(found.row, found.column),) if found.largest > 0 else ()
     odd = found.sum < found.difference
     measured, rest = ("sum", ahead + back) if odd else ("difference", ahead - back)
     signed = bool((ahead < 0).any() or (back < 0).any())
@@ -170,7 +170,8 @@ def _both(facts: KernelFacts) -> tuple[Block, ...]:
         if even
         else ""
     )
-    return (picture, Text(there), Table("Measured", columns, tuple(rows), note, "directions"))
+    table = Table("Measured", columns, tuple(rows), note, "directions")
+    return (picture, Text(there), table) if found.largest > 0 else (picture, table)
 
 
 def _borders(facts: KernelFacts) -> tuple[Block, ...]:
@@ -218,7 +219,7 @@ def _ways(facts: KernelFacts) -> tuple[Block, ...]:
         blocks.append(_timing(name, timing))
     slowest = next(way for way in facts.crop.ways if way.way == "loops")
     agree = facts.crop.agree and facts.whole.agree
-    worst = max(way.difference / (timing.scale or 1.0) for timing in (facts.crop, facts.whole) for way in timing.ways)
+    worst = max(facts.crop.worst, facts.whole.worst)
     said = "All agree" if agree else "They do not agree"
     blocks.insert(
         0,

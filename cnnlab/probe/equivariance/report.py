@@ -59,10 +59,16 @@ def _sentences(facts: EquivarianceFacts) -> list[str]:
     if padded is None:
         found.append(f"A shift by {facts.coarsest} px, a whole number of cells of every layer, is kept by all layers.")
     else:
-        kept = "; with circular padding it is kept exactly" if _first(facts, CIRCULAR, facts.coarsest) is None else ""
+        around = _first(facts, CIRCULAR, facts.coarsest)
+        if around is None:
+            cause = ", to the border; with circular padding it is kept exactly"
+        elif around is padded:
+            cause = ", with circular padding as well: that is not the border's doing"
+        else:
+            cause = f", to the border; with circular padding from {around.name} on"
         found.append(
-            f"A shift by {facts.coarsest} px, a whole number of cells of every layer, is lost from {padded.name} on, "
-            f"to the border{kept}."
+            f"A shift by {facts.coarsest} px, a whole number of cells of every layer, is lost from {padded.name} on"
+            f"{cause}."
         )
     if strided is not None:
         found.append(

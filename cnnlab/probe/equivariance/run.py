@@ -14,7 +14,7 @@ from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError
 from cnnlab.core.seeds import derive_seed
 from cnnlab.network.asked_data import counted
-from cnnlab.network.forward import capture_outputs
+from cnnlab.network.forward import capture_outputs, check_finite
 from cnnlab.network.network import Network
 from cnnlab.network.session import Session
 from cnnlab.probe.alteration import Alteration, alteration_of, altered, check_on
@@ -111,6 +111,7 @@ def equivariance(
 
     Raises:
         RequestError: for shifts that leave nothing of an image, and changes that are none.
+        WorkError: where a layer puts out what is NaN or infinite.
 
     Example:
         >>> from torch import nn
@@ -130,6 +131,7 @@ def equivariance(
     number = count if count is not None else MANY if max(size) <= SMALL else FEW
     images, told = _images(network, session, split, number)
     images = in_rows(images.to(network.device, next(network.model.parameters(), images).dtype))
+    check_finite(capture_outputs(network.model, images[:1], [one.name for one in layers]), network.name)
     changed = _changed(network, layers, images[:1])
     for way in wanted:
         names = [one.name for one in layers]

@@ -19,6 +19,7 @@ from cnnlab.core.errors import RequestError
 from cnnlab.data.batches import normalise
 from cnnlab.fit.losses import Loss
 from cnnlab.models.undisturbed import undisturbed
+from cnnlab.network.forward import capture_outputs, check_finite
 from cnnlab.network.network import Network
 from cnnlab.network.session import Session
 from cnnlab.probe.norm.layers import GROUPS, NormLayer, norm_layers
@@ -137,12 +138,14 @@ class Lab:
     def sample(self) -> Sample:
         """Images to look at, drawn by the seed.
 
-        Raises: RequestError for a network without images.
+        Raises: RequestError for a network without images, WorkError where a layer puts out what is NaN or infinite.
         """
         place, split = self.session.place, self.options.split
         chosen, part = self.network.held_out(place) if split is None else (split, self.network.part(split, place))
         few = fixed_sample(part, self.options.count, self.session.seed, "norm")
         inputs = normalise(few.images.to(self.session.device), self.network.preparation.statistics)
+        layers = [name for name, _ in self.network.model.named_modules() if name]
+        check_finite(capture_outputs(self.network.model, inputs[:1], layers), self.network.name)
         return Sample(self.network.named_part(chosen), inputs, few.labels)
 
     @cached_property

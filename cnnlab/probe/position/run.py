@@ -11,7 +11,7 @@ from torch import Tensor
 from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError
 from cnnlab.core.seeds import derive_seed
-from cnnlab.network.forward import capture_outputs
+from cnnlab.network.forward import capture_outputs, check_finite
 from cnnlab.network.network import Network
 from cnnlab.network.session import Session
 from cnnlab.probe.alteration import Alteration, alteration_of, altered, check_on
@@ -64,6 +64,7 @@ def position(
 
     Raises:
         RequestError: for fewer than 4 images, and for changes that are none.
+        WorkError: where a layer puts out what is NaN or infinite.
 
     Example:
         >>> from torch import nn
@@ -98,6 +99,7 @@ def position(
                     outputs = capture_outputs(
                         network.model, _as_taken(network, shown[batch]), [one.name for one in layers]
                     )
+                check_finite(outputs, network.name if way == AS_IT_IS else f"{network.name} ({way.words})")
                 for grid in layers:
                     if grid.name in outputs and (grid.layout is not None) == (kind == "map"):
                         _keep(kept.setdefault(grid.name, _Kept()), grid, outputs[grid.name], way, places[batch], count)

@@ -1,6 +1,7 @@
 """Surfaces: from above as bands and lines of one height, and as a body seen from a side."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,13 @@ def limits(*surfaces: Surface) -> tuple[float, float]:
     return low, max(high, 1.05 * low)
 
 
+def told_apart(values: Sequence[float]) -> str:
+    """The shortest form, from two digits on, in which no two of the values are written alike."""
+    different = len(set(values))
+    forms = (f".{digits}g" for digits in range(2, 8))
+    return next((form for form in forms if len({shown(value, form) for value in values}) == different), ".7g")
+
+
 def surfaces(figure: Figure, drawing: Surfaces, theme: Theme) -> None:
     """Bands of one colour with lines between them, one bar for all."""
     count = len(drawing.surfaces)
@@ -44,6 +52,7 @@ def surfaces(figure: Figure, drawing: Surfaces, theme: Theme) -> None:
     low, high = limits(*drawing.surfaces)
     levels = np.geomspace(low, high, BANDS + 1)
     norm = LogNorm(low, high)
+    form = told_apart([float(level) for level in levels[::2]])
     bands: Any = None
     for axes, surface in zip(grid, drawing.surfaces, strict=True):
         heights = _within(surface.heights, low, high)
@@ -51,7 +60,7 @@ def surfaces(figure: Figure, drawing: Surfaces, theme: Theme) -> None:
         lines = axes.contour(
             surface.x, surface.y, heights, levels=levels[1:-1], colors="white", linewidths=0.6, alpha=0.7
         )
-        axes.clabel(lines, levels=levels[2:-1:2], fmt=lambda value: shown(value, ".2g"), fontsize=7)
+        axes.clabel(lines, levels=levels[2:-1:2], fmt=lambda value: shown(value, form), fontsize=7)
         if surface.path:
             _path(axes, surface)
         axes.plot(0, 0, marker="*", markersize=11, color="white", markeredgecolor="#1f2328", markeredgewidth=0.7)
@@ -62,7 +71,7 @@ def surfaces(figure: Figure, drawing: Surfaces, theme: Theme) -> None:
     bar = figure.colorbar(bands, ax=list(grid), fraction=0.046, pad=0.02, aspect=28)
     bar.set_label(printable(drawing.label))
     bar.set_ticks(list(levels[::2]))
-    bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: shown(value, ".2g")))
+    bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: shown(value, form)))
     bar.ax.minorticks_off()
     bar.outline.set_visible(False)
 
@@ -145,7 +154,10 @@ def _scale(axes: Any, drawing: Relief, theme: Theme, low: float, high: float) ->
     across, up, _ = min(floor, key=lambda corner: float(corner[0]))
     top = up + _HEIGHT * math.cos(math.radians(_TILT))
     axes.plot([across, across], [up, top], color=theme.quiet, linewidth=0.8)
-    for place in np.linspace(0, 1, 4):
-        value = shown(float(low * (high / low) ** place), ".2g")
-        axes.text(across - 0.04, up + place * (top - up), value, ha="right", va="center", fontsize=8, color=theme.ink)
+    places = np.linspace(0, 1, 4)
+    heights = [float(low * (high / low) ** place) for place in places]
+    form = told_apart(heights)
+    for place, height in zip(places, heights, strict=True):
+        words = shown(height, form)
+        axes.text(across - 0.04, up + place * (top - up), words, ha="right", va="center", fontsize=8, color=theme.ink)
     axes.text(across, top + 0.08, printable(drawing.label), ha="center", fontsize=8, color=theme.ink)

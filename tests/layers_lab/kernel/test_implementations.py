@@ -35,6 +35,16 @@ def test_all_are_scipys_correlation(
         assert way(images, filters).numpy() == pytest.approx(np.array(expected), abs=1e-10), name
 
 
+def test_ways_agree_on_an_output_that_is_nothing() -> None:
+    """The FFT's rounding errors are no disagreement, and the times of a small image none of the claim's."""
+    image, kernel = torch.full((1, 20, 20), 0.5), torch.tensor([[[1.0, 0.0, -1.0]] * 3])
+    *_, (crop, whole) = timed(image, kernel)
+    assert crop.agree
+    assert whole.agree
+    claims = claims_of(both_directions(image, kernel, "valid"), at_the_borders(image, kernel), crop, whole)
+    assert [claim.finding.value for claim in claims[2:]] == ["supported", "too small to tell"]
+
+
 def test_a_wrong_way_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """Convolution in place of correlation: the measure of agreement sees it."""
     wrong = {"FFT": lambda x, w: WAYS["torch"](x, w.flip(2, 3))}

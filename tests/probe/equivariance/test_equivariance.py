@@ -9,7 +9,7 @@ from networks import network_of, small, unchanged
 from subject_steps import outcome
 from torch import nn
 
-from cnnlab.core.errors import RequestError
+from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.models.layers.convolution import LocallyConnected2d
 from cnnlab.network.session import Session
 from cnnlab.probe.alteration import Alteration
@@ -145,6 +145,30 @@ def test_layers_without_shared_weights_or_a_map_do_not_move() -> None:
     dense = probed(nn.Sequential(nn.Flatten(), nn.Linear(64, 3)), (1, 8, 8))
     assert dense.maps == ()
     assert "No layer of net puts out a map of the image" in equivariance_report(dense).blocks[0].text  # type: ignore[union-attr]
+
+
+def test_behind_a_norm_over_the_map_no_cell_is_free_of_the_border() -> None:
+    facts = probed(nn.Sequential(nn.Conv2d(1, 4, 5, stride=4), nn.GroupNorm(2, 4)), (1, 16, 24))
+    assert all(one.interior for one in facts.layers[0].spoiled)
+    assert {one.interior for one in facts.layers[1].spoiled} == {0}
+    assert facts.layers[1].interior is None
+
+
+def test_what_a_circular_border_does_not_mend_is_not_put_down_to_the_border() -> None:
+    class Places(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x + torch.arange(x.shape[3])
+
+    facts = probed(nn.Sequential(nn.Conv2d(1, 2, 1), Places()), (1, 8, 8))
+    said = equivariance_report(facts).blocks[0].text  # type: ignore[union-attr]
+    assert "is lost from 1 on, with circular padding as well" in said
+
+
+def test_a_network_that_diverged_is_refused() -> None:
+    model = conv(padding=1)
+    model[0].weight.data[0, 0, 0, 0] = float("nan")
+    with pytest.raises(WorkError, match="of net puts out is NaN"):
+        probed(model, (1, 8, 8))
 
 
 def test_the_claims_are_judged_by_what_was_measured(found: EquivarianceFacts) -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 import cnnlab
-from cnnlab.core.errors import RequestError
+from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.network.network import Network
 from cnnlab.network.open import open_network
 from cnnlab.network.session import Session
@@ -91,3 +91,11 @@ def test_a_module_is_asked_about_images_that_are_given() -> None:
     assert model.training  # as it was
     assert [claim.finding.value for claim in found.claims][:1] == ["supported"]
     assert found.to_dict()["parts"]["modes"]["split"] == "all"
+
+
+def test_a_network_that_diverged_is_refused() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 2, 3), nn.BatchNorm2d(2), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    next(model.parameters()).data.fill_(float("nan"))
+    opened = cnnlab.open(model, size=12, classes=["day", "night"], device="cpu")
+    with pytest.raises(WorkError, match="puts out is NaN"):
+        opened.norms((torch.zeros(4, 3, 12, 12, dtype=torch.uint8), [0, 1, 0, 1]), parts=["modes"])

@@ -9,7 +9,7 @@ from networks import network_of
 from subject_steps import outcome
 from torch import Tensor, nn
 
-from cnnlab.core.errors import RequestError
+from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.network.session import Session
 from cnnlab.probe.position.facts import PositionFacts
 from cnnlab.probe.position.readout import told
@@ -79,3 +79,10 @@ def test_a_network_that_is_told_its_places_is_found_without_any_padding() -> Non
 def test_too_few_images_are_refused() -> None:
     with pytest.raises(RequestError, match="`count` is 3"):
         probed(stack(), count=3)
+
+
+def test_a_network_that_diverged_is_refused() -> None:
+    model = stack()
+    next(model.parameters()).data.fill_(float("nan"))
+    with pytest.raises(WorkError, match="of net puts out is NaN"):
+        probed(model, count=4)
