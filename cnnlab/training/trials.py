@@ -125,6 +125,20 @@ def trained(
         yield Advance("trainings", len(trials), len(trials))
 
 
+def quiet(config: Config, *, snapshots: bool = False) -> Config:
+    """The config of a training that is measured by its epochs alone: it draws nothing, and no epoch ends it early.
+
+    Arguments:
+        config: of the training.
+        snapshots: whether the weights of every epoch are kept.
+    """
+    logging = config.logging.model_copy(
+        update={"snapshots_every_epochs": int(snapshots), "histograms_every_epochs": 0}
+        | {"effective_field_every_epochs": 0, "pictures": False, "graph": False}
+    )
+    return config.model_copy(update={"logging": logging, "early_stopping": None})
+
+
 def check_trials(trials: Sequence[Trial], folder: Path) -> None:
     """Refuse what `trained` would refuse, before anything is trained.
 

@@ -15,7 +15,7 @@ from cnnlab.fit.state import load_weights
 from cnnlab.network.fresh import new_network
 from cnnlab.network.session import Session
 from cnnlab.runs.folder import Run
-from cnnlab.training.trials import Trial
+from cnnlab.training.trials import Trial, quiet
 
 WITH, WITHOUT = "with norms", "without"
 """The two twins."""
@@ -29,12 +29,8 @@ MOST_POINTS = 12
 
 def _quiet(config: Config, *, epochs: int, snapshots: bool) -> dict[str, Any]:
     """What is other than in the config: how long, and what is written down besides."""
-    logging = config.logging.model_copy(
-        update={"snapshots_every_epochs": int(snapshots), "histograms_every_epochs": 0}
-        | {"effective_field_every_epochs": 0, "pictures": False, "graph": False}
-    )
     training = config.training.model_copy(update={"epochs": epochs})
-    return {"training": training, "logging": logging, "early_stopping": None}
+    return {"training": training, "logging": quiet(config, snapshots=snapshots).logging, "early_stopping": None}
 
 
 def twin_trials(config: Config, *, epochs: int) -> dict[str, Trial]:

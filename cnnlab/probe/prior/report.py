@@ -1,10 +1,25 @@
 """The report on what a convolution assumes: accuracy over the number of images, differences, and claims."""
 
+from collections.abc import Sequence
+
 from cnnlab.layers_lab.toeplitz_report import matrix_section
-from cnnlab.probe.prior.facts import Entrant, Pair, PriorFacts
+from cnnlab.probe.prior.facts import Difference, Entrant, Pair, PriorFacts
 from cnnlab.probe.prior.tasks import Task
 from cnnlab.stats.confidence import MeanInterval
-from cnnlab.view.blocks import Block, Cell, Column, Figure, Report, Table, Text, ends_of, interval_text, mean_of, shown
+from cnnlab.view.blocks import (
+    Block,
+    Cell,
+    Column,
+    Figure,
+    Report,
+    Section,
+    Table,
+    Text,
+    ends_of,
+    interval_text,
+    mean_of,
+    shown,
+)
 from cnnlab.view.claims import claims_section
 from cnnlab.view.drawings import Curves, Panels, Series
 
@@ -14,11 +29,13 @@ SIGNED = "+.1%"
 
 def prior_report(facts: PriorFacts) -> Report:
     """The curves, tables, claims, and a convolution as the dense layer that it is."""
-    blocks: list[Block] = [Text(_pair_sentence(pair, facts)) for pair in facts.pairs]
-    blocks += [_curves(facts), _accuracies(facts), _lead_curves(facts), _differences(facts)]
+    sentences = tuple(Text(_pair_sentence(pair, facts)) for pair in facts.pairs)
+    blocks: list[Block] = [_curves(facts), _accuracies(facts), _lead_curves(facts)]
+    blocks += [Section("Pair by pair, and where they cross", sentences, "pairs"), _differences(facts)]
+    blocks.append(matrix_section(facts.matrix, facts.matrix_error))
     if facts.claims:
         blocks.append(claims_section(facts.claims))
-    blocks += [matrix_section(facts.matrix, facts.matrix_error), Text(_note(facts), "note")]
+    blocks.append(Text(_note(facts), "note"))
     lead = (
         f"{' and '.join(_network_words(one) for one in facts.networks)}; {facts.data}, {facts.validation:,} validation "
         f"images, {facts.repeats} repeat{'s' * (facts.repeats > 1)}. {_capital(facts.schedule)}."
@@ -31,18 +48,22 @@ def _network_words(one: Entrant) -> str:
 
 
 def _pair_sentence(pair: Pair, facts: PriorFacts) -> str:
-    key = (pair.task, pair.first, pair.second)
-    rows = [one for one in facts.differences if (one.task, one.first, one.second) == key]
+    rows = _of_pair(pair, facts)
     ends = rows[:1] if len(rows) == 1 else [rows[0], rows[-1]]
     leads = ", ".join(f"{interval_text(one.mean, SIGNED)} with {one.images:,} images" for one in ends)
     words = _capital(_task(pair.task, facts).words)
     return f"{words}: {pair.first} less {pair.second} {leads}. {_crossing(pair, facts)}"
 
 
+def _of_pair(pair: Pair, facts: PriorFacts) -> list[Difference]:
+    key = (pair.task, pair.first, pair.second)
+    return [one for one in facts.differences if (one.task, one.first, one.second) == key]
+
+
 def _crossing(pair: Pair, facts: PriorFacts) -> str:
     span = f"{facts.sizes[0]:,} to {facts.sizes[-1]:,} images"
     if not pair.crossings:
-        return f"They do not cross between {span}."
+        return f"They do not cross from {span}."
     found = []
     for one in pair.crossings:
         ends = one.interval
@@ -61,24 +82,14 @@ def _task(key: str, facts: PriorFacts) -> Task:
 
 
 def _curves(facts: PriorFacts) -> Figure:
-    sizes = tuple(float(size) for size in facts.sizes)
     panels = []
     for task in facts.tasks:
         series = []
         for number, one in enumerate(facts.networks):
             means = [facts.cell(task.key, one.name, size).mean for size in facts.sizes]
             ends = [_share_ends(mean) for mean in means]
-            series.append(
-                Series(
-                    f"{one.name} ({one.parameters:,})",
-                    sizes,
-                    tuple(mean_of(mean) for mean in means),
-                    low=tuple(low for low, _ in ends),
-                    high=tuple(high for _, high in ends),
-                    colour=number,
-                )
-            )
-        panels.append(_panel(tuple(series), "accuracy (%)", task.words))
+            series.append(_line(f"{one.name} ({one.parameters:,})", facts.sizes, means, ends, number))
+        panels.append(_panel(series, "accuracy (%)", task.words))
     words = f"Validation accuracy after the last epoch. {_bands(facts)} In brackets: parameters."
     return Figure("prior", "Accuracy over the number of images", Panels(tuple(panels)), words)
 
@@ -90,34 +101,33 @@ def _share_ends(mean: MeanInterval | None) -> tuple[float, float]:
 
 
 def _lead_curves(facts: PriorFacts) -> Figure:
-    sizes = tuple(float(size) for size in facts.sizes)
+    ends = (float(facts.sizes[0]), float(facts.sizes[-1]))
     panels = []
     for task in facts.tasks:
         series = []
         for number, pair in enumerate(one for one in facts.pairs if one.task == task.key):
-            means = [
-                one.mean
-                for one in facts.differences
-                if (one.task, one.first, one.second) == (task.key, pair.first, pair.second)
-            ]
-            ends = [ends_of(mean) for mean in means]
-            series.append(
-                Series(
-                    f"{pair.first} less {pair.second}",
-                    sizes,
-                    tuple(mean_of(mean) for mean in means),
-                    low=tuple(low for low, _ in ends),
-                    high=tuple(high for _, high in ends),
-                    colour=number,
-                )
-            )
-        zero = Series("no difference", (sizes[0], sizes[-1]), (0.0, 0.0), "faint")
-        panels.append(_panel((*series, zero), "difference (points)", task.words))
+            means = [one.mean for one in _of_pair(pair, facts)]
+            name = f"{pair.first} less {pair.second}"
+            series.append(_line(name, facts.sizes, means, [ends_of(mean) for mean in means], number))
+        series.append(Series("no difference", ends, (0.0, 0.0), "faint"))
+        panels.append(_panel(series, "difference (points)", task.words))
     return Figure("lead", "Who is ahead, and by how much", Panels(tuple(panels)), f"Paired by repeat. {_bands(facts)}")
 
 
-def _panel(series: tuple[Series, ...], label: str, title: str) -> Curves:
-    return Curves(series, "training images", label, x_scale="log", percent=True, title=_capital(title))
+def _line(
+    name: str,
+    sizes: Sequence[int],
+    means: Sequence[MeanInterval | None],
+    ends: Sequence[tuple[float, float]],
+    colour: int,
+) -> Series:
+    low, high = (tuple(side) for side in zip(*ends, strict=True))
+    places, values = tuple(map(float, sizes)), tuple(mean_of(mean) for mean in means)
+    return Series(name, places, values, low=low, high=high, colour=colour)
+
+
+def _panel(series: Sequence[Series], label: str, title: str) -> Curves:
+    return Curves(tuple(series), "training images", label, x_scale="log", percent=True, title=_capital(title))
 
 
 def _bands(facts: PriorFacts) -> str:

@@ -29,7 +29,7 @@ from cnnlab.probe.shift.answers import kind_of
 from cnnlab.receptive_field.fields import receptive_fields
 from cnnlab.runs.images import TrainingImages, training_images
 from cnnlab.training.report import EpochRow
-from cnnlab.training.trials import Trained, Trial, trained
+from cnnlab.training.trials import Trained, Trial, quiet, trained
 
 RANKS = ("dense", "locally connected", "convolutional")
 """From the fewest assumptions to the most."""
@@ -277,18 +277,9 @@ def _trial(config: Config, task: Task, size: int, repeat: int, options: PriorOpt
             "clean_train_pictures": 0,
         }
     )
-    logging = config.logging.model_copy(
-        update={
-            "histograms_every_epochs": 0,
-            "effective_field_every_epochs": 0,
-            "snapshots_every_epochs": 0,
-            "pictures": False,
-            "graph": False,
-        }
-    )
     data = config.data.model_copy(update={"take": size, "split_seed": split_seed})
-    update = {"name": name, "seed": config.seed + repeat, "data": data, "training": training, "logging": logging}
-    return Trial(name, config.model_copy(update=update | {"early_stopping": None}))
+    update = {"name": name, "seed": config.seed + repeat, "data": data, "training": training}
+    return Trial(name, quiet(config).model_copy(update=update))
 
 
 def _schedule(configs: Sequence[Config], options: PriorOptions) -> str:
