@@ -42,6 +42,12 @@ class Repeat:
         return self.clean_accuracy - self.last_accuracy
 
 
+ROUNDING = 1e-9
+"""Deviations below this are those of floating point."""
+
+LEARNED = 0.1
+"""Of the way from chance to 100 %: a network that has not come so far has learned too little to compare."""
+
 Measure = Callable[[Repeat], float | None]
 
 
@@ -113,10 +119,35 @@ def paired(ours: VariantFacts, theirs: VariantFacts, measure: Measure) -> MeanIn
         mine, its = measure(one), other.get(one.seed)
         if mine is not None and its is not None and isfinite(mine - its):
             values.append(float(mine - its))
+    return _spread_of(values)
+
+
+def epochs_saved(without: VariantFacts, with_it: VariantFacts) -> MeanInterval | None:
+    """How many epochs fewer a variant takes to the threshold, over the seeds that both have.
+
+    Arguments:
+        without, with_it: two variants. One that never comes there counts as the epoch after its last, the least that
+            it can be.
+
+    Returns:
+        The mean and its interval; None where no seed comes there with any of the two.
+    """
+    other = {one.seed: one for one in without.repeats}
+    values = []
+    for one in with_it.repeats:
+        its = other.get(one.seed)
+        if its is not None and (one.epochs_to_threshold or its.epochs_to_threshold):
+            never = max(len(one.curve), len(its.curve)) + 1
+            values.append(float((its.epochs_to_threshold or never) - (one.epochs_to_threshold or never)))
+    return _spread_of(values)
+
+
+def _spread_of(values: Sequence[float]) -> MeanInterval | None:
+    """The mean with its interval, but for rounding alone there is none."""
     if not values:
         return None
     mean = mean_interval(values)
-    return replace(mean, interval=None) if mean.deviation == 0 else mean
+    return replace(mean, interval=None) if mean.deviation is not None and mean.deviation < ROUNDING else mean
 
 
 @dataclass(frozen=True)
@@ -136,7 +167,14 @@ class Ablation:
     """A validation accuracy, 0 … 1."""
     repeats: int
     """As many as were asked for."""
+    chance: float = 0.0
+    """The accuracy of a guess, 0 … 1."""
     claims: tuple[Claim, ...] = ()
+
+    def learned(self, *variants: VariantFacts) -> bool:
+        """Whether one of the variants is clearly better than a guess."""
+        least = self.chance + LEARNED * (1 - self.chance)
+        return any(one.accuracy is not None and one.accuracy.mean >= least for one in variants)
 
     @property
     def trained(self) -> int:

@@ -1,12 +1,12 @@
 """What the parts of a training's recipe are said to bring, each judged by the variants with and without it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cnnlab.config.config import Config
 from cnnlab.config.norms import norms_of
 from cnnlab.models.own_model import OwnModel
-from cnnlab.recipe.facts import Ablation, Repeat, VariantFacts, paired
+from cnnlab.recipe.facts import Ablation, Repeat, VariantFacts, epochs_saved, paired
 from cnnlab.stats.claim import Claim, claim_above
 from cnnlab.stats.confidence import MeanInterval
 
@@ -79,26 +79,27 @@ def claims_of(facts: Ablation, configs: Mapping[str, Config]) -> tuple[Claim, ..
             with_it, without = (ours, variant) if lost else (variant, ours)
             found += _of((lost + won)[0], with_it, without, facts)
         elif len(lost) > 1 and not won:
-            found.append(_recipe(lost, ours, variant))
+            found.append(_recipe(lost, ours, variant, facts))
     return tuple(found)
 
 
 def _of(one: Ingredient, with_it: VariantFacts, without: VariantFacts, facts: Ablation) -> list[Claim]:
     pair = f"{with_it.label} less {without.label}"
     subject = one.name[0].upper() + one.name[1:]
-    gain = paired(with_it, without, _accuracy)
+    enough = facts.learned(with_it, without)
+    gain = _weighed(paired(with_it, without, _accuracy), enough)
     accuracy = f"validation accuracy, {pair}, {_seeds(gain)}"
     found = [claim_above(f"{subject} raises validation accuracy", one.source, accuracy, gain, form="+.2%")]
     if one.several:
         sentence = f"{subject} is worth several points, {SEVERAL:.0%} at least".replace("%", "\N{NO-BREAK SPACE}%")
         found.append(claim_above(sentence, one.source, accuracy, gain, than=SEVERAL, form="+.2%"))
     if one.narrows:
-        narrowed = paired(without, with_it, lambda repeat: repeat.gap)
+        narrowed = _weighed(paired(without, with_it, lambda repeat: repeat.gap), enough)
         measured = f"gap from clean training to validation accuracy, {without.label} less {with_it.label}"
         sentence = f"{subject} narrows the gap between training and validation"
         found.append(claim_above(sentence, one.source, measured, narrowed, form="+.2%"))
     if one.faster:
-        saved = paired(without, with_it, lambda repeat: repeat.epochs_to_threshold)
+        saved = epochs_saved(without, with_it)
         level = f"{facts.threshold:.0%}".replace("%", "\N{NO-BREAK SPACE}%")
         measured = f"epochs to {level}, {without.label} less {with_it.label}, {_seeds(saved)}"
         sentence = f"With {one.name} {level} validation accuracy takes fewer epochs"
@@ -106,8 +107,8 @@ def _of(one: Ingredient, with_it: VariantFacts, without: VariantFacts, facts: Ab
     return found
 
 
-def _recipe(lost: list[Ingredient], ours: VariantFacts, variant: VariantFacts) -> Claim:
-    gain = paired(ours, variant, _accuracy)
+def _recipe(lost: list[Ingredient], ours: VariantFacts, variant: VariantFacts, facts: Ablation) -> Claim:
+    gain = _weighed(paired(ours, variant, _accuracy), facts.learned(ours, variant))
     names = ", ".join(one.name for one in lost)
     measured = f"validation accuracy, {ours.label} less {variant.label} (without {names}), {_seeds(gain)}"
     return claim_above(
@@ -118,6 +119,11 @@ def _recipe(lost: list[Ingredient], ours: VariantFacts, variant: VariantFacts) -
         than=0.05,
         form="+.2%",
     )
+
+
+def _weighed(mean: MeanInterval | None, enough: bool) -> MeanInterval | None:
+    """The mean; without its interval, so that it tells nothing, where neither network has learned enough."""
+    return mean if mean is None or enough else replace(mean, interval=None)
 
 
 def _accuracy(repeat: Repeat) -> float | None:

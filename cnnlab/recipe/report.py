@@ -31,6 +31,12 @@ def ablation_report(facts: Ablation) -> Report:
         there, wanted = facts.trained, facts.repeats * len(facts.variants)
         words = f"{there} of {wanted} trainings are there; the same command goes on with the others."
         blocks.append(Text(words, "note"))
+    if facts.trained and not facts.learned(*facts.variants):
+        words = (
+            f"No variant is far above a guess ({shown(facts.chance, '.0%')}): these trainings are too short, or too "
+            "small, to tell anything of a recipe."
+        )
+        blocks.append(Text(words, "caution"))
     blocks.append(variants_table(facts))
     if any(facts.difference(one.label) is not None for one in facts.variants):
         blocks.append(_differences(facts))

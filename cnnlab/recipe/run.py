@@ -167,6 +167,7 @@ def so_far(ablation: Prepared) -> Ablation:
         baseline=options.baseline,
         threshold=options.threshold,
         repeats=options.repeats,
+        chance=0.0 if data is None else 1 / len(data.classes),
     )
     return replace(facts, claims=claims_of(facts, configs))
 

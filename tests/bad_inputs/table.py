@@ -13,6 +13,7 @@ from bad_inputs.own_networks import OWN_NETWORKS
 from bad_inputs.probes import PROBES
 from bad_inputs.public_data import PUBLIC_DATA
 from bad_inputs.receptive_fields import RECEPTIVE_FIELDS
+from bad_inputs.recipes import RECIPES
 from bad_inputs.runs import RUNS
 from bad_inputs.visualize import VISUALIZE
 from bad_inputs.weights import WEIGHTS
@@ -33,6 +34,7 @@ SECTIONS = {
     "Audits and sanity checks": EVIDENCE,
     "Drawings of what is inside": VISUALIZE,
     "Experiments": PROBES,
+    "Ablations and sweeps": RECIPES,
     "Commands": COMMANDS,
 }
 CASES = tuple(case for cases in SECTIONS.values() for case in cases)
