@@ -9,7 +9,7 @@ from PIL import Image
 
 from cnnlab.view import png
 from cnnlab.view.blocks import Figure, Report
-from cnnlab.view.drawings import Curves, Drawing, Gallery, Matrix, Series
+from cnnlab.view.drawings import Curves, Drawing, Gallery, Lattice, Matrix, Series
 from cnnlab.view.png.surfaces import told_apart
 
 
@@ -66,6 +66,18 @@ def test_a_gallery_keeps_each_pixel_a_sharp_square() -> None:
     windows = np.lib.stride_tricks.sliding_window_view(image, enlarged.shape)[:, :, 0]
     candidates = np.argwhere((image[: windows.shape[0], : windows.shape[1]] == tile[0, 0]).all(2))
     assert sum((windows[y, x] == enlarged).all() for y, x in candidates) == 1
+
+
+def test_each_number_of_a_coloured_lattice_has_one_colour_and_what_is_not_read_that_of_the_paper() -> None:
+    values = np.full((8, 8), np.nan)
+    values[2, :] = values[5, :] = 1
+    values[3, :] = 2
+    image = pixels(Figure("l", "L", Lattice(values, coloured=True)))
+    plane = image[image.shape[0] // 4 : -image.shape[0] // 4, image.shape[1] // 4 : image.shape[1] // 2].reshape(-1, 3)
+    colours, counts = np.unique(plane, axis=0, return_counts=True)
+    large = {tuple(colour) for colour, count in zip(colours.tolist(), counts, strict=True) if count > len(plane) // 20}
+    assert len(large) == 3
+    assert (255, 255, 255) in large
 
 
 def test_figures_stay_small() -> None:
