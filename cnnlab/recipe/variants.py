@@ -173,7 +173,7 @@ def file_stem(label: str) -> str:
 
     Example:
         >>> file_stem("optimizer.weight_decay=0"), file_stem("data.augment=[]")
-        ('optimizer.weight_decay-0', 'data.augment-65fc')
+        ('optimizer.weight_decay-0', 'data.augment-aaed')
     """
     plain = re.sub(r"[^A-Za-z0-9._]+", "-", label).strip("-._")[:60].rstrip("-._")
     if label.replace("=", "-").replace(" ", "-") == plain:

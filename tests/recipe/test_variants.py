@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnnlab.config import QUICKSTART
@@ -20,6 +20,7 @@ def make(changes: Sequence[str]) -> Config:
     return read_config(QUICKSTART, changes)
 
 
+@settings(max_examples=25)
 @given(st.lists(st.sampled_from(["1", "[]", "[a, b]", "{x: {y: 1, z: 2}}", "'a, b'", "[{crop: {padding: 2}}, flip]"])))
 def test_values_are_what_was_joined(values: list[str]) -> None:
     assert split_outside(",".join(values)) == (values or [""])
@@ -85,6 +86,7 @@ def test_seeds_are_the_same_in_every_variant_and_names_are_not() -> None:
     assert Variant(AS_IT_IS, make(["seed=4"])).trials(1)[0].name == "as-it-is-seed4"
 
 
+@settings(max_examples=25)
 @given(st.text(min_size=1), st.text(min_size=1))
 def test_a_folders_name_can_be_one_and_tells_labels_apart(one: str, other: str) -> None:
     names = [file_stem(label) for label in (one, other)]
