@@ -308,6 +308,11 @@ CASES: dict[str, Case] = {
         local_by_place,
         lambda shape, output, o: prod(output) * (shape[0] * prod(o["kernel"]) + o["bias"]),
     ),
+    "permute_pixels": Case(
+        st.tuples(images, st.fixed_dictionaries({"seed": st.integers(0, 3)})),
+        lambda module, x, o: x.reshape(*x.shape[:2], -1)[:, :, module.order].reshape(x.shape),
+        lambda *_: 0,
+    ),
     "linear": Case(
         st.tuples(
             st.tuples(st.integers(1, 9)),

@@ -50,7 +50,7 @@ def test_every_data_set_is_known_but_for_the_classes_of_folders():
 
     assert {entry.name for entry in DATASETS if entry.facts.shape is None} == set()
     assert {entry.name for entry in DATASETS if entry.facts.classes is None} == {"folder"}
-    assert {entry.name for entry in DATASETS if entry.facts.source != "archive"} == {"shapes", "folder"}
+    assert {entry.name for entry in DATASETS if entry.facts.source != "archive"} == {"shapes", "pairs", "folder"}
 
 
 @pytest.fixture
