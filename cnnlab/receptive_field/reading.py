@@ -129,9 +129,6 @@ def units_of(tag: Tag, layout: Layout) -> tuple[Units, Units]:
     """The units along the rows and along the columns of feature maps that lie so, tokens of a grid among them."""
     if layout.grid is None:
         flat = [_flat(reach.hull, dim) for reach, dim in zip(tag.axes[:2], layout.places, strict=True)]
-        # Where all units see the same, one stands for them.
-        counts = [layout.shape[dim] for dim in layout.places]
-        flat = [np.broadcast_to(hull, (len(hull), count)) for hull, count in zip(flat, counts, strict=True)]
     else:
         joined = [layout.grid.joined(reach.hull, layout.places, layout.shape) for reach in tag.axes[:2]]
         flat = [joined[0].max(2), joined[1].max(1)]

@@ -10,6 +10,7 @@ from PIL import Image
 from cnnlab.view import png
 from cnnlab.view.blocks import Figure, Report
 from cnnlab.view.drawings import Curves, Drawing, Gallery, Lattice, Matrix, Series
+from cnnlab.view.png.plots import in_percent
 from cnnlab.view.png.surfaces import told_apart
 
 
@@ -117,3 +118,11 @@ def test_a_logarithmic_axis_has_plain_numbers_and_names_few_places() -> None:
 )
 def test_heights_are_written_with_the_digits_that_tell_them_apart(heights: tuple[float, ...], form: str) -> None:
     assert told_apart(heights) == form
+
+
+def test_an_axis_in_percent_says_so_once() -> None:
+    assert [in_percent(label) for label in ("dead channels", "accuracy (%)", "")] == [
+        "dead channels (%)",
+        "accuracy (%)",
+        "",
+    ]

@@ -13,7 +13,7 @@ from cnnlab.view.drawings import Curves, Mark, Matrix, Series
 from cnnlab.view.layer_rows import pair_text, size_text
 
 FORM = ".1%"
-ERROR = "relative error (0: moves as the image does)"
+ERROR = "relative error (%, 0: moves as the image does)"
 MOST_ROWS = 24
 """Rows of a matrix that are still told apart."""
 

@@ -129,6 +129,8 @@ def equivariance(
     coarsest = round(max((s for one in layers for s in one.stride if s is not None), default=1.0)) or 1
     moved = _shifts(shifts, coarsest, size)
     number = count if count is not None else MANY if max(size) <= SMALL else FEW
+    if number < 1:
+        raise RequestError(f"`count` is {number}; expected 1 or more")
     images, told = _images(network, session, split, number)
     images = in_rows(images.to(network.device, next(network.model.parameters(), images).dtype))
     check_finite(capture_outputs(network.model, images[:1], [one.name for one in layers]), network.name)

@@ -15,6 +15,7 @@ from cnnlab.core.characters import printable, shortened
 from cnnlab.view.blocks import shown
 from cnnlab.view.drawings import Gallery, Lattice, Matrix
 from cnnlab.view.png.heat import in_colour
+from cnnlab.view.png.plots import in_percent
 from cnnlab.view.png.theme import DIVERGING, DPI, SEQUENTIAL, Theme, fitted, width
 
 MOST_NAMED = 12
@@ -52,7 +53,7 @@ def matrix(figure: Figure, drawing: Matrix, theme: Theme) -> None:
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     bar = figure.colorbar(image, ax=axes, fraction=0.046, pad=0.03, aspect=28)
-    bar.set_label(drawing.colour_label)
+    bar.set_label(in_percent(drawing.colour_label) if drawing.percent else drawing.colour_label)
     bar.outline.set_visible(False)
     if drawing.percent:
         bar.ax.yaxis.set_major_formatter(PercentFormatter(1, symbol="", decimals=0))

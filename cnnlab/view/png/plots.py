@@ -79,7 +79,7 @@ def _lines(axes: Axes, drawing: Curves, theme: Theme, *, legend: bool = True) ->
         names.append(shortened(printable(series.name), 40))
         if series.low is not None and series.high is not None:
             axes.fill_between(series.x, series.low, series.high, color=colour, alpha=0.18, linewidth=0)
-    axes.set_ylabel(drawing.y_label)
+    axes.set_ylabel(in_percent(drawing.y_label) if drawing.percent else drawing.y_label)
     axes.grid(axis="y")
     axes.set_xscale(drawing.x_scale)
     axes.set_yscale(drawing.y_scale)
@@ -126,6 +126,11 @@ class _BetweenPowers(LogFormatter):
 def _placed(place: float, _: int) -> str:
     """0.0125, 100, 3,000."""
     return f"{place:,.0f}" if place >= 100 and place.is_integer() else f"{place:.3g}"
+
+
+def in_percent(label: str) -> str:
+    """The label of an axis whose numbers are per cent, which it says."""
+    return label if "%" in label or not label else f"{label} (%)"
 
 
 def _percent(share: float, _: int) -> str:
@@ -190,7 +195,7 @@ def bars(figure: Figure, drawing: Bars, theme: Theme) -> None:
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x")
-    axes.set_xlabel(drawing.x_label)
+    axes.set_xlabel(in_percent(drawing.x_label) if drawing.percent else drawing.x_label)
     highest = float(ends.max()) if count else 1.0
     # Room on the right for the number at the end of the longest bar.
     axes.set_xlim(1.09 * least, (1.0 if drawing.percent else highest or 1.0) * 1.09)

@@ -31,7 +31,7 @@ CIRCULAR, BLURRED, LINEAR = (
 
 def probed(model: nn.Module, shape: tuple[int, ...], **options: Any) -> EquivarianceFacts:
     network = network_of(model, shape)
-    _, facts = outcome(equivariance(network, Session(device_name="cpu"), count=3, **options))
+    _, facts = outcome(equivariance(network, Session(device_name="cpu"), **{"count": 3, **options}))
     assert isinstance(facts, EquivarianceFacts)
     return facts
 
@@ -214,6 +214,7 @@ def test_tokens_are_read_as_the_map_that_they_are() -> None:
     ("options", "message"),
     [
         ({"shifts": [16]}, "`shifts` 16: expected whole pixels from 1 to 15, for images of 16 × 16"),
+        ({"count": 0}, "`count` is 0; expected 1 or more"),
         ({"what_if": ["pool=blur_pool"]}, "pool=blur_pool changes nothing: net subsamples nothing"),
     ],
 )
