@@ -11,7 +11,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from cnnlab.core.characters import printable
-from cnnlab.core.errors import ConfigError, RequestError, did_you_mean
+from cnnlab.core.errors import ConfigError, RequestError, WorkError, did_you_mean
 from cnnlab.core.named import names_with_options
 from cnnlab.core.registry import component
 from cnnlab.layers_lab.matrix import matrix_of
@@ -24,6 +24,9 @@ from cnnlab.network.prepared_images import ExplainedImage
 
 MOST_PIXELS = 2**20
 """Larger images are made smaller: a million pixels show all there is to see."""
+
+LARGEST = 1e37
+"""Of the sum that an output is: below the largest number of single precision, its differences among them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +55,10 @@ class Subject:
                     f"the kernel {self.kernel} is {_size(self.weights)} and {self.image} has {side} {what}: take a "
                     "smaller kernel, or a larger image"
                 )
+        if not bool(self.weights.isfinite().all() and self.values.isfinite().all()):
+            raise WorkError(f"{self.kernel} or what it is given is NaN or infinite: the weights diverged")
+        if float(self.weights.double().abs().sum() * self.values.double().abs().max()) > LARGEST:
+            raise RequestError(f"the kernel {self.kernel} is too large for outputs in single precision; scale it down")
 
 
 def is_matrix(text: str) -> bool:

@@ -8,7 +8,7 @@ from PIL import Image
 from torch import nn
 
 import cnnlab
-from cnnlab.core.errors import RequestError
+from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.layers_lab.kernel.borders import correlated
 from cnnlab.layers_lab.kernel.subject import MOST_PIXELS, in_network, is_of_a_network, kernel_of, on_image
 from cnnlab.network.image_files import Source
@@ -82,3 +82,13 @@ def test_from_python(module: nn.Module) -> None:
         cnnlab.kernel([[0, 1], [2]], image)
     with pytest.raises(RequestError, match="layer '2' has 6 filters, from 0"):
         net.kernel(image, layer="2", channel=6)
+
+
+def test_a_filter_that_diverged_and_a_kernel_beyond_all_numbers_are_refused() -> None:
+    network = cnnlab.open(nn.Sequential(nn.Conv2d(3, 2, 8), nn.Flatten()), size=8, device="cpu")
+    next(network.model.parameters()).data[0, 0, 0, 0] = float("nan")
+    image = Image.new("RGB", (8, 8), "white")
+    with pytest.raises(WorkError, match="or what it is given is NaN"):
+        network.kernel(image)
+    with pytest.raises(RequestError, match="is too large for outputs in single precision"):
+        cnnlab.kernel("1e38 1e38", image)
