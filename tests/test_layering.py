@@ -24,6 +24,7 @@ EDGES = {
     ("evaluation", "training"),
     ("inside", "attribution"),
     ("inside", "receptive_field"),
+    ("landscape", "evaluation"),
     ("layers_lab", "receptive_field"),
     ("probe", "layers_lab"),
     ("probe", "receptive_field"),

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from cnnlab.api.given import GivenData, about
 from cnnlab.api.question import Open, Questions, last
 from cnnlab.api.result import Result, plain
+from cnnlab.evaluation.side_by_side_run import comparable
 from cnnlab.landscape.facts import Landscape
 from cnnlab.landscape.report import landscape_report
 from cnnlab.landscape.run import LandscapeOptions, landscape
@@ -97,6 +98,8 @@ class Landscapes(Questions):
             split, count, points=points, span=span, draws=draws, path=path, statistics=statistics
         )
         with self._asked(data) as network:
-            others = [about(other._network, data, other._session) for other in beside]
+            networks = (network, *(about(other._network, data, other._session) for other in beside))
+            if beside and data is None:
+                networks = comparable(networks, self._session)
             place = None if keep is None else Path(keep).expanduser()
-            return LossLandscape(last(landscape([network, *others], self._session, options, keep=place)))
+            return LossLandscape(last(landscape(networks, self._session, options, keep=place)))

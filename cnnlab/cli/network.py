@@ -25,6 +25,10 @@ MODEL = "A run, a config, FILE.py:NAME, torchvision:NAME or timm:NAME."
 
 DATA = "Images to ask about: a folder, a CSV, a config or a data set; of a run, where its own lie now."
 
+ASKED_ALIKE = (
+    "Images to ask all of them about: a folder, a CSV, a config or a data set; by default the first run's own."
+)
+
 MODELS = f"""{MODEL[:-1]}; two or more, each with options of its own in quotes: "net.py:build --weights w.pt"."""
 
 ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help=MODEL, show_default=False)]

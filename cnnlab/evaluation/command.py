@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cnnlab.cli.network import Named, with_network, with_networks
+from cnnlab.cli.network import ASKED_ALIKE, Named, with_network, with_networks
 from cnnlab.cli.options import MOST, OutOption, Split, TestTime, err_console, out_console, print_json
 from cnnlab.cli.output import write_and_show
 from cnnlab.cli.results import print_document
@@ -18,10 +18,6 @@ from cnnlab.cli.session import with_session
 from cnnlab.cli.streams import name_unreadable, say
 from cnnlab.core.errors import RequestError
 from cnnlab.network.session import Session
-
-ASKED_ALIKE = (
-    "Images to ask all of them about: a folder, a CSV, a config or a data set; by default the first run's own."
-)
 
 
 class Pairs(StrEnum):

@@ -2,16 +2,19 @@
 
 from dataclasses import replace
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cnnlab.cli.network import Named, with_network
+from cnnlab.cli.network import ASKED_ALIKE, Named, with_networks
 from cnnlab.cli.options import MOST, OutOption, Split, looked_into
 from cnnlab.cli.output import write_and_show
 from cnnlab.cli.session import with_session
 from cnnlab.cli.streams import with_bars
 from cnnlab.network.session import Session
+
+if TYPE_CHECKING:
+    from cnnlab.network.network import Network
 
 
 class Statistics(StrEnum):
@@ -21,14 +24,14 @@ class Statistics(StrEnum):
     kept = "kept"
 
 
-@with_session("seed", "data", "device", "allow_plugins", "runs", "as_json", help={"seed": "Of directions and images."})
-@with_network
+@with_session(
+    *("seed", "data", "device", "allow_plugins", "runs", "as_json"),
+    help={"seed": "Of directions and images.", "data": ASKED_ALIKE},
+)
+@with_networks
 def landscape(
     session: Session,
-    named: Named,
-    beside: Annotated[
-        list[str] | None, typer.Option(metavar="RUN", help="Another run to set beside it; several times.")
-    ] = None,
+    named: list[Named],
     split: Annotated[
         Split | None, typer.Option(help="Train, or validation where there is no other.", show_default=False)
     ] = None,
@@ -44,17 +47,17 @@ def landscape(
     ] = Statistics.retaken,
     out: OutOption = None,
 ) -> None:
-    """Draw the loss around a network's weights: filter-normalised surface, mean rise, and the training's path.
+    """Draw the loss around weights: filter-normalised surface, mean rise, the training's path; of several, too.
 
     Directions are filter-normalised (Li et al. 2018), so that networks can be compared. The path needs the weights of
     the epochs: train with logging.snapshots_every_epochs=1. Stopped, the same command goes on where it was.
 
-    Example: [bold]cnnlab landscape cifar --beside cifar-without-norm[/]
+    Example: [bold]cnnlab landscape cifar cifar-without-norm[/]
     """
+    from cnnlab.evaluation.side_by_side_run import comparable
     from cnnlab.landscape.report import landscape_report
     from cnnlab.landscape.run import LandscapeOptions
     from cnnlab.landscape.run import landscape as measured
-    from cnnlab.network.open import open_network
 
     options = LandscapeOptions(
         looked_into(split),
@@ -65,8 +68,10 @@ def landscape(
         path=path,
         statistics=statistics.value,
     )
-    networks = [named.open(session, for_images=True)]
-    networks += [open_network(other, replace(session, data=None), for_images=True) for other in beside or ()]
+    if len(named) == 1:
+        networks: tuple[Network, ...] = (named[0].open(session, for_images=True),)
+    else:
+        networks = comparable([one.open(replace(session, data=None), for_images=True) for one in named], session)
     folder = session.folder("landscape", networks[0].run, out=out, without_run=f"landscape/{networks[0].file_name}")
     facts = with_bars(measured(networks, session, options, keep=folder))
     write_and_show(landscape_report(facts), facts.as_json(), folder, session)

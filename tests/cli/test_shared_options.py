@@ -48,7 +48,7 @@ DIFFERENT = {
 FINDS = {"data leaks": 1, "chapter": 1}
 """Exit codes of commands that find something in this world; 0 of all others."""
 
-DECODES = {"compare"}
+DECODES = {"compare", "landscape"}
 """Commands whose --data names images by themselves, not those of a run: they are kept decoded with the data sets."""
 
 OF_EACH = {

@@ -33,7 +33,7 @@ def two(place_of: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.fixture(scope="module")
 def measured(two: Any) -> Any:
-    return two("landscape", "tiny", "--beside", "bare", *LEAST, "--statistics", "kept", "--json").json()
+    return two("landscape", "tiny", "bare", *LEAST, "--statistics", "kept", "--json").json()
 
 
 def test_the_centre_is_the_runs_own_loss(two: Any, measured: Any) -> None:
@@ -104,8 +104,8 @@ def test_stopped_it_goes_on_where_it_was(two: Any, tmp_path: Path, monkeypatch: 
     ("words", "said"),
     [
         (("tiny", "--points", "4"), "--points is 4; expected an odd number from 3"),
-        (("tiny", "--beside", "tiny"), "tiny is named twice"),
-        (("tiny", "--beside", "nowhere"), "nowhere"),
+        (("tiny", "tiny"), "tiny is named twice"),
+        (("tiny", "nowhere"), "nowhere"),
         (("tiny", "--span", "0"), "--span"),
         (("tiny", "--draws", "1"), "--draws"),
         (("tiny", "--split", "test"), "test"),
@@ -118,8 +118,10 @@ def test_what_cannot_be_asked_is_one_sentence(two: Any, words: tuple[str, ...], 
     assert said in " ".join(result.err.split())
 
 
-def test_networks_of_other_images_are_not_compared(two: Any) -> None:
+def test_each_network_is_asked_about_the_first_ones_images(two: Any) -> None:
     two.config((two.folder / "bare.yaml").read_text() + "seed: 1\n", "elsewhere.yaml")
-    result = two("landscape", "tiny", "--beside", "elsewhere.yaml", *LEAST)
-    assert result.code == 2
-    assert "has other images than tiny" in result.err
+    words = ("landscape", "tiny", "elsewhere.yaml", *LEAST, "--no-path", "--json")
+    first, other = two(*words).json()["networks"]
+    assert (first["model"], other["model"]) == ("tiny", "elsewhere")
+    assert (first["statistics"], other["statistics"]) == ("retaken", "none")
+    assert two(*words, "--data", "elsewhere.yaml").json()["networks"][1]["own_loss"] != other["own_loss"]

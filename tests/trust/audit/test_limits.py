@@ -116,7 +116,7 @@ def test_images_beyond_a_limit_are_those_with_evidence_and_for_the_object_a_mask
 
 @pytest.mark.parametrize(("name", "limit"), [("max_border", 1.5), ("min_inside", -0.1)])
 def test_limits_that_cannot_be(name: str, limit: float) -> None:
-    with pytest.raises(RequestError, match=f"{name} is {limit}"):
+    with pytest.raises(RequestError, match=f"`{name}` is {limit}"):
         judge_limits(numbered(0.1), size=SIZE, seed=0, **{name: limit})
 
 
