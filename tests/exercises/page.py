@@ -23,7 +23,7 @@ HEAD = """\
 
 The chapter's exercises, each with the command that answers it and what it printed; … stands where lines are left out,
 ε for a rounding error below 1e-4. This page is made by running the commands; a test fails when one of them prints
-something else.
+something else. What `cifar` is asked was printed once, of the run in [cifar10.md](cifar10.md)'s manner, seed 0.
 
 Files that they need:
 
@@ -55,14 +55,22 @@ def _output(answer: Answer) -> str:
         return printed(answer.command, Path(folder))
 
 
-def printed(command: str, folder: Path) -> str:
+def answers() -> list[Answer]:
+    """All answers, in the order of the page."""
+    return [answer for one in EXERCISES for answer in one.answers]
+
+
+def printed(command: str, folder: Path, *, own_data: bool = True) -> str:
     """What `cnnlab COMMAND` prints on stdout in a folder with the files of the exercises, 110 characters wide.
+
+    own_data: whether data sets are kept in the folder, and not where they lie on this machine.
 
     Raises: ValueError where it ends with an error.
     """
     for name, text in FILES.items():
         (folder / name).write_text(text, encoding="utf-8")
-    with chdir(folder), patch.dict(os.environ, COLUMNS="110", CNNLAB_DATA=str(folder / "data")):
+    place = {"CNNLAB_DATA": str(folder / "data")} if own_data else {}
+    with chdir(folder), patch.dict(os.environ, COLUMNS="110", **place):
         result = call(*shlex.split(command))
     if result.code:
         raise ValueError(f"cnnlab {command}: {result.err}")

@@ -193,4 +193,108 @@ EXERCISES: tuple[Exercise, ...] = (
         ),
         "Batch norm; group norm; layer norm; instance norm. Batch norm alone has running statistics.",
     ),
+    Exercise(
+        "19.5.1",
+        "Training accuracy 99 %, test accuracy 78 %, best at epoch 20: what is it? One change of the data, one of the "
+        "optimizer, one of the network.",
+        (
+            Answer(
+                "train cifar.yaml data.take=2000 data.augment=[] optimizer.sgd.weight_decay=0 schedule=constant "
+                "training.epochs=16 --name few --no-report",
+                ("^validation accuracy", "^verdict", "^ {20}"),
+                from_run=True,
+            ),
+        ),
+        "Overfitting, which the verdict of a training says by itself; here on 2,000 images without augmentation and"
+        " weight decay. Augment, or collect more images; add weight decay, or stop early; take a smaller network, "
+        "or dropout. Each lowers the training accuracy and should raise the other.",
+    ),
+    Exercise(
+        "19.5.2",
+        "Train for 15 epochs with batch norm and without: by how much do they differ, and at which epoch does each "
+        "pass 70 %?",
+        (),
+        "`cnnlab ablate configs/cifar.yaml training.epochs=15 --vary norm=none --repeats 3` trains both, the second"
+        " with its biases back (288,298 parameters in place of 288,746), and tells difference, interval and epochs."
+        " It takes about an hour on two processor cores.",
+    ),
+    Exercise(
+        "19.5.3",
+        "The confusion matrix of the trained network: which two pairs of classes are confused most, and what would "
+        "help?",
+        (
+            Answer(
+                "eval cifar",
+                (
+                    "^accuracy",
+                    r"^ +airplane +auto",
+                    r"^(airplane|automobile|bird|cat|deer|dog|frog|horse|ship|truck) +[\d·]",
+                    "^classes",
+                    "^(cat|dog|deer|airplane|automobile|bird|frog|horse|ship|truck) – ",
+                ),
+                from_run=True,
+            ),
+        ),
+        "Rows are the truth. Cats and dogs share pose, fur and ground; more of such images, and larger ones, would "
+        "help more than a larger network.",
+    ),
+    Exercise(
+        "19.6.1",
+        "What do first-layer filters of a network for grey digits lack, beside those of ImageNet's?",
+        (
+            Answer(
+                "visualize filters cifar",
+                ("^colour", "^beyond chance", "^rediscovered", "^family", "^(prewitt|sobel|scharr|laplacian) "),
+                from_run=True,
+            ),
+        ),
+        "Colour: with one channel no filter can set red against green. Strokes of all orientations are left, and "
+        "hardly a grating. The table is of the colour network, beside random filters.",
+    ),
+    Exercise(
+        "19.6.2",
+        "Overlay the saliency of an image that is answered rightly and of one that is not: where does the evidence "
+        "lie?",
+        tuple(
+            Answer(
+                f"report-card cifar --pick {pick}",
+                ("^Image", "^true", "^share", "^on the border", "^in the corners"),
+                from_run=True,
+            )
+            for pick in ("first-correct", "wrong")
+        ),
+        "The card shows both overlays. One image is no evidence: the audit below asks many.",
+    ),
+    Exercise(
+        "19.6.3",
+        "Grad-CAM for ten images of several classes: do the answers rest on the object, and what should be changed "
+        "if not?",
+        (
+            Answer("gradcam cifar --split validation --count 10", ("^image +truth", "^validation/"), from_run=True),
+            Answer(
+                "audit cifar --count 500",
+                ("^verdict", "^held|^broken", "at most", "^place", "^outer", "^corners"),
+                from_run=True,
+            ),
+        ),
+        "Ten maps are an impression, the audit of 500 images is a measure with an interval and an exit code. Where "
+        "a limit breaks: crop what is in the corners, balance where classes were photographed, split by session.",
+    ),
+    Exercise(
+        "Lab: an interpretability report card",
+        "Train past 75 %; show an image, first-layer filters, a feature map, saliency, its overlay and Grad-CAM on "
+        "one card; then the card of an untrained network.",
+        (
+            Answer(
+                "report-card cifar", ("^Image", "^true", "^share", "^on the border", "^in the corners"), from_run=True
+            ),
+            Answer(
+                "sanity cifar --method gradcam,gradient,guided_backprop --count 16",
+                ("^Grad-CAM:", "^gradient:", "^guided backpropagation:"),
+                from_run=True,
+            ),
+        ),
+        "[The card](report-card.png) has the six panels; `--random-weights` draws it for an untrained copy, and "
+        "`sanity` puts a number on how alike the maps are.",
+    ),
 )
