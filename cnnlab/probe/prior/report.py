@@ -110,7 +110,7 @@ def _lead_curves(facts: PriorFacts) -> Figure:
             name = f"{pair.first} less {pair.second}"
             series.append(_line(name, facts.sizes, means, [ends_of(mean) for mean in means], number))
         series.append(Series("no difference", ends, (0.0, 0.0), "faint"))
-        panels.append(_panel(series, "difference (points)", task.words))
+        panels.append(_panel(series, "difference (%)", task.words))
     return Figure("lead", "Who is ahead, and by how much", Panels(tuple(panels)), f"Paired by repeat. {_bands(facts)}")
 
 
