@@ -15,7 +15,7 @@ from cnnlab.core.errors import ConfigError, Problem
 from cnnlab.core.problems import problems_of
 from cnnlab.core.quantities import NonNegative, Positive
 from cnnlab.core.registry import Section, as_data
-from cnnlab.core.yaml import Table, Text, load, typed
+from cnnlab.core.yaml import MAX_DEPTH, MAX_VALUES, Table, Text, extent, load, typed
 from cnnlab.data import catalog as _data_catalog  # noqa: F401  (each catalog fills its registries)
 from cnnlab.data.parts import PLACES, beside
 from cnnlab.data.registry import AugmentationChoice, DatasetChoice, facts_of
@@ -24,6 +24,7 @@ from cnnlab.fit.device import Precision
 from cnnlab.fit.optimizers import ParameterGroup
 from cnnlab.fit.registry import ClippingChoice, LossChoice, OptimizerChoice, ScheduleChoice
 from cnnlab.models import catalog as _models_catalog  # noqa: F401
+from cnnlab.models.blocks import Blocks, blocks_known
 from cnnlab.models.own_model import ModelChoice, OwnModel
 from cnnlab.models.plugins import load_plugins
 from cnnlab.models.registry import InitializationChoice
@@ -140,6 +141,9 @@ class Config(Section):
     seed: NonNegative = Field(default=0, description="of everything random")
     plugins: list[str] = Field(default=[], description="Python files that register layers; needs --allow-plugins")
     data: Data = Data()
+    blocks: Blocks | None = Field(
+        default={}, description="lists of layers with a name and arguments, to be named as layers are"
+    )
     model: ModelChoice = Field(description="the network, layer after layer, or one of your own in Python")
     initialization: InitializationChoice | None = Field(
         default="default",  # type: ignore[assignment]
@@ -174,6 +178,7 @@ class Config(Section):
     def as_data(self) -> dict[str, Any]:
         """Every value spelled out, in plain lists, mappings and scalars."""
         data: dict[str, Any] = as_data(self)
+        del data["blocks"]  # the model says them in full
         return data
 
     def as_yaml(self) -> str:
@@ -232,15 +237,20 @@ def check_config(
     """The config that a YAML tree means; `base` is where relative paths of plugins start, and those of data may."""
     # before the overrides: one of them may set an option of a plugin's layer, and one may name a plugin
     _load_plugins(tree, base, allow_plugins)
-    problems: list[Problem] = apply_overrides(tree, overrides, Config)
+    with blocks_known(tree, []):
+        problems: list[Problem] = apply_overrides(tree, overrides, Config)
     _load_plugins(tree, base, allow_plugins)
     _check_trust(tree, allow_plugins)
     if "name" not in tree:
         tree = _with_name(tree, default_name)
-    try:
-        config = Config.model_validate(tree, context=problems)
-    except ValidationError as error:
-        problems += problems_of(error, tree, tree.mark, Config, "the config")
+    with blocks_known(tree, problems):
+        try:
+            config = Config.model_validate(tree, context=problems)
+        except ValidationError as error:
+            problems += problems_of(error, tree, tree.mark, Config, "the config")
+    if not problems and config.blocks:
+        problems += _too_large_spelled_out(config, tree)
+        config = config.model_copy(update={"blocks": {}})
     if problems:
         raise ConfigError(sorted(dict.fromkeys(problems), key=_place_in_file))
     if isinstance(config.model, OwnModel):
@@ -251,6 +261,18 @@ def check_config(
         config = config.with_data(beside(dataset.options, base))
         config._written = {name: dataset.options[name] for name in PLACES if dataset.options.get(name)}
     return config
+
+
+def _too_large_spelled_out(config: Config, tree: Table) -> list[Problem]:
+    """That a model is too large to be read again, where it says its blocks in full."""
+    size, height = extent(config.as_data())
+    if height > MAX_DEPTH:
+        said = f"is nested {height} levels deep, and {MAX_DEPTH} can be read"
+    elif size > MAX_VALUES:
+        said = f"has {size:,} values, and {MAX_VALUES:,} can be read"
+    else:
+        return []
+    return [Problem(str(tree.marks["blocks"]), f"spelled out, the config {said}; fewer or flatter blocks fit")]
 
 
 def _load_plugins(tree: Table, base: Path, allow_plugins: bool) -> None:

@@ -61,12 +61,14 @@ def _changed(
     chosen = next((m for m in metadata if isinstance(m, Chosen)), None)
     if chosen:
         return _changed_component(node, chosen.kind, path, value, mark, default, key)
-    if get_origin(annotation) is list:
+    if get_origin(annotation) is list or (annotation is Any and isinstance(node, Items)):
         items = Items(node, node.mark) if isinstance(node, Items) else Items([], mark)
         index = int(path[0]) if path[0].isdecimal() else len(items)
         if index >= len(items):
             raise _WrongError(f"'{key}' is a list of {len(items)}, counted from 0; '{path[0]}' is not in it")
-        items[index] = _changed(items[index], get_args(annotation)[0], path[1:], value, mark, None, f"{key}.{index}")
+        items[index] = _changed(
+            items[index], next(iter(get_args(annotation)), Any), path[1:], value, mark, None, f"{key}.{index}"
+        )
         return items
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         if not isinstance(node, Table | None):
@@ -78,7 +80,8 @@ def _changed(
         inner = Table(mark) if node is None else node
         if not isinstance(inner, Table):
             raise _WrongError(f"'{key}' is no mapping in the file, so there is no '{path[0]}' in it")
-        inner.put(path[0], _changed(inner.get(path[0]), Any, path[1:], value, mark, None, path[0]), mark)
+        values = get_args(annotation)[1] if get_origin(annotation) is dict else Any
+        inner.put(path[0], _changed(inner.get(path[0]), values, path[1:], value, mark, None, path[0]), mark)
         return inner
     raise _WrongError(f"'{key}' is a value and has no '{path[0]}'")
 

@@ -13,6 +13,7 @@ import cnnlab.data.catalog
 import cnnlab.fit.catalog  # noqa: F401  the three fill the registries
 from cnnlab.config.config import Config
 from cnnlab.core.registry import Entry, Registry, as_data
+from cnnlab.models.layers.composite import BLOCK_NAME
 
 Schema = dict[str, Any]
 
@@ -32,9 +33,45 @@ def config_schema() -> Schema:
         for kind in sorted(kinds):
             done.add(kind)
             definitions[kind] = {"anyOf": [way for entry in Registry.of(kind) for way in _ways(entry, definitions)]}
+    _let_blocks_stand(root, definitions)
     properties = {key: value for key, value in root.items() if key not in ("title", "description")}
     head = {"$schema": DIALECT, "title": "cnnlab config", "description": "A config of `cnnlab train`."}
     return {**head, **properties, "$defs": dict(sorted(definitions.items()))}
+
+
+def _let_blocks_stand(root: Schema, definitions: dict[str, Schema]) -> None:
+    """Where a config has `blocks`, a layer may have another name: which ones, no schema can say.
+
+    Without them a layer is one of those that are known, and a slip of the pen is found in the editor.
+    """
+    anything = {"anyOf": [{"type": "string", "pattern": BLOCK_PATTERN}, _USE_OF_A_BLOCK]}
+    strict, loose = "layer", "layer or block"
+    model = root["properties"]["model"]
+    definitions[loose] = {"anyOf": [*_renamed(definitions[strict], strict, loose)["anyOf"], *anything["anyOf"]]}
+    root["properties"]["model"] = {"description": model["description"]}
+    root["if"] = {"required": ["blocks"]}
+    root["then"] = {"properties": {"model": _renamed(model, strict, loose)}}
+    root["else"] = {"properties": {"model": model}}
+
+
+BLOCK_PATTERN = f"^{BLOCK_NAME.pattern}$"
+_USE_OF_A_BLOCK: Schema = {
+    "description": "a block of this config, with its arguments",
+    "type": "object",
+    "minProperties": 1,
+    "maxProperties": 1,
+    "patternProperties": {BLOCK_PATTERN: {"type": ["object", "null"]}},
+    "additionalProperties": False,
+}
+
+
+def _renamed(node: Any, old: str, new: str) -> Any:
+    """`node` with every reference to the definition `old` as one to `new`."""
+    if isinstance(node, list):
+        return [_renamed(item, old, new) for item in node]
+    if isinstance(node, dict):
+        return {key: _renamed(value, old, new) for key, value in node.items()}
+    return REFERENCE.format(new) if node == REFERENCE.format(old) else node
 
 
 def model_schema(model: type[BaseModel]) -> Schema:

@@ -4,7 +4,7 @@ Exit codes: 0 done, 1 the work failed, 2 the request was wrong.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import ClassVar
 
@@ -62,9 +62,11 @@ class Problem:
 
     place: str
     message: str
+    within: str = field(default="", compare=False)
+    """` (in block 'stem', used on line 9)` where the place is read once for each use; the first use is told."""
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.message}" if self.place else self.message
+        return f"{self.place}: {self.message}{self.within}" if self.place else f"{self.message}{self.within}"
 
 
 class ConfigError(CnnlabError):

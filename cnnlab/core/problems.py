@@ -54,8 +54,13 @@ def problems_of(
     for path, details in _by_field(error, value).items():
         place = mark_at(value, path) or mark
         messages = [_message(detail, path, model, what) for detail in details]
-        found.append(Problem(str(place) if place else "", _joined(messages)))
+        found.append(problem_at(place, _joined(messages)))
     return list(dict.fromkeys(found))
+
+
+def problem_at(mark: Mark | None, message: str) -> Problem:
+    """The mistake that stands at `mark`, with the block that it stands in, if it does."""
+    return Problem(str(mark), message, mark.within) if mark else Problem("", message)
 
 
 def first_fault(error: ValidationError) -> str:

@@ -11,6 +11,8 @@ written `name` or `name: {option: value, …}`.
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import PurePath
@@ -61,6 +63,30 @@ class Entry:
         """The first line of the docstring."""
         return self.doc.split("\n", 1)[0]
 
+    def read(self, options: Mapping[str, Any], mark: Mark | None, context: Any) -> "Component":
+        """Check the `options` that stand at `mark`: the component that they make.
+
+        Wrong ones go to `context` where that is a list of problems; the component has no options then.
+
+        Raises: ConfigError for wrong options where there is no such list.
+        """
+        try:
+            checked = self.options.model_validate(options, context=context)
+        except ValidationError as error:
+            tell(problems_of(error, options, mark, self.options, f"{self.kind} '{self.name}'"), context)
+            return Component(self, {}, mark)
+        return Component(self, {field: getattr(checked, field) for field in self.options.model_fields}, mark)
+
+
+def tell(problems: Sequence[Problem], context: Any) -> None:
+    """Add mistakes to `context`, the list of them that a config is read with.
+
+    Raises: ConfigError where it is no list.
+    """
+    if not isinstance(context, list):
+        raise ConfigError(problems)
+    cast(list[Problem], context).extend(problems)
+
 
 @dataclass(frozen=True)
 class Component:
@@ -91,7 +117,7 @@ class Component:
         if self.mark is None or str(error).startswith(f"{self.mark.source}:"):
             return error
         first, *more = error.lines
-        return RequestError(f"{self.mark}: {self.entry.kind} '{self.name}': {first}", *more)
+        return RequestError(f"{self.mark}: {self.entry.kind} '{self.name}': {first}{self.mark.within}", *more)
 
     def as_data(self) -> str | dict[str, Any]:
         """The component as it would be written in YAML, every option spelled out."""
@@ -125,6 +151,7 @@ class Registry:
         self.facts = facts
         self.supplies = tuple(supplies)
         self._entries: dict[str, Entry] = {}
+        self._besides: ContextVar[Mapping[str, Entry] | None] = ContextVar(f"{kind}s besides", default=None)
         Registry._all[kind] = self
 
     @staticmethod
@@ -134,15 +161,28 @@ class Registry:
 
     def __iter__(self) -> Iterator[Entry]:
         """The entries by name: the order in which modules were imported tells nothing."""
-        return iter(sorted(self._entries.values(), key=lambda entry: entry.name))
+        return iter(sorted(self._known().values(), key=lambda entry: entry.name))
 
     def __contains__(self, name: object) -> bool:
-        return name in self._entries
+        return name in self._known()
 
     def __getitem__(self, name: str) -> Entry:
-        if name not in self._entries:
+        known = self._known()
+        if name not in known:
             raise RequestError(unknown(self.kind, name, [entry.name for entry in self]))
-        return self._entries[name]
+        return known[name]
+
+    def _known(self) -> Mapping[str, Entry]:
+        return {**(self._besides.get() or {}), **self._entries}
+
+    @contextmanager
+    def with_entries(self, entries: Mapping[str, Entry]) -> Iterator[None]:
+        """Know `entries`, by name, too, for as long as the `with` lasts and in this thread alone."""
+        token = self._besides.set(entries)
+        try:
+            yield
+        finally:
+            self._besides.reset(token)
 
     def register(self, name: str, *, facts: object = None) -> Callable[[Factory], Factory]:
         """The decorator that gives a function a name in YAML, and `facts` that can be asked without calling it.
@@ -203,15 +243,7 @@ class Chosen:
         entry = registry[name]
         marks = getattr(value, "marks", {})
         mark = marks.get(name) or getattr(value, "mark", None)
-        try:
-            checked = entry.options.model_validate(options, context=info.context)
-        except ValidationError as error:
-            problems = problems_of(error, options, mark, entry.options, f"{self.kind} '{name}'")
-            if not isinstance(info.context, list):
-                raise ConfigError(problems) from None
-            cast(list[Problem], info.context).extend(problems)
-            return Component(entry, {}, mark)
-        return Component(entry, {field: getattr(checked, field) for field in entry.options.model_fields}, mark)
+        return entry.read(options, mark, info.context)
 
     def _split(self, value: object) -> tuple[str, Mapping[str, Any]]:
         if isinstance(value, str):
@@ -237,7 +269,7 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, validate_default=True, frozen=True)
 
 
-def component(kind: str, name: str, **options: Any) -> Component:
+def component(kind: str, name: str, /, **options: Any) -> Component:
     """A component made in Python, its options checked as those from YAML are.
 
     Raises: RequestError when there is no such name; ConfigError with every wrong option.

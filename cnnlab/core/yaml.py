@@ -7,7 +7,7 @@ aliases and merge keys work; tags do not. Depth and size are bounded, so no file
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ class Mark:
     source: str
     line: int = 0
     column: int = 0
+    within: str = field(default="", compare=False)
+    """` (in block 'stem', used on line 9)`, of what stands in a block: said after what is wrong there."""
 
     def __str__(self) -> str:
         return f"{self.source}:{self.line}:{self.column}" if self.line else self.source
@@ -270,7 +272,7 @@ class _Reader:
         if name not in self.anchors:
             self._refuse(event, f"the alias '*{name}' has no anchor '&{name}' before it")
         value = self.anchors[name]
-        size, height = _extent(value)
+        size, height = extent(value)
         self.count += size
         if self.count > MAX_VALUES:
             self._refuse(event, f"more than {MAX_VALUES:,} values")
@@ -330,9 +332,9 @@ def _copy(value: Value) -> Value:
     return value
 
 
-def _extent(value: Value) -> tuple[int, int]:
-    """How many values `value` is made of, itself among them, and how many levels."""
-    if not isinstance(value, Table | Items):
+def extent(value: Any) -> tuple[int, int]:
+    """How many values `value` is made of, itself among them, and how many levels; plain mappings and lists, too."""
+    if not isinstance(value, dict | list):
         return 1, 1
-    inner = [_extent(item) for item in (value.values() if isinstance(value, Table) else value)]
+    inner = [extent(item) for item in (value.values() if isinstance(value, dict) else value)]
     return 1 + sum(size for size, _ in inner), 1 + max((height for _, height in inner), default=0)

@@ -24,11 +24,13 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 from torch.nn.parameter import is_lazy
 
 from cnnlab.core.arithmetic import Shape
-from cnnlab.core.errors import Problem, RequestError, ShapeError
+from cnnlab.core.errors import RequestError, ShapeError
 from cnnlab.core.memory import gigabytes, machine_memory
+from cnnlab.core.problems import problem_at
 from cnnlab.core.registry import Component
 from cnnlab.core.yaml import Mark
 from cnnlab.models.failure import LAYER_FAILURES
+from cnnlab.models.registry import label
 from cnnlab.models.tensors import run_on, tensors_of, twins_of, without_values
 from cnnlab.models.undisturbed import undisturbed
 
@@ -97,8 +99,8 @@ class Model(nn.Sequential):
 def build(layers: Sequence[Component], shape: Shape, *, classes: int) -> Model:
     """The network of `layers` for images of `shape` (channels, height, width).
 
-    Its layers are named by kind and count: conv1, relu1, conv2, …; weights are PyTorch's defaults, from the global
-    generator.
+    Its layers are named by kind (a block by its name) and count: conv1, relu1, conv2, …; weights are PyTorch's
+    defaults, from the global generator.
 
     Raises: RequestError, with the place in the YAML where it is known, for a layer that does not fit its input, a
     layer whose own code fails, and a list that does not end with one score per class.
@@ -145,13 +147,14 @@ def _sequence(
     counts: dict[str, int] = {}
     for index, layer in enumerate(layers):
         mark = layer.mark or place
-        inner = partial(_sequence, classes=classes, owner=layer.name, place=mark, tally=tally)
-        which = f"layer '{layer.name}' ({_position(index, len(layers), owner)})"
+        named = label(layer)
+        inner = partial(_sequence, classes=classes, owner=named, place=mark, tally=tally)
+        which = f"layer '{named}' ({_position(index, len(layers), owner)})"
         before = shape
         module, shape = _one(layer, shape, classes, inner, which, mark)
         tally.largest = max(tally.largest, prod(before) + prod(shape))
-        counts[layer.name] = counts.get(layer.name, 0) + 1
-        name = f"{layer.name.replace('.', '_')}{counts[layer.name]}"
+        counts[named] = counts.get(named, 0) + 1
+        name = f"{named.replace('.', '_')}{counts[named]}"
         while name in built:  # a user's layers 'mix' and 'mix1' may meet
             name += "_"
         built[name] = module
@@ -232,7 +235,7 @@ _OURS = str(Path(__file__).parent)
 
 
 def _located(mark: Mark | None, message: str) -> RequestError:
-    return RequestError(str(Problem(str(mark) if mark else "", message)))
+    return RequestError(str(problem_at(mark, message)))
 
 
 def _position(index: int, count: int, owner: str | None) -> str:

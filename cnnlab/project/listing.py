@@ -52,6 +52,7 @@ def example_of(entry: Entry) -> dict[str, Any] | str:
 
 LIKELY: dict[str, Any] = {
     "channels": 64,
+    "name": "stem",
     "features": 128,
     "times": 3,
     "milestones": [15, 25],

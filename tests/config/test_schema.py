@@ -116,3 +116,16 @@ def test_what_a_config_may_not_say(text):
 )
 def test_what_a_config_may_say(text):
     assert not complaints(text)
+
+
+BLOCKS = "blocks: {b: {arguments: {width: , stride: 1}, layers: [conv: {channels: $width * 2}]}}\n"
+
+
+@pytest.mark.parametrize("use", ["b", "b: {width: 1}", "residual: {layers: [b: {width: 1}]}", "linear"])
+def test_a_layer_may_be_a_block_where_there_are_blocks(use):
+    assert not complaints(BLOCKS + f"model: [{use}]")
+    assert bool(complaints(f"model: [{use}]")) == ("b" in use)
+
+
+def test_a_block_has_layers():
+    assert complaints("blocks: {b: {arguments: {width: 1}}}\nmodel: [linear]")

@@ -1,12 +1,13 @@
 """Layers made of layers: blocks, branches, repetitions, and attention over channels."""
 
+import re
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Annotated, Literal, final
 
 import torch
 from jaxtyping import Float
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from torch import Tensor, nn
 
 from cnnlab.core.arithmetic import Shape, window_shape
@@ -17,7 +18,7 @@ from cnnlab.models.layers import activation as _activation  # noqa: F401  regist
 from cnnlab.models.layers import normalization as _normalization  # noqa: F401  registers 'batch_norm', a default below
 from cnnlab.models.layers.convolution import conv
 from cnnlab.models.layers.inputs import Padding, PaddingMode, image, pixels
-from cnnlab.models.registry import LAYERS, Layer, LayerBuilder, Layers
+from cnnlab.models.registry import LAYERS, Layer, LayerBuilder, LayerFacts, Layers
 
 RELU = component("layer", "relu")
 BATCH_NORM = component("layer", "batch_norm")
@@ -145,6 +146,28 @@ def repeat(
     for number in range(1, times + 1):
         rounds[f"round{number}"], shape = build(layers, shape)
     return nn.Sequential(rounds)
+
+
+BLOCK_NAME = re.compile(r"[a-z_][a-z0-9_]*")
+
+
+def _block_name(text: object) -> object:
+    if not isinstance(text, str) or not BLOCK_NAME.fullmatch(text):
+        raise ValueError("is no name for a block: expected small letters, digits and '_', no digit first")
+    return str(text)
+
+
+BlockName = Annotated[str, Field(pattern=f"^{BLOCK_NAME.pattern}$"), BeforeValidator(_block_name)]
+
+
+@LAYERS.register("block", facts=LayerFacts(named_by="name"))
+def block(shape: Shape, build: LayerBuilder, *, name: BlockName, layers: Layers) -> nn.Module:
+    """A list of layers under a name: modules of the network are called NAME1, NAME2, … instead of block1, block2, ….
+
+    A use of one of a config's `blocks` is read as this. A block of one layer is that layer.
+    """
+    built, _ = build(layers, shape)
+    return built if len(built) > 1 else built[0]
 
 
 def _projection(shape: Shape, target: Shape) -> list[Component]:
