@@ -76,7 +76,8 @@ class Landscapes(Questions):
             span: how far it reaches; 1 moves each filter by its own length.
             draws: random directions for the mean rise.
             path: whether the path is measured, too, where a run kept the weights of its epochs.
-            statistics: batch norm's running statistics are `retaken` at each place, or `kept` as they are.
+            statistics: batch norm's running statistics are `retaken` at each place, over the same images as training
+                saw them (augmented as the config says), or `kept` as they are.
             keep: a folder for the grids, in which a later call finds what is measured already.
 
         Returns:

@@ -43,7 +43,7 @@ def landscape(
     draws: Annotated[int, typer.Option(min=2, max=1000, help="Random directions for the mean rise.")] = 8,
     path: Annotated[bool, typer.Option(help="The plane of the training's path, too.")] = True,
     statistics: Annotated[
-        Statistics, typer.Option(help="Of batch norm: taken anew at each place, or the network's own.")
+        Statistics, typer.Option(help="Of batch norm: taken anew at each place, augmented as in training, or its own.")
     ] = Statistics.retaken,
     out: OutOption = None,
 ) -> None:

@@ -51,6 +51,8 @@ class NetworkLandscape:
     name: str
     weights: str
     statistics: Statistics
+    augmented: bool
+    """Whether the images over which statistics are retaken are augmented as in its training."""
     is_run: bool
     norms: int
     """How many layers of batch norm it has."""
@@ -64,6 +66,8 @@ class NetworkLandscape:
     distances: tuple[float, ...]
     lines: tuple[Line, ...]
     path: PathFacts | None
+    has_path: bool
+    """Whether the weights of its epochs are there, so that there is a path, measured or not."""
 
     @property
     def learned_little(self) -> bool:
@@ -151,6 +155,7 @@ def _document(one: NetworkLandscape) -> Mapping[str, Any]:
         "model": one.name,
         "weights": one.weights,
         "statistics": one.statistics,
+        "statistics_over": ("augmented images" if one.augmented else "images") if one.statistics == "retaken" else None,
         "own_loss": one.own_loss,
         "centre": one.centre,
         "surface": _grid(one.surface),

@@ -26,7 +26,7 @@ NAMED = 8
 """Epochs of a path whose number is written, at most."""
 
 STATISTICS = {
-    "retaken": "batch norm's running statistics are taken anew at each place, over the same images",
+    "retaken": "batch norm's running statistics are taken anew at each place, over the same images{}",
     "kept": "batch norm keeps the running statistics of the network, which fit its own weights alone",
     "none": "there is no batch norm",
 }
@@ -50,7 +50,7 @@ def landscape_report(facts: Landscape) -> Report:
     for number, one in enumerate(facts.networks):
         if one.path is not None:
             blocks.append(_path(one, one.path, number))
-        elif one.is_run:
+        elif one.is_run and not one.has_path:
             words = (
                 f"{one.name} kept no weights of its epochs, so that there is no path; train with "
                 "logging.snapshots_every_epochs=1 to see it."
@@ -68,7 +68,7 @@ def landscape_report(facts: Landscape) -> Report:
 def _numbers(facts: Landscape) -> Numbers:
     found = []
     for one in facts.networks:
-        detail = STATISTICS[one.statistics]
+        detail = STATISTICS[one.statistics].format(", augmented as in its training" if one.augmented else "")
         if one.statistics == "retaken":
             detail = f"with its own running statistics {shown(one.own_loss, '.4f')}; {detail}"
         found.append(Number(f"loss of {one.name} at the centre", one.centre, ".4f", "nats", detail))

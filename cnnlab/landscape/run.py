@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError, WorkError
-from cnnlab.data.batches import normalise
+from cnnlab.core.seeds import derive_seed
+from cnnlab.data.batches import TrainingBatches, normalise
+from cnnlab.data.dataset import Dataset
 from cnnlab.fit.checkpoints import load_weights_file
 from cnnlab.fit.state import load_weights
 from cnnlab.landscape.directions import Weights, filters_of, random_direction
@@ -51,7 +53,8 @@ class LandscapeOptions:
     path: bool = True
     """Whether the plane of the training's path is measured, where the weights of its epochs were kept."""
     statistics: Literal["retaken", "kept"] = "retaken"
-    """Of batch norm: taken anew at each place, or those that the network keeps."""
+    """Of batch norm: taken anew at each place, over the same images as training saw them (augmented, where its config
+    says so), or those that the network keeps."""
 
 
 def landscape(
@@ -115,7 +118,25 @@ def _images(network: Network, session: Session, options: LandscapeOptions) -> tu
     chosen = part.take(sample_indices(len(part), options.count, session.seed, "landscape"))
     inputs = normalise(chosen.images.to(session.device), network.preparation.statistics)
     labels = chosen.labels.to(session.device)
-    return network.named_part(split), Images(inputs, labels, network.batch_size, classes)
+    seen = _as_trained_on(network, chosen, session)
+    return network.named_part(split), Images(inputs, labels, network.batch_size, classes, seen)
+
+
+def _as_trained_on(network: Network, chosen: Dataset, session: Session) -> tuple[torch.Tensor, ...]:
+    """The images in batches as the network's training saw them; none where it saw them as they are."""
+    config = network.config
+    if config is None or not config.data.augment:
+        return ()
+    batches = TrainingBatches(
+        chosen.images.to(session.device),
+        chosen.labels.to(session.device),
+        batch_size=config.training.batch_size,
+        seed=derive_seed(session.seed, "landscape"),
+        augmentations=[choice.build(classes=len(chosen.classes)) for choice in config.data.augment],
+        statistics=network.preparation.statistics,
+        classes=len(chosen.classes),
+    )
+    return tuple(batch.images for batch in batches.epoch(0))
 
 
 def _of_network(
@@ -158,7 +179,8 @@ def _of_network(
         lines.append(Line(seed, tuple(zip(values[::2], values[1::2], strict=True))))
         yield Advance(f"directions of {network.name}", number + 1, options.draws)
     path = None
-    if options.path and network.run is not None and network.run.snapshots():
+    has_path = network.run is not None and bool(network.run.snapshots())
+    if options.path and has_path:
         plane, epochs, places, shares = _path(network, origin)
         grid = _around(places, options.points)
         for step in measured(plane, grid, "path", f"path of {network.name}"):
@@ -171,6 +193,7 @@ def _of_network(
         name=network.name,
         weights=network.weights,
         statistics=statistics,
+        augmented=retake and bool(images.augmented),
         is_run=network.run is not None,
         norms=norms,
         classes=images.classes,
@@ -180,6 +203,7 @@ def _of_network(
         distances=DISTANCES,
         lines=tuple(lines),
         path=path,
+        has_path=has_path,
     )
 
 
@@ -256,7 +280,7 @@ def _around(places: Sequence[tuple[float, float]], points: int) -> Grid:
 def _digest(network: Network, images: Images) -> str:
     """Of all values that decide a loss."""
     digest = hashlib.sha256()
-    for tensor in (*network.model.state_dict().values(), images.inputs, images.labels):
+    for tensor in (*network.model.state_dict().values(), images.inputs, images.labels, *images.augmented):
         if isinstance(tensor, torch.Tensor):
             digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()

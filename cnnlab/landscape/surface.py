@@ -42,6 +42,13 @@ class Images:
     """How many go through the network at a time, at most."""
     classes: int = 2
     """How many there are to choose from."""
+    augmented: tuple[Float[Tensor, "k c h w"], ...] = ()
+    """The same images in batches as the network's training saw them, normalised; none where it saw them as they are."""
+
+    @property
+    def seen(self) -> tuple[Float[Tensor, "k c h w"], ...]:
+        """The batches over which the statistics of batch norm are taken anew."""
+        return self.augmented or self.inputs.split(self.batch)
 
 
 def batch_norms(model: nn.Module) -> list[_BatchNorm]:
@@ -59,8 +66,8 @@ def losses(
         plane: of its weights.
         places: (across, along).
         images: over which the loss is the mean.
-        retake: whether the running statistics of batch norm are taken anew at each place, over the same images.
-            Otherwise they are those of the network, which fit its own weights alone.
+        retake: whether the running statistics of batch norm are taken anew at each place, over the same images as the
+            training saw them. Otherwise they are those of the network, which fit its own weights alone.
     """
     with undisturbed(model), torch.no_grad():
         parameters = dict(model.named_parameters())
@@ -73,13 +80,13 @@ def losses(
 
 
 def take_statistics(model: nn.Module, images: Images) -> None:
-    """Take the running statistics of every batch norm anew: the mean over batches of `images`, each weighing the same.
+    """Take the running statistics of every batch norm anew: the mean over `images.seen`, each batch weighing the same.
 
     All other layers are in evaluation mode.
     """
     layers = batch_norms(model)
     with _averaging(layers), torch.no_grad():
-        for inputs in images.inputs.split(images.batch):
+        for inputs in images.seen:
             model(inputs)
 
 

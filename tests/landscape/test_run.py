@@ -1,19 +1,26 @@
 """`cnnlab landscape`: of a run, of several, resumed, and what cannot be asked."""
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from command_line import TINY
+from torch.nn.functional import cross_entropy
 
 import cnnlab.landscape.run as landscape_run
 from cnnlab.core.advance import Advance
 from cnnlab.core.errors import WorkError
+from cnnlab.data.batches import normalise
 from cnnlab.landscape.facts import Landscape
 from cnnlab.landscape.run import LandscapeOptions, landscape
-from cnnlab.network.open import open_run
+from cnnlab.landscape.surface import batch_norms
+from cnnlab.network.open import open_network, open_run
 from cnnlab.network.session import Session
 from cnnlab.runs.folder import Run
+from cnnlab.runs.images import sample_indices
 
 LEAST = ("--points", "3", "--draws", "2", "--count", "1000", "--device", "cpu", "--split", "validation")
 
@@ -72,6 +79,34 @@ def test_a_network_that_diverged_has_no_landscape(two: Any) -> None:
     next(network.model.parameters()).data.fill_(float("nan"))
     with pytest.raises(WorkError, match="the answers of bare are NaN"):
         list(landscape([network], Session(device_name="cpu"), LandscapeOptions("validation", count=4, points=3)))
+
+
+def test_statistics_are_retaken_over_images_as_training_saw_them(place_of: Any, tmp_path: Path) -> None:
+    """Where every image is mirrored, and all are one batch, torch alone tells them."""
+    place = place_of(tmp_path)
+    place.config(TINY.replace("[flip]", "[]"), "bare.yaml")
+    place.config(TINY.replace("[flip]", "[flip: {probability: 1}]"), "mirrored.yaml")
+    session = Session(device_name="cpu")
+    centres = {}
+    for name, statistics in (("mirrored", "augmented images"), ("bare", "images")):
+        network = open_network(place.folder / f"{name}.yaml", session, for_images=True)
+        options = LandscapeOptions("validation", count=16, points=3, draws=2, path=False)
+        *_, found = landscape([network], session, options)
+        assert isinstance(found, Landscape)
+        assert found.as_json()["networks"][0]["statistics_over"] == statistics
+        images = network.part("validation", session.place)
+        chosen = images.take(sample_indices(len(images), 16, 0, "landscape"))
+        inputs = normalise(chosen.images, network.preparation.statistics)
+        twin = deepcopy(network.model)
+        for norm in batch_norms(twin):
+            norm.reset_running_stats()
+            norm.momentum = None
+            norm.train()
+        with torch.no_grad():
+            twin(inputs.flip(3) if name == "mirrored" else inputs)
+            centres[name] = float(cross_entropy(twin.eval()(inputs), chosen.labels))
+        assert found.networks[0].centre == pytest.approx(centres[name], rel=1e-5)
+    assert abs(centres["mirrored"] - centres["bare"]) > 1e-4
 
 
 def test_stopped_it_goes_on_where_it_was(two: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
