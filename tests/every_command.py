@@ -30,6 +30,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "[CONFIG] [KEY=VALUE]…": ("tiny.yaml",),
     "CONFIG… [KEY=VALUE]…": ("elsewhere/tiny/config.yaml", "elsewhere/other/config.yaml"),
     "KERNEL": ("tiny",),
+    "NAME": ("quickstart",),
     "IMAGE": ("image.png",),
     "KIND": ("conv", "channels=2"),
     "STACK…": ("conv channels=2", "linear"),

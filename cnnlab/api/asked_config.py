@@ -9,12 +9,13 @@ import yaml
 
 from cnnlab.config import QUICKSTART
 from cnnlab.config.config import Config, check_config, read_config
+from cnnlab.config.shipped import config_file
 from cnnlab.core.errors import RequestError
 from cnnlab.core.yaml import parse
 from cnnlab.view.json import plain
 
 AskedConfig: TypeAlias = str | Path | Mapping[str, Any] | Config | None
-"""A file, a mapping with what stands in one, a config, or None for the built-in quickstart."""
+"""A file or the name of a config of cnnlab, a mapping with what stands in one, a config, or None: the quickstart."""
 
 Overrides: TypeAlias = Mapping[str, Any] | Sequence[str]
 """Changes to a config: `{"optimizer.lr": 0.05}`, or `["optimizer.lr=0.05"]` as on the command line."""
@@ -26,7 +27,7 @@ def config_of(asked: AskedConfig, overrides: Sequence[str], *, allow_plugins: bo
     Raises: RequestError when it cannot be read, ConfigError with every mistake and its place.
     """
     if asked is None or isinstance(asked, (str, Path)):
-        path = QUICKSTART if asked is None else Path(asked).expanduser()
+        path = QUICKSTART if asked is None else config_file(Path(asked).expanduser())
         return read_config(path, overrides, allow_plugins=allow_plugins), path.parent
     if isinstance(asked, Config) and not overrides:
         return asked, Path()

@@ -21,7 +21,30 @@ RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's name, o
 ModelArgument = Annotated[
     str, typer.Argument(metavar="MODEL", help="A run, a config, torchvision:NAME or timm:NAME.", show_default=False)
 ]
-ConfigArgument = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file.", show_default=False)]
+
+
+def named_config(asked: Path) -> Path:
+    """The file of a CONFIG, which may be the name of one that comes with cnnlab; stderr says where that lies.
+
+    Raises: RequestError for a name that is no file's and none of cnnlab's, with the nearest.
+    """
+    from cnnlab.config.shipped import config_file
+
+    found = config_file(asked)
+    if found != asked:
+        err_console().print(f"{asked} is the config that comes with cnnlab: {found}", style="dim", soft_wrap=True)
+    return found
+
+
+ConfigArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="CONFIG",
+        help="A YAML file, or the name of a config of cnnlab, such as cifar (cnnlab list models).",
+        show_default=False,
+        callback=named_config,
+    ),
+]
 OverridesArgument = Annotated[
     list[str] | None, typer.Argument(metavar="[KEY=VALUE]…", help="Changes to the config, such as optimizer.lr=0.05.")
 ]

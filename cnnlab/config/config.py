@@ -10,6 +10,7 @@ import yaml
 from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError
 
 from cnnlab.config.overrides import apply_overrides
+from cnnlab.config.shipped import config_file
 from cnnlab.core.characters import printable, shortened
 from cnnlab.core.errors import ConfigError, Problem
 from cnnlab.core.problems import problems_of
@@ -221,11 +222,12 @@ def read_config(
 ) -> Config:
     """Read, override and check a config file; every mistake is reported at once.
 
-    `overrides` are `key.path=value` from the command line. Plugins are loaded only with `allow_plugins`. Relative paths
-    start at `base`, by default the folder of the file.
+    `path` may be the name of a config that comes with cnnlab. `overrides` are `key.path=value` from the command line.
+    Plugins are loaded only with `allow_plugins`. Relative paths start at `base`, by default the folder of the file.
 
     Raises: RequestError when it cannot be read, ConfigError with every mistake and its place.
     """
+    path = config_file(path)
     tree = load(path)
     base = path.parent if base is None else base
     return check_config(tree, overrides, default_name=path.stem, base=base, allow_plugins=allow_plugins)

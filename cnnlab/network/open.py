@@ -1,5 +1,6 @@
 """The only way to a network: by what a person calls it."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
@@ -8,9 +9,10 @@ import torch
 from torch import nn
 
 from cnnlab.config.config import Config, read_config
+from cnnlab.config.shipped import could_be_a_name, shipped_config, shipped_configs
 from cnnlab.core.arithmetic import Shape
 from cnnlab.core.characters import some
-from cnnlab.core.errors import RequestError
+from cnnlab.core.errors import RequestError, did_you_mean
 from cnnlab.data.batches import ChannelStatistics
 from cnnlab.data.fitting import FITS
 from cnnlab.data.registry import facts_of, image_of
@@ -52,9 +54,10 @@ def open_network(
     """The network that `what` names, in evaluation mode on the session's device.
 
     Arguments:
-        what: a run's name or folder, a config file, `torchvision:NAME`, `timm:NAME`, `FILE.py:NAME` or
-            `package.module:NAME` (a class, a function or a module, with arguments such as `net.py:ResNet(depth=20)`),
-            or a module (which is moved to the device and put into evaluation mode itself).
+        what: a run's name or folder, a config file or the name of a config of cnnlab (`cifar`),
+            `torchvision:NAME`, `timm:NAME`, `FILE.py:NAME` or `package.module:NAME` (a class,
+            a function or a module, with arguments such as `net.py:ResNet(depth=20)`), or a module
+            (which is moved to the device and put into evaluation mode itself).
         session: where runs and data lie.
         values: False where shapes alone are looked at; the parameters may then be on meta.
         for_images: whether images are to go through it. Of a config the data is loaded, whose statistics and classes
@@ -139,6 +142,10 @@ def _loaded(
             found = _of_config(Path(what), said.size, session, for_images)
         elif is_own(what):
             found = _of_own(what, said)
+        elif (path := _shipped(what, session)) is not None:
+            found = _of_config(path, said.size, session, for_images)
+            remark = f"there is no run {what}: it is the config that comes with cnnlab, {path}"
+            found = replace(found, remarks=(*found.remarks, remark))
         else:
             found = _of_run(what, session, weights)
     found = described(found, said, for_images)
@@ -149,6 +156,13 @@ def _loaded(
     if options.get("weights_key") is not None:
         raise RequestError(f"`weights_key` is of a file of weights, and {found.name} is a run")
     return found
+
+
+def _shipped(what: str, session: Session) -> Path | None:
+    """The config of cnnlab that `what` names, unless it is a run or a folder."""
+    if not could_be_a_name(what) or any(os.path.lexists(place) for place in (session.runs / what, what)):
+        return None
+    return shipped_config(what)
 
 
 def is_no_run(what: str) -> bool:
@@ -231,7 +245,9 @@ def _of_run(text: str, session: Session, weights: str | None) -> RunNetwork:
             raise  # a run that is damaged
         others = "MODEL is a run, a config (.yaml), FILE.py:NAME, torchvision:NAME or timm:NAME."
         fault = str(error)
-        raise RequestError(f"{fault}{'' if fault.endswith(('.', '?')) else '.'} {others}") from None
+        fault += "" if fault.endswith((".", "?")) else "."
+        near = "" if fault.endswith("?") else did_you_mean(text, shipped_configs())
+        raise RequestError(f"{fault}{near} {others}") from None
     which = next((known for known in RUN_WEIGHTS if known == (weights or "best")), None)
     if which is None:
         raise RequestError(f"`weights` is '{weights}', and the run {run.name} has best and last")

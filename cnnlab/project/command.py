@@ -245,7 +245,9 @@ def _list_configs(name: str | None, as_json: bool) -> None:
     for config in configs:
         console.print(said("[bold cyan]{}[/]  ", f"{config.name:<{width}}"), end="")
         console.print(config.summary, soft_wrap=True)
-    folder = configs[0].path.parent
     console.print(
-        f"\nmodels are whole configs, in {folder}: cnnlab train CONFIG; their parts: cnnlab list layers", style="dim"
+        "\nmodels are whole configs: cnnlab train NAME; cnnlab config copy NAME writes one to change; their parts: "
+        "cnnlab list layers",
+        style="dim",
+        soft_wrap=True,
     )

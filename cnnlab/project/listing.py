@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from cnnlab.config import QUICKSTART
 from cnnlab.config.schema import model_schema
+from cnnlab.config.shipped import shipped_config, shipped_configs
 from cnnlab.core.errors import RequestError, did_you_mean, unknown
 from cnnlab.core.registry import Entry, Registry
 
@@ -120,9 +120,6 @@ def _any(schema: dict[str, Any]) -> Any:
     return {"boolean": True, "object": {}}.get(str(kind), "text")
 
 
-CONFIGS = Path(__file__).parents[2] / "configs"
-"""Beside the package in a clone; the configs under the working directory stand in for it elsewhere."""
-
 MODELS = "models"
 
 
@@ -227,23 +224,20 @@ def find(kind: str, name: str) -> Listed:
 
 
 def listed_configs() -> tuple[ListedConfig, ...]:
-    """The configs of the clone (or under configs/ in the working directory) by name, and the built-in quickstart."""
-    folder = CONFIGS if CONFIGS.is_dir() else Path("configs")
-    paths = {path.stem: path for path in sorted(folder.glob("*.yaml"))}
-    paths.setdefault(QUICKSTART.stem, QUICKSTART)
-    return tuple(_config(name, path) for name, path in sorted(paths.items()))
+    """The configs that come with cnnlab, by name."""
+    return tuple(_config(name, path) for name, path in shipped_configs().items())
 
 
 def find_config(name: str) -> ListedConfig:
-    """The config of that name.
+    """The config of that name, or whose name ends so.
 
-    Raises: RequestError for one that is not there, with the nearest.
+    Raises: RequestError for one that is not there, with the nearest, and for a name that several share.
     """
-    configs = {config.name: config for config in listed_configs()}
-    name = name.removesuffix(".yaml")
-    if name not in configs:
-        raise RequestError(unknown("config", name, configs))
-    return configs[name]
+    path = shipped_config(name)
+    if path is None:
+        raise RequestError(unknown("config", name.removesuffix(".yaml"), shipped_configs()))
+    named = {file: known for known, file in shipped_configs().items()}
+    return _config(named[path], path)
 
 
 def _listed(kind: str, entry: Entry) -> Listed:

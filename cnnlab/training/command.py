@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
 
-from cnnlab.cli.options import MOST, ConfigArgument, OverridesArgument, err_console, out_console, print_json, seconds_of
+from cnnlab.cli.options import (
+    MOST,
+    ConfigArgument,
+    OverridesArgument,
+    err_console,
+    named_config,
+    out_console,
+    print_json,
+    seconds_of,
+)
 from cnnlab.cli.session import with_session
 from cnnlab.cli.streams import say
 from cnnlab.core.errors import RequestError
@@ -116,7 +125,7 @@ def train(
         raise RequestError("--stretch-schedule is about the curve of a run that goes on: it needs --resume RUN")
     if threads is not None:
         torch.set_num_threads(threads)
-    path = QUICKSTART if config is None else Path(config)
+    path = QUICKSTART if config is None else named_config(Path(config))
     options = TrainOptions(
         session,
         name=name,

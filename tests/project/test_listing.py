@@ -1,11 +1,10 @@
 import pytest
 
 from cnnlab.attribution.catalog import chosen, chosen_methods, written
-from cnnlab.config import QUICKSTART
+from cnnlab.config import QUICKSTART, shipped
 from cnnlab.core.errors import RequestError
 from cnnlab.core.registry import Registry, component
 from cnnlab.core.yaml import parse
-from cnnlab.project import listing
 from cnnlab.project.listing import KINDS, KINDS_LISTED, METHODS, find, find_config, listed, listed_configs
 
 ENTRIES = [entry for kind in KINDS for entry in listed(kind)]
@@ -68,7 +67,7 @@ def test_the_configs_that_come_with_cnnlab():
 
 
 def test_the_built_in_config_is_there_without_a_clone(tmp_path, monkeypatch):
-    monkeypatch.setattr(listing, "CONFIGS", tmp_path / "none")
+    monkeypatch.setattr(shipped, "SHIPPED", None)
     monkeypatch.chdir(tmp_path)
     assert [config.path for config in listed_configs()] == [QUICKSTART]
 

@@ -6,10 +6,10 @@ import pytest
 from command_line import Place, Trained
 
 from cnnlab.config.config import read_config
+from cnnlab.config.shipped import shipped_configs
 from cnnlab.core.arithmetic import Sliding
 from cnnlab.network.open import open_run
 from cnnlab.network.session import Session
-from cnnlab.project.listing import CONFIGS
 from cnnlab.textbook import convolution
 from cnnlab.textbook.catalog import FILES, SECTIONS, STATEMENTS
 from cnnlab.textbook.mistakes import MISTAKES
@@ -98,7 +98,7 @@ def test_no_statement_stands_there_twice() -> None:
 
 
 def test_the_recipe_is_that_of_the_config() -> None:
-    ours, config = recipe(), read_config(CONFIGS / "cifar.yaml")
+    ours, config = recipe(), read_config(shipped_configs()["cifar"])
     for part in ("model", "optimizer", "schedule", "loss"):
         assert getattr(ours, part) == getattr(config, part)
     assert ours.data.augment == config.data.augment

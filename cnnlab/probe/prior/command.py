@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cnnlab.cli.options import MOST, OutOption, err_console
+from cnnlab.cli.options import MOST, OutOption, err_console, named_config
 from cnnlab.cli.output import write_and_show
 from cnnlab.cli.session import with_session
 from cnnlab.cli.streams import with_bars
@@ -74,7 +74,7 @@ def prior(
     from cnnlab.probe.prior.run import prior as measured
     from cnnlab.probe.prior.siblings import kinds_of
 
-    paths = [Path(text) for text in configs if "=" not in text]
+    paths = [named_config(Path(text)) for text in configs if "=" not in text]
     overrides = [text for text in configs if "=" in text]
     if not paths:
         raise RequestError("name a config (.yaml); KEY=VALUE changes it")

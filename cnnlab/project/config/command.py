@@ -1,5 +1,6 @@
-"""`cnnlab config check`, `cnnlab config show` and `cnnlab schema`."""
+"""`cnnlab config check`, `cnnlab config show`, `cnnlab config copy` and `cnnlab schema`."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +14,7 @@ from cnnlab.network.session import Session
 if TYPE_CHECKING:
     from cnnlab.project.config.check import Checked
 
-app = Application(help="Check a config, or print it with every default.", no_args_is_help=True)
+app = Application(help="Check a config, print it with every default, or copy one of cnnlab's.", no_args_is_help=True)
 
 
 @app.command("check")
@@ -84,6 +85,26 @@ def show_config(
         print_json(settings.as_data())
     else:
         out_console().print(settings.as_yaml(), end="", soft_wrap=True)
+
+
+@app.command("copy")
+@with_session("as_json")
+def copy_config(
+    session: Session,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="One of cnnlab list models.", show_default=False)],
+    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="By default NAME.yaml, here.")] = None,
+) -> None:
+    """Write a config that comes with cnnlab to a file, to change it there. A file that is there is left alone.
+
+    Example: [bold]cnnlab config copy cifar mine.yaml[/]
+    """
+    from cnnlab.project.config.copy import copied
+
+    written = copied(name, file)
+    if session.as_json:
+        print_json({"config": str(written)})
+    else:
+        err_console().print(f"wrote {written}; to train it: cnnlab train {shlex.quote(str(written))}", soft_wrap=True)
 
 
 def schema(
