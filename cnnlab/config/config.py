@@ -14,7 +14,7 @@ from cnnlab.config.shipped import config_file
 from cnnlab.core.characters import printable, shortened
 from cnnlab.core.errors import ConfigError, Problem
 from cnnlab.core.problems import problems_of
-from cnnlab.core.quantities import NonNegative, Positive
+from cnnlab.core.quantities import NonNegative, Positive, PositiveNumber
 from cnnlab.core.registry import Section, as_data
 from cnnlab.core.yaml import MAX_DEPTH, MAX_VALUES, Table, Text, extent, load, typed
 from cnnlab.data import catalog as _data_catalog  # noqa: F401  (each catalog fills its registries)
@@ -51,6 +51,11 @@ Count = Annotated[int, Field(gt=0, le=1_000_000)]
 EmaDecay = Annotated[float, Field(gt=0, lt=1)]
 
 
+def _a_list(value: Any) -> Any:
+    """`value`, or a list of it where it is one word."""
+    return [value] if isinstance(value, str) else value
+
+
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 LONGEST_NAME = 100
 
@@ -82,6 +87,12 @@ class Data(Section):
     )
     take: Positive | None = Field(
         default=None, description="so many images of the training part alone, the classes in turn; null for all"
+    )
+    mean: Annotated[list[float], Field(min_length=1)] | None = Field(
+        default=None, description="of pixels in 0 … 1, taken off, by channel; null for that of the training part"
+    )
+    std: Annotated[list[PositiveNumber], Field(min_length=1)] | None = Field(
+        default=None, description="what is divided by, likewise; both or neither"
     )
     augment: list[AugmentationChoice] = Field(default=[], description="changes of each training batch, in order")
 
@@ -135,6 +146,9 @@ class Logging(Section):
     graph: bool = Field(default=True, description="the network as a graph")
 
 
+Patterns = Annotated[list[Annotated[str, Field(min_length=1)]], BeforeValidator(_a_list)]
+
+
 class Config(Section):
     """A whole config file."""
 
@@ -149,6 +163,28 @@ class Config(Section):
     initialization: InitializationChoice | None = Field(
         default="default",  # type: ignore[assignment]
         description="how weights start; null, as the modules' own code does, is what holds for a network in Python",
+    )
+    init_from: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None,
+        description="weights to begin with in place of random ones: a run, a file of weights, or "
+        "torchvision:NAME[:WEIGHTS]; the head is new where it is for other classes",
+    )
+    new_head: bool | None = Field(
+        default=None,
+        description="whether the last layer begins at random all the same; null where its classes are others",
+    )
+    freeze: Patterns = Field(
+        default=[],
+        description="patterns of layers or parameters that keep what they start with, such as 'conv1'; or all but head",
+    )
+    unfreeze: dict[Annotated[int, Field(ge=2)], Patterns] = Field(
+        default={}, description="by the epoch with which they begin to learn, patterns of what is frozen: {3: [layer4]}"
+    )
+    frozen_statistics: bool = Field(
+        default=True, description="whether batch norm in frozen layers keeps its statistics, and normalises by them"
+    )
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=1.0, description="a factor of the learning rate for each layer below the last one"
     )
     training: Training = Training()
     loss: LossChoice = Field(default="cross_entropy", description="what training makes small")  # type: ignore[assignment]

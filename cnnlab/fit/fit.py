@@ -112,7 +112,7 @@ def fit(
         pending.clear()
 
     while progress.epoch < epochs:
-        model.train()
+        state.begin_epoch()
         if progress.batch == 0:
             state.sums = Sums.zero(state.device)
         epoch_zero = clock() - state.sums.seconds

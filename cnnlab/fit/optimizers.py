@@ -12,6 +12,7 @@ from torch.optim import SGD, AdamW, Optimizer
 from cnnlab.core.errors import RequestError
 from cnnlab.core.quantities import Decay, Fraction, PositiveNumber, Rate
 from cnnlab.core.registry import Section
+from cnnlab.fit.freezing import Freezing, depths
 from cnnlab.fit.registry import CLIPPINGS, OPTIMIZERS
 
 Groups = list[dict[str, Any]]
@@ -118,30 +119,39 @@ REST = ParameterGroup(match=["*"])
 
 
 def parameter_groups(
-    model: nn.Module, rules: Sequence[ParameterGroup], *, lr: float, weight_decay: float
+    model: nn.Module,
+    rules: Sequence[ParameterGroup],
+    *,
+    lr: float,
+    weight_decay: float,
+    layer_decay: float = 1.0,
+    freezing: Freezing | None = None,
 ) -> list[dict[str, Any]]:
     """Every parameter in one group: that of the first rule that matches it, or the rest.
 
     Each group has `params`, `names`, `lr`, `weight_decay` and `lr_base` (what a schedule's factor multiplies). The rest
     comes first, so that the first group's rate is the one that people mean. Frozen parameters lose `requires_grad` and
-    are in no group.
+    are in no group, unless `freezing` lets them learn later. With a `layer_decay` below 1 each group is one for each
+    depth, with its rate times layer_decay^depth (see `depths`), the last layer's first.
 
     Raises: RequestError when a rule matches no parameter, or when nothing is left to train.
     """
     norms = _normalization_parameters(model)
-    groups: dict[int | None, dict[str, Any]] = {}
+    groups: dict[tuple[int | None, int], dict[str, Any]] = {}
+    deep = depths(model) if layer_decay < 1 else {}
     matched: set[int] = set()
     for name, parameter in model.named_parameters():
         fitting = [number for number, rule in enumerate(rules) if _matches(rule, name, name in norms)]
         matched.update(fitting)
         rule = rules[fitting[0]] if fitting else REST
-        if rule.frozen:
+        if rule.frozen or (freezing is not None and freezing.is_frozen(name)):
             parameter.requires_grad_(False)
             continue
-        rate = lr * rule.lr_scale
+        depth = deep.get(name, 0)
+        rate = lr * rule.lr_scale * layer_decay**depth
         decay = weight_decay if rule.weight_decay is None else rule.weight_decay
         new = {"params": [], "names": [], "lr": rate, "lr_base": rate, "weight_decay": decay}
-        group = groups.setdefault(fitting[0] if fitting else None, new)
+        group = groups.setdefault((fitting[0] if fitting else None, depth), new)
         group["params"].append(parameter)
         group["names"].append(name)
     for number, rule in enumerate(rules):
@@ -150,8 +160,10 @@ def parameter_groups(
             pattern = ", ".join(f"'{word}'" for word in rule.match)
             raise RequestError(f"parameter_groups: {pattern} matches no parameter; they are called {example}, …")
     if not groups:
-        raise RequestError("parameter_groups: every parameter is frozen; nothing is left to train")
-    return sorted(groups.values(), key=lambda group: group is not groups.get(None))
+        by = "freeze" if freezing is not None and freezing.until else "parameter_groups"
+        raise RequestError(f"{by}: every parameter is frozen; nothing is left to train")
+    places = list(groups)  # in the order of the parameters
+    return [groups[key] for key in sorted(places, key=lambda key: (key[0] is not None, key[1], places.index(key)))]
 
 
 def _normalization_parameters(model: nn.Module) -> set[str]:

@@ -173,8 +173,13 @@ def _check_optimizer(
                     counted = float(value)
                     if not 0 <= counted <= saved["progress"]["step"]:
                         damaged(f"{path}.{key}", value, f"from 0 to step {saved['progress']['step']}")
-        elif wanted and saved["progress"]["step"] and not torch.equal(saved["model"][name], fresh["model"][name]):
-            # only what no step has changed yet, because it had no gradient, may have none
+        elif (
+            wanted
+            and parameter.requires_grad
+            and saved["progress"]["step"]
+            and not torch.equal(saved["model"][name], fresh["model"][name])
+        ):
+            # only what no step has changed yet, because it had no gradient or began frozen, may have none
             raise RequestError(f"a damaged checkpoint: it lacks '{path}', what the optimizer keeps of {name}")
 
 

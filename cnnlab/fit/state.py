@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from cnnlab.core.errors import RequestError, first_line
+from cnnlab.fit.freezing import Freezing
 from cnnlab.fit.saved_state import EpochPlan, check_saved, check_weights
 
 FORMAT = 1
@@ -108,11 +109,19 @@ class TrainingState:
     device: torch.device
     ema: Ema | None = None
     scaler: torch.amp.GradScaler | None = None
+    freezing: Freezing | None = None
+    """What is frozen, epoch by epoch."""
     progress: Progress = field(default_factory=Progress)
     sums: Sums = field(init=False)
 
     def __post_init__(self) -> None:
         self.sums = Sums.zero(self.device)
+
+    def begin_epoch(self) -> None:
+        """Put the model into training mode, what is frozen in the epoch under way excepted."""
+        self.model.train()
+        if self.freezing is not None:
+            self.freezing.begin(self.progress.epoch + 1)
 
     @property
     def evaluated_model(self) -> nn.Module:

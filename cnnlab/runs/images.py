@@ -122,7 +122,24 @@ def training_images(config: Config, place: DataPlace, *, whole: Dataset | None =
     if config.data.take is not None:
         train = train.take(balanced_first(train, config.data.take, seed=config.split_seed))
     validation = whole.take(parts.validation) if len(parts.validation) else None
-    return TrainingImages(train, validation, channel_statistics(train.images))
+    return TrainingImages(train, validation, _statistics(config, train))
+
+
+def _statistics(config: Config, train: Dataset) -> ChannelStatistics:
+    """Those that the config names, or those of the training part.
+
+    Raises: RequestError where it names others than one for each channel.
+    """
+    mean, std = config.data.mean, config.data.std
+    if mean is None and std is None:
+        return channel_statistics(train.images)
+    channels = train.shape[0]
+    for name, values in (("mean", mean), ("std", std)):
+        if values is None:
+            raise RequestError(f"data.{name} is not given, and the other of mean and std is; give both or neither")
+        if len(values) != channels:
+            raise RequestError(f"data.{name} has {len(values)} numbers, and the images {channels} channels")
+    return ChannelStatistics(tuple(mean or ()), tuple(std or ()))
 
 
 def evaluation_images(run: Run, config: Config, part: str, place: DataPlace) -> Dataset:

@@ -18,6 +18,7 @@ from cnnlab.config.config import Config
 from cnnlab.core.errors import RequestError
 from cnnlab.data.batches import TrainingBatches
 from cnnlab.fit.device import pointwise_route
+from cnnlab.fit.freezing import Freezing
 from cnnlab.fit.losses import Loss
 from cnnlab.network.session import Session
 from cnnlab.training.setup import set_up_training
@@ -87,7 +88,14 @@ def find_learning_rate(
             tell(remark)
     optimizer = setup.state.optimizer
     yield from learning_rate_range(
-        setup.network, optimizer, setup.batches, loss=setup.loss, start=start, end=end, steps=steps
+        setup.network,
+        optimizer,
+        setup.batches,
+        loss=setup.loss,
+        start=start,
+        end=end,
+        steps=steps,
+        freezing=setup.state.freezing,
     )
 
 
@@ -100,12 +108,17 @@ def learning_rate_range(
     start: float,
     end: float,
     steps: int,
+    freezing: Freezing | None = None,
 ) -> Iterator[RatePoint]:
     """Train over `steps` batches while the rate grows from `start` to `end`; stops early where the loss blows up.
+
+    What is frozen in the first epoch is frozen in all of them.
 
     The model and the optimizer are used up by it: hand in a fresh pair.
     """
     model.train()
+    if freezing is not None:
+        freezing.begin(1)
     scales = [group["lr_base"] / optimizer.param_groups[0]["lr_base"] for group in optimizer.param_groups]
     running, least = 0.0, math.inf
     step, epoch = 0, 0

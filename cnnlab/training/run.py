@@ -74,7 +74,9 @@ def train(config: Config, options: TrainOptions, stop: StopWish | bool = False) 
     setup = set_up_training(config, options.session)
     plugins = [(options.config_folder / plugin).resolve() for plugin in config.plugins]
     with _claimed(options.session.runs, name, config.name) as (path, remarks):
-        kept = config.model_copy(update={"name": path.name, "plugins": [f"plugins/{file.name}" for file in plugins]})
+        kept = setup.config.model_copy(
+            update={"name": path.name, "plugins": [f"plugins/{file.name}" for file in plugins]}
+        )
         code = kept_code(config.model) if isinstance(config.model, OwnModel) else NO_CODE
         if code.model is not None:
             kept = kept.model_copy(update={"model": code.model})
@@ -190,7 +192,7 @@ def _resume(
     check_there(run, config, session.place)
     config = relocated(config, session.place)
     saved = load_state(run.last_state, session.device)
-    setup = set_up_training(config, session)
+    setup = set_up_training(config, session, begun=True)
     check_unchanged(run, setup.images)
     try:
         setup.state.load_state_dict(saved, setup.plan)
@@ -261,7 +263,7 @@ def dry_run(config: Config, options: TrainOptions, stop: StopWish | bool = False
     setup = set_up_training(config.model_copy(update={"training": once}), options.session, images=images)
     one_epoch = once.model_copy(update={"epochs": 1})
     watched = config.logging.model_copy(update={"histograms_every_epochs": 1, "every_steps": 1})
-    setup = replace(setup, config=config.model_copy(update={"training": one_epoch, "logging": watched}))
+    setup = replace(setup, config=setup.config.model_copy(update={"training": one_epoch, "logging": watched}))
     with tempfile.TemporaryDirectory(prefix="cnnlab-dry-run-") as folder:
         record = _record(config.name, setup, options)
         writer = RunWriter.create(Path(folder) / config.name, record, config.as_yaml())

@@ -2,26 +2,30 @@
 
 from collections.abc import Iterator
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
 
 from cnnlab.config.config import Config
 from cnnlab.config.least_memory import check_memory_suffices, least_memory
+from cnnlab.core.characters import some
 from cnnlab.core.errors import RequestError
 from cnnlab.core.seeds import derive_seed
-from cnnlab.data.batches import Batch, TrainingBatches, evaluation_batches
+from cnnlab.data.batches import Batch, ChannelStatistics, TrainingBatches, evaluation_batches
 from cnnlab.data.dataset import Dataset
 from cnnlab.fit.device import check_compiler
+from cnnlab.fit.freezing import Freezing
 from cnnlab.fit.losses import Loss
 from cnnlab.fit.optimizers import Clipping, parameter_groups
 from cnnlab.fit.predict import Predictions, predict
 from cnnlab.fit.saved_state import EpochPlan
 from cnnlab.fit.schedules import Schedule
 from cnnlab.fit.state import Ema, TrainingState
+from cnnlab.models.build import parameter_count
 from cnnlab.models.own import said_to
 from cnnlab.network.fresh import new_built
+from cnnlab.network.inheritance import inherit
 from cnnlab.network.session import Session
 from cnnlab.runs.images import TrainingImages, fixed_sample, training_images
 
@@ -68,6 +72,25 @@ class TrainingSetup:
         )
 
 
+def _normalised_by(
+    statistics: ChannelStatistics, config: Config, images: TrainingImages
+) -> tuple[Config, TrainingImages]:
+    """The config that names these statistics, and the images with them."""
+    data = config.data.model_copy(update={"mean": list(statistics.mean), "std": list(statistics.std)})
+    return config.model_copy(update={"data": data}), replace(images, statistics=statistics)
+
+
+def _what_learns(network: nn.Module, freezing: Freezing) -> str:
+    """A sentence about the parameters that are trained, and about those that are later."""
+    learning = [name for name, one in network.named_parameters() if one.requires_grad]
+    if not learning:
+        raise RequestError("freeze: every parameter is frozen in epoch 1; nothing is left to train")
+    count = sum(one.numel() for one in network.parameters() if one.requires_grad)
+    later = sorted({epoch for epoch in freezing.until.values() if epoch is not None})
+    then = f"; more from epoch {', '.join(map(str, later))} on" if later else ""
+    return f"{count:,} of {parameter_count(network):,} parameters learn: {some(learning, 4)}{then}"
+
+
 def _averages(config: Config, network: nn.Module, train: Dataset) -> Ema:
     """The averages that the config asks for, of the network as it stands."""
     assert config.ema is not None
@@ -82,13 +105,16 @@ def _averages(config: Config, network: nn.Module, train: Dataset) -> Ema:
     return Ema(network, decay=config.ema.decay, every=config.ema.every, twin=twin)
 
 
-def set_up_training(config: Config, session: Session, *, images: TrainingImages | None = None) -> TrainingSetup:
+def set_up_training(
+    config: Config, session: Session, *, images: TrainingImages | None = None, begun: bool = False
+) -> TrainingSetup:
     """Load, split, build; nothing is written.
 
     Arguments:
         config: of the training.
         session: where data lies, and the device.
         images: in place of those that the config names.
+        begun: whether a checkpoint is loaded afterwards, so that `init_from` need not be there any more.
 
     Raises: RequestError when parts of the config do not fit each other or the data.
     """
@@ -103,6 +129,12 @@ def set_up_training(config: Config, session: Session, *, images: TrainingImages 
     with said_to(remarks.append):
         built = new_built(config, train.shape, len(train.classes))
     network = built.model
+    if config.init_from is not None and not begun:
+        inherited = inherit(network, config, train.shape, train.classes, session)
+        remarks += inherited.remarks
+        if inherited.statistics is not None and config.data.mean is None:
+            config, images = _normalised_by(inherited.statistics, config, images)
+        remarks += inherited.differences(images.statistics, train.shape)
     evaluated = max(min(training.clean_train_pictures, len(train)), len(images.validation or ()))
     check_memory_suffices(
         least_memory(
@@ -119,15 +151,25 @@ def set_up_training(config: Config, session: Session, *, images: TrainingImages 
     memory = torch.channels_last if training.channels_last else torch.contiguous_format
     network = network.to(device=device, memory_format=memory)  # type: ignore[call-overload]
     options = config.optimizer.options
+    freezing = Freezing(network, config.freeze, config.unfreeze, statistics=config.frozen_statistics)
     groups = parameter_groups(
-        network, config.parameter_groups, lr=options["lr"], weight_decay=options.get("weight_decay", 0.0)
+        network,
+        config.parameter_groups,
+        lr=options["lr"],
+        weight_decay=options.get("weight_decay", 0.0),
+        layer_decay=config.layer_decay,
+        freezing=freezing,
     )
+    freezing.begin(1)
+    if config.freeze:
+        remarks.append(_what_learns(network, freezing))
     state = TrainingState(
         model=network,
         optimizer=config.optimizer.build(groups=groups),
         device=device,
         ema=_averages(config, network, train) if config.ema else None,
         scaler=torch.amp.GradScaler(device.type) if training.precision == "fp16" else None,
+        freezing=freezing if freezing.until else None,
     )
     batches = TrainingBatches(
         train.images.to(device),

@@ -18,6 +18,7 @@ from cnnlab.data.decoding import image_header
 from cnnlab.data.folder import Contents, list_contents
 from cnnlab.data.listing import SHOWN, Listing
 from cnnlab.data.registry import facts_of, image_of
+from cnnlab.fit.freezing import Freezing
 from cnnlab.fit.optimizers import parameter_groups
 from cnnlab.models.build import parameter_count
 from cnnlab.models.own import check_arguments, said_to
@@ -100,7 +101,15 @@ def check(config: Config, session: Session, *, shape: Shape | None = None, class
     parameters = parameter_count(network)
     options = config.optimizer.options
     decay = options.get("weight_decay", 0.0)
-    groups = parameter_groups(network, config.parameter_groups, lr=options["lr"], weight_decay=decay)
+    freezing = Freezing(network, config.freeze, config.unfreeze, statistics=config.frozen_statistics)
+    groups = parameter_groups(
+        network,
+        config.parameter_groups,
+        lr=options["lr"],
+        weight_decay=decay,
+        layer_decay=config.layer_decay,
+        freezing=freezing,
+    )
     config.optimizer.build(groups=groups)
     if config.clipping:
         config.clipping.build(model=network)
