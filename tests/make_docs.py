@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import file_map
+from architectures import page as zoo
 from bad_inputs import page as bad_inputs
 from exercises import page as exercises
 from references import commands, components, config, methods
@@ -20,6 +21,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/files.md": file_map.file_map,
     "docs/bad-inputs.md": bad_inputs.page,
     "docs/exercises.md": exercises.page,
+    "docs/zoo.md": zoo.page,
     "docs/any-network.md": strangers.page,
     "docs/reference/config.md": config.page,
     "docs/reference/commands.md": commands.page,

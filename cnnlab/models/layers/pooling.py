@@ -29,14 +29,20 @@ Odd = Annotated[int, Field(gt=0), AfterValidator(_odd)]
 
 @LAYERS.register("max_pool")
 def max_pool(
-    shape: Shape, *, kernel: Pair = (2, 2), stride: Pair | None = None, padding: PaddingPair = (0, 0)
+    shape: Shape,
+    *,
+    kernel: Pair = (2, 2),
+    stride: Pair | None = None,
+    padding: PaddingPair = (0, 0),
+    ceil_mode: bool = False,
 ) -> nn.MaxPool2d:
     """The largest value of each window; without `stride` the windows lie side by side.
 
-    (C, H, W) → (C, H', W'). Padding counts as −∞.
+    (C, H, W) → (C, H', W'). Padding counts as −∞. With `ceil_mode` the size is rounded up: the last window may reach
+    beyond the padded image, as long as it begins in it.
     """
     _check_pool(shape, kernel, stride, padding)
-    return nn.MaxPool2d(kernel, stride=stride, padding=padding)
+    return nn.MaxPool2d(kernel, stride=stride, padding=padding, ceil_mode=ceil_mode)
 
 
 @LAYERS.register("avg_pool")

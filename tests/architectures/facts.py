@@ -1,0 +1,65 @@
+"""The networks of configs/zoo/ with what their headers say of them, worked out by cnnlab's own functions."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from cnnlab.config.config import read_config
+from cnnlab.core.arithmetic import Shape
+from cnnlab.data.registry import image_of
+from cnnlab.models.build import Model, build, parameter_count
+from cnnlab.receptive_field.fields import receptive_fields
+from cnnlab.walk.walker import walked
+
+ZOO = Path(__file__).parents[2] / "configs" / "zoo"
+FILES = sorted(ZOO.glob("*.yaml"))
+
+
+def shape_of(path: Path) -> Shape:
+    """The shape of an image of the config's data set."""
+    shape, _ = image_of(read_config(path).data.dataset)
+    assert shape is not None
+    return shape
+
+
+def zoo_network(
+    path: Path, *, size: int | None = None, classes: int = 10, device: str = "cpu", changes: Sequence[str] = ()
+) -> Model:
+    """The network of a zoo file with `changes`, in evaluation mode, for images of `size` px (by default its data's)."""
+    channels, height, width = shape_of(path)
+    model = read_config(path, changes).model
+    assert isinstance(model, list)
+    with torch.device(device):
+        return build(model, (channels, size or height, size or width), classes=classes).eval()
+
+
+def costs_of(model: torch.nn.Module, shape: Shape) -> tuple[int, int]:
+    """Parameters, and multiply-accumulates for an image of `shape`."""
+    run = walked(model, shape, follow=False, count=True)
+    assert run.failure is None
+    return parameter_count(model), run.macs
+
+
+def field_of(model: torch.nn.Module, shape: Shape) -> int:
+    """The largest receptive field of a layer that has places, in pixels."""
+    fields = receptive_fields(model, shape)
+    return max(one.size[0] for one in fields.layers if one.stride and one.stride[0] is not None)
+
+
+def counts_of(path: Path) -> tuple[int, int, int, int]:
+    """What the header says: parameters, multiply-accumulates, receptive field in pixels, classes."""
+    found = re.fullmatch(
+        r"([\d,]+) parameters, ([\d,]+) multiply-accumulates, a receptive field of ([\d,]+) px; .*, ([\d,]+) classes",
+        header_of(path)["Counts"],
+    )
+    assert found, path
+    parameters, macs, field, classes = (int(number.replace(",", "")) for number in found.groups())
+    return parameters, macs, field, classes
+
+
+def header_of(path: Path) -> dict[str, str]:
+    """The lines of a file's header by their first words."""
+    lines = [re.match(r"# (\w+): +(.*)", line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return {line[1]: line[2] for line in lines if line}
