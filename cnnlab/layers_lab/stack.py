@@ -17,6 +17,7 @@ from cnnlab.layers_lab.unit import Unit, units, unread
 from cnnlab.models.layers.convolution import LocallyConnected2d
 from cnnlab.models.layers.normalization import DynamicTanh
 from cnnlab.models.layers.pooling import BlurPool2d
+from cnnlab.models.layers.scaling import LayerScale
 from cnnlab.walk.facts import Output, Walk
 from cnnlab.walk.walker import walk
 
@@ -78,7 +79,9 @@ def _axes(module: nn.Module, name: str, rank: int) -> tuple[str, ...]:
             axes = ("channels", "height", "width")
         case ((nn.BatchNorm1d() | nn.BatchNorm2d() | nn.InstanceNorm2d() | nn.GroupNorm()), _):
             axes = ("channels",)
-        case ((nn.LayerNorm() | DynamicTanh()), ("weight" | "bias")):
+        case LayerScale(), "weight" if rank == 0:
+            axes = ()
+        case ((nn.LayerNorm() | DynamicTanh() | LayerScale()), ("weight" | "bias")):
             axes = ("channels",)
     assert len(axes) in (0, rank), f"{len(axes)} names for {rank} axes"
     return axes
@@ -145,7 +148,9 @@ def _pair(value: object) -> Pixels:
 FLOAT32 = 4
 """Bytes."""
 
-ACTIVATIONS = (nn.ReLU, nn.LeakyReLU, nn.GELU, nn.SiLU, nn.Hardswish, nn.Sigmoid, nn.Tanh)
+ACTIVATIONS = (
+    nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.GELU, nn.SiLU, nn.Hardswish, nn.Hardsigmoid, nn.Sigmoid, nn.Tanh,
+)  # fmt: skip
 """What counts as a nonlinearity: the activation functions of the registry."""
 
 _MOST_WITH_BITS = 2**18

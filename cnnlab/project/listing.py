@@ -54,6 +54,7 @@ LIKELY: dict[str, Any] = {
     "channels": 64,
     "name": "stem",
     "features": 128,
+    "factor": 0.5,
     "times": 3,
     "milestones": [15, 25],
     "path": "images",

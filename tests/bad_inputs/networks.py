@@ -184,6 +184,15 @@ NETWORKS = (
         rest=SMALL,
     ),
     config(
+        "channels that cannot be cut into equal parts",
+        layers("split: {branches: [[], [relu]]}", "global_avg_pool", "linear"),
+        (
+            "error: bad.yaml:2:5: layer 'split' (1st of the model) does not fit: its 3 input channels cannot be cut "
+            "into 2 equal parts, one for each branch; give it as many branches as divide them: 3"
+        ),
+        rest=SMALL,
+    ),
+    config(
         "padding: same with an even kernel",
         layers("conv: {channels: 8, kernel: 4}"),
         (

@@ -17,6 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 from torch import Tensor, nn
+from torchvision.models._utils import _make_divisible
+from torchvision.models.shufflenetv2 import channel_shuffle
+from torchvision.ops import SqueezeExcitation, StochasticDepth
 
 from cnnlab.core.errors import RequestError
 from cnnlab.core.registry import component
@@ -39,7 +42,8 @@ class Case:
 
 
 def twin(reference: nn.Module, module: nn.Module) -> nn.Module:
-    """`reference` with the parameters and buffers of `module`, in their order, and in its mode."""
+    """`reference` with the parameters and buffers of `module`, in their order, and in its mode, in float64."""
+    reference.double()
     with torch.no_grad():
         for theirs, ours in zip(reference.parameters(), module.parameters(), strict=True):
             theirs.copy_(ours)
@@ -184,11 +188,52 @@ def dyt_by_formula(module: nn.Module, x: Tensor, options: Options) -> Tensor:
     return (weight * torch.tanh(alpha * moved) + bias).movedim(-1, 1)
 
 
+def hidden_units(channels: int, options: Options) -> int:
+    """As torchvision's networks count them: a multiple of 8 in MobileNet v3, at least 1 in EfficientNet."""
+    hidden = channels // options["ratio"]
+    return _make_divisible(hidden, options["multiple"]) if options["multiple"] > 1 else hidden
+
+
 def excited(module: nn.Module, x: Tensor, options: Options) -> Tensor:
-    w1, b1, w2, b2 = module.parameters()
-    means = F.adaptive_avg_pool2d(x, 1).flatten(1)
-    gates = torch.sigmoid(F.relu(means @ w1.T + b1) @ w2.T + b2)
-    return torch.einsum("nc,nchw->nchw", gates, x)
+    kinds = {"relu": nn.ReLU, "silu": nn.SiLU, "sigmoid": nn.Sigmoid, "hardsigmoid": nn.Hardsigmoid}
+    hidden = hidden_units(x.shape[1], options)
+    theirs = SqueezeExcitation(x.shape[1], hidden, kinds[options["activation"]], kinds[options["gate"]]).double()
+    with torch.no_grad():
+        for convolution, linear in zip(theirs.parameters(), module.parameters(), strict=True):
+            convolution.copy_(linear.reshape(convolution.shape))
+    return theirs(x)
+
+
+def excited_count(shape: tuple[int, ...], output: tuple[int, ...], options: Options) -> int:
+    hidden = hidden_units(shape[0], options)
+    return 2 * shape[0] * hidden + hidden + shape[0]
+
+
+def split_inputs() -> st.SearchStrategy[tuple[tuple[int, ...], Options]]:
+    def of(wide: int, height: int, width: int, branches: list[list[Any]]) -> tuple[tuple[int, ...], Options]:
+        return (wide * len(branches), height, width), {"branches": branches}
+
+    kinds = st.sampled_from([[], ["relu6"], [{"conv": {"channels": 2, "bias": False}}]])
+    return st.builds(of, st.integers(1, 3), sizes, sizes, st.lists(kinds, min_size=2, max_size=3))
+
+
+def split_by_parts(module: nn.Module, x: Tensor, options: Options) -> Tensor:
+    """By slices of the channels, the layers written out."""
+    weights = iter(list(module.parameters()))
+    wide, outputs = x.shape[1] // len(options["branches"]), []
+    for number, branch in enumerate(options["branches"]):
+        part = x[:, number * wide : (number + 1) * wide]
+        if branch == ["relu6"]:
+            part = part.clamp(0, 6)
+        elif branch:
+            part = F.conv2d(part, next(weights), padding=1)
+        outputs.append(part)
+    return torch.cat(outputs, 1)
+
+
+def scaled_by_channel(module: nn.Module, x: Tensor, options: Options) -> Tensor:
+    weight = module.get_parameter("weight")
+    return torch.einsum("nc...,c->nc...", x, weight.expand(x.shape[1]))
 
 
 @st.composite
@@ -313,6 +358,31 @@ CASES: dict[str, Case] = {
         lambda module, x, o: x.reshape(*x.shape[:2], -1)[:, :, module.order].reshape(x.shape),
         lambda *_: 0,
     ),
+    "channel_shuffle": Case(
+        group_norm_inputs().map(lambda drawn: (drawn[0], {"groups": drawn[1]["groups"]})),
+        lambda module, x, o: channel_shuffle(x, o["groups"]),
+        lambda *_: 0,
+    ),
+    "multiply": Case(
+        st.tuples(any_shape, st.fixed_dictionaries({"factor": st.floats(-3, 3)})),
+        lambda module, x, o: torch.full_like(x, o["factor"]) * x,
+        lambda *_: 0,
+    ),
+    "layer_scale": Case(
+        st.tuples(any_shape, st.fixed_dictionaries({"each": st.sampled_from(["channel", "layer"])})),
+        scaled_by_channel,
+        lambda shape, output, o: shape[0] if o["each"] == "channel" else 1,
+    ),
+    "stochastic_depth": Case(
+        st.tuples(
+            any_shape,
+            st.fixed_dictionaries({"probability": st.floats(0, 0.9), "unit": st.sampled_from(["image", "batch"])}),
+        ),
+        lambda module, x, o: StochasticDepth(o["probability"], "row" if o["unit"] == "image" else "batch").train(
+            module.training
+        )(x),
+        lambda *_: 0,
+    ),
     "linear": Case(
         st.tuples(
             st.tuples(st.integers(1, 9)),
@@ -346,10 +416,12 @@ CASES: dict[str, Case] = {
     **dict(
         [
             plain("relu", F.relu),
+            plain("relu6", F.relu6),
             plain("leaky_relu", lambda x, slope: F.leaky_relu(x, slope), slope=st.floats(0, 1)),
             plain("gelu", F.gelu, approximate=st.sampled_from(["none", "tanh"])),
             plain("silu", F.silu),
             plain("hardswish", F.hardswish),
+            plain("hardsigmoid", F.hardsigmoid),
             plain("sigmoid", torch.sigmoid),
             plain("tanh", torch.tanh),
         ]
@@ -398,6 +470,13 @@ CASES: dict[str, Case] = {
     "conv_bn_act": Case(blocks(), block_twin, block_count),
     "residual": Case(residuals(), residual_twin, residual_count),
     "parallel": Case(parallel_inputs(), parallel_twin, lambda shape, output, o: shape[0] * shape[0] * 9 + shape[0]),
+    "split": Case(
+        split_inputs(),
+        split_by_parts,
+        lambda shape, output, o: sum(
+            18 * (shape[0] // len(o["branches"])) for branch in o["branches"] if branch not in ([], ["relu6"])
+        ),
+    ),
     "repeat": Case(
         st.tuples(
             images,
@@ -407,9 +486,19 @@ CASES: dict[str, Case] = {
         lambda shape, output, o: (shape[0] * 18 + 2) + (o["times"] - 1) * 38,
     ),
     "squeeze_excite": Case(
-        st.tuples(st.tuples(st.integers(2, 8), sizes, sizes), st.fixed_dictionaries({"ratio": st.integers(1, 2)})),
+        st.tuples(
+            st.tuples(st.integers(2, 40), sizes, sizes),
+            st.fixed_dictionaries(
+                {
+                    "ratio": st.integers(1, 2),
+                    "multiple": st.sampled_from([1, 8]),
+                    "activation": st.sampled_from(["relu", "silu"]),
+                    "gate": st.sampled_from(["sigmoid", "hardsigmoid"]),
+                }
+            ),
+        ),
         excited,
-        lambda shape, output, o: 2 * shape[0] * (shape[0] // o["ratio"]) + shape[0] // o["ratio"] + shape[0],
+        excited_count,
     ),
 }
 
@@ -436,14 +525,14 @@ def test_layer_is_torchs(name: str, one_layer: Any) -> None:
                 parameter.normal_()
             for buffer in [b for n, b in module.named_buffers() if n.endswith(("mean", "var"))]:
                 buffer.uniform_(0.5, 1.5)
-        module.train(training)
-        x = torch.randn(3, *shape)
+        module.double().train(training)
+        x = torch.randn(3, *shape, dtype=torch.float64)
         torch.manual_seed(seed)
         expected = case.expected(module, x, options)
         torch.manual_seed(seed)
         actual = module(x)
         assert tuple(actual.shape) == (3, *output)
-        torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(actual, expected, rtol=1e-10, atol=1e-10)
 
     check()
 

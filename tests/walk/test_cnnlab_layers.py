@@ -18,6 +18,7 @@ LAYERS_IN_YAML: dict[str, list[str]] = {
     "batch_norm": ["batch_norm"],
     "blur_pool": ["blur_pool", "blur_pool: {kernel: 5, stride: 3}"],
     "channel_layer_norm": ["channel_layer_norm"],
+    "channel_shuffle": ["channel_shuffle", "channel_shuffle: {groups: 4}"],
     "conv": [
         "conv: {channels: 4}",
         "conv: {channels: 4, kernel: 5, stride: 2, padding: 1, dilation: 2, groups: 2}",
@@ -38,9 +39,11 @@ LAYERS_IN_YAML: dict[str, list[str]] = {
     "global_avg_pool": ["global_avg_pool"],
     "global_max_pool": ["global_max_pool"],
     "group_norm": ["group_norm: {groups: 2}"],
+    "hardsigmoid": ["hardsigmoid"],
     "hardswish": ["hardswish"],
     "instance_norm": ["instance_norm", "instance_norm: {affine: true}"],
     "layer_norm": ["layer_norm"],
+    "layer_scale": ["layer_scale: {start: 1}", "layer_scale: {start: 1, each: layer}"],
     "leaky_relu": ["leaky_relu"],
     "linear": ["flatten\\n  - linear"],
     "locally_connected": [
@@ -48,6 +51,7 @@ LAYERS_IN_YAML: dict[str, list[str]] = {
         "locally_connected: {channels: 3, stride: 2, padding: 0}",
     ],
     "max_pool": ["max_pool", "max_pool: {kernel: 3, stride: 2, padding: 1}"],
+    "multiply": ["multiply: {factor: 0.5}"],
     "none": ["none"],
     "parallel": [
         "parallel: {branches: [[{conv: {channels: 2}}], [{conv: {channels: 3, kernel: 5}}]]}",
@@ -55,6 +59,7 @@ LAYERS_IN_YAML: dict[str, list[str]] = {
     ],
     "permute_pixels": ["permute_pixels", "permute_pixels: {seed: 1}"],
     "relu": ["relu"],
+    "relu6": ["relu6"],
     "repeat": ["repeat: {times: 3, layers: [{conv: {channels: 4}}, relu]}"],
     "residual": [
         "residual: {layers: [{conv: {channels: 4}}, relu, {conv: {channels: 4}}]}",
@@ -62,7 +67,12 @@ LAYERS_IN_YAML: dict[str, list[str]] = {
     ],
     "sigmoid": ["sigmoid"],
     "silu": ["silu"],
-    "squeeze_excite": ["squeeze_excite: {ratio: 2}"],
+    "split": ["split: {branches: [[], [{conv: {channels: 3, kernel: 5}}]]}"],
+    "squeeze_excite": [
+        "squeeze_excite: {ratio: 2}",
+        "squeeze_excite: {ratio: 2, multiple: 8, activation: silu, gate: hardsigmoid}",
+    ],
+    "stochastic_depth": ["stochastic_depth"],
     "tanh": ["tanh"],
 }
 

@@ -19,6 +19,12 @@ def relu() -> nn.ReLU:
     return nn.ReLU()
 
 
+@LAYERS.register("relu6")
+def relu6() -> nn.ReLU6:
+    """y = min(max(0, x), 6), whose outputs fit few bits. Source: Howard et al. 2017 (MobileNets), arXiv:1704.04861."""
+    return nn.ReLU6()
+
+
 @LAYERS.register("leaky_relu")
 def leaky_relu(*, slope: NonNegativeNumber = 0.01) -> nn.LeakyReLU:
     """y = x where x > 0, otherwise slope·x. Source: Maas et al. 2013."""
@@ -44,6 +50,12 @@ def silu() -> nn.SiLU:
 def hardswish() -> nn.Hardswish:
     """y = x·min(max(x + 3, 0), 6)/6: silu without the exponential. Source: Howard et al. 2019, arXiv:1905.02244."""
     return nn.Hardswish()
+
+
+@LAYERS.register("hardsigmoid")
+def hardsigmoid() -> nn.Hardsigmoid:
+    """y = min(max(x + 3, 0), 6)/6: a gate without the exponential. Source: Howard et al. 2019, arXiv:1905.02244."""
+    return nn.Hardsigmoid()
 
 
 @LAYERS.register("sigmoid")

@@ -1,4 +1,4 @@
-"""Layers made of layers: blocks, branches, repetitions, and attention over channels."""
+"""Layers made of layers: blocks, branches, repetitions."""
 
 import re
 from collections import OrderedDict
@@ -26,6 +26,7 @@ WITHOUT_MEAN = {"none", "dyt"}
 """Norms that subtract no mean, so that the bias of a convolution before them is not lost."""
 
 Order = Literal["conv norm act", "conv act norm", "norm conv act", "norm act conv", "act conv norm", "act norm conv"]
+Join = Literal["concat", "add"]
 
 
 @LAYERS.register("conv_bn_act")
@@ -119,7 +120,7 @@ def parallel(
     build: LayerBuilder,
     *,
     branches: Annotated[list[list[Layer]], Field(min_length=1)],
-    join: Literal["concat", "add"] = "concat",
+    join: Join = "concat",
 ) -> "Parallel":
     """Several lists of layers on the same input; their outputs one behind the other (`concat`) or summed (`add`).
 
@@ -127,14 +128,24 @@ def parallel(
     passes its input on. Sources: Szegedy et al. 2014 (Inception), arXiv:1409.4842; Chen et al. 2017 (ASPP),
     arXiv:1706.05587.
     """
-    built = [build(branch, shape) for branch in branches]
-    shapes = [reached for _, reached in built]
-    agree = {reached[1:] if join == "concat" else reached for reached in shapes}
-    if len(agree) > 1 or len({len(reached) for reached in shapes}) > 1:
-        need = "equal heights and widths" if join == "concat" else "equal shapes"
-        given = ", ".join(map(str, shapes))
-        raise ShapeError(f"join: {join} needs {need}, its {len(shapes)} branches turn {shape} into {given}")
-    return Parallel([branch for branch, _ in built], join)
+    return Parallel(_joinable(branches, shape, build, join), join)
+
+
+@LAYERS.register("split")
+def split(shape: Shape, build: LayerBuilder, *, branches: Annotated[list[list[Layer]], Field(min_length=2)]) -> "Split":
+    """The channels in equal parts, each through a list of layers of its own; the outputs one behind the other.
+
+    (C, H, W) → (sum of the branches' channels, H', W'). As many parts as branches, whose number has to divide C; an
+    empty branch, [], passes its part on. Source: Ma et al. 2018 (ShuffleNet v2), arXiv:1807.11164, section 3.2.
+    """
+    channels, parts = shape[0], len(branches)
+    if channels % parts:
+        fits = ", ".join(str(n) for n in range(2, channels + 1) if channels % n == 0)
+        advice = f"give it as many branches as divide them: {fits}" if fits else "put a convolution before it"
+        raise ShapeError(
+            f"its {channels} input channels cannot be cut into {parts} equal parts, one for each branch; {advice}"
+        )
+    return Split(_joinable(branches, (channels // parts, *shape[1:]), build, "concat"))
 
 
 @LAYERS.register("repeat")
@@ -168,6 +179,23 @@ def block(shape: Shape, build: LayerBuilder, *, name: BlockName, layers: Layers)
     """
     built, _ = build(layers, shape)
     return built if len(built) > 1 else built[0]
+
+
+def _joinable(
+    branches: Sequence[list[Component]], shape: Shape, build: LayerBuilder, join: Join
+) -> list[nn.Sequential]:
+    """The branches, each for inputs of `shape`.
+
+    Raises: ShapeError where their outputs cannot be joined.
+    """
+    built = [build(branch, shape) for branch in branches]
+    shapes = [reached for _, reached in built]
+    agree = {reached[1:] if join == "concat" else reached for reached in shapes}
+    if len(agree) > 1 or len({len(reached) for reached in shapes}) > 1:
+        need = "equal heights and widths" if join == "concat" else "equal shapes"
+        given = ", ".join(map(str, shapes))
+        raise ShapeError(f"join: {join} needs {need}, its {len(shapes)} branches turn {shape} into {given}")
+    return [branch for branch, _ in built]
 
 
 def _projection(shape: Shape, target: Shape) -> list[Component]:
@@ -213,7 +241,7 @@ class Residual(nn.Module):
 class Parallel(nn.Module):
     """See `parallel`. The branches are its children `branch1`, `branch2`, …."""
 
-    def __init__(self, branches: Sequence[nn.Module], join: Literal["concat", "add"]) -> None:
+    def __init__(self, branches: Sequence[nn.Module], join: Join) -> None:
         super().__init__()
         self.join = join
         for number, branch in enumerate(branches, 1):
@@ -229,37 +257,17 @@ class Parallel(nn.Module):
         return f"join={self.join}"
 
 
-@LAYERS.register("squeeze_excite")
-def squeeze_excite(
-    shape: Shape, build: LayerBuilder, *, ratio: Positive = 16, activation: Layer = RELU
-) -> "SqueezeExcite":
-    """Each channel times a number between 0 and 1 that follows from the means of all channels; (C, H, W), kept.
-
-    s = σ(W₂·f(W₁·m + b₁) + b₂), y[c] = s[c]·x[c], with m the channels' means, f the `activation` and floor(C/ratio)
-    hidden units. Parameters: 2·C·(C/ratio) + C/ratio + C. Source: Hu et al. 2018, arXiv:1709.01507, equations 2 to 4.
-    """
-    channels, *_ = image(shape)
-    hidden = channels // ratio
-    if hidden < 1:
-        raise ShapeError(
-            f"ratio: {ratio} leaves no hidden unit for its {channels} input channels; at most {channels} fits"
-        )
-    between, _ = build([activation], (hidden,))
-    return SqueezeExcite(channels, hidden, between[0])
-
-
 @final
-class SqueezeExcite(nn.Module):
-    """See `squeeze_excite`. Its two maps are `nn.Linear`, so that whoever looks for convolutions does not find them."""
+class Split(nn.Module):
+    """See `split`. The branches are its children `branch1`, `branch2`, …."""
 
-    def __init__(self, channels: int, hidden: int, activation: nn.Module) -> None:
+    def __init__(self, branches: Sequence[nn.Module]) -> None:
         super().__init__()
-        self.reduce = nn.Linear(channels, hidden)
-        self.activation = activation
-        self.expand = nn.Linear(hidden, channels)
+        for number, branch in enumerate(branches, 1):
+            self.add_module(f"branch{number}", branch)
 
-    def forward(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-        """(n, C, H, W), kept."""
-        squeezed = images.mean(dim=(2, 3))
-        excited = torch.sigmoid(self.expand(self.activation(self.reduce(squeezed))))
-        return images * excited[:, :, None, None]
+    def forward(self, images: Float[Tensor, "n *shape"]) -> Float[Tensor, "n *target"]:
+        """(n, …) → (n, …), joined along the channels."""
+        branches = list(self.children())
+        parts = images.chunk(len(branches), dim=1)
+        return torch.cat([branch(part) for branch, part in zip(branches, parts, strict=True)], dim=1)

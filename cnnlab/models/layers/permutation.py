@@ -1,4 +1,4 @@
-"""Pixels that change places: what is near is no longer near, and nothing is lost."""
+"""Pixels or channels that change places; nothing is lost."""
 
 from typing import final
 
@@ -7,9 +7,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from cnnlab.core.arithmetic import Shape
-from cnnlab.core.quantities import NonNegative
+from cnnlab.core.quantities import NonNegative, Positive
 from cnnlab.core.seeds import derive_seed
-from cnnlab.models.layers.inputs import image
+from cnnlab.models.layers.inputs import check_groups, image
 from cnnlab.models.registry import LAYERS
 
 
@@ -23,6 +23,18 @@ def permute_pixels(shape: Shape, *, seed: NonNegative = 0) -> "PermutePixels":
     """
     _, height, width = image(shape)
     return PermutePixels((height, width), seed)
+
+
+@LAYERS.register("channel_shuffle")
+def channel_shuffle(shape: Shape, *, groups: Positive = 2) -> nn.ChannelShuffle:
+    """The channels dealt out like cards: one of each group in turn, so that groups do not stay among themselves.
+
+    (C, H, W), kept; channel i of group g goes to place i·groups + g. `groups` has to divide C. No parameters. Source:
+    Zhang et al. 2017 (ShuffleNet), arXiv:1707.01083, section 3.1.
+    """
+    channels, *_ = image(shape)
+    check_groups(groups, channels)
+    return nn.ChannelShuffle(groups)
 
 
 @final

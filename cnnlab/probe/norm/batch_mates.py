@@ -18,6 +18,7 @@ from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError
 from cnnlab.core.seeds import derive_seed
 from cnnlab.models.failure import told
+from cnnlab.models.layers.scaling import StochasticDepth
 from cnnlab.models.undisturbed import set_mode, undisturbed
 
 Mode = Literal["evaluation", "batch statistics", "training"]
@@ -93,7 +94,7 @@ def batch_mates(
 
 
 def _drops(module: nn.Module) -> bool:
-    return isinstance(module, nn.modules.dropout._DropoutNd) and module.p > 0
+    return isinstance(module, nn.modules.dropout._DropoutNd | StochasticDepth) and module.p > 0
 
 
 def _sorted_once(model: nn.Module, images: Tensor, size: int, seed: int, number: int) -> Tensor:

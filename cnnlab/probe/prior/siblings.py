@@ -24,7 +24,8 @@ WINDOWS = ("max_pool", "avg_pool", "blur_pool", "global_avg_pool", "global_max_p
 
 EITHER = (
     "permute_pixels", "linear", "none", "batch_norm", "layer_norm", "channel_layer_norm", "group_norm", "dyt",
-    "relu", "leaky_relu", "gelu", "silu", "hardswish", "sigmoid", "tanh", "dropout",
+    "relu", "relu6", "leaky_relu", "gelu", "silu", "hardswish", "hardsigmoid", "sigmoid", "tanh", "dropout",
+    "multiply", "layer_scale", "stochastic_depth",
 )  # fmt: skip
 """Layers that mean the same in all of them."""
 

@@ -4,6 +4,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from timm.layers import ScaledStdConv2d
+from torch import nn
 
 from cnnlab.models.build import parameter_count
 from cnnlab.models.layers.convolution import StandardizedConv2d
@@ -93,3 +95,14 @@ def test_standardised_filters(one_layer: Any, factor: float, offset: float, grou
     x = torch.randn(1, 4, 8, 8)
     expected = torch.nn.functional.conv2d(x, filters, module.bias, padding=1, groups=groups)
     torch.testing.assert_close(module(x), expected)
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_standardised_filters_are_timms(one_layer: Any, groups: int) -> None:
+    """timm adds an eps to the variance, the authors a floor; with next to no eps they agree"""
+    module, _ = one_layer("conv", (4, 8, 8), channels=6, stride=2, groups=groups, weight_standardization=True)
+    theirs = ScaledStdConv2d(4, 6, 3, stride=2, groups=groups, eps=1e-30)
+    nn.init.normal_(module.gain)
+    theirs.load_state_dict(module.state_dict())
+    x = torch.randn(2, 4, 8, 8, dtype=torch.float64)
+    torch.testing.assert_close(module.double()(x), theirs.double()(x), rtol=1e-10, atol=1e-10)

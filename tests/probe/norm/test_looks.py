@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from cnnlab.models.layers.scaling import StochasticDepth
 from cnnlab.probe.norm.activations import layer_states
 from cnnlab.probe.norm.agreement import formula_facts, layer_agreements
 from cnnlab.probe.norm.batch_mates import Mates, batch_mates
@@ -44,9 +45,10 @@ def test_batch_mates_matter_to_batch_norm_in_training_mode_alone() -> None:
 
 
 def test_group_norm_does_not_know_its_batch_and_dropout_is_told_apart() -> None:
-    found = mates(network(nn.GroupNorm(2, 8), nn.Dropout(0.5)))
-    assert found["batch statistics", 2].agreement == 1
-    assert found["training", 2].agreement < 1
+    for drops in (nn.Dropout(0.5), StochasticDepth(0.5, "image")):
+        found = mates(network(nn.GroupNorm(2, 8), drops))
+        assert found["batch statistics", 2].agreement == 1
+        assert found["training", 2].agreement < 1
 
 
 def test_scaled_weights_change_what_eps_explains_and_a_bias_nothing() -> None:
