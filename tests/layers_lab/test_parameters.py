@@ -39,7 +39,7 @@ def test_biases_are_apart() -> None:
 
 
 def test_every_layer_of_the_registry_is_counted_whole() -> None:
-    likely = {"channels": 4, "times": 2, "layers": ["relu"], "branches": [["relu"], []], "factor": 2.0}
+    likely = {"channels": 4, "times": 2, "layers": ["relu"], "branches": [["relu"], []], "factor": 2.0, "name": "named"}
     for entry in LAYERS:
         needed = {name: likely[name] for name, field in entry.options.model_fields.items() if field.is_required()}
         options = needed | ({"groups": 2} if entry.name == "group_norm" else {})

@@ -16,7 +16,7 @@ OneLayer = Callable[..., tuple[nn.Module, Shape]]
 def one_layer() -> OneLayer:
     """(name, shape, **options) → the layer, built alone, and its output shape."""
 
-    def build_one(name: str, shape: Shape, *, classes: int = 10, **options: object) -> tuple[nn.Module, Shape]:
+    def build_one(name: str, shape: Shape, /, *, classes: int = 10, **options: object) -> tuple[nn.Module, Shape]:
         built, output = sequence([component("layer", name, **options)], shape, classes=classes)
         return built[0], output
 

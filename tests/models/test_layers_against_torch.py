@@ -477,6 +477,11 @@ CASES: dict[str, Case] = {
             18 * (shape[0] // len(o["branches"])) for branch in o["branches"] if branch not in ([], ["relu6"])
         ),
     ),
+    "block": Case(
+        st.tuples(images, st.just({"name": "named", "layers": [{"conv": {"channels": 2}}, "relu"]})),
+        lambda module, x, o: repeat_twin(module, x, {"times": 1}),
+        lambda shape, output, o: shape[0] * 18 + 2,
+    ),
     "repeat": Case(
         st.tuples(
             images,

@@ -16,6 +16,7 @@ ROOT = Path(cnnlab.__file__).parent.parent
 LAYERS_IN_YAML: dict[str, list[str]] = {
     "avg_pool": ["avg_pool", "avg_pool: {kernel: 3, stride: 2, padding: 1, count_include_pad: false}"],
     "batch_norm": ["batch_norm"],
+    "block": ["block: {name: named, layers: [{conv: {channels: 4}}, relu]}"],
     "blur_pool": ["blur_pool", "blur_pool: {kernel: 5, stride: 3}"],
     "channel_layer_norm": ["channel_layer_norm"],
     "channel_shuffle": ["channel_shuffle", "channel_shuffle: {groups: 4}"],
