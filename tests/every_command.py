@@ -26,7 +26,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "CONFIG": ("tiny.yaml",),
     "CONFIG|DATASET": ("tiny.yaml",),
     "IMAGE…": ("image.png",),
-    "PATH…": ("image.png",),
+    "[PATH]…": ("image.png",),
     "[CONFIG] [KEY=VALUE]…": ("tiny.yaml",),
     "CONFIG… [KEY=VALUE]…": ("elsewhere/tiny/config.yaml", "elsewhere/other/config.yaml"),
     "KERNEL": ("tiny",),

@@ -17,6 +17,7 @@ from cnnlab.cli.results import print_document
 from cnnlab.cli.session import with_session
 from cnnlab.cli.streams import name_unreadable, say
 from cnnlab.core.errors import RequestError
+from cnnlab.evaluation.stream.command import AskedStream, print_stream
 from cnnlab.network.session import Session
 
 
@@ -148,7 +149,9 @@ def _say_opened_often(name: str, times: int) -> None:
 def predict(
     session: Session,
     named: Named,
-    paths: Annotated[list[str], typer.Argument(metavar="PATH…", help="Images, folders, patterns; - for stdin.")],
+    paths: Annotated[
+        list[str] | None, typer.Argument(metavar="[PATH]…", help="Images, folders, patterns; - for stdin.")
+    ] = None,
     top: Annotated[int, typer.Option(min=1, max=MOST, help="How many classes to name.")] = 5,
     reject_below: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="No label where the probability is below this.")
@@ -157,6 +160,20 @@ def predict(
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="With --json or --csv: those of all classes, too.")
     ] = False,
+    watch: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Label each image that appears in a folder, until Ctrl-C.")
+    ] = None,
+    existing: Annotated[bool, typer.Option("--existing", help="With --watch: those that are there, too.")] = False,
+    frames: Annotated[
+        str | None,
+        typer.Option(metavar="WxH[:rgb|bgr|gray]|images", help="Stdin is a stream: of raw frames, or JPEG and PNG."),
+    ] = None,
+    every_frame: Annotated[
+        bool, typer.Option("--every-frame", help="With --frames: none is dropped where the network is slower.")
+    ] = False,
+    smooth: Annotated[
+        int, typer.Option(min=1, max=MOST, help="Of a stream: the mean of the last so many probabilities.")
+    ] = 1,
 ) -> None:
     """Label images of any size and mode, prepared as those that the network learned from.
 
@@ -168,15 +185,27 @@ def predict(
         raise RequestError("--json and --csv exclude each other")
     if probabilities and not (session.as_json or as_csv):
         raise RequestError("--probabilities goes with --json or --csv; for people there is --top")
+    stream = AskedStream(watch, existing, frames, every_frame, smooth)
+    if not stream.is_one and not paths:
+        raise RequestError("no images: give files, folders or patterns, - for stdin, or --watch or --frames")
+    if stream.is_one and as_csv:
+        raise RequestError("--csv is a table, and a stream has no end; --json prints a document a line")
     from cnnlab.evaluation.predict import Prediction, predict_images
     from cnnlab.network.image_files import Unreadable, find_images
     from cnnlab.runs.images import relocated
     from cnnlab.view import csv
 
+    arriving = stream.arrivals(paths or [], sys.stdin.buffer) if stream.is_one else ()
     network = named.open(session, for_images=True)
     if network.config is not None:
         relocated(network.config, session.place)  # a prediction needs nothing of it, but a wrong path is said
-    sources = find_images(paths, sys.stdin.buffer)
+    if stream.is_one:
+        from cnnlab.evaluation.stream.answers import StreamOptions
+
+        options = StreamOptions(top=top, reject_below=reject_below, smooth=smooth)
+        print_stream(network, arriving, options, as_json=session.as_json, probabilities=probabilities)
+        return
+    sources = find_images(paths or [], sys.stdin.buffer)
     began = time.perf_counter()
     predictions = predict_images(network, sources, top=top, reject_below=reject_below)
     results = list(session.track(predictions, "predicting", len(sources)))

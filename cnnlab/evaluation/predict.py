@@ -59,19 +59,19 @@ def predict_images(
     fitting = network.preparation.fitting
     size = BATCH if network.config is not None else min(BATCH, network.batch_size)
     for begin in range(0, len(sources), size):
-        group = list(in_parallel(lambda s: _prepare(s, network.shape[0], fitting), sources[begin : begin + size]))
+        group = list(in_parallel(lambda s: prepared(s, network.shape[0], fitting), sources[begin : begin + size]))
         good = [image for _, image in group if not isinstance(image, str)]
-        found = _probabilities(network, torch.stack(good).to(network.device)) if good else None
+        found = probabilities_of(network, torch.stack(good).to(network.device)) if good else None
         probabilities = iter(() if found is None else found)
         classes = () if found is None else class_names(found, network.classes)
         for name, image in group:
             if isinstance(image, str):
                 yield Unreadable(name, image)
             else:
-                yield _prediction(name, next(probabilities), classes, top, reject_below)
+                yield prediction_of(name, next(probabilities), classes, top, reject_below)
 
 
-def _prepare(source: Source, channels: int, fitting: Fitting) -> tuple[str, UInt8[Tensor, "c h w"] | str]:
+def prepared(source: Source, channels: int, fitting: Fitting) -> tuple[str, UInt8[Tensor, "c h w"] | str]:
     """The image in the network's geometry, or the reason why it cannot be read."""
     try:
         image = source.read(1 if channels == 1 else 3)
@@ -80,15 +80,17 @@ def _prepare(source: Source, channels: int, fitting: Fitting) -> tuple[str, UInt
     return source.name, fitting(image)
 
 
-def _probabilities(network: Network, images: UInt8[Tensor, "n c h w"]) -> Tensor:
+def probabilities_of(network: Network, images: UInt8[Tensor, "n c h w"]) -> Tensor:
+    """The probability of every class, (n, classes), of images in the network's geometry; on the processor."""
     with evaluating(network.model), autocast(images.device, network.precision):
         logits: Tensor = network.model(network.preparation.inputs(images))
         return class_probabilities(logits.float(), network.activation).cpu()
 
 
-def _prediction(
+def prediction_of(
     name: str, probabilities: Tensor, classes: tuple[str, ...], top: int, reject_below: float
 ) -> Prediction:
+    """What the `probabilities` of all `classes` say of the image `name`, as `predict_images` has it."""
     values, indices = probabilities.topk(min(top, len(classes)))
     ranked = tuple((classes[i], float(p)) for i, p in zip(indices.tolist(), values.tolist(), strict=True))
     label, probability = ranked[0]

@@ -66,7 +66,7 @@ class Source:
             raise RequestError(f"{self.name}: {self.fault}")
         if self.image is not None:
             return pillow_image(self.image, channels=channels, name=self.name)
-        return read_image(self.content or Path(self.name), channels=channels, name=self.name)
+        return read_image(Path(self.name) if self.content is None else self.content, channels=channels, name=self.name)
 
 
 def find_images(paths: Sequence[str], standard_input: ReadsBytes) -> list[Source]:

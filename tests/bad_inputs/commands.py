@@ -29,12 +29,26 @@ COMMANDS = (
     Case(
         "a command without what it needs",
         "cnnlab predict tiny",
-        (
-            "Usage: cnnlab predict [OPTIONS] {MODEL} {PATH…}...\n"
-            "Try 'cnnlab predict -h' for help.\n"
-            "Error\n"
-            "Missing argument 'PATH…'."
-        ),
+        "error: no images: give files, folders or patterns, - for stdin, or --watch or --frames",
+    ),
+    Case(
+        "a watched folder that is not there",
+        "cnnlab predict tiny --watch inbox",
+        "error: --watch is 'inbox': no such folder",
+    ),
+    Case(
+        "raw frames without their size",
+        "cnnlab predict tiny --frames rgb",
+        "error: --frames is 'rgb', expected WIDTHxHEIGHT of raw frames, such as 96x96:rgb (rgb, bgr, gray), or "
+        "images for JPEG and PNG",
+    ),
+    Case(
+        "a stream of frames that are neither JPEG nor PNG",
+        "cnnlab predict tiny --frames images",
+        "error: <stdin> begins with bytes 0x47494638, which is neither JPEG nor PNG; raw frames need their size, "
+        "--frames WIDTHxHEIGHT:rgb",
+        run=True,
+        stdin=b"GIF89a",
     ),
     Case(
         "an unknown word for an option",

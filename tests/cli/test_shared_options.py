@@ -53,7 +53,18 @@ DECODES = {"compare", "landscape"}
 
 OF_EACH = {
     *("--border", "--by", "--channel", "--channels", "--classes", "--count", "--depth", "--epochs", "--full-size"),
-    *("--layer", "--method", "--metrics", "--repeats", "--road", "--steps", "--target", "--threshold", "--top"),
+    *(
+        "--layer",
+        "--method",
+        "--metrics",
+        "--repeats",
+        "--road",
+        "--smooth",
+        "--steps",
+        "--target",
+        "--threshold",
+        "--top",
+    ),
     "--what-if",
 }
 """Options that several commands have, each for a matter of its own, tested with it."""
