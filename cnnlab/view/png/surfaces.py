@@ -86,9 +86,18 @@ def _path(axes: Any, surface: Surface) -> None:
     edge = {"markeredgecolor": "#1f2328", "markeredgewidth": 0.4}
     axes.plot(x, y, color="white", linewidth=1.6, marker="o", markersize=3.2, **edge)
     style = {"textcoords": "offset points", "xytext": (5, 5), "fontsize": 7.5, "color": "white", "fontweight": "bold"}
-    for place, label in zip(surface.path, surface.path_labels, strict=False):
-        if label:
+    written: list[tuple[float, float]] = []
+    spans = [abs(end - start) for start, end in (axes.get_xlim(), axes.get_ylim())]
+    for place, label in reversed(list(zip(surface.path, surface.path_labels, strict=False))):
+        if label and not any(_touch(place, other, spans) for other in written):
+            written.append(place)
             axes.annotate(shortened(printable(label), 12), place, **style).set_in_layout(False)
+
+
+def _touch(one: tuple[float, float], other: tuple[float, float], spans: list[float]) -> bool:
+    """Whether the labels of two places would lie on one another; the later place of a path keeps its own."""
+    across, along = (abs(a - b) / span for a, b, span in zip(one, other, spans, strict=True))
+    return across < 0.05 and along < 0.03
 
 
 def relief(figure: Figure, drawing: Relief, theme: Theme, *, title: str) -> None:
