@@ -88,8 +88,8 @@ def convolution_matrix(
         The matrix (filters·height'·width', channels·height·width) in the precision of `weight`, without a bias.
 
     Raises:
-        RequestError: for a kernel that does not fit, filters that the groups do not divide, and a matrix that is too
-            large.
+        RequestError: for weights of another shape, a kernel that does not fit, filters that the groups do not divide,
+            and a matrix that is too large.
 
     Example:
         >>> made = convolution_matrix(torch.tensor([[[[1.0, 2.0, 3.0]]]]), (1, 5), stride=2)
@@ -98,6 +98,9 @@ def convolution_matrix(
         >>> made.entries, made.connections, made.zeros, made.weights, made.uses.tolist()
         (10, 6, 4, 3, [2, 2, 2])
     """
+    if weight.dim() != 4:
+        shape = " × ".join(map(str, weight.shape)) or "a single number"
+        raise RequestError(f"`weight` is {shape}, expected filters × channels × height × width, as torch stores them")
     filters, seen, *kernel = weight.shape
     strides, pads, dilations = (_pair(one) for one in (stride, padding, dilation))
     if groups < 1 or filters % groups:

@@ -97,7 +97,7 @@ def find_images(paths: Sequence[str], standard_input: ReadsBytes) -> list[Source
         else:
             found += sources_at(path)
     if not found:
-        raise RequestError("no images to predict: standard input named none")
+        raise RequestError("no images: standard input named none")
     if all(source.fault for source in found):
         raise RequestError(*(f"{source.name}: {source.fault}" for source in found))
     return found

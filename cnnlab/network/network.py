@@ -119,7 +119,8 @@ class Network:
             return self
         if self.logits is not None and len(images.classes) != max(2, self.logits):
             raise RequestError(
-                f"{images.name} has {len(images.classes)} classes, and {self.name} puts out {self.logits} logits"
+                f"{images.name} has {len(images.classes)} classes, and {self.name} puts out {self.logits} "
+                f"logit{'s' * (self.logits != 1)}"
             )
         return replace(self, classes=images.classes)
 

@@ -419,7 +419,8 @@ def _asked(found: Network, data: AskedData, classes: tuple[str, ...]) -> Network
         if found.activation == "sigmoid" and found.logits != 1:
             way = ", each a question of its own (`activation` sigmoid), of which one class an image tells nothing"
         raise RequestError(
-            f"{data.name} has {len(names)} classes, and {found.name} puts out {found.logits} logits{way}"
+            f"{data.name} has {len(names)} classes, and {found.name} puts out {found.logits} "
+            f"logit{'s' * (found.logits != 1)}{way}"
         )
     if classes and not found.classes:
         remarks.append(

@@ -60,10 +60,10 @@ def _classes(names: tuple[str, ...], logits: int, name: str, said: Description) 
     if logits == 1 and len(names) == 1:
         return f"not {names[0]}", names[0]
     if said.class_count is not None and not names and said.class_count != count:
-        raise RequestError(f"`classes` is {said.class_count}, and {name} puts out {logits} logits")
+        raise RequestError(f"`classes` is {said.class_count}, and {name} puts out {logits} logit{'s' * (logits != 1)}")
     if names and len(names) != count:
         if said.names:
-            raise RequestError(f"`classes` names {len(names)}, and {name} puts out {logits} logits")
+            raise RequestError(f"`classes` names {len(names)}, and {name} puts out {logits} logit{'s' * (logits != 1)}")
         return ()
     return names
 

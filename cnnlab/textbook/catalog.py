@@ -17,8 +17,10 @@ STATEMENTS.sort(key=lambda statement: statement.section)  # stable: inside a sec
 def section_of(text: str) -> str:
     """The section that is meant by `19.2`, `2` or `convolution`.
 
-    Raises: RequestError where there is none, with those that are.
+    Raises: RequestError where there is none, with those that are, and for what is no text.
     """
+    if not isinstance(text, str):
+        raise RequestError(f"`section` is {text!r}, expected its number or name as text, such as '19.2'")
     for section, name in SECTIONS.items():
         if text in (section, section.removeprefix("19."), name):
             return section

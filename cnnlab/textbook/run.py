@@ -97,7 +97,7 @@ def _replayed(statement: Statement, run: TrainedRun | None) -> Replayed:
     elif run is None:
         return Replayed(statement, None, Verdict.NEEDS_RUN)
     else:
-        found = find(run)
+        found = find(run) if statement.dataset in (None, run.dataset) else None
         if found is None:
             return Replayed(statement, None, Verdict.NOT_IN_RUN)
     return Replayed(statement, found, judged(statement, found))

@@ -68,6 +68,8 @@ class Statement:
     """The number of the chapter's mistake that it shows, see `mistakes`."""
     note: str = ""
     """What to say beside it, such as the command that measures it."""
+    dataset: str | None = None
+    """The data set that a statement about a run speaks of: of a run on another nothing was claimed."""
     find: "Callable[[], Value] | Callable[[TrainedRun], Value | None] | None" = None
     """The function that finds the value; a run's may find nothing in it."""
 
@@ -160,12 +162,13 @@ def of_a_run(
     least: float | None = None,
     most: float | None = None,
     tolerance: float = 0.0,
+    dataset: str | None = "cifar10",
     mistake: int | None = None,
 ) -> Callable[[Find], Find]:
-    """Register a statement about a trained network; the function gets the run."""
+    """Register a statement about a trained network; the function gets the run. `dataset`: None for one about any."""
     return _registered(
         section, sentence, Kind.OF_A_RUN, text, right=right, least=least, most=most, tolerance=tolerance,
-        mistake=mistake,
+        dataset=dataset, mistake=mistake,
     )  # fmt: skip
 
 

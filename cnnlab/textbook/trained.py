@@ -23,6 +23,11 @@ class TrainedRun:
     network: RunNetwork
     session: Session
 
+    @property
+    def dataset(self) -> str:
+        """The name of the data set that its config trains on."""
+        return self.network.config.data.dataset.name
+
     @cached_property
     def epochs(self) -> list[dict[str, Any]]:
         """The points of its curves that close an epoch."""

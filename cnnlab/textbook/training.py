@@ -61,7 +61,8 @@ def _steps() -> tuple[int, int]:
     return batches, batches * training.epochs
 
 
-@of_a_run(HERE, "steps of an epoch: training images over the batch size, rounded up", "391 of 50,000", right=True)
+@of_a_run(HERE, "steps of an epoch: training images over the batch size, rounded up", "391 of 50,000", right=True,
+          dataset=None)  # fmt: skip
 def _run_steps(run: TrainedRun) -> bool:
     outcome, record, training = run.network.run.record.outcome, run.network.run.record, run.network.config.training
     batches = -(-record.data.train // training.batch_size)
@@ -135,7 +136,7 @@ def _accuracy(run: TrainedRun) -> float | None:
     return run.accuracy(epochs=EPOCHS)
 
 
-@of_a_run(HERE, "minutes of training", "a few, on one GPU")
+@of_a_run(HERE, "minutes of training", "a few, on one GPU", dataset=None)
 def _minutes(run: TrainedRun) -> float:
     return run.network.run.record.outcome.train_seconds / 60
 

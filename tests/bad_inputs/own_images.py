@@ -437,7 +437,7 @@ OWN_IMAGES += (
     Case(
         "standard input that names nothing",
         f"{PREDICT} -",
-        "error: no images to predict: standard input named none",
+        "error: no images: standard input named none",
         run=True,
     ),
     Case(

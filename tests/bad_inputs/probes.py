@@ -78,6 +78,11 @@ PROBES = (
         "error: --batch-sizes are 2 at least: batch norm cannot be trained on a single image",
     ),
     probed(
+        "sizes of batches for a part that is not asked for",
+        "norm tiny --part modes --batch-sizes 4",
+        "error: --batch-sizes is of the part batch-size, which is not asked for; add --part batch-size",
+    ),
+    probed(
         "sizes of batches that are no numbers",
         "norm tiny --batch-sizes 2,four",
         "error: --batch-sizes is '2,four', expected numbers such as 2,4,8,32",

@@ -41,26 +41,27 @@ def claims_of(
     """
     maps = [one for one in layers if one.is_map and (one.moved or one.spoiled)]
     if not maps:
-        return tuple(_answer([one for one in layers if one.moved], coarsest))
+        return tuple(_answer([one for one in layers if one.moved], coarsest, maps=False))
     return (
         *_exact(maps, first),
         *_aliasing(coarsest, last, seed),
         *_other(last, seed),
-        *_answer([one for one in layers if not one.is_map and one.moved], coarsest),
+        *_answer([one for one in layers if not one.is_map and one.moved], coarsest, maps=True),
     )
 
 
 def _exact(maps: Sequence[LayerFacts], first: Grid | None) -> Iterator[Claim]:
+    lively = [one for one in maps if not one.is_still]  # of a map that is the same everywhere nothing can be told
     yield claim_equal(
         "Away from the border maps move with the image",
         "19.1",
         "largest error, cells whose field meets no border",
-        max((one.interior for one in maps if one.interior is not None), default=None),
+        max((one.interior for one in lively if one.interior is not None), default=None),
         tolerance=ROUNDING,
         form=".1e",
     )
     if first is not None and _is_3x3(first):
-        off = [float(abs(len(one.cells) - one.pixels - 1)) for one in maps[0].spoiled]
+        off = [float(abs(len(one.cells) - one.pixels - 1)) for one in maps[0].spoiled if maps[0] in lively]
         yield claim_equal(
             "A shift by s spoils s + 1 columns of a padded 3 × 3 convolution",
             "19.1",
@@ -70,7 +71,7 @@ def _exact(maps: Sequence[LayerFacts], first: Grid | None) -> Iterator[Claim]:
         )
     circular = [
         one.moved[CIRCULAR][pixels].mean
-        for one in maps
+        for one in lively
         for pixels in one.moved.get(CIRCULAR, ())
         if all(stride is not None and pixels % stride == 0 for stride in one.stride)
     ]
@@ -132,7 +133,8 @@ def _finite(ours: Tensor, theirs: Tensor, seed: int) -> MeanInterval | None:
     return paired_difference(ours, theirs, seed=seed)
 
 
-def _answer(vectors: Sequence[LayerFacts], coarsest: int) -> Iterator[Claim]:
+def _answer(vectors: Sequence[LayerFacts], coarsest: int, *, maps: bool) -> Iterator[Claim]:
+    """What is said of the answer of a convolutional network; one without maps says nothing of it."""
     if not vectors:
         return
     answer = vectors[-1]
@@ -141,7 +143,7 @@ def _answer(vectors: Sequence[LayerFacts], coarsest: int) -> Iterator[Claim]:
         "With circular padding the answer does not depend on the place",
         "19.1",
         f"change of {answer.name} by {coarsest} px, over its spread",
-        None if there is None else there.mean,
+        None if there is None or not maps else there.mean,
         tolerance=ROUNDING,
         form=".1e",
     )
@@ -149,6 +151,6 @@ def _answer(vectors: Sequence[LayerFacts], coarsest: int) -> Iterator[Claim]:
         "As the network is, its answer is only roughly invariant",
         "19.1",
         f"change of {answer.name} by {coarsest} px, over its spread",
-        here,
+        here if maps else None,
         than=ROUNDING,
     )

@@ -55,6 +55,13 @@ class LayerFacts:
         return not self.why
 
     @property
+    def is_still(self) -> bool:
+        """Whether no movement changed anything, turns and half pixels included: the map is the same everywhere."""
+        errors = [one.mean for by_shift in self.moved.values() for one in by_shift.values()]
+        errors += [one.mean for one in self.shapes.values()] + [one.whole for one in self.spoiled if one.whole]
+        return not any(errors) and not any(one.cells for one in self.spoiled)
+
+    @property
     def interior(self) -> float | None:
         """The largest mean error away from the border; None where the border is everywhere, or no shift fits."""
         return max((one.error for one in self.spoiled if one.error is not None), default=None)

@@ -48,7 +48,9 @@ def norm(
     steps: Annotated[
         int | None, typer.Option(min=1, max=MOST, help="Of ranges and fine-tuning.", show_default="60")
     ] = None,
-    batch_sizes: Annotated[str, typer.Option(metavar="N,…", help="Of the part batch-size.")] = "2,4,8,32",
+    batch_sizes: Annotated[
+        str | None, typer.Option(metavar="N,…", help="Of the part batch-size.", show_default="2,4,8,32")
+    ] = None,
     factors: Annotated[
         str | None,
         typer.Option(metavar="F,…", help="Of the part ranges.", show_default="1/64 to 64, each 4 times the last"),
@@ -71,7 +73,7 @@ def norm(
 
     Example: [bold]cnnlab probe norm quickstart[/] or [bold]cnnlab probe norm configs/cifar.yaml --train --epochs 5[/]
     """
-    from cnnlab.probe.norm.lab import NormOptions
+    from cnnlab.probe.norm.lab import SIZES, NormOptions
     from cnnlab.probe.norm.ranges import FACTORS
     from cnnlab.probe.norm.run import measured, norm_json, norm_report, planned
 
@@ -83,7 +85,9 @@ def norm(
         count,
         epochs,
         steps,
-        tuple(_numbers("--batch-sizes", batch_sizes, int, "numbers such as 2,4,8,32")),
+        SIZES
+        if batch_sizes is None
+        else tuple(_numbers("--batch-sizes", batch_sizes, int, "numbers such as 2,4,8,32")),
         groups,
         FACTORS if factors is None else tuple(_numbers("--factors", factors, float, "numbers such as 0.25,1,4")),
         threshold,
@@ -91,6 +95,9 @@ def norm(
     network = named.open(session, for_images=True)
     folder = folder_of(network, "norm", session, out)
     plan = planned(network, session, options, folder=folder, config_folder=Path(named.text).parent)
+    for option, value, of in (("--batch-sizes", batch_sizes, "batch-size"), ("--factors", factors, "ranges")):
+        if value is not None and of not in [part.name for part in plan.parts]:
+            raise RequestError(f"{option} is of the part {of}, which is not asked for; add --part {of}")
     for sentence in plan.costs():
         err_console().print(with_options(sentence), style="dim", soft_wrap=True, markup=False)
     facts = with_bars(measured(plan))

@@ -30,6 +30,9 @@ from cnnlab.runs.images import TrainingImages, fixed_sample, training_images
 BATCH = 32
 """Images of a batch where the network's own training tells nothing."""
 
+SIZES = (2, 4, 8, 32)
+"""Images of a batch, at which batch norm is trained beside group norm."""
+
 
 @dataclass(frozen=True)
 class NormOptions:
@@ -47,7 +50,7 @@ class NormOptions:
     """Of each training; the config's own by default."""
     steps: int | None = None
     """Of each short training, and of the fine-tuning; 60 by default."""
-    batch_sizes: tuple[int, ...] = (2, 4, 8, 32)
+    batch_sizes: tuple[int, ...] = SIZES
     """Images of a batch, at which batch norm is trained beside group norm."""
     groups: int = GROUPS
     """Of a group norm, at most."""

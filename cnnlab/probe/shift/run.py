@@ -18,7 +18,8 @@ from cnnlab.probe.shift.claims import claims_of, drop, mean_over
 from cnnlab.probe.shift.facts import AtShift, ShiftedNetwork, ShiftFacts
 from cnnlab.probe.shift.windows import BORDERS, Border
 from cnnlab.runs.images import fixed_sample
-from cnnlab.stats.confidence import MeanInterval, bootstrap_mean, wilson_interval
+from cnnlab.stats.bounded import bounded_mean
+from cnnlab.stats.confidence import MeanInterval, wilson_interval
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +110,10 @@ def shift(
         count=len(asked[0].images),
         most=max_shift,
         border=BORDERS[border],
-        drops={label: bootstrap_mean(drop(one, max_shift), seed=session.seed) for label, one in found.items()},
+        drops={
+            label: bounded_mean(drop(one, max_shift), low=-1.0, high=1.0, seed=session.seed)
+            for label, one in found.items()
+        },
         claims=claims_of(made, found, max_shift, session.seed),
     )
 
@@ -156,7 +160,10 @@ def _measured(network: Network, name: str, way: Alteration, found: Answers, most
     always = int(right.all(0).sum())
 
     def means(what: Tensor) -> dict[int, MeanInterval]:
-        return {pixels: bootstrap_mean(mean_over(found, what, pixels), seed=seed) for pixels in range(-most, most + 1)}
+        return {
+            pixels: bounded_mean(mean_over(found, what, pixels), low=0.0, high=1.0, seed=seed)
+            for pixels in range(-most, most + 1)
+        }
 
     augment = () if network.config is None else network.config.data.augment
     return ShiftedNetwork(
@@ -169,7 +176,7 @@ def _measured(network: Network, name: str, way: Alteration, found: Answers, most
         shifts=tuple(shifts),
         by_pixels=means(right),
         flips=means(flipped),
-        consistency=bootstrap_mean(found.consistent, seed=seed),
+        consistency=bounded_mean(found.consistent, low=0.0, high=1.0, seed=seed),
         always_right=always / n,
         always_right_interval=wilson_interval(always, n),
     )

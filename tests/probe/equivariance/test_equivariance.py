@@ -143,6 +143,7 @@ def test_layers_without_shared_weights_or_a_map_do_not_move() -> None:
         "(3,) for an image, without height and width",
     ]
     dense = probed(nn.Sequential(nn.Flatten(), nn.Linear(64, 3)), (1, 8, 8))
+    assert {claim.finding for claim in dense.claims} == {Finding.OPEN}, "the sentences are about convolutions"
     assert dense.maps == ()
     assert "No layer of net puts out a map of the image" in equivariance_report(dense).blocks[0].text  # type: ignore[union-attr]
 
@@ -182,6 +183,14 @@ def test_the_claims_are_judged_by_what_was_measured(found: EquivarianceFacts) ->
     contradicted = {claim.sentence: claim.finding for claim in local.claims}
     assert contradicted["Away from the border maps move with the image"] == Finding.CONTRADICTED
     assert contradicted["With circular padding nothing is lost"] == Finding.CONTRADICTED
+
+
+def test_of_a_network_whose_maps_are_zeros_nothing_can_be_told() -> None:
+    still = conv(padding=1)
+    nn.init.zeros_(still[0].weight)  # type: ignore[arg-type]
+    claims = probed(still, (1, 8, 8), shifts=[1]).claims
+    assert len(claims) > 2
+    assert {claim.finding for claim in claims} == {Finding.OPEN}
 
 
 def test_the_report_has_every_map_once(found: EquivarianceFacts) -> None:

@@ -72,6 +72,11 @@ def test_where_the_images_lie_it_is_the_accuracy_of_an_evaluation(data: Any) -> 
 def test_a_network_that_knows_no_place_never_changes_its_answer(data: Any) -> None:
     (found,) = opened(blind()).shift(data, max_shift=2, border="circular").networks
     assert {at.flips for at in found.shifts} == {0.0}
+    n = len(data[1])
+    assert found.flips[1].interval == wilson_interval(0, n), "that none of n changed does not say that none can"
+    assert found.consistency.interval is not None
+    assert found.consistency.interval.low == pytest.approx(wilson_interval(n, n).low)
+    assert found.consistency.interval.high == 1
     assert found.consistency.mean == 1
     assert found.always_right == 0.5
     assert found.kind == "convolutional"
