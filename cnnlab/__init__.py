@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cnnlab.api.ablation import ablate
     from cnnlab.api.chapter import chapter
     from cnnlab.api.compare import compare
+    from cnnlab.api.init import init
     from cnnlab.api.kernel import kernel
     from cnnlab.api.open import open
     from cnnlab.api.prior import prior
@@ -32,6 +33,7 @@ else:
             "ablate": "cnnlab.api.ablation:ablate",
             "chapter": "cnnlab.api.chapter:chapter",
             "compare": "cnnlab.api.compare:compare",
+            "init": "cnnlab.api.init:init",
             "kernel": "cnnlab.api.kernel:kernel",
             "open": "cnnlab.api.open:open",
             "prior": "cnnlab.api.prior:prior",
@@ -52,6 +54,7 @@ __all__ = [
     "attribution",
     "chapter",
     "compare",
+    "init",
     "kernel",
     "open",
     "prior",

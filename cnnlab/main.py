@@ -29,6 +29,7 @@ from cnnlab.probe.command import app as probe
 from cnnlab.project import command as project
 from cnnlab.project.config import command as config
 from cnnlab.project.data import command as data
+from cnnlab.project.init import command as init
 from cnnlab.receptive_field import command as receptive_field
 from cnnlab.recipe import command as recipe
 from cnnlab.report import command as report
@@ -110,6 +111,7 @@ app.command("landscape", rich_help_panel=EXPERIMENTS)(landscape.landscape)
 app.command("ablate", rich_help_panel=EXPERIMENTS)(recipe.ablate)
 app.command("sweep", rich_help_panel=EXPERIMENTS)(recipe.sweep)
 
+app.command("init", rich_help_panel=PROJECT)(init.init)
 app.command("list", rich_help_panel=PROJECT)(project.list_entries)
 app.add_typer(config.app, name="config", rich_help_panel=PROJECT)
 app.add_typer(data.app, name="data", rich_help_panel=PROJECT)

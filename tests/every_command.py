@@ -33,6 +33,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "NAME": ("quickstart",),
     "IMAGE": ("image.png",),
     "KIND": ("conv", "channels=2"),
+    "FOLDER|CSV": ("images",),
     "STACK…": ("conv channels=2", "linear"),
 }
 """What stands for an argument, by its name in the help; those that are not here may be left out."""
@@ -67,6 +68,7 @@ OWN: dict[str, tuple[str, ...]] = {
     "landscape": ("--points", "3", "--draws", "2"),
     "chapter": ("19.5", "--run", "tiny"),
     "probe shift": ("--max-shift", "1"),
+    "init": ("--out", "elsewhere/images.yaml"),
     "sweep": ("--space", "optimizer.lr=log(0.01,0.1)", "--trials", "1"),
     "ablate": ("--vary", "data.augment=[]", "--repeats", "1"),
     "probe prior": ("--sizes", "4,8", "--repeats", "1"),

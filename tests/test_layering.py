@@ -30,6 +30,7 @@ EDGES = {
     ("probe", "receptive_field"),
     ("probe", "training"),
     ("receptive_field", "training"),
+    ("project", "training"),
     ("recipe", "training"),
     ("trust", "attribution"),
     ("trust", "evaluation"),

@@ -346,9 +346,19 @@ def _check_trust(tree: Table, allow_plugins: bool) -> None:
 
 def _with_name(tree: Table, name: str) -> Table:
     """The file's name stands in for a name, its odd characters replaced."""
-    safe = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in name).lstrip("._-") or "run"
-    tree.put("name", safe[:100], tree.mark)
+    tree.put("name", safe_name(name), tree.mark)
     return tree
+
+
+def safe_name(name: str) -> str:
+    """A name with which a run's folder can be called: odd characters of `name` replaced, at most 100 kept.
+
+    Example:
+        >>> safe_name("my photos"), safe_name("…")
+        ('my-photos', 'run')
+    """
+    safe = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in name).lstrip("._-") or "run"
+    return safe[:LONGEST_NAME]
 
 
 def _place_in_file(problem: Problem) -> tuple[str, int, int]:

@@ -20,7 +20,7 @@ from typing import Literal
 import numpy as np
 import torch
 from jaxtyping import UInt8
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from cnnlab.core.errors import RequestError
@@ -73,10 +73,35 @@ def read_image(
     Of an animation the first frame; transparent parts on white; 16 bits rounded to 8. `name` is what errors call it.
     Raises: RequestError when it cannot be read, with the reason.
     """
+    return examine(source, channels=channels, name=name).pixels
+
+
+@dataclass(frozen=True)
+class Examined:
+    """An image, and how its file has it."""
+
+    pixels: UInt8[Tensor, "channels h w"]
+    """As `read_image` gives them."""
+    mode: str
+    """pillow's word for the kind of the file's pixels, such as RGB, L (grey), P (palette) or CMYK."""
+    turned: bool
+    """Whether the file's EXIF orientation turns or mirrors what is stored."""
+
+
+def examine(source: Path | bytes, *, channels: Literal[1, 3] = 3, name: str | None = None) -> Examined:
+    """Read an image as `read_image` does, and tell how its file has it.
+
+    Arguments:
+        source, channels, name: as of `read_image`.
+
+    Raises:
+        RequestError: when it cannot be read, with the reason.
+    """
     with _opened(source, name) as image, _in_flight(image.width * image.height):
         image.load()
+        mode, turned = image.mode, image.getexif().get(ExifTags.Base.Orientation, 1) in range(2, 9)
         ImageOps.exif_transpose(image, in_place=True)
-        return _bytes(image, channels)
+        return Examined(_bytes(image, channels), mode, turned)
 
 
 def pillow_image(

@@ -69,10 +69,11 @@ def folder(
     on_error: Literal["skip", "fatal"] = "skip",
     cache: bool = True,
 ) -> Dataset:
-    """Your own images: a folder with one folder per class, or a CSV with the columns path, label and perhaps group.
+    """Your own images: a folder with one folder per class, or a CSV with path, label and perhaps group and part.
 
     `path` may hold `train/`, `val/` and `test/` (or names like them), each with class folders: `val/` is then the
-    validation part, in place of a share of the training part, and the test part where there is no other. The options
+    validation part, in place of a share of the training part, and the test part where there is no other; so are the
+    rows that a CSV's column `part` calls `train`, `val` and `test`. The options
     `train`, `validation` and `test` name the folder or CSV of a part, below `path` or anywhere. Images of any kind
     become squares of `size` pixels, or `[height, width]`: `fit: crop` cuts the middle out, `letterbox` (or `pad`) adds
     black bars, `stretch` distorts. With a `crop_share` such as 0.875 they are first resized and then cut to that share.
@@ -178,7 +179,8 @@ def list_contents(
 
 def _listing(parts: Parts, part: str, groups: str | None) -> Listing:
     path = parts.named[part]
-    listing = list_images(path, without=[other for name, other in parts.named.items() if name != part])
+    others = [other for name, other in parts.named.items() if name != part]
+    listing = list_images(path, without=others, part=part if parts.in_one_table else None)
     if groups is None:
         return listing
     if listing.groups is not None:

@@ -134,6 +134,40 @@ def same_pixels(a: UInt8[Tensor, "n c h w"], b: UInt8[Tensor, "m c2 h2 w2"]) -> 
     return torch.tensor(pairs, dtype=torch.int64).view(-1, 2)
 
 
+def nearest_before(hashes: Bool[Tensor, "n 64"]) -> tuple[Int64[Tensor, "n"], Int64[Tensor, "n"]]:
+    """Find the nearest hash among those before each one: images of one part that are near copies of each other.
+
+    Arguments:
+        hashes: of `perceptual_hashes`.
+
+    Returns:
+        Its index, and in how many bits of 64 they differ; the first, which has none before it, gets 0 and 65.
+
+    Example:
+        >>> bits = torch.zeros(3, 64, dtype=torch.bool)
+        >>> bits[1, 0] = True
+        >>> [values.tolist() for values in nearest_before(bits)]
+        [[0, 0, 0], [65, 1, 0]]
+    """
+    bits = HASH_SIDE * HASH_SIDE
+    signs = hashes.float() * 2 - 1
+    indices, distances = torch.zeros(len(hashes), dtype=torch.int64), torch.full((len(hashes),), bits + 1)
+    for begin in range(0, len(hashes), _IMAGES_AT_ONCE):
+        part = signs[begin : begin + _IMAGES_AT_ONCE]
+        own = torch.arange(begin, begin + len(part))[:, None]
+        best = torch.full((len(part),), -bits - 2.0)
+        for start in range(0, begin + len(part), _OTHERS_AT_ONCE):
+            others = signs[start : min(start + _OTHERS_AT_ONCE, begin + len(part))]
+            agreement = part @ others.T
+            agreement[torch.arange(start, start + len(others)) >= own] = -bits - 2.0
+            most, at = agreement.max(1)
+            better = most > best
+            indices[begin : begin + len(part)][better] = at[better] + start
+            best = torch.where(better, most, best)
+        distances[begin : begin + len(part)] = ((bits - best) / 2).long()
+    return indices, distances
+
+
 def _digests(images: UInt8[Tensor, "n c h w"]) -> list[bytes]:
     """128 bits for the pixels and the shape of each image."""
     shape = str(tuple(images.shape[1:])).encode()

@@ -21,8 +21,15 @@ SHOWN = 10
 MAX_BYTES = 500_000_000
 """Largest size of a CSV: some millions of lines."""
 
-COLUMNS = ("path", "label", "group")
-"""Columns of a CSV; the last need not be there."""
+COLUMNS = ("path", "label", "group", "part")
+"""Columns of a CSV; the last two need not be there."""
+
+PART_NAMES = {
+    "train": ("train", "training"),
+    "validation": ("val", "valid", "validation", "dev"),
+    "test": ("test", "testing", "eval"),
+}
+"""What parts are called, in folders and in a CSV's column, in any case of the letters."""
 
 OF_SYSTEMS = {
     *("__macosx", "@eadir", "@recycle", "#recycle", "#snapshot", "$recycle.bin", "system volume information"),
@@ -76,10 +83,11 @@ class Listing:
         )
 
 
-def list_images(path: Path, *, without: Sequence[Path] = ()) -> Listing:
-    """The images of a folder of class folders, or of a CSV `path,label[,group]`.
+def list_images(path: Path, *, without: Sequence[Path] = (), part: str | None = None) -> Listing:
+    """The images of a folder of class folders, or of a CSV `path,label[,group][,part]`.
 
     without: folders that are no classes, because they are other parts.
+    part: which rows are meant, of a CSV with a column `part`; all without it.
 
     Raises: RequestError for a path that is missing or neither of the two, for folders without images, and for each
     line of a CSV that is wrong.
@@ -92,7 +100,7 @@ def list_images(path: Path, *, without: Sequence[Path] = ()) -> Listing:
         raise RequestError(
             f"{path}: expected a folder of class folders, or a .csv file with the columns path and label"
         )
-    return _list_csv(path)
+    return _list_csv(path, part)
 
 
 def compare(training: Listing, other: Listing, path: Path, part: str) -> list[str]:
@@ -205,25 +213,15 @@ def _is_image(name: str) -> bool:
     return is_own(name) and Path(name).suffix.lower() in SUFFIXES
 
 
-def _list_csv(table: Path) -> Listing:
-    try:
-        with refusals_told(table):
-            content = BytesIO(read_file(table, at_most=MAX_BYTES))
-        with TextIOWrapper(content, encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
-            header = [column.strip() for column in next(reader, [])]
-            rows = [(reader.line_num, row) for row in reader if any(map(str.strip, row))]
-    except UnicodeDecodeError as error:
-        raise RequestError(f"{table}: is not UTF-8 text (byte {error.start})") from None
-    except csv.Error as error:
-        raise RequestError(f"{table}: is not a CSV file: {error}") from None
+def _list_csv(table: Path, part: str | None) -> Listing:
+    header, rows = _rows_of(table)
     _check_header(table, header)
     if not rows:
         raise RequestError(f"{table}: has a header and no rows")
 
     problems: list[str] = []
     first_lines: dict[Path, int] = {}
-    names, labels, groups = [], [], []
+    chosen, names, labels, groups = [], [], [], []
     for line, row in rows:
         cells = dict(zip(header, map(str.strip, row), strict=False))
         missing = [column for column in COLUMNS if column in header and not cells.get(column)]
@@ -236,17 +234,64 @@ def _list_csv(table: Path) -> Listing:
             problems.append(f"{table}:{line}: {cells['path']} is given twice; first on line {first_lines[path]}")
         else:
             first_lines[path] = line
-            names.append(cells["path"].replace("\\", "/"))
-            labels.append(cells["label"])
-            groups.append(cells.get("group", ""))
+            if part is None or part_called(cells["part"]) == part:
+                chosen.append(path)
+                names.append(cells["path"].replace("\\", "/"))
+                labels.append(cells["label"])
+                groups.append(cells.get("group", ""))
     if problems:
         more = [f"and {len(problems) - SHOWN:,} lines more"] if len(problems) > SHOWN else []
         raise RequestError(*problems[:SHOWN], *more)
     more = [column for column in header if column and column not in COLUMNS]
-    left_out = (f"{table}: of its columns only path, label and group are used, not {some(more)}",) if more else ()
-    return Listing(
-        tuple(first_lines), tuple(names), tuple(labels), tuple(groups) if "group" in header else None, left_out
-    )
+    used = "path, label, group and part"
+    left_out = (f"{table}: of its columns only {used} are used, not {some(more)}",) if more else ()
+    return Listing(tuple(chosen), tuple(names), tuple(labels), tuple(groups) if "group" in header else None, left_out)
+
+
+def part_called(word: str) -> str | None:
+    """The part that a person calls so: `train`, `validation` or `test`; None for any other word."""
+    return next((part for part, words in PART_NAMES.items() if word.lower() in words), None)
+
+
+def parts_in(table: Path) -> tuple[str, ...]:
+    """The parts in a CSV's column `part`; none where it has no such column, or is no CSV.
+
+    Raises: RequestError for a word that is no part's, and where no row is of the training part.
+    """
+    if table.suffix.lower() != ".csv" or not table.is_file():
+        return ()
+    header, rows = _rows_of(table)
+    if header.count("part") != 1:
+        return ()
+    place, found = header.index("part"), set()
+    for line, row in rows:
+        word = row[place].strip() if place < len(row) else ""
+        part = part_called(word)
+        if word and part is None:
+            known = some([name for names in PART_NAMES.values() for name in names])
+            raise RequestError(f"{table}:{line}: the part '{word}' is none; expected one of {known}")
+        found.add(part or "train")  # a row without a part is told when the rows are listed
+    if rows and "train" not in found:
+        raise RequestError(f"{table}: no row is of the part train; a network has to learn from some")
+    return tuple(part for part in PART_NAMES if part in found)
+
+
+def _rows_of(table: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """The header of a CSV, and its rows with their line numbers.
+
+    Raises: RequestError where it is no CSV.
+    """
+    try:
+        with refusals_told(table):
+            content = BytesIO(read_file(table, at_most=MAX_BYTES))
+        with TextIOWrapper(content, encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file)
+            header = [column.strip() for column in next(reader, [])]
+            return header, [(reader.line_num, row) for row in reader if any(map(str.strip, row))]
+    except UnicodeDecodeError as error:
+        raise RequestError(f"{table}: is not UTF-8 text (byte {error.start})") from None
+    except csv.Error as error:
+        raise RequestError(f"{table}: is not a CSV file: {error}") from None
 
 
 def _check_header(table: Path, header: Sequence[str]) -> None:

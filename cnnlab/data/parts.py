@@ -6,15 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnlab.core.errors import RequestError
-from cnnlab.data.listing import subfolders
-
-NAMES = {
-    "train": ("train", "training"),
-    "validation": ("val", "valid", "validation", "dev"),
-    "test": ("test", "testing", "eval"),
-}
-"""What folders of parts are called, in any case of the letters."""
-
+from cnnlab.data.listing import PART_NAMES, parts_in, subfolders
 
 PARTS = ("train", "validation", "test")
 PLACES = ("path", *PARTS)
@@ -31,6 +23,8 @@ class Parts:
     test: Path | None = None
     remarks: tuple[str, ...] = ()
     """What was decided that a person may have meant otherwise."""
+    in_one_table: bool = False
+    """Whether the parts are rows of one CSV, told by its column `part`."""
 
     @property
     def named(self) -> dict[str, Path]:
@@ -44,6 +38,8 @@ class Parts:
         Raises: RequestError where it is.
         """
         path = self.named[part]
+        if self.in_one_table:
+            return
         same = [other for other, place in self.named.items() if place.resolve() == path.resolve()]
         if len(same) > 1:
             raise RequestError(f"{path}: is {' and '.join(f'the {_word(other)} part' for other in same)} at once")
@@ -60,11 +56,16 @@ def find_parts(root: Path, base: Path, given: Mapping[str, str | None]) -> Parts
     """
     inside = root if root.is_dir() else root.parent
     found = {part: _place_of(part, text, inside, base) for part, text in given.items() if text}
+    if not found and (rows := parts_in(root)):
+        validation, test = (root if part in rows else None for part in ("validation", "test"))
+        return Parts(root, root, validation, test, in_one_table=True)
     if not root.is_dir() or _same(found.get("train"), root):
         return Parts(root, found.get("train", root), found.get("validation"), found.get("test"))
     taken = {path.resolve() for path in found.values()}
     folders = [folder for folder in subfolders(root) if folder.resolve() not in taken]
-    called = {part: [folder for folder in folders if folder.name.lower() in names] for part, names in NAMES.items()}
+    called = {
+        part: [folder for folder in folders if folder.name.lower() in names] for part, names in PART_NAMES.items()
+    }
     named = [folder for listed in called.values() for folder in listed]
     others = [folder for folder in folders if folder not in named]
     if "train" not in found:

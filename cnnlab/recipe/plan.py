@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from cnnlab.training.cost import minutes
+
 
 @dataclass(frozen=True)
 class PlannedVariant:
@@ -66,18 +68,3 @@ class AblationPlan:
             "seconds": self.seconds,
             "variants": [vars(one) for one in self.variants],
         }
-
-
-def minutes(seconds: float) -> str:
-    """A time as a person plans with it.
-
-    Arguments:
-        seconds: from 0.
-
-    Example:
-        >>> minutes(40), minutes(1500), minutes(9000)
-        ('40 s', '25 minutes', '2.5 hours')
-    """
-    if seconds < 90:
-        return f"{max(1.0, seconds):.0f} s"
-    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"

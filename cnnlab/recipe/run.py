@@ -1,29 +1,21 @@
 """`cnnlab ablate`: a config's variants trained with the same seeds, and how far they lie apart."""
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
-
-from cnnlab.config.config import Config
 from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError, did_you_mean
-from cnnlab.fit.fit import StepDone, fit
 from cnnlab.network.session import Session
 from cnnlab.recipe.facts import Ablation, Repeat, VariantFacts, first_at
 from cnnlab.recipe.ingredients import claims_of
 from cnnlab.recipe.plan import AblationPlan, PlannedVariant
 from cnnlab.recipe.variants import AS_IT_IS, MakesConfig, Variant, variants_of
 from cnnlab.runs.folder import Run
-from cnnlab.runs.images import TrainingImages, training_images
+from cnnlab.runs.images import training_images
+from cnnlab.training.cost import training_seconds
 from cnnlab.training.report_files import epoch_rows
-from cnnlab.training.setup import set_up_training
 from cnnlab.training.trials import Trained, Trial, check_trials, there, trained
-
-WARM, TIMED, SECONDS = 2, 12, 4.0
-"""Steps before the clock counts, steps on the clock at most, and seconds for them at most."""
 
 
 @dataclass(frozen=True)
@@ -219,44 +211,9 @@ def plan(ablation: Prepared, session: Session) -> Iterator[Advance | AblationPla
             data = (variant.config.data.dataset, variant.config.data.validation)
             if images is None or data != of:
                 images, of = training_images(variant.config, session.place), data
-            seconds = _timed(variant.config, session, images)
+            seconds = training_seconds(variant.config, session, images)
         else:
             seconds = 0.0
         found.append(PlannedVariant(variant.label, len(runs), missing, seconds))
     yield Advance("variants timed", len(ablation.variants), len(ablation.variants))
     yield AblationPlan(ablation.variants[0].config.name, tuple(found), ablation.options.jobs)
-
-
-def _timed(config: Config, session: Session, images: TrainingImages) -> float:
-    """About how many seconds a training takes: its steps, and what is evaluated after each epoch."""
-    setup = set_up_training(config, session, images=images)
-    steps, clock = 0, time.perf_counter()
-    began = clock
-    for fact in fit(
-        setup.state,
-        setup.batches,
-        loss=setup.loss,
-        schedule=setup.schedule,
-        epochs=config.training.epochs,
-        clip=setup.clip,
-        accumulate=config.training.accumulate,
-        precision=config.training.precision,
-        forward=setup.forward,
-    ):
-        if not isinstance(fact, StepDone):
-            continue
-        float(fact.loss)  # a GPU has done the step only then
-        steps += 1
-        if steps == WARM:
-            clock = time.perf_counter()
-        if steps >= WARM + TIMED or (steps > WARM and time.perf_counter() - began > SECONDS):
-            break
-    each = (time.perf_counter() - clock) / max(1, steps - WARM if steps > WARM else steps)
-    epoch = each * setup.plan.steps(setup.batches.steps)
-    for part, wanted in ((setup.clean, config.training.clean_train_pictures), (setup.images.validation, 1)):
-        if part is not None and wanted:
-            some = part.take(torch.arange(min(len(part), config.training.evaluation_batch_size)))
-            clock = time.perf_counter()
-            setup.evaluate(some)
-            epoch += (time.perf_counter() - clock) * len(part) / len(some)
-    return epoch * config.training.epochs

@@ -32,7 +32,7 @@ from cnnlab.runs.record import RunRecord
 WhichWeights = Literal["best", "last"]
 
 OUTPUTS = (
-    *("ablation", "audit", "compare", "eval", "gradcam", "landscape", "leaks", "lr-find", "preview", "probe"),
+    *("ablation", "audit", "compare", "eval", "gradcam", "init", "landscape", "leaks", "lr-find", "preview", "probe"),
     *("receptive-field", "report", "report-card", "saliency", "sanity", "sweep", "visualize"),
 )
 """Folders beside the runs in which commands put their figures by default."""

@@ -15,6 +15,7 @@ from bad_inputs.public_data import PUBLIC_DATA
 from bad_inputs.receptive_fields import RECEPTIVE_FIELDS
 from bad_inputs.recipes import RECIPES
 from bad_inputs.runs import RUNS
+from bad_inputs.starting import STARTING
 from bad_inputs.visualize import VISUALIZE
 from bad_inputs.weights import WEIGHTS
 
@@ -24,6 +25,7 @@ SECTIONS = {
     "Networks in Python": OWN_NETWORKS,
     "Public data sets": PUBLIC_DATA,
     "Images of one's own": OWN_IMAGES,
+    "A config for images of one's own": STARTING,
     "Runs": RUNS,
     "Layers on the command line": LAYERS,
     "Kernels": KERNELS,

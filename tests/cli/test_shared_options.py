@@ -42,14 +42,15 @@ DIFFERENT = {
     ("layer", "--input"): "the shape of a layer's input, which it needs",
     ("compare-layers", "--input"): "the shape of a layer's input, which it needs",
     ("schema", "--out"): "a file",
+    ("init", "--out"): "a file",
 }
 """Options of the same name that mean something else in one command, and what."""
 
 FINDS = {"data leaks": 1, "chapter": 1}
 """Exit codes of commands that find something in this world; 0 of all others."""
 
-DECODES = {"compare", "landscape"}
-"""Commands whose --data names images by themselves, not those of a run: they are kept decoded with the data sets."""
+DECODES = {"compare", "init", "landscape"}
+"""Commands that are given images by themselves, not those of a run: they are kept decoded with the data sets."""
 
 OF_EACH = {
     *("--border", "--by", "--channel", "--channels", "--classes", "--count", "--depth", "--epochs", "--full-size"),

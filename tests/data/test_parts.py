@@ -200,7 +200,7 @@ def test_what_lies_there_and_is_not_used_is_told(tmp_path: Path) -> None:
     table = tmp_path / "own" / "train.csv"
     table.write_text(",path,label,split\n0,cat/0.png,cat,train\n1,dog/0.png,dog,val\n")
     (told,) = load(table).skipped
-    assert told == f"{table}: of its columns only path, label and group are used, not split"
+    assert told == f"{table}: of its columns only path, label, group and part are used, not split"
     (tmp_path / "tables").mkdir()
     table.rename(tmp_path / "tables" / "train.csv")
     with pytest.raises(RequestError, match=r"To use a CSV, name it itself: train[.]csv"):
