@@ -69,6 +69,7 @@ OWN: dict[str, tuple[str, ...]] = {
     "chapter": ("19.5", "--run", "tiny"),
     "probe shift": ("--max-shift", "1"),
     "init": ("--out", "elsewhere/images.yaml"),
+    "config copy": ("runs/copied.yaml",),
     "sweep": ("--space", "optimizer.lr=log(0.01,0.1)", "--trials", "1"),
     "ablate": ("--vary", "data.augment=[]", "--repeats", "1"),
     "probe prior": ("--sizes", "4,8", "--repeats", "1"),

@@ -142,7 +142,11 @@ COMMANDS = (
     Case(
         "an unknown model to list",
         "cnnlab list models cifra",
-        "error: no config 'cifra'; known: cifar, quickstart. Did you mean 'cifar'?",
+        (
+            "error: no config 'cifra'; known: cifar, prior/conv, quickstart, shift/conv, shift/conv-blur, shift/dense, "
+            "shift/dense-moved, shift/local, zoo/alexnet, zoo/densenet121, zoo/googlenet, zoo/lenet5 and 13 more. Did "
+            "you mean 'cifar'?"
+        ),
     ),
     Case(
         "a shape that is none",

@@ -152,7 +152,8 @@ CONFIGS = (
         "optimiser: sgd",
         (
             "error: bad.yaml:1:1: no option 'optimiser' in the config; it has name, seed, plugins, data, "
-            "model, initialization, training, loss, optimizer, schedule, parameter_groups, clipping, ema,"
+            "blocks, model, initialization, init_from, new_head, freeze, unfreeze, frozen_statistics, "
+            "layer_decay, training, loss, optimizer, schedule, parameter_groups, clipping, ema,"
             " early_stopping, logging. Did you mean 'optimizer'?"
         ),
         rest=MODEL,
@@ -161,7 +162,8 @@ CONFIGS = (
         "unknown keys, the nearest named",
         "data: {augmnt: []}\ntraining: {epoch: 3}",
         (
-            "error: bad.yaml:1:8: no option 'augmnt' in 'data'; it has dataset, validation, split_seed, take, augment. "
+            "error: bad.yaml:1:8: no option 'augmnt' in 'data'; it has dataset, validation, split_seed, take, mean, "
+            "std, augment. "
             "Did you mean 'augment'?\n"
             "error: bad.yaml:2:12: no option 'epoch' in 'training'; it has epochs, epoch_images, "
             "batch_size, "
@@ -310,8 +312,8 @@ CONFIGS = (
         TINY,
         (
             "error: override 'trainning.epochs=3': no option 'trainning'; known: name, seed, plugins, "
-            "data, model, initialization, training, loss, optimizer, schedule, parameter_groups, clipping"
-            " and 3 more. Did you mean 'training'?"
+            "data, blocks, model, initialization, init_from, new_head, freeze, unfreeze, frozen_statistics"
+            " and 10 more. Did you mean 'training'?"
         ),
         command="cnnlab train bad.yaml trainning.epochs=3",
     ),

@@ -17,9 +17,9 @@ model:
 RECEPTIVE_FIELDS = (
     Case(
         "a model that is nothing",
-        "cnnlab receptive-field resnet18",
+        "cnnlab receptive-field unheard-of",
         (
-            "error: no run 'resnet18' under runs. There is none yet; `cnnlab train` makes one. MODEL is a "
+            "error: no run 'unheard-of' under runs. There is none yet; `cnnlab train` makes one. MODEL is a "
             "run, a config (.yaml), FILE.py:NAME, torchvision:NAME or timm:NAME."
         ),
     ),
