@@ -1,6 +1,13 @@
 """Where configs differ, option by option."""
 
+from pathlib import Path
 from typing import Any
+
+import yaml
+
+from cnnlab.config.config import check_config
+from cnnlab.core.errors import ConfigError
+from cnnlab.core.yaml import as_python, parse
 
 
 def dotted(value: Any, path: str = "") -> dict[str, Any]:
@@ -15,9 +22,29 @@ def dotted(value: Any, path: str = "") -> dict[str, Any]:
 
 
 def first_difference(ours: Any, theirs: Any) -> tuple[str, Any, Any] | None:
-    """The first dotted key with another value, and both values (None where it is absent); None where all are equal."""
+    """The first dotted key with another value, and both values (None where it is absent); None where all are equal.
+
+    Arguments:
+        ours: nested mappings and lists, such as a config that was kept. An option that it lacks has today's default,
+            where it is a whole config: the option may be newer than what was kept.
+        theirs: likewise.
+    """
     here, there = dotted(ours), dotted(theirs)
+    newer = _defaults(ours) if not there.keys() <= here.keys() else {}
     for key in dict.fromkeys([*here, *there]):
-        if here.get(key) != there.get(key):
-            return key, here.get(key), there.get(key)
+        own = here.get(key, newer.get(key))
+        if own != there.get(key):
+            return key, own, there.get(key)
     return None
+
+
+def _defaults(kept: Any) -> dict[str, Any]:
+    """The dotted options of a kept config as it is read today; none where it is no config, or cannot be read."""
+    if not (isinstance(kept, dict) and {"data", "model", "training"} <= kept.keys()):
+        return {}
+    try:
+        tree = parse(yaml.safe_dump(kept, sort_keys=False), "kept")
+        config = check_config(tree, (), default_name="kept", base=Path(), allow_plugins=False)
+        return dotted(as_python(parse(config.as_yaml(), "kept")))
+    except (ConfigError, yaml.YAMLError):
+        return {}

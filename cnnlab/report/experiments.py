@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from cnnlab.view.contribution import Contribution
 
 MOST_BYTES = 50_000_000
 
+OF_EXPERIMENTS = ("trainings", "trials")
+"""The folders in which experiments keep the runs that they train."""
+
 
 def experiments(run: Run | None, folder: Path) -> Contribution:
     """The section of a page in `folder`; nothing where no experiment was made.
@@ -22,10 +26,11 @@ def experiments(run: Run | None, folder: Path) -> Contribution:
         run: of the network, if any.
         folder: where the page is to lie.
 
-    Returns: for each folder below the run's reports whose facts hold claims, these with a link to its page.
+    Returns: for each folder below the run's reports whose facts hold claims, these with a link to its page; and those
+    of the experiment that the run is a training of (`ablate`, `sweep`, `probe prior`, `probe norm`).
     """
     found: list[Section] = []
-    for path in sorted(run.path.glob("reports/*/facts.json")) if run is not None else ():
+    for path in _facts(run.path) if run is not None else ():
         title, claims = _claims(path)
         if claims:
             page = Link("figures and tables", os.path.relpath(path.parent / "index.html", folder))
@@ -34,6 +39,14 @@ def experiments(run: Run | None, folder: Path) -> Contribution:
     if not found:
         return Contribution(())
     return Contribution((Section("Experiments", tuple(found), "experiments"),))
+
+
+def _facts(run: Path) -> Iterator[Path]:
+    """The files of facts of the experiments with a run: its own, and that of the experiment whose training it is."""
+    yield from sorted(run.glob("reports/*/facts.json"))
+    above = run.parent.parent / "facts.json"
+    if run.parent.name in OF_EXPERIMENTS and above.is_file():
+        yield above
 
 
 def _claims(path: Path) -> tuple[str, list[Claim]]:

@@ -123,6 +123,16 @@ def test_another_config_under_the_same_name_is_refused_before_anything_is_traine
     assert not (tmp_path / "new").exists()
 
 
+def test_a_training_kept_before_an_option_was_there_is_taken_as_it_is(tmp_path: Path) -> None:
+    ends([Trial("once", config())], tmp_path)
+    kept = tmp_path / "once.yaml"
+    lines = [line for line in kept.read_text().splitlines() if "frozen_statistics" not in line and "take:" not in line]
+    kept.write_text("\n".join(lines))
+    assert [one.reused for one in ends([Trial("once", config())], tmp_path)] == [True]
+    with pytest.raises(RequestError, match="was trained with frozen_statistics True, and now it is False"):
+        ends([Trial("once", config("frozen_statistics=false"))], tmp_path)
+
+
 def test_a_diverged_trial_is_an_outcome(tmp_path: Path) -> None:
     deep = "model=[{conv: {channels: 4}}, {conv: {channels: 4}}, {conv: {channels: 4}}, global_avg_pool, linear]"
     wild = config("optimizer={sgd: {lr: 1.0e+6}}", "schedule=constant", "clipping=null", deep)
