@@ -76,6 +76,8 @@ def replay(section: str | None = None, run: TrainedRun | None = None) -> Iterato
         ([6144], ())
     """
     statements = [one for one in STATEMENTS if section in (None, one.section)]
+    if run is not None and any(one.kind is Kind.OF_A_RUN for one in statements):
+        _ = run.test_count  # refuses data that are not there, of a run on other images too
     rows = []
     for number, statement in enumerate(statements, 1):
         with generators_kept():

@@ -58,7 +58,7 @@ def test_brackets_in_a_docstring_are_no_markup():
 def test_models_are_the_configs():
     text = run("models").stdout
     assert "cifar " in text
-    assert "models are whole configs, in " in text
+    assert "models are whole configs: cnnlab train NAME" in text
     assert "optimizer:" in run("models", "cifar").stdout
 
 
