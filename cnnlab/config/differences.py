@@ -43,7 +43,8 @@ def _defaults(kept: Any) -> dict[str, Any]:
     if not (isinstance(kept, dict) and {"data", "model", "training"} <= kept.keys()):
         return {}
     try:
-        tree = parse(yaml.safe_dump(kept, sort_keys=False), "kept")
+        # no plugin is run for it: what they register is known already, or the config cannot be read
+        tree = parse(yaml.safe_dump({**kept, "plugins": []}, sort_keys=False), "kept")
         config = check_config(tree, (), default_name="kept", base=Path(), allow_plugins=False)
         return dotted(as_python(parse(config.as_yaml(), "kept")))
     except (ConfigError, yaml.YAMLError):

@@ -1,6 +1,6 @@
 """What all the work of one call shares: where runs and data lie, on which device, and how much at a time."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +26,8 @@ class Session:
 
     runs: Path = Path("runs")
     """The folder that holds the runs."""
+    named: Path | None = None
+    """The folder in which runs are looked up by name, where new ones are written elsewhere; `runs` by default."""
     device_name: str = "auto"
     """auto, cpu, cuda, cuda:1 or mps."""
     data: Path | None = None
@@ -58,6 +60,10 @@ class Session:
 
         return DataPlace.default(track=self.track, moved=self.data)
 
+    def writing_to(self, folder: Path) -> "Session":
+        """The same, with new runs in `folder`, an experiment's; those that are named are found where they were."""
+        return replace(self, runs=folder, named=self.named or self.runs)
+
     def run(self, text: str | Path) -> "Run":
         """The run of that name, or in that folder.
 
@@ -65,7 +71,7 @@ class Session:
         """
         from cnnlab.runs.folder import Run
 
-        return Run.open(text, self.runs)
+        return Run.open(text, self.named or self.runs)
 
     def folder(self, name: str, run: "Run | None" = None, *, out: Path | None = None, without_run: str = "") -> Path:
         """Where a command writes: `out`, else with the reports of the run, else among the runs.

@@ -8,9 +8,7 @@ from urllib.parse import urlparse
 import torch
 
 from cnnlab.core.errors import RequestError, first_line, unknown
-from cnnlab.data.batches import ChannelStatistics
-from cnnlab.network.preparation import Preparation
-from cnnlab.network.zoos import ZOOS, Offer
+from cnnlab.network.zoos import ZOOS, Offer, torchvision_preparation
 
 
 def with_pretrained(zoo: str, text: str) -> tuple[Offer, Path]:
@@ -36,17 +34,7 @@ def with_pretrained(zoo: str, text: str) -> tuple[Offer, Path]:
     if wanted and wanted not in known:
         raise RequestError(unknown(f"weights of torchvision:{name}", wanted, known))
     chosen: Any = known[wanted] if wanted else models.get_model_weights(name).DEFAULT
-    made = chosen.transforms()
-    crop, resized = made.crop_size[0], made.resize_size[0]
-    prepared = Preparation(
-        (3, crop, crop),
-        "crop",
-        ChannelStatistics(tuple(made.mean), tuple(made.std)),
-        f"as torchvision evaluates its {chosen.name} weights",
-        made.interpolation.value,
-        crop / resized,
-    )
-    return replace(offer, preparation=prepared), fetched(f"torchvision:{name}", chosen.url)
+    return replace(offer, preparation=torchvision_preparation(chosen)), fetched(f"torchvision:{name}", chosen.url)
 
 
 def fetched(network: str, url: str) -> Path:

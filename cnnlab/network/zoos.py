@@ -72,18 +72,23 @@ def torchvision(name: str, *, values: bool = True, classes: int | None = None) -
     weights = list(models.get_model_weights(name))
     if not weights:
         return Offer("torchvision", fresh, UNKNOWN)
-    made: Any = weights[-1].transforms()
+    prepared = torchvision_preparation(weights[-1])
+    names = tuple(weights[-1].meta.get("categories") or ())
+    return Offer("torchvision", fresh, prepared, names if classes is None else (), classes or len(names) or None)
+
+
+def torchvision_preparation(weights: Any) -> Preparation:
+    """How images are prepared for torchvision's `weights`, one of its `WeightsEnum`s."""
+    made: Any = weights.transforms()
     crop, resized = made.crop_size[0], made.resize_size[0]
-    prepared = Preparation(
+    return Preparation(
         (3, crop, crop),
         "crop",
         ChannelStatistics(tuple(made.mean), tuple(made.std)),
-        f"as torchvision evaluates its {weights[-1].name} weights",
+        f"as torchvision evaluates its {weights.name} weights",
         made.interpolation.value,
         crop / resized,
     )
-    names = tuple(weights[-1].meta.get("categories") or ())
-    return Offer("torchvision", fresh, prepared, names if classes is None else (), classes or len(names) or None)
 
 
 def timm(name: str, *, values: bool = True, classes: int | None = None) -> Offer:

@@ -178,7 +178,7 @@ def _trial(asked: PreparedSweep, trial: Any, session: Session, stop: StopWish) -
         done = row.epoch
     if not pruning and not (begun and Run(path).record.outcome.status in ENDED):
         options = TrainOptions(
-            replace(session, runs=asked.trainings), config_folder=asked.config_folder, report=False, name=name
+            session.writing_to(asked.trainings), config_folder=asked.config_folder, report=False, name=name
         )
         wish = _Either(stop, pruning)
         events: Iterator[TrainingEvent] = (

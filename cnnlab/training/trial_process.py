@@ -54,6 +54,7 @@ def _train(job: Job, stop: StopWish, say: Callable[..., None]) -> None:
     runs, folder = Path(job.runs), Path(job.config_folder)
     session = Session(
         runs=runs,
+        named=Path(job.named),
         device_name=job.device_name,
         data=None if job.data is None else Path(job.data),
         allow_plugins=job.allow_plugins,

@@ -33,6 +33,7 @@ class Job:
 
     name: str
     runs: str
+    named: str
     config_folder: str
     device_name: str
     data: str | None
@@ -46,7 +47,7 @@ class Job:
         """The trial `name`, trained with `options`."""
         session = options.session
         data = None if session.data is None else str(session.data)
-        places = str(session.runs), str(options.config_folder)
+        places = str(session.runs), str(session.named or session.runs), str(options.config_folder)
         return cls(name, *places, session.device_name, data, session.allow_plugins, session.max_batch, threads)
 
 

@@ -105,7 +105,7 @@ def trained(
     if jobs < 1:
         raise RequestError(f"`jobs` is {jobs}, expected 1 or more trainings at a time")
     _ = session.device  # one that is not there is told before anything is written
-    options = TrainOptions(replace(session, runs=folder), config_folder=config_folder, report=False)
+    options = TrainOptions(session.writing_to(folder), config_folder=config_folder, report=False)
     of_main_thread = threading.current_thread() is threading.main_thread()
     with stop_wish() if of_main_thread else nullcontext(StopWish()) as stop:
         if jobs > 1:

@@ -133,6 +133,15 @@ def test_a_training_kept_before_an_option_was_there_is_taken_as_it_is(tmp_path: 
         ends([Trial("once", config("frozen_statistics=false"))], tmp_path)
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_trial_begins_with_a_run_that_is_named(jobs: int, tmp_path: Path) -> None:
+    session = Session(runs=tmp_path / "runs", device_name="cpu")
+    ends([Trial("origin", config())], session.runs)
+    tuned = [Trial(name, config("init_from=origin", f"seed={seed}")) for seed, name in enumerate(("one", "two"))]
+    found = [one for one in trained(tuned, tmp_path / "study", session, jobs=jobs) if isinstance(one, Trained)]
+    assert [one.run.record.outcome.status for one in found] == ["finished", "finished"]
+
+
 def test_a_diverged_trial_is_an_outcome(tmp_path: Path) -> None:
     deep = "model=[{conv: {channels: 4}}, {conv: {channels: 4}}, {conv: {channels: 4}}, global_avg_pool, linear]"
     wild = config("optimizer={sgd: {lr: 1.0e+6}}", "schedule=constant", "clipping=null", deep)
