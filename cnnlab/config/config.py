@@ -7,19 +7,21 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, ValidationError
 
 from cnnlab.config.overrides import apply_overrides
 from cnnlab.config.shipped import config_file
+from cnnlab.core.arithmetic import Shape
 from cnnlab.core.characters import printable, shortened
-from cnnlab.core.errors import ConfigError, Problem
+from cnnlab.core.errors import ConfigError, Problem, RequestError
 from cnnlab.core.problems import problems_of
 from cnnlab.core.quantities import NonNegative, Positive, PositiveNumber
 from cnnlab.core.registry import Section, as_data
-from cnnlab.core.yaml import MAX_DEPTH, MAX_VALUES, Table, Text, extent, load, typed
+from cnnlab.core.yaml import MAX_DEPTH, MAX_VALUES, Table, Text, extent, load, mark_at, typed
 from cnnlab.data import catalog as _data_catalog  # noqa: F401  (each catalog fills its registries)
+from cnnlab.data.classes import chosen_classes
 from cnnlab.data.parts import PLACES, beside
-from cnnlab.data.registry import AugmentationChoice, DatasetChoice, facts_of
+from cnnlab.data.registry import AugmentationChoice, DatasetChoice, facts_of, image_of
 from cnnlab.fit import catalog as _training_catalog  # noqa: F401
 from cnnlab.fit.device import Precision
 from cnnlab.fit.optimizers import ParameterGroup
@@ -56,6 +58,28 @@ def _a_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+def _digits(value: Any) -> Any:
+    """`value`, or its digits where it is a whole number, as Python has them."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _each_once(classes: list[str]) -> list[str]:
+    """`classes`, where none is there twice.
+
+    Raises: ValueError with the one that is.
+    """
+    twice = next((one for number, one in enumerate(classes) if one in classes[:number]), None)
+    if twice is not None:
+        raise ValueError(f"has '{shortened(printable(twice), 60)}' twice")
+    return classes
+
+
+Classes = Annotated[
+    list[Annotated[str, Field(min_length=1), BeforeValidator(_digits)]],
+    Field(min_length=2),
+    AfterValidator(_each_once),
+]
+
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 LONGEST_NAME = 100
 
@@ -81,6 +105,9 @@ class Data(Section):
     """Which images, and what happens to them before the network sees them."""
 
     dataset: DatasetChoice = Field(default="shapes", description="a data set; `cnnlab list datasets`")  # type: ignore[assignment]
+    classes: Classes | None = Field(
+        default=None, description="names or numbers of those that are there, in the order of the logits; null for all"
+    )
     validation: ValidationShare = Field(default=0.1, description="the share of the training part kept for validation")
     split_seed: NonNegative | None = Field(
         default=None, description="of the split and of `take`, where it is to stay the same whatever `seed` is"
@@ -95,6 +122,12 @@ class Data(Section):
         default=None, description="what is divided by, likewise; both or neither"
     )
     augment: list[AugmentationChoice] = Field(default=[], description="changes of each training batch, in order")
+
+    @property
+    def known(self) -> tuple[Shape | None, int | None]:
+        """The shape of an image and the number of classes, as far as they are known without loading any."""
+        shape, count = image_of(self.dataset)
+        return shape, count if self.classes is None else len(self.classes)
 
 
 class Training(Section):
@@ -286,6 +319,8 @@ def check_config(
             config = Config.model_validate(tree, context=problems)
         except ValidationError as error:
             problems += problems_of(error, tree, tree.mark, Config, "the config")
+    if not problems:
+        problems += _strange_classes(config.data, tree)
     if not problems and config.blocks:
         problems += _too_large_spelled_out(config, tree)
         config = config.model_copy(update={"blocks": {}})
@@ -311,6 +346,18 @@ def _too_large_spelled_out(config: Config, tree: Table) -> list[Problem]:
     else:
         return []
     return [Problem(str(tree.marks["blocks"]), f"spelled out, the config {said}; fewer or flatter blocks fit")]
+
+
+def _strange_classes(data: Data, tree: Table) -> list[Problem]:
+    """That classes are chosen which the data set does not have, where its names are known without loading it."""
+    names = facts_of(data.dataset).names
+    if data.classes is None or not names:
+        return []
+    try:
+        chosen_classes(data.classes, names)
+    except RequestError as error:
+        return [Problem(str(mark_at(tree, ["data", "classes"]) or ""), str(error))]
+    return []
 
 
 def _load_plugins(tree: Table, base: Path, allow_plugins: bool) -> None:

@@ -17,17 +17,18 @@ from cnnlab.data.distribution import Distribution, Download, Member, open_distri
 from cnnlab.data.registry import DATASETS, DatasetFacts
 
 DIGITS = tuple("0123456789")
+CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 STL10_CLASSES = ("airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck")
 MNIST_COUNTS = {"train": 60_000, "t10k": 10_000}
 """Images in the two parts of MNIST and of Fashion-MNIST."""
 
 
-def _known(*shape: int, classes: int = 10) -> DatasetFacts:
-    """Of a data set that is always the same: (channels, height, width) of its images, and the number of classes."""
-    return DatasetFacts(lambda options: shape, classes)
+def _known(*shape: int, classes: int = 10, names: tuple[str, ...] = ()) -> DatasetFacts:
+    """Of a data set that is always the same: (channels, height, width) of its images, and the classes."""
+    return DatasetFacts(lambda options: shape, classes, names=names)
 
 
-@DATASETS.register("cifar10", facts=_known(3, 32, 32))
+@DATASETS.register("cifar10", facts=_known(3, 32, 32, names=CIFAR10_CLASSES))
 def cifar10(place: DataPlace, part: Part) -> Dataset:
     """CIFAR-10: 50,000 + 10,000 colour photographs of 32 × 32 pixels in 10 classes; a download of 170 MB.
 
@@ -49,7 +50,7 @@ def cifar100(place: DataPlace, part: Part) -> Dataset:
     return read_cifar("cifar100", CIFAR100, place, part)
 
 
-@DATASETS.register("mnist", facts=_known(1, 28, 28))
+@DATASETS.register("mnist", facts=_known(1, 28, 28, names=DIGITS))
 def mnist(place: DataPlace, part: Part) -> Dataset:
     """MNIST: 60,000 + 10,000 grey handwritten digits of 28 × 28 pixels; a download of 12 MB.
 
@@ -71,7 +72,7 @@ def fashion_mnist(place: DataPlace, part: Part) -> Dataset:
     return read_mnist("fashion_mnist", FashionMNIST, tuple(FashionMNIST.classes), place, part)
 
 
-@DATASETS.register("svhn", facts=_known(3, 32, 32))
+@DATASETS.register("svhn", facts=_known(3, 32, 32, names=DIGITS))
 def svhn(place: DataPlace, part: Part) -> Dataset:
     """Street View House Numbers: 73,257 + 26,032 colour digits of 32 × 32 pixels; a download of 182 + 64 MB.
 
@@ -85,7 +86,7 @@ def svhn(place: DataPlace, part: Part) -> Dataset:
     return _dataset("svhn", part, source.data, source.labels, DIGITS)
 
 
-@DATASETS.register("stl10", facts=_known(3, 96, 96))
+@DATASETS.register("stl10", facts=_known(3, 96, 96, names=STL10_CLASSES))
 def stl10(place: DataPlace, part: Part) -> Dataset:
     """STL-10: 5,000 + 8,000 colour photographs of 96 × 96 pixels in 10 classes; a download of 2.6 GB.
 

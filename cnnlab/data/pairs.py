@@ -69,7 +69,7 @@ def _most(options: Options) -> int:
     return int(options["train_count"])
 
 
-@DATASETS.register("pairs", facts=DatasetFacts(square, len(CLASSES), source="made", most=_most))
+@DATASETS.register("pairs", facts=DatasetFacts(square, len(CLASSES), names=CLASSES, source="made", most=_most))
 def pairs(
     part: Part,
     *,

@@ -24,6 +24,8 @@ class DatasetFacts:
     """(channels, height, width) of an image, in pixels."""
     classes: int | None = None
     """Their number."""
+    names: tuple[str, ...] = ()
+    """Of the classes, where they are known."""
     source: Literal["archive", "made", "own"] = "archive"
     """Whether its images lie below the data folder, are made on the spot, or are the user's own, wherever `path` says
     (with the options that `whereabouts` and `folder` know)."""

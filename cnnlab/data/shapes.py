@@ -54,7 +54,7 @@ def _check_fits(count: int, channels: int, size: int) -> None:
     check_memory(count, (channels + 1, size, size))  # the masks take as much as a channel
 
 
-@DATASETS.register("shapes", facts=DatasetFacts(square, len(CLASSES), source="made", most=_most))
+@DATASETS.register("shapes", facts=DatasetFacts(square, len(CLASSES), names=CLASSES, source="made", most=_most))
 def shapes(
     part: Part,
     *,

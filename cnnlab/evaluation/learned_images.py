@@ -50,9 +50,11 @@ def _split_alike(network: RunNetwork) -> bool:
     asked, config = network.asked, network.config
     if asked is None:
         return True
-    same = isinstance(asked, AskedData) and (asked.validation, asked.seed) == (
+    chosen = None if config.data.classes is None else tuple(config.data.classes)
+    same = isinstance(asked, AskedData) and (asked.validation, asked.seed, asked.chosen) == (
         config.data.validation,
         config.split_seed,
+        chosen,
     )
     return same and not asked.whole
 

@@ -184,11 +184,12 @@ class _Images:
         """The images as the network takes them."""
         asked = network.asked
         if isinstance(asked, AskedData):
-            key = _key(asked.dataset, asked.validation, asked.seed)
+            key = _key(asked.dataset, asked.chosen, asked.validation, asked.seed)
             return asked.taken(self._read(key, lambda: asked.read(self.split, self.place)))
         if asked is None and isinstance(network, RunNetwork):
             run, config = network.run, network.config
-            key = _key(config.data.dataset, config.data.validation, config.split_seed, config.data.take)
+            data = config.data
+            key = _key(data.dataset, data.classes, data.validation, config.split_seed, data.take)
             return network.fitted(self._read(key, lambda: evaluation_images(run, config, self.split, self.place)))
         return network.part(self.split, self.place)
 
@@ -198,9 +199,12 @@ class _Images:
         return self.last[1]
 
 
-def _key(dataset: Component, validation: float, seed: int, take: int | None = None) -> Any:
+def _key(
+    dataset: Component, classes: Sequence[str] | None, validation: float, seed: int, take: int | None = None
+) -> Any:
     """What parts follow from."""
-    return dataset.name, dict(dataset.options), validation, seed, take
+    chosen = None if classes is None else tuple(classes)
+    return dataset.name, dict(dataset.options), chosen, validation, seed, take
 
 
 def _count(network: Network) -> int | None:

@@ -10,6 +10,7 @@ from torch import Tensor
 from cnnlab.config.config import Data, read_config
 from cnnlab.core.errors import RequestError, unknown
 from cnnlab.core.registry import Component, component
+from cnnlab.data.classes import chosen_classes, with_classes
 from cnnlab.data.dataset import DataPlace, Dataset, check_memory
 from cnnlab.data.decoding import read_image
 from cnnlab.data.fitting import Fitting
@@ -47,6 +48,8 @@ class AskedData:
     """Whether it has no parts: all of its images are taken then, whichever part is asked for."""
     classes: tuple[str, ...] = ()
     """Of the network, where their names are known."""
+    chosen: tuple[str, ...] | None = None
+    """The classes of the data set that are taken; None for all."""
 
     @property
     def own(self) -> bool:
@@ -73,9 +76,8 @@ class AskedData:
 
     def _part(self, split: str, place: DataPlace) -> Dataset:
         if split == "test" and not self.whole:
-            tested: Dataset = self.dataset.build(place=place, part="test")
-            return tested
-        whole: Dataset = self.dataset.build(place=place, part="train")
+            return with_classes(self.dataset.build(place=place, part="test"), self.chosen)
+        whole = with_classes(self.dataset.build(place=place, part="train"), self.chosen)
         if self.whole:
             return whole
         if split == "validation" and whole.held_out is None and not self.validation and "test" in whole.places:
@@ -138,15 +140,19 @@ def asked_section(
     Raises: RequestError for a folder that is not there or has no classes.
     """
     dataset = section.dataset
+    chosen = None if section.classes is None else tuple(section.classes)
     if facts_of(dataset).source != "own":
-        return AskedData(name, dataset, section.validation, seed, channels, fitting), ()
+        return AskedData(name, dataset, section.validation, seed, channels, fitting, chosen=chosen), ()
     height, width = fitting.size
     size = height if height == width else [height, width]
     taken = {**dataset.options, "size": size, "channels": channels, **fitting.as_json()}
     dataset = component("dataset", "folder", **taken)
     contents = list_contents(place, **dataset.options)
     whole = set(contents.parts.named) == {"train"} and not section.validation
-    return AskedData(name, dataset, section.validation, seed, channels, fitting, whole=whole), contents.classes
+    classes = contents.classes
+    if chosen is not None:
+        classes = tuple(classes[number] for number in chosen_classes(chosen, classes))
+    return AskedData(name, dataset, section.validation, seed, channels, fitting, whole=whole, chosen=chosen), classes
 
 
 def of_part(split: str) -> str:

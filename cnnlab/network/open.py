@@ -15,7 +15,7 @@ from cnnlab.core.characters import some
 from cnnlab.core.errors import RequestError, did_you_mean
 from cnnlab.data.batches import ChannelStatistics
 from cnnlab.data.fitting import FITS
-from cnnlab.data.registry import facts_of, image_of
+from cnnlab.data.registry import facts_of
 from cnnlab.fit.state import load_weights
 from cnnlab.models.own import asks_for, is_own, own_network
 from cnnlab.models.own_model import OwnModel
@@ -256,7 +256,7 @@ def _of_run(text: str, session: Session, weights: str | None) -> RunNetwork:
 
 def _of_config(path: Path, size: str | None, session: Session, for_images: bool) -> Network:
     config = read_config(path, allow_plugins=session.allow_plugins)
-    shape, count = image_of(config.data.dataset)
+    shape, count = config.data.known
     shape = shape_for(size, shape or (3, 0, 0)) if size is not None else shape
     if shape is None:
         raise RequestError(f"{path}: the images of '{config.data.dataset.name}' have no known size; add `size`")

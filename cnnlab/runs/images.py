@@ -15,6 +15,7 @@ from cnnlab.core.characters import some
 from cnnlab.core.errors import RequestError
 from cnnlab.core.seeds import derive_seed
 from cnnlab.data.batches import ChannelStatistics, channel_statistics
+from cnnlab.data.classes import with_classes
 from cnnlab.data.dataset import DataPlace, Dataset, Part
 from cnnlab.data.parts import moved
 from cnnlab.data.registry import facts_of
@@ -101,7 +102,7 @@ def relocated(config: Config, place: DataPlace) -> Config:
 
 
 def images_of(config: Config, place: DataPlace, part: Part) -> Dataset:
-    """The `train` part of a config's data, undivided, or its `test` part.
+    """The `train` part of a config's data, undivided, or its `test` part; of its classes, where it names some.
 
     Raises: RequestError where they are not there.
     """
@@ -109,7 +110,7 @@ def images_of(config: Config, place: DataPlace, part: Part) -> Dataset:
     if place.moved is not None and facts_of(config.data.dataset).source == "archive":
         place = replace(place, root=place.moved)
     dataset: Dataset = config.data.dataset.build(place=place, part=part)
-    return dataset
+    return with_classes(dataset, config.data.classes)
 
 
 def training_images(config: Config, place: DataPlace, *, whole: Dataset | None = None) -> TrainingImages:

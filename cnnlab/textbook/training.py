@@ -5,7 +5,6 @@ from torch import nn
 
 from cnnlab.data.augment import Draw
 from cnnlab.data.batches import batch_bounds
-from cnnlab.data.registry import image_of
 from cnnlab.fit.optimizers import parameter_groups
 from cnnlab.textbook.small_cnn import CLASSES, SHAPE, costs, fields, recipe, small_cnn
 from cnnlab.textbook.statement import derived, elsewhere, misprinted, of_a_run, printed, story
@@ -22,7 +21,7 @@ EPOCHS = 30
 
 @printed(HERE, "CIFAR-10: channels, height, width; classes", ((3, 32, 32), 10))
 def _cifar() -> tuple[tuple[int, ...], int]:
-    shape, classes = image_of(recipe().data.dataset)
+    shape, classes = recipe().data.known
     assert shape is not None
     assert classes is not None
     return shape, classes

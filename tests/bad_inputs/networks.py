@@ -336,6 +336,27 @@ NETWORKS = (
         rest=MODEL,
     ),
     config(
+        "a class that the data set does not have",
+        "data: {classes: [star, rign]}",
+        (
+            "error: bad.yaml:1:8: data.classes: no class 'rign'; known: disc, ring, square, triangle, star, cross, "
+            "crescent, heart, arrow, pill. Did you mean 'ring'?"
+        ),
+        rest=MODEL,
+    ),
+    config(
+        "a class twice",
+        "data: {classes: [star, 0, 0]}",
+        "error: bad.yaml:1:8: 'classes': has '0' twice",
+        rest=MODEL,
+    ),
+    config(
+        "a single class",
+        "data: {classes: [star]}",
+        "error: bad.yaml:1:8: 'classes' is a list of 1, expected at least 2 of them",
+        rest=MODEL,
+    ),
+    config(
         "marks that are as far apart as the image is wide",
         "data: {dataset: {pairs: {size: 16, distance: 16}}}",
         (

@@ -14,10 +14,11 @@ from cnnlab.core.arithmetic import Shape
 from cnnlab.core.errors import RequestError
 from cnnlab.core.registry import Component
 from cnnlab.data.batches import ChannelStatistics, TrainingBatches
+from cnnlab.data.classes import chosen_classes
 from cnnlab.data.decoding import image_header
 from cnnlab.data.folder import Contents, list_contents
 from cnnlab.data.listing import SHOWN, Listing
-from cnnlab.data.registry import facts_of, image_of
+from cnnlab.data.registry import facts_of
 from cnnlab.fit.freezing import Freezing
 from cnnlab.fit.optimizers import parameter_groups
 from cnnlab.models.build import parameter_count
@@ -81,14 +82,15 @@ def check(config: Config, session: Session, *, shape: Shape | None = None, class
         >>> check(read_config(QUICKSTART), Session()).sentence
         'fine: 7 layers, 98,330 parameters'
     """
-    known_shape, known_classes = image_of(config.data.dataset)
+    known_shape, known_classes = config.data.known
     contents = None
     if facts_of(config.data.dataset).source == "own" and classes is None:
         try:
             contents = list_contents(session.place, **config.data.dataset.options)
         except RequestError as error:
             raise config.data.dataset.located(error) from error
-        known_classes = len(contents.classes)
+        chosen = config.data.classes
+        known_classes = len(contents.classes if chosen is None else chosen_classes(chosen, contents.classes))
     shape, classes = shape or known_shape, classes or known_classes
     config.schedule.build(epochs=config.training.epochs)
     if shape is None or classes is None:

@@ -12,7 +12,6 @@ from cnnlab.core.arithmetic import evenly
 from cnnlab.core.errors import RequestError, unknown
 from cnnlab.core.yaml import parse
 from cnnlab.data.batches import TrainingBatches, channel_statistics, denormalise
-from cnnlab.data.dataset import Dataset
 from cnnlab.data.decoding import image_header
 from cnnlab.data.leaks import dataset_leaks
 from cnnlab.data.parallel import in_parallel
@@ -20,7 +19,7 @@ from cnnlab.data.registry import DATASETS
 from cnnlab.network.session import Session
 from cnnlab.project.data.report import DataStatistics, LeakCheck, Sources
 from cnnlab.project.data.report import preview_report as images_report
-from cnnlab.runs.images import origins, training_images
+from cnnlab.runs.images import images_of, origins, training_images
 from cnnlab.view.blocks import Report
 
 LOOKED_AT = 10_000
@@ -78,7 +77,7 @@ def data_statistics(config: Config, session: Session) -> DataStatistics:
         >>> facts.count, sum(facts.train), sum(facts.validation)
         (50, 40, 10)
     """
-    whole: Dataset = config.data.dataset.build(place=session.place, part="train")
+    whole = images_of(config, session.place, "train")
     halves = training_images(config, session.place, whole=whole)
     channels, height, width = whole.shape
     none = (0,) * len(whole.classes)
@@ -119,7 +118,7 @@ def leak_checks(config: Config, session: Session, *, with_test: bool = False, ma
     if halves.validation:
         parts["validation"] = halves.validation
     if with_test:
-        parts["test"] = config.data.dataset.build(place=session.place, part="test")
+        parts["test"] = images_of(config, session.place, "test")
     if len(parts) < 2:
         raise RequestError("data.validation is 0, so there is one part only; compare with the test part: `with_test`")
     return [
