@@ -32,6 +32,7 @@ from cnnlab.project.data import command as data
 from cnnlab.project.init import command as init
 from cnnlab.receptive_field import command as receptive_field
 from cnnlab.recipe import command as recipe
+from cnnlab.rejection import command as rejection
 from cnnlab.report import command as report
 from cnnlab.textbook import command as chapter
 from cnnlab.training import command as train
@@ -86,6 +87,7 @@ def cnnlab(
 app.command("train", rich_help_panel=TRAIN)(train.train)
 app.command("eval", rich_help_panel=TRAIN)(evaluation.evaluate)
 app.command("predict", rich_help_panel=TRAIN)(evaluation.predict)
+app.command("reject", rich_help_panel=TRAIN)(rejection.reject)
 app.command("runs", rich_help_panel=TRAIN)(project.runs)
 app.command("doctor", rich_help_panel=TRAIN)(project.doctor)
 

@@ -65,6 +65,7 @@ OWN: dict[str, tuple[str, ...]] = {
     "sanity": ("--method", "gradcam", "--labels"),
     "audit": ("--max-border", "1"),
     "probe equivariance": ("--shifts", "2"),
+    "reject": ("--outside", "noise"),
     "landscape": ("--points", "3", "--draws", "2"),
     "chapter": ("19.5", "--run", "tiny"),
     "probe shift": ("--max-shift", "1"),

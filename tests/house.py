@@ -25,6 +25,7 @@ SUBJECTS = (
     "inside",
     "probe",
     "recipe",
+    "rejection",
     "project",
 )
 """They import from the foundation, and from each other along the edges in test_layering.py."""

@@ -19,8 +19,8 @@ LEVELS = (*FOUNDATION, set(SUBJECTS), {"report"}, {"textbook"}, {"wiring"}, {"ap
 LEVEL = {package: level for level, packages in enumerate(LEVELS) for package in packages}
 EDGES = {
     ("check_model", "attribution"),
-    ("check_model", "inside"),
     ("check_model", "receptive_field"),
+    ("evaluation", "rejection"),
     ("evaluation", "training"),
     ("inside", "attribution"),
     ("inside", "receptive_field"),

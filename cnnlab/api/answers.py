@@ -17,6 +17,7 @@ from cnnlab.evaluation.prediction_report import prediction_report
 from cnnlab.evaluation.run import Evaluated, EvaluateOptions, evaluated
 from cnnlab.network.given_images import GivenImages, sources_of
 from cnnlab.network.image_files import Unreadable
+from cnnlab.rejection.kept import Rejection
 from cnnlab.stats.classification import Classification
 from cnnlab.view.blocks import Report
 
@@ -104,13 +105,16 @@ class Evaluation(Result):
 class Answers(Questions):
     """What can be asked of a network's answers."""
 
-    def predict(self, images: GivenImages, *, top: int = 5, reject_below: float = 0.0) -> Predictions:
+    def predict(
+        self, images: GivenImages, *, top: int = 5, reject_below: float = 0.0, rejection: Rejection | None = None
+    ) -> Predictions:
         """Label images of any size, prepared as those that the network learned from.
 
         Arguments:
             images: paths, images of pillow's, arrays (h, w, 3) or tensors (c, h, w) of bytes; one or several.
             top: how many classes to name, the likeliest first.
             reject_below: the least probability, 0 … 1, with which an image gets a label.
+            rejection: the rule of `reject(…).rejection`, which says what is none of the classes.
 
         Returns:
             A prediction for each image that can be read; the others are in `unreadable`.
@@ -127,7 +131,9 @@ class Answers(Questions):
         with self._asked() as network:
             check_number("top", top, 1)
             check_number("reject_below", reject_below, 0.0, 1.0)
-            found = list(predict_images(network, sources_of(images), top=top, reject_below=reject_below))
+            found = list(
+                predict_images(network, sources_of(images), top=top, reject_below=reject_below, rejection=rejection)
+            )
             good = tuple(one for one in found if isinstance(one, Prediction))
             bad = tuple(one for one in found if isinstance(one, Unreadable))
             if not good:

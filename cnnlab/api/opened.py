@@ -16,13 +16,26 @@ from cnnlab.api.layers import Layers
 from cnnlab.api.norms import Normalisation
 from cnnlab.api.pages import Pages
 from cnnlab.api.probes import Probes
+from cnnlab.api.rejection import Rejections
 from cnnlab.api.trust import Trust
 from cnnlab.core.arithmetic import Shape
 
 
 @final
 class OpenedNetwork(
-    Answers, Explanations, Trust, Layers, Kernels, Channels, Embeddings, Films, Landscapes, Probes, Normalisation, Pages
+    Answers,
+    Explanations,
+    Trust,
+    Layers,
+    Kernels,
+    Channels,
+    Embeddings,
+    Films,
+    Landscapes,
+    Probes,
+    Normalisation,
+    Rejections,
+    Pages,
 ):
     """A network, and what can be asked of it; `cnnlab.open` is the way to one.
 

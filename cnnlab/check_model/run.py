@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from cnnlab.attribution.attribution import attribute
 from cnnlab.attribution.layers import LayerChoice, choose_layer
 from cnnlab.core.errors import CnnlabError
-from cnnlab.inside.embedding.neighbours import penultimate_features
 from cnnlab.models.failure import LAYER_FAILURES, failure_of
 from cnnlab.models.undisturbed import undisturbed
 from cnnlab.network.network import Network
 from cnnlab.network.open import check_takes_files
+from cnnlab.network.penultimate import penultimate_features
 from cnnlab.network.runnable import check_runs
 from cnnlab.network.steadiness import Steadiness, steadiness
 from cnnlab.receptive_field.fields import receptive_fields

@@ -156,6 +156,9 @@ def predict(
     reject_below: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="No label where the probability is below this.")
     ] = 0.0,
+    reject: Annotated[
+        bool, typer.Option("--reject", help="Say what is none of the classes, by what `cnnlab reject` has kept.")
+    ] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV: path, label, probability, error.")] = False,
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="With --json or --csv: those of all classes, too.")
@@ -192,6 +195,7 @@ def predict(
         raise RequestError("--csv is a table, and a stream has no end; --json prints a document a line")
     from cnnlab.evaluation.predict import Prediction, predict_images
     from cnnlab.network.image_files import Unreadable, find_images
+    from cnnlab.rejection.kept import kept
     from cnnlab.runs.images import relocated
     from cnnlab.view import csv
 
@@ -207,7 +211,8 @@ def predict(
         return
     sources = find_images(paths or [], sys.stdin.buffer)
     began = time.perf_counter()
-    predictions = predict_images(network, sources, top=top, reject_below=reject_below)
+    rejection = kept(network, session) if reject else None
+    predictions = predict_images(network, sources, top=top, reject_below=reject_below, rejection=rejection)
     results = list(session.track(predictions, "predicting", len(sources)))
     seconds = time.perf_counter() - began
     good = [result for result in results if isinstance(result, Prediction)]
@@ -219,8 +224,9 @@ def predict(
     if session.as_json:
         print_json([result.as_json() | _every(result, classes) for result in results])
     elif as_csv:
-        heads = ["path", "label", "probability", "error", *(f"p({name})" for name in classes)]
-        print_document(csv.text([heads, *(_row(result, classes) for result in results)]))
+        more = ["answer", "score", "threshold"] if reject else []
+        heads = ["path", "label", "probability", "error", *more, *(f"p({name})" for name in classes)]
+        print_document(csv.text([heads, *(_row(result, classes, more) for result in results)]))
     elif good:
         _show(good)
     err_console().print(
@@ -239,12 +245,13 @@ def _every(result: "Prediction | Unreadable", classes: Sequence[str]) -> dict[st
     return {"probabilities": None if known is None else dict(zip(classes, known, strict=True))}
 
 
-def _row(result: "Prediction | Unreadable", classes: Sequence[str]) -> list[str]:
-    """A row for CSV."""
+def _row(result: "Prediction | Unreadable", classes: Sequence[str], more: Sequence[str]) -> list[str]:
+    """A row for CSV; `more`: keys of JSON that it has besides."""
     facts = result.as_json()
+    besides = ["" if facts.get(key) is None else str(facts[key]) for key in more]
     values = (_every(result, classes).get("probabilities") or dict.fromkeys(classes)).values()
     numbers = ["" if value is None else f"{value:.6f}" for value in (facts["probability"], *values)]
-    return [result.path, facts["label"] or "", numbers[0], facts["error"] or "", *numbers[1:]]
+    return [result.path, facts["label"] or "", numbers[0], facts["error"] or "", *besides, *numbers[1:]]
 
 
 def _show(results: "Sequence[Prediction]") -> None:
@@ -258,9 +265,13 @@ def _show(results: "Sequence[Prediction]") -> None:
     table.add_column("image", overflow="fold")
     table.add_column("label", overflow="fold")
     table.add_column("probability", justify="right", no_wrap=True)
+    scored = [result.score is not None for result in results]
+    for heading in ("score", "threshold") if any(scored) else ():
+        table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("then", overflow="fold", style="dim", min_width=len("100%,"))
     for result in results:
         rest = ", ".join(f"{label} {probability:.0%}" for label, probability in result.top[1:])
-        label = Text("rejected", style="dim") if result.label is None else printable(result.label)
-        table.add_row(printable(result.path), label, f"{result.probability:.1%}", printable(rest))
+        label = Text(result.answer or "rejected", style="dim") if result.label is None else printable(result.label)
+        numbers = [f"{value:.4g}" for value in (result.score, result.threshold) if value is not None]
+        table.add_row(printable(result.path), label, f"{result.probability:.1%}", *numbers, printable(rest))
     out_console().print(table)

@@ -16,7 +16,7 @@ def prediction_report(predictions: Sequence[Prediction], unreadable: Sequence[Un
     rows: list[tuple[Cell, ...]] = []
     for one in predictions:
         then = ", ".join(f"{label} {probability:.0%}" for label, probability in one.top[1 : 1 + THEN])
-        rows.append((one.path, one.label or "rejected", one.probability, then))
+        rows.append((one.path, one.answer or "rejected", one.probability, then))
     blocks: list[Block] = [Table("Each image", columns, tuple(rows), name="predictions")]
     blocks += [Text(f"{one.path}: {one.reason}", "bad", "unreadable") for one in unreadable]
     count = len(predictions)

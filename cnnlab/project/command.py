@@ -114,7 +114,7 @@ def doctor(session: Session) -> None:
 
 WORDS = (
     "layers", "initializations", "models", "datasets", "augmentations", "optimizers", "schedules", "losses",
-    "clippings", "methods", "kernels",
+    "clippings", "methods", "kernels", "scores", "outsiders",
 )  # fmt: skip
 
 

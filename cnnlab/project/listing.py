@@ -160,6 +160,10 @@ HERE = "on the command line"
 KINDS_LISTED = KINDS | {
     METHODS: Kind("method", "cnnlab.attribution.catalog", (), where=HERE, command="--method {}"),
     "kernels": Kind("kernel", "cnnlab.models.kernels", (), where=HERE, command="cnnlab kernel {} photo.jpg"),
+    "scores": Kind("score", "cnnlab.rejection.scores", (), where=HERE, command="cnnlab reject cifar --score {}"),
+    "outsiders": Kind(
+        "outsider", "cnnlab.rejection.outsiders", (), where=HERE, command="cnnlab reject cifar --outside {}"
+    ),
 }
 
 

@@ -7,6 +7,7 @@ runs/NAME/
                    epoch-007.safetensors and the like (weights of single epochs, where the config asks for them)
   reports/         figures, tables and pages      plugins/       copies of the plugins that were used
   network/         a copy of the user's own Python that makes the network
+  rejection.safetensors    the threshold under which an image is none of the classes, with its score's statistics
   test-evaluations.jsonl   a line for each time that the test part was opened
   training.lock    while it is trained: by which process
 """
@@ -33,7 +34,7 @@ WhichWeights = Literal["best", "last"]
 
 OUTPUTS = (
     *("ablation", "audit", "compare", "eval", "gradcam", "init", "landscape", "leaks", "lr-find", "preview", "probe"),
-    *("receptive-field", "report", "report-card", "saliency", "sanity", "sweep", "visualize"),
+    *("receptive-field", "reject", "report", "report-card", "saliency", "sanity", "sweep", "visualize"),
 )
 """Folders beside the runs in which commands put their figures by default."""
 

@@ -22,7 +22,6 @@ from cnnlab.data.batches import Batch
 from cnnlab.fit.fit import first_non_finite
 from cnnlab.fit.predict import predict
 from cnnlab.inside.dream.maximise import ClassScore, maximise
-from cnnlab.inside.embedding.neighbours import penultimate_features
 from cnnlab.inside.features.feature_maps import feature_maps
 from cnnlab.inside.patches.search import top_units
 from cnnlab.layers_lab.stack import arithmetic
@@ -30,6 +29,7 @@ from cnnlab.layers_lab.summary.run import training_memory
 from cnnlab.models.build import output_shape
 from cnnlab.models.filters import convolution_filters
 from cnnlab.network.forward import capture_outputs
+from cnnlab.network.penultimate import penultimate_features
 from cnnlab.receptive_field.effective.field import locate, summed_influence
 from cnnlab.receptive_field.fields import receptive_fields
 from cnnlab.receptive_field.probe import verification

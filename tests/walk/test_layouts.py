@@ -21,9 +21,9 @@ from cnnlab.attribution.attribution import attribute
 from cnnlab.attribution.layers import choose_layer
 from cnnlab.core.errors import RequestError
 from cnnlab.inside.dream.maximise import Channel, score
-from cnnlab.inside.embedding.neighbours import penultimate_features
 from cnnlab.inside.features.feature_maps import feature_maps
 from cnnlab.inside.patches.search import top_units
+from cnnlab.network.penultimate import penultimate_features
 from cnnlab.receptive_field.effective.field import locate, summed_influence
 from cnnlab.receptive_field.fields import receptive_fields
 from cnnlab.receptive_field.reading import boxes_of

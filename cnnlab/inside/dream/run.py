@@ -25,10 +25,10 @@ from cnnlab.inside.dream.maximise import (
     score,
 )
 from cnnlab.inside.dream.report import DreamFacts, Dreamt
-from cnnlab.inside.numbered_batches import numbered_batches
 from cnnlab.models.undisturbed import undisturbed
 from cnnlab.network.asked_data import counted
 from cnnlab.network.network import Network
+from cnnlab.network.numbered_batches import numbered_batches
 from cnnlab.network.session import Session
 from cnnlab.runs.images import fixed_sample
 from cnnlab.stats.probabilities import class_probabilities

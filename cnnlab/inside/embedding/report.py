@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cnnlab.inside.embedding.neighbours import PrincipalComponents
+from cnnlab.inside.embedding.components import PrincipalComponents
 from cnnlab.network.asked_data import counted
 from cnnlab.view.blocks import Block, Cell, Column, Figure, Number, Numbers, Report, Table, Text, shown
 from cnnlab.view.drawings import Cloud, Gallery, Scatter

@@ -18,20 +18,16 @@ from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.core.files import failures_named, make_folder, remove_folder
 from cnnlab.core.reading import named_in_utf8
 from cnnlab.data.dataset import Dataset
-from cnnlab.inside.embedding.neighbours import (
-    Features,
-    joined,
-    nearest_neighbours,
-    penultimate_features,
-    principal_components,
-)
+from cnnlab.inside.embedding.components import principal_components
 from cnnlab.inside.embedding.report import EmbeddingFacts, Query
-from cnnlab.inside.numbered_batches import batch_size, numbered_batches
 from cnnlab.network.image_files import Source
 from cnnlab.network.network import Network
+from cnnlab.network.numbered_batches import batch_size, numbered_batches
+from cnnlab.network.penultimate import Features, joined, penultimate_features
 from cnnlab.network.prepared_images import images_of_files
 from cnnlab.network.session import Session
 from cnnlab.runs.images import sample_indices
+from cnnlab.stats.nearest import nearest_neighbours
 from cnnlab.view.drawings import tile, tiles
 
 COMPONENTS = 10

@@ -13,10 +13,10 @@ from cnnlab.core.errors import RequestError
 from cnnlab.core.seeds import derive_seed
 from cnnlab.data.dataset import Dataset
 from cnnlab.inside.channels import checked_channels
-from cnnlab.inside.numbered_batches import batch_size, numbered_batches
 from cnnlab.inside.patches.report import ChannelPatches, Patch, PatchFacts
 from cnnlab.inside.patches.search import channel_classes, entropy_bits, patch_boxes, top_units
 from cnnlab.network.network import Network
+from cnnlab.network.numbered_batches import batch_size, numbered_batches
 from cnnlab.network.session import Session
 from cnnlab.receptive_field.reading import boxes_of
 from cnnlab.receptive_field.run import Inspection, inspect, plane_of

@@ -6,13 +6,9 @@ from networks import small, unchanged
 from torch import nn
 
 from cnnlab.core.errors import RequestError
-from cnnlab.inside.embedding.neighbours import (
-    Features,
-    joined,
-    nearest_neighbours,
-    penultimate_features,
-    principal_components,
-)
+from cnnlab.inside.embedding.components import principal_components
+from cnnlab.network.penultimate import Features, joined, penultimate_features
+from cnnlab.stats.nearest import nearest_neighbours
 
 GENERATOR = torch.Generator().manual_seed(0)
 IMAGES, LABELS = torch.randn(10, 3, 12, 12, generator=GENERATOR), torch.arange(10) % 4

@@ -1,0 +1,1 @@
+"""Telling images that are none of the classes from those that are: `reject`."""
