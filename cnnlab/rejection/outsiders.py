@@ -104,7 +104,7 @@ def patches(count: int, size: Size, seed: int, like: UInt8[Tensor, "m c h w"]) -
     mixed = cut[torch.arange(count)[:, None], order].unflatten(1, (rows, columns)).permute(0, 3, 1, 4, 2, 5)
     made = chosen.clone()
     made[:, :, : height * rows, : width * columns] = mixed.flatten(4, 5).flatten(2, 3)
-    return Made(made, ("shuffled patches",) * count)
+    return Made(made, ("shuffled",) * count)
 
 
 def choosing(count: int, seed: int, like: UInt8[Tensor, "m c h w"]) -> Made:
