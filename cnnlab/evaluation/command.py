@@ -203,15 +203,15 @@ def predict(
     network = named.open(session, for_images=True)
     if network.config is not None:
         relocated(network.config, session.place)  # a prediction needs nothing of it, but a wrong path is said
+    rejection = kept(network, session) if reject else None
     if stream.is_one:
         from cnnlab.evaluation.stream.answers import StreamOptions
 
-        options = StreamOptions(top=top, reject_below=reject_below, smooth=smooth)
+        options = StreamOptions(top, reject_below, smooth, rejection)
         print_stream(network, arriving, options, as_json=session.as_json, probabilities=probabilities)
         return
     sources = find_images(paths or [], sys.stdin.buffer)
     began = time.perf_counter()
-    rejection = kept(network, session) if reject else None
     predictions = predict_images(network, sources, top=top, reject_below=reject_below, rejection=rejection)
     results = list(session.track(predictions, "predicting", len(sources)))
     seconds = time.perf_counter() - began

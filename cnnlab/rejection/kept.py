@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float, Float64
+from jaxtyping import Float, Float64, UInt8
 from torch import Tensor
 
 from cnnlab.core.errors import RequestError
@@ -47,6 +47,11 @@ class Rejection:
         batch = [(inputs, torch.zeros(len(inputs), dtype=torch.int64), 0)]
         found = joined(penultimate_features(network.model, batch, layer=self.layer))
         return scored(self.score, self.statistics, Seen(found.features, found.logits, found.labels))
+
+    def scores_of(self, network: Network, images: UInt8[Tensor, "n c h w"]) -> list[float]:
+        """The score of each image in the network's geometry."""
+        found: list[float] = self.scores(network, network.preparation.inputs(images)).tolist()
+        return found
 
 
 def fingerprint(network: Network) -> str:

@@ -183,4 +183,5 @@ def _perlin(count: int, size: Size, generator: Generator) -> Tensor:
 def _coloured(shade: Float[Tensor, "n h w"], generator: Generator) -> Values:
     """From one colour drawn at random to another."""
     low, high = torch.rand(2, len(shade), 3, 1, 1, generator=generator)
-    return low + (high - low) * shade[:, None]
+    mixed: Tensor = low + (high - low) * shade[:, None]
+    return mixed

@@ -14,6 +14,7 @@ from cnnlab.evaluation.predict import Prediction, prediction_of, prepared, proba
 from cnnlab.evaluation.stream.arrival import Arrival
 from cnnlab.network.image_files import Unreadable
 from cnnlab.network.network import Network
+from cnnlab.rejection.kept import Rejection
 from cnnlab.stats.probabilities import class_names
 
 
@@ -27,6 +28,8 @@ class StreamOptions:
     """The least probability, 0 … 1, with which an image gets a label."""
     smooth: int = 1
     """Images over whose probabilities the mean is taken: this one and those before it."""
+    rejection: Rejection | None = None
+    """The rule that says which images are none of the classes, each by itself."""
 
 
 @dataclass(frozen=True)
@@ -76,10 +79,13 @@ def answered(
         if isinstance(image, str):
             result = Unreadable(name, image)
         else:
-            latest += probabilities_of(network, image[None].to(network.device))
+            pixels, rule = image[None].to(network.device), options.rejection
+            latest += probabilities_of(network, pixels)
             mean = torch.stack([*latest]).mean(0)
             classes = class_names(mean[None], network.classes)
             result = prediction_of(name, mean, classes, options.top, options.reject_below)
+            if rule is not None:
+                result = result.rejected_below(rule.threshold, *rule.scores_of(network, pixels))
         yield StreamAnswer(result, arrival.frame, time.perf_counter() - arrival.at, arrival.dropped)
 
 

@@ -108,7 +108,7 @@ def _printed(network: "Network", answer: "StreamAnswer", probabilities: bool) ->
     if isinstance(result, Unreadable):
         name_unreadable([result])
         return
-    label = "rejected" if result.label is None else result.label
+    label = result.answer or "rejected"
     line = said("{}  [bold]{}[/]  {}", result.path, label, f"{result.probability:.1%}")
     if answer.dropped:
         line.append(f"  ({answer.dropped:,} dropped before it)", style="dim")
