@@ -38,12 +38,12 @@ def reject(
 ) -> None:
     """Find a threshold under which an image is none of the classes, and measure what gets past it.
 
-    It comes from accepted images alone, and is kept in the run, where predict --reject finds it. The score is chosen by
-    blends of accepted images that are not among the outsiders.
+    It comes from accepted images alone, and is kept in the run, where predict --reject finds it (with --out there). The
+    score is chosen by blends of accepted images that are not among the outsiders.
 
     Example: [bold]cnnlab reject cifar --accept validation --outside textures --outside photos/[/]
     """
-    from cnnlab.rejection.kept import keep, kept_at
+    from cnnlab.rejection.kept import FILE, keep, kept_at
     from cnnlab.rejection.report import reject_report
     from cnnlab.rejection.run import RejectOptions
     from cnnlab.rejection.run import reject as rejecting
@@ -52,7 +52,9 @@ def reject(
     network = named.open(session, for_images=True)
     found = with_bars(rejecting(network, session, options))
     folder = session.folder("reject", network.run, out=out, without_run=f"reject/{network.file_name}")
-    place = kept_at(network, session)
+    theirs = kept_at(network, session)
+    place = theirs if out is None else folder / FILE
     write_and_show(reject_report(found), found.as_json() | {"kept": str(place)}, folder, session)
     keep(found.rejection, place)
-    say(f"kept in {place}; `predict {network.name} … --reject` uses it")
+    using = f"`predict {network.name} … --reject` uses it"
+    say(f"kept in {place}; {using}" if place == theirs else f"kept in {place}; as {theirs} {using}")
