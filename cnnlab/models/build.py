@@ -11,7 +11,7 @@ import traceback
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from math import prod
 from pathlib import Path
@@ -53,6 +53,8 @@ class Tally:
     """What the parameters take."""
     largest: int = 0
     """Values of the input and the output of one image, of the layer where they are most."""
+    reached: dict[tuple[nn.Module, Shape], Shape] = field(default_factory=dict)
+    """Output shapes of layers that have been tried, by the layer and its input shape."""
 
     def add_layers(self, count: int) -> None:
         """Count layers that are about to be built.
@@ -151,7 +153,7 @@ def _sequence(
         inner = partial(_sequence, classes=classes, owner=named, place=mark, tally=tally)
         which = f"layer '{named}' ({_position(index, len(layers), owner)})"
         before = shape
-        module, shape = _one(layer, shape, classes, inner, which, mark)
+        module, shape = _one(layer, shape, classes, inner, which, mark, tally)
         tally.largest = max(tally.largest, prod(before) + prod(shape))
         counts[named] = counts.get(named, 0) + 1
         name = f"{named.replace('.', '_')}{counts[named]}"
@@ -179,6 +181,17 @@ def output_shape(module: nn.Module, shape: Shape) -> Shape:
     return tuple(output.shape[1:])
 
 
+def _reached(module: nn.Module, shape: Shape, tally: Tally) -> Shape:
+    """`output_shape`, of a list of modules that of each after the other: each is tried once, however deep it stands."""
+    if type(module) is nn.Sequential and len(module):
+        for inner in module:
+            shape = _reached(inner, shape, tally)
+        return shape
+    if (module, shape) not in tally.reached:
+        tally.reached[module, shape] = output_shape(module, shape)
+    return tally.reached[module, shape]
+
+
 TRIAL_INPUTS = 2
 """Inputs in the trial run: more than one, so that a layer that loses the batch axis is found out."""
 
@@ -196,7 +209,13 @@ def _tried(module: nn.Module, shape: Shape) -> Any:
 
 
 def _one(
-    layer: Component, shape: Shape, classes: int, inner: Callable[..., Any], which: str, mark: Mark | None
+    layer: Component,
+    shape: Shape,
+    classes: int,
+    inner: Callable[..., Any],
+    which: str,
+    mark: Mark | None,
+    tally: Tally,
 ) -> tuple[nn.Module, Shape]:
     try:
         module = layer.build(shape=shape, classes=classes, build=inner)
@@ -206,7 +225,7 @@ def _one(
             with torch.no_grad():
                 module.eval()(torch.zeros(TRIAL_INPUTS, *shape))  # from which lazy layers take their shapes
             module.train()
-        return module, output_shape(module, shape)
+        return module, _reached(module, shape, tally)
     except TooLargeError as error:
         raise _located(mark, f"{which} is too large: {error}") from None
     except ShapeError as error:

@@ -1,25 +1,29 @@
 """The networks of configs/zoo/ with what their headers say of them, worked out by cnnlab's own functions."""
 
 import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from torchvision.ops.misc import SqueezeExcitation
 
 from cnnlab.config.config import read_config
 from cnnlab.core.arithmetic import Shape
 from cnnlab.data.registry import image_of
 from cnnlab.models.build import Model, build, parameter_count
+from cnnlab.models.layers.attention import SqueezeExcite
 from cnnlab.receptive_field.fields import receptive_fields
 from cnnlab.walk.walker import walked
 
 ZOO = Path(__file__).parents[2] / "configs" / "zoo"
 FILES = sorted(ZOO.glob("*.yaml"))
+GATES = (SqueezeExcite, SqueezeExcitation)
 
 
-def shape_of(path: Path) -> Shape:
+def shape_of(path: Path, changes: Sequence[str] = ()) -> Shape:
     """The shape of an image of the config's data set."""
-    shape, _ = image_of(read_config(path).data.dataset)
+    shape, _ = image_of(read_config(path, changes).data.dataset)
     assert shape is not None
     return shape
 
@@ -28,7 +32,7 @@ def zoo_network(
     path: Path, *, size: int | None = None, classes: int = 10, device: str = "cpu", changes: Sequence[str] = ()
 ) -> Model:
     """The network of a zoo file with `changes`, in evaluation mode, for images of `size` px (by default its data's)."""
-    channels, height, width = shape_of(path)
+    channels, height, width = shape_of(path, changes)
     model = read_config(path, changes).model
     assert isinstance(model, list)
     with torch.device(device):
@@ -43,20 +47,39 @@ def costs_of(model: torch.nn.Module, shape: Shape) -> tuple[int, int]:
 
 
 def field_of(model: torch.nn.Module, shape: Shape) -> int:
-    """The largest receptive field of a layer that has places, in pixels."""
+    """The largest receptive field of a layer that has places, in pixels, past gates that look at the whole image."""
+    for name, module in list(model.named_modules()):
+        if isinstance(module, GATES):
+            model.set_submodule(name, torch.nn.Identity())
     fields = receptive_fields(model, shape)
     return max(one.size[0] for one in fields.layers if one.stride and one.stride[0] is not None)
 
 
+COUNTS = r"([\d,]+) parameters, ([\d,]+) multiply-accumulates, a receptive field of ([\d,]+) px"
+
+
 def counts_of(path: Path) -> tuple[int, int, int, int]:
     """What the header says: parameters, multiply-accumulates, receptive field in pixels, classes."""
-    found = re.fullmatch(
-        r"([\d,]+) parameters, ([\d,]+) multiply-accumulates, a receptive field of ([\d,]+) px; .*, ([\d,]+) classes",
-        header_of(path)["Counts"],
-    )
+    found = re.fullmatch(COUNTS + r"; .*, ([\d,]+) classes", header_of(path)["Counts"])
     assert found, path
-    parameters, macs, field, classes = (int(number.replace(",", "")) for number in found.groups())
+    parameters, macs, field, classes = map(_number, found.groups())
     return parameters, macs, field, classes
+
+
+def small_of(path: Path) -> tuple[list[str], tuple[int, int, int]] | None:
+    """The changes for small images that the header names, and what it says of the network then; None without such."""
+    line = header_of(path).get("Small")
+    if line is None:
+        return None
+    found = re.fullmatch(f"(.*): {COUNTS}", line)
+    assert found, path
+    changes, *counts = found.groups()
+    parameters, macs, field = map(_number, counts)
+    return shlex.split(changes), (parameters, macs, field)
+
+
+def _number(text: str) -> int:
+    return int(text.replace(",", ""))
 
 
 def header_of(path: Path) -> dict[str, str]:

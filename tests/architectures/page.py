@@ -1,8 +1,9 @@
 """docs/zoo.md: the configs of configs/zoo/, from their headers, which a test holds to cnnlab's own counts."""
 
+import shlex
 from pathlib import Path
 
-from architectures.facts import FILES, counts_of, header_of
+from architectures.facts import FILES, counts_of, header_of, small_of
 from references.markdown import table
 
 HEAD = """\
@@ -11,25 +12,44 @@ HEAD = """\
 Each is a config of [configs/zoo/](../configs/zoo/), made of layers alone: `cnnlab summary configs/zoo/resnet50.yaml`
 shows it, `cnnlab train configs/zoo/resnet18-cifar.yaml` trains it, and `data.dataset=…` gives it other images
 and as many outputs as these have classes. Those for images of 224 px stand there with `shapes`, which are made on the
-spot, in place of ImageNet. Where torchvision has the network, a test loads its weights and finds the same logits.
+spot, in place of ImageNet. Where torchvision or timm has the network, a test loads its weights and finds the same
+logits.
 
-Counts are for the classes of the last column; the receptive field is that of the last layer that has places.
+Counts are for the classes of the last column; the receptive field is that of the last layer that has places, past
+gates that look at the whole image (squeeze and excitation).
+"""
+
+SMALL = """\
+## For small images
+
+Those above are made for 224 px: an image of 32 px leaves them one place to look at. Each of these becomes a network for
+small images by what is put behind `cnnlab train configs/zoo/…yaml`: a stem that keeps the size, counted for CIFAR-10.
 """
 
 
 def page() -> str:
     """The whole page."""
-    return (
-        HEAD
-        + "\n"
-        + table(["config", "what", "paper", "parameters", "MACs", "field", "classes"], [_row(path) for path in FILES])
-        + "\n"
+    columns = ["config", "what", "paper", "parameters", "MACs", "field", "classes"]
+    small = table(
+        ["config", "for small images", "parameters", "MACs", "field"], [row for path in FILES for row in _small(path)]
     )
+    return f"{HEAD}\n{table(columns, [_row(path) for path in FILES])}\n\n{SMALL}\n{small}\n"
 
 
 def _row(path: Path) -> list[str]:
     header = header_of(path)
     parameters, macs, field, classes = counts_of(path)
-    name = f"[`{path.stem}`](../configs/zoo/{path.name})"
-    numbers = [f"{parameters / 1e6:,.2f} M", f"{macs / 1e9:,.3g} G", f"{field:,} px", f"{classes:,}"]
-    return [name, header["What"], header["Paper"], *numbers]
+    return [_link(path), header["What"], header["Paper"], *_numbers(parameters, macs, field), f"{classes:,}"]
+
+
+def _small(path: Path) -> list[list[str]]:
+    small = small_of(path)
+    return [[_link(path), f"`{shlex.join(small[0])}`", *_numbers(*small[1])]] if small else []
+
+
+def _link(path: Path) -> str:
+    return f"[`{path.stem}`](../configs/zoo/{path.name})"
+
+
+def _numbers(parameters: int, macs: int, field: int) -> list[str]:
+    return [f"{parameters / 1e6:,.2f} M", f"{macs / 1e9:,.3g} G", f"{field:,} px"]

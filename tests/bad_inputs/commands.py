@@ -144,8 +144,8 @@ COMMANDS = (
         "cnnlab list models cifra",
         (
             "error: no config 'cifra'; known: cifar, prior/conv, quickstart, shift/conv, shift/conv-blur, shift/dense, "
-            "shift/dense-moved, shift/local, zoo/alexnet, zoo/densenet121, zoo/googlenet, zoo/lenet5 and 13 more. Did "
-            "you mean 'cifar'?"
+            "shift/dense-moved, shift/local, zoo/alexnet, zoo/densenet121, zoo/efficientnet-b0, zoo/googlenet and "
+            "19 more. Did you mean 'cifar'?"
         ),
     ),
     Case(

@@ -1,15 +1,19 @@
-"""The networks of configs/zoo/; the oracle is torchvision's network with its weights in ours."""
+"""The networks of configs/zoo/; the oracle is torchvision's or timm's network with its weights in ours."""
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import timm
 import torch
 import torch.nn.functional as F
-from architectures.facts import FILES, ZOO, costs_of, counts_of, field_of, shape_of, zoo_network
+from architectures.facts import FILES, ZOO, costs_of, counts_of, field_of, shape_of, small_of, zoo_network
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 from torchvision import models
 
+from cnnlab.core.arithmetic import Shape
 from cnnlab.models.by_structure import load_by_structure
 
 Theirs = Callable[[], nn.Module]
@@ -28,16 +32,7 @@ def _with_head(model: nn.Module, features: int) -> nn.Module:
 SMALL_DENSE = ("blocks.dense.layers.0.linear.features=16",)
 SMALL_HEAD = ("model.15.linear.features=16", "model.18.linear.features=16")
 
-COUNTERPARTS: dict[str, tuple[Theirs, int, tuple[str, ...]]] = {
-    "resnet18": (lambda: models.resnet18(num_classes=10), 32, ()),
-    "resnet34": (lambda: models.resnet34(num_classes=10), 32, ()),
-    "resnet50": (lambda: models.resnet50(num_classes=10), 32, ()),
-    "densenet121": (lambda: models.densenet121(num_classes=10), 32, ()),
-    "googlenet": (
-        lambda: models.googlenet(num_classes=10, aux_logits=False, init_weights=False),
-        45,
-        (),
-    ),
+WITH_SMALL_HEADS: dict[str, tuple[Theirs, int, tuple[str, ...]]] = {
     "alexnet": (lambda: _with_head(models.alexnet(), 256), 64, SMALL_HEAD),
     "vgg11": (lambda: _with_head(models.vgg11(init_weights=False), 512), 32, SMALL_DENSE),
     "vgg16": (lambda: _with_head(models.vgg16(init_weights=False), 512), 32, SMALL_DENSE),
@@ -46,18 +41,31 @@ COUNTERPARTS: dict[str, tuple[Theirs, int, tuple[str, ...]]] = {
 }
 """By the file's name: torchvision's network for 10 classes, a size of image in pixels, and changes of the config."""
 
+COUNTERPARTS: dict[str, tuple[Theirs, int]] = {
+    "resnet18": (models.resnet18, 32),
+    "resnet34": (models.resnet34, 32),
+    "resnet50": (models.resnet50, 32),
+    "densenet121": (models.densenet121, 32),
+    "googlenet": (lambda: models.googlenet(aux_logits=False, init_weights=False), 45),
+    "mobilenet-v1": (lambda: timm.create_model("mobilenetv1_100"), 32),
+    "mobilenet-v2": (models.mobilenet_v2, 32),
+    "mobilenet-v3-large": (models.mobilenet_v3_large, 32),
+    "mobilenet-v3-small": (models.mobilenet_v3_small, 32),
+    "shufflenet-v2": (models.shufflenet_v2_x1_0, 32),
+    "efficientnet-b0": (models.efficientnet_b0, 32),
+}
+"""By the file's name: torchvision's or timm's network for 1,000 classes, and a size of image in pixels."""
 
-@pytest.mark.parametrize("name", COUNTERPARTS)
-def test_torchvisions_weights_give_torchvisions_logits(name: str) -> None:
-    make, size, changes = COUNTERPARTS[name]
-    theirs = make().double().eval()
-    for module in theirs.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            for tensor in (module.weight, module.running_var):
-                nn.init.uniform_(tensor, 0.5, 1.5)
-            for tensor in (module.bias, module.running_mean):
-                nn.init.normal_(tensor, std=0.1)
-    ours = zoo_network(ZOO / f"{name}.yaml", size=size, changes=changes).double()
+
+def _with_statistics(model: nn.Module) -> nn.Module:
+    """The network in float64, its norms and scales with numbers that a fresh one does not have."""
+    for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
+        if tensor.dtype.is_floating_point and (tensor.dim() <= 1 or "scale" in name):
+            nn.init.uniform_(tensor, 0.5, 1.5)
+    return model.double().eval()
+
+
+def _logits_are_equal(ours: nn.Module, theirs: nn.Module, size: int) -> None:
     paired = load_by_structure(ours, theirs, (3, size, size))
     assert set(paired) == set(ours.state_dict())
     images = torch.randn(1, 3, size, size, dtype=torch.float64)
@@ -67,18 +75,59 @@ def test_torchvisions_weights_give_torchvisions_logits(name: str) -> None:
     assert logits.std() > 1e-3
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_the_header_says_what_the_network_costs(path: Path) -> None:
-    parameters, macs, _, classes = counts_of(path)
-    assert costs_of(zoo_network(path, classes=classes, device="meta"), shape_of(path)) == (parameters, macs)
+def _learns(network: nn.Module, shape: Shape) -> None:
+    """Two steps on two images of two classes reach every weight."""
+    network.float().train()
+    optimizer = torch.optim.SGD(network.parameters(), lr=1e-3)
+    for _ in range(2):  # gradients add up: a block may be left out for both images of one step
+        loss = F.cross_entropy(network(torch.randn(2, *shape)), torch.tensor([0, 1]))
+        loss.backward()
+        optimizer.step()
+    assert loss.isfinite()
+    gradients = [parameter.grad for parameter in network.parameters() if parameter.dim() > 1]
+    assert all(gradient is not None and gradient.abs().max() > 0 for gradient in gradients)
+
+
+def _costs_for_torch(model: nn.Module) -> tuple[int, int]:
+    """Parameters, and multiply-accumulates for an image of 224 px as torch counts them."""
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        copy.deepcopy(model).to("meta")(torch.empty(1, 3, 224, 224, dtype=torch.float64, device="meta"))
+    return sum(parameter.numel() for parameter in model.parameters()), counter.get_total_flops() // 2
 
 
 @pytest.mark.parametrize("name", COUNTERPARTS)
-def test_it_costs_what_torchvisions_does(name: str) -> None:
-    options = {"aux_logits": False, "init_weights": False} if name == "googlenet" else {}
+def test_it_is_the_network_that_others_have(name: str) -> None:
+    make, size = COUNTERPARTS[name]
+    theirs = _with_statistics(make())
+    ours = zoo_network(ZOO / f"{name}.yaml", size=size, classes=1000).double()
+    said = counts_of(ZOO / f"{name}.yaml")[:2]
+    assert costs_of(ours, (3, 224, 224)) == said == _costs_for_torch(theirs)
+    _logits_are_equal(ours, theirs, size)
+    _learns(ours, (3, size, size))
+
+
+@pytest.mark.parametrize("name", WITH_SMALL_HEADS)
+def test_it_is_the_network_that_torchvision_has(name: str) -> None:
+    make, size, changes = WITH_SMALL_HEADS[name]
+    ours = zoo_network(ZOO / f"{name}.yaml", size=size, changes=changes).double()
+    _logits_are_equal(ours, _with_statistics(make()), size)
+    _learns(ours, (3, size, size))
     with torch.device("meta"):
-        theirs = models.get_model(name.replace("-", "_"), **options).eval()
-    assert costs_of(theirs, (3, 224, 224)) == counts_of(ZOO / f"{name}.yaml")[:2]
+        theirs = models.get_model(name.replace("-", "_")).double().eval()
+        ours = zoo_network(ZOO / f"{name}.yaml", classes=1000, device="meta")
+    assert costs_of(ours, (3, 224, 224)) == counts_of(ZOO / f"{name}.yaml")[:2] == _costs_for_torch(theirs)
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if path.stem not in {*COUNTERPARTS, *WITH_SMALL_HEADS}], ids=lambda path: path.stem
+)
+def test_of_those_that_nobody_else_has_the_header_says_what_they_cost(path: Path) -> None:
+    parameters, macs, _, classes = counts_of(path)
+    channels, side, _ = shape_of(path)
+    size = min(side, 32)
+    network = zoo_network(path, size=size, classes=classes)
+    assert costs_of(network, shape_of(path)) == (parameters, macs)
+    _learns(network, (channels, size, size))
 
 
 @pytest.mark.parametrize("name", ["lenet5", "alexnet", "vgg11", "resnet18-cifar"])
@@ -87,17 +136,15 @@ def test_the_header_says_what_the_network_sees(name: str) -> None:
     assert field_of(zoo_network(path, device="meta"), shape_of(path)) == counts_of(path)[2]
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_it_learns_for_two_steps(path: Path) -> None:
-    channels, side, _ = shape_of(path)
-    _, size, changes = COUNTERPARTS.get(path.stem, (None, min(side, 32), ()))
-    network = zoo_network(path, size=size, changes=changes).train()
-    optimizer = torch.optim.SGD(network.parameters(), lr=1e-3)
-    for _ in range(2):
-        optimizer.zero_grad()
-        loss = F.cross_entropy(network(torch.randn(2, channels, size, size)), torch.tensor([0, 1]))
-        loss.backward()
-        optimizer.step()
-    assert loss.isfinite()
-    gradients = [parameter.grad for parameter in network.parameters() if parameter.dim() > 1]
-    assert all(gradient is not None and gradient.abs().max() > 0 for gradient in gradients)
+@pytest.mark.parametrize("path", [path for path in FILES if small_of(path)], ids=lambda path: path.stem)
+def test_for_small_images_it_is_what_the_header_says(path: Path) -> None:
+    small = small_of(path)
+    assert small is not None
+    changes, (parameters, macs, _) = small
+    network = zoo_network(path, changes=changes)
+    assert costs_of(network, (3, 32, 32)) == (parameters, macs)
+    sizes: list[int] = []
+    network.global_avg_pool1.register_forward_pre_hook(lambda _, inputs: sizes.append(inputs[0].shape[-1]))
+    with torch.no_grad():
+        network(torch.zeros(1, 3, 32, 32))
+    assert min(sizes) >= 2
