@@ -18,6 +18,9 @@ from cnnlab.core.errors import RequestError
 from cnnlab.core.seeds import derive_seed
 from cnnlab.data.augment import Augmentation, Draw, Images, Targets, augment
 
+COUNTED = 100_000_000
+"""Values of images whose histogram is made at a time."""
+
 
 @dataclass(frozen=True)
 class ChannelStatistics:
@@ -30,8 +33,7 @@ class ChannelStatistics:
 def channel_statistics(images: UInt8[Tensor, "n c h w"]) -> ChannelStatistics:
     """Over all pixels of all images, from the histogram of the 256 values: whole numbers, so nothing is rounded."""
     means, deviations = [], []
-    for channel in images.unbind(1):
-        counts = torch.bincount(channel.flatten(), minlength=256).tolist()
+    for counts in _histograms(images).tolist():
         total = sum(counts)
         first = sum(count * value for value, count in enumerate(counts))
         second = sum(count * value * value for value, count in enumerate(counts))
@@ -39,6 +41,14 @@ def channel_statistics(images: UInt8[Tensor, "n c h w"]) -> ChannelStatistics:
         # n·Σx² − (Σx)² is exact in Python's integers; Σx²/n − mean² of floats would lose digits where std is small.
         deviations.append(math.sqrt(total * second - first * first) / total / 255)
     return ChannelStatistics(tuple(means), tuple(deviations))
+
+
+def _histograms(images: UInt8[Tensor, "n c h w"]) -> Int64[Tensor, "c 256"]:
+    """How often each channel has each value; some images at a time, as a copy of all may not fit into memory."""
+    counts = torch.zeros(images.shape[1], 256, dtype=torch.int64, device=images.device)
+    for some in images.split(max(1, COUNTED // max(1, images[0].numel()))):
+        counts += torch.stack([torch.bincount(one.flatten(), minlength=256) for one in some.unbind(1)])
+    return counts
 
 
 @dataclass(frozen=True)
@@ -72,6 +82,8 @@ class TrainingBatches:
     drop_last: bool = False
     shown: int | None = None
     """Images of an epoch; where these are more than there are, the part begins anew, in another order."""
+    device: torch.device | None = None
+    """Where batches are made; None: where the images lie."""
 
     def __post_init__(self) -> None:
         assert self.images.device == self.labels.device, (self.images.device, self.labels.device)
@@ -122,6 +134,10 @@ class TrainingBatches:
         passes = [torch.randperm(there, generator=generator) for _ in range(0, self.count, there)]
         return torch.cat(passes)[: self.count].to(self.images.device)
 
+    @property
+    def _device(self) -> torch.device:
+        return self.images.device if self.device is None else self.device
+
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """The batches of one epoch from the batch `start` on; the ones before are skipped at no cost.
 
@@ -140,15 +156,15 @@ class TrainingBatches:
             yield self._batch(order[begin:end], epoch, step)
 
     def _batch(self, indices: Int64[Tensor, "k"], epoch: int, step: int) -> Batch:
-        generator = torch.Generator(self.images.device)
+        generator = torch.Generator(self._device)
         generator.manual_seed(derive_seed(self.seed, "augment", epoch, step))
         images, targets = augment(
-            self.images.index_select(0, indices),
-            self.labels.index_select(0, indices),
-            Draw(generator, epoch, self.seed, indices, step),
+            self.images.index_select(0, indices).to(self._device),
+            self.labels.index_select(0, indices.to(self.labels.device)).to(self._device),
+            Draw(generator, epoch, self.seed, indices.to(self._device), step),
             self.augmentations,
         )
-        return Batch(normalise(images, self.statistics), targets, indices)
+        return Batch(normalise(images, self.statistics), targets, indices.to(self._device))
 
 
 def evaluation_batches(
@@ -157,12 +173,14 @@ def evaluation_batches(
     *,
     batch_size: int,
     statistics: ChannelStatistics,
+    device: torch.device | None = None,
 ) -> Iterator[Batch]:
-    """Every image once, in order, unchanged but for the normalisation."""
+    """Every image once, in order, unchanged but for the normalisation; on `device`, or where the images lie."""
+    device = images.device if device is None else device
     for begin in range(0, len(images), batch_size):
-        part = images[begin : begin + batch_size]
-        indices = torch.arange(begin, begin + len(part), device=images.device)
-        yield Batch(normalise(part, statistics), labels[begin : begin + batch_size], indices)
+        part = images[begin : begin + batch_size].to(device)
+        indices = torch.arange(begin, begin + len(part), device=device)
+        yield Batch(normalise(part, statistics), labels[begin : begin + batch_size].to(device), indices)
 
 
 def batch_bounds(count: int, batch_size: int, *, drop_last: bool = False) -> list[tuple[int, int]]:

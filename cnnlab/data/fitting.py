@@ -139,8 +139,8 @@ class Fitting:
         above, before = (-start for start in found.corner)
         (high, wide), (tall, broad) = self.size, found.resized
         if (tall, broad) == (high, wide):
-            return resized
-        return F.pad(resized, (before, wide - broad - before, above, high - tall - above))
+            return resized.contiguous()
+        return F.pad(resized, (before, wide - broad - before, above, high - tall - above)).contiguous()
 
 
 def _resized(

@@ -19,6 +19,7 @@ from cnnlab.core.errors import RequestError
 from cnnlab.core.patterns import checked_pattern
 from cnnlab.data import cache as decoded_cache
 from cnnlab.data.cache import Decoded, Wanted, digest
+from cnnlab.data.copies import with_copies
 from cnnlab.data.dataset import DataPlace, Dataset, Part, check_memory
 from cnnlab.data.decoding import read_image
 from cnnlab.data.fitting import FITS, Fitting, FitWord, Interpolation
@@ -26,6 +27,7 @@ from cnnlab.data.listing import SHOWN, Listing, compare, group_by_pattern, list_
 from cnnlab.data.parallel import in_parallel
 from cnnlab.data.parts import Parts, find_parts
 from cnnlab.data.registry import DATASETS, DatasetFacts, Options
+from cnnlab.data.storage import fits_into_memory, gathered, on_disk
 
 COMPARED = 4
 """Images that are decoded again to see whether the cache is theirs: some milliseconds each."""
@@ -40,6 +42,7 @@ GroupPattern = Annotated[str, AfterValidator(checked_pattern)]
 
 
 CropShare = Annotated[float, Field(gt=0, le=1)]
+Storage = Literal["auto", "memory", "disk"]
 
 
 def _shape(options: Options) -> Shape:
@@ -68,6 +71,8 @@ def folder(
     groups: GroupPattern | None = None,
     on_error: Literal["skip", "fatal"] = "skip",
     cache: bool = True,
+    storage: Storage = "auto",
+    copies_together: bool = False,
 ) -> Dataset:
     """Your own images: a folder with one folder per class, or a CSV with path, label and perhaps group and part.
 
@@ -78,8 +83,10 @@ def folder(
     become squares of `size` pixels, or `[height, width]`: `fit: crop` cuts the middle out, `letterbox` (or `pad`) adds
     black bars, `stretch` distorts. With a `crop_share` such as 0.875 they are first resized and then cut to that share.
     `groups` is a regular expression with one capture, such as `(patient\\d+)`, on each path below `path`: what must
-    stay on one side of a split. An image that cannot be read is left out and reported, or ends the program
-    (`on_error: fatal`). Decoded images are kept in a cache.
+    stay on one side of a split; so do an image and its copies, exact or nearly, with `copies_together`. An image that
+    cannot be read is left out and reported, or ends the program (`on_error: fatal`). Decoded images are kept in a
+    cache. Where they need more memory than the machine has, or with `storage: disk`, they lie in a file that is read as
+    it is needed.
     """
     contents = list_contents(place, path=path, train=train, validation=validation, test=test, groups=groups)
     opened = contents.opened(part)
@@ -88,31 +95,41 @@ def folder(
     options = (fitting, channels)
     name = digest(part, [str(contents.parts.named[name].resolve()) for name in opened], options)
     wanted = Wanted(name, digest(options, _fingerprint(listing)), len(listing.paths), (channels, *fitting.size))
-    folders = (place.root / "decoded", platformdirs.user_cache_path("cnnlab") / "decoded") if cache else ()
+    places = (place.root / "decoded", platformdirs.user_cache_path("cnnlab") / "decoded")
+    folders = places if cache else ()
+    spill = places if _is_kept_on_disk(storage, wanted) else ()
     decoded, refused = decoded_cache.load(wanted, folders)
     if decoded is not None and not _agrees(decoded, listing, fitting, channels):
         decoded, refused = None, ("the cache of decoded images is not used: it has other images than the files",)
     if decoded is None:
-        decoded = _decode(listing, place, fitting, channels)
+        decoded = _decode(listing, place, fitting, channels, spill)
         decoded_cache.store(decoded, wanted, folders)
     kept = decoded.kept.tolist()
     origins = [name for name, one in opened.items() for _ in one.paths]
     _check_skipped(decoded, listing, origins, on_error, contents.parts.root)
 
     numbers = {label: number for number, label in enumerate(contents.classes)}
+    groups_of = tuple(listing.groups[i] for i in kept) if listing.groups is not None else None
+    if copies_together:
+        groups_of = with_copies(decoded.images, groups_of, [str(listing.paths[i]) for i in kept])
     return Dataset(
         "folder",
         part,
         decoded.images,
         torch.tensor([numbers[listing.labels[i]] for i in kept], dtype=torch.int64),
         contents.classes,
-        groups=tuple(listing.groups[i] for i in kept) if listing.groups is not None else None,
+        groups=groups_of,
         paths=tuple(str(listing.paths[i]) for i in kept),
         held_out=torch.tensor([origins[i] == "validation" for i in kept]) if "validation" in opened else None,
         skipped=decoded.skipped + listing.left_out,
         places={part: str(path) for part, path in contents.parts.named.items()},
         remarks=contents.remarks + refused,
+        spill=spill,
     )
+
+
+def _is_kept_on_disk(storage: Storage, wanted: Wanted) -> bool:
+    return storage == "disk" or (storage == "auto" and not fits_into_memory(wanted.count, wanted.shape))
 
 
 @dataclass(frozen=True)
@@ -210,10 +227,15 @@ def _fingerprint(listing: Listing) -> str:
     return digest(2, *(version(package) for package in ("pillow", "torch", "torchvision")), files)
 
 
-def _decode(listing: Listing, place: DataPlace, fitting: Fitting, channels: Literal[1, 3]) -> Decoded:
-    count = len(listing.paths)
-    check_memory(count, (channels, *fitting.size))
-    images = torch.empty(count, channels, *fitting.size, dtype=torch.uint8)
+def _decode(
+    listing: Listing, place: DataPlace, fitting: Fitting, channels: Literal[1, 3], spill: Sequence[Path]
+) -> Decoded:
+    count, shape = len(listing.paths), (channels, *fitting.size)
+    if spill:
+        images = on_disk(count, shape, spill)
+    else:
+        check_memory(count, shape)
+        images = torch.empty(count, *shape, dtype=torch.uint8)
     kept, skipped = [], []
 
     def work(number: int) -> str | None:
@@ -231,7 +253,7 @@ def _decode(listing: Listing, place: DataPlace, fitting: Fitting, channels: Lite
             else:
                 skipped.append(problem)
     chosen = torch.tensor(kept, dtype=torch.int64)
-    return Decoded(images if len(kept) == count else images[chosen], chosen, tuple(skipped))
+    return Decoded(images if len(kept) == count else gathered(images, chosen, spill), chosen, tuple(skipped))
 
 
 def _agrees(decoded: Decoded, listing: Listing, fitting: Fitting, channels: Literal[1, 3]) -> bool:

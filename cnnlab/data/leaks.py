@@ -128,9 +128,9 @@ def _cosines(side: int, count: int) -> Float[Tensor, "{count} {side}"]:
 def same_pixels(a: UInt8[Tensor, "n c h w"], b: UInt8[Tensor, "m c2 h2 w2"]) -> Int64[Tensor, "e 2"]:
     """(index in a, index in b) of each image of `b` that is in `a` too, byte for byte, with the first there."""
     first: dict[bytes, int] = {}
-    for i, digest in enumerate(_digests(a)):
+    for i, digest in enumerate(digests(a)):
         first.setdefault(digest, i)
-    pairs = [(first[digest], j) for j, digest in enumerate(_digests(b)) if digest in first]
+    pairs = [(first[digest], j) for j, digest in enumerate(digests(b)) if digest in first]
     return torch.tensor(pairs, dtype=torch.int64).view(-1, 2)
 
 
@@ -168,7 +168,7 @@ def nearest_before(hashes: Bool[Tensor, "n 64"]) -> tuple[Int64[Tensor, "n"], In
     return indices, distances
 
 
-def _digests(images: UInt8[Tensor, "n c h w"]) -> list[bytes]:
+def digests(images: UInt8[Tensor, "n c h w"]) -> list[bytes]:
     """128 bits for the pixels and the shape of each image."""
     shape = str(tuple(images.shape[1:])).encode()
     return [blake2b(shape + image.tobytes(), digest_size=16).digest() for image in images.cpu().numpy()]

@@ -226,10 +226,11 @@ def predictions_of(network: Network, dataset: Dataset, tta: TestTimeAugmentation
     """
     check_asks_for_one_class(network, dataset)
     batches = evaluation_batches(
-        dataset.images.to(network.device),
+        dataset.images_for(network.device),
         dataset.labels.to(network.device),
         batch_size=network.batch_size,
         statistics=network.preparation.statistics,
+        device=network.device,
     )
     found = predict(network.model, batches, tta=tta, precision=network.precision)
     return replace(found, logits=class_logits(found.logits))

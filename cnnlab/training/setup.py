@@ -65,10 +65,11 @@ class TrainingSetup:
     def batches_of(self, dataset: Dataset) -> Iterator[Batch]:
         """The images as they are evaluated: on the device, in order, not augmented."""
         return evaluation_batches(
-            dataset.images.to(self.state.device),
+            dataset.images_for(self.state.device),
             dataset.labels.to(self.state.device),
             batch_size=self.config.training.evaluation_batch_size,
             statistics=self.images.statistics,
+            device=self.state.device,
         )
 
 
@@ -172,7 +173,7 @@ def set_up_training(
         freezing=freezing if freezing.until else None,
     )
     batches = TrainingBatches(
-        train.images.to(device),
+        train.images_for(device),
         train.labels.to(device),
         batch_size=training.batch_size,
         seed=config.seed,
@@ -181,6 +182,7 @@ def set_up_training(
         classes=len(train.classes),
         drop_last=training.drop_last,
         shown=training.epoch_images,
+        device=device,
     )
     next(batches.epoch(0))  # an augmentation that cannot work on these images fails here, before anything is written
     loss = config.loss.build(counts=train.counts())

@@ -46,6 +46,13 @@ def batches_of(
     )
 
 
+def test_batches_may_be_made_elsewhere_than_the_images_lie() -> None:
+    """`meta` has no values, but every tensor must have got there."""
+    there = torch.device("meta")
+    [batch, *_] = evaluation_batches(some_images(5), torch.arange(5), batch_size=2, statistics=STATISTICS, device=there)
+    assert {batch.images.device, batch.indices.device, batch.targets.device} == {there}
+
+
 def assert_equal(one: Sequence[Batch], other: Sequence[Batch]) -> None:
     assert len(one) == len(other)
     for a, b in zip(one, other, strict=True):

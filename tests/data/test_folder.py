@@ -1,4 +1,5 @@
 import os
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from safetensors import safe_open
 
 from cnnlab.core.errors import ConfigError, RequestError
 from cnnlab.core.registry import component
-from cnnlab.data import cache
+from cnnlab.data import cache, storage
 from cnnlab.data import folder as folder_module
 from cnnlab.data.cache import Decoded
 from cnnlab.data.dataset import DataPlace, Dataset
@@ -220,14 +221,56 @@ def test_a_class_without_a_readable_image_is_an_error(tmp_path: Path) -> None:
     )
 
 
-def test_more_than_the_memory_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_needs_more_than_the_memory_lies_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = animals(tmp_path / "x")
-    monkeypatch.setattr(folder_module.os, "sysconf", lambda name: 2_000)
-    assert message(root, size=1024) == (
-        "9 images of 1024 × 1024 pixels take 0.0 GB, and as much again when the validation part is taken out of "
-        "them; this machine has 0.0 GB of memory; choose a smaller 'size' "
-        "or fewer images"
-    )
+    one_image(root / "cat" / "first.png", "olive")
+    (root / "dog" / "broken.png").touch()
+    monkeypatch.setattr(storage, "SMALL", 0)
+    monkeypatch.setattr(storage, "COPIED", 500)
+    in_memory = load(root, cache=False)
+    assert not in_memory.spill
+    monkeypatch.setattr(storage, "machine_memory", lambda: 2_000)
+    with pytest.raises(RequestError, match="of memory; choose a smaller 'size' or fewer images"):
+        load(root, storage="memory", cache=False)
+    chosen = torch.tensor([9, 0, 3, 3, 7])
+    for again in range(3):  # the second time from the cache
+        on_disk = load(root, cache=again > 0)
+        assert torch.equal(on_disk.images, in_memory.images)
+        assert on_disk.skipped == in_memory.skipped != ()
+        part = on_disk.take(chosen)
+        assert torch.equal(part.images, in_memory.images[chosen])
+        assert torch.equal(part.labels, in_memory.labels[chosen])
+        for images in (part.images, part.take(torch.tensor([1, 2])).images, *([] if again else [on_disk.images])):
+            assert images.untyped_storage().filename is not None  # the cache's file safetensors maps by itself
+    assert not list(tmp_path.rglob(".images-*"))  # their files have no name, so that they go with the process
+    monkeypatch.setattr(storage, "SPARE", 10**18)
+    with pytest.raises(
+        RequestError, match=r"^11 images of 8 × 8 pixels take 0\.0 GB on disk, for which there is no room"
+    ):
+        load(root, cache=False)
+
+
+def test_an_image_and_its_copies_are_in_one_group(tmp_path: Path) -> None:
+    root, random = tmp_path / "x", np.random.default_rng(0)
+    for name in ("a", "b"):
+        (root / name).mkdir(parents=True)
+        for number in range(6):
+            pixels = Image.fromarray(random.integers(0, 256, (8, 8, 3), dtype=np.uint8)).resize((64, 64))
+            pixels.save(root / name / f"s{number // 2}_{number}.png")
+    Image.open(root / "a" / "s0_0.png").resize((40, 40)).save(root / "b" / "s9_smaller.png")
+    shutil.copy(root / "a" / "s0_0.png", root / "a" / "s8_same.png")
+    alone = load(root, size=64, copies_together=True)
+    assert alone.groups is not None
+    assert alone.paths is not None
+    together = [i for i, group in enumerate(alone.groups) if group == alone.paths[0]]
+    assert [Path(alone.paths[i]).name for i in together] == ["s0_0.png", "s8_same.png", "s9_smaller.png"]
+    assert len(set(alone.groups)) == len(alone) - 2
+    grouped = load(root, size=64, copies_together=True, groups=r"[ab]/(s\d)")
+    by_pattern = load(root, size=64, groups=r"[ab]/(s\d)").groups
+    assert grouped.groups is not None
+    assert by_pattern is not None
+    joined = {"s8": "s0", "s9": "s0"}
+    assert grouped.groups == tuple(joined.get(group, group) for group in by_pattern)
 
 
 def test_the_caller_can_show_progress(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from cnnlab.project.init.groups import Groups
 from cnnlab.project.init.look import Seen, channels_of
 from cnnlab.project.init.sizes import SizeChoice
 from cnnlab.project.init.turning import Turning
+from cnnlab.project.init.twins import Twins
 
 FEW = 1500
 """Training images below which the network is small and has dropout."""
@@ -60,6 +61,7 @@ class Choices:
     size: SizeChoice
     channels: Choice
     groups: Choice
+    copies: Choice
     validation: Choice
     augment: tuple[Choice, ...]
     """What is written, and what is left out (an empty value)."""
@@ -79,6 +81,7 @@ class Choices:
             Choice(f"{place}.fit", self.size.fit, self.size.fit_reason),
             self.channels,
             self.groups,
+            self.copies,
             self.validation,
             *self.augment,
             Choice("model", depth, self.stack.reason),
@@ -90,7 +93,13 @@ class Choices:
 
 
 def choose(
-    source: str, contents: Contents, training: Sequence[Seen], size: SizeChoice, groups: Groups | None, turning: Turning
+    source: str,
+    contents: Contents,
+    training: Sequence[Seen],
+    size: SizeChoice,
+    groups: Groups | None,
+    twins: Twins,
+    turning: Turning,
 ) -> Choices:
     """Choose everything that a config says.
 
@@ -100,6 +109,7 @@ def choose(
         training: the readable images of the training part.
         size: what the images are brought to.
         groups: what the names suggest, or nothing.
+        twins: images that are copies of others.
         turning: whether the classes survive a mirror.
     """
     counts = Counter(one.label for one in training)
@@ -112,6 +122,7 @@ def choose(
         size,
         _channels(training),
         _groups(contents, groups),
+        _copies(contents, twins),
         _validation(contents, counts),
         (_crop(size), _flip(turning), _upside_down(turning), _colour(training, turning)),
         _stack(count, size.size),
@@ -143,6 +154,17 @@ def _groups(contents: Contents, groups: Groups | None) -> Choice:
     if not groups.trusted:
         return Choice(key, "", f"not written, as only the names say it, not the images: {groups.evidence}")
     return Choice(key, f"'{groups.pattern}'", groups.evidence)
+
+
+def _copies(contents: Contents, twins: Twins) -> Choice:
+    key = "data.dataset.folder.copies_together"
+    among = sum(pair.first.part == "train" for pair in twins.within)
+    if "validation" in contents.listings:
+        return Choice(key, "", "the parts are as they are, so no copies are kept together by a split")
+    if not among:
+        return Choice(key, "", "no image of the training part is another's copy")
+    are = "image of the training part is a copy" if among == 1 else "images of the training part are copies"
+    return Choice(key, "true", f"{among:,} {are} of another, exactly or nearly: the split keeps both on one side")
 
 
 def _validation(contents: Contents, counts: Counter[str]) -> Choice:

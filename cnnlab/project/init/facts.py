@@ -99,7 +99,7 @@ class InitFacts:
             apart = "validation" not in self.places and self.choices.validation.value != "0"
             found.append(
                 f"{_are(within, 'image')} in the training part twice, or nearly"
-                + ("; the split may put them on both sides, which groups or removing them would prevent" * apart)
+                + ("; the config keeps copies on one side of the split" * apart)
             )
         if few := [label for label, count in train.items() if count < TOO_FEW]:
             shown = ", ".join(f"{label} ({train[label]})" for label in few[:5])

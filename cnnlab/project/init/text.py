@@ -34,6 +34,8 @@ def config_text(name: str, choices: Choices, head: Sequence[tuple[str, str]]) ->
     lines += _said(Choice("fit", size.fit, size.fit_reason), 6)
     lines += _said(choices.channels, 6)
     lines += _said(choices.groups, 6, left_out="groups: '(patient\\d+)'")
+    if choices.copies.value:
+        lines += _said(choices.copies, 6)
     lines += _said(choices.validation, 2)
     written = [choice for choice in choices.augment if choice.value]
     lines.append("  augment:" if written else "  augment: []")

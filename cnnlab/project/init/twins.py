@@ -6,11 +6,9 @@ from itertools import combinations
 
 import torch
 
+from cnnlab.data.copies import NEAR
 from cnnlab.data.leaks import FLAT, find_leaks, nearest_before, perceptual_hashes
 from cnnlab.project.init.look import Looked, Seen, small_copies
-
-NEAR = 4
-"""Bits of 64 in which the perceptual hashes of near copies differ at most, as in `data leaks`."""
 
 
 @dataclass(frozen=True)
