@@ -23,6 +23,7 @@ from cnnlab.evaluation import command as evaluation
 from cnnlab.inside.command import app as visualize
 from cnnlab.landscape import command as landscape
 from cnnlab.layers_lab import command as layer
+from cnnlab.layers_lab.cost import command as cost
 from cnnlab.layers_lab.kernel import command as kernel
 from cnnlab.layers_lab.summary import command as summary
 from cnnlab.probe.command import app as probe
@@ -101,6 +102,7 @@ app.command("report", rich_help_panel=INSIDE)(report.report)
 app.command("report-card", rich_help_panel=INSIDE)(report.report_card)
 app.add_typer(visualize, name="visualize", rich_help_panel=INSIDE)
 app.command("summary", rich_help_panel=INSIDE)(summary.summary)
+app.command("cost", rich_help_panel=INSIDE)(cost.cost)
 app.command("layer", rich_help_panel=INSIDE)(layer.layer)
 app.command("compare-layers", rich_help_panel=INSIDE)(layer.compare_layers)
 app.command("kernel", rich_help_panel=INSIDE)(kernel.kernel)

@@ -66,6 +66,7 @@ OWN: dict[str, tuple[str, ...]] = {
     "audit": ("--max-border", "1"),
     "probe equivariance": ("--shifts", "2"),
     "reject": ("--outside", "noise"),
+    "cost": ("--swap", "depthwise_separable", "--repeats", "1"),
     "landscape": ("--points", "3", "--draws", "2"),
     "chapter": ("19.5", "--run", "tiny"),
     "probe shift": ("--max-shift", "1"),

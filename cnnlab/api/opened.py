@@ -7,6 +7,7 @@ from torch import nn
 
 from cnnlab.api.answers import Answers
 from cnnlab.api.channels import Channels
+from cnnlab.api.cost import Costing
 from cnnlab.api.embedding import Embeddings
 from cnnlab.api.explanation import Explanations
 from cnnlab.api.film import Films
@@ -27,6 +28,7 @@ class OpenedNetwork(
     Explanations,
     Trust,
     Layers,
+    Costing,
     Kernels,
     Channels,
     Embeddings,

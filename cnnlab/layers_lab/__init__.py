@@ -1,4 +1,4 @@
-"""The arithmetic of layers: `layer`, `compare-layers`, `summary`."""
+"""The arithmetic of layers, counted and measured: `layer`, `compare-layers`, `summary`, `cost`."""
 
 from typing import TYPE_CHECKING
 

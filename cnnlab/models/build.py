@@ -9,7 +9,7 @@ import re
 import sys
 import traceback
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -55,6 +55,8 @@ class Tally:
     """Values of the input and the output of one image, of the layer where they are most."""
     reached: dict[tuple[nn.Module, Shape], Shape] = field(default_factory=dict)
     """Output shapes of layers that have been tried, by the layer and its input shape."""
+    places: dict[nn.Module, str] = field(default_factory=dict)
+    """Where each layer is named, innermost where several names are for one."""
 
     def add_layers(self, count: int) -> None:
         """Count layers that are about to be built.
@@ -77,11 +79,20 @@ class Model(nn.Sequential):
     classes: int
     largest_layer: int
     """Values of the input and the output of one image, of the layer where they are most: there at the same time."""
+    places: Mapping[str, str]
+    """Where the config names each layer, by its path: `file:line:column`; of layers from a file alone."""
 
     def __init__(
-        self, layers: "OrderedDict[str, nn.Module]", *, input_shape: Shape, classes: int, largest_layer: int = 0
+        self,
+        layers: "OrderedDict[str, nn.Module]",
+        *,
+        input_shape: Shape,
+        classes: int,
+        largest_layer: int = 0,
+        places: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(layers)
+        self.places = places or {}
         self.input_shape = input_shape
         self.classes = classes
         self.largest_layer = largest_layer
@@ -115,7 +126,8 @@ def build(layers: Sequence[Component], shape: Shape, *, classes: int) -> Model:
         raise _located(layers[-1].mark, _wrong_end(layers[-1], output, classes))
     # not named_children(), which leaves out a layer that stands there a second time (a user's shared one)
     built = OrderedDict(network._modules.items())
-    return Model(built, input_shape=shape, classes=classes, largest_layer=tally.largest)
+    places = {name: tally.places[module] for name, module in network.named_modules() if module in tally.places}
+    return Model(built, input_shape=shape, classes=classes, largest_layer=tally.largest, places=places)
 
 
 def sequence(
@@ -155,6 +167,8 @@ def _sequence(
         before = shape
         module, shape = _one(layer, shape, classes, inner, which, mark, tally)
         tally.largest = max(tally.largest, prod(before) + prod(shape))
+        if layer.mark is not None:
+            tally.places.setdefault(module, f"{layer.mark}{layer.mark.within}")
         counts[named] = counts.get(named, 0) + 1
         name = f"{named.replace('.', '_')}{counts[named]}"
         while name in built:  # a user's layers 'mix' and 'mix1' may meet

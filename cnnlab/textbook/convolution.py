@@ -155,7 +155,7 @@ def _reduction() -> float:
 
 
 story(HERE, "doorbell: frames per second, battery, accuracy", "2 to 15, a day to a week, −1.5 points",
-      "cnnlab compare-layers has the arithmetic")  # fmt: skip
+      "cnnlab cost MODEL --swap depthwise_separable measures it here")  # fmt: skip
 
 
 @of_the_machine(HERE, "gesture switch: frames/s of six separable blocks on 3 × 128 × 128, on the CPU", "> 20", least=20)

@@ -4,6 +4,9 @@ from bad_inputs.case import TINY, Case, file
 
 SOUND = file("tiny.yaml", TINY)
 FIELD = "cnnlab receptive-field tiny.yaml"
+POINTS = "data: {dataset: {shapes: {size: 16}}}\nmodel: [conv: {channels: 4, kernel: 1}, global_avg_pool, linear]\n"
+"""A network whose convolution is one of single pixels."""
+
 FLAT = """\
 data: {dataset: {shapes: {size: 32}}}
 model:
@@ -53,6 +56,18 @@ RECEPTIVE_FIELDS = (
             "for a kernel of 5: floor((4 + 2·0 − 1·(5−1) − 1)/1) + 1 = 0; padding: 1 would fit"
         ),
         make=file("flat.yaml", FLAT),
+    ),
+    Case(
+        "an exchange of convolutions that is none, the nearest named",
+        "cnnlab cost tiny.yaml --swap depthwise",
+        "error: --swap: no exchange 'depthwise'; known: depthwise_separable. Did you mean 'depthwise_separable'?",
+        make=SOUND,
+    ),
+    Case(
+        "convolutions to exchange in a network that has none",
+        "cnnlab cost flat.yaml --swap depthwise_separable",
+        "error: the network has no dense convolution to separate: conv1 is 1 × 1: pointwise already",
+        make=file("flat.yaml", POINTS),
     ),
     Case(
         "images too small for a network of a zoo",

@@ -1,0 +1,1 @@
+"""What a network costs on this machine, and what it would with separable convolutions: `cost`."""
