@@ -66,6 +66,7 @@ OF_EACH = {
         "--threshold",
         "--top",
     ),
+    "--threads",
     "--what-if",
 }
 """Options that several commands have, each for a matter of its own, tested with it."""
