@@ -60,6 +60,7 @@ LEAST = {
 
 OWN: dict[str, tuple[str, ...]] = {
     "train": ("--no-report",),
+    "export": ("--to", "safetensors"),
     "gradcam": ("--split", "validation"),
     "saliency": ("--split", "validation", "--method", "smoothgrad,occlusion"),
     "sanity": ("--method", "gradcam", "--labels"),

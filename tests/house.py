@@ -26,6 +26,7 @@ SUBJECTS = (
     "probe",
     "recipe",
     "rejection",
+    "deploy",
     "project",
 )
 """They import from the foundation, and from each other along the edges in test_layering.py."""

@@ -20,6 +20,7 @@ LEVEL = {package: level for level, packages in enumerate(LEVELS) for package in 
 EDGES = {
     ("check_model", "attribution"),
     ("check_model", "receptive_field"),
+    ("deploy", "evaluation"),
     ("evaluation", "rejection"),
     ("evaluation", "training"),
     ("inside", "attribution"),

@@ -8,6 +8,7 @@ from torch import nn
 from cnnlab.api.answers import Answers
 from cnnlab.api.channels import Channels
 from cnnlab.api.cost import Costing
+from cnnlab.api.deploy import Departures
 from cnnlab.api.embedding import Embeddings
 from cnnlab.api.explanation import Explanations
 from cnnlab.api.film import Films
@@ -38,6 +39,7 @@ class OpenedNetwork(
     Normalisation,
     Rejections,
     Pages,
+    Departures,
 ):
     """A network, and what can be asked of it; `cnnlab.open` is the way to one.
 

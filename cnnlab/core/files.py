@@ -153,6 +153,29 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
 
 
+def place_whole(made: Path, path: Path) -> None:
+    """Put a file or a folder that was made elsewhere at `path`; a reader sees all of it or nothing.
+
+    Arguments:
+        made: what is to be copied; it stays.
+        path: a file, which is replaced, or a folder that is not there yet.
+
+    Raises: as `write_whole`.
+    """
+    if made.is_file():
+        write_whole(path, made.read_bytes())
+        return
+    make_folder(path.parent)
+    part = path.with_name(f".{path.name[:LONGEST_STEM]}.{os.getpid()}.{secrets.token_hex(4)}{PART}")
+    try:
+        for file in made.iterdir():
+            write_whole(part / file.name, file.read_bytes())
+        with failures_named(path):
+            os.rename(part, path)
+    finally:
+        remove_folder(part)
+
+
 def remove_folder(path: Path) -> None:
     """Remove `path` with all that is in it, where it is there.
 

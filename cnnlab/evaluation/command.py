@@ -180,6 +180,7 @@ def predict(
 ) -> None:
     """Label images of any size and mode, prepared as those that the network learned from.
 
+    MODEL may be an ONNX file, or a folder that `cnnlab export` wrote, too.
     An image that cannot be read has a row with the reason in JSON and CSV, and makes the exit code 1.
 
     Example: [bold]cnnlab predict cifar photos/ --top 3 --reject-below 0.5[/]

@@ -7,6 +7,7 @@ from typing import Any
 
 from cnnlab.core.errors import RequestError
 from cnnlab.core.reading import read_file
+from cnnlab.network.exported.metadata import said_by
 from cnnlab.network.zoos import all_different, classes_of_timm, preparation_of_timm
 
 IMAGES, NETWORK = "preprocessor_config.json", "config.json"
@@ -163,7 +164,12 @@ def _of_timm(own: Mapping[str, Any]) -> Said:
     return said
 
 
+def _of_cnnlab(own: Mapping[str, Any]) -> Said:
+    return said_by(own["cnnlab"])
+
+
 KINDS: Mapping[str, Callable[[Mapping[str, Any]], Said]] = {
+    "cnnlab": _of_cnnlab,
     "pretrained_cfg": _of_timm,
     "image_processor_type": _images_of_transformers,
     "feature_extractor_type": _images_of_transformers,

@@ -22,8 +22,9 @@ from cnnlab.runs.folder import Run, WhichWeights
 from cnnlab.runs.images import evaluation_images, images_of, training_images
 from cnnlab.stats.probabilities import Activation
 
-Origin: TypeAlias = Literal["run", "config", "torchvision", "timm", "own", "module"]
-"""Where a network comes from: `own` is a user's own, by its place in a file or a package; `module` is given as such."""
+Origin: TypeAlias = Literal["run", "config", "torchvision", "timm", "own", "module", "onnx", "folder"]
+"""Where a network comes from: `own` is a user's own, by its place in a file or a package; `module` is given as such;
+`onnx` is a file, `folder` one that `cnnlab export` wrote."""
 
 PIXELS = 32 * 224 * 224
 """Pixels of the images of a pass, where the network's own training tells nothing."""

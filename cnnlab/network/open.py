@@ -22,6 +22,7 @@ from cnnlab.models.own_model import OwnModel
 from cnnlab.network.asked_data import AskedData, asked_data, asked_section, class_numbers, order_remark
 from cnnlab.network.described import described, shape_for, size_of
 from cnnlab.network.description import Description, ModelOptions, description_of
+from cnnlab.network.exported.opened import exported_reader
 from cnnlab.network.fresh import new_built, new_network, unset
 from cnnlab.network.network import Network, RunNetwork
 from cnnlab.network.own import as_float, check_plain, own_module, same_values, unwrapped
@@ -54,10 +55,10 @@ def open_network(
     """The network that `what` names, in evaluation mode on the session's device.
 
     Arguments:
-        what: a run's name or folder, a config file or the name of a config of cnnlab (`cifar`),
-            `torchvision:NAME`, `timm:NAME`, `FILE.py:NAME` or `package.module:NAME` (a class,
-            a function or a module, with arguments such as `net.py:ResNet(depth=20)`), or a module
-            (which is moved to the device and put into evaluation mode itself).
+        what: a run's name or folder, a config file or the name of a config of cnnlab (`cifar`), `torchvision:NAME`,
+            `timm:NAME`, `FILE.py:NAME` or `package.module:NAME` (a class, a function or a module, with arguments such
+            as `net.py:ResNet(depth=20)`), an ONNX file, a folder that `cnnlab export` wrote, or a module (which is
+            moved to the device and put into evaluation mode itself).
         session: where runs and data lie.
         values: False where shapes alone are looked at; the parameters may then be on meta.
         for_images: whether images are to go through it. Of a config the data is loaded, whose statistics and classes
@@ -140,6 +141,8 @@ def _loaded(
             found = _of_zoo(what, name, zoo, values, said)
         elif what.endswith((".yaml", ".yml")):
             found = _of_config(Path(what), said.size, session, for_images)
+        elif (read := exported_reader(what)) is not None:
+            found, said = read(Path(what).expanduser(), said, session, values)
         elif is_own(what):
             found = _of_own(what, said)
         elif (path := _shipped(what, session)) is not None:
@@ -168,7 +171,8 @@ def _shipped(what: str, session: Session) -> Path | None:
 def is_no_run(what: str) -> bool:
     """Whether `what` names a config, a zoo's network or a user's own."""
     zoo, colon, _ = what.partition(":")
-    return (bool(colon) and zoo in ZOOS) or what.endswith((".yaml", ".yml")) or is_own(what)
+    known = (bool(colon) and zoo in ZOOS) or what.endswith((".yaml", ".yml"))
+    return known or is_own(what) or exported_reader(what) is not None
 
 
 def knows_itself(what: str) -> bool:

@@ -33,9 +33,9 @@ from cnnlab.runs.record import RunRecord
 WhichWeights = Literal["best", "last"]
 
 OUTPUTS = (
-    *("ablation", "audit", "compare", "cost", "eval", "gradcam", "init", "kernel", "landscape", "leaks", "lr-find"),
-    *("preview", "probe", "receptive-field", "reject", "report", "report-card", "saliency", "sanity", "sweep"),
-    "visualize",
+    *("ablation", "audit", "compare", "cost", "eval", "export", "gradcam", "init", "kernel", "landscape", "leaks"),
+    *("lr-find", "preview", "probe", "receptive-field", "reject", "report", "report-card", "saliency", "sanity"),
+    *("sweep", "visualize"),
 )
 """Folders beside the runs in which commands put their figures by default."""
 

@@ -3,6 +3,7 @@
 from bad_inputs.chapter import CHAPTER
 from bad_inputs.commands import COMMANDS
 from bad_inputs.configs import CONFIGS
+from bad_inputs.deployment import DEPLOYMENT
 from bad_inputs.evidence import EVIDENCE
 from bad_inputs.explanations import EXPLANATIONS
 from bad_inputs.kernels import KERNELS
@@ -37,6 +38,7 @@ SECTIONS = {
     "Drawings of what is inside": VISUALIZE,
     "Experiments": PROBES,
     "Ablations and sweeps": RECIPES,
+    "Exports and ONNX files": DEPLOYMENT,
     "Commands": COMMANDS,
 }
 CASES = tuple(case for cases in SECTIONS.values() for case in cases)
