@@ -101,6 +101,20 @@ def checked_name(text: str) -> str:
 RunName = Annotated[str, Field(pattern=NAME, max_length=LONGEST_NAME), BeforeValidator(checked_name)]
 
 
+class Fold(Section):
+    """All of the training part but one of its folds is learned from, and that one is the validation part."""
+
+    number: Positive = Field(description="of the fold that is kept out, from 1")
+    of: Annotated[int, Field(ge=2, le=1000)] = Field(description="folds, with an equal share of each class")
+
+
+class LabelNoise(Section):
+    """Labels of the training part that are made wrong on purpose, to measure what finds them or what they cost."""
+
+    swap: Annotated[float, Field(gt=0, lt=1)] = Field(description="the share of images that get another class")
+    seed: NonNegative = Field(default=0, description="of the choice of images and classes, whatever `seed` is")
+
+
 class Data(Section):
     """Which images, and what happens to them before the network sees them."""
 
@@ -109,11 +123,17 @@ class Data(Section):
         default=None, description="names or numbers of those that are there, in the order of the logits; null for all"
     )
     validation: ValidationShare = Field(default=0.1, description="the share of the training part kept for validation")
+    fold: Fold | None = Field(
+        default=None, description="a validation part that is one of several folds, in place of a share; null for none"
+    )
     split_seed: NonNegative | None = Field(
         default=None, description="of the split and of `take`, where it is to stay the same whatever `seed` is"
     )
     take: Positive | None = Field(
         default=None, description="so many images of the training part alone, the classes in turn; null for all"
+    )
+    label_noise: LabelNoise | None = Field(
+        default=None, description="labels of the training part that are made wrong on purpose; null for none"
     )
     mean: Annotated[list[float], Field(min_length=1)] | None = Field(
         default=None, description="of pixels in 0 … 1, taken off, by channel; null for that of the training part"
@@ -128,6 +148,12 @@ class Data(Section):
         """The shape of an image and the number of classes, as far as they are known without loading any."""
         shape, count = image_of(self.dataset)
         return shape, count if self.classes is None else len(self.classes)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What decides which images there are, with which labels, and in which part; but for seeds and `take`."""
+        names = ("dataset", "classes", "validation", "fold", "label_noise")
+        return {name: as_data(getattr(self, name)) for name in names}
 
 
 class Training(Section):

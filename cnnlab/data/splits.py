@@ -122,21 +122,17 @@ def _by_groups(dataset: Dataset, fraction: float, generator: torch.Generator) ->
     """Greedy: take the groups in random order, keep each that brings the classes' shares nearer to `fraction`."""
     groups = dataset.groups
     assert groups is not None
-    number = {name: k for k, name in enumerate(dict.fromkeys(groups))}
-    if len(number) < 2:
+    member, contents = contents_of_groups(dataset)
+    if len(contents) < 2:
         raise RequestError(
             f"all images of {dataset.name} belong to the group '{groups[0]}', and a group is never divided; "
             "a split needs two groups at least, or a validation fraction of 0"
         )
-    member = torch.tensor([number[name] for name in groups])
-    classes = len(dataset.classes)
-    # contents[g, c]: how many images of class c the group g has.
-    contents = torch.bincount(member * classes + dataset.labels, minlength=len(number) * classes).view(-1, classes)
     contents = contents[:, contents.sum(0) > 0]
     best: list[int] = []
     best_distance = float("inf")
     for _ in range(_TRIES):
-        order = torch.randperm(len(number), generator=generator).tolist()
+        order = torch.randperm(len(contents), generator=generator).tolist()
         taken, distance = _greedy(contents.tolist(), order, fraction)
         if taken and distance < best_distance:
             best, best_distance = taken, distance
@@ -145,9 +141,23 @@ def _by_groups(dataset: Dataset, fraction: float, generator: torch.Generator) ->
             f"whichever group of {dataset.name} is kept for validation, some class is no longer in the training part, "
             "because all of its images belong to that group; use finer groups, or a validation fraction of 0"
         )
-    validation = torch.zeros(len(number), dtype=torch.bool)
+    validation = torch.zeros(len(contents), dtype=torch.bool)
     validation[best] = True
     return validation[member].nonzero().squeeze(1)
+
+
+def contents_of_groups(dataset: Dataset) -> tuple[Int64[Tensor, "n"], Int64[Tensor, "groups classes"]]:
+    """The group of each image, numbered as they first come, and how many images of each class a group has.
+
+    Arguments:
+        dataset: with groups.
+    """
+    assert dataset.groups is not None
+    number = {name: k for k, name in enumerate(dict.fromkeys(dataset.groups))}
+    member = torch.tensor([number[name] for name in dataset.groups])
+    classes = len(dataset.classes)
+    counted = torch.bincount(member * classes + dataset.labels, minlength=len(number) * classes)
+    return member, counted.view(-1, classes)
 
 
 def _greedy(contents: Sequence[Sequence[int]], order: Sequence[int], fraction: float) -> tuple[list[int], float]:

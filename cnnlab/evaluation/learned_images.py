@@ -50,13 +50,10 @@ def _split_alike(network: RunNetwork) -> bool:
     asked, config = network.asked, network.config
     if asked is None:
         return True
-    chosen = None if config.data.classes is None else tuple(config.data.classes)
-    same = isinstance(asked, AskedData) and (asked.validation, asked.seed, asked.chosen) == (
-        config.data.validation,
-        config.split_seed,
-        chosen,
-    )
-    return same and not asked.whole
+    if not isinstance(asked, AskedData) or asked.whole or asked.seed != config.split_seed:
+        return False
+    read_alike = {"dataset": None}  # its options may say where the images are now
+    return asked.section.identity | read_alike == config.data.identity | read_alike
 
 
 def _training_part(network: RunNetwork, session: Session) -> Dataset | None:

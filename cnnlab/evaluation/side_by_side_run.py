@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cnnlab.config.config import Data
 from cnnlab.core.characters import some
 from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.core.files import refuse_links, remove_parts
-from cnnlab.core.registry import Component
 from cnnlab.data.dataset import Dataset
 from cnnlab.evaluation.compare import Comparison, trainings
 from cnnlab.evaluation.learned_images import asks_its_own, learned_of
@@ -184,12 +184,11 @@ class _Images:
         """The images as the network takes them."""
         asked = network.asked
         if isinstance(asked, AskedData):
-            key = _key(asked.dataset, asked.chosen, asked.validation, asked.seed)
+            key = _key(asked.section, asked.seed)
             return asked.taken(self._read(key, lambda: asked.read(self.split, self.place)))
         if asked is None and isinstance(network, RunNetwork):
             run, config = network.run, network.config
-            data = config.data
-            key = _key(data.dataset, data.classes, data.validation, config.split_seed, data.take)
+            key = _key(config.data, config.split_seed, config.data.take)
             return network.fitted(self._read(key, lambda: evaluation_images(run, config, self.split, self.place)))
         return network.part(self.split, self.place)
 
@@ -199,12 +198,9 @@ class _Images:
         return self.last[1]
 
 
-def _key(
-    dataset: Component, classes: Sequence[str] | None, validation: float, seed: int, take: int | None = None
-) -> Any:
+def _key(data: Data, seed: int, take: int | None = None) -> Any:
     """What parts follow from."""
-    chosen = None if classes is None else tuple(classes)
-    return dataset.name, dict(dataset.options), chosen, validation, seed, take
+    return data.identity, seed, take
 
 
 def _count(network: Network) -> int | None:

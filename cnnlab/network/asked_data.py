@@ -17,7 +17,7 @@ from cnnlab.data.fitting import Fitting
 from cnnlab.data.folder import list_contents
 from cnnlab.data.parallel import in_parallel
 from cnnlab.data.registry import DATASETS, facts_of
-from cnnlab.data.splits import split as divided
+from cnnlab.runs.images import divided, labelled
 
 SPLIT_SEED = 0
 """Of the validation part that is cut from the training part of a data set by name."""
@@ -35,9 +35,8 @@ class AskedData:
 
     name: str
     """As it was asked for."""
-    dataset: Component
-    validation: float
-    """The share of the training part that is the validation part, where it has none of its own."""
+    section: Data
+    """What a config says of its images."""
     seed: int
     """Of that split."""
     channels: int
@@ -48,8 +47,11 @@ class AskedData:
     """Whether it has no parts: all of its images are taken then, whichever part is asked for."""
     classes: tuple[str, ...] = ()
     """Of the network, where their names are known."""
-    chosen: tuple[str, ...] | None = None
-    """The classes of the data set that are taken; None for all."""
+
+    @property
+    def dataset(self) -> Component:
+        """What reads them."""
+        return self.section.dataset
 
     @property
     def own(self) -> bool:
@@ -76,13 +78,15 @@ class AskedData:
 
     def _part(self, split: str, place: DataPlace) -> Dataset:
         if split == "test" and not self.whole:
-            return with_classes(self.dataset.build(place=place, part="test"), self.chosen)
-        whole = with_classes(self.dataset.build(place=place, part="train"), self.chosen)
+            return with_classes(self.dataset.build(place=place, part="test"), self.section.classes)
+        whole = with_classes(self.dataset.build(place=place, part="train"), self.section.classes)
+        whole = labelled(whole, self.section)
         if self.whole:
             return whole
-        if split == "validation" and whole.held_out is None and not self.validation and "test" in whole.places:
+        none = not self.section.validation and self.section.fold is None
+        if split == "validation" and whole.held_out is None and none and "test" in whole.places:
             return self._part("test", place)  # `val/` beside `train/` is the test part, where there is no other
-        halves = divided(whole, fraction=self.validation, seed=self.seed)
+        halves = divided(whole, self.section, self.seed)
         if split == "validation" and not len(halves.validation):
             raise RequestError(
                 f"{self.name} keeps no validation part (data.validation is 0); use `split` train or test"
@@ -140,19 +144,19 @@ def asked_section(
     Raises: RequestError for a folder that is not there or has no classes.
     """
     dataset = section.dataset
-    chosen = None if section.classes is None else tuple(section.classes)
     if facts_of(dataset).source != "own":
-        return AskedData(name, dataset, section.validation, seed, channels, fitting, chosen=chosen), ()
+        return AskedData(name, section, seed, channels, fitting), ()
     height, width = fitting.size
     size = height if height == width else [height, width]
     taken = {**dataset.options, "size": size, "channels": channels, **fitting.as_json()}
     dataset = component("dataset", "folder", **taken)
     contents = list_contents(place, **dataset.options)
-    whole = set(contents.parts.named) == {"train"} and not section.validation
+    whole = set(contents.parts.named) == {"train"} and not section.validation and section.fold is None
     classes = contents.classes
-    if chosen is not None:
-        classes = tuple(classes[number] for number in chosen_classes(chosen, classes))
-    return AskedData(name, dataset, section.validation, seed, channels, fitting, whole=whole, chosen=chosen), classes
+    if section.classes is not None:
+        classes = tuple(classes[number] for number in chosen_classes(section.classes, classes))
+    section = section.model_copy(update={"dataset": dataset})
+    return AskedData(name, section, seed, channels, fitting, whole=whole), classes
 
 
 def of_part(split: str) -> str:

@@ -34,7 +34,7 @@ from cnnlab.network.weights.mismatch import OtherClassesError
 from cnnlab.network.weights_file import load_weights_file
 from cnnlab.network.zoos import ZOOS
 from cnnlab.runs.folder import Run, WhichWeights
-from cnnlab.runs.images import training_images
+from cnnlab.runs.images import noise_told, training_images
 
 RUN_WEIGHTS: tuple[WhichWeights, ...] = ("best", "last")
 """Weights that a run has; anything else is a file."""
@@ -236,7 +236,7 @@ def open_run(text: str | Run, session: Session, weights: WhichWeights = "best") 
         fresh=fresh,
         prepared=_as_trained(config, data.shape, statistics, f"as the run {run.name} was trained"),
         epoch=epoch,
-        remarks=built.answer,
+        remarks=(*built.answer, *noise_told(config.data)),
         which=weights,
     )
 

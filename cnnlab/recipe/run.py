@@ -208,7 +208,7 @@ def plan(ablation: Prepared, session: Session) -> Iterator[Advance | AblationPla
         if runs:
             seconds = sum(run.record.outcome.wall_seconds for run in runs) / len(runs)
         elif missing:
-            data = (variant.config.data.dataset, variant.config.data.classes, variant.config.data.validation)
+            data = variant.config.data.identity
             if images is None or data != of:
                 images, of = training_images(variant.config, session.place), data
             seconds = training_seconds(variant.config, session, images)

@@ -10,16 +10,18 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
-from cnnlab.config.config import Config
+from cnnlab.config.config import Config, Data
 from cnnlab.core.characters import some
 from cnnlab.core.errors import RequestError
 from cnnlab.core.seeds import derive_seed
 from cnnlab.data.batches import ChannelStatistics, channel_statistics
 from cnnlab.data.classes import with_classes
 from cnnlab.data.dataset import DataPlace, Dataset, Part
+from cnnlab.data.folds import without_fold
+from cnnlab.data.label_noise import swapped
 from cnnlab.data.parts import moved
 from cnnlab.data.registry import facts_of
-from cnnlab.data.splits import balanced_first, split
+from cnnlab.data.splits import Split, balanced_first, split
 from cnnlab.runs.folder import Run
 from cnnlab.runs.record import DataFacts
 
@@ -68,14 +70,17 @@ class TrainingImages:
         return (*self.train.remarks, f"the validation part has no images of the {kind} {some(lost)}")
 
 
-def origins(places: Mapping[str, str], share: float) -> dict[str, str]:
+def origins(places: Mapping[str, str], data: Data) -> dict[str, str]:
     """Which folder or file is which part, in words; nothing where the data set is not the user's own.
 
-    share: `data.validation`, which holds where there is no validation part of its own.
+    data: whose `validation` share holds where there is no validation part of its own, and whose `fold` before both.
     """
     if not places:
         return {}
-    if "validation" in places:
+    share = data.validation
+    if data.fold is not None:
+        validation = f"fold {data.fold.number} of {data.fold.of} of what is there to train on (data.fold)"
+    elif "validation" in places:
         validation = f"{places['validation']} (the share data.validation, {share:g}, is not used)"
     else:
         validation = f"{share:g} of the training part (data.validation)" if share else "none (data.validation is 0)"
@@ -110,7 +115,50 @@ def images_of(config: Config, place: DataPlace, part: Part) -> Dataset:
     if place.moved is not None and facts_of(config.data.dataset).source == "archive":
         place = replace(place, root=place.moved)
     dataset: Dataset = config.data.dataset.build(place=place, part=part)
-    return with_classes(dataset, config.data.classes)
+    dataset = with_classes(dataset, config.data.classes)
+    return labelled(dataset, config.data) if part == "train" else dataset
+
+
+def divided(whole: Dataset, data: Data, seed: int) -> Split:
+    """The training part in two: a fold of it is the validation part, or it is as it came, or a share is.
+
+    Arguments:
+        whole: the training part.
+        data: what a config says of it.
+        seed: of the choice, a config's `split_seed`.
+
+    Raises:
+        RequestError: where it cannot be divided so.
+    """
+    if data.fold is not None:
+        return without_fold(whole, data.fold.number, data.fold.of, seed=seed)
+    return split(whole, fraction=data.validation, seed=seed)
+
+
+def labelled(dataset: Dataset, data: Data) -> Dataset:
+    """The training part with the labels that a config makes of its own: some swapped on purpose, if it says so.
+
+    Arguments:
+        dataset: the training part as it was read.
+        data: what the config says of it.
+    """
+    noise = data.label_noise
+    if noise is None:
+        return dataset
+    labels = swapped(dataset.labels, len(dataset.classes), noise.swap, seed=noise.seed)
+    name = f"{dataset.name} with {noise.swap:.3g} of its labels swapped"
+    return replace(dataset, name=name, labels=labels, remarks=(*dataset.remarks, *noise_told(data)))
+
+
+def noise_told(data: Data) -> tuple[str, ...]:
+    """A sentence where labels are wrong on purpose; none where they are as they come."""
+    noise = data.label_noise
+    if noise is None:
+        return ()
+    return (
+        f"{noise.swap:.3g} of the labels of the training and validation images are wrong on purpose "
+        f"(data.label_noise, seed {noise.seed})",
+    )
 
 
 def training_images(config: Config, place: DataPlace, *, whole: Dataset | None = None) -> TrainingImages:
@@ -118,7 +166,7 @@ def training_images(config: Config, place: DataPlace, *, whole: Dataset | None =
     what the config takes."""
     if whole is None:
         whole = images_of(config, place, "train")
-    parts = split(whole, fraction=config.data.validation, seed=config.split_seed)
+    parts = divided(whole, config.data, config.split_seed)
     train = whole.take(parts.train)
     if config.data.take is not None:
         train = train.take(balanced_first(train, config.data.take, seed=config.split_seed))

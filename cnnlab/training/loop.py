@@ -222,7 +222,7 @@ def _started(setup: TrainingSetup, writer: RunWriter, options: TrainOptions) -> 
             for group in setup.state.optimizer.param_groups
         ),
         skipped=facts.skipped,
-        origins=origins(facts.places, setup.config.data.validation),
+        origins=origins(facts.places, setup.config.data),
         remarks=(*options.remarks, *setup.remarks, *setup.images.remarks, *setup.batches.remarks),
     )
 

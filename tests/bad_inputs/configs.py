@@ -162,8 +162,8 @@ CONFIGS = (
         "unknown keys, the nearest named",
         "data: {augmnt: []}\ntraining: {epoch: 3}",
         (
-            "error: bad.yaml:1:8: no option 'augmnt' in 'data'; it has dataset, classes, validation, split_seed, take, "
-            "mean, std, augment. "
+            "error: bad.yaml:1:8: no option 'augmnt' in 'data'; it has dataset, classes, validation, fold, split_seed, "
+            "take, label_noise, mean, std, augment. "
             "Did you mean 'augment'?\n"
             "error: bad.yaml:2:12: no option 'epoch' in 'training'; it has epochs, epoch_images, "
             "batch_size, "

@@ -6,7 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
-from cnnlab.config.config import check_config
+from cnnlab.config.config import Data, check_config
 from cnnlab.core.errors import RequestError
 from cnnlab.core.yaml import parse
 from cnnlab.data.dataset import DataPlace, Dataset
@@ -153,7 +153,7 @@ def test_a_ready_made_validation_part_is_the_validation_part(tmp_path: Path) -> 
         assert [Path(path).parts[-3] for path in kept.paths or ()] == ["val"] * 4
         assert [Path(path).parts[-3] for path in whole.take(halves.train).paths or ()] == ["train"] * 6
         assert kept.labels.tolist() == [0, 0, 1, 1]
-    assert origins(whole.places, 0.1) == {
+    assert origins(whole.places, Data(validation=0.1)) == {
         "train": f"{tmp_path}/train",
         "validation": f"{tmp_path}/val (the share data.validation, 0.1, is not used)",
         "test": f"{tmp_path}/test",
@@ -168,7 +168,7 @@ def test_the_part_that_is_kept_shut_is_said(tmp_path: Path) -> None:
     assert whole.remarks == (
         f"{tmp_path}/val is the test part, as there is no other; to choose by it instead, write validation: val",
     )
-    assert origins(whole.places, 0.25)["validation"] == "0.25 of the training part (data.validation)"
+    assert origins(whole.places, Data(validation=0.25))["validation"] == "0.25 of the training part (data.validation)"
 
 
 def test_the_way_out_that_errors_name_is_one(tmp_path: Path) -> None:

@@ -253,11 +253,8 @@ def _images(configs: Sequence[Config], session: Session) -> TrainingImages:
     """
     first = configs[0]
 
-    def parts(config: Config) -> tuple[object, ...]:
-        return config.data.dataset.as_data(), config.data.validation
-
     for other in configs[1:]:
-        if parts(other) != parts(first):
+        if other.data.identity != first.data.identity:
             raise RequestError(
                 f"{other.name} and {first.name} have different data (dataset or share for validation); "
                 "networks are compared on the same images"

@@ -127,7 +127,7 @@ def check(config: Config, session: Session, *, shape: Shape | None = None, class
     places = {part: str(path) for part, path in contents.parts.named.items()}
     return replace(
         facts,
-        parts=origins(places, config.data.validation),
+        parts=origins(places, config.data),
         remarks=(*remarks, *contents.remarks, *_first_faults(contents.opened("train").values(), config)),
     )
 

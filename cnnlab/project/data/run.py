@@ -92,7 +92,7 @@ def data_statistics(config: Config, session: Session) -> DataStatistics:
         validation=tuple(halves.validation.counts().tolist()) if halves.validation else none,
         classes=dict(zip(whole.classes, whole.counts().tolist(), strict=True)),
         skipped=whole.skipped,
-        parts=origins(whole.places, config.data.validation),
+        parts=origins(whole.places, config.data),
         remarks=halves.remarks,
         files=sources(whole.paths) if whole.paths is not None else None,
     )
