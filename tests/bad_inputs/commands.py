@@ -144,8 +144,8 @@ COMMANDS = (
         "cnnlab list models cifra",
         (
             "error: no config 'cifra'; known: cifar, prior/conv, quickstart, shift/conv, shift/conv-blur, shift/dense, "
-            "shift/dense-moved, shift/local, zoo/alexnet, zoo/densenet121, zoo/efficientnet-b0, zoo/googlenet and "
-            "19 more. Did you mean 'cifar'?"
+            "shift/dense-moved, shift/local, zoo/alexnet, zoo/convmixer, zoo/convnext-tiny, zoo/densenet121 and "
+            "24 more. Did you mean 'cifar'?"
         ),
     ),
     Case(

@@ -9,12 +9,16 @@ import timm
 import torch
 import torch.nn.functional as F
 from architectures.facts import FILES, ZOO, costs_of, counts_of, field_of, shape_of, small_of, zoo_network
+from timm.layers import ScaledStdConv2d
+from timm.models.nfnet import NfCfg, NormFreeNet
 from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision import models
 
 from cnnlab.core.arithmetic import Shape
 from cnnlab.models.by_structure import load_by_structure
+from cnnlab.models.layers.composite import Parallel
 
 Theirs = Callable[[], nn.Module]
 
@@ -41,6 +45,21 @@ WITH_SMALL_HEADS: dict[str, tuple[Theirs, int, tuple[str, ...]]] = {
 }
 """By the file's name: torchvision's network for 10 classes, a size of image in pixels, and changes of the config."""
 
+
+def _norm_free() -> nn.Module:
+    """NFNet-F0 at a quarter of its width, with no floor under a filter's variance."""
+    config = NfCfg(
+        depths=(1, 2, 6, 3), channels=(64, 128, 384, 384), stem_type="deep_quad", stem_chs=32, group_size=32,
+        bottle_ratio=0.5, extra_conv=True, gamma_in_act=True, skipinit=True, num_features=768, act_layer="gelu",
+        attn_layer="se", attn_kwargs={"rd_ratio": 0.5},
+    )  # fmt: skip
+    model = NormFreeNet(config)
+    for module in model.modules():
+        if isinstance(module, ScaledStdConv2d):
+            module.eps = 1e-30
+    return model
+
+
 COUNTERPARTS: dict[str, tuple[Theirs, int]] = {
     "resnet18": (models.resnet18, 32),
     "resnet34": (models.resnet34, 32),
@@ -53,6 +72,10 @@ COUNTERPARTS: dict[str, tuple[Theirs, int]] = {
     "mobilenet-v3-small": (models.mobilenet_v3_small, 32),
     "shufflenet-v2": (models.shufflenet_v2_x1_0, 32),
     "efficientnet-b0": (models.efficientnet_b0, 32),
+    "convnext-tiny": (models.convnext_tiny, 32),
+    "convmixer": (lambda: timm.create_model("convmixer_768_32"), 14),
+    "repvgg-a0": (lambda: timm.create_model("repvgg_a0"), 32),
+    "nfnet": (_norm_free, 32),
 }
 """By the file's name: torchvision's or timm's network for 1,000 classes, and a size of image in pixels."""
 
@@ -60,7 +83,7 @@ COUNTERPARTS: dict[str, tuple[Theirs, int]] = {
 def _with_statistics(model: nn.Module) -> nn.Module:
     """The network in float64, its norms and scales with numbers that a fresh one does not have."""
     for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
-        if tensor.dtype.is_floating_point and (tensor.dim() <= 1 or "scale" in name):
+        if tensor.dtype.is_floating_point and (tensor.dim() <= 1 or name.endswith(("scale", "gain"))):
             nn.init.uniform_(tensor, 0.5, 1.5)
     return model.double().eval()
 
@@ -148,3 +171,35 @@ def test_for_small_images_it_is_what_the_header_says(path: Path) -> None:
     with torch.no_grad():
         network(torch.zeros(1, 3, 32, 32))
     assert min(sizes) >= 2
+
+
+def test_a_network_of_large_kernels_is_its_formulas() -> None:
+    path = ZOO / "replknet.yaml"
+    stages = [(64, 31, 2), (128, 29, 2), (256, 27, 6), (512, 13, 2)]
+
+    def unit(inputs: int, outputs: int, kernel: int = 1, groups: int = 1) -> int:
+        return outputs * inputs // groups * kernel**2 + 2 * outputs
+
+    parameters, field, stride = 512 * 2 + 513 * 1000, 3, 2
+    parameters += unit(3, 64, 3) + 2 * unit(64, 64, 3, 64) + unit(64, 64)
+    field, stride = field + 2 * (2 + 2), 4
+    for width, kernel, times in stages:
+        if width > 64:
+            parameters += unit(width // 2, width) + unit(width, width, 3, width)
+            field, stride = field + 2 * stride, stride * 2
+        depthwise = unit(width, width, kernel, width) + unit(width, width, 5, width)
+        pixelwise = 2 * unit(width, width) + unit(width, 4 * width) + unit(4 * width, width)
+        parameters += times * (depthwise + pixelwise + 4 * width)
+        field += times * (kernel - 1) * stride
+    assert counts_of(path)[::2] == (parameters, field)
+    assert field_of(zoo_network(path, device="meta"), (3, 224, 224)) == field
+
+
+def test_the_small_kernel_beside_a_large_one_can_be_added_to_it() -> None:
+    changes = ["model=[conv: {channels: 4}, large: {width: 4, kernel: 13}, global_avg_pool, linear]"]
+    network = _with_statistics(zoo_network(ZOO / "replknet.yaml", size=16, changes=changes))
+    both = next(module for module in network.modules() if isinstance(module, Parallel))
+    large, small = (fuse_conv_bn_eval(branch[0].conv, branch[0].norm) for branch in both.children())
+    images = torch.randn(1, 4, 16, 16, dtype=torch.float64)
+    one = F.conv2d(images, large.weight + F.pad(small.weight, [4] * 4), large.bias + small.bias, padding=6, groups=4)
+    assert (both(images) - one).abs().max() <= 1e-10
