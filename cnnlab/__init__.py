@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cnnlab.api.prior import prior
     from cnnlab.api.sweep import sweep
     from cnnlab.api.training import train, training_steps
+    from cnnlab.api.transfer import transfer
     from cnnlab.core.errors import RequestError, WorkError
 else:
     __getattr__, __dir__ = lazily(
@@ -40,6 +41,7 @@ else:
             "sweep": "cnnlab.api.sweep:sweep",
             "train": "cnnlab.api.training:train",
             "training_steps": "cnnlab.api.training:training_steps",
+            "transfer": "cnnlab.api.transfer:transfer",
             "walk": "cnnlab.walk",
         },
     )
@@ -62,5 +64,6 @@ __all__ = [
     "sweep",
     "train",
     "training_steps",
+    "transfer",
     "walk",
 ]

@@ -76,6 +76,10 @@ OWN: dict[str, tuple[str, ...]] = {
     "sweep": ("--space", "optimizer.lr=log(0.01,0.1)", "--trials", "1"),
     "ablate": ("--vary", "data.augment=[]", "--repeats", "1"),
     "probe prior": ("--sizes", "4,8", "--repeats", "1"),
+    "probe transfer": (
+        *("data.dataset={shapes: {train_count: 40, size: 16}}", "data.validation=0.5"),
+        *("--per-class", "2", "--repeats", "1", "--epochs", "1", "--source-epochs", "1"),
+    ),
     "layer": ("--input", "3,8,8"),
     "compare-layers": ("--input", "3,8,8"),
     "visualize dream": ("--class", "cat"),

@@ -39,27 +39,28 @@ def class_number(wanted: str, classes: Sequence[str]) -> int:
     return int(wanted)
 
 
-def chosen_classes(wanted: Sequence[str], classes: Sequence[str]) -> list[int]:
+def chosen_classes(wanted: Sequence[str], classes: Sequence[str], what: str = "data.classes") -> list[int]:
     """Find each of several classes.
 
     Arguments:
         wanted: names, or the digits of numbers from 0.
         classes: the names there are.
+        what: names the list in errors.
 
     Returns:
         The place of each among `classes`.
 
     Raises:
-        RequestError: for one that is not there, and one that is named twice; it names `data.classes`.
+        RequestError: for one that is not there, and one that is named twice.
     """
     found: list[int] = []
     for one in wanted:
         try:
             number = class_number(one, classes)
         except RequestError as error:
-            raise RequestError(f"data.classes: {error}") from None
+            raise RequestError(f"{what}: {error}") from None
         if number in found:
-            raise RequestError(f"data.classes: '{classes[number]}' is there twice")
+            raise RequestError(f"{what}: '{classes[number]}' is there twice")
         found.append(number)
     return found
 

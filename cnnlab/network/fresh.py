@@ -36,6 +36,14 @@ def new_built(config: Config, shape: Shape, classes: int) -> Built:
     return built
 
 
+def outline(config: Config, shape: Shape, classes: int) -> nn.Module:
+    """The config's network to be looked at: without values, unless it is in the user's Python; as `new_network`."""
+    if isinstance(config.model, OwnModel):
+        return new_network(config, shape, classes)
+    with torch.device("meta"):
+        return build(config.model, shape, classes=classes)
+
+
 def unset(config: Config, shape: Shape, classes: int) -> Built:
     """The config's network before its initialisation: for weights that are loaded; as `new_built`."""
     seed = derive_seed(config.seed, "model")

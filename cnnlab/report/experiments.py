@@ -27,7 +27,7 @@ def experiments(run: Run | None, folder: Path) -> Contribution:
         folder: where the page is to lie.
 
     Returns: for each folder below the run's reports whose facts hold claims, these with a link to its page; and those
-    of the experiment that the run is a training of (`ablate`, `sweep`, `probe prior`, `probe norm`).
+    of the experiment that the run is a training of (`ablate`, `sweep`, `probe prior`, `probe norm`, `probe transfer`).
     """
     found: list[Section] = []
     for path in _facts(run.path) if run is not None else ():

@@ -145,4 +145,35 @@ PROBES = (
         "prior training.epochs=1",
         "error: name a config (.yaml); KEY=VALUE changes it",
     ),
+    probed(
+        "a source that has learned all classes",
+        "transfer runs/tiny/config.yaml --source tiny",
+        (
+            "error: --target-classes has none, expected two classes at least, of disc, ring, square, triangle, star, "
+            "cross, crescent, heart, arrow, pill"
+        ),
+    ),
+    probed(
+        "a class of the source that is not there",
+        "transfer runs/tiny/config.yaml --source-classes ring,strar",
+        (
+            "error: --source-classes: no class 'strar'; known: disc, ring, square, triangle, star, cross, crescent, "
+            "heart, arrow, pill. Did you mean 'star'?"
+        ),
+    ),
+    probed(
+        "a class that the source learns as well",
+        "transfer runs/tiny/config.yaml --source-classes ring,star --target-classes star,disc",
+        "error: the source has learned star as well: nothing would be transferred; name others with --target-classes",
+    ),
+    probed(
+        "more images of a class than there are",
+        "transfer runs/tiny/config.yaml --per-class 2,60",
+        "error: --per-class has 60, and the training part of shapes has 5 images of 'cross'",
+    ),
+    probed(
+        "more frozen layers than there are below the head",
+        "transfer runs/tiny/config.yaml --per-class 2 --freeze 1",
+        "error: --freeze is 1, and the network has a single layer with weights below its head",
+    ),
 )

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from cnnlab.data.pairs import most_by_adding
-from cnnlab.probe.prior.facts import Cell, Entrant, less, mean_of_known
+from cnnlab.probe.prior.facts import Cell, Entrant
 from cnnlab.probe.prior.tasks import FAR, PERMUTED, PLAIN, Task
 from cnnlab.stats.claim import Claim, claim_above, claim_below
+from cnnlab.stats.known import less, mean_of_known
 
 SECTION = "19.1"
 

@@ -1,6 +1,5 @@
 """What was measured of networks that learned from the same few and many images."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +8,8 @@ from cnnlab.layers_lab.toeplitz_report import matrix_document
 from cnnlab.probe.prior.crossing import Crossing
 from cnnlab.probe.prior.tasks import Task
 from cnnlab.stats.claim import Claim
-from cnnlab.stats.confidence import MeanInterval, mean_interval
+from cnnlab.stats.confidence import MeanInterval
+from cnnlab.stats.known import mean_of_known
 from cnnlab.view.json import plain
 
 
@@ -98,19 +98,6 @@ class PriorFacts:
     def cell(self, task: str, network: str, images: int) -> Cell:
         """The one of a task, a network and a number of images."""
         return next(one for one in self.cells if (one.task, one.network, one.images) == (task, network, images))
-
-
-def mean_of_known(values: Sequence[float | None]) -> MeanInterval | None:
-    """The mean over what is there; None where nothing is."""
-    known = [value for value in values if value is not None]
-    return mean_interval(known) if known else None
-
-
-def less(first: Sequence[float | None], second: Sequence[float | None]) -> tuple[float | None, ...]:
-    """The differences of pairs, None where one of the two is."""
-    return tuple(
-        None if one is None or other is None else one - other for one, other in zip(first, second, strict=True)
-    )
 
 
 def prior_document(facts: PriorFacts) -> dict[str, Any]:

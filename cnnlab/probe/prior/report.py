@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from cnnlab.layers_lab.toeplitz_report import matrix_section
+from cnnlab.probe.means import bands, line_of_means, spread
 from cnnlab.probe.prior.facts import Difference, Entrant, Pair, PriorFacts
 from cnnlab.probe.prior.tasks import Task
-from cnnlab.stats.confidence import MeanInterval
 from cnnlab.view.blocks import (
     Block,
     Cell,
@@ -15,9 +15,7 @@ from cnnlab.view.blocks import (
     Section,
     Table,
     Text,
-    ends_of,
     interval_text,
-    mean_of,
     shown,
 )
 from cnnlab.view.claims import claims_section
@@ -87,17 +85,10 @@ def _curves(facts: PriorFacts) -> Figure:
         series = []
         for number, one in enumerate(facts.networks):
             means = [facts.cell(task.key, one.name, size).mean for size in facts.sizes]
-            ends = [_share_ends(mean) for mean in means]
-            series.append(_line(f"{one.name} ({one.parameters:,})", facts.sizes, means, ends, number))
+            series.append(line_of_means(f"{one.name} ({one.parameters:,})", facts.sizes, means, number, shares=True))
         panels.append(_panel(series, "accuracy (%)", task.words))
-    words = f"Validation accuracy after the last epoch. {_bands(facts)} In brackets: parameters."
+    words = f"Validation accuracy after the last epoch. {bands(facts.repeats)} In brackets: parameters."
     return Figure("prior", "Accuracy over the number of images", Panels(tuple(panels)), words)
-
-
-def _share_ends(mean: MeanInterval | None) -> tuple[float, float]:
-    """The ends of an interval of a share, within 0 … 1."""
-    low, high = ends_of(mean)
-    return (low, high) if mean is None else (max(0.0, low), min(1.0, high))
 
 
 def _lead_curves(facts: PriorFacts) -> Figure:
@@ -108,30 +99,16 @@ def _lead_curves(facts: PriorFacts) -> Figure:
         for number, pair in enumerate(one for one in facts.pairs if one.task == task.key):
             means = [one.mean for one in _of_pair(pair, facts)]
             name = f"{pair.first} less {pair.second}"
-            series.append(_line(name, facts.sizes, means, [ends_of(mean) for mean in means], number))
+            series.append(line_of_means(name, facts.sizes, means, number))
         series.append(Series("no difference", ends, (0.0, 0.0), "faint"))
         panels.append(_panel(series, "difference (%)", task.words))
-    return Figure("lead", "Who is ahead, and by how much", Panels(tuple(panels)), f"Paired by repeat. {_bands(facts)}")
-
-
-def _line(
-    name: str,
-    sizes: Sequence[int],
-    means: Sequence[MeanInterval | None],
-    ends: Sequence[tuple[float, float]],
-    colour: int,
-) -> Series:
-    low, high = (tuple(side) for side in zip(*ends, strict=True))
-    places, values = tuple(map(float, sizes)), tuple(mean_of(mean) for mean in means)
-    return Series(name, places, values, low=low, high=high, colour=colour)
+    return Figure(
+        "lead", "Who is ahead, and by how much", Panels(tuple(panels)), f"Paired by repeat. {bands(facts.repeats)}"
+    )
 
 
 def _panel(series: Sequence[Series], label: str, title: str) -> Curves:
     return Curves(tuple(series), "training images", label, x_scale="log", percent=True, title=_capital(title))
-
-
-def _bands(facts: PriorFacts) -> str:
-    return "Bands: 95 % t intervals over the repeats." if facts.repeats > 1 else "One repeat: no intervals."
 
 
 def _accuracies(facts: PriorFacts) -> Table:
@@ -145,18 +122,12 @@ def _accuracies(facts: PriorFacts) -> Table:
     for task in facts.tasks:
         for one in facts.networks:
             means = [facts.cell(task.key, one.name, size).mean for size in facts.sizes]
-            rows.append((task.key, one.name, one.parameters, *(_spread(mean) for mean in means)))
+            rows.append((task.key, one.name, one.parameters, *(spread(mean, FORM) for mean in means)))
     tasks = "; ".join(f"{task.key}: {task.words}" for task in facts.tasks)
     note = (
         f"Mean ± standard deviation over the repeats, by the number of training images; facts.json has each. {tasks}."
     )
     return Table("Accuracy by the number of images", columns, tuple(rows), note, "accuracy")
-
-
-def _spread(mean: MeanInterval | None) -> str:
-    if mean is None:
-        return shown(None)
-    return shown(mean.mean, FORM) + ("" if mean.deviation is None else f" ± {shown(mean.deviation, FORM)}")
 
 
 def _differences(facts: PriorFacts) -> Table:

@@ -16,18 +16,18 @@ from cnnlab.core.arithmetic import Shape
 from cnnlab.core.errors import RequestError
 from cnnlab.data.batches import batch_bounds
 from cnnlab.layers_lab.toeplitz import ConvolutionMatrix, convolution_matrix
-from cnnlab.models.build import build, parameter_count
-from cnnlab.models.own_model import OwnModel
-from cnnlab.network.fresh import new_network
+from cnnlab.models.build import parameter_count
+from cnnlab.network.fresh import new_network, outline
 from cnnlab.network.session import Session
 from cnnlab.probe.prior.claims import Outcome, claims_of
 from cnnlab.probe.prior.crossing import crossings
-from cnnlab.probe.prior.facts import Cell, Difference, Entrant, Pair, PriorFacts, less
+from cnnlab.probe.prior.facts import Cell, Difference, Entrant, Pair, PriorFacts
 from cnnlab.probe.prior.siblings import Kind, sibling
 from cnnlab.probe.prior.tasks import CHANGES, FAR, PERMUTED, PLAIN, Setting, Task, gap
 from cnnlab.probe.shift.answers import kind_of
 from cnnlab.receptive_field.fields import receptive_fields
 from cnnlab.runs.images import TrainingImages, training_images
+from cnnlab.stats.known import less
 from cnnlab.training.report import EpochRow
 from cnnlab.training.trials import Trained, Trial, quiet, trained
 
@@ -291,18 +291,10 @@ def _schedule(configs: Sequence[Config], options: PriorOptions) -> str:
 
 
 def _entrant(config: Config, shape: Shape, classes: int, *, with_field: bool) -> Entrant:
-    model = _described(config, shape, classes)
+    model = outline(config, shape, classes)
     kind = kind_of(model)
     field = _field(new_network(config, shape, classes), shape) if with_field and kind == "convolutional" else None
     return Entrant(config.name, kind, parameter_count(model), field)
-
-
-def _described(config: Config, shape: Shape, classes: int) -> nn.Module:
-    """The network, without values where it is made of layers: it is looked at only."""
-    if isinstance(config.model, OwnModel):
-        return new_network(config, shape, classes)
-    with torch.device("meta"):
-        return build(config.model, shape, classes=classes)
 
 
 def _field(model: nn.Module, shape: Shape) -> int | None:
