@@ -46,7 +46,9 @@ INPUT = "--input"
 """What the size of a network's images is called."""
 
 OPTIONS: dict[str, Any] = {
-    "weights": _option(metavar="best|last|FILE", help="Of a run best or last; a file for any other network."),
+    "weights": _option(
+        metavar="best|last|FILE|NAME", help="Of a run best or last; otherwise a file, or a zoo's own (DEFAULT)."
+    ),
     "weights_key": _option(metavar="KEY", help="Where in the file they are, such as ema."),
     "size": _option(INPUT, metavar="SIZE", help="Of its images, in pixels: 224, 224,160 or C,H,W."),
     "mean": _option(metavar="M,…", help="Taken off the channels, of pixels in 0 … 1."),

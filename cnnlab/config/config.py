@@ -83,6 +83,8 @@ Classes = Annotated[
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 LONGEST_NAME = 100
 
+COUNTERPART = r"^(torchvision|timm):[A-Za-z0-9][A-Za-z0-9._]*$"
+
 
 def checked_name(text: str) -> str:
     """`text`, where it can name a run's folder.
@@ -222,6 +224,10 @@ class Config(Section):
     initialization: InitializationChoice | None = Field(
         default="default",  # type: ignore[assignment]
         description="how weights start; null, as the modules' own code does, is what holds for a network in Python",
+    )
+    counterpart: Annotated[str, Field(pattern=COUNTERPART)] | None = Field(
+        default=None,
+        description="the same network in a zoo, torchvision:NAME or timm:NAME, whose weights it takes layer by layer",
     )
     init_from: Annotated[str, Field(min_length=1)] | None = Field(
         default=None,

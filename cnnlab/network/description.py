@@ -13,6 +13,7 @@ from cnnlab.core.reading import read_file
 from cnnlab.core.yaml import Items, Table, Text, load
 from cnnlab.data.fitting import FITS, Fit, Interpolation
 from cnnlab.network.hub import hub_files, said_in
+from cnnlab.network.weights.formats import names_a_file
 from cnnlab.stats.probabilities import Activation
 
 LARGEST = 1e6
@@ -28,7 +29,8 @@ class ModelOptions(TypedDict, total=False):
     size: "str | int | Sequence[int] | None"
     """Of its images: 224, `224,160` (height, width) or `3,224,160`, in pixels."""
     weights: str | Path | None
-    """`best` or `last` of a run; a file for any other network."""
+    """`best` or `last` of a run; for any other network a file, or a zoo's name for its weights (`IMAGENET1K_V2`,
+    `DEFAULT`, timm's tag)."""
     weights_key: str | None
     """Where in the file the state dict is, such as `ema` or `checkpoint.model`."""
     mean: str | float | Sequence[float] | None
@@ -328,7 +330,7 @@ def _plain(value: Any) -> Any:
 
 def _beside(weights: str | Path | None) -> tuple[Path, ...]:
     """The preparation beside a file of weights, or what a hub's repository has in its place; nothing without them."""
-    if weights is None or str(weights) in ("best", "last"):
+    if weights is None or str(weights) in ("best", "last") or not names_a_file(weights):
         return ()
     path = Path(weights).expanduser()
     names = (f"{path.name}.preparation.yaml", f"{path.stem}.preparation.yaml", *BESIDE)

@@ -16,7 +16,7 @@ from cnnlab.network.open import open_run
 from cnnlab.network.session import Session
 from cnnlab.network.weights.mismatch import OtherClassesError
 from cnnlab.network.weights_file import load_weights_file
-from cnnlab.network.zoo_weights import with_pretrained
+from cnnlab.network.zoo_weights import DEFAULT, zoo_weights
 from cnnlab.network.zoos import ZOOS
 
 SHOWN = 3
@@ -126,11 +126,10 @@ def inherit(model: nn.Module, config: Config, shape: Shape, classes: tuple[str, 
 def _origin(text: str, model: nn.Module, config: Config, shape: Shape, session: Session) -> Origin:
     zoo, colon, name = text.partition(":")
     if colon and zoo in ZOOS:
-        offer, path = with_pretrained(zoo, name)
-        made = offer.model(True)
-        load_weights_file(made, path)
-        prepared = offer.preparation
-        return Origin(text, made.state_dict(), offer.classes, prepared.shape, prepared.statistics)
+        bare, _, wanted = name.partition(":")
+        source = zoo_weights(f"{zoo}:{bare}", wanted or DEFAULT).loaded()
+        prepared = source.preparation
+        return Origin(text, source.model.state_dict(), source.classes, prepared.shape, prepared.statistics)
     path = Path(text).expanduser()
     if path.is_file():
         return Origin(text, _of_file(path, model, config, shape))

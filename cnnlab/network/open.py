@@ -8,39 +8,32 @@ from typing import Unpack
 import torch
 from torch import nn
 
-from cnnlab.config.config import Config, read_config
 from cnnlab.config.shipped import could_be_a_name, shipped_config, shipped_configs
-from cnnlab.core.arithmetic import Shape
 from cnnlab.core.characters import some
 from cnnlab.core.errors import RequestError, did_you_mean
 from cnnlab.data.batches import ChannelStatistics
-from cnnlab.data.fitting import FITS
-from cnnlab.data.registry import facts_of
 from cnnlab.fit.state import load_weights
 from cnnlab.models.own import asks_for, is_own, own_network
-from cnnlab.models.own_model import OwnModel
 from cnnlab.network.asked_data import AskedData, asked_data, asked_section, class_numbers, order_remark
-from cnnlab.network.described import described, shape_for, size_of
+from cnnlab.network.described import described, size_of
 from cnnlab.network.description import Description, ModelOptions, description_of
 from cnnlab.network.exported.opened import exported_reader
-from cnnlab.network.fresh import new_built, new_network, unset
+from cnnlab.network.fresh import new_network, unset
+from cnnlab.network.from_config import as_trained, of_config
 from cnnlab.network.network import Network, RunNetwork
-from cnnlab.network.own import as_float, check_plain, own_module, same_values, unwrapped
-from cnnlab.network.preparation import Preparation
+from cnnlab.network.own import as_float, check_plain, own_module, unwrapped
 from cnnlab.network.session import Session
 from cnnlab.network.trial import with_output
-from cnnlab.network.weights.formats import format_of
+from cnnlab.network.weights.formats import format_of, names_a_file
 from cnnlab.network.weights.mismatch import OtherClassesError
 from cnnlab.network.weights_file import load_weights_file
+from cnnlab.network.zoo_weights import Pretrained, known_by_file, zoo_weights
 from cnnlab.network.zoos import ZOOS
 from cnnlab.runs.folder import Run, WhichWeights
-from cnnlab.runs.images import noise_told, training_images
+from cnnlab.runs.images import noise_told
 
 RUN_WEIGHTS: tuple[WhichWeights, ...] = ("best", "last")
 """Weights that a run has; anything else is a file."""
-
-ASSUMED_CLASSES = 10
-"""Number of classes where neither the config nor the command tells: it changes the last layer alone."""
 
 
 def open_network(
@@ -125,7 +118,8 @@ def _loaded(
 
     Raises: RequestError as `open_network`; OtherClassesError for weights for another number of classes.
     """
-    weights = None if options.get("weights") is None else str(options["weights"])
+    weights, key = None if options.get("weights") is None else str(options["weights"]), options.get("weights_key")
+    given = None if weights in RUN_WEIGHTS else weights
     if (
         weights is not None
         and (isinstance(what, nn.Module) or is_own(str(what)))
@@ -138,15 +132,18 @@ def _loaded(
         what = str(what)
         zoo, colon, name = what.partition(":")
         if colon and zoo in ZOOS:
-            found = _of_zoo(what, name, zoo, values, said)
+            found = _of_zoo(what, name, zoo, values, said, given, key)
+            weights = weights if found.weights_file is None else None
         elif what.endswith((".yaml", ".yml")):
-            found = _of_config(Path(what), said.size, session, for_images)
+            found = of_config(Path(what), said.size, session, for_images, given, key)
+            weights, key = (weights, key) if given is None else (None, None)
         elif (read := exported_reader(what)) is not None:
             found, said = read(Path(what).expanduser(), said, session, values)
         elif is_own(what):
             found = _of_own(what, said)
         elif (path := _shipped(what, session)) is not None:
-            found = _of_config(path, said.size, session, for_images)
+            found = of_config(path, said.size, session, for_images, given, key)
+            weights, key = (weights, key) if given is None else (None, None)
             remark = f"there is no run {what}: it is the config that comes with cnnlab, {path}"
             found = replace(found, remarks=(*found.remarks, remark))
         else:
@@ -155,8 +152,8 @@ def _loaded(
     if for_images:
         _check_takes_images(found)
     if found.run is None:
-        return _with_weights(found, weights, options.get("weights_key"))
-    if options.get("weights_key") is not None:
+        return _with_weights(found, weights, key)
+    if key is not None:
         raise RequestError(f"`weights_key` is of a file of weights, and {found.name} is a run")
     return found
 
@@ -234,7 +231,7 @@ def open_run(text: str | Run, session: Session, weights: WhichWeights = "best") 
         run=run,
         config=config,
         fresh=fresh,
-        prepared=_as_trained(config, data.shape, statistics, f"as the run {run.name} was trained"),
+        prepared=as_trained(config, data.shape, statistics, f"as the run {run.name} was trained"),
         epoch=epoch,
         remarks=(*built.answer, *noise_told(config.data)),
         which=weights,
@@ -258,44 +255,11 @@ def _of_run(text: str, session: Session, weights: str | None) -> RunNetwork:
     return open_run(run, session, which)
 
 
-def _of_config(path: Path, size: str | None, session: Session, for_images: bool) -> Network:
-    config = read_config(path, allow_plugins=session.allow_plugins)
-    shape, count = config.data.known
-    shape = shape_for(size, shape or (3, 0, 0)) if size is not None else shape
-    if shape is None:
-        raise RequestError(f"{path}: the images of '{config.data.dataset.name}' have no known size; add `size`")
-    classes: tuple[str, ...] = ()
-    prepared: Preparation | None = None
-    if for_images:
-        halves = training_images(config, session.place)
-        classes = halves.train.classes
-        prepared = _as_trained(config, shape, halves.statistics, f"of the training part of {config.name}")
-    outputs = len(classes) or count or ASSUMED_CLASSES
-
-    def fresh(seed: int) -> nn.Module:
-        return new_network(config.model_copy(update={"seed": seed}), shape, outputs)
-
-    built = new_built(config, shape, outputs)
-    given = isinstance(config.model, OwnModel) and same_values(built.model, fresh(config.seed + 1))
-    return Network(
-        name=config.name,
-        origin="config",
-        model=built.model,
-        shape=shape,
-        logits=outputs,
-        trained=given,
-        weights="the weights that its code gives it" if given else f"random weights (seed {config.seed})",
-        classes=classes,
-        config=config,
-        fresh=None if given else fresh,
-        prepared=prepared,
-        remarks=built.answer,
-    )
-
-
-def _of_zoo(text: str, name: str, zoo: str, values: bool, said: Description) -> Network:
+def _of_zoo(
+    text: str, name: str, zoo: str, values: bool, said: Description, weights: str | None, key: str | None
+) -> Network:
     offer = ZOOS[zoo](name, values=values, classes=said.class_count)
-    return Network(
+    found = Network(
         name=text,
         origin=offer.origin,
         model=offer.model(values),
@@ -306,6 +270,37 @@ def _of_zoo(text: str, name: str, zoo: str, values: bool, said: Description) -> 
         logits=offer.logits,
         fresh=offer.fresh,
         prepared=offer.preparation,
+    )
+    if weights is None:
+        return found
+    if names_a_file(weights):
+        known = known_by_file(text, Path(weights))
+        prepared = offer.preparation if known is None else known.offer.preparation
+        return replace(found, shape=prepared.shape, prepared=prepared)
+    if key is not None:
+        raise RequestError("`weights_key` names a part of a file of weights, and these weights are named themselves")
+    pretrained = zoo_weights(text, weights)
+    if said.class_count not in (None, pretrained.count):
+        raise RequestError(
+            f"`classes` are {said.class_count:,}, and {pretrained.title} are for {pretrained.count:,}; for a head of "
+            "your own train with init_from"
+        )
+    return with_pretrained(found, pretrained.loaded())
+
+
+def with_pretrained(found: Network, source: Pretrained) -> Network:
+    """A zoo's network with weights, and with the preparation and the classes that belong to them."""
+    return replace(
+        found,
+        model=source.model,
+        shape=source.preparation.shape,
+        trained=True,
+        weights=source.title,
+        weights_file=source.file,
+        classes=source.classes,
+        logits=source.count,
+        prepared=source.preparation,
+        remarks=(*found.remarks, *source.notes),
     )
 
 
@@ -457,12 +452,3 @@ def check_takes_files(network: Network) -> None:
         raise RequestError(
             f"{network.name} takes images of {network.shape[0]} channels, and image files have 1 (grey) or 3 (colour)"
         )
-
-
-def _as_trained(config: Config, shape: Shape, statistics: ChannelStatistics, source: str) -> Preparation:
-    """The preparation of images by the options of a config's data set, as far as it has such."""
-    dataset = config.data.dataset
-    if facts_of(dataset).source != "own":
-        return Preparation(shape, "crop", statistics, source)
-    fit, interpolation, share = (dataset.options[name] for name in ("fit", "interpolation", "crop_share"))
-    return Preparation(shape, FITS[fit], statistics, source, interpolation, share)

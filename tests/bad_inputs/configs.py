@@ -152,7 +152,7 @@ CONFIGS = (
         "optimiser: sgd",
         (
             "error: bad.yaml:1:1: no option 'optimiser' in the config; it has name, seed, plugins, data, "
-            "blocks, model, initialization, init_from, new_head, freeze, unfreeze, frozen_statistics, "
+            "blocks, model, initialization, counterpart, init_from, new_head, freeze, unfreeze, frozen_statistics, "
             "layer_decay, training, loss, optimizer, schedule, parameter_groups, clipping, ema,"
             " early_stopping, logging. Did you mean 'optimizer'?"
         ),
@@ -312,8 +312,8 @@ CONFIGS = (
         TINY,
         (
             "error: override 'trainning.epochs=3': no option 'trainning'; known: name, seed, plugins, "
-            "data, blocks, model, initialization, init_from, new_head, freeze, unfreeze, frozen_statistics"
-            " and 10 more. Did you mean 'training'?"
+            "data, blocks, model, initialization, counterpart, init_from, new_head, freeze, unfreeze"
+            " and 11 more. Did you mean 'training'?"
         ),
         command="cnnlab train bad.yaml trainning.epochs=3",
     ),

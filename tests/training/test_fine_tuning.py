@@ -12,10 +12,8 @@ from cnnlab.core.errors import RequestError
 from cnnlab.fit.checkpoints import load_state
 from cnnlab.fit.freezing import Freezing, depths, is_covered
 from cnnlab.fit.optimizers import parameter_groups
-from cnnlab.network import zoo_weights
 from cnnlab.network.open import open_run
 from cnnlab.network.session import Session
-from cnnlab.network.zoo_weights import with_pretrained
 from cnnlab.training.events import Finished, Started
 from cnnlab.training.loop import TrainOptions
 from cnnlab.training.lr_find import find_learning_rate
@@ -170,28 +168,3 @@ def test_patterns_and_statistics():
             assert model[1].training is not (frozen and keeps)
             assert model[1].weight.requires_grad is not frozen
             assert not model[0].weight.requires_grad
-
-
-def test_weights_of_torchvision_come_from_the_cache_or_a_download(tmp_path, monkeypatch):
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    asked = []
-
-    def download(url, file, digits, progress):
-        asked.append((url, digits))
-        if len(asked) == 1:
-            raise OSError("Name or service not known")
-        torch.save({}, file)
-
-    monkeypatch.setattr(zoo_weights.torch.hub, "download_url_to_file", download)
-    with pytest.raises(
-        RequestError, match=r"cannot be downloaded \(Name or .*; put the file of https://.* there as squ"
-    ):
-        with_pretrained("torchvision", "squeezenet1_1")
-    offer, path = with_pretrained("torchvision", "squeezenet1_1:IMAGENET1K_V1")
-    assert (path.parent, path.name) == (tmp_path / "checkpoints", asked[1][0].rpartition("/")[2])
-    assert asked[1][1] == path.stem.rpartition("-")[2]
-    assert offer.preparation.shape == (3, 224, 224)
-    with_pretrained("torchvision", "squeezenet1_1")
-    assert len(asked) == 2
-    with pytest.raises(RequestError, match=r"no weights of torchvision:squeezenet1_1 'IMAGENET1K_V2'"):
-        with_pretrained("torchvision", "squeezenet1_1:IMAGENET1K_V2")

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from cnnlab.core.characters import some
+from cnnlab.network.preparation import Preparation
 from cnnlab.receptive_field.fields import Field, Fields
 from cnnlab.receptive_field.report import ON_VALUES, size_of
 from cnnlab.view.blocks import NOTHING, Block, Cell, Column, Number, Numbers, Report, Table, Text
@@ -11,6 +13,9 @@ from cnnlab.view.layer_rows import at_depth, pair_text, size_text
 from cnnlab.walk.costs import ITSELF, Costs, LayerCost
 
 MIB = 2**20
+
+SHOWN = 4
+"""Classes that are named."""
 
 MARKS = {
     "(shared)": " (shared): weights that an earlier layer has too, counted there.",
@@ -20,12 +25,26 @@ MARKS = {
 """What stands behind the kind of a layer, and what the note says of it."""
 
 
+@dataclass(frozen=True)
+class Weights:
+    """What a network's weights are, and the images and classes that belong to them."""
+
+    title: str
+    file: str
+    preparation: Preparation | None
+    """None where nothing is known of the statistics of its images."""
+    classes: tuple[str, ...]
+    """Their names, where they are known."""
+
+
 @dataclass(frozen=True, eq=False)
 class Summary:
     """What a walk found, for the table."""
 
     costs: Costs
     fields: Fields
+    weights: Weights | None = None
+    """Where they are from a file."""
 
 
 def summary_report(found: Summary, *, name: str, depth: int | None = None, explain: bool = False) -> Report:
@@ -35,7 +54,11 @@ def summary_report(found: Summary, *, name: str, depth: int | None = None, expla
     """
     costs, fields = found.costs, found.fields
     rows = at_depth(costs.rows, depth)
-    blocks: list[Block] = [_totals(costs), _table(rows, {field.name: field for field in fields.layers})]
+    blocks: list[Block] = [
+        _totals(costs),
+        *weights_blocks(found.weights),
+        _table(rows, {field.name: field for field in fields.layers}),
+    ]
     if explain:
         tables = (_formulas(rows if depth else [row for row in costs.rows if row.leaf]), _sharing(costs))
         blocks += [table for table in tables if table.rows]
@@ -48,6 +71,18 @@ def summary_blocks(found: Summary) -> tuple[Block, ...]:
     """Totals and table, for a report on more than this."""
     rows = at_depth(found.costs.rows)
     return _totals(found.costs), _table(rows, {field.name: field for field in found.fields.layers})
+
+
+def weights_blocks(weights: Weights | None) -> list[Block]:
+    """What the weights are, how images are prepared for them, and what their classes are called."""
+    if weights is None:
+        return []
+    blocks: list[Block] = [Text(f"{weights.title} ({weights.file})", label="weights")]
+    if weights.preparation is not None:
+        blocks.append(Text(weights.preparation.sentence, label="images"))
+    if weights.classes:
+        blocks.append(Text(f"{len(weights.classes):,}: {some(weights.classes, SHOWN)}", label="classes"))
+    return blocks
 
 
 def _totals(costs: Costs) -> Numbers:
@@ -179,5 +214,16 @@ def summary_json(found: Summary, name: str) -> dict[str, object]:
         "uncounted": [{"operation": name, "layer": layer} for name, layer in costs.uncounted],
         "inference_bytes": costs.inference_bytes,
         "training_bytes": costs.training_bytes,
+        "weights": None if found.weights is None else _weights_json(found.weights),
         "layers": layers,
+    }
+
+
+def _weights_json(weights: Weights) -> dict[str, object]:
+    prepared = weights.preparation
+    return {
+        "title": weights.title,
+        "file": weights.file,
+        "preparation": None if prepared is None else prepared.as_json(),
+        "classes": list(weights.classes),
     }

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cnnlab.layers_lab.summary.report import Summary
+from cnnlab.layers_lab.summary.report import Summary, Weights
 from cnnlab.models.tensors import run_on, twins_of, without_values
 from cnnlab.models.undisturbed import undisturbed
 from cnnlab.network.network import Network
@@ -43,7 +43,14 @@ def summarize(network: Network) -> Summary:
     fields = receptive_fields(network.model, network.shape)
     check_ran(network, fields.walk)
     saved = training_memory(network.model, network.shape)
-    return Summary(layer_costs(network.model, fields.walk, saved), fields)
+    return Summary(layer_costs(network.model, fields.walk, saved), fields, _weights_of(network))
+
+
+def _weights_of(network: Network) -> Weights | None:
+    """What the network's weights are, where they are from a file that was named, or a zoo's."""
+    if network.weights_file is None:
+        return None
+    return Weights(network.weights, str(network.weights_file), network.prepared, network.classes)
 
 
 BATCH = 2

@@ -28,6 +28,9 @@ SAVE_AGAIN = "in the program that made it, save the weights alone: torch.save(mo
 SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt", ".bin")
 """Of the files that are offered where a folder was given."""
 
+ALSO_FILES = (".index.json", ".json", ".npz", ".npy", ".h5", ".onnx", ".zip", ".tar", ".gz")
+"""Further endings of names by which a file is meant, whatever it holds."""
+
 MAGIC: dict[bytes, str] = {
     b"\x93NUMPY": "is an array of NumPy (.npy); give tensors by the names of the network's parameters",
     b"\x89HDF\r\n\x1a\n": "is an HDF5 file, as Keras writes them; give weights of PyTorch",
@@ -42,6 +45,22 @@ MAGIC: dict[bytes, str] = {
     b"\xff\xd8\xff": "is an image (JPEG)",
 }
 """Beginnings of files that hold no weights to read, and what is said of them."""
+
+
+def names_a_file(weights: str | Path) -> bool:
+    """Whether a file is meant, and not weights by a zoo's name for them, such as `IMAGENET1K_V2`.
+
+    Arguments:
+        weights: as somebody gave it; a file of that name in the working folder comes first.
+
+    Example:
+        >>> names_a_file("w.pt"), names_a_file("IMAGENET1K_V2"), names_a_file("a1_in1k")
+        (True, False, False)
+    """
+    text = str(weights)
+    separated = any(one and one in text for one in (os.sep, os.altsep))
+    ends = text.casefold().endswith((*SUFFIXES, *ALSO_FILES))
+    return isinstance(weights, Path) or separated or ends or os.path.lexists(os.path.expanduser(text))
 
 
 def format_of(path: Path) -> str:
