@@ -1,6 +1,7 @@
 """Weights by a zoo's name for them: the oracle is the zoo's own loading of the same file."""
 
 import hashlib
+import re
 import threading
 import urllib.request
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import torch
 from torch import nn
 from torchvision import models
 
+from cnnlab.config.shipped import shipped_configs
 from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.network import zoo_weights as module
 from cnnlab.network.downloads import Download, fetched
@@ -257,3 +259,12 @@ def test_names_and_files_are_told_apart(tmp_path: Path, monkeypatch: pytest.Monk
     Path("IMAGENET1K_V1").touch()
     assert names_a_file("IMAGENET1K_V1")
     assert set(module.WEIGHTS) == set(module.ZOOS)
+
+
+def test_each_counterpart_that_the_zoo_s_files_name_has_weights_of_their_classes() -> None:
+    files = [path for name, path in shipped_configs().items() if name.startswith("zoo/")]
+    named = {path.stem: re.findall(r"^counterpart: (\S+)$", path.read_text(), re.MULTILINE) for path in files}
+    assert len([one for one in named.values() if one]) >= 19
+    for name, counterparts in named.items():
+        for counterpart in counterparts:
+            assert zoo_weights(counterpart).count == 1000, name
