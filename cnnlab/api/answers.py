@@ -147,6 +147,7 @@ class Answers(Questions):
         split: Literal["train", "validation", "test"] = "validation",
         tta: Literal["none", "flip"] = "none",
         by: str | None = None,
+        rejection: Rejection | None = None,
     ) -> Evaluation:
         """Measure how good it is: accuracy with its interval, confusion, calibration, the worst errors.
 
@@ -157,6 +158,7 @@ class Answers(Questions):
             tta: `flip` for the mean of the answers to each image and its mirror image.
             by: `class`, `group`, or a regular expression on the path whose capture names the group that an accuracy is
                 measured of.
+            rejection: a rule of `reject(…).rejection`; it is told how many of the images it accepts.
 
         Returns:
             The measures, shares in 0 … 1.
@@ -174,5 +176,5 @@ class Answers(Questions):
         check_choice("split", split, ("train", "validation", "test"))
         check_choice("tta", tta, ("none", "flip"))
         with self._asked(data) as network:
-            options = EvaluateOptions(split=split, tta=tta, by=by)
+            options = EvaluateOptions(split=split, tta=tta, by=by, rejection=rejection)
             return Evaluation(evaluated(network, self._session, options))

@@ -10,7 +10,8 @@ from cnnlab.api.question import Open, Questions, last, listed
 from cnnlab.api.result import Result, plain
 from cnnlab.api.values import check_number
 from cnnlab.rejection.facts import Rejecting
-from cnnlab.rejection.kept import Rejection, keep, kept_at
+from cnnlab.rejection.kept import Rejection, kept_at
+from cnnlab.rejection.measured import keep
 from cnnlab.rejection.report import reject_report
 from cnnlab.rejection.run import RejectOptions, reject
 from cnnlab.view.blocks import Report
@@ -95,5 +96,5 @@ class Rejections(Questions):
             options = RejectOptions(accept, listed(outside), score, count, train_count, share)
             found = last(reject(network, self._session, options))
             if keep_it:
-                keep(found.rejection, kept_at(network, self._session))
+                keep(found, kept_at(network, self._session))
             return Rejected(found)

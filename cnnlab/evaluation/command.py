@@ -44,6 +44,9 @@ def evaluate(
         str | None,
         typer.Option(metavar="GROUP", help="Accuracy per group, class, or per match of a regex on the path."),
     ] = None,
+    reject: Annotated[
+        bool, typer.Option("--reject", help="Tell how many images the rule of `cnnlab reject` accepts.")
+    ] = False,
     out: OutOption = None,
 ) -> None:
     """Measure a trained network: accuracy with its interval, confusion, calibration, the worst errors.
@@ -54,10 +57,13 @@ def evaluate(
     """
     from cnnlab.evaluation.run import EvaluateOptions
     from cnnlab.evaluation.run import evaluate as evaluate_network
+    from cnnlab.rejection.kept import kept
     from cnnlab.view import console
 
     network = named.open(session, for_images=True)
-    result = evaluate_network(network, session, EvaluateOptions(split=split.value, tta=tta.value, by=by), out=out)
+    rejection = kept(network, session) if reject else None
+    options = EvaluateOptions(split=split.value, tta=tta.value, by=by, rejection=rejection)
+    result = evaluate_network(network, session, options, out=out)
     if session.as_json:
         print_json(result.as_json())
     else:

@@ -31,13 +31,15 @@ def evaluation_report(
     paths: Sequence[str] | None = None,
     groups: Sequence[GroupAccuracy] = (),
     note: str = "",
+    told: Sequence[Block] = (),
 ) -> Report:
     """The report of one evaluation.
 
     name: of the run; split: which images, in a word; images: all of them, uint8 [n, c, h, w], to show mistakes;
-    paths: where each comes from, if files; note: how the answers were made, such as "averaged with the mirror image".
+    paths: where each comes from, if files; note: how the answers were made, such as "averaged with the mirror image";
+    told: what stands under the headline.
     """
-    blocks: list[Block] = [_headline(facts)]
+    blocks: list[Block] = [_headline(facts), *told]
     blocks.append(Section("Classes", (_per_class_figure(facts), _per_class_table(facts))))
     blocks.append(Section("Confusion", _confusion(facts), CONFUSION))
     if facts.mistakes:

@@ -15,11 +15,13 @@ from cnnlab.core.files import append_line, refuse_links, remove_parts
 from cnnlab.core.patterns import captured, checked_pattern
 from cnnlab.data.batches import evaluation_batches
 from cnnlab.data.dataset import Dataset
+from cnnlab.evaluation.accepted import Acceptance, acceptance
 from cnnlab.evaluation.report import evaluation_document, evaluation_report
 from cnnlab.fit.predict import Predictions, TestTimeAugmentation, predict
 from cnnlab.network.asked_data import ALL
 from cnnlab.network.network import Network, RunNetwork
 from cnnlab.network.session import Session
+from cnnlab.rejection.kept import Rejection
 from cnnlab.runs.folder import TEST_EVALUATIONS
 from cnnlab.runs.images import evaluation_images
 from cnnlab.stats.calibration import Temperature, fit_temperature
@@ -41,6 +43,8 @@ class EvaluateOptions:
     """`flip`: the mean of the answers to each image and its mirror image."""
     by: str | None = None
     """`class`, `group`, or a regex on the path whose capture names the group that an accuracy is measured of."""
+    rejection: Rejection | None = None
+    """A rule of which it is told how many of the images it accepts."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +64,8 @@ class Evaluated:
     """Epoch of a run's weights, from 1."""
     averaged: bool
     """Whether they are the mean over the training's steps (`ema`)."""
+    acceptance: Acceptance | None
+    """What the rule of rejection says of the images, where it was asked."""
 
     def document(self, **more: Any) -> dict[str, Any]:
         """What `--json` prints, with `more`; shares are 0 … 1, the confusion matrix has the truth in rows."""
@@ -70,6 +76,8 @@ class Evaluated:
                 g.name: {"accuracy": g.accuracy, "ci95": [g.interval.low, g.interval.high], "n": g.n}
                 for g in self.groups
             }
+        if self.acceptance is not None:
+            document["rejection"] = self.acceptance.as_json()
         return document
 
 
@@ -143,6 +151,8 @@ def evaluated(network: Network, session: Session, options: EvaluateOptions) -> E
     temperature = _temperature(network, session, options, dataset)
     facts = classify(predictions.logits, predictions.labels, classes=network.classes, temperature=temperature)
     groups = by_group(predictions.logits, predictions.labels, names) if names else ()
+    rule = options.rejection
+    told = None if rule is None else acceptance(network, dataset, predictions, rule)
     report = evaluation_report(
         facts,
         name=network.name,
@@ -151,6 +161,7 @@ def evaluated(network: Network, session: Session, options: EvaluateOptions) -> E
         paths=dataset.paths,
         groups=groups,
         note=_note(network, options.tta),
+        told=() if told is None else (told.text(),),
     )
     count = 0
     if isinstance(network, RunNetwork) and options.split == "test":
@@ -158,7 +169,7 @@ def evaluated(network: Network, session: Session, options: EvaluateOptions) -> E
     source: str = options.split if options.split in dataset.places else dataset.part
     places = {source: dataset.places[source]} if dataset.places else {}
     epoch, averaged = _training_of(network)
-    return Evaluated(split, facts, groups, report, places, count, epoch, averaged)
+    return Evaluated(split, facts, groups, report, places, count, epoch, averaged, told)
 
 
 def _images(network: Network, session: Session, split: SplitName) -> Dataset:

@@ -9,6 +9,7 @@ from cnnlab.cli.options import MOST, OutOption, Split, looked_into
 from cnnlab.cli.output import write_and_show
 from cnnlab.cli.session import with_session
 from cnnlab.cli.streams import say, with_bars
+from cnnlab.core.files import refuse_links
 from cnnlab.network.session import Session
 
 
@@ -43,18 +44,20 @@ def reject(
 
     Example: [bold]cnnlab reject cifar --accept validation --outside textures --outside photos/[/]
     """
-    from cnnlab.rejection.kept import FILE, keep, kept_at
+    from cnnlab.rejection.kept import FILE, kept_at
+    from cnnlab.rejection.measured import keep
     from cnnlab.rejection.report import reject_report
     from cnnlab.rejection.run import RejectOptions
     from cnnlab.rejection.run import reject as rejecting
 
     options = RejectOptions(looked_into(accept), outside or (), score, count, train_count, share)
     network = named.open(session, for_images=True)
-    found = with_bars(rejecting(network, session, options))
     folder = session.folder("reject", network.run, out=out, without_run=f"reject/{network.file_name}")
     theirs = kept_at(network, session)
     place = theirs if out is None else folder / FILE
+    refuse_links(place)  # now, and not when the work is done
+    found = with_bars(rejecting(network, session, options))
     write_and_show(reject_report(found), found.as_json() | {"kept": str(place)}, folder, session)
-    keep(found.rejection, place)
+    keep(found, place)
     using = f"`predict {network.name} … --reject` uses it"
     say(f"kept in {place}; {using}" if place == theirs else f"kept in {place}; as {theirs} {using}")

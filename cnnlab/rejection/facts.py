@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cnnlab.rejection.kept import Rejection
-from cnnlab.stats.confidence import Interval
+from cnnlab.stats.confidence import Interval, wilson_interval
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,31 @@ class Told:
         }
 
 
+@dataclass(frozen=True)
+class Unseen:
+    """How many images of the classes are accepted that played no part in making a rule."""
+
+    split: str
+    n: int
+    accepted: int
+
+    @property
+    def interval(self) -> Interval:
+        """Wilson's 95 % interval of the share that is accepted."""
+        return wilson_interval(self.accepted, self.n)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        ends = [self.interval.low, self.interval.high]
+        return {"split": self.split, "n": self.n, "accepted_rate": self.accepted / self.n, "accepted_ci95": ends}
+
+
 @dataclass(frozen=True, eq=False)
 class Admitted:
     """An outsider that gets in."""
 
     image: NDArray[np.uint8]
+    """[h, w, c]."""
     name: str
     """What it is."""
     answer: str
@@ -82,6 +102,8 @@ class Rejecting:
     """Outsiders that get in, those with the largest scores first."""
     labels: dict[str, str]
     """Of every score, as the field writes it."""
+    unseen: Unseen | None
+    """Of other images of the part that the threshold comes from; None where it has no more."""
     left_out: tuple[str, ...] = ()
     """A sentence for each group that lost images, since they are of the network's classes."""
 
@@ -101,6 +123,7 @@ class Rejecting:
             "layer": self.rejection.layer,
             "threshold": self.rejection.threshold,
             "share": self.rejection.share,
+            "unseen": None if self.unseen is None else self.unseen.as_json(),
             "chosen_by": self.chosen_by,
             "choosing_auroc": self.choosing or None,
             "left_out": list(self.left_out),

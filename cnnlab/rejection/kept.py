@@ -71,7 +71,19 @@ def kept_at(network: Network, session: Session) -> Path:
     return session.folder("reject", without_run=f"reject/{network.file_name}") / FILE
 
 
-def keep(rejection: Rejection, path: Path) -> None:
+STATISTIC, MEASURED = "statistic.", "measured."
+"""Beginnings of the names of tensors in the file."""
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What was measured of a rule when it was made, as it is kept beside it."""
+
+    tensors: Mapping[str, Tensor]
+    facts: Mapping[str, Any]
+
+
+def write(rejection: Rejection, measured: Measured, path: Path) -> None:
     """Write a rule, whole or not at all."""
     facts = {
         "score": rejection.score.as_data(),
@@ -79,9 +91,11 @@ def keep(rejection: Rejection, path: Path) -> None:
         "threshold": rejection.threshold,
         "share": rejection.share,
         "network": rejection.network,
-        "measured": dict(rejection.facts),
+        "facts": dict(rejection.facts),
+        "measured": dict(measured.facts),
     }
-    save_weights(path, rejection.statistics, facts)
+    tensors = {STATISTIC + name: tensor for name, tensor in rejection.statistics.items()}
+    save_weights(path, tensors | {MEASURED + name: tensor for name, tensor in measured.tensors.items()}, facts)
 
 
 def kept(network: Network, session: Session) -> Rejection:
@@ -90,22 +104,31 @@ def kept(network: Network, session: Session) -> Rejection:
     Raises: RequestError where there is none, where its file is damaged, and where it was made for other weights or for
         images that were prepared otherwise.
     """
+    return read(network, session)[0]
+
+
+def read(network: Network, session: Session) -> tuple[Rejection, Measured]:
+    """The rule that was kept for a network, and what was measured of it then.
+
+    Raises: RequestError as `kept`.
+    """
     path = kept_at(network, session)
     if not path.exists():
         raise RequestError(f"{path}: there is none; `cnnlab reject {network.name}` makes it")
-    statistics, facts = load_weights_file(path)
+    tensors, facts = load_weights_file(path)
     try:
         named = facts["score"]
         name, options = (named, {}) if isinstance(named, str) else next(iter(named.items()))
         made = Rejection(
             component("score", name, **options),
             str(facts["layer"]),
-            statistics,
+            _of_kind(tensors, STATISTIC),
             float(facts["threshold"]),
             float(facts["share"]),
             str(facts["network"]),
-            dict(facts["measured"]),
+            dict(facts["facts"]),
         )
+        measured = Measured(_of_kind(tensors, MEASURED), dict(facts["measured"]))
     except (KeyError, TypeError, ValueError, StopIteration, AttributeError) as error:
         raise RequestError(
             f"{path}: damaged: {type(error).__name__} {error}; `cnnlab reject {network.name}` makes it anew"
@@ -115,4 +138,9 @@ def kept(network: Network, session: Session) -> Rejection:
             f"{path}: was made for other weights of {network.name}, or for images prepared otherwise; "
             f"`cnnlab reject {network.name}` makes it anew"
         )
-    return made
+    return made, measured
+
+
+def _of_kind(tensors: Mapping[str, Tensor], beginning: str) -> dict[str, Tensor]:
+    """The tensors whose names begin so, by the rest of their names."""
+    return {name.removeprefix(beginning): tensor for name, tensor in tensors.items() if name.startswith(beginning)}

@@ -87,7 +87,7 @@ def numbers(count: int, size: Size, seed: int, like: UInt8[Tensor, "m c h w"]) -
         at = ((width - right - left) / 2, (height - bottom - top) / 2)
         pen.text(at, text, fill=colour, font=font)
         made[place] = torch.from_numpy(np.array(image)).permute(2, 0, 1)
-        names.append(f"number {text}")
+        names.append(text)
     return Made(made, tuple(names))
 
 
@@ -110,8 +110,9 @@ def patches(count: int, size: Size, seed: int, like: UInt8[Tensor, "m c h w"]) -
 def choosing(count: int, seed: int, like: UInt8[Tensor, "m c h w"]) -> Made:
     """The images that a score is chosen by: blends and distortions of accepted ones; none of them is reported on.
 
-    Arithmetic and geometric means of two images, speckle noise, and channels that are shifted against each other, as
-    in Hendrycks, Mazeika and Dietterich 2019 (arXiv:1812.04606), whose outsiders for choosing these are.
+    Arithmetic and geometric means of two images, speckle noise, channels that are shifted against each other, and
+    channels that are inverted: the outsiders for choosing of Hendrycks, Mazeika and Dietterich 2019
+    (arXiv:1812.04606), but for uniform noise and jigsaws, which are reported on here.
 
     Arguments:
         count: images, the kinds in turn.
@@ -124,8 +125,11 @@ def choosing(count: int, seed: int, like: UInt8[Tensor, "m c h w"]) -> Made:
     side = max(1, first.shape[-1] // 6)
     ghost = torch.stack([plane.roll((i * side, -i * side), (1, 2)) for i, plane in enumerate(first.unbind(1))], 1)
     ghost = ghost if first.shape[1] > 1 else (first + first.roll((side, -side), (2, 3))) / 2
+    # one channel at least is inverted
+    inverted = torch.rand(*first.shape[:2], 1, 1, generator=generator) < 0.5
+    inverted |= ~inverted.any(1, keepdim=True)
     kinds = {"mean of two": (first + second) / 2, "geometric mean": (first * second).sqrt()}
-    kinds |= {"speckled": speckled, "ghost": ghost}
+    kinds |= {"speckled": speckled, "ghost": ghost, "inverted": torch.where(inverted, 1 - first, first)}
     turn = torch.arange(count) % len(kinds)
     made = torch.stack(list(kinds.values()))[turn, torch.arange(count)]
     return Made(_bytes(made), tuple(list(kinds)[kind] for kind in turn.tolist()))

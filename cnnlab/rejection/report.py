@@ -1,13 +1,12 @@
 """What gets past the threshold of a network, arranged."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from cnnlab.network.asked_data import counted
-from cnnlab.rejection.facts import Rejecting
+from cnnlab.network.asked_data import counted, of_part
+from cnnlab.rejection.facts import Rejecting, Told, Unseen
 from cnnlab.stats.confidence import Interval
 from cnnlab.stats.separation import false_accepts
 from cnnlab.view.blocks import Block, Cell, Column, Figure, Number, Numbers, Report, Table, Text, shown
@@ -28,7 +27,9 @@ def reject_report(facts: Rejecting) -> Report:
             Number("outsiders that get in", inside / whole, ".1%", detail=f"{inside:,} of {whole:,}"),
         )
     )
-    blocks: list[Block] = [numbers, Text(facts.chosen_by), _of_groups(facts.rejection.facts["outsiders"])]
+    blocks: list[Block] = [numbers, Text(facts.chosen_by), _of_groups(facts.of_chosen)]
+    if facts.unseen is not None:
+        blocks.insert(2, Text(_of_unseen(facts.unseen)))
     blocks += [Text(sentence, "note") for sentence in facts.left_out]
     blocks += [_all_scores(facts), _curve(facts), _histogram(facts), *_admitted(facts)]
     lead = (
@@ -38,20 +39,23 @@ def reject_report(facts: Rejecting) -> Report:
     return Report(f"What {facts.model} takes for one of its classes", tuple(blocks), lead)
 
 
-def group_table(measured: Sequence[dict[str, Any]]) -> Table:
-    """What the kept rule was worth when it was made, from its facts."""
-    return _of_groups(measured)
+def _of_unseen(unseen: Unseen) -> str:
+    share, interval = shown(unseen.accepted / unseen.n, ".1%"), _span(unseen.interval, ".1%")
+    return (
+        f"Of {unseen.n:,} other images of {of_part(unseen.split)}, which played no part in it, {share} are accepted "
+        f"(95 % interval {interval})."
+    )
 
 
-def _of_groups(measured: Sequence[dict[str, Any]]) -> Table:
+def _of_groups(measured: Sequence[Told]) -> Table:
     rows: list[tuple[Cell, ...]] = [
         (
-            one["outsiders"],
-            one["n"],
-            one["auroc"],
-            _span(Interval(*one["auroc_ci95"]), ".3f"),
-            one["false_accept_rate"],
-            _span(Interval(*one["false_accept_ci95"]), ".1%"),
+            one.outsiders,
+            one.n,
+            one.auroc,
+            _span(one.auroc_interval, ".3f"),
+            one.false_accept_rate,
+            _span(one.false_accept_interval, ".1%"),
         )
         for one in measured
     ]
@@ -124,7 +128,7 @@ def _admitted(facts: Rejecting) -> tuple[Block, ...]:
         return (Text("No outsider gets in.", "good"),)
     gallery = Gallery(
         tuple(one.image for one in facts.admitted),
-        tuple(f"{one.name}\n→ {one.answer} {one.probability:.0%}" for one in facts.admitted),
+        tuple(f"{one.name}\n→ {one.answer} {shown(one.probability, '.0%')}" for one in facts.admitted),
         columns=min(6, len(facts.admitted)),
     )
     caption = "Of each group those with the largest scores; below each what the network takes it for."

@@ -20,7 +20,7 @@ from cnnlab.network.numbered_batches import batch_size, numbered_batches
 from cnnlab.network.penultimate import Features, joined, penultimate_features
 from cnnlab.network.prepared_images import images_of_files, pixels_of
 from cnnlab.network.session import Session
-from cnnlab.rejection.facts import Admitted, Rejecting, Told
+from cnnlab.rejection.facts import Admitted, Rejecting, Told, Unseen
 from cnnlab.rejection.kept import Rejection, fingerprint
 from cnnlab.rejection.outsiders import OUTSIDERS, Made, choosing
 from cnnlab.rejection.scores import Seen, default_scores, facts_of_score, fitted, scored
@@ -81,13 +81,14 @@ def reject(network: Network, session: Session, options: RejectOptions | None = N
     if options.score and options.score not in [one.name for one in scores]:
         raise RequestError("`score`: " + unknown("score", options.score, [one.name for one in scores]))
     words = tuple(dict.fromkeys(options.outside)) or _default_outside(network)
-    split, ours, train = _parts(network, session, options)
+    split, ours, others, train = _parts(network, session, options)
     network = network.named_by(ours)
     groups, left_out = _groups(network, session, words, ours, options.count)
     choose = not options.score
     chosen_from = {"": _as_dataset(network, choosing(len(ours), session.seed, ours.images), "")} if choose else {}
     everything = {"train": train, "accepted": ours, **{f"?{name}": one[0] for name, one in groups.items()}}
     everything |= {f"!{name}": one for name, one in chosen_from.items()}
+    everything |= {} if others is None else {"unseen": others}
     total = sum(-(-len(one) // batch_size(one)) for one in everything.values())
     done, layer, seen = 0, None, {}
     for name, images in everything.items():
@@ -135,23 +136,28 @@ def reject(network: Network, session: Session, options: RejectOptions | None = N
         train=len(train),
         rejection=rule,
         label=facts_of_score(chosen).label,
-        chosen_by=_reason(choose, options.score),
+        chosen_by=_reason(by, options.score),
         choosing=by,
         told=told,
         ours=values[name, "accepted"],
         theirs=theirs,
         admitted=_admitted(network, groups, seen, theirs, thresholds[name]),
         labels={one.name: facts_of_score(one).label for one in scores},
+        unseen=None
+        if others is None
+        else Unseen(split, len(others), accepted(values[name, "unseen"], thresholds[name])),
         left_out=left_out,
     )
 
 
-def _reason(choose: bool, score: str) -> str:
-    if not choose:
+def _reason(by: dict[str, float], score: str) -> str:
+    if not by:
         return f"The score is {score} because it was asked for."
+    first, second = sorted(by, key=lambda one: -by[one])[:2]
     return (
-        "The score is the one with the largest AUROC on means of two accepted images, geometric means, speckled and "
-        "ghosted ones, none of which is among the outsiders below."
+        f"The score is {first}, whose AUROC is the largest ({by[first]:.3f}, then {second} with {by[second]:.3f}) on "
+        "means of two accepted images, geometric means, speckled, ghosted and inverted ones, none of which is among "
+        "the outsiders below."
     )
 
 
@@ -160,8 +166,8 @@ def _default_outside(network: Network) -> tuple[str, ...]:
     return (*(entry.name for entry in OUTSIDERS), *(["shapes"] if own != "shapes" else []))
 
 
-def _parts(network: Network, session: Session, options: RejectOptions) -> tuple[str, Dataset, Dataset]:
-    """The name of the accepted part, images of it, and training images; never the same ones."""
+def _parts(network: Network, session: Session, options: RejectOptions) -> tuple[str, Dataset, Dataset | None, Dataset]:
+    """The name of the accepted part, images of it, others of it, and training images; never the same ones."""
     place = session.place
     split, part = (
         network.held_out(place) if options.accept is None else (options.accept, network.part(options.accept, place))
@@ -170,14 +176,25 @@ def _parts(network: Network, session: Session, options: RejectOptions) -> tuple[
     if split == "train" or name != split:  # one part for both: a half for each
         if len(part) < 4:
             raise RequestError(f"{len(part)} images of {network.name}'s data are too few: half of them are accepted")
-        mixed = part.take(sample_indices(len(part), len(part) // 2, session.seed, "accepted"))
-        rest = torch.ones(len(part), dtype=torch.bool)
-        rest[sample_indices(len(part), len(part) // 2, session.seed, "accepted")] = False
-        part, train = mixed, part.take(rest.nonzero()[:, 0])
+        half = len(part) // 2
+        part, rest = _split(part, half, session.seed, "accepted")
+        assert rest is not None
+        train = rest
     else:
         train = network.part("train", place)
-    ours = part.take(sample_indices(len(part), options.count, session.seed, "accepted sample"))
-    return name, ours, train.take(sample_indices(len(train), options.train_count, session.seed, "statistics"))
+    ours, others = _split(part, options.count, session.seed, "accepted sample")
+    if others is not None:
+        others = others.take(sample_indices(len(others), options.count, session.seed, "unseen"))
+    train = train.take(sample_indices(len(train), options.train_count, session.seed, "statistics"))
+    return name, ours, others, train
+
+
+def _split(images: Dataset, count: int, seed: int, purpose: str) -> tuple[Dataset, Dataset | None]:
+    """At most `count` of the images, and the others, if there are any."""
+    chosen = sample_indices(len(images), count, seed, purpose)
+    rest = torch.ones(len(images), dtype=torch.bool)
+    rest[chosen] = False
+    return images.take(chosen), images.take(rest.nonzero()[:, 0]) if bool(rest.any()) else None
 
 
 def _groups(

@@ -17,6 +17,7 @@ from cnnlab.evaluation.contribution import evaluation
 from cnnlab.inside.contribution import features, filters, patches
 from cnnlab.layers_lab.summary.contribution import architecture
 from cnnlab.network.studied import Studied
+from cnnlab.rejection.contribution import rejection
 from cnnlab.report.card.report import report_card_report
 from cnnlab.report.card.run import report_card
 from cnnlab.report.gallery import gallery, gallery_album, of_pixels
@@ -74,6 +75,7 @@ def _measured(studied: Studied, methods: Sequence[str]) -> Comparison:
 CONTRIBUTORS: tuple[Contributor, ...] = (
     training,
     evaluation,
+    rejection,
     explanations,
     randomisation_test,
     architecture,

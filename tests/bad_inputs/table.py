@@ -15,6 +15,7 @@ from bad_inputs.probes import PROBES
 from bad_inputs.public_data import PUBLIC_DATA
 from bad_inputs.receptive_fields import RECEPTIVE_FIELDS
 from bad_inputs.recipes import RECIPES
+from bad_inputs.rejections import REJECTIONS
 from bad_inputs.runs import RUNS
 from bad_inputs.starting import STARTING
 from bad_inputs.visualize import VISUALIZE
@@ -36,6 +37,7 @@ SECTIONS = {
     "Files of weights": WEIGHTS,
     "Audits and sanity checks": EVIDENCE,
     "Drawings of what is inside": VISUALIZE,
+    "None of these": REJECTIONS,
     "Experiments": PROBES,
     "Ablations and sweeps": RECIPES,
     "Exports and ONNX files": DEPLOYMENT,

@@ -11,6 +11,18 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+import cnnlab
+from cnnlab.evaluation.run import predictions_of
+from cnnlab.network.open import open_run
+from cnnlab.network.session import Session
+from cnnlab.network.studied import Studied
+from cnnlab.rejection.contribution import rejection
+from cnnlab.rejection.kept import kept
+from cnnlab.rejection.measured import measured
+from cnnlab.rejection.report import reject_report
+from cnnlab.view.blocks import Report, sections, tables
+from cnnlab.view.contribution import Contribution
+
 TINY = """
 data: {dataset: {shapes: {train_count: 80, test_count: 20, size: 16}}, validation: 0.25}
 model: [conv_bn_act: {channels: 4, stride: 2}, global_avg_pool, linear]
@@ -46,8 +58,8 @@ def test_the_table_has_every_score_on_every_group(found: Any, place: Any) -> Non
     assert {"accepting.png", "histogram.png", "index.html"} <= {path.name for path in folder.iterdir()}
 
 
-def test_outsiders_change_neither_score_nor_threshold(found: Any, place: Any) -> None:
-    other = json.loads(place(*REJECT[:3], "--outside", "textures", "--count", 12).out)
+def test_outsiders_change_neither_score_nor_threshold(found: Any, place: Any, tmp_path: Path) -> None:
+    other = json.loads(place(*REJECT[:3], "--outside", "textures", "--count", 12, "--out", tmp_path).out)
     assert (other["score"], other["threshold"]) == (found["score"], found["threshold"])
 
 
@@ -110,3 +122,40 @@ def test_without_a_rule_predict_says_how_to_make_one(place: Any, tmp_path: Path)
     result = place("predict", "tiny", "x.png", "--reject", "--runs", str(tmp_path))
     assert result.code == 2
     assert "`cnnlab reject tiny` makes it" in result.err
+
+
+def test_other_images_of_the_part_tell_how_many_are_accepted(place: Any, tmp_path: Path) -> None:
+    found = json.loads(place("reject", "tiny", "--json", "--outside", "noise", "--count", 8, "--out", tmp_path).out)
+    assert found["unseen"]["split"] == "validation"
+    assert found["unseen"]["n"] == 8  # of 12 that are left
+    low, high = found["unseen"]["accepted_ci95"]
+    assert low <= found["unseen"]["accepted_rate"] <= high
+
+
+def test_eval_counts_what_the_kept_rule_accepts(found: Any, place: Any) -> None:
+    session = Session(runs=place.folder / "runs", device_name="cpu")
+    network = open_run("tiny", session)
+    rule = kept(network, session)
+    told = json.loads(place("eval", "tiny", "--split", "test", "--reject", "--json").out)
+    scores = rule.scores_of(network, network.part("test", session.place).images)
+    assert told["rejection"]["accepted"] == sum(score >= rule.threshold for score in scores)
+    shares = told["rejection"]["accuracy_of_accepted"] or 0, told["rejection"]["accuracy_of_rejected"] or 0
+    count = told["rejection"]["accepted"]
+    assert count * shares[0] + (20 - count) * shares[1] == pytest.approx(20 * told["accuracy"])
+    opened = cnnlab.open("tiny", runs=session.runs, device="cpu")
+    assert opened.evaluate(rejection=rule).to_dict()["rejection"]["threshold"] == rule.threshold
+
+
+def test_what_was_measured_is_kept_with_the_rule(found: Any, place: Any) -> None:
+    session = Session(runs=place.folder / "runs", device_name="cpu")
+    network = open_run("tiny", session)
+    was = measured(network, session)
+    assert was.as_json() == {name: found[name] for name in was.as_json()}
+    images, split = network.part("validation", session.place), "validation"
+    studied = Studied(network, split, images, predictions_of(network, images), torch.arange(1), session)
+    (said,) = rejection(studied)
+    assert isinstance(said, Contribution)
+    (section,) = sections(Report("r", said.blocks))
+    again = reject_report(was)
+    assert [type(one) for one in section.blocks[1:]] == [type(one) for one in again.blocks]
+    assert tables(again)[0].rows == tables(Report("r", section.blocks))[0].rows
