@@ -61,6 +61,7 @@ LEAST = {
 OWN: dict[str, tuple[str, ...]] = {
     "train": ("--no-report",),
     "export": ("--to", "safetensors"),
+    "serve": ("--port", "0", "--check"),
     "gradcam": ("--split", "validation"),
     "saliency": ("--split", "validation", "--method", "smoothgrad,occlusion"),
     "sanity": ("--method", "gradcam", "--labels"),

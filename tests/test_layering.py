@@ -20,7 +20,9 @@ LEVEL = {package: level for level, packages in enumerate(LEVELS) for package in 
 EDGES = {
     ("check_model", "attribution"),
     ("check_model", "receptive_field"),
+    ("deploy", "attribution"),
     ("deploy", "evaluation"),
+    ("deploy", "rejection"),
     ("evaluation", "rejection"),
     ("evaluation", "training"),
     ("inside", "attribution"),

@@ -19,6 +19,7 @@ from cnnlab.api.norms import Normalisation
 from cnnlab.api.pages import Pages
 from cnnlab.api.probes import Probes
 from cnnlab.api.rejection import Rejections
+from cnnlab.api.serving import Serving
 from cnnlab.api.trust import Trust
 from cnnlab.core.arithmetic import Shape
 
@@ -40,6 +41,7 @@ class OpenedNetwork(
     Rejections,
     Pages,
     Departures,
+    Serving,
 ):
     """A network, and what can be asked of it; `cnnlab.open` is the way to one.
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from threading import RLock
 from typing import Any, Literal, TypeVar
 
 from cnnlab.api.given import GivenData, about
@@ -21,6 +22,9 @@ Open = Literal["train", "validation"]
 
 T = TypeVar("T")
 
+TURN = RLock()
+"""Held while a question is answered: random generators and torch's settings are kept for the whole process."""
+
 
 class Questions:
     """Abstract: a network and the session in which it is asked; questions of one kind are a class that adds them."""
@@ -32,7 +36,7 @@ class Questions:
     @contextmanager
     def _asked(self, data: GivenData | None = None) -> Iterator[Network]:
         """The network, about `data`; everything is as before after it."""
-        with untouched(self._network.model):
+        with TURN, untouched(self._network.model):
             yield about(self._network, data, self._session)
 
     def _part(self, network: Network, split: Open | None) -> tuple[str, Dataset]:

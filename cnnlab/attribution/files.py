@@ -85,7 +85,7 @@ def write_explanation(
         original = image.original()
         entries += _one_image(image, original, index, explanation, folder, FULL if full_size else SCREEN)
         if len(drawn) < MOST_DRAWN:
-            drawn.append(_shown(image, original, index, explanation, SMALL))
+            drawn.append(shown_image(image, original, index, explanation, SMALL))
         yield image
     trust = [
         faithfulness_section(comparison, **_rank(rank, explanation))
@@ -118,7 +118,7 @@ def _one_image(
     image: ExplainedImage, original: Tensor, index: int, explanation: Explanation, folder: Path | None, most: int
 ) -> Iterator[MapEntry]:
     """The files of each of its maps, with overlays of at most `most` pixels; without a folder the facts alone."""
-    shown = _shown(image, original, index, explanation, most)
+    shown = shown_image(image, original, index, explanation, most)
     factor = max(original.shape[1:]) / max(shown.image.shape[:2])
     stem = f"{index:04}-{_slug(Path(image.name).stem)}"
     places = [(one, rank) for one in explanation.attributions for rank in range(explanation.targets.shape[1])]
@@ -162,7 +162,9 @@ def _overlay_png(image: ShownImage, shown: ShownMap) -> bytes:
     return png.encode(Figure("overlay", map_title(shown), drawing))
 
 
-def _shown(explained: ExplainedImage, original: Tensor, index: int, explanation: Explanation, most: int) -> ShownImage:
+def shown_image(
+    explained: ExplainedImage, original: Tensor, index: int, explanation: Explanation, most: int
+) -> ShownImage:
     """The image with its maps over it, its longer side of at most `most` pixels."""
     image = _as_image(original, most)
     classes, probabilities = explanation.classes, explanation.probabilities[index]

@@ -1,1 +1,1 @@
-"""What a network becomes when it leaves: files for other programs, compared before they are kept: `export`."""
+"""What a network becomes where it is used: `export`, files for other programs, and `serve`, a page on this machine."""

@@ -100,15 +100,15 @@ def _holds(section: Section) -> str:
     return ", ".join(f"{count} {what}{'s' * (count > 1)}" for what, count in counts.items() if count)
 
 
-def template(name: str) -> Template:
-    """The template in this folder of that name."""
-    return _templates().get_template(name)
+def template(name: str, package: str = "cnnlab.view") -> Template:
+    """The template of that name in a package's folder."""
+    return _templates(package).get_template(name)
 
 
 @cache
-def _templates() -> Environment:
+def _templates(package: str) -> Environment:
     made = Environment(
-        loader=PackageLoader("cnnlab.view", ""),
+        loader=PackageLoader(package, ""),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=lambda value: printable(value) if type(value) is str else value,

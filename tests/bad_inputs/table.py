@@ -17,6 +17,7 @@ from bad_inputs.receptive_fields import RECEPTIVE_FIELDS
 from bad_inputs.recipes import RECIPES
 from bad_inputs.rejections import REJECTIONS
 from bad_inputs.runs import RUNS
+from bad_inputs.serving import SERVING
 from bad_inputs.starting import STARTING
 from bad_inputs.visualize import VISUALIZE
 from bad_inputs.weights import WEIGHTS
@@ -41,6 +42,7 @@ SECTIONS = {
     "Experiments": PROBES,
     "Ablations and sweeps": RECIPES,
     "Exports and ONNX files": DEPLOYMENT,
+    "A page on this machine": SERVING,
     "Commands": COMMANDS,
 }
 CASES = tuple(case for cases in SECTIONS.values() for case in cases)

@@ -58,6 +58,8 @@ OF_EACH = {
         "--layer",
         "--method",
         "--metrics",
+        "--reject",
+        "--reject-below",
         "--repeats",
         "--road",
         "--smooth",
