@@ -10,7 +10,7 @@ from cnnlab.core.advance import Advance
 from cnnlab.core.characters import some
 from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.data.batches import ChannelStatistics, batch_bounds
-from cnnlab.data.classes import chosen_classes, with_classes
+from cnnlab.data.classes import chosen_classes
 from cnnlab.data.dataset import Dataset
 from cnnlab.models.build import parameter_count
 from cnnlab.network.fresh import new_network, outline
@@ -92,8 +92,7 @@ def planned(config: Config, session: Session, options: TransferOptions) -> Plan:
     whole = images_of(config, session.place, "train")
     run = None if options.source is None else session.run(options.source)
     theirs, ours = _classes(whole, run, options)
-    target = with_classes(whole, ours)
-    halves = training_images(_with_data(config, ours, session.seed), session.place, whole=target)
+    halves = training_images(_with_data(config, ours, session.seed), session.place)
     if halves.validation is None:
         raise RequestError("data.validation is 0; networks are compared on a validation part")
     counts = halves.train.counts()
@@ -106,8 +105,7 @@ def planned(config: Config, session: Session, options: TransferOptions) -> Plan:
     arms = arms_of(model, options.freeze)
     if run is None:
         source = _source_trial(config, theirs, session.seed, options)
-        learned = training_images(source.config, session.place, whole=with_classes(whole, theirs))
-        name, statistics = source.name, learned.statistics
+        name, statistics = source.name, training_images(source.config, session.place).statistics
     else:
         source, name = None, str(options.source)
         statistics = ChannelStatistics(run.record.data.mean, run.record.data.std)
