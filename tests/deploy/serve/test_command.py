@@ -18,7 +18,7 @@ from cnnlab.core.registry import component
 from cnnlab.deploy.serve.run import rule_for
 from cnnlab.network.open import open_network
 from cnnlab.network.session import Session
-from cnnlab.rejection.kept import Rejection, fingerprint, keep, kept_at
+from cnnlab.rejection.kept import Measured, Rejection, fingerprint, kept_at, write
 
 NETWORK = """
 from torch import nn
@@ -86,7 +86,7 @@ def test_the_kept_rule_is_used_where_it_fits(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="there is none"):
         rule_for(network, session, True)
     rule = Rejection(component("score", "energy"), "linear", {}, 0.5, 0.95, fingerprint(network), {})
-    keep(rule, kept_at(network, session))
+    write(rule, Measured({}, {}), kept_at(network, session))
     for asked in (None, True):
         found, said = rule_for(network, session, asked)
         assert found is not None
