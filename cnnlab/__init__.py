@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cnnlab.api.compare import compare
     from cnnlab.api.init import init
     from cnnlab.api.kernel import kernel
+    from cnnlab.api.label_errors import label_errors
     from cnnlab.api.open import open
     from cnnlab.api.prior import prior
     from cnnlab.api.sweep import sweep
@@ -36,6 +37,7 @@ else:
             "compare": "cnnlab.api.compare:compare",
             "init": "cnnlab.api.init:init",
             "kernel": "cnnlab.api.kernel:kernel",
+            "label_errors": "cnnlab.api.label_errors:label_errors",
             "open": "cnnlab.api.open:open",
             "prior": "cnnlab.api.prior:prior",
             "sweep": "cnnlab.api.sweep:sweep",
@@ -58,6 +60,7 @@ __all__ = [
     "compare",
     "init",
     "kernel",
+    "label_errors",
     "open",
     "prior",
     "receptive_field",

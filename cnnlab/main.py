@@ -22,6 +22,7 @@ from cnnlab.core.memory import leave_without_a_search
 from cnnlab.deploy.export import command as export
 from cnnlab.deploy.serve import command as serve
 from cnnlab.evaluation import command as evaluation
+from cnnlab.evaluation.label_errors import command as label_errors
 from cnnlab.inside.command import app as visualize
 from cnnlab.landscape import command as landscape
 from cnnlab.layers_lab import command as layer
@@ -122,6 +123,7 @@ app.command("sweep", rich_help_panel=EXPERIMENTS)(recipe.sweep)
 app.command("init", rich_help_panel=PROJECT)(init.init)
 app.command("list", rich_help_panel=PROJECT)(project.list_entries)
 app.add_typer(config.app, name="config", rich_help_panel=PROJECT)
+data.app.command("label-errors")(label_errors.label_errors)
 app.add_typer(data.app, name="data", rich_help_panel=PROJECT)
 app.command("schema", rich_help_panel=PROJECT)(config.schema)
 

@@ -85,6 +85,7 @@ OWN: dict[str, tuple[str, ...]] = {
     "compare-layers": ("--input", "3,8,8"),
     "visualize dream": ("--class", "cat"),
     "data leaks": ("--with-test",),
+    "data label-errors": ("--folds", "2"),
     "probe norm": ("--part", "state,modes,ranges", "--steps", "1", "--factors", "1"),
     "receptive-field": ("--layer", "relu1", "--effective", "2", "--no-repairs"),
 }

@@ -134,6 +134,11 @@ class Data(Section):
     take: Positive | None = Field(
         default=None, description="so many images of the training part alone, the classes in turn; null for all"
     )
+    corrections: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None,
+        description="a CSV of images of the training part that are left out or have another label, as `cnnlab data "
+        "label-errors` writes one; null for none",
+    )
     label_noise: LabelNoise | None = Field(
         default=None, description="labels of the training part that are made wrong on purpose; null for none"
     )
@@ -154,7 +159,7 @@ class Data(Section):
     @property
     def identity(self) -> dict[str, Any]:
         """What decides which images there are, with which labels, and in which part; but for seeds and `take`."""
-        names = ("dataset", "classes", "validation", "fold", "label_noise")
+        names = ("dataset", "classes", "validation", "fold", "corrections", "label_noise")
         return {name: as_data(getattr(self, name)) for name in names}
 
 
@@ -277,6 +282,10 @@ class Config(Section):
         dataset = replace(self.data.dataset, options=dict(options))
         return self.model_copy(update={"data": self.data.model_copy(update={"dataset": dataset})})
 
+    def with_corrections(self, table: str) -> "Config":
+        """Return the config with the CSV of its corrections elsewhere."""
+        return self.model_copy(update={"data": self.data.model_copy(update={"corrections": table})})
+
     def as_data(self) -> dict[str, Any]:
         """Every value spelled out, in plain lists, mappings and scalars."""
         data: dict[str, Any] = as_data(self)
@@ -361,11 +370,19 @@ def check_config(
     if isinstance(config.model, OwnModel):
         kept = {} if "initialization" in config.model_fields_set else {"initialization": None}
         config = config.model_copy(update={"model": _begun(config.model, base), **kept})
+    if config.data.corrections is not None:
+        config = config.with_corrections(_beside(config.data.corrections, base))
     dataset = config.data.dataset
     if facts_of(dataset).source == "own":
         config = config.with_data(beside(dataset.options, base))
         config._written = {name: dataset.options[name] for name in PLACES if dataset.options.get(name)}
     return config
+
+
+def _beside(path: str, base: Path) -> str:
+    """The path from the config's folder where that leads somewhere, otherwise as it stands, from the working folder."""
+    beside_it = base / Path(path).expanduser()
+    return str(beside_it) if beside_it.exists() else path
 
 
 def _too_large_spelled_out(config: Config, tree: Table) -> list[Problem]:

@@ -68,6 +68,8 @@ class Dataset:
     """The folder or file of each part, where it is the user's own; no `validation` where that is cut from `train`."""
     remarks: tuple[str, ...] = ()
     """A sentence for each thing about the parts and their classes that a person should know."""
+    numbers: Int64[Tensor, "n"] | None = None
+    """Of each image its index in the part as it was read, where some of those were left out by hand."""
     spill: tuple[Path, ...] = ()
     """Folders where images lie that are taken of these, since they do not fit into memory; none where they do."""
 
@@ -75,7 +77,7 @@ class Dataset:
         count = len(self.images)
         if count == 0:
             raise RequestError(f"the data set {self.name} ({self.part}) has no images")
-        for what in ("labels", "groups", "paths", "masks", "held_out"):
+        for what in ("labels", "groups", "paths", "masks", "held_out", "numbers"):
             values = getattr(self, what)
             if values is not None and len(values) != count:
                 raise RequestError(f"the data set {self.name} has {count} images and {len(values)} {what}")
@@ -108,6 +110,7 @@ class Dataset:
             paths=None if self.paths is None else tuple(self.paths[i] for i in chosen),
             masks=None if self.masks is None else self.masks[indices],
             held_out=None if self.held_out is None else self.held_out[indices],
+            numbers=None if self.numbers is None else self.numbers[indices],
         )
 
     def counts(self) -> Int64[Tensor, "classes"]:

@@ -214,7 +214,7 @@ def _is_image(name: str) -> bool:
 
 
 def _list_csv(table: Path, part: str | None) -> Listing:
-    header, rows = _rows_of(table)
+    header, rows = rows_of(table)
     _check_header(table, header)
     if not rows:
         raise RequestError(f"{table}: has a header and no rows")
@@ -260,7 +260,7 @@ def parts_in(table: Path) -> tuple[str, ...]:
     """
     if table.suffix.lower() != ".csv" or not table.is_file():
         return ()
-    header, rows = _rows_of(table)
+    header, rows = rows_of(table)
     if header.count("part") != 1:
         return ()
     place, found = header.index("part"), set()
@@ -276,7 +276,7 @@ def parts_in(table: Path) -> tuple[str, ...]:
     return tuple(part for part in PART_NAMES if part in found)
 
 
-def _rows_of(table: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+def rows_of(table: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """The header of a CSV, and its rows with their line numbers.
 
     Raises: RequestError where it is no CSV.

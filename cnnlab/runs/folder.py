@@ -7,6 +7,7 @@ runs/NAME/
                    epoch-007.safetensors and the like (weights of single epochs, where the config asks for them)
   reports/         figures, tables and pages      plugins/       copies of the plugins that were used
   network/         a copy of the user's own Python that makes the network
+  corrections.csv  a copy of the table of labels put right, where the config names one
   rejection.safetensors    the threshold under which an image is none of the classes, with its score's statistics
   test-evaluations.jsonl   a line for each time that the test part was opened
   training.lock    while it is trained: by which process
@@ -33,8 +34,21 @@ from cnnlab.runs.record import RunRecord
 WhichWeights = Literal["best", "last"]
 
 OUTPUTS = (
-    *("ablation", "audit", "compare", "cost", "eval", "export", "gradcam", "init", "kernel", "landscape", "leaks"),
-    *("lr-find", "preview", "probe", "receptive-field", "reject", "report", "report-card", "saliency", "sanity"),
+    *("ablation", "audit", "compare", "cost", "eval", "export", "gradcam", "init", "kernel"),
+    *(
+        "label-errors",
+        "landscape",
+        "leaks",
+        "lr-find",
+        "preview",
+        "probe",
+        "receptive-field",
+        "reject",
+        "report",
+        "report-card",
+        "saliency",
+        "sanity",
+    ),
     *("sweep", "visualize"),
 )
 """Folders beside the runs in which commands put their figures by default."""
@@ -45,7 +59,10 @@ LOCK = "training.lock"
 NETWORK = "network"
 """The folder with a copy of the user's own Python that makes the network."""
 
-BEFORE_THE_RECORD = {"config.yaml", "plugins", NETWORK, LOCK}
+CORRECTIONS = "corrections.csv"
+"""The copy of the table of labels that were put right."""
+
+BEFORE_THE_RECORD = {"config.yaml", "plugins", NETWORK, CORRECTIONS, LOCK}
 """All that a run writes before its run.json."""
 
 MOST_BYTES_OF_A_CONFIG = 1_000_000

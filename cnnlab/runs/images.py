@@ -16,6 +16,7 @@ from cnnlab.core.errors import RequestError
 from cnnlab.core.seeds import derive_seed
 from cnnlab.data.batches import ChannelStatistics, channel_statistics
 from cnnlab.data.classes import with_classes
+from cnnlab.data.corrections import corrected
 from cnnlab.data.dataset import DataPlace, Dataset, Part
 from cnnlab.data.folds import without_fold
 from cnnlab.data.label_noise import swapped
@@ -136,18 +137,20 @@ def divided(whole: Dataset, data: Data, seed: int) -> Split:
 
 
 def labelled(dataset: Dataset, data: Data) -> Dataset:
-    """The training part with the labels that a config makes of its own: some swapped on purpose, if it says so.
+    """The training part with the labels that a config makes of its own: some swapped on purpose, then those put right.
 
     Arguments:
         dataset: the training part as it was read.
         data: what the config says of it.
+
+    Raises:
+        RequestError: for a table of corrections that is not of these images.
     """
-    noise = data.label_noise
-    if noise is None:
-        return dataset
-    labels = swapped(dataset.labels, len(dataset.classes), noise.swap, seed=noise.seed)
-    name = f"{dataset.name} with {noise.swap:.3g} of its labels swapped"
-    return replace(dataset, name=name, labels=labels, remarks=(*dataset.remarks, *noise_told(data)))
+    if (noise := data.label_noise) is not None:
+        labels = swapped(dataset.labels, len(dataset.classes), noise.swap, seed=noise.seed)
+        name = f"{dataset.name} with {100 * noise.swap:.3g} % of its labels swapped"
+        dataset = replace(dataset, name=name, labels=labels, remarks=(*dataset.remarks, *noise_told(data)))
+    return dataset if data.corrections is None else corrected(dataset, Path(data.corrections).expanduser())
 
 
 def noise_told(data: Data) -> tuple[str, ...]:
@@ -156,7 +159,7 @@ def noise_told(data: Data) -> tuple[str, ...]:
     if noise is None:
         return ()
     return (
-        f"{noise.swap:.3g} of the labels of the training and validation images are wrong on purpose "
+        f"{100 * noise.swap:.3g} % of the labels of the training and validation images are wrong on purpose "
         f"(data.label_noise, seed {noise.seed})",
     )
 

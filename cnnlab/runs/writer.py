@@ -26,7 +26,7 @@ from cnnlab.core.files import (
     write_whole,
 )
 from cnnlab.fit.checkpoints import save_state, save_weights
-from cnnlab.runs.folder import LOCK, NETWORK, Run, can_start_over
+from cnnlab.runs.folder import CORRECTIONS, LOCK, NETWORK, Run, can_start_over
 from cnnlab.runs.record import RunRecord
 
 FOLDERS = ("checkpoints", "reports", "tensorboard")
@@ -57,6 +57,7 @@ class RunWriter:
         config_yaml: str,
         plugins: Sequence[Path] = (),
         network: Mapping[str, bytes] | None = None,
+        corrections: bytes | None = None,
     ) -> "RunWriter":
         """Make the folder with its config and record; what a run left there that never came to a checkpoint goes.
 
@@ -68,6 +69,7 @@ class RunWriter:
             config_yaml: its config.
             plugins: files of which it keeps copies.
             network: the user's own Python that makes the network: the content of each file by its name.
+            corrections: the content of the table of labels put right.
 
         Raises: RequestError when there is a run already or none can be made, and for two plugins of one name.
         """
@@ -76,6 +78,7 @@ class RunWriter:
             raise RequestError(f"a run keeps copies of its plugins, so no two may have one name: {names}")
         copies = {f"plugins/{plugin.name}": plugin.read_bytes() for plugin in plugins}  # they may lie in what goes
         copies |= {f"{NETWORK}/{name}": content for name, content in (network or {}).items()}
+        copies |= {} if corrections is None else {CORRECTIONS: corrections}
         try:
             path.mkdir(parents=True, exist_ok=True)
         except FileExistsError:

@@ -19,7 +19,7 @@ from cnnlab.data.registry import facts_of
 from cnnlab.fit.checkpoints import load_state
 from cnnlab.models.build import parameter_count
 from cnnlab.models.own_model import OwnModel
-from cnnlab.runs.folder import Run, can_start_over
+from cnnlab.runs.folder import CORRECTIONS, Run, can_start_over
 from cnnlab.runs.images import check_there, check_unchanged, fixed_sample, relocated, training_images
 from cnnlab.runs.record import RunRecord, new_record
 from cnnlab.runs.writer import RunWriter, free_name, taken, training_lock
@@ -87,12 +87,16 @@ def train(config: Config, options: TrainOptions, stop: StopWish | bool = False) 
         with _safe(path, options):
             record = _record(path.name, setup, options)
             record = replace(record, versions={**record.versions, **code.versions})
-            writer = RunWriter.create(path, record, _from_anywhere(kept).as_yaml(), plugins, code.files)
+            table = config.data.corrections
+            corrections = None if table is None else Path(table).expanduser().read_bytes()  # it was read a moment ago
+            writer = RunWriter.create(path, record, _from_anywhere(kept).as_yaml(), plugins, code.files, corrections)
             yield from training_loop(setup, writer, replace(options, remarks=remarks), stop)
 
 
 def _from_anywhere(config: Config) -> Config:
-    """The config with paths that lead to the same images from any working folder."""
+    """The config with paths that lead to the same from any working folder, as the run keeps it."""
+    if config.data.corrections is not None:
+        config = config.with_corrections(CORRECTIONS)
     dataset = config.data.dataset
     return config.with_data(absolute(dataset.options)) if facts_of(dataset).source == "own" else config
 

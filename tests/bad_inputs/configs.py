@@ -163,7 +163,7 @@ CONFIGS = (
         "data: {augmnt: []}\ntraining: {epoch: 3}",
         (
             "error: bad.yaml:1:8: no option 'augmnt' in 'data'; it has dataset, classes, validation, fold, split_seed, "
-            "take, label_noise, mean, std, augment. "
+            "take, corrections, label_noise, mean, std, augment. "
             "Did you mean 'augment'?\n"
             "error: bad.yaml:2:12: no option 'epoch' in 'training'; it has epochs, epoch_images, "
             "batch_size, "

@@ -7,6 +7,7 @@ from bad_inputs.deployment import DEPLOYMENT
 from bad_inputs.evidence import EVIDENCE
 from bad_inputs.explanations import EXPLANATIONS
 from bad_inputs.kernels import KERNELS
+from bad_inputs.label_errors import LABEL_ERRORS
 from bad_inputs.layers import LAYERS
 from bad_inputs.networks import NETWORKS
 from bad_inputs.own_images import OWN_IMAGES
@@ -41,6 +42,7 @@ SECTIONS = {
     "None of these": REJECTIONS,
     "Experiments": PROBES,
     "Ablations and sweeps": RECIPES,
+    "Label errors": LABEL_ERRORS,
     "Exports and ONNX files": DEPLOYMENT,
     "A page on this machine": SERVING,
     "Commands": COMMANDS,

@@ -23,7 +23,7 @@ def page() -> str:
     """The whole page."""
     schema = model_schema(Config)
     parts = [HEAD.rstrip(), "## The top level", _table("", schema, schema)]
-    for key, part, many in _sections(schema):
+    for key, part, many in _sections(schema, schema):
         heading = f"## {key}{', a list' if many else ''}"
         parts += [heading, line(part["description"]), _table(f"{key}.", part, schema)]
     return "\n\n".join(parts) + "\n"
@@ -33,16 +33,19 @@ def all_keys() -> Iterator[tuple[str, dict[str, Any]]]:
     """Every key with its schema, those of mappings after a dot."""
     schema = model_schema(Config)
     yield from schema["properties"].items()
-    for key, part, _ in _sections(schema):
+    for key, part, _ in _sections(schema, schema):
         for name, value in part["properties"].items():
             yield f"{key}.{name}", value
 
 
-def _sections(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], bool]]:
-    """The mappings of a config: (key, schema, whether it is a list of them)."""
-    for key, value in schema["properties"].items():
-        if name := _reference(value):
-            yield key, schema["$defs"][name], value.get("type") == "array"
+def _sections(schema: dict[str, Any], part: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any, bool]]:
+    """The mappings in a part of a config, and those in them: (key, schema, whether it is a list of them)."""
+    for name, value in part["properties"].items():
+        key = f"{prefix}{name}"
+        if definition := _reference(value):
+            inner = schema["$defs"][definition]
+            yield key, inner, value.get("type") == "array"
+            yield from _sections(schema, inner, f"{key}.")
         for form in value.get("oneOf", ()):
             if "$ref" in form:
                 yield key, schema["$defs"][form["$ref"].rsplit("/", 1)[-1]], False
@@ -62,10 +65,15 @@ def _table(prefix: str, part: dict[str, Any], schema: dict[str, Any]) -> str:
 def _row(prefix: str, key: str, value: dict[str, Any], schema: dict[str, Any]) -> list[str]:
     if name := _reference(value):
         many = value.get("type") == "array"
-        heading = f"{key}, a list" if many else key
+        heading = f"{prefix}{key}, a list" if many else f"{prefix}{key}"
         sentence = line(schema["$defs"][name]["description"])
         absent = "`null`" if "anyOf" in value else "`[]`" if many else "below"
-        return [f"[{code(key)}](#{anchor(heading)})", "list of mappings" if many else "mapping", absent, sentence]
+        return [
+            f"[{code(f'{prefix}{key}')}](#{anchor(heading)})",
+            "list of mappings" if many else "mapping",
+            absent,
+            sentence,
+        ]
     default = code(flow(value["default"])) if "default" in value else "needed"
     return [code(f"{prefix}{key}"), _type(value), default, line(value.get("description", ""))]
 

@@ -25,7 +25,7 @@ def test_labels_are_swapped_as_asked_and_told() -> None:
     assert int(wrong.sum()) == 20
     assert len(noisy.labels[wrong].unique()) > 5
     assert torch.equal(noisy.labels, images_of(config(NOISE, "seed=9"), DataPlace.default(), "train").labels)
-    assert noisy.name == "shapes with 0.1 of its labels swapped"
+    assert noisy.name == "shapes with 10 % of its labels swapped"
     assert "wrong on purpose (data.label_noise, seed 3)" in " ".join(halves(NOISE).remarks)
     tests = [images_of(config(*more), DataPlace.default(), "test").labels for more in ((), (NOISE,))]
     assert torch.equal(*tests)
