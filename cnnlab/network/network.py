@@ -1,10 +1,10 @@
 """A network that commands look at: where it comes from, what it is for, and the data that it may be asked about."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, Self, TypeAlias
+from typing import Any, Literal, Self, TypeAlias
 
 import torch
 from torch import nn
@@ -22,9 +22,9 @@ from cnnlab.runs.folder import Run, WhichWeights
 from cnnlab.runs.images import evaluation_images, images_of, training_images
 from cnnlab.stats.probabilities import Activation
 
-Origin: TypeAlias = Literal["run", "config", "torchvision", "timm", "own", "module", "onnx", "folder"]
+Origin: TypeAlias = Literal["run", "config", "torchvision", "timm", "own", "module", "onnx", "pt2", "folder"]
 """Where a network comes from: `own` is a user's own, by its place in a file or a package; `module` is given as such;
-`onnx` is a file, `folder` one that `cnnlab export` wrote."""
+`onnx` and `pt2` are files that are run as they are, `folder` is one that `cnnlab export` wrote."""
 
 PIXELS = 32 * 224 * 224
 """Pixels of the images of a pass, where the network's own training tells nothing."""
@@ -62,6 +62,8 @@ class Network:
     """What makes probabilities of its logits; a single logit always speaks for class 1 of two, by its sigmoid."""
     asked: AskedData | GivenData | None = None
     """The data that it is to be asked about, where it brings none itself."""
+    threshold: Mapping[str, Any] | None = None
+    """The rule of rejection that its own file brings in its metadata."""
     remarks: tuple[str, ...] = ()
     """A sentence for each thing about it that was assumed or changed, and that a person should know."""
 

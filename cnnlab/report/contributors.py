@@ -13,6 +13,7 @@ from cnnlab.attribution.measures.comparison import Comparison, compare_maps
 from cnnlab.attribution.measures.report import evidence_line, faithfulness_section
 from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError
+from cnnlab.deploy.export.contribution import exports
 from cnnlab.evaluation.contribution import evaluation
 from cnnlab.inside.contribution import features, filters, patches
 from cnnlab.layers_lab.summary.contribution import architecture
@@ -82,4 +83,5 @@ CONTRIBUTORS: tuple[Contributor, ...] = (
     filters,
     features,
     patches,
+    exports,
 )

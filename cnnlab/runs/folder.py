@@ -10,6 +10,7 @@ runs/NAME/
   corrections.csv  a copy of the table of labels put right, where the config names one
   rejection.safetensors    the threshold under which an image is none of the classes, with its score's statistics
   test-evaluations.jsonl   a line for each time that the test part was opened
+  exports.jsonl    a line for each file that the network left as, and how it was compared
   training.lock    while it is trained: by which process
 """
 
@@ -72,6 +73,9 @@ OF_A_BEGINNING = BEFORE_THE_RECORD | {"run.json", "metrics.jsonl", "tensorboard"
 
 UNFINISHED = ("running", "interrupted", "failed", "diverged")
 """A run that has ended in one of these states may have come to no checkpoint."""
+
+EXPORTS = "exports.jsonl"
+"""A line for each file or folder that the network left as."""
 
 TEST_EVALUATIONS = "test-evaluations.jsonl"
 """A line for each time that the test part was opened."""
@@ -174,6 +178,10 @@ class Run:
         if not isinstance(accuracy, int | float) or not 0 <= accuracy <= 1:
             raise RequestError(f"{path}:{len(evaluations)}: damaged: expected an 'accuracy' from 0 to 1")
         return float(accuracy)
+
+    def exports(self) -> list[dict[str, Any]]:
+        """What it left as, the latest last: the facts of each file, and how it was compared with the network."""
+        return _json_lines(self.path / EXPORTS)
 
     def epochs(self) -> list[dict[str, Any]]:
         """The points of `metrics.jsonl` that close an epoch."""

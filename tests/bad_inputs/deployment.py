@@ -90,6 +90,15 @@ DEPLOYMENT = (
         ),
         make=file("bad.onnx", "no ONNX"),
     ),
+    Case(
+        "a program of torch that nobody has allowed to run",
+        "cnnlab predict net.pt2 image.png",
+        (
+            "error: net.pt2: a program of torch.export can run code while it is read; allow that with --allow-plugins "
+            "if you trust it"
+        ),
+        make=file("net.pt2", "whatever"),
+    ),
     Case("an ONNX that is not there", "cnnlab predict bad.onnx image.png", "error: bad.onnx: no such file"),
     Case(
         "an ONNX of a network that takes no images alone",

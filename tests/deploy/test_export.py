@@ -7,13 +7,14 @@ import shutil
 from collections.abc import Iterator
 from contextlib import chdir, redirect_stdout
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from bad_inputs.deployment import onnx_of
-from command_line import Trained
+from command_line import Place, Trained
 from PIL import Image
 from torch import nn
 
@@ -22,7 +23,10 @@ from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.deploy.export import onnx_file
 from cnnlab.deploy.export import run as export_run
 from cnnlab.deploy.export.agreement import agreement
+from cnnlab.deploy.export.contribution import exports
 from cnnlab.network.exported.metadata import weights_hash
+from cnnlab.network.open import open_run
+from cnnlab.network.session import Session
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 
@@ -180,14 +184,17 @@ def test_an_onnx_of_another_program_takes_what_is_said_of_it(tmp_path: Path) -> 
 
 
 def test_a_folder_of_a_run_is_a_card_and_opens_again(trained: Trained, tmp_path: Path) -> None:
-    call = trained.place
+    call = Place(tmp_path)
+    shutil.copytree(trained.run, call.runs / "tiny", ignore=shutil.ignore_patterns("tensorboard", "reports"))
+    rejecting = ("reject", "tiny", "--score", "energy", "--outside", "noise", "--count", "20", "--train-count", "20")
+    assert call(*rejecting, "--json").code == 0
     made = call("export", "tiny", "--to", "folder", "--out", tmp_path / "hub", "--json")
     assert made.code == 0, made.err
     document = made.json()
     assert document["images_are_real"]
     assert document["answers_equal"] == document["answers"] == 8
     assert {path.name for path in (tmp_path / "hub").iterdir()} == {
-        "README.md", "config.json", "model.safetensors", "network.yaml",
+        "README.md", "config.json", "model.safetensors", "network.yaml", "rejection.safetensors",
     }  # fmt: skip
     card = (tmp_path / "hub" / "README.md").read_text()
     front = card.split("---\n")[1]
@@ -198,3 +205,25 @@ def test_a_folder_of_a_run_is_a_card_and_opens_again(trained: Trained, tmp_path:
     Image.fromarray(np.random.default_rng(3).integers(0, 256, (40, 30, 3), dtype=np.uint8)).save(tmp_path / "i.png")
     ours = call("predict", "tiny", tmp_path / "i.png", "--json").json()
     assert call("predict", tmp_path / "hub", tmp_path / "i.png", "--json").json() == ours
+
+    ours = call("predict", "tiny", tmp_path / "i.png", "--reject", "--json").json()
+    rule = json.loads((tmp_path / "hub" / "config.json").read_text())["cnnlab"]["threshold"]
+    assert rule["score"] == "energy"
+    assert f"score (energy) is below {rule['threshold']:.4g}" in card
+    assert "| noise | 20 |" in card
+    assert call("export", "tiny", "--out", tmp_path / "t.onnx", "--json").json()["metadata"]["threshold"] == rule
+    assert call("export", "tiny", "--to", "pt2", "--out", tmp_path / "t.pt2").code == 0
+    for model in (["hub"], ["t.onnx"], ["t.pt2", "--allow-plugins"]):
+        answered = call("predict", tmp_path / model[0], tmp_path / "i.png", "--reject", "--json", *model[1:])
+        (theirs,) = answered.json()
+        assert theirs["score"] == pytest.approx(ours[0]["score"], abs=1e-4)
+        assert theirs["threshold"] == ours[0]["threshold"] == rule["threshold"]
+    otherwise = call("predict", tmp_path / "t.onnx", tmp_path / "i.png", "--reject", "--mean", "0", "--std", "1")
+    assert otherwise.code == 2
+    assert "has a threshold of rejection for images as it prepares them; --mean is another" in otherwise.err
+
+    studied: Any = SimpleNamespace(network=open_run("tiny", Session(device_name="cpu", runs=call.runs)))
+    (said,) = exports(studied)
+    (section,) = said.blocks
+    assert [row[1] for row in section.blocks[0].rows] == ["folder", "onnx", "pt2"]
+    assert {row[-1] for row in section.blocks[0].rows} == {"those of this page"}

@@ -9,6 +9,7 @@ from cnnlab.config.config import Config
 from cnnlab.core.characters import markdown_escaped
 from cnnlab.deploy.export.leaving import Leaving
 from cnnlab.network.exported.opened import WEIGHTS
+from cnnlab.rejection.scores import facts_of_score
 
 CLASSES_SHOWN = 100
 
@@ -27,6 +28,7 @@ def model_card(leaving: Leaving, *, by_itself: bool) -> str:
         ("", _lead(leaving)),
         ("Use", _use(leaving, by_itself)),
         ("How good it is", _measures(leaving)),
+        *((("None of these", _rejection(leaving)),) if leaving.rule is not None else ()),
         ("Data", _data(leaving)),
         ("Preparation of an image", [f"Of {leaving.network.preparation.sentence}."]),
         ("Training", _training(leaving)),
@@ -97,6 +99,19 @@ def _measures(leaving: Leaving) -> Iterator[str]:
         yield f"\nOn the test part, as it was last opened: {known.test_accuracy:.2%}."
 
 
+def _rejection(leaving: Leaving) -> Iterator[str]:
+    rule = leaving.rule
+    assert rule is not None
+    yield f"An image whose score ({facts_of_score(rule.score).label}) is below {rule.threshold:.4g} is none of"
+    yield "the classes: `cnnlab predict FOLDER photo.png --reject`."
+    yield f"Of the images that it was made from, {rule.share:.0%} lie above."
+    groups = rule.facts.get("outsiders")
+    if isinstance(groups, list) and groups:
+        yield "\n| images of none of the classes | n | accepted all the same |\n| --- | ---: | ---: |"
+        for one in groups:
+            yield f"| {markdown_escaped(str(one['outsiders']))} | {one['n']} | {one['false_accept_rate']:.1%} |"
+
+
 def _data(leaving: Leaving) -> Iterator[str]:
     run = leaving.network.run
     if run is None:
@@ -133,7 +148,8 @@ def _intended(leaving: Leaving) -> Iterator[str]:
 
 
 def _limits(leaving: Leaving) -> Iterator[str]:
-    yield "- An image of none of these classes gets one of them all the same, often with a high probability."
+    unless = ", unless its score is asked for" if leaving.rule is not None else ""
+    yield f"- An image of none of these classes gets one of them all the same, often with a high probability{unless}."
     yield "- The measures hold for images like those on which they were made; of others they say nothing."
     if not leaving.network.trained:
         yield "- The weights are random: its answers mean nothing."

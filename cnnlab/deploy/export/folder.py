@@ -17,6 +17,8 @@ from cnnlab.network.hub import NETWORK
 from cnnlab.network.open import open_network
 from cnnlab.network.session import Session
 from cnnlab.network.zoos import ZOOS
+from cnnlab.rejection.kept import FILE, Measured
+from cnnlab.rejection.kept import write as write_rule
 
 CARD = "README.md"
 
@@ -38,7 +40,7 @@ def opens_by_itself(leaving: Leaving) -> bool:
 
 
 def write_hub_folder(leaving: Leaving, path: Path) -> None:
-    """Write its three files, and the layers of a network that was written in YAML."""
+    """Write its three files, the layers of a network that was written in YAML, and its rule of rejection."""
     maker, facts = made_by(leaving), leaving.metadata.as_json()
     names = leaving.metadata.class_names
     own = {
@@ -50,6 +52,8 @@ def write_hub_folder(leaving: Leaving, path: Path) -> None:
     write_whole(path / NETWORK, json_escaped(json.dumps(own, indent=2, ensure_ascii=False)) + "\n")
     write_weights(leaving, path / WEIGHTS)
     write_whole(path / CARD, model_card(leaving, by_itself=opens_by_itself(leaving)))
+    if leaving.rule is not None:
+        write_rule(leaving.rule, Measured({}, {}), path / FILE)
     if maker == LAYERS and leaving.network.config is not None:
         layers = {key: leaving.network.config.as_data()[key] for key in ("name", "model")}
         write_whole(path / LAYERS, yaml.safe_dump(layers, sort_keys=False, allow_unicode=True, width=110))

@@ -41,7 +41,11 @@ FORMATS: Mapping[str, Format] = {
         "ONNX", ".onnx", write_onnx, read_onnx, "cnnlab predict {path} IMAGE…, or onnxruntime", check_exporter
     ),
     "pt2": Format(
-        "program of torch.export", ".pt2", write_program, read_program, 'torch.export.load("{path}").module()'
+        "program of torch.export",
+        ".pt2",
+        write_program,
+        read_program,
+        "cnnlab predict {path} IMAGE… --allow-plugins, or torch.export.load",
     ),
     "safetensors": Format(
         "weights", ".safetensors", write_weights, read_weights, "--weights {path} beside the network's own MODEL"

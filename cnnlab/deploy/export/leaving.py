@@ -10,9 +10,11 @@ from torch import Tensor, nn
 from cnnlab.core.errors import RequestError
 from cnnlab.deploy.export.measured import Measured, measured
 from cnnlab.models.tensors import copied
+from cnnlab.network.exported.file_network import FileNetwork
 from cnnlab.network.exported.metadata import Metadata, metadata_of
 from cnnlab.network.network import Network
 from cnnlab.network.session import Session
+from cnnlab.rejection.kept import Rejection, is_kept, kept
 
 EXAMPLE = 2
 """Images of the pass that an exporter follows: of a single one it would take the number for fixed."""
@@ -27,6 +29,10 @@ class Leaving:
     model: nn.Module
     """A copy in evaluation mode, on the processor."""
     metadata: Metadata
+    rule: Rejection | None
+    """What tells images that are none of the classes, where a rule was kept for it."""
+    remarks: tuple[str, ...]
+    """What is to be known of the export, in sentences without an end."""
     session: Session
     """Where its images lie."""
 
@@ -52,9 +58,23 @@ def leaving(network: Network, session: Session) -> Leaving:
         A copy of it with its metadata.
 
     Raises:
-        RequestError: for a network that is an exported file already.
+        RequestError: for a network that is a file already.
     """
-    if network.origin == "onnx":
-        raise RequestError(f"{network.name} is an ONNX file already; give the network that it was exported from")
+    if isinstance(network.model, FileNetwork):
+        raise RequestError(
+            f"{network.name} is {network.model.kind} already; give the network that it was exported from"
+        )
     model = copied(network.model).cpu().float().eval().requires_grad_(False)
-    return Leaving(network, model, metadata_of(network), session)
+    rule, remarks = _rule(network, session)
+    metadata = metadata_of(network, None if rule is None else rule.as_metadata(), model=model)
+    return Leaving(network, model, metadata, rule, remarks, session)
+
+
+def _rule(network: Network, session: Session) -> tuple[Rejection | None, tuple[str, ...]]:
+    """The rule of rejection that was kept for a network; a remark where that is not to be used."""
+    if not is_kept(network, session):
+        return None, ()
+    try:
+        return kept(network, session), ()
+    except RequestError as error:
+        return None, (f"no threshold of rejection leaves with it: {error}",)

@@ -11,8 +11,9 @@ from torch import nn
 from cnnlab.core.errors import RequestError
 from cnnlab.core.files import write_whole
 from cnnlab.deploy.export.leaving import Leaving
-from cnnlab.deploy.export.program import exported, quiet
+from cnnlab.deploy.export.program import exported
 from cnnlab.network.exported.onnx_network import EXTRA, MOST_BYTES, OnnxNetwork, onnx_library
+from cnnlab.network.exported.quiet import quiet
 
 LEAST = (0, 7)
 """Version of onnxscript; earlier ones fold batch norm into a convolution wrongly."""

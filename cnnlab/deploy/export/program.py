@@ -2,14 +2,11 @@
 
 import io
 import json
-import logging
 import os
 import re
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import nn
@@ -19,29 +16,10 @@ from cnnlab.core.files import write_whole
 from cnnlab.deploy.export.leaving import Leaving
 from cnnlab.models.failure import LAYER_FAILURES
 from cnnlab.models.undisturbed import undisturbed
-
-METADATA = "cnnlab.json"
-"""The file in a program's archive with the metadata."""
+from cnnlab.network.exported.program_network import METADATA, ProgramNetwork
+from cnnlab.network.exported.quiet import quiet
 
 T = TypeVar("T")
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Inside, nothing that torch's exporters log, warn of or print is seen: an error says what is wrong."""
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        with (
-            warnings.catch_warnings(),
-            open(os.devnull, "w") as null,
-            redirect_stdout(null),
-            redirect_stderr(null),
-        ):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)
 
 
 def exported(leaving: Leaving, export: Callable[[], T]) -> T:
@@ -101,8 +79,5 @@ def write_program(leaving: Leaving, path: Path) -> None:
 
 
 def read_program(leaving: Leaving, path: Path) -> nn.Module:
-    """The program of a file as a module."""
-    with quiet():
-        loaded: Any = torch.export.load(path)
-        module: nn.Module = loaded.module()
-    return module
+    """The program of a file as torch runs it."""
+    return ProgramNetwork(path)

@@ -20,5 +20,6 @@ def export_report(made: Exported) -> Report:
     )
     passes = Table("Compared with the network", columns, rows, f"On {made.source}.", "passes")
     use = Text(f"{made.format.use.format(path=made.path)}.", label="use")
+    more = tuple(Text(f"{remark}.", "note") for remark in made.remarks)
     doubt = () if made.real else (Text("Compared on made images alone: name real ones with --data.", "note"),)
-    return Report(f"Export of {made.metadata.name}", (numbers, passes, *doubt, use), f"Written to {made.path}.")
+    return Report(f"Export of {made.metadata.name}", (numbers, passes, *doubt, *more, use), f"Written to {made.path}.")

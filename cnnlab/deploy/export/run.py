@@ -1,13 +1,15 @@
 """`cnnlab export`: a network is written, read back, run on images and compared, and only then is there a file."""
 
+import json
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cnnlab.core.errors import RequestError, WorkError
-from cnnlab.core.files import place_whole, remove_folder
+from cnnlab.core.errors import CnnlabError, RequestError, WorkError
+from cnnlab.core.files import append_line, place_whole, remove_folder
 from cnnlab.deploy.export.agreement import Agreement, agreement
 from cnnlab.deploy.export.formats import Format, format_named
 from cnnlab.deploy.export.images import Compared, compared_images
@@ -16,6 +18,7 @@ from cnnlab.network.exported.metadata import Metadata
 from cnnlab.network.exported.opened import exported_reader
 from cnnlab.network.network import Network
 from cnnlab.network.session import Session
+from cnnlab.runs.folder import EXPORTS
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class Exported:
     """Whether they are no made ones."""
     agreement: Agreement
     remarks: tuple[str, ...]
+    """What is to be known of it, in sentences without an end."""
 
     def document(self) -> Mapping[str, Any]:
         """What `--json` prints."""
@@ -51,6 +55,7 @@ class Exported:
             "answers": found.images,
             "passes": [vars(one) for one in found.passes],
             "metadata": self.metadata.as_json(),
+            "remarks": list(self.remarks),
             "use": self.format.use.format(path=self.path),
         }
 
@@ -91,7 +96,16 @@ def export(
         if path.is_dir():
             remove_folder(path)
         place_whole(written, path)
-    return Exported(path, to, kind, size, made.metadata, images.source, images.real, found, network.remarks)
+    done = Exported(path, to, kind, size, made.metadata, images.source, images.real, found, made.remarks)
+    if network.run is None:
+        return done
+    try:
+        when = datetime.now(UTC).isoformat(timespec="seconds")
+        append_line(network.run.path / EXPORTS, json.dumps({"when": when, **done.document()}))
+    except CnnlabError as error:
+        note = f"the page of the run will not tell of this export: {error}"
+        return replace(done, remarks=(*done.remarks, note))
+    return done
 
 
 def _check_place(path: Path, kind: Format, overwrite: bool) -> None:

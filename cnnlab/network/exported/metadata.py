@@ -74,12 +74,15 @@ class Metadata:
         }
 
 
-def metadata_of(network: Network, threshold: Mapping[str, Any] | None = None) -> Metadata:
+def metadata_of(
+    network: Network, threshold: Mapping[str, Any] | None = None, *, model: nn.Module | None = None
+) -> Metadata:
     """What goes with a network when it leaves.
 
     Arguments:
         network: opened for images.
-        threshold: of rejection, where it has one.
+        threshold: of rejection, where it has one, with its score.
+        model: what is written of it, where that is a copy in another precision.
 
     Returns:
         Its classes, its preparation, and the hash of its weights.
@@ -101,7 +104,7 @@ def metadata_of(network: Network, threshold: Mapping[str, Any] | None = None) ->
         activation=network.activation,
         threshold=threshold,
         weights=network.weights,
-        weights_sha256=weights_hash(network.model),
+        weights_sha256=weights_hash(network.model if model is None else model),
         cnnlab_version=__version__,
     )
 

@@ -13,11 +13,13 @@ from cnnlab.core.errors import RequestError
 from cnnlab.core.reading import read_file
 from cnnlab.network.described import shape_for
 from cnnlab.network.description import KEYS, Description
-from cnnlab.network.exported.metadata import said_by
-from cnnlab.network.exported.onnx_network import ENDING, OnnxNetwork, inside_is_closed
+from cnnlab.network.exported.file_network import inside_is_closed
+from cnnlab.network.exported.metadata import ALIKE, said_by, weights_hash
+from cnnlab.network.exported.onnx_network import OnnxNetwork
+from cnnlab.network.exported.program_network import ProgramNetwork
 from cnnlab.network.fresh import new_network
 from cnnlab.network.hub import NETWORK
-from cnnlab.network.network import Network
+from cnnlab.network.network import Network, Origin
 from cnnlab.network.session import Session
 from cnnlab.network.weights_file import load_weights_file
 from cnnlab.network.zoos import ZOOS
@@ -34,6 +36,12 @@ MADE_BY = "made_by"
 Found: TypeAlias = tuple[Network, Description]
 """A network, and what is said of it, by the file and by whoever names it."""
 
+FILES: Mapping[str, tuple[type[OnnxNetwork | ProgramNetwork], Origin]] = {
+    ".onnx": (OnnxNetwork, "onnx"),
+    ".pt2": (ProgramNetwork, "pt2"),
+}
+"""Files that are run as a whole, by the endings of their names."""
+
 Reader: TypeAlias = Callable[[Path, Description, Session, bool], Found]
 """Given the path, what is said of the network, the session, and False where layers alone are to be looked at."""
 
@@ -41,8 +49,8 @@ Reader: TypeAlias = Callable[[Path, Description, Session, bool], Found]
 def exported_reader(what: str) -> Reader | None:
     """How what `what` names is opened; None where it is nothing that was exported."""
     path = Path(what).expanduser()
-    if path.suffix.lower() == ENDING:
-        return _of_onnx
+    if path.suffix.lower() in FILES:
+        return _of_file
     return _of_folder if path.is_dir() and not (path / "run.json").exists() and _marked(path) is not None else None
 
 
@@ -56,12 +64,20 @@ def _marked(folder: Path) -> Mapping[str, Any] | None:
     return found if isinstance(found, Mapping) else None
 
 
-def _of_onnx(path: Path, said: Description, session: Session, values: bool) -> Found:
-    """Raises: RequestError for a file that is no ONNX of images, or that does not take the size that is said."""
+def _of_file(path: Path, said: Description, session: Session, values: bool) -> Found:
+    """Raises: RequestError for a file that is no network of images, for one that does not take the size that is said,
+    and for one that could run code, which nobody has allowed."""
+    made, origin = FILES[path.suffix.lower()]
     if not values:
-        raise RequestError(inside_is_closed(path))
-    model = OnnxNetwork(path)
-    whole = _whole(path, said, said_by(model.said))
+        raise RequestError(inside_is_closed(path, made.kind))
+    if made.runs_code and not session.allow_plugins and path.exists():
+        raise RequestError(
+            f"{path}: {made.kind} can run code while it is read; allow that with `allow_plugins=True` if you trust it"
+        )
+    model = made(path)
+    own = said_by(model.said)
+    whole = _whole(path, said, own)
+    threshold, remarks = _threshold(path, whole, own, model.said.get("threshold"))
     if whole.size is None and model.own_shape is not None:
         whole = _with(whole, {"size": ",".join(map(str, model.own_shape))}, {})
     shape = _shape(path, whole, model.sides[1])
@@ -71,13 +87,14 @@ def _of_onnx(path: Path, said: Description, session: Session, values: bool) -> F
             raise RequestError(f"{path}: takes images of {taken}, and `size` is {asked}")
     found = Network(
         name=str(path),
-        origin="onnx",
+        origin=origin,
         model=model,
         shape=shape,
         trained=True,
         weights=f"the weights in {path}",
         weights_file=path,
-        remarks=_lacking(path, whole),
+        threshold=threshold,
+        remarks=(*_lacking(path, whole), *remarks),
     )
     return found, whole
 
@@ -90,6 +107,23 @@ def _shape(path: Path, said: Description, channels: Any) -> Shape:
     if said.size is None:
         raise RequestError(f"`size`: {path} does not tell what images it is for; give such as 3,224,224")
     return shape_for(said.size, (channels if isinstance(channels, int) else 3, 0, 0))
+
+
+def _threshold(
+    path: Path, whole: Description, own: Mapping[str, Any], said: Any
+) -> tuple[Mapping[str, Any] | None, tuple[str, ...]]:
+    """The rule of rejection in a file, where its images are prepared as it says; a remark where they are not.
+
+    Raises: RequestError for one that is damaged.
+    """
+    if said is None:
+        return None, ()
+    if not isinstance(said, Mapping):
+        raise RequestError(f"{path}: its metadata are damaged: 'threshold' is {said!r:.60}")
+    other = [key for key in (*ALIKE, "size") if key in own and getattr(whole, key) != KEYS[key](own[key], path.parent)]
+    if not other:
+        return said, ()
+    return None, (f"{path} has a threshold of rejection for images as it prepares them; `{other[0]}` is another",)
 
 
 def _lacking(path: Path, said: Description) -> tuple[str, ...]:
@@ -107,6 +141,12 @@ def _of_folder(path: Path, said: Description, session: Session, values: bool) ->
     shape = _shape(path / NETWORK, whole, own.get("channels"))
     network = _made(path, own.get(MADE_BY), shape, _count(own), session)
     load_weights_file(network.model, path / WEIGHTS)
+    wanted = own.get("weights_sha256")
+    if wanted is not None and wanted != weights_hash(network.model):
+        raise RequestError(
+            f"{path / WEIGHTS}: holds other weights than {NETWORK} was written for, and what that says of them may be "
+            "wrong; export the network again"
+        )
     return network, whole
 
 
@@ -118,7 +158,8 @@ def _count(own: Mapping[str, Any]) -> int | None:
 
 def _made(path: Path, made_by: Any, shape: Shape, classes: int | None, session: Session) -> Network:
     """The network with random weights."""
-    facts = {"name": str(path), "trained": True, "weights": f"the weights in {path / WEIGHTS}"}
+    file = path / WEIGHTS
+    facts = {"name": str(path), "trained": True, "weights": f"the weights in {file}", "weights_file": file}
     if made_by == LAYERS:
         config = read_config(path / LAYERS, allow_plugins=session.allow_plugins)
 
