@@ -124,6 +124,10 @@ class Data(Section):
     classes: Classes | None = Field(
         default=None, description="names or numbers of those that are there, in the order of the logits; null for all"
     )
+    assumed_classes: Positive | None = Field(
+        default=None,
+        description="how many there are where no data is loaded, as for `cnnlab summary`; a training takes the data's",
+    )
     validation: ValidationShare = Field(default=0.1, description="the share of the training part kept for validation")
     fold: Fold | None = Field(
         default=None, description="a validation part that is one of several folds, in place of a share; null for none"
@@ -155,6 +159,11 @@ class Data(Section):
         """The shape of an image and the number of classes, as far as they are known without loading any."""
         shape, count = image_of(self.dataset)
         return shape, count if self.classes is None else len(self.classes)
+
+    @property
+    def made_for(self) -> int | None:
+        """The number of classes that the network is made for where no data is loaded, as far as it is known."""
+        return (self.assumed_classes or self.known[1]) if self.classes is None else len(self.classes)
 
     @property
     def identity(self) -> dict[str, Any]:

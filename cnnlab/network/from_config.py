@@ -90,7 +90,7 @@ def counterpart_of(config: Config) -> str | None:
 
 
 def by_structure(config: Config, source: Pretrained, shape: Shape) -> nn.Module:
-    """The config's network with a zoo's weights, for their classes: layers are paired in the order of a forward pass.
+    """The config's network with a zoo's weights, for their classes: layers are paired by shape and by what they follow.
 
     Arguments:
         config: whose network it is.
@@ -119,7 +119,7 @@ def as_trained(config: Config, shape: Shape, statistics: ChannelStatistics, sour
 
 def _fresh(config: Config, path: Path, size: str | None, session: Session, for_images: bool) -> Network:
     """The network of the config, for the images and classes of its data."""
-    shape, count = config.data.known
+    shape, _ = config.data.known
     shape = shape_for(size, shape or (3, 0, 0)) if size is not None else shape
     if shape is None:
         raise RequestError(f"{path}: the images of '{config.data.dataset.name}' have no known size; add `size`")
@@ -129,7 +129,7 @@ def _fresh(config: Config, path: Path, size: str | None, session: Session, for_i
         halves = training_images(config, session.place)
         classes = halves.train.classes
         prepared = as_trained(config, shape, halves.statistics, f"of the training part of {config.name}")
-    outputs = len(classes) or count or ASSUMED_CLASSES
+    outputs = len(classes) or config.data.made_for or ASSUMED_CLASSES
     fresh = _twins(config, shape, outputs)
     built = new_built(config, shape, outputs)
     given = isinstance(config.model, OwnModel) and same_values(built.model, fresh(config.seed + 1))

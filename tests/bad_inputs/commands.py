@@ -145,7 +145,7 @@ COMMANDS = (
         (
             "error: no config 'cifra'; known: cifar, prior/conv, quickstart, shift/conv, shift/conv-blur, shift/dense, "
             "shift/dense-moved, shift/local, zoo/alexnet, zoo/convmixer, zoo/convnext-tiny, zoo/densenet121 and "
-            "24 more. Did you mean 'cifar'?"
+            "25 more. Did you mean 'cifar'?"
         ),
     ),
     Case(

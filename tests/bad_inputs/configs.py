@@ -162,8 +162,8 @@ CONFIGS = (
         "unknown keys, the nearest named",
         "data: {augmnt: []}\ntraining: {epoch: 3}",
         (
-            "error: bad.yaml:1:8: no option 'augmnt' in 'data'; it has dataset, classes, validation, fold, split_seed, "
-            "take, corrections, label_noise, mean, std, augment. "
+            "error: bad.yaml:1:8: no option 'augmnt' in 'data'; it has dataset, classes, assumed_classes, validation, "
+            "fold, split_seed, take, corrections, label_noise, mean, std, augment. "
             "Did you mean 'augment'?\n"
             "error: bad.yaml:2:12: no option 'epoch' in 'training'; it has epochs, epoch_images, "
             "batch_size, "
@@ -297,7 +297,8 @@ CONFIGS = (
             "accumulate, drop_last, precision, channels_last, compile, deterministic, "
             "evaluation_batch_size, clean_train_pictures. Did you mean 'batch_size'?\n"
             f"error: bad.yaml:2:1: no optimizer 'adamww'; {OPTIMIZERS}. Did you mean 'adamw'?\n"
-            "error: bad.yaml:4:12: 'channels' is 'none', expected a whole number\n"
+            "error: bad.yaml:4:12: 'channels': a whole number above 0 or 'classes' (as many as there are classes) is "
+            "expected, not 'none'\n"
             f"error: bad.yaml:5:5: no layer 'linaer'; {LAYERS}. Did you mean 'linear'?"
         ),
     ),

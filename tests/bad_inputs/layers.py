@@ -26,7 +26,8 @@ LAYERS = (
         "several wrong options of a layer at once",
         "cnnlab layer conv channels=many stride=0 --input 3,32,32",
         (
-            "error: 'channels=many': 'channels' is 'many', expected a whole number\n"
+            "error: 'channels=many': 'channels': a whole number above 0 or 'classes' (as many as there are classes) is "
+            "expected, not 'many'\n"
             "error: 'stride=0': 'stride' is '0', expected more than 0"
         ),
     ),

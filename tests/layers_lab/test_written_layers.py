@@ -43,7 +43,8 @@ def test_every_wrong_option_is_told() -> None:
     with pytest.raises(ConfigError) as caught:
         layer_of("conv", ["channels=many", "strid=2"])
     assert str(caught.value).splitlines() == [
-        "'channels=many': 'channels' is 'many', expected a whole number",
+        "'channels=many': 'channels': a whole number above 0 or 'classes' (as many as there are classes) is expected, "
+        "not 'many'",
         "'strid=2': no option 'strid' in layer 'conv'; it has channels, kernel, stride, padding, padding_mode, "
         "dilation, groups, bias, weight_standardization. Did you mean 'stride'?",
     ]

@@ -19,6 +19,17 @@ def test_a_folder_and_a_config_may_be_paths(trained) -> None:
     assert open_network(trained.place.folder / "tiny.yaml", session).origin == "config"
 
 
+def test_where_no_data_is_loaded_a_network_is_made_for_the_classes_that_its_config_assumes(tmp_path: Path) -> None:
+    config = tmp_path / "head.yaml"
+    config.write_text(
+        "data: {dataset: {shapes: {train_count: 40, test_count: 10}}, assumed_classes: 1000}\n"
+        "model: [conv: {channels: classes}, global_avg_pool]\n"
+    )
+    assert open_network(config, CPU).logits == 1000
+    found = open_network(config, CPU, for_images=True)
+    assert found.logits == len(found.classes) == found.model[0].out_channels < 1000
+
+
 def test_a_size_may_be_a_number() -> None:
     shapes = [open_network("torchvision:resnet18", CPU, size=size, values=False).shape for size in (64, "64")]
     assert shapes == [(3, 64, 64), (3, 64, 64)]

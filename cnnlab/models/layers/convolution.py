@@ -34,12 +34,20 @@ from cnnlab.models.layers.inputs import (
 )
 from cnnlab.models.registry import LAYERS
 
+Outputs = Annotated[
+    Literal["classes"] | int,
+    word_or("classes", Positive, "a whole number above 0 or 'classes' (as many as there are classes) is"),
+    WithJsonSchema({"anyOf": [{"const": "classes"}, {"type": "integer", "exclusiveMinimum": 0}]}),
+]
+"""A number of outputs, or as many as the data has classes."""
+
 
 @LAYERS.register("conv")
 def conv(
     shape: Shape,
+    classes: int | None = None,
     *,
-    channels: Positive,
+    channels: Outputs,
     kernel: Pair = (3, 3),
     stride: Pair = (1, 1),
     padding: Padding = "same",
@@ -49,7 +57,7 @@ def conv(
     bias: bool = True,
     weight_standardization: bool = False,
 ) -> nn.Conv2d:
-    """A convolution with `channels` outputs; its weights do not depend on the image's size.
+    """A convolution with `channels` outputs, with `channels: classes` as many as classes (as `linear` has them).
 
     (C, H, W) → (channels, H', W') with H' = floor((H + 2p − d(k − 1) − 1)/s) + 1. `padding: same` is p = d(k − 1)/2:
     with stride 1 it keeps height and width. An even kernel at an odd dilation has no such p and needs a number.
@@ -58,14 +66,16 @@ def conv(
     (Brock et al. 2021, arXiv:2101.08692): what networks without a norm use.
     """
     inputs, *_ = image(shape)
-    check_groups(groups, inputs, channels)
+    outputs = classes if channels == "classes" else channels
+    assert outputs is not None
+    check_groups(groups, inputs, outputs)
     pad = pixels(padding, kernel, dilation)
     window_shape(shape, kernel, stride=stride, padding=pad, dilation=dilation)
     check_mode(shape, pad, padding_mode)
     kind = StandardizedConv2d if weight_standardization else nn.Conv2d
     return kind(
         inputs,
-        channels,
+        outputs,
         kernel,
         stride=stride,
         padding=pad,
@@ -242,16 +252,8 @@ class LocallyConnected2d(nn.Module):
         )
 
 
-Features = Annotated[
-    Literal["classes"] | int,
-    word_or("classes", Positive, "a whole number above 0 or 'classes' (as many as there are classes) is"),
-    WithJsonSchema({"anyOf": [{"const": "classes"}, {"type": "integer", "exclusiveMinimum": 0}]}),
-]
-"""A number of outputs, or as many as the data has classes."""
-
-
 @LAYERS.register("linear")
-def linear(shape: Shape, classes: int, *, features: Features = "classes", bias: bool = True) -> nn.Linear:
+def linear(shape: Shape, classes: int, *, features: Outputs = "classes", bias: bool = True) -> nn.Linear:
     """Fully connected: y = W·x + b; as many outputs as classes unless `features` says otherwise.
 
     (F,) → (features,). Parameters: F·features, and `features` biases. An image has to be made flat before, by

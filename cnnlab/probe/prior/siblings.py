@@ -99,6 +99,8 @@ def _translated(
     layers: Sequence[Component], translation: Translation, *, kept: Sequence[str], left_out: Sequence[str]
 ) -> Iterator[Component]:
     for layer in layers:
+        if layer.options.get("channels") == "classes":
+            raise layer.located(RequestError("there is no sibling of a head made of a convolution; end with `linear`"))
         if layer.name == "conv":
             yield translation(layer.options)
         elif layer.name == "conv_bn_act":

@@ -16,6 +16,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision import models
 
+from cnnlab.config.config import read_config
 from cnnlab.core.arithmetic import Shape
 from cnnlab.models.by_structure import load_by_structure
 from cnnlab.models.layers.composite import Parallel
@@ -66,6 +67,7 @@ COUNTERPARTS: dict[str, tuple[Theirs, int]] = {
     "resnet50": (models.resnet50, 32),
     "densenet121": (models.densenet121, 32),
     "googlenet": (lambda: models.googlenet(aux_logits=False, init_weights=False), 45),
+    "squeezenet": (models.squeezenet1_1, 32),
     "mobilenet-v1": (lambda: timm.create_model("mobilenetv1_100"), 32),
     "mobilenet-v2": (models.mobilenet_v2, 32),
     "mobilenet-v3-large": (models.mobilenet_v3_large, 32),
@@ -203,3 +205,8 @@ def test_the_small_kernel_beside_a_large_one_can_be_added_to_it() -> None:
     images = torch.randn(1, 4, 16, 16, dtype=torch.float64)
     one = F.conv2d(images, large.weight + F.pad(small.weight, [4] * 4), large.bias + small.bias, padding=6, groups=4)
     assert (both(images) - one).abs().max() <= 1e-10
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_the_network_is_made_for_the_classes_of_the_header_where_no_data_is_loaded(path: Path) -> None:
+    assert read_config(path).data.made_for == counts_of(path)[3]

@@ -90,6 +90,7 @@ def test_a_permutation_stands_before_all_else_also_where_it_was_there_already() 
             r"net.yaml:5:5: layer 'residual': there is no dense or locally connected sibling",
         ),
         ("\n  - conv: {channels: 3, groups: 3}\n  - global_avg_pool\n  - linear\n", "a convolution has groups: 3"),
+        ("\n  - conv: {channels: classes}\n  - global_avg_pool\n", r"net.yaml:4:5: .*; end with `linear`"),
     ],
 )
 def test_what_has_no_sibling_is_refused(layers: str, message: str) -> None:
