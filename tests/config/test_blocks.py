@@ -145,7 +145,8 @@ MODEL = "model:\n  - b: {width: 2}\n  - global_avg_pool\n  - linear\n"
         ),
         (
             "blocks: {b: {arguments: {width: 2}, layers: [conv: {channels: $width // 4}]}}",
-            "c.yaml:1:53: 'channels' is '0', expected more than 0 (in block 'b', used on line 3)",
+            "c.yaml:1:53: 'channels': a whole number above 0 or 'classes' (as many as there are classes) is expected, "
+            "not '0' (in block 'b', used on line 3)",
         ),
         (
             "blocks: {b: {arguments: {width: 2, act: relu}, layers: [conv: {channels: $act * 2}]}}",

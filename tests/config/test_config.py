@@ -110,7 +110,8 @@ def test_every_mistake_at_once_in_the_order_of_the_file() -> None:
         "c.yaml:4:3: 'validation' is '1.5', expected at most 0.9",
         "c.yaml:5:3: 'augment' is 'flip', expected a list",
         "c.yaml:7:5: no layer 'con'",
-        "c.yaml:8:12: 'channels' is '0', expected more than 0",
+        "c.yaml:8:12: 'channels': a whole number above 0 or 'classes' (as many as there are classes) is expected, "
+        "not '0'",
         "c.yaml:9:32: layer 'conv' needs 'channels'",
         "c.yaml:9:33: no option 'chanels' in layer 'conv'",
         "c.yaml:11:12: 'epochs' is 'ten', expected a whole number",
