@@ -1,7 +1,7 @@
 """What a network says of a posted image: the answer, where it looked, and the training images that are most alike."""
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, Literal
 
@@ -112,9 +112,10 @@ class Answerer:
             }
 
     def end(self) -> None:
-        """Wait for the answer that is being made, and make no other."""
+        """Make no other answer, and wait for the one that is being made."""
+        self._ended = True
         with self.turn:
-            self._ended = True
+            pass
 
     def _image(self, content: bytes) -> ExplainedImage:
         if self._ended:
@@ -138,10 +139,12 @@ class Answerer:
         *_, found = explain(self.network, images, self.session, methods=self.options.methods)
         assert isinstance(found, Explanation)
         drawn = shown_image(image, image.original(), 0, found, MOST_PIXELS)
-        return [
-            {"title": map_title(one), "image": str(overlaid(replace(overlay(drawn, one), boxes=())))}
-            for one in drawn.maps
-        ]
+        made = []
+        for one in drawn.maps:
+            scene = overlay(drawn, one)
+            colours = "; red: for it, blue: against it" if scene.heat_scale == "signed" else ""
+            made.append({"title": map_title(one) + colours, "image": str(overlaid(scene))})
+        return made
 
     def _nearest(self, image: ExplainedImage) -> list[dict[str, Any]]:
         if self.learned is None:

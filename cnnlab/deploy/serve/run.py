@@ -15,7 +15,10 @@ from cnnlab.deploy.serve.answerer import Answerer, ServeOptions, learned_images
 from cnnlab.deploy.serve.server import Server
 from cnnlab.network.network import Network
 from cnnlab.network.session import Session
-from cnnlab.rejection.kept import Rejection, kept, kept_at
+from cnnlab.rejection.kept import Rejection, is_kept, kept
+
+LAST = 1.0
+"""Seconds in which the last answer may be sent once the page has ended."""
 
 
 def answerer_of(
@@ -61,7 +64,7 @@ def rule_for(network: Network, session: Session, asked: bool | None) -> tuple[Re
 
     Raises: RequestError where it is asked for, and missing or of other weights.
     """
-    if asked or (asked is None and kept_at(network, session).exists()):
+    if asked or (asked is None and is_kept(network, session)):
         try:
             return kept(network, session), ()
         except RequestError as error:
@@ -99,6 +102,7 @@ class ServedPage:
             self._thread.join()
         self._server.server_close()
         self._server.answerer.end()
+        self._server.wait_for_answers(LAST)
 
     def __enter__(self) -> "ServedPage":
         return self

@@ -4,6 +4,7 @@ import errno
 import ipaddress
 import socket
 import sys
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from http.server import ThreadingHTTPServer
@@ -61,7 +62,7 @@ class Server(ThreadingHTTPServer):
             "/predict": answerer.predict,
             "/explain": answerer.explain,
         }
-        self._room = BoundedSemaphore(at_once)
+        self._at_once, self._room = at_once, BoundedSemaphore(at_once)
         if not host:
             raise RequestError("`host` is empty; 127.0.0.1 is this machine")
         try:
@@ -126,6 +127,12 @@ class Server(ThreadingHTTPServer):
             super().process_request_thread(request, client_address)
         finally:
             self._room.release()
+
+    def wait_for_answers(self, seconds: float) -> None:
+        """Wait until every answer is sent, so many seconds at most; no request is taken after it."""
+        until = time.monotonic() + seconds
+        for _ in range(self._at_once):
+            self._room.acquire(timeout=max(0.0, until - time.monotonic()))
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Log that a client went away, or what else was wrong, in a line."""

@@ -31,6 +31,10 @@ class FileNetwork(nn.Module):
         super().__init__()
         self.path, self.sides, self.said = path, tuple(sides), said
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> "FileNetwork":
+        """The same: nothing of a file changes, and a program of another library cannot be copied."""
+        return self
+
     @property
     def own_shape(self) -> Sequence[int] | None:
         """(channels, height, width) of its images, in pixels, where all are fixed."""

@@ -10,7 +10,7 @@ import tempfile
 import time
 import zlib
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+from bad_inputs.deployment import onnx_of
 from networks import small
 from numpy.typing import NDArray
 from PIL import Image
@@ -323,8 +324,14 @@ def test_a_page_ends(net: OpenedNetwork, images: Pixels) -> None:
     with pytest.raises(cnnlab.WorkError, match=r"`port` is \d+, which is in use on 127.0.0.1"):
         net.serve(methods=[], port=urlsplit(page.url).port or 0)
     answerer = page._server.answerer
-    answerer.end()  # what waits for its turn when a page ends
-    assert ask(page, "POST", "/predict", png(images[0])).refusal == (503, "the page has ended")
+    with ThreadPoolExecutor(3) as pool:
+        with answerer.turn:  # of an answer that is being made
+            waiting = pool.submit(ask, page, "POST", "/predict", png(images[0]))
+            ending = pool.submit(answerer.end)
+            assert wait([waiting, ending], timeout=0.2).done == set()
+        ending.result(10)
+        assert ask(page, "POST", "/predict", png(images[0])).refusal == (503, "the page has ended")
+        assert waiting.result(10).refusal[0] == 503  # what was asked and not begun
     page.close()
     page.close()
     assert "has ended" in repr(page)
@@ -355,3 +362,28 @@ def test_none_of_these(net: OpenedNetwork, images: Pixels) -> None:
         assert ask(page, "POST", "/predict", png(images[0])).json["answer"] == likeliest
     with net.serve(methods=[], reject_below=1.0) as page:
         assert ask(page, "POST", "/explain", png(images[0])).json["said"].startswith("No label: ")
+
+
+def test_a_page_for_other_machines_answers_to_their_names_for_this_one(page: ServedPage) -> None:
+    server = Server(page._server.answerer, "0.0.0.0", 0, said.append)  # which answers nothing yet
+    try:
+        port, own = server.server_port, socket.gethostname()
+        assert server.is_open
+        assert server.url == f"http://127.0.0.1:{port}/"
+        for host in (f"192.0.2.7:{port}", f"{own}:{port}", f"{own}.local:{port}", f"[2001:db8::1]:{port}"):
+            assert server.is_own(host), host
+        for host in (f"evil.example:{port}", f"192.0.2.7.evil.example:{port}", "192.0.2.7:1"):
+            assert not server.is_own(host), host
+    finally:
+        server.server_close()
+
+
+def test_an_onnx_file_is_answered_without_maps(images: Pixels, tmp_path: Path) -> None:
+    file = tmp_path / "net.onnx"
+    file.write_bytes(onnx_of())
+    net = cnnlab.open(file, size=8, device="cpu")
+    with net.serve(top=1) as page:
+        found = ask(page, "POST", "/explain", png(images[0])).json
+    (expected,) = net.predict(images[0], top=1).to_dict()["predictions"]
+    assert {name: found[name] for name in expected} == expected | {"path": POSTED}
+    assert found["maps"] == found["nearest"] == []
