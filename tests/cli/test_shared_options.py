@@ -55,9 +55,11 @@ DECODES = {"compare", "init", "landscape"}
 OF_EACH = {
     *("--border", "--by", "--channel", "--channels", "--classes", "--count", "--depth", "--epochs", "--full-size"),
     *(
+        "--jobs",
         "--layer",
         "--method",
         "--metrics",
+        "--probabilities",
         "--reject",
         "--reject-below",
         "--repeats",
