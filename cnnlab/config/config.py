@@ -1,8 +1,9 @@
 """The shape of a config file: what may stand in it, and what holds where it is silent."""
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,11 +14,11 @@ from cnnlab.config.overrides import apply_overrides
 from cnnlab.config.shipped import config_file
 from cnnlab.core.arithmetic import Shape
 from cnnlab.core.characters import printable, shortened
-from cnnlab.core.errors import ConfigError, Problem, RequestError
+from cnnlab.core.errors import CnnlabError, ConfigError, Problem, RequestError
 from cnnlab.core.problems import problems_of
 from cnnlab.core.quantities import NonNegative, Positive, PositiveNumber
 from cnnlab.core.registry import Section, as_data
-from cnnlab.core.yaml import MAX_DEPTH, MAX_VALUES, Table, Text, extent, load, mark_at, typed
+from cnnlab.core.yaml import MAX_DEPTH, MAX_VALUES, Mark, Table, Text, extent, load, mark_at, typed
 from cnnlab.data import catalog as _data_catalog  # noqa: F401  (each catalog fills its registries)
 from cnnlab.data.classes import chosen_classes
 from cnnlab.data.parts import PLACES, beside
@@ -224,6 +225,13 @@ class Logging(Section):
 Patterns = Annotated[list[Annotated[str, Field(min_length=1)]], BeforeValidator(_a_list)]
 
 
+@dataclass(frozen=True)
+class Places:
+    """Where the keys of a config stand: two configs that say the same are equal wherever they do."""
+
+    marks: Mapping[str, Mark] = field(default_factory=dict, compare=False)
+
+
 class Config(Section):
     """A whole config file."""
 
@@ -243,10 +251,19 @@ class Config(Section):
         default=None,
         description="the same network in a zoo, torchvision:NAME or timm:NAME, whose weights it takes layer by layer",
     )
+    weights: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None,
+        description="weights to begin with: a name that the counterpart's zoo has for them, such as IMAGENET1K_V2 or "
+        "DEFAULT, or a file; the head is new where it is for other classes",
+    )
     init_from: Annotated[str, Field(min_length=1)] | None = Field(
         default=None,
-        description="weights to begin with in place of random ones: a run, a file of weights, or "
-        "torchvision:NAME[:WEIGHTS]; the head is new where it is for other classes",
+        description="weights to begin with in place of random ones: a run, a file of weights, "
+        "torchvision:NAME[:WEIGHTS], timm:NAME, or a config with a counterpart; likewise",
+    )
+    adapt_channels: bool = Field(
+        default=False,
+        description="whether weights for images of other channels are taken: the first kernels are summed or repeated",
     )
     new_head: bool | None = Field(
         default=None,
@@ -275,6 +292,24 @@ class Config(Section):
     early_stopping: EarlyStopping | None = None
     logging: Logging = Logging()
     _written: dict[str, str] = PrivateAttr(default_factory=dict)
+    _places: Places = PrivateAttr(default_factory=lambda: Places())
+
+    @property
+    def begins_elsewhere(self) -> bool:
+        """Whether a training of it begins with weights that are not random."""
+        return self.init_from is not None or self.weights is not None
+
+    @contextmanager
+    def told_by_place(self) -> Iterator[None]:
+        """An error raised inside that begins with a key of the config gets the key's place there in front."""
+        try:
+            yield
+        except CnnlabError as error:
+            first, *more = error.lines
+            found = re.match(r"(\w+)(?=:| is )", first)
+            if found is not None and found[1] in self._places.marks:
+                error.args = (f"{self._places.marks[found[1]]}: {first}", *more)
+            raise
 
     @property
     def written_paths(self) -> Mapping[str, str]:
@@ -376,6 +411,7 @@ def check_config(
         config = config.model_copy(update={"blocks": {}})
     if problems:
         raise ConfigError(sorted(dict.fromkeys(problems), key=_place_in_file))
+    config._places = Places({key: tree.marks[key] for key in tree if key in tree.marks})
     if isinstance(config.model, OwnModel):
         kept = {} if "initialization" in config.model_fields_set else {"initialization": None}
         config = config.model_copy(update={"model": _begun(config.model, base), **kept})

@@ -92,6 +92,7 @@ class Freezing:
                         f"unfreeze: '{pattern}' of epoch {epoch} covers nothing that is frozen; {frozen}"
                     )
                 self.until.update({name: epoch for name in found if self.until[name] is None})
+        self._sizes = {name: one.numel() for name, one in parameters.items()}
         self._parameters = {name: one for name, one in parameters.items() if name in self.until}
         self._norms = {name: one for name, one in kept.items() if name in self.until} if statistics else {}
 
@@ -101,6 +102,30 @@ class Freezing:
             return False
         first = self.until[name]
         return first is None or (epoch is not None and epoch < first)
+
+    @property
+    def trainable(self) -> int:
+        """How many parameters learn in the first epoch."""
+        return sum(size for name, size in self._sizes.items() if not self.is_frozen(name, 1))
+
+    @property
+    def trainable_ever(self) -> int:
+        """How many parameters learn in some epoch."""
+        return sum(size for name, size in self._sizes.items() if not self.is_frozen(name))
+
+    @property
+    def sentence(self) -> str:
+        """The parameters that are trained, and when more of them are.
+
+        Raises: RequestError where none learns in the first epoch.
+        """
+        learning = [name for name in self._sizes if not self.is_frozen(name, 1)]
+        if not learning:
+            raise RequestError("freeze: every parameter is frozen in epoch 1; nothing is left to train")
+        later = sorted({epoch for epoch in self.until.values() if epoch is not None})
+        then = f"; more from epoch {', '.join(map(str, later))} on" if later else ""
+        of = sum(self._sizes.values())
+        return f"{self.trainable:,} of {of:,} parameters learn: {some(learning, 4)}{then}"
 
     def begin(self, epoch: int) -> None:
         """Freeze what is frozen in an epoch, from 1; the rest of what was ever frozen learns."""

@@ -1,9 +1,9 @@
-"""Weights that a training begins with, from a run, a file, or a network of a zoo: all but the head must fit."""
+"""Weights that a training begins with, copied into its network: all but the head must fit."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 from cnnlab.config.config import Config
@@ -11,30 +11,12 @@ from cnnlab.core.arithmetic import Shape
 from cnnlab.core.errors import RequestError
 from cnnlab.data.batches import ChannelStatistics
 from cnnlab.fit.freezing import head_of
-from cnnlab.network.fresh import unset
-from cnnlab.network.open import open_run
+from cnnlab.network.origins import COUNTER, Origin, origin_of
 from cnnlab.network.session import Session
-from cnnlab.network.weights.mismatch import OtherClassesError
-from cnnlab.network.weights_file import load_weights_file
-from cnnlab.network.zoo_weights import DEFAULT, zoo_weights
-from cnnlab.network.zoos import ZOOS
+from cnnlab.runs.record import InheritedFacts
 
 SHOWN = 3
 """Names that an error lists of each kind."""
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Weights and what they were trained on."""
-
-    name: str
-    weights: Mapping[str, Tensor]
-    classes: tuple[str, ...] = ()
-    """Names of its logits, where they are known."""
-    shape: Shape | None = None
-    """Of the images that it saw."""
-    statistics: ChannelStatistics | None = None
-    """By which those were normalised."""
 
 
 @dataclass(frozen=True)
@@ -42,14 +24,24 @@ class Inherited:
     """What a network took over."""
 
     origin: Origin
+    taken: tuple[str, ...]
+    """Its tensors that have the origin's values."""
     head: tuple[str, ...]
     """Its tensors that begin at random all the same."""
+    adapted: bool
+    """Whether the kernels of the first convolution were made for other channels."""
     remarks: tuple[str, ...]
 
     @property
+    def facts(self) -> InheritedFacts:
+        """The same for a run's record."""
+        count = len(self.taken)
+        return InheritedFacts(self.origin.name, count, count + len(self.head), self.head, self.origin.structure)
+
+    @property
     def statistics(self) -> ChannelStatistics | None:
-        """By which the origin's images were normalised."""
-        return self.origin.statistics
+        """By which the origin's images were normalised; None where those have other channels."""
+        return None if self.adapted else self.origin.statistics
 
     def differences(self, statistics: ChannelStatistics, shape: Shape) -> tuple[str, ...]:
         """A sentence for each way in which images are prepared otherwise than for the origin.
@@ -62,7 +54,7 @@ class Inherited:
         own = self.origin
         if own.shape is not None and own.shape != shape:
             said.append(f"{own.name} saw images of {_sized(own.shape)}, and these are {_sized(shape)}")
-        if own.statistics is not None:
+        if self.statistics is not None:
             if own.statistics == statistics:
                 said.append(f"images are normalised as for {own.name}")
             else:
@@ -70,15 +62,26 @@ class Inherited:
         return tuple(said)
 
 
-def inherit(model: nn.Module, config: Config, shape: Shape, classes: tuple[str, ...], session: Session) -> Inherited:
-    """Copy the weights of the config's `init_from` into a network, but for the head where that is for other classes.
+def inherit(
+    model: nn.Module,
+    config: Config,
+    shape: Shape,
+    classes: tuple[str, ...],
+    session: Session,
+    *,
+    count: int | None = None,
+    fetch: bool = True,
+) -> Inherited:
+    """Copy the weights of the config's `init_from`, or its `weights`, into a network, but for a head of other classes.
 
     Arguments:
         model: the config's, with fresh weights, which it keeps where nothing is copied.
-        config: with `init_from` and `new_head`.
+        config: with `init_from` or `weights`, and `new_head` and `adapt_channels`.
         shape: (channels, height, width) of its images, in pixels.
-        classes: their names.
+        classes: their names; none where these are not known.
         session: where runs lie.
+        count: how many classes there are, by default as many as names.
+        fetch: whether a zoo's weights are downloaded; otherwise shapes alone are looked at where they are not here.
 
     Returns:
         What was taken.
@@ -86,79 +89,101 @@ def inherit(model: nn.Module, config: Config, shape: Shape, classes: tuple[str, 
     Raises:
         RequestError: for an origin that is not there, and for weights that do not fit, with both names and shapes; the
             network is as before then.
+        WorkError: where weights cannot be downloaded.
     """
-    assert config.init_from is not None
-    origin = _origin(config.init_from, model, config, shape, session)
+    with config.told_by_place():
+        origin = origin_of(config, model, shape, session, fetch=fetch)
+        return _inherited(model, config, shape, classes, len(classes) if count is None else count, origin)
+
+
+def _inherited(
+    model: nn.Module, config: Config, shape: Shape, classes: tuple[str, ...], count: int, origin: Origin
+) -> Inherited:
     own = model.state_dict()
-    fault = f"init_from: {origin.name} does not fit the network"
-    missing = [name for name in own if name not in origin.weights and not name.endswith("num_batches_tracked")]
-    foreign = [name for name in origin.weights if name not in own]
+    weights = dict(origin.weights)
+    key = "weights" if config.weights is not None else "init_from"
+    fault = f"{key}: {origin.name} does not fit the network"
+    missing = [name for name in own if name not in weights and not name.endswith(COUNTER)]
+    foreign = [name for name in weights if name not in own]
     if missing or foreign:
-        listed = [_listed("lacks", missing, own), _listed("has", foreign, origin.weights)]
+        listed = [_listed("lacks", missing, own), _listed("has", foreign, weights)]
         raise RequestError(f"{fault}: it {' and '.join(filter(None, listed))}")
-    other = [name for name in own if name in origin.weights and own[name].shape != origin.weights[name].shape]
+    adapted = _first_kernels(own, weights)
+    if adapted and not config.adapt_channels:
+        theirs, ours = list(weights[adapted].shape), list(own[adapted].shape)
+        raise RequestError(
+            f"{fault}: its {adapted} is {theirs}, and the network's {ours}: it saw images of {theirs[1]} channels, and "
+            f"these have {ours[1]}; adapt_channels: true makes its kernels for {ours[1]}"
+        )
+    if adapted:
+        weights[adapted] = adapted_kernels(weights[adapted], own[adapted].shape[1])
+    other = [name for name in own if name in weights and own[name].shape != weights[name].shape]
     head_name, head = head_of(model)
     of_head = [f"{head_name}.{name}" if head_name else name for name, _ in head.named_parameters(recurse=False)]
     for name in other:
-        theirs, ours = origin.weights[name].shape, own[name].shape
-        if ours[:1] != (len(classes),) or theirs[1:] != ours[1:]:
-            raise RequestError(f"{fault}: its {name} is {list(theirs)}, and the network's {list(ours)}")
-    elsewhere = bool(origin.classes) and origin.classes != classes
+        theirs, ours = list(weights[name].shape), list(own[name].shape)
+        if ours[:1] != [count] or theirs[1:] != ours[1:]:
+            raise RequestError(f"{fault}: its {name} is {theirs}, and the network's {ours}")
+    elsewhere = bool(origin.classes) and bool(classes) and origin.classes != classes
     anew = elsewhere if config.new_head is None else config.new_head
     if other and config.new_head is False:
         name = other[0]
         raise RequestError(
-            f"{fault}, and new_head is false: its {name} is {list(origin.weights[name].shape)}, and the network's "
-            f"{list(own[name].shape)}"
+            f"{fault}, and new_head is false: its {name} is {list(weights[name].shape)}, and the network's "
+            f"{list(own[name].shape)}; leave new_head out for a head that begins at random"
         )
     left = tuple(dict.fromkeys([*other, *(of_head if anew else ())]))
-    taken = {name: tensor for name, tensor in origin.weights.items() if name not in left}
+    taken = {name: tensor for name, tensor in weights.items() if name not in left}
     model.load_state_dict(taken, strict=False)
-    remarks = [f"begins with the weights of {origin.name}: {len(taken)} of {len(own)} tensors"]
+    paired = ", paired in the order of a forward pass" if origin.structure else ""
+    remarks = [f"begins with {_begun(origin)}: {len(taken)} of {len(own)} tensors{paired}", *origin.notes]
+    if adapted:
+        remarks.append(
+            f"{adapted}, of kernels for {origin.weights[adapted].shape[1]} channels, was made for {shape[0]}; images "
+            "are normalised by their own mean and std"
+        )
     if left:
-        shapes = [
-            f"{name} {list(origin.weights[name].shape)} there, {list(own[name].shape)} here" for name in left[:SHOWN]
-        ]
-        remarks.append(f"the head begins at random, for {len(classes)} classes: {'; '.join(shapes)}")
-    return Inherited(origin, left, tuple(remarks))
+        shapes = [f"{name} {list(origin.weights[name].shape)} there, {list(own[name].shape)} here" for name in left]
+        remarks.append(f"the head begins at random, for {count} classes: {'; '.join(shapes[:SHOWN])}")
+    return Inherited(origin, tuple(taken), left, bool(adapted), tuple(remarks))
 
 
-def _origin(text: str, model: nn.Module, config: Config, shape: Shape, session: Session) -> Origin:
-    zoo, colon, name = text.partition(":")
-    if colon and zoo in ZOOS:
-        bare, _, wanted = name.partition(":")
-        source = zoo_weights(f"{zoo}:{bare}", wanted or DEFAULT).loaded()
-        prepared = source.preparation
-        return Origin(text, source.model.state_dict(), source.classes, prepared.shape, prepared.statistics)
-    path = Path(text).expanduser()
-    if path.is_file():
-        return Origin(text, _of_file(path, model, config, shape))
-    try:
-        run = session.run(text)
-    except RequestError as error:
-        raise RequestError(
-            f"init_from is '{text}': no file of weights, no network such as torchvision:resnet18, and {error}"
-        ) from None
-    network = open_run(run, session)
-    weights = {name: tensor.cpu() for name, tensor in network.model.state_dict().items()}
-    return Origin(f"the run {run.name}", weights, network.classes, network.shape, network.preparation.statistics)
+def adapted_kernels(kernels: Tensor, channels: int) -> Tensor:
+    """Kernels of a first convolution for images of other channels: summed for one, otherwise repeated and scaled.
+
+    So a grey image gives what it gave as a colour image with three equal channels. Source: timm's `adapt_input_conv`.
+
+    Arguments:
+        kernels: (out, in, height, width).
+        channels: of the images now.
+
+    Returns:
+        (out, channels, height, width).
+
+    Example:
+        >>> adapted_kernels(torch.ones(1, 3, 1, 1), 1).item()
+        3.0
+    """
+    given = kernels.shape[1]
+    if channels == 1:
+        return kernels.sum(dim=1, keepdim=True)
+    repeated = torch.cat([kernels] * -(-channels // given), dim=1)[:, :channels]
+    return repeated * (given / channels)
 
 
-def _of_file(path: Path, model: nn.Module, config: Config, shape: Shape) -> Mapping[str, Tensor]:
-    """The weights in a file under the network's names; a twin takes them, for as many classes as they are for."""
-    twin = unset(config, shape, next(iter(_outputs(model)))).model
-    try:
-        load_weights_file(twin, path)
-    except OtherClassesError as error:
-        twin = unset(config, shape, error.classes).model
-        load_weights_file(twin, path)
-    return twin.state_dict()
+def _first_kernels(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str:
+    """The first convolution's kernels, where they differ in the channels that they read alone; '' otherwise."""
+    first = next((name for name, one in own.items() if one.dim() == 4), "")
+    if not first:
+        return ""
+    ours, theirs = own[first].shape, given[first].shape
+    same = len(theirs) == 4 and ours[0] == theirs[0] and ours[2:] == theirs[2:]
+    return first if same and ours[1] != theirs[1] else ""
 
 
-def _outputs(model: nn.Module) -> list[int]:
-    """How many logits the head makes."""
-    _, head = head_of(model)
-    return [len(one) for one in head.parameters(recurse=False) if one.ndim > 1]
+def _begun(origin: Origin) -> str:
+    """`the weights of the run cifar`, `the DEFAULT weights of torchvision:resnet18`."""
+    return origin.name if "weights of " in origin.name else f"the weights of {origin.name}"
 
 
 def _listed(verb: str, names: list[str], of: Mapping[str, Tensor]) -> str:

@@ -69,6 +69,22 @@ class DataFacts:
 
 
 @dataclass(frozen=True)
+class InheritedFacts:
+    """What a network took over before its training."""
+
+    origin: str
+    """Whose weights they were, in words."""
+    taken: Count
+    """Tensors that began with its values."""
+    tensors: Count
+    """Those of the network that could have."""
+    head: tuple[str, ...] = ()
+    """Tensors that began at random all the same."""
+    by_structure: bool = False
+    """Whether the origin's tensors have other names, and were paired in the order of a forward pass."""
+
+
+@dataclass(frozen=True)
 class Outcome:
     """How the run stands; accuracies in 0..1, times in seconds."""
 
@@ -102,6 +118,12 @@ class RunRecord:
     """How its numbers were computed: at first, and after each resumption that changed it."""
     time_budget: PositiveNumber | None = None
     """Seconds, of the last session."""
+    trainable: Count | None = None
+    """Parameters that learned in the first epoch; None of a run that did not keep it."""
+    trainable_ever: Count | None = None
+    """Parameters that learn in some epoch."""
+    inherited: InheritedFacts | None = None
+    """What it began with, where that was not random."""
     outcome: Outcome = field(default_factory=Outcome)
     format: int = FORMAT
 

@@ -283,7 +283,7 @@ def dry_run(config: Config, options: TrainOptions, stop: StopWish | bool = False
 
 
 def _record(name: str, setup: TrainingSetup, options: TrainOptions) -> RunRecord:
-    return new_record(
+    record = new_record(
         name=name,
         command=options.command,
         seed=setup.config.seed,
@@ -291,4 +291,10 @@ def _record(name: str, setup: TrainingSetup, options: TrainOptions) -> RunRecord
         parameters=parameter_count(setup.network),
         data=replace(setup.images.facts(), written=setup.config.written_paths),
         time_budget=options.time_budget,
+    )
+    return replace(
+        record,
+        trainable=setup.freezing.trainable,
+        trainable_ever=setup.freezing.trainable_ever,
+        inherited=None if setup.inherited is None else setup.inherited.facts,
     )

@@ -9,7 +9,6 @@ from torch import nn
 
 from cnnlab.config.config import Config
 from cnnlab.config.least_memory import check_memory_suffices, least_memory
-from cnnlab.core.characters import some
 from cnnlab.core.errors import RequestError
 from cnnlab.core.seeds import derive_seed
 from cnnlab.data.batches import Batch, ChannelStatistics, TrainingBatches, evaluation_batches
@@ -22,10 +21,9 @@ from cnnlab.fit.predict import Predictions, predict
 from cnnlab.fit.saved_state import EpochPlan
 from cnnlab.fit.schedules import Schedule
 from cnnlab.fit.state import Ema, TrainingState
-from cnnlab.models.build import parameter_count
 from cnnlab.models.own import said_to
 from cnnlab.network.fresh import new_built
-from cnnlab.network.inheritance import inherit
+from cnnlab.network.inheritance import Inherited, inherit
 from cnnlab.network.session import Session
 from cnnlab.runs.images import TrainingImages, fixed_sample, training_images
 
@@ -46,6 +44,9 @@ class TrainingSetup:
     clip: Clipping | None
     clean: Dataset
     """Training images, unaugmented: the near side of the overfitting gap."""
+    freezing: Freezing
+    inherited: Inherited | None = None
+    """What the network took over; None of one that begins at random, or goes on."""
     remarks: tuple[str, ...] = ()
     """A sentence for each thing that a person should know of the network."""
 
@@ -79,17 +80,6 @@ def _normalised_by(
     """The config that names these statistics, and the images with them."""
     data = config.data.model_copy(update={"mean": list(statistics.mean), "std": list(statistics.std)})
     return config.model_copy(update={"data": data}), replace(images, statistics=statistics)
-
-
-def _what_learns(network: nn.Module, freezing: Freezing) -> str:
-    """A sentence about the parameters that are trained, and about those that are later."""
-    learning = [name for name, one in network.named_parameters() if one.requires_grad]
-    if not learning:
-        raise RequestError("freeze: every parameter is frozen in epoch 1; nothing is left to train")
-    count = sum(one.numel() for one in network.parameters() if one.requires_grad)
-    later = sorted({epoch for epoch in freezing.until.values() if epoch is not None})
-    then = f"; more from epoch {', '.join(map(str, later))} on" if later else ""
-    return f"{count:,} of {parameter_count(network):,} parameters learn: {some(learning, 4)}{then}"
 
 
 def _averages(config: Config, network: nn.Module, train: Dataset) -> Ema:
@@ -130,7 +120,8 @@ def set_up_training(
     with said_to(remarks.append):
         built = new_built(config, train.shape, len(train.classes))
     network = built.model
-    if config.init_from is not None and not begun:
+    inherited: Inherited | None = None
+    if config.begins_elsewhere and not begun:
         inherited = inherit(network, config, train.shape, train.classes, session)
         remarks += inherited.remarks
         if inherited.statistics is not None and config.data.mean is None:
@@ -152,7 +143,8 @@ def set_up_training(
     memory = torch.channels_last if training.channels_last else torch.contiguous_format
     network = network.to(device=device, memory_format=memory)  # type: ignore[call-overload]
     options = config.optimizer.options
-    freezing = Freezing(network, config.freeze, config.unfreeze, statistics=config.frozen_statistics)
+    with config.told_by_place():
+        freezing = Freezing(network, config.freeze, config.unfreeze, statistics=config.frozen_statistics)
     groups = parameter_groups(
         network,
         config.parameter_groups,
@@ -163,7 +155,8 @@ def set_up_training(
     )
     freezing.begin(1)
     if config.freeze:
-        remarks.append(_what_learns(network, freezing))
+        with config.told_by_place():
+            remarks.append(freezing.sentence)
     state = TrainingState(
         model=network,
         optimizer=config.optimizer.build(groups=groups),
@@ -198,5 +191,7 @@ def set_up_training(
         schedule=config.schedule.build(epochs=training.epochs),
         clip=config.clipping.build(model=network) if config.clipping else None,
         clean=fixed_sample(train, training.clean_train_pictures or 1, config.seed, "clean"),
+        freezing=freezing,
+        inherited=inherited,
         remarks=(*remarks, *built.remarks),
     )

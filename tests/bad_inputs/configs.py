@@ -152,7 +152,7 @@ CONFIGS = (
         "optimiser: sgd",
         (
             "error: bad.yaml:1:1: no option 'optimiser' in the config; it has name, seed, plugins, data, "
-            "blocks, model, initialization, counterpart, init_from, new_head, freeze, unfreeze, frozen_statistics, "
+            "blocks, model, initialization, counterpart, weights, init_from, adapt_channels, new_head, freeze, unfreeze, frozen_statistics, "
             "layer_decay, training, loss, optimizer, schedule, parameter_groups, clipping, ema,"
             " early_stopping, logging. Did you mean 'optimizer'?"
         ),
@@ -313,8 +313,8 @@ CONFIGS = (
         TINY,
         (
             "error: override 'trainning.epochs=3': no option 'trainning'; known: name, seed, plugins, "
-            "data, blocks, model, initialization, counterpart, init_from, new_head, freeze, unfreeze"
-            " and 11 more. Did you mean 'training'?"
+            "data, blocks, model, initialization, counterpart, weights, init_from, adapt_channels, new_head"
+            " and 13 more. Did you mean 'training'?"
         ),
         command="cnnlab train bad.yaml trainning.epochs=3",
     ),

@@ -14,6 +14,7 @@ from cnnlab.fit.freezing import Freezing, depths, is_covered
 from cnnlab.fit.optimizers import parameter_groups
 from cnnlab.network.open import open_run
 from cnnlab.network.session import Session
+from cnnlab.runs.record import InheritedFacts
 from cnnlab.training.events import Finished, Started
 from cnnlab.training.loop import TrainOptions
 from cnnlab.training.lr_find import find_learning_rate
@@ -105,6 +106,9 @@ def test_frozen_parts_stay_to_the_bit_and_the_head_learns(origin):
     events = list(train(asked, TrainOptions(origin.session, report=False)))
     started = next(event for event in events if isinstance(event, Started))
     assert any("70 of 414 parameters learn: linear1.weight, linear1.bias" in one for one in started.remarks)
+    record = origin.session.run("froze").record
+    assert (record.trainable, record.trainable_ever, record.parameters) == (70, 70, 414)
+    assert record.inherited == InheritedFacts("the run tiny", 14, 14)
     theirs, ours = weights_of(origin), open_run("froze", origin.session).model.state_dict()
     other = [name for name in ours if not torch.equal(ours[name], theirs[name])]
     assert other == ["linear1.weight", "linear1.bias"]  # the statistics of batch norm, too, are as they were

@@ -1,5 +1,6 @@
 """Why a file's weights do not fit a network, in lines that a person can act on."""
 
+import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -19,6 +20,10 @@ NEAR = 0.75
 """The least likeness (difflib's ratio) of a name that is offered as the nearest."""
 
 
+ADAPTER = re.compile(r"(^|[._])(lora_(A|B|up|down|embedding_[AB])|hada_w[12]_[ab]|lokr_w[12])([._]|$)")
+"""Names of tensors in the files of adapters: LoRA, LoHa, LoKr."""
+
+
 class OtherClassesError(RequestError):
     """The weights are of the same network for another number of classes."""
 
@@ -34,6 +39,11 @@ def mismatch(match: Match) -> RequestError:
     if not own:
         return RequestError("the network has neither parameters nor buffers, so no file of weights is for it")
     where = f" under {match.prefix}" if match.prefix else ""
+    if adapter := next((name for name in given if ADAPTER.search(name)), None):
+        return RequestError(
+            f"holds an adapter's changes to another network's weights ({_named(adapter)}, as LoRA has them), not the "
+            "weights; merge it into its network in the program that made it, and save that"
+        )
     if not missing and not unexpected and (classes := _other_classes(given, own, misshapen)):
         return classes
     shapes = {name: tuple(tensor.shape) for name, tensor in given.items() if isinstance(tensor, Tensor)}

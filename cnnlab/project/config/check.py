@@ -25,9 +25,10 @@ from cnnlab.models.build import parameter_count
 from cnnlab.models.own import check_arguments, said_to
 from cnnlab.models.own_model import OwnModel
 from cnnlab.network.fresh import new_built
+from cnnlab.network.inheritance import inherit
 from cnnlab.network.session import Session
 from cnnlab.runs.images import origins
-from cnnlab.runs.record import MOST_VALUES
+from cnnlab.runs.record import MOST_VALUES, InheritedFacts
 
 LOOKED_AT = 20
 """Images of each class of which the beginning is read."""
@@ -47,7 +48,11 @@ class Checked:
     parts: Mapping[str, str] = field(default_factory=dict)
     """Which folder or file is which part; nothing where the data set is not the user's own."""
     remarks: tuple[str, ...] = ()
-    """What a person should know of the images."""
+    """What a person should know of the images, and of the weights that a training begins with."""
+    trainable: int | None = None
+    """How many parameters learn in the first epoch; None where the network could not be built."""
+    inherited: InheritedFacts | None = None
+    """What a training would take over from elsewhere."""
 
     @property
     def sentence(self) -> str:
@@ -83,14 +88,16 @@ def check(config: Config, session: Session, *, shape: Shape | None = None, class
         'fine: 7 layers, 98,330 parameters'
     """
     known_shape, known_classes = config.data.known
-    contents = None
+    contents, names = None, tuple[str, ...]()
     if facts_of(config.data.dataset).source == "own" and classes is None:
         try:
             contents = list_contents(session.place, **config.data.dataset.options)
         except RequestError as error:
             raise config.data.dataset.located(error) from error
         chosen = config.data.classes
-        known_classes = len(contents.classes if chosen is None else chosen_classes(chosen, contents.classes))
+        names = tuple(contents.classes)
+        names = names if chosen is None else tuple(names[place] for place in chosen_classes(chosen, names))
+        known_classes = len(names)
     shape, classes = shape or known_shape, classes or known_classes
     config.schedule.build(epochs=config.training.epochs)
     if shape is None or classes is None:
@@ -103,7 +110,14 @@ def check(config: Config, session: Session, *, shape: Shape | None = None, class
     parameters = parameter_count(network)
     options = config.optimizer.options
     decay = options.get("weight_decay", 0.0)
-    freezing = Freezing(network, config.freeze, config.unfreeze, statistics=config.frozen_statistics)
+    inherited = None
+    if config.begins_elsewhere:
+        inherited = inherit(network, config, shape, names, session, count=classes, fetch=False)
+        remarks += inherited.remarks
+    with config.told_by_place():
+        freezing = Freezing(network, config.freeze, config.unfreeze, statistics=config.frozen_statistics)
+        if config.freeze:
+            remarks.append(freezing.sentence)
     groups = parameter_groups(
         network,
         config.parameter_groups,
@@ -121,7 +135,15 @@ def check(config: Config, session: Session, *, shape: Shape | None = None, class
         raise config.data.dataset.located(error) from error
     least = least_memory(network, config, largest_layer=built.largest_layer, train=counts, evaluated=counts)
     remarks += (*built.remarks, *_memory_remarks(least))
-    facts = Checked(_layers(config), parameters, shape, classes, remarks=tuple(remarks))
+    facts = Checked(
+        _layers(config),
+        parameters,
+        shape,
+        classes,
+        remarks=tuple(remarks),
+        trainable=freezing.trainable,
+        inherited=None if inherited is None else inherited.facts,
+    )
     if contents is None:
         return facts
     places = {part: str(path) for part, path in contents.parts.named.items()}

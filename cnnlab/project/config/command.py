@@ -18,7 +18,7 @@ app = Application(help="Check a config, print it with every default, or copy one
 
 
 @app.command("check")
-@with_session("allow_plugins", "as_json")
+@with_session("allow_plugins", "runs", "as_json")
 def check_config(
     session: Session,
     config: ConfigArgument,
@@ -50,7 +50,8 @@ def check_config(
         no_place = [{"place": "", "message": str(error)}]  # of what is no mistake in the file
         raise typer.Exit(failed(error, as_json=True, fine=False, problems=no_place)) from None
     if session.as_json:
-        print_json({"fine": True, **vars(checked)})
+        inherited = None if checked.inherited is None else vars(checked.inherited)
+        print_json({"fine": True, **vars(checked), "inherited": inherited})
     else:
         console = out_console()
         console.print(f"{config}: {checked.sentence}{_to_add(checked)}", soft_wrap=True)
