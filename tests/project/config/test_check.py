@@ -22,7 +22,9 @@ def test_the_chapters_network(tmp_path):
     path = {config.name: config.path for config in listed_configs()}["cifar"]
     config = config_of(path.read_text(), tmp_path)
     # the count that the chapter gives (section 19.2)
-    assert check(config, Session()) == Checked(layers=8, shape=(3, 32, 32), classes=10, parameters=288_746)
+    assert check(config, Session()) == Checked(
+        layers=8, shape=(3, 32, 32), classes=10, parameters=288_746, trainable=288_746
+    )
     assert check(config, Session()).sentence == "fine: 8 layers, 288,746 parameters"
 
 

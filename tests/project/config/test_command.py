@@ -32,7 +32,7 @@ def test_check_says_what_the_config_makes(path):
 def test_overrides_and_a_given_image(path):
     document = json.loads(run("check", path, "model.0.channels=8", "--shape", "1,8,8", "--classes", 2, "--json").stdout)
     facts = {"layers": 3, "parameters": 98, "shape": [1, 8, 8], "classes": 2}
-    assert document == {"fine": True, **facts, "parts": {}, "remarks": []}
+    assert document == {"fine": True, **facts, "parts": {}, "remarks": [], "trainable": 98, "inherited": None}
 
 
 def test_every_mistake_with_its_place(path):
