@@ -152,7 +152,8 @@ CONFIGS = (
         "optimiser: sgd",
         (
             "error: bad.yaml:1:1: no option 'optimiser' in the config; it has name, seed, plugins, data, "
-            "blocks, model, initialization, counterpart, weights, init_from, adapt_channels, new_head, freeze, unfreeze, frozen_statistics, "
+            "blocks, model, initialization, counterpart, weights, init_from, adapt_channels, new_head, freeze, "
+            "unfreeze, frozen_statistics, "
             "layer_decay, training, loss, optimizer, schedule, parameter_groups, clipping, ema,"
             " early_stopping, logging. Did you mean 'optimizer'?"
         ),

@@ -280,7 +280,7 @@ RUNS = (
         "config.yaml half-written, and YAML all the same",
         damaged("runs/tiny/config.yaml", lambda content: content[: content.index(b"- global_avg_pool")]),
         (
-            "error: runs/tiny/config.yaml:24:3: the model ends with 'conv_bn_act', whose output is (4, 8,"
+            "error: runs/tiny/config.yaml:26:3: the model ends with 'conv_bn_act', whose output is (4, 8,"
             " 8); 10 classes need (10,): add 'global_avg_pool' and 'linear' at the end"
         ),
     ),
@@ -291,10 +291,10 @@ RUNS = (
             replaced("runs/tiny/config.yaml", "histograms_every_epochs:", "histograms_every_rounds:"),
         ),
         (
-            "error: runs/tiny/config.yaml:62:3: no option 'rounds' in 'training'; it has epochs, epoch_images, "
+            "error: runs/tiny/config.yaml:64:3: no option 'rounds' in 'training'; it has epochs, epoch_images, "
             "batch_size, accumulate, drop_last, precision, channels_last, compile, deterministic, "
             "evaluation_batch_size, clean_train_pictures.\n"
-            "error: runs/tiny/config.yaml:88:3: no option 'histograms_every_rounds' in 'logging'; it has "
+            "error: runs/tiny/config.yaml:96:3: no option 'histograms_every_rounds' in 'logging'; it has "
             "every_steps, histograms_every_epochs, effective_field_every_epochs, snapshots_every_epochs, pictures, "
             "graph. Did you mean 'histograms_every_epochs'?"
         ),
