@@ -38,9 +38,10 @@ def pass_seconds(models: Sequence[nn.Module], images: Tensor, *, repeats: int) -
         (3, 3)
     """
     turns: list[list[float]] = []
-    with ExitStack() as kept, torch.no_grad():
+    with ExitStack() as kept:
         for model in models:
             kept.enter_context(undisturbed(model))
+        kept.enter_context(torch.no_grad())
         for model in [*models] * WARM:
             forward(model, images)
         began = now(images.device)

@@ -84,5 +84,6 @@ def test_networks_take_turns_and_threads_are_as_before() -> None:
         slow, fast = pass_seconds([Counted("slow", 0.02), Counted("fast", 0.005)], torch.ones(1, 1, 2, 2), repeats=4)
         assert count == torch.get_num_threads() == before + 1
     assert torch.get_num_threads() == before
+    assert torch.is_grad_enabled()
     assert order == ["slow", "fast"] * 6
     assert 2 < slow.over(fast).median < 5
