@@ -67,7 +67,7 @@ def label_errors(
     overrides: Overrides = (),
     folds: int = 4,
     epochs: int | None = None,
-    rank: str = "normalized_margin",
+    rank: str = "self_confidence",
     jobs: int = 1,
     probabilities: str | Path | None = None,
     out: str | Path | None = None,
@@ -86,7 +86,7 @@ def label_errors(
         overrides: changes to the config itself: `{"optimizer.lr": 0.05}`, or `["optimizer.lr=0.05"]`.
         folds: networks, from 2.
         epochs: of each training, in place of the config's.
-        rank: `normalized_margin` or `self_confidence`, what the candidates are ordered by.
+        rank: `self_confidence` or `normalized_margin`, what the candidates are ordered by.
         jobs: trainings at a time, each in a process.
         probabilities: a file of probabilities of all images (`.safetensors` of an earlier search, or `.npy`), in place
             of trainings.

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Bool, Float, Float64, Int64
 from torch import Tensor
 
-Ranking = Literal["normalized_margin", "self_confidence"]
+Ranking = Literal["self_confidence", "normalized_margin"]
 
 TOLERANCE = 1e-6
 """How far below its threshold a probability may lie, and how far another may lie above that of the label."""
@@ -52,7 +52,7 @@ class LabelErrors:
 
 
 def label_quality(
-    labels: Int64[Tensor, "n"], probabilities: Float[Tensor, "n k"], ranking: Ranking = "normalized_margin"
+    labels: Int64[Tensor, "n"], probabilities: Float[Tensor, "n k"], ranking: Ranking = "self_confidence"
 ) -> Float64[Tensor, "n"]:
     """How likely each label is right, 0 … 1.
 
@@ -132,7 +132,7 @@ def _rounded(exact: Float64[Tensor, "k"]) -> Int64[Tensor, "k"]:
 
 
 def label_errors(
-    labels: Int64[Tensor, "n"], probabilities: Float[Tensor, "n k"], *, ranking: Ranking = "normalized_margin"
+    labels: Int64[Tensor, "n"], probabilities: Float[Tensor, "n k"], *, ranking: Ranking = "self_confidence"
 ) -> LabelErrors:
     """The labels that are likely wrong, the likeliest first.
 

@@ -19,6 +19,7 @@ from cnnlab.network.open import open_run
 from cnnlab.network.session import Session
 from cnnlab.runs.folder import Run
 from cnnlab.runs.images import evaluation_images, images_of, training_images
+from cnnlab.view.blocks import figures
 
 COLOURS = {"blue": (40, 60, 200), "green": (40, 180, 60), "red": (200, 50, 40)}
 EACH = 20
@@ -62,13 +63,16 @@ def test_swapped_labels_are_found_with_what_they_were(found: Any, place: Path) -
     assert len(wrong) == 4
     names = sorted(COLOURS)
     assert {one.index: one.likely for one in found.candidates} == {k: names[int(clean[k])] for k in wrong}
-    margins = [one.margin for one in found.candidates]
-    assert margins == sorted(margins)
+    confidences = [one.self_confidence for one in found.candidates]
+    assert confidences == sorted(confidences)
     for name in ("normalized_margin", "self_confidence"):
         one = found.to_dict()["swapped"][name]
         assert (one["there"], one["named"], one["precision"], one["recall"]) == (4, 4, 1.0, 1.0)
         assert one["average_precision"] == pytest.approx(1)
     assert found.facts.errors.estimated == 4
+    (claim,) = found.facts.claims
+    assert (claim.finding.value, claim.value) == ("supported", 1.0)
+    assert [figure.name for figure in figures(found.report)] == ["label-errors", "joint"]
     assert any("wrong on purpose" in one for one in found.facts.cautions)
 
 
@@ -137,13 +141,13 @@ def test_probabilities_are_read_in_place_of_trainings(found: Any, place: Path) -
     again = cnnlab.label_errors(
         place / "colours.yaml",
         probabilities=found.folder / "probabilities.safetensors",
-        rank="self_confidence",
+        rank="normalized_margin",
         out=place / "again",
         device="cpu",
     )
     assert {one.index for one in again.candidates} == {one.index for one in found.candidates}
-    confidences = [one.self_confidence for one in again.candidates]
-    assert confidences == sorted(confidences)
+    margins = [one.margin for one in again.candidates]
+    assert margins == sorted(margins)
     np.save(place / "p.npy", found.probabilities.numpy())
     third = cnnlab.label_errors(place / "colours.yaml", probabilities=place / "p.npy", out=place / "third")
     assert third.candidates == found.candidates
@@ -168,6 +172,18 @@ def test_finished_folds_are_kept(place: Path) -> None:
     assert (first / "run.json").stat().st_mtime_ns == before
     assert [fold.images for fold in facts.folds] == [30, 30]
     assert any("agree with" in caution for caution in facts.cautions) == (facts.accuracy < 0.5)
+    other = config.model_copy(update={"seed": 1, "data": config.data.model_copy(update={"split_seed": 0})})
+    with pytest.raises(RequestError, match="was trained with seed 0, and now it is 1; choose another folder"):
+        prepared(other, options, session, out=place / "stopped", config_folder=place)
+    seen = place / "photos/red/00.png"
+    content = seen.read_bytes()
+    try:
+        Image.new("RGB", (8, 8)).save(seen)  # as many images, and another one among them
+        asked = prepared(config, options, session, out=place / "stopped", config_folder=place)
+        with pytest.raises(RequestError, match=r"data has changed since the run|has kept out other"):
+            list(find_label_errors(asked, session))
+    finally:
+        seen.write_bytes(content)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +192,7 @@ def test_finished_folds_are_kept(place: Path) -> None:
         ({"folds": 1}, "`folds` is 1, expected 2 or more"),
         ({"folds": 25}, r"the class 'blue' of folder .* has \d+ images, fewer than the 25 folds"),
         ({"overrides": ["data.fold={number: 1, of: 2}"]}, "data.fold divides the training part already"),
-        ({"rank": "loss"}, "`rank` is 'loss', expected normalized_margin or self_confidence"),
+        ({"rank": "loss"}, "`rank` is 'loss', expected self_confidence or normalized_margin"),
         ({"epochs": 0}, "epochs"),
         ({"probabilities": "none.npy"}, "none.npy: no such file"),
     ],

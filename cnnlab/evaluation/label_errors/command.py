@@ -17,8 +17,8 @@ from cnnlab.network.session import Session
 class Rank(StrEnum):
     """What label errors are ordered by."""
 
-    normalized_margin = "normalized_margin"
     self_confidence = "self_confidence"
+    normalized_margin = "normalized_margin"
 
 
 @with_session("device", "allow_plugins", "runs", "as_json")
@@ -30,7 +30,7 @@ def label_errors(
     epochs: Annotated[
         int | None, typer.Option(min=1, max=MOST, help="Of each training, in place of the config's.")
     ] = None,
-    rank: Annotated[Rank, typer.Option(help="What the candidates are ordered by.")] = Rank.normalized_margin,
+    rank: Annotated[Rank, typer.Option(help="What the candidates are ordered by.")] = Rank.self_confidence,
     jobs: Annotated[int, typer.Option(min=1, max=256, help="Trainings at a time, each in a process.")] = 1,
     probabilities: Annotated[
         Path | None,

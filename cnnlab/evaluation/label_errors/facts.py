@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Float64
 from torch import Tensor
 
 from cnnlab.data.dataset import Dataset
+from cnnlab.stats.claim import Claim, Finding
 from cnnlab.stats.confidence import Interval
 from cnnlab.stats.confident_learning import LabelErrors, Ranking, label_quality
 from cnnlab.stats.finding import Search
@@ -88,6 +89,31 @@ class LabelErrorFacts:
         """The normalised margin of each label."""
         return label_quality(self.images.labels, self.probabilities, "normalized_margin")
 
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        """What is said of confident learning, where it is known which labels are wrong."""
+        if self.wrong is None or not self.searches:
+            return ()
+        found = dict(self.searches)[self.ranking]
+        share = float(self.wrong.double().mean())
+        interval = found.precision_interval
+        finding = Finding.OPEN
+        if interval is not None and interval.low > share:
+            finding = Finding.SUPPORTED
+        elif interval is not None and interval.high < share:
+            finding = Finding.CONTRADICTED
+        return (
+            Claim(
+                "Labels that confident learning puts in question are wrong more often than others",
+                "Northcutt et al. 2021",
+                f"the share of them that was swapped on purpose; of all labels {100 * share:.2g} %",
+                finding,
+                found.precision,
+                interval,
+                ".1%",
+            ),
+        )
+
     def candidates(self, first: int | None = None) -> Iterator[Candidate]:
         """The labels in question, the likeliest error first; the `first` so many."""
         numbers, classes = self.images.numbers, self.images.classes
@@ -131,7 +157,7 @@ class LabelErrorFacts:
             "candidates": [{k: v for k, v in vars(one).items() if k != "row"} for one in self.candidates()],
             "swapped": {name: _search_json(found) for name, found in self.searches} or None,
             "cautions": list(self.cautions),
-            "claims": [],
+            "claims": [claim.as_json() for claim in self.claims],
         }
 
 

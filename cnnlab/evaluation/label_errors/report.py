@@ -6,6 +6,7 @@ from cnnlab.evaluation.label_errors.facts import Candidate, LabelErrorFacts
 from cnnlab.stats.confidence import Interval
 from cnnlab.view import csv
 from cnnlab.view.blocks import Block, Cell, Column, Figure, Number, Numbers, Report, Table, Text, shown
+from cnnlab.view.claims import claims_section
 from cnnlab.view.drawings import Gallery, Matrix, tiles
 
 SHOWN = 60
@@ -37,10 +38,12 @@ def label_errors_report(facts: LabelErrorFacts) -> Report:
     first = list(facts.candidates(SHOWN))
     if first:
         blocks += [_table(first[:ROWS], facts), _sheet(first, facts)]
+        if untouched := [one for one in facts.candidates() if one.wrong is False][:SHOWN]:
+            blocks.append(_untouched(untouched, facts))
     else:
         blocks.append(Text("No label is in question: each is what its network confidently answers.", "good"))
     if facts.searches:
-        blocks.append(_searches(facts))
+        blocks += [_searches(facts), claims_section(facts.claims)]
     blocks.append(_thresholds(facts))
     if len(images.classes) <= MOST_CLASSES:
         blocks.append(_joint(facts))
@@ -122,15 +125,23 @@ def _table(first: Sequence[Candidate], facts: LabelErrorFacts) -> Table:
 
 
 def _sheet(first: Sequence[Candidate], facts: LabelErrorFacts) -> Figure:
-    captions = tuple(f"{one.index}: {one.given}\n→ {one.likely}{' ✓' * bool(one.wrong)}" for one in first)
-    gallery = Gallery(tiles(facts.images.images[one.row] for one in first), captions=captions, columns=10)
     ticked = " ✓: swapped on purpose." if facts.wrong is not None else ""
+    caption = f"Image: given → likely.{ticked} The likeliest error first, by {ORDERS[facts.ranking]}."
+    return Figure("label-errors", f"The {len(first)} likeliest label errors", _gallery(first, facts), caption)
+
+
+def _untouched(first: Sequence[Candidate], facts: LabelErrorFacts) -> Figure:
     return Figure(
-        "label-errors",
-        f"The {len(first)} likeliest label errors",
-        gallery,
-        f"Image: given → likely.{ticked} The likeliest error first, by {ORDERS[facts.ranking]}.",
+        "untouched",
+        f"The first {len(first)} whose label was not swapped",
+        _gallery(first, facts),
+        "Image: given → likely. False alarms, or errors that the data set came with: look and judge.",
     )
+
+
+def _gallery(candidates: Sequence[Candidate], facts: LabelErrorFacts) -> Gallery:
+    captions = tuple(f"{one.index}: {one.given}\n→ {one.likely}{' ✓' * bool(one.wrong)}" for one in candidates)
+    return Gallery(tiles(facts.images.images[one.row] for one in candidates), captions=captions, columns=10)
 
 
 def _searches(facts: LabelErrorFacts) -> Table:

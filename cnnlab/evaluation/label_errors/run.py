@@ -20,14 +20,14 @@ from cnnlab.evaluation.label_errors.report import candidates_csv
 from cnnlab.evaluation.run import predictions_of
 from cnnlab.network.open import open_run
 from cnnlab.network.session import Session
-from cnnlab.runs.images import images_of
+from cnnlab.runs.images import evaluation_images, images_of
 from cnnlab.stats.confident_learning import Ranking, label_errors, label_quality
 from cnnlab.stats.finding import search
 from cnnlab.training.trials import Trained, Trial, check_trials, quiet, trained
 
 PROBABILITIES = "probabilities.safetensors"
 CANDIDATES = "label-errors.csv"
-RANKINGS: tuple[Ranking, ...] = ("normalized_margin", "self_confidence")
+RANKINGS: tuple[Ranking, ...] = ("self_confidence", "normalized_margin")
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class LabelErrorOptions:
     """Networks, each trained on all folds but one."""
     epochs: int | None = None
     """In place of the config's."""
-    ranking: str = "normalized_margin"
+    ranking: str = "self_confidence"
     """What the candidates are ordered by."""
     jobs: int = 1
     """Trainings at a time."""
@@ -138,30 +138,39 @@ def find_label_errors(asked: Prepared, session: Session) -> Iterator[Advance | L
     if asked.given is not None:
         yield _facts(asked, asked.given, (), session)
         return
-    runs: list[Trained] = []
+    of = folds_of(asked.images, asked.options.folds, seed=asked.config.split_seed)
+    found = torch.empty(len(asked.images), len(asked.images.classes))
+    folds: list[FoldFacts] = []
     for step in _trained(asked, session):
         if isinstance(step, Advance):
             yield step
-        else:
-            runs.append(step)
-    of = folds_of(asked.images, asked.options.folds, seed=asked.config.split_seed)
-    found = torch.empty(len(asked.images), len(asked.images.classes))
-    folds = []
-    for number, one in enumerate(runs, 1):
-        yield Advance("folds asked", number - 1, len(runs))
-        if one.status == "diverged":
-            raise WorkError(f"{one.run.path}: the loss diverged, so fold {number} has no answers; lower optimizer.lr")
-        inside = (of == number - 1).nonzero()[:, 0]
-        # the last weights: the best ones are chosen by the labels in question
-        network = open_run(one.run, session.writing_to(asked.trainings), "last")
-        logits = predictions_of(network, asked.images.take(inside)).logits
-        if not logits.isfinite().all():
-            raise WorkError(f"{one.run.path}: the network answers NaN or infinity; lower optimizer.lr")
-        found[inside] = logits.softmax(1)
-        right = float((logits.argmax(1) == asked.images.labels[inside]).double().mean())
-        folds.append(FoldFacts(number, str(one.run.path), len(inside), right))
-    yield Advance("folds asked", len(runs), len(runs))
+            continue
+        inside = (of == len(folds)).nonzero()[:, 0]
+        found[inside], fold = _answers(step, len(folds) + 1, asked.images.take(inside), session)
+        folds.append(fold)
     yield _facts(asked, found, tuple(folds), session)
+
+
+def _answers(one: Trained, number: int, images: Dataset, session: Session) -> tuple[Float[Tensor, "m k"], FoldFacts]:
+    """What the network of a fold says of its images, which it was not shown.
+
+    Raises: RequestError for a run that has kept out other images, WorkError for one without answers.
+    """
+    if one.status == "diverged":
+        raise WorkError(f"{one.run.path}: the loss diverged, so fold {number} has no answers; lower optimizer.lr")
+    # the last weights: the best ones are chosen by the labels in question
+    network = open_run(one.run, session, "last")
+    kept_out = evaluation_images(one.run, network.config, "validation", session.place)
+    if not (torch.equal(kept_out.labels, images.labels) and torch.equal(kept_out.images, images.images)):
+        raise RequestError(
+            f"{one.run.path}: has kept out other images, or other labels, than fold {number} has now; choose another "
+            "folder, or remove that one"
+        )
+    logits = predictions_of(network, images).logits
+    if not logits.isfinite().all():
+        raise WorkError(f"{one.run.path}: the network answers NaN or infinity; lower optimizer.lr")
+    right = float((logits.argmax(1) == images.labels).double().mean())
+    return logits.softmax(1), FoldFacts(number, str(one.run.path), len(images), right)
 
 
 def write_beside(facts: LabelErrorFacts, folder: Path) -> None:
