@@ -30,7 +30,12 @@ def label_errors_report(facts: LabelErrorFacts) -> Report:
         Numbers(
             (
                 Number("labels in question", count, ",d", detail=f"of {len(images):,}"),
-                Number("wrong by the calibrated joint", facts.errors.estimated, ",d", detail="an estimate"),
+                Number(
+                    "wrong by the calibrated joint",
+                    facts.errors.estimated,
+                    ",d",
+                    detail="an estimate, too high where the networks are weak",
+                ),
                 Number("labels that the networks answer", facts.accuracy, ".2%"),
             )
         )
