@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -13,6 +14,7 @@ from cnnlab.core.arithmetic import Shape
 from cnnlab.data.registry import image_of
 from cnnlab.models.build import Model, build, parameter_count
 from cnnlab.models.layers.attention import SqueezeExcite
+from cnnlab.models.weight_flow import weight_flow
 from cnnlab.receptive_field.fields import receptive_fields
 from cnnlab.walk.walker import walked
 
@@ -47,23 +49,57 @@ def costs_of(model: torch.nn.Module, shape: Shape) -> tuple[int, int]:
 
 
 def field_of(model: torch.nn.Module, shape: Shape) -> int:
-    """The largest receptive field of a layer that has places, in pixels, past gates that look at the whole image."""
+    """The largest receptive field of a layer that has places, in pixels, past gates; `model` has lost these then."""
+    fields = receptive_fields(_without_gates(model), shape)
+    return max(one.size[0] for one in fields.layers if one.stride and one.stride[0] is not None)
+
+
+def depth_of(model: torch.nn.Module, shape: Shape) -> int:
+    """Layers with a matrix or kernels on the longest path to the scores, past gates; `model` has lost these then."""
+    weight = next(model.parameters())
+    layers, _ = weight_flow(_without_gates(model), torch.zeros(1, *shape, dtype=weight.dtype))
+    depths: dict[str, int] = {}
+    for name, layer in layers.items():
+        before = max((depths[earlier] for earlier in layer.after), default=0)
+        depths[name] = before + any(tensor.dim() > 1 for tensor in layer.tensors.values())
+    return max(depths.values())
+
+
+def _without_gates(model: torch.nn.Module) -> torch.nn.Module:
+    """The network with the identity in place of gates that look at the whole image."""
     for name, module in list(model.named_modules()):
         if isinstance(module, GATES):
             model.set_submodule(name, torch.nn.Identity())
-    fields = receptive_fields(model, shape)
-    return max(one.size[0] for one in fields.layers if one.stride and one.stride[0] is not None)
+    return model
 
 
 COUNTS = r"([\d,]+) parameters, ([\d,]+) multiply-accumulates, a receptive field of ([\d,]+) px"
 
 
-def counts_of(path: Path) -> tuple[int, int, int, int]:
-    """What the header says: parameters, multiply-accumulates, receptive field in pixels, classes."""
-    found = re.fullmatch(COUNTS + r"; .*, ([\d,]+) classes", header_of(path)["Counts"])
+@dataclass(frozen=True)
+class Counts:
+    """What a header says of its network."""
+
+    parameters: int
+    macs: int
+    """Multiply-accumulates for one image."""
+    field: int
+    """The receptive field in pixels."""
+    depth: int
+    """Layers with weights on the longest path."""
+    classes: int
+
+    @property
+    def costs(self) -> tuple[int, int]:
+        """Parameters and multiply-accumulates."""
+        return self.parameters, self.macs
+
+
+def counts_of(path: Path) -> Counts:
+    """What the header says."""
+    found = re.fullmatch(COUNTS + r", ([\d,]+) layers deep; .*, ([\d,]+) classes", header_of(path)["Counts"])
     assert found, path
-    parameters, macs, field, classes = map(_number, found.groups())
-    return parameters, macs, field, classes
+    return Counts(*map(_number, found.groups()))
 
 
 def small_of(path: Path) -> tuple[list[str], tuple[int, int, int]] | None:

@@ -1,7 +1,10 @@
 """docs/zoo.md: the configs of configs/zoo/, from their headers, which a test holds to cnnlab's own counts."""
 
+import json
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from architectures.facts import FILES, counts_of, header_of, small_of
 from references.markdown import table
@@ -15,8 +18,9 @@ and as many outputs as these have classes. Those for images of 224 px stand ther
 spot, in place of ImageNet. Where torchvision or timm has the network, a test loads its weights and finds the same
 logits.
 
-Counts are for the classes of the last column; the receptive field is that of the last layer that has places, past
-gates that look at the whole image (squeeze and excitation).
+Counts are for the classes of the last column. The depth is that of the longest path, in layers with a matrix or
+kernels; the receptive field is that of the last layer that has places. Both go past gates that look at the whole image
+(squeeze and excitation).
 """
 
 SMALL = """\
@@ -26,20 +30,49 @@ Those above are made for 224 px: an image of 32 px leaves them one place to look
 small images by what is put behind `cnnlab train configs/zoo/…yaml`: a stem that keeps the size, counted for CIFAR-10.
 """
 
+SPEEDS = """\
+## Speed
+
+Images per second as `benchmarks/zoo.py` measured them, a forward pass and a training step, each with its ratio to the
+counterpart of torchvision or timm in the same run (above 1: the network from YAML is the faster one).
+"""
+
+MEASURED = Path(__file__).parents[2] / "benchmarks" / "zoo-speeds.json"
+
 
 def page() -> str:
     """The whole page."""
-    columns = ["config", "what", "paper", "parameters", "MACs", "field", "classes"]
+    columns = ["config", "what", "paper", "parameters", "MACs", "depth", "field", "classes"]
     small = table(
         ["config", "for small images", "parameters", "MACs", "field"], [row for path in FILES for row in _small(path)]
     )
-    return f"{HEAD}\n{table(columns, [_row(path) for path in FILES])}\n\n{SMALL}\n{small}\n"
+    measured = json.loads(MEASURED.read_text(encoding="utf-8")) if MEASURED.exists() else {}
+    return f"{HEAD}\n{table(columns, [_row(path) for path in FILES])}\n\n{SMALL}\n{small}\n{speeds(measured)}"
+
+
+def speeds(measured: Mapping[str, Any]) -> str:
+    """The section of speeds, from what `benchmarks/zoo.py` keeps of each network; empty where nothing was measured."""
+    if not measured:
+        return ""
+    columns = ["config", "forward", "ratio", "training", "ratio", "batch", "threads", "on"]
+    rows = []
+    for path in FILES:
+        if one := measured.get(path.stem):
+            numbers = [text for kind in ("forward", "training") for text in _speed(*one[kind])]
+            rows.append([_link(path), *numbers, f"{one['batch']}", f"{one['threads']}", one["machine"]])
+    return f"\n{SPEEDS}\n{table(columns, rows)}\n"
+
+
+def _speed(images: float, ratio: float | None) -> tuple[str, str]:
+    return f"{images:,.1f}", "–" if ratio is None else f"{ratio:.2f} ×"
 
 
 def _row(path: Path) -> list[str]:
     header = header_of(path)
-    parameters, macs, field, classes = counts_of(path)
-    return [_link(path), header["What"], header["Paper"], *_numbers(parameters, macs, field), f"{classes:,}"]
+    said = counts_of(path)
+    parameters, macs, field = _numbers(said.parameters, said.macs, said.field)
+    numbers = [parameters, macs, f"{said.depth}", field, f"{said.classes:,}"]
+    return [_link(path), header["What"], header["Paper"], *numbers]
 
 
 def _small(path: Path) -> list[list[str]]:

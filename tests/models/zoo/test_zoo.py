@@ -8,7 +8,8 @@ import pytest
 import timm
 import torch
 import torch.nn.functional as F
-from architectures.facts import FILES, ZOO, costs_of, counts_of, field_of, shape_of, small_of, zoo_network
+from architectures.facts import FILES, ZOO, costs_of, counts_of, depth_of, field_of, shape_of, small_of, zoo_network
+from architectures.page import speeds
 from timm.layers import ScaledStdConv2d
 from timm.models.nfnet import NfCfg, NormFreeNet
 from torch import nn
@@ -81,6 +82,9 @@ COUNTERPARTS: dict[str, tuple[Theirs, int]] = {
 }
 """By the file's name: torchvision's or timm's network for 1,000 classes, and a size of image in pixels."""
 
+SEEN = ("resnet18", "googlenet", "shufflenet-v2", "efficientnet-b0", "convnext-tiny")
+"""Those whose receptive field is worked out for both."""
+
 
 def _with_statistics(model: nn.Module) -> nn.Module:
     """The network in float64, its norms and scales with numbers that a fresh one does not have."""
@@ -125,10 +129,13 @@ def test_it_is_the_network_that_others_have(name: str) -> None:
     make, size = COUNTERPARTS[name]
     theirs = _with_statistics(make())
     ours = zoo_network(ZOO / f"{name}.yaml", size=size, classes=1000).double()
-    said = counts_of(ZOO / f"{name}.yaml")[:2]
-    assert costs_of(ours, (3, 224, 224)) == said == _costs_for_torch(theirs)
+    said = counts_of(ZOO / f"{name}.yaml")
+    assert costs_of(ours, (3, 224, 224)) == said.costs == _costs_for_torch(theirs)
     _logits_are_equal(ours, theirs, size)
     _learns(ours, (3, size, size))
+    assert depth_of(ours.eval(), (3, size, size)) == said.depth
+    if name in SEEN:
+        assert field_of(ours, (3, 224, 224)) == said.field == field_of(theirs, (3, 224, 224))
 
 
 @pytest.mark.parametrize("name", WITH_SMALL_HEADS)
@@ -137,28 +144,32 @@ def test_it_is_the_network_that_torchvision_has(name: str) -> None:
     ours = zoo_network(ZOO / f"{name}.yaml", size=size, changes=changes).double()
     _logits_are_equal(ours, _with_statistics(make()), size)
     _learns(ours, (3, size, size))
+    assert depth_of(ours.eval(), (3, size, size)) == counts_of(ZOO / f"{name}.yaml").depth
     with torch.device("meta"):
         theirs = models.get_model(name.replace("-", "_")).double().eval()
         ours = zoo_network(ZOO / f"{name}.yaml", classes=1000, device="meta")
-    assert costs_of(ours, (3, 224, 224)) == counts_of(ZOO / f"{name}.yaml")[:2] == _costs_for_torch(theirs)
+    assert costs_of(ours, (3, 224, 224)) == counts_of(ZOO / f"{name}.yaml").costs == _costs_for_torch(theirs)
 
 
 @pytest.mark.parametrize(
-    "path", [path for path in FILES if path.stem not in {*COUNTERPARTS, *WITH_SMALL_HEADS}], ids=lambda path: path.stem
+    "path",
+    [path for path in FILES if path.stem not in {*COUNTERPARTS, *WITH_SMALL_HEADS, "replknet"}],
+    ids=lambda path: path.stem,
 )
 def test_of_those_that_nobody_else_has_the_header_says_what_they_cost(path: Path) -> None:
-    parameters, macs, _, classes = counts_of(path)
+    said = counts_of(path)
     channels, side, _ = shape_of(path)
     size = min(side, 32)
-    network = zoo_network(path, size=size, classes=classes)
-    assert costs_of(network, shape_of(path)) == (parameters, macs)
+    network = zoo_network(path, size=size, classes=said.classes)
+    assert costs_of(network, shape_of(path)) == said.costs
     _learns(network, (channels, size, size))
+    assert depth_of(network.eval(), (channels, size, size)) == said.depth
 
 
 @pytest.mark.parametrize("name", ["lenet5", "alexnet", "vgg11", "resnet18-cifar"])
 def test_the_header_says_what_the_network_sees(name: str) -> None:
     path = ZOO / f"{name}.yaml"
-    assert field_of(zoo_network(path, device="meta"), shape_of(path)) == counts_of(path)[2]
+    assert field_of(zoo_network(path, device="meta"), shape_of(path)) == counts_of(path).field
 
 
 @pytest.mark.parametrize("path", [path for path in FILES if small_of(path)], ids=lambda path: path.stem)
@@ -193,8 +204,12 @@ def test_a_network_of_large_kernels_is_its_formulas() -> None:
         pixelwise = 2 * unit(width, width) + unit(width, 4 * width) + unit(4 * width, width)
         parameters += times * (depthwise + pixelwise + 4 * width)
         field += times * (kernel - 1) * stride
-    assert counts_of(path)[::2] == (parameters, field)
-    assert field_of(zoo_network(path, device="meta"), (3, 224, 224)) == field
+    assert (counts_of(path).parameters, counts_of(path).field) == (parameters, field)
+    network = zoo_network(path, size=32, classes=1000)
+    assert costs_of(network, (3, 224, 224)) == counts_of(path).costs
+    _learns(network, (3, 32, 32))
+    assert depth_of(network.eval(), (3, 32, 32)) == counts_of(path).depth
+    assert field_of(network, (3, 224, 224)) == field
 
 
 def test_the_small_kernel_beside_a_large_one_can_be_added_to_it() -> None:
@@ -207,6 +222,12 @@ def test_the_small_kernel_beside_a_large_one_can_be_added_to_it() -> None:
     assert (both(images) - one).abs().max() <= 1e-10
 
 
+def test_the_page_has_the_speeds_that_were_measured() -> None:
+    assert speeds({}) == ""
+    one = {"machine": "a machine", "threads": 2, "batch": 8, "forward": [1234.5, 0.98], "training": [3.25, None]}
+    assert "1,234.5 | 0.98 × | 3.2 | – | 8 | 2 | a machine" in speeds({"resnet18": one})
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_the_network_is_made_for_the_classes_of_the_header_where_no_data_is_loaded(path: Path) -> None:
-    assert read_config(path).data.made_for == counts_of(path)[3]
+    assert read_config(path).data.made_for == counts_of(path).classes
