@@ -158,12 +158,17 @@ def place_whole(made: Path, path: Path) -> None:
 
     Arguments:
         made: what is to be copied; it stays.
-        path: a file, which is replaced, or a folder that is not there yet.
+        path: a file, which is replaced, or a folder: of one that is there, the files of the same names are replaced,
+            each whole, and all others stay.
 
     Raises: as `write_whole`.
     """
     if made.is_file():
         write_whole(path, made.read_bytes())
+        return
+    if path.is_dir():
+        for file in made.iterdir():
+            write_whole(path / file.name, file.read_bytes())
         return
     make_folder(path.parent)
     part = path.with_name(f".{path.name[:LONGEST_STEM]}.{os.getpid()}.{secrets.token_hex(4)}{PART}")

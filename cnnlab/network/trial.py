@@ -38,12 +38,16 @@ def with_output(found: Network, said: Description) -> Network:
         activation = "sigmoid"
         remarks.append("each class is a question of its own to it, as with `activation` sigmoid; softmax takes one")
     fresh = found.fresh
+    classes = _classes(found.classes, logits, found.name, said)
+    if found.classes and not classes and not said.found_by_itself("classes"):
+        count = len(found.classes)
+        remarks.append(f"{found.name} names {count} classes, and puts out {logits} logits: its names are left out")
     return replace(
         found,
         model=with_logits(found.model, chosen),
         fresh=None if fresh is None else lambda seed: with_logits(fresh(seed), chosen),
         logits=logits,
-        classes=_classes(found.classes, logits, found.name, said),
+        classes=classes,
         activation=activation,
         remarks=(*found.remarks, *remarks),
     )

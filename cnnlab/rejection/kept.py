@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Float64, UInt8
 from torch import Tensor
 
-from cnnlab.core.errors import RequestError
+from cnnlab.core.errors import CnnlabError, RequestError
 from cnnlab.core.registry import Component, component
 from cnnlab.fit.checkpoints import load_weights_file, save_weights
 from cnnlab.models.undisturbed import undisturbed
@@ -195,6 +195,8 @@ def _brought(network: Network, said: Mapping[str, Any]) -> Rejection:
         raise RequestError(
             f"{network.name}: its metadata are damaged: 'threshold': {type(error).__name__} {error}"
         ) from None
+    except CnnlabError as error:  # no such score, or no such option
+        raise RequestError(f"{network.name}: its metadata are damaged: 'threshold': {error}") from None
     if not math.isfinite(threshold):
         raise RequestError(f"{network.name}: its metadata are damaged: 'threshold' is {threshold}")
     made = Rejection(score, "", {}, threshold, share, "", {})

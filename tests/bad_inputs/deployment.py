@@ -34,6 +34,18 @@ def onnx_of(*, inputs: int = 1, sides: tuple[int | str, ...] = ("n", 3, 8, 8)) -
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10).SerializeToString()
 
 
+def write_climbing(folder: Path) -> None:
+    """An ONNX whose weights are said to be in a file of the machine."""
+    from onnx import ModelProto, TensorProto
+
+    model = ModelProto.FromString(onnx_of())
+    weights = model.graph.initializer.add(name="w", dims=[1], data_type=TensorProto.FLOAT)
+    weights.data_location = TensorProto.EXTERNAL
+    weights.external_data.add(key="location", value="../../secret.bin")
+    model.graph.node[0].input.append("w")
+    (folder / "climbing.onnx").write_bytes(model.SerializeToString())
+
+
 def write_two_inputs(folder: Path) -> None:
     (folder / "two.onnx").write_bytes(onnx_of(inputs=2))
 
@@ -108,6 +120,12 @@ DEPLOYMENT = (
             "one input, (batch, channels, height, width) of floats"
         ),
         make=write_two_inputs,
+    ),
+    Case(
+        "an ONNX whose weights are in a file elsewhere",
+        "cnnlab predict climbing.onnx image.png",
+        ("error: climbing.onnx: its weights are in another file; save it in one (onnx.save_model(onnx.load(…), …))"),
+        make=write_climbing,
     ),
     Case(
         "an ONNX for images of another size",

@@ -128,6 +128,45 @@ def test_a_program_of_torch_says_the_same_for_any_number_of_images(opened: Any, 
     assert json.loads(inside["cnnlab.json"])["class_names"] == ["ä", "b", "c", "d"]
 
 
+class Loop(nn.Module):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        for one in range(images.shape[0]):
+            images = images + 0 * images[one]
+        return images.mean((2, 3))
+
+
+class Decomposed(nn.Module):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return torch.linalg.svdvals(images).mean(-1)
+
+
+class NotANumber(nn.Module):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return images.mean((2, 3)) * torch.nan
+
+
+class Random(nn.Module):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return images.mean((2, 3)) + torch.randn(3)
+
+
+@pytest.mark.parametrize(
+    ("net", "to", "said"),
+    [
+        (Loop(), "pt2", "cannot be exported for any number of images: its code takes that number for fixed"),
+        (Decomposed(), "onnx", "cannot be exported to ONNX, which has nothing for aten._linalg_svd"),
+        (NotANumber(), "pt2", "itself puts out NaN or infinite logits"),
+        (Random(), "pt2", "computes something else"),
+    ],
+    ids=["a loop over images", "an operation that ONNX lacks", "NaN", "random answers"],
+)
+def test_what_cannot_be_exported_is_told_and_leaves_no_file(net: nn.Module, to: Any, said: str, tmp_path: Path) -> None:
+    asked = cnnlab.open(net, size=8, mean=0, std=1, device="cpu")
+    with pytest.raises((RequestError, WorkError), match=said):
+        asked.export(tmp_path / "net", to=to)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_computes_something_else_is_no_file(opened: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Off(nn.Module):
         def forward(self, images: torch.Tensor) -> Any:
@@ -169,6 +208,26 @@ def test_an_old_exporter_and_a_missing_one_are_told(
     with pytest.raises(RequestError, match=r"needs onnxruntime, which is not installed: pip install cnnlab\[onnx\]"):
         opened.export(tmp_path / "net.onnx")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_written_anew_keeps_what_is_not_its_own(opened: Any, tmp_path: Path) -> None:
+    opened.export(tmp_path / "hub", to="folder")
+    for name in ("photo.txt", "rejection.safetensors"):  # of a person, and of an export with a threshold
+        (tmp_path / "hub" / name).write_text("there before")
+    assert opened.export(tmp_path / "hub", to="folder", overwrite=True).facts.use.startswith("cnnlab predict FILE.py")
+    assert {path.name for path in (tmp_path / "hub").iterdir()} == {
+        "README.md", "config.json", "model.safetensors", "photo.txt",
+    }  # fmt: skip
+
+
+def test_a_folder_with_weights_of_another_network_is_refused(tmp_path: Path) -> None:
+    net = cnnlab.open("torchvision:squeezenet1_1", size=64, device="cpu")
+    net.export(tmp_path / "hub", to="folder")
+    told = json.loads((tmp_path / "hub" / "config.json").read_text())
+    told["cnnlab"]["weights_sha256"] = "0" * 64
+    (tmp_path / "hub" / "config.json").write_text(json.dumps(told))
+    with pytest.raises(RequestError, match=r"holds other weights than config\.json was written for"):
+        cnnlab.open(tmp_path / "hub")
 
 
 def test_an_onnx_of_another_program_takes_what_is_said_of_it(tmp_path: Path) -> None:

@@ -33,6 +33,8 @@ class Agreement:
     passes: tuple[Pass, ...]
     scale: float
     """The largest logit of the network, at least 1."""
+    finite: bool = True
+    """Whether all logits of the network itself are numbers."""
 
     @property
     def difference(self) -> float:
@@ -76,7 +78,7 @@ def agreement(model: nn.Module, written: nn.Module, inputs: Float[Tensor, "n c h
         >>> agreement(layer, layer, torch.rand(8, 3, 1, 1)).holds
         True
     """
-    passes, scale, start = [], 1.0, 0
+    passes, scale, start, finite = [], 1.0, 0, True
     with undisturbed(model), undisturbed(written), torch.no_grad():
         for count in BATCHES:
             batch = inputs[start : start + count]
@@ -84,8 +86,9 @@ def agreement(model: nn.Module, written: nn.Module, inputs: Float[Tensor, "n c h
             difference = float((ours - theirs).abs().max()) if ours.shape == theirs.shape else float("inf")
             equal = int((_answers(ours) == _answers(theirs)).sum()) if difference < float("inf") else 0
             passes.append(Pass(len(batch), float("inf") if difference != difference else difference, equal))
+            finite = finite and bool(ours.isfinite().all())
             scale, start = max(scale, float(ours.abs().max())), start + count
-    return Agreement(tuple(passes), scale)
+    return Agreement(tuple(passes), scale, finite)
 
 
 def _answers(logits: Tensor) -> Tensor:

@@ -22,6 +22,9 @@ from cnnlab.rejection.kept import write as write_rule
 
 CARD = "README.md"
 
+FILES = (CARD, NETWORK, WEIGHTS, LAYERS, FILE)
+"""All that is written into one; not all of them of every network."""
+
 
 def made_by(leaving: Leaving) -> str:
     """What makes the network anew: the folder's own file with its layers, the name of a zoo's, or of Python code."""
@@ -37,6 +40,13 @@ def opens_by_itself(leaving: Leaving) -> bool:
     """Whether the folder is all that cnnlab needs."""
     maker = made_by(leaving)
     return maker == LAYERS or maker.partition(":")[0] in ZOOS
+
+
+def use_of_folder(leaving: Leaving) -> str:
+    """How it is used, with {path} in it."""
+    if opens_by_itself(leaving):
+        return "cnnlab predict {path} IMAGE…"
+    return f"cnnlab predict FILE.py:NAME --weights {{path}}/{WEIGHTS} IMAGE…"
 
 
 def write_hub_folder(leaving: Leaving, path: Path) -> None:

@@ -7,11 +7,16 @@ from pathlib import Path
 from torch import nn
 
 from cnnlab.core.errors import RequestError, unknown
-from cnnlab.deploy.export.folder import read_folder, write_hub_folder
+from cnnlab.deploy.export.folder import FILES, read_folder, use_of_folder, write_hub_folder
 from cnnlab.deploy.export.leaving import Leaving
 from cnnlab.deploy.export.onnx_file import check_exporter, read_onnx, write_onnx
 from cnnlab.deploy.export.program import read_program, write_program
 from cnnlab.deploy.export.weights import read_weights, write_weights
+
+
+def _always(use: str) -> Callable[[Leaving], str]:
+    """The same for every network."""
+    return lambda leaving: use
 
 
 def _nothing() -> None:
@@ -30,27 +35,33 @@ class Format:
     """Writes it, where nothing lies yet."""
     read: Callable[[Leaving, Path], nn.Module]
     """What is written, read back to be run."""
-    use: str
+    use: Callable[[Leaving], str]
     """How it is used, with {path} in it."""
     check: Callable[[], None] = _nothing
     """Raises a RequestError where something is missing that it needs."""
+    files: tuple[str, ...] = ()
+    """Of a folder, the names of all that it may hold."""
 
 
 FORMATS: Mapping[str, Format] = {
     "onnx": Format(
-        "ONNX", ".onnx", write_onnx, read_onnx, "cnnlab predict {path} IMAGE…, or onnxruntime", check_exporter
+        "ONNX", ".onnx", write_onnx, read_onnx, _always("cnnlab predict {path} IMAGE…, or onnxruntime"), check_exporter
     ),
     "pt2": Format(
         "program of torch.export",
         ".pt2",
         write_program,
         read_program,
-        "cnnlab predict {path} IMAGE… --allow-plugins, or torch.export.load",
+        _always("cnnlab predict {path} IMAGE… --allow-plugins, or torch.export.load"),
     ),
     "safetensors": Format(
-        "weights", ".safetensors", write_weights, read_weights, "--weights {path} beside the network's own MODEL"
+        "weights",
+        ".safetensors",
+        write_weights,
+        read_weights,
+        _always("--weights {path} beside the network's own MODEL"),
     ),
-    "folder": Format("folder for a hub", "", write_hub_folder, read_folder, "cnnlab predict {path} IMAGE…"),
+    "folder": Format("folder for a hub", "", write_hub_folder, read_folder, use_of_folder, files=FILES),
 }
 """By what stands after `to`."""
 

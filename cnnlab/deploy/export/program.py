@@ -53,7 +53,12 @@ def refused(name: str, error: BaseException) -> RequestError:
             f"{name} cannot be exported: what it computes depends on the values of an image{where}, and a program has "
             "no such branches; write it with torch.where, or export weights alone (`to` safetensors)"
         )
-    if "Constraints violated" in text or "specializ" in text:
+    if missing := re.search(r"No ONNX function found for <OpOverload\(op='([^']+)'", text):
+        return RequestError(
+            f"{name} cannot be exported to ONNX, which has nothing for {missing[1]}; other formats do not need it "
+            "(`to` pt2, safetensors)"
+        )
+    if any(word in text for word in ("Constraints violated", "specializ", "user-specified ranges")):
         return RequestError(
             f"{name} cannot be exported for any number of images: its code takes that number for fixed{where}; use "
             "x.shape[0] or x.flatten(1) in place of a number"

@@ -19,7 +19,7 @@ def export_report(made: Exported) -> Report:
         Column("equal answers", "", "right", ",d"),
     )
     passes = Table("Compared with the network", columns, rows, f"On {made.source}.", "passes")
-    use = Text(f"{made.format.use.format(path=made.path)}.", label="use")
+    use = Text(f"{made.use}.", label="use")
     more = tuple(Text(f"{remark}.", "note") for remark in made.remarks)
     doubt = () if made.real else (Text("Compared on made images alone: name real ones with --data.", "note"),)
     return Report(f"Export of {made.metadata.name}", (numbers, passes, *doubt, *more, use), f"Written to {made.path}.")

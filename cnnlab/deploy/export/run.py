@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnlab.core.errors import CnnlabError, RequestError, WorkError
-from cnnlab.core.files import append_line, place_whole, remove_folder
+from cnnlab.core.files import append_line, place_whole, remove_file
 from cnnlab.deploy.export.agreement import Agreement, agreement
 from cnnlab.deploy.export.formats import Format, format_named
 from cnnlab.deploy.export.images import Compared, compared_images
@@ -37,6 +37,8 @@ class Exported:
     real: bool
     """Whether they are no made ones."""
     agreement: Agreement
+    use: str
+    """How it is used, in words."""
     remarks: tuple[str, ...]
     """What is to be known of it, in sentences without an end."""
 
@@ -56,7 +58,7 @@ class Exported:
             "passes": [vars(one) for one in found.passes],
             "metadata": self.metadata.as_json(),
             "remarks": list(self.remarks),
-            "use": self.format.use.format(path=self.path),
+            "use": self.use,
         }
 
 
@@ -93,10 +95,12 @@ def export(
         found = agreement(made.model, kind.read(made, written), made.network.preparation.inputs(images.pixels))
         _check_agrees(found, kind, network.name, images)
         size = sum(file.stat().st_size for file in ([written] if written.is_file() else written.iterdir()))
-        if path.is_dir():
-            remove_folder(path)
+        for name in kind.files if path.is_dir() else ():
+            if not (written / name).exists():
+                remove_file(path / name)
         place_whole(written, path)
-    done = Exported(path, to, kind, size, made.metadata, images.source, images.real, found, made.remarks)
+    use = kind.use(made).format(path=path)
+    done = Exported(path, to, kind, size, made.metadata, images.source, images.real, found, use, made.remarks)
     if network.run is None:
         return done
     try:
@@ -124,6 +128,8 @@ def _check_place(path: Path, kind: Format, overwrite: bool) -> None:
 
 def _check_agrees(found: Agreement, kind: Format, name: str, images: Compared) -> None:
     """Raises: WorkError where what was written computes something else."""
+    if not found.finite:
+        raise WorkError(f"{name} itself puts out NaN or infinite logits on {images.source}; nothing was written")
     if not found.holds:
         raise WorkError(
             f"the {kind.label} of {name} computes something else: its logits differ by up to {found.difference:.3g} "

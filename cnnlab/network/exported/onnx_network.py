@@ -58,12 +58,12 @@ class OnnxNetwork(FileNetwork):
             content = read_file(path, at_most=MOST_BYTES)
         options = runtime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # what it would print is in the exception
         try:
             # by its bytes: weights in a second file could be any file of this machine
             session = runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # noqa: BLE001  onnxruntime's errors have no base of their own
-            if "external" in str(error).lower():
+            if any(word in str(error).lower() for word in ("external", "model_path")):
                 raise RequestError(
                     f"{path}: its weights are in another file; save it in one (onnx.save_model(onnx.load(…), …))"
                 ) from None
