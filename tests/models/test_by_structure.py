@@ -219,3 +219,16 @@ def test_the_same_layers_joined_otherwise_are_told_with_what_they_follow() -> No
     said = r"joined otherwise: 'one' \(weight \(3, 3, 1, 1\), bias \(3,\)\) follows the image"
     with pytest.raises(RequestError, match=said):
         load_by_structure(Joined(True), Joined(False), (3, 2, 2))
+
+
+def test_layers_of_the_same_shapes_that_are_used_otherwise_are_no_partners() -> None:
+    class PerPixel(nn.LayerNorm):
+        def forward(self, input: Tensor) -> Tensor:
+            return super().forward(input.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+    said = r"'0' has weight \(4,\), bias \(4,\) \(used by 'group_norm'\), '0' weight .* \(used by 'layer_norm'\)"
+    with pytest.raises(RequestError, match=said):
+        load_by_structure(nn.Sequential(nn.GroupNorm(1, 4)), nn.Sequential(PerPixel(4)), (4, 2, 2))
+    other = nn.Sequential(nn.GroupNorm(2, 4))
+    with pytest.raises(RequestError, match=r"root mean square|outputs differ"):
+        load_by_structure(nn.Sequential(nn.GroupNorm(1, 4)), other, (4, 2, 2))
