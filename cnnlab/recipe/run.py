@@ -15,7 +15,7 @@ from cnnlab.runs.folder import Run
 from cnnlab.runs.images import training_images
 from cnnlab.training.cost import training_seconds
 from cnnlab.training.report_files import epoch_rows
-from cnnlab.training.trials import Trained, Trial, check_trials, there, trained
+from cnnlab.training.trials import Trial, check_trials, in_epochs, there, trained
 
 
 @dataclass(frozen=True)
@@ -113,20 +113,10 @@ def ablate(ablation: Prepared, session: Session) -> Iterator[Advance | Ablation]
         KeyboardInterrupt: after Ctrl-C, when all is safe; the same call goes on there.
     """
     trials = ablation.in_order
-    epochs = {trial.name: trial.config.training.epochs for trial in trials}
-    done = dict.fromkeys(epochs, 0.0)
-    what, total, last = f"epochs of {len(trials)} trainings", sum(epochs.values()), -1
     steps = trained(
         trials, ablation.trainings, session, config_folder=ablation.config_folder, jobs=ablation.options.jobs
     )
-    for step in steps:
-        if isinstance(step, Trained):
-            done[step.trial.name] = epochs[step.trial.name]
-        elif step.what in done:
-            done[step.what] = epochs[step.what] * step.done / max(step.total, 1)
-        if (now := int(sum(done.values()))) != last:
-            last = now
-            yield Advance(what, now, total)
+    yield from (step for step in in_epochs(trials, steps) if isinstance(step, Advance))
     yield so_far(ablation)
 
 

@@ -125,6 +125,30 @@ def trained(
         yield Advance("trainings", len(trials), len(trials))
 
 
+def in_epochs(trials: Sequence[Trial], steps: Iterator[Advance | Trained]) -> Iterator[Advance | Trained]:
+    """What `trained` yields, with the epochs of all trainings in place of how far each of them is.
+
+    Arguments:
+        trials: all of them.
+        steps: of `trained`.
+
+    Yields:
+        How many epochs are behind, and each `Trained`.
+    """
+    epochs = {trial.name: trial.config.training.epochs for trial in trials}
+    done = dict.fromkeys(epochs, 0.0)
+    what, total, last = f"epochs of {len(trials)} trainings", sum(epochs.values()), -1
+    for step in steps:
+        if isinstance(step, Trained):
+            done[step.trial.name] = epochs[step.trial.name]
+            yield step
+        elif step.what in done:
+            done[step.what] = epochs[step.what] * step.done / max(step.total, 1)
+        if (now := int(sum(done.values()))) != last:
+            last = now
+            yield Advance(what, now, total)
+
+
 def quiet(config: Config, *, snapshots: bool = False) -> Config:
     """The config of a training that is measured by its epochs alone: it draws nothing, and no epoch ends it early.
 

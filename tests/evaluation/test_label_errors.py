@@ -40,6 +40,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "model: [conv_bn_act: {channels: 8}, global_avg_pool, linear]\n"
         "training: {epochs: 5, batch_size: 8}\n"
         "optimizer: {sgd: {lr: 0.05}}\n"
+        "logging: {graph: false, pictures: false, histograms_every_epochs: 0}\n"
     )
     return folder
 

@@ -23,7 +23,7 @@ from cnnlab.network.session import Session
 from cnnlab.runs.images import evaluation_images, images_of
 from cnnlab.stats.confident_learning import Ranking, label_errors, label_quality
 from cnnlab.stats.finding import search
-from cnnlab.training.trials import Trained, Trial, check_trials, quiet, trained
+from cnnlab.training.trials import Trained, Trial, check_trials, in_epochs, quiet, trained
 
 PROBABILITIES = "probabilities.safetensors"
 CANDIDATES = "label-errors.csv"
@@ -141,7 +141,9 @@ def find_label_errors(asked: Prepared, session: Session) -> Iterator[Advance | L
     of = folds_of(asked.images, asked.options.folds, seed=asked.config.split_seed)
     found = torch.empty(len(asked.images), len(asked.images.classes))
     folds: list[FoldFacts] = []
-    for step in _trained(asked, session):
+    trials = asked.trials
+    steps = trained(trials, asked.trainings, session, config_folder=asked.config_folder, jobs=asked.options.jobs)
+    for step in in_epochs(trials, steps):
         if isinstance(step, Advance):
             yield step
             continue
@@ -182,21 +184,6 @@ def write_beside(facts: LabelErrorFacts, folder: Path) -> None:
     """
     write_whole(folder / CANDIDATES, candidates_csv(facts))
     write_probabilities(folder / PROBABILITIES, facts.probabilities, facts.images)
-
-
-def _trained(asked: Prepared, session: Session) -> Iterator[Advance | Trained]:
-    trials = asked.trials
-    epochs = trials[0].config.training.epochs
-    done, last = dict.fromkeys((trial.name for trial in trials), 0.0), -1
-    for step in trained(trials, asked.trainings, session, config_folder=asked.config_folder, jobs=asked.options.jobs):
-        if isinstance(step, Trained):
-            done[step.trial.name] = epochs
-            yield step
-        elif step.what in done:
-            done[step.what] = epochs * step.done / max(step.total, 1)
-        if (now := int(sum(done.values()))) != last:
-            last = now
-            yield Advance(f"epochs of {len(trials)} trainings", now, epochs * len(trials))
 
 
 def _facts(
