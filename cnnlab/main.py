@@ -20,6 +20,7 @@ from cnnlab.cli.options import with_values
 from cnnlab.cli.streams import safe_streams
 from cnnlab.core.memory import leave_without_a_search
 from cnnlab.deploy.export import command as export
+from cnnlab.deploy.fuse import command as fuse
 from cnnlab.deploy.serve import command as serve
 from cnnlab.evaluation import command as evaluation
 from cnnlab.evaluation.label_errors import command as label_errors
@@ -94,6 +95,7 @@ app.command("predict", rich_help_panel=TRAIN)(evaluation.predict)
 app.command("reject", rich_help_panel=TRAIN)(rejection.reject)
 app.command("export", rich_help_panel=TRAIN)(export.export)
 app.command("serve", rich_help_panel=TRAIN)(serve.serve)
+app.command("fuse", rich_help_panel=TRAIN)(fuse.fuse)
 app.command("runs", rich_help_panel=TRAIN)(project.runs)
 app.command("doctor", rich_help_panel=TRAIN)(project.doctor)
 

@@ -40,7 +40,8 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
 
 WITH_A_CONFIG = {**ARGUMENTS, "MODEL": ("tiny.yaml",)}
 
-OF_OTHERS = {"probe norm": {"tiny": "other", "tiny.yaml": "elsewhere/other/config.yaml"}}
+_NORMED = {"tiny": "other", "tiny.yaml": "elsewhere/other/config.yaml"}
+OF_OTHERS = {"probe norm": _NORMED, "fuse": _NORMED}
 """Commands whose network needs something that `tiny` has not, such as a norm: what stands for it."""
 
 RESUME = ("--resume", "other")
@@ -62,6 +63,7 @@ OWN: dict[str, tuple[str, ...]] = {
     "train": ("--no-report",),
     "export": ("--to", "safetensors"),
     "serve": ("--port", "0", "--check"),
+    "fuse": ("--repeats", "1"),
     "gradcam": ("--split", "validation"),
     "saliency": ("--split", "validation", "--method", "smoothgrad,occlusion"),
     "sanity": ("--method", "gradcam", "--labels"),

@@ -1,1 +1,1 @@
-"""What a network becomes where it is used: `export`, files for other programs, and `serve`, a page on this machine."""
+"""What a network becomes where it is used: `export` to other programs, `fuse` to fewer layers, `serve` as a page."""

@@ -47,6 +47,8 @@ class Network:
     """What its weights are, in words."""
     weights_file: Path | None = None
     """The file that they are from, where one was named."""
+    fused: bool = False
+    """Whether norms were folded and branches merged in it, see `cnnlab.network.fused`."""
     classes: tuple[str, ...] = ()
     """None where their names are not known."""
     logits: int | None = None

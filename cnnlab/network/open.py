@@ -20,6 +20,7 @@ from cnnlab.network.description import Description, ModelOptions, description_of
 from cnnlab.network.exported.opened import exported_reader
 from cnnlab.network.fresh import new_network, unset
 from cnnlab.network.from_config import as_trained, of_config
+from cnnlab.network.fused import as_fused, fused, holds_fused, is_fused
 from cnnlab.network.network import Network, RunNetwork
 from cnnlab.network.own import as_float, check_plain, own_module, unwrapped
 from cnnlab.network.session import Session
@@ -202,7 +203,7 @@ def open_run(text: str | Run, session: Session, weights: WhichWeights = "best") 
     config, data = run.config(allow_plugins=session.allow_plugins), run.record.data
     state, facts = run.weights(weights)
     built = unset(config, data.shape, len(data.classes))
-    model = built.model
+    model = fused(built.model, data.shape).model if is_fused(facts) else built.model
     file = f"{run.path}/checkpoints/{weights}.safetensors"
     try:
         load_weights(model, state)
@@ -217,7 +218,7 @@ def open_run(text: str | Run, session: Session, weights: WhichWeights = "best") 
 
     def fresh(seed: int) -> nn.Module:
         twin = new_network(config.model_copy(update={"seed": seed}), data.shape, len(data.classes))
-        return twin.to(session.device)
+        return (fused(twin, data.shape).model if is_fused(facts) else twin).to(session.device)
 
     return RunNetwork(
         name=run.name,
@@ -231,6 +232,7 @@ def open_run(text: str | Run, session: Session, weights: WhichWeights = "best") 
         run=run,
         config=config,
         fresh=fresh,
+        fused=is_fused(facts),
         prepared=as_trained(config, data.shape, statistics, f"as the run {run.name} was trained"),
         epoch=epoch,
         remarks=(*built.answer, *noise_told(config.data)),
@@ -347,7 +349,10 @@ def _with_weights(found: Network, weights: str | None, key: str | None) -> Netwo
         if key is not None:
             raise RequestError("`weights_key` names a part of a file of weights; give the file with `weights`")
         return found
-    loaded = load_weights_file(found.model, Path(weights).expanduser(), key)
+    file = Path(weights).expanduser()
+    if holds_fused(file):
+        found = as_fused(found)
+    loaded = load_weights_file(found.model, file, key)
     said = f"weights of {loaded.path}" + (f" ({loaded.key})" if loaded.key else "")
     remarks = (*found.remarks, *loaded.notes)
     return replace(found, trained=True, weights=said, weights_file=loaded.path, remarks=remarks)

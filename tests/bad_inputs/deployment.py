@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bad_inputs.case import Case, file
+from bad_inputs.case import TINY, Case, file
 
 BRANCHES = """\
 from torch import nn
@@ -54,12 +54,35 @@ def write_of_eight(folder: Path) -> None:
     (folder / "eight.onnx").write_bytes(onnx_of())
 
 
+PLAIN = """\
+data: {dataset: {shapes: {train_count: 60, test_count: 20, size: 16}}}
+model: [conv: {channels: 4}, relu, global_avg_pool, linear]
+"""
+
 DEPLOYMENT = (
     Case(
         "a format that is none",
         "cnnlab export tiny --to onxx",
         "error: --to: no format 'onxx'; known: onnx, pt2, safetensors, folder. Did you mean 'onnx'?",
         run=True,
+    ),
+    Case(
+        "fusing a network without a norm or a sum",
+        "cnnlab fuse plain.yaml",
+        "error: there is nothing to fuse in plain",
+        make=file("plain.yaml", PLAIN),
+    ),
+    Case(
+        "a run to write that is there already",
+        "cnnlab fuse tiny --out runs/tiny",
+        "error: runs/tiny: is there already; name another place with --out",
+        run=True,
+    ),
+    Case(
+        "weights of a fused network into a file of another kind",
+        "cnnlab fuse tiny.yaml --out fused.pt",
+        "error: --out is 'fused.pt', expected a file of weights that ends with .safetensors",
+        make=file("tiny.yaml", TINY),
     ),
     Case(
         "an export onto a file that is there",

@@ -43,6 +43,7 @@ DIFFERENT = {
     ("compare-layers", "--input"): "the shape of a layer's input, which it needs",
     ("schema", "--out"): "a file",
     ("init", "--out"): "a file",
+    ("fuse", "--out"): "a run, or a file",
 }
 """Options of the same name that mean something else in one command, and what."""
 

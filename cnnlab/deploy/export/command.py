@@ -24,6 +24,9 @@ def export(
         typer.Option(metavar="PATH", help="The file, or the folder.", show_default="below the run's reports"),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what lies there.")] = False,
+    fuse: Annotated[
+        bool, typer.Option("--fuse", help="Fold batch norms and merge branches before, as `cnnlab fuse` does.")
+    ] = False,
 ) -> None:
     """Write a network for other programs, with its classes and preparation, run and compared before it is kept.
 
@@ -34,9 +37,12 @@ def export(
     """
     from cnnlab.deploy.export.report import export_report
     from cnnlab.deploy.export.run import export as export_network
+    from cnnlab.deploy.fuse.run import as_proven
     from cnnlab.view import console
 
     network = named.open(session, for_images=True, device="cpu")
+    if fuse:
+        network = as_proven(network, session)
     made = export_network(network, session, to=to, out=out, overwrite=overwrite)
     if session.as_json:
         print_json(made.document())

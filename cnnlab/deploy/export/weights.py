@@ -1,5 +1,6 @@
 """A network's weights as one safetensors file, its metadata in the header."""
 
+import json
 from pathlib import Path
 
 import torch
@@ -9,6 +10,7 @@ from torch import nn
 from cnnlab.core.files import write_whole
 from cnnlab.deploy.export.leaving import Leaving
 from cnnlab.models.tensors import copied
+from cnnlab.network.fused import FUSED
 from cnnlab.network.weights_file import load_weights_file
 
 
@@ -16,7 +18,8 @@ def write_weights(leaving: Leaving, path: Path) -> None:
     """Write parameters and buffers by their names, and the metadata as texts."""
     # tensors that share memory are written apart: the format has no other way
     plain = {name: tensor.detach().contiguous().clone() for name, tensor in leaving.model.state_dict().items()}
-    write_whole(path, save(plain, metadata=leaving.metadata.as_texts()))
+    fused = {"cnnlab": json.dumps({FUSED: leaving.network.weights})} if leaving.network.fused else {}
+    write_whole(path, save(plain, metadata=leaving.metadata.as_texts() | fused))
 
 
 def read_weights(leaving: Leaving, path: Path) -> nn.Module:

@@ -236,6 +236,14 @@ class Residual(nn.Module):
         total: Tensor = self.activation(self.body(images) + self.shortcut(images))
         return total
 
+    def summed(self) -> tuple[nn.Module, ...]:
+        """Whose outputs are added."""
+        return self.body, self.shortcut
+
+    def with_sum(self, layer: nn.Module) -> nn.Module:
+        """The same with `layer` in place of both paths."""
+        return nn.Sequential(OrderedDict(body=layer, activation=self.activation))
+
 
 @final
 class Parallel(nn.Module):
@@ -251,6 +259,14 @@ class Parallel(nn.Module):
         """(n, …) → (n, …), joined along the channels or summed."""
         outputs = [branch(images) for branch in self.children()]
         return torch.cat(outputs, dim=1) if self.join == "concat" else sum(outputs[1:], start=outputs[0])
+
+    def summed(self) -> tuple[nn.Module, ...]:
+        """Whose outputs are added; none where they are joined along the channels."""
+        return tuple(self.children()) if self.join == "add" else ()
+
+    def with_sum(self, layer: nn.Module) -> nn.Module:
+        """What stands for the same sum where `layer` computes it."""
+        return layer
 
     def extra_repr(self) -> str:
         """How the branches are joined, for printing."""

@@ -1,0 +1,1 @@
+"""A network with fewer layers that computes the same: norms folded into convolutions, summed branches merged."""
