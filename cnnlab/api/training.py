@@ -18,6 +18,7 @@ from cnnlab.api.untouched import told, untouched
 from cnnlab.api.wish import Wish, takes
 from cnnlab.core.errors import RequestError
 from cnnlab.network.session import Session
+from cnnlab.runs.folder import Run
 from cnnlab.training.events import Finished, Started, StopWish, TrainingEvent, stop_wish
 from cnnlab.training.loop import TrainOptions
 from cnnlab.training.report import EpochRow, training_contribution
@@ -91,7 +92,7 @@ class TrainedRun(Result):
             train_seconds=self.facts.train_seconds,
             wall_seconds=self.facts.wall_seconds,
             config=config,
-            parameters=self.parameters,
+            record=Run(self.path).record,
         )
         again = f"cnnlab report {shlex.quote(str(self.path))}"
         return composed(

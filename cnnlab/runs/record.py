@@ -17,7 +17,7 @@ import torch
 from pydantic import Field, TypeAdapter, ValidationError
 
 from cnnlab import __version__
-from cnnlab.core.characters import json_escaped
+from cnnlab.core.characters import json_escaped, some
 from cnnlab.core.errors import RequestError
 from cnnlab.core.files import write_whole
 from cnnlab.core.problems import first_fault
@@ -83,6 +83,18 @@ class InheritedFacts:
     by_structure: bool = False
     """Whether the origin's tensors have other names, and were paired in the order of a forward pass."""
 
+    @property
+    def sentence(self) -> str:
+        """What was taken, and what was not.
+
+        Example:
+            >>> InheritedFacts("the run cifar", 12, 14, ("linear1.weight", "linear1.bias")).sentence
+            'with the run cifar: 12 of 14 tensors; at random began linear1.weight, linear1.bias'
+        """
+        paired = ", paired in the order of a forward pass" if self.by_structure else ""
+        head = f"; at random began {some(self.head, 4)}" if self.head else ""
+        return f"with {self.origin}: {self.taken:,} of {self.tensors:,} tensors{paired}{head}"
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -126,6 +138,18 @@ class RunRecord:
     """What it began with, where that was not random."""
     outcome: Outcome = field(default_factory=Outcome)
     format: int = FORMAT
+
+    @property
+    def learned(self) -> str:
+        """How many of the parameters learned, in words that follow their number; '' where all did, or nobody knows.
+
+        Example: `70 of them learned, 300 more from a later epoch on`.
+        """
+        first, ever = self.trainable, self.trainable_ever
+        if first is None or ever is None or first == self.parameters:
+            return ""
+        later = f", {ever - first:,} more from a later epoch on" if ever > first else ""
+        return f"{first:,} of them learned{later}"
 
     def ended(self, **changes: Any) -> "RunRecord":
         """Return the record with some facts of its outcome changed."""

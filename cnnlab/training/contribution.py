@@ -32,5 +32,5 @@ def training(studied: Studied) -> Iterator[Contribution]:
         train_seconds=seconds,
         wall_seconds=run.record.outcome.wall_seconds or seconds,
         config=shlex.quote(str(run.path / "config.yaml")),
-        parameters=run.record.parameters,
+        record=run.record,
     )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from math import isfinite
 
+from cnnlab.runs.record import RunRecord
 from cnnlab.training.lr_find import RatePoint, smoothed_losses
 from cnnlab.training.overfitting import Diagnosis, LearningCurves
 from cnnlab.view.blocks import (
@@ -66,7 +67,7 @@ def training_contribution(
     train_seconds: float,
     wall_seconds: float,
     config: str,
-    parameters: int | None = None,
+    record: RunRecord | None = None,
 ) -> Contribution:
     """What a training says on the page of its run: headline, verdict with remedies, curves, the table of epochs.
 
@@ -75,7 +76,7 @@ def training_contribution(
         diagnosis: of their curves; None where no validation part was kept.
         train_seconds, wall_seconds: spent on training steps, and in all.
         config: the file that repeats the training, as a shell takes it.
-        parameters: of the network.
+        record: of the run, for how many parameters there are, how many of them learned, and what they began with.
     """
     best = max((r for r in rows if r.val_accuracy is not None), key=lambda r: r.val_accuracy or 0.0, default=None)
     numbers = [
@@ -88,9 +89,11 @@ def training_contribution(
         Number("last training loss", rows[-1].train_loss if rows else None, ".3f", "nats"),
         Number("training", train_seconds, ".1f", "s", f"{wall_seconds:.1f} s in all"),
     ]
-    if parameters is not None:
-        numbers.append(Number("parameters", parameters, ",d"))
+    if record is not None:
+        numbers.append(Number("parameters", record.parameters, ",d", detail=record.learned))
     blocks: list[Block] = [Numbers(tuple(numbers))]
+    if record is not None and record.inherited is not None:
+        blocks.append(Text(record.inherited.sentence, label="begun"))
     if diagnosis is not None:
         blocks.append(Section("Diagnosis", diagnosis_blocks(diagnosis), _DIAGNOSIS))
     if rows:

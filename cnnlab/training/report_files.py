@@ -127,7 +127,7 @@ def write_training_report(
             train_seconds=setup.state.progress.seconds,
             wall_seconds=wall_seconds,
             config=shlex.quote(str(writer.path / "config.yaml")),
-            parameters=writer.record.parameters,
+            record=writer.record,
         )
     ]
     if validation and validation_section:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bad_inputs.case import TINY, Case, Make, both, file
+from bad_inputs.case import MODEL, TINY, Case, Make, both, file
 from bad_inputs.explanations import PHOTO
 
 LFS = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a21\nsize 46830571\n"
@@ -58,6 +58,13 @@ def with_averages(folder: Path) -> None:
 
     state, averages = models.squeezenet1_1().state_dict(), models.squeezenet1_1().state_dict()
     torch.save({"model": state, "ema": {"module": averages}}, folder / "w.pt")
+
+
+def of_an_adapter(folder: Path) -> None:
+    """What a program for LoRA writes."""
+    import torch
+
+    torch.save({f"conv.lora_{one}.weight": torch.ones(2, 2) for one in "AB"}, folder / "w.pt")
 
 
 def weights(what: str, message: str, make: Make, model: str = "tiny.yaml", options: str = "") -> Case:
@@ -127,5 +134,44 @@ WEIGHTS = (
         "holds other numbers than the network's: features.0.weight is int8, expected float32",
         whole_numbers,
         model="torchvision:squeezenet1_1",
+    ),
+    weights(
+        "an adapter's changes in place of weights",
+        "holds an adapter's changes to another network's weights (conv.lora_A.weight, as LoRA has them), not the "
+        "weights; merge it into its network in the program that made it, and save that",
+        of_an_adapter,
+    ),
+    Case(
+        "weights that a zoo does not have, the nearest named",
+        "cnnlab summary torchvision:squeezenet1_1 --weights IMAGENET1K_V2",
+        "error: no weights of torchvision:squeezenet1_1 'IMAGENET1K_V2'; known: IMAGENET1K_V1, DEFAULT. Did you mean "
+        "'IMAGENET1K_V1'?",
+    ),
+    Case(
+        "weights by name for a network that is no zoo's",
+        "cnnlab summary tiny.yaml --weights IMAGENET1K_V2",
+        "error: --weights is 'IMAGENET1K_V2', no file, and tiny.yaml names no counterpart that has weights by name; "
+        "give a file, or add such as counterpart: torchvision:resnet50",
+        make=file("tiny.yaml", TINY),
+    ),
+    Case(
+        "a counterpart in no zoo",
+        "cnnlab config check bad.yaml",
+        "error: bad.yaml:1:1: 'counterpart' is 'keras:resnet50', expected text that matches "
+        "^(torchvision|timm):[A-Za-z0-9][A-Za-z0-9._]*$",
+        make=file("bad.yaml", f"counterpart: keras:resnet50\n{MODEL}"),
+    ),
+    Case(
+        "weights to begin with that the counterpart does not have",
+        "cnnlab config check bad.yaml",
+        "error: bad.yaml:2:1: weights: no weights of torchvision:squeezenet1_1 'IMAGENET1K_V2'; known: IMAGENET1K_V1, "
+        "DEFAULT. Did you mean 'IMAGENET1K_V1'?",
+        make=file("bad.yaml", f"counterpart: torchvision:squeezenet1_1\nweights: IMAGENET1K_V2\n{MODEL}"),
+    ),
+    Case(
+        "two things to begin with",
+        "cnnlab config check bad.yaml",
+        "error: bad.yaml:1:1: weights: init_from says as well what the network begins with; leave one of them out",
+        make=file("bad.yaml", f"weights: w.pt\ninit_from: first\n{MODEL}"),
     ),
 )

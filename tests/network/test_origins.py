@@ -20,7 +20,7 @@ from cnnlab.network.zoo_weights import zoo_weights
 from cnnlab.project.config.check import check
 
 TINY = """name: tiny
-counterpart: torchvision:squeezenet1_1
+counterpart: torchvision:squeezenet1_0
 model: [conv: {channels: 4}, relu, global_avg_pool, linear]
 """
 NAMES = tuple("abcdefghij")
@@ -34,16 +34,16 @@ def zoo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TORCH_HOME", str(folder))
         patch.setattr(downloads, "_check_digits", lambda *_: None)
-        model = models.mobilenet_v3_small().eval()
-        file = zoo_weights("torchvision:mobilenet_v3_small").source.path
+        model = models.squeezenet1_1().eval()
+        file = zoo_weights("torchvision:squeezenet1_1").source.path
         file.parent.mkdir(parents=True)
         torch.save(model.state_dict(), file)
         yield SimpleNamespace(model=model, folder=folder, file=file)
 
 
 def small(*overrides: str) -> Config:
-    """The zoo's MobileNet v3 small, of ten classes."""
-    return read_config(Path("mobilenet-v3-small"), ("data.dataset={shapes: {size: 32}}", *overrides))
+    """The zoo's SqueezeNet, of ten classes."""
+    return read_config(Path("squeezenet"), ("data.dataset={shapes: {size: 32}}", *overrides))
 
 
 def begun(config: Config, channels: int = 3) -> tuple[nn.Module, Any]:
@@ -56,40 +56,40 @@ def begun(config: Config, channels: int = 3) -> tuple[nn.Module, Any]:
 def test_a_zoo_s_weights_fill_a_list_of_layers_but_for_its_head(zoo: Any) -> None:
     model, taken = begun(small("weights=IMAGENET1K_V1"))
     theirs = zoo.model.state_dict()
-    assert taken.head == ("linear2.weight", "linear2.bias")
+    assert taken.head == ("conv1.weight", "conv1.bias")
     assert taken.facts.by_structure
     assert (taken.facts.taken, taken.facts.tensors) == (len(theirs) - 2, len(theirs))
     assert taken.statistics.mean == (0.485, 0.456, 0.406)
-    assert "linear2.weight [1000, 1024] there, [10, 1024] here" in taken.remarks[-1]
-    last = zoo.model.classifier[3]
-    zoo.model.classifier[3] = model.get_submodule("linear2")
+    assert "conv1.weight [1000, 512, 1, 1] there, [10, 512, 1, 1] here" in taken.remarks[-1]
+    last = zoo.model.classifier[1]
+    zoo.model.classifier[1] = model.get_submodule("conv1")
     images = torch.randn(2, 3, 32, 32)
     with torch.no_grad():
         torch.testing.assert_close(model(images), zoo.model(images))
-    zoo.model.classifier[3] = last
+    zoo.model.classifier[1] = last
     own = model.state_dict()
-    for asked in ("torchvision:mobilenet_v3_small", "zoo/mobilenet-v3-small:DEFAULT"):
+    for asked in ("torchvision:squeezenet1_1", "zoo/squeezenet:DEFAULT"):
         other, _ = begun(small(f"init_from={asked}"))
         given = other.state_dict()
-        assert all(torch.equal(given[name], one) for name, one in own.items() if not name.startswith("linear2"))
+        assert all(torch.equal(given[name], one) for name, one in own.items() if not name.startswith("conv1."))
 
 
 def test_a_file_under_the_counterpart_s_names_is_taken_and_grey_images_when_asked(zoo: Any, tmp_path: Path) -> None:
     timm = pytest.importorskip("timm.models")
-    weights = {f"_orig_mod.{name}": one for name, one in models.mobilenet_v3_small(num_classes=5).state_dict().items()}
+    weights = {f"_orig_mod.{name}": one for name, one in models.squeezenet1_1(num_classes=5).state_dict().items()}
     torch.save(weights, tmp_path / "w.pt")
     grey = small(f"weights={tmp_path / 'w.pt'}", "data.dataset.shapes.channels=1")
     with pytest.raises(
-        RequestError, match=r"is \[16, 3, 3, 3\], .* \[16, 1, 3, 3\]: it saw images of 3 channels, and "
+        RequestError, match=r"is \[64, 3, 3, 3\], .* \[64, 1, 3, 3\]: it saw images of 3 channels, and "
     ):
         begun(grey, 1)
     model, taken = begun(grey.model_copy(update={"adapt_channels": True}), 1)
-    kernels = weights["_orig_mod.features.0.0.weight"]
+    kernels = weights["_orig_mod.features.0.weight"]
     torch.testing.assert_close(next(model.parameters()).data, timm.adapt_input_conv(1, kernels))
     torch.testing.assert_close(adapted_kernels(kernels, 5), timm.adapt_input_conv(5, kernels))
     assert taken.statistics is None
     assert any("'_orig_mod.' taken off the names" in one for one in taken.remarks)
-    assert "[5, 1024] there, [10, 1024] here" in taken.remarks[-1]
+    assert "[5, 512, 1, 1] there, [10, 512, 1, 1] here" in taken.remarks[-1]
 
 
 @pytest.mark.parametrize(
@@ -102,9 +102,9 @@ def test_a_file_under_the_counterpart_s_names_is_taken_and_grey_images_when_aske
             "init_from: lenet5",
             "init_from is 'lenet5': .*lenet5.yaml names no counterpart in a zoo, so .* train it, and",
         ),
-        ("weights: IMAGENET1K_V2", "weights: no weights of torchvision:squeezenet1_1 'IMAGENET1K_V2'; known: IMA"),
+        ("weights: IMAGENET1K_V2", "weights: no weights of torchvision:squeezenet1_0 'IMAGENET1K_V2'; known: IMA"),
         ("weights: absent.pt", "weights: absent.pt: no such file of weights"),
-        ("weights: mobile.pt", r"weights: mobile.pt: is of another network: .* torchvision:mobilenet_v3_small"),
+        ("weights: squeeze.pt", r"weights: squeeze.pt: is of another network: .* torchvision:squeezenet1_1"),
         (
             "weights: lora.pt",
             r"weights: lora.pt: holds an adapter's changes .*conv1.lora_A.weight.*; merge it into its",
@@ -112,7 +112,7 @@ def test_a_file_under_the_counterpart_s_names_is_taken_and_grey_images_when_aske
         ("weights: text.pt", r"weights: text.pt: is no file of weights, or a damaged one"),
         ("weights: DEFAULT\ninit_from: tiny", "weights: init_from says as well what the network begins with; leave"),
         (
-            "init_from: torchvision:mobilenet_v3_small",
+            "init_from: torchvision:squeezenet1_1",
             "init_from: .* is not the same network as that of tiny: .*layer 1",
         ),
         (
@@ -129,7 +129,7 @@ def test_what_cannot_be_begun_with_is_told_with_its_place(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("net.yaml").write_text(TINY + line + "\n")
-    torch.save(models.mobilenet_v3_small().state_dict(), "mobile.pt") if "mobile.pt" in line else None
+    torch.save(models.squeezenet1_1().state_dict(), "squeeze.pt") if "squeeze.pt" in line else None
     torch.save({"conv1.lora_A.weight": torch.ones(2, 2)}, "lora.pt")
     torch.save(new_network(read_config(Path("net.yaml")), (3, 32, 32), 3).state_dict(), "three.pt")
     Path("text.pt").write_text("weights")
@@ -142,8 +142,8 @@ def test_a_check_says_what_would_be_taken_and_downloads_nothing(zoo: Any, monkey
     monkeypatch.setattr(torch.hub, "download_url_to_file", lambda *_, **__: pytest.fail("a download"))
     found = check(small("weights=DEFAULT", "freeze=all but head"), SESSION)
     assert found.inherited is not None
-    assert found.inherited.head == ("linear2.weight", "linear2.bias")
-    assert found.trainable == 1024 * 10 + 10
+    assert found.inherited.head == ("conv1.weight", "conv1.bias")
+    assert found.trainable == 512 * 10 + 10
     assert not any("not here yet" in one for one in found.remarks)
     zoo.file.rename(zoo.file.with_suffix(".away"))
     try:
@@ -162,6 +162,6 @@ def test_a_download_that_fails_is_told_with_its_place(tmp_path: Path, monkeypatc
     monkeypatch.setattr(torch.hub, "download_url_to_file", gone)
     (tmp_path / "net.yaml").write_text(TINY + "weights: DEFAULT\n")
     with pytest.raises(
-        WorkError, match=r"net.yaml:4:1: weights: torchvision:squeezenet1_1: its weights are not on this"
+        WorkError, match=r"net.yaml:4:1: weights: torchvision:squeezenet1_0: its weights are not on this"
     ):
         begun(read_config(tmp_path / "net.yaml"))

@@ -12,14 +12,18 @@ from cnnlab.core.errors import RequestError
 from cnnlab.fit.checkpoints import load_state
 from cnnlab.fit.freezing import Freezing, depths, is_covered
 from cnnlab.fit.optimizers import parameter_groups
+from cnnlab.layers_lab.summary.report import summary_report
+from cnnlab.layers_lab.summary.run import summarize
 from cnnlab.network.open import open_run
 from cnnlab.network.session import Session
 from cnnlab.runs.record import InheritedFacts
 from cnnlab.training.events import Finished, Started
 from cnnlab.training.loop import TrainOptions
 from cnnlab.training.lr_find import find_learning_rate
+from cnnlab.training.report import training_contribution
 from cnnlab.training.run import resume, train
 from cnnlab.training.setup import set_up_training
+from cnnlab.view.blocks import Number, Text
 
 CONFIG = """
 name: tiny
@@ -109,7 +113,15 @@ def test_frozen_parts_stay_to_the_bit_and_the_head_learns(origin):
     record = origin.session.run("froze").record
     assert (record.trainable, record.trainable_ever, record.parameters) == (70, 70, 414)
     assert record.inherited == InheritedFacts("the run tiny", 14, 14)
-    theirs, ours = weights_of(origin), open_run("froze", origin.session).model.state_dict()
+    network = open_run("froze", origin.session)
+    begun = record.inherited.sentence
+    assert {"with the run tiny: 14 of 14 tensors", "of 414 parameters 70 of them learned"} == {
+        block.text for block in summary_report(summarize(network), name="froze").blocks if isinstance(block, Text)
+    }
+    page = training_contribution([], None, train_seconds=1.0, wall_seconds=1.0, config="c.yaml", record=record).blocks
+    assert Text(begun, label="begun") in page
+    assert page[0].numbers[-1] == Number("parameters", 414, ",d", detail="70 of them learned")
+    theirs, ours = weights_of(origin), network.model.state_dict()
     other = [name for name in ours if not torch.equal(ours[name], theirs[name])]
     assert other == ["linear1.weight", "linear1.bias"]  # the statistics of batch norm, too, are as they were
 

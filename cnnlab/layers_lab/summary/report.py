@@ -8,6 +8,7 @@ from cnnlab.core.characters import some
 from cnnlab.network.preparation import Preparation
 from cnnlab.receptive_field.fields import Field, Fields
 from cnnlab.receptive_field.report import ON_VALUES, size_of
+from cnnlab.runs.record import RunRecord
 from cnnlab.view.blocks import NOTHING, Block, Cell, Column, Number, Numbers, Report, Table, Text
 from cnnlab.view.layer_rows import at_depth, pair_text, size_text
 from cnnlab.walk.costs import ITSELF, Costs, LayerCost
@@ -45,6 +46,8 @@ class Summary:
     fields: Fields
     weights: Weights | None = None
     """Where they are from a file."""
+    record: RunRecord | None = None
+    """Of the run whose network it is."""
 
 
 def summary_report(found: Summary, *, name: str, depth: int | None = None, explain: bool = False) -> Report:
@@ -57,6 +60,7 @@ def summary_report(found: Summary, *, name: str, depth: int | None = None, expla
     blocks: list[Block] = [
         _totals(costs),
         *weights_blocks(found.weights),
+        *training_blocks(found.record),
         _table(rows, {field.name: field for field in fields.layers}),
     ]
     if explain:
@@ -77,11 +81,22 @@ def weights_blocks(weights: Weights | None) -> list[Block]:
     """What the weights are, how images are prepared for them, and what their classes are called."""
     if weights is None:
         return []
-    blocks: list[Block] = [Text(f"{weights.title} ({weights.file})", label="weights")]
+    place = "" if weights.file in weights.title else f" ({weights.file})"
+    blocks: list[Block] = [Text(f"{weights.title}{place}", label="weights")]
     if weights.preparation is not None:
-        blocks.append(Text(weights.preparation.sentence, label="images"))
+        blocks.append(Text(weights.preparation.sentence, label="preparation"))
     if weights.classes:
         blocks.append(Text(f"{len(weights.classes):,}: {some(weights.classes, SHOWN)}", label="classes"))
+    return blocks
+
+
+def training_blocks(record: RunRecord | None) -> list[Block]:
+    """What the training of a run began with, and how much of the network learned, where that is not all."""
+    if record is None:
+        return []
+    blocks: list[Block] = [] if record.inherited is None else [Text(record.inherited.sentence, label="begun")]
+    if record.learned:
+        blocks.append(Text(f"of {record.parameters:,} parameters {record.learned}", label="trained"))
     return blocks
 
 
@@ -215,6 +230,7 @@ def summary_json(found: Summary, name: str) -> dict[str, object]:
         "inference_bytes": costs.inference_bytes,
         "training_bytes": costs.training_bytes,
         "weights": None if found.weights is None else _weights_json(found.weights),
+        "training": None if found.record is None else _training_json(found.record),
         "layers": layers,
     }
 
@@ -226,4 +242,12 @@ def _weights_json(weights: Weights) -> dict[str, object]:
         "file": weights.file,
         "preparation": None if prepared is None else prepared.as_json(),
         "classes": list(weights.classes),
+    }
+
+
+def _training_json(record: RunRecord) -> dict[str, object]:
+    return {
+        "trainable": record.trainable,
+        "trainable_ever": record.trainable_ever,
+        "inherited": None if record.inherited is None else vars(record.inherited),
     }

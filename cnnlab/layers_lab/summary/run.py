@@ -43,7 +43,8 @@ def summarize(network: Network) -> Summary:
     fields = receptive_fields(network.model, network.shape)
     check_ran(network, fields.walk)
     saved = training_memory(network.model, network.shape)
-    return Summary(layer_costs(network.model, fields.walk, saved), fields, _weights_of(network))
+    record = None if network.run is None else network.run.record
+    return Summary(layer_costs(network.model, fields.walk, saved), fields, _weights_of(network), record)
 
 
 def _weights_of(network: Network) -> Weights | None:
