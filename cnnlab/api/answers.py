@@ -12,6 +12,7 @@ from cnnlab.api.given import GivenData
 from cnnlab.api.question import Questions, none_readable
 from cnnlab.api.result import Result, plain
 from cnnlab.api.values import check_choice, check_number
+from cnnlab.evaluation.neighbours import MistakeNeighbours, NeighbourOptions
 from cnnlab.evaluation.predict import Prediction, predict_images
 from cnnlab.evaluation.prediction_report import prediction_report
 from cnnlab.evaluation.run import Evaluated, EvaluateOptions, evaluated
@@ -93,6 +94,11 @@ class Evaluation(Result):
         return self.facts.matrix
 
     @property
+    def neighbours(self) -> MistakeNeighbours | None:
+        """The training images nearest to the most confident mistakes, where they were asked for."""
+        return self.made.neighbours
+
+    @property
     def report(self) -> Report:
         """The headline, confusion, calibration, and the worst errors."""
         return self.made.report
@@ -148,6 +154,8 @@ class Answers(Questions):
         tta: Literal["none", "flip"] = "none",
         by: str | None = None,
         rejection: Rejection | None = None,
+        nearest: int = 0,
+        among: int | None = None,
     ) -> Evaluation:
         """Measure how good it is: accuracy with its interval, confusion, calibration, the worst errors.
 
@@ -159,6 +167,9 @@ class Answers(Questions):
             by: `class`, `group`, or a regular expression on the path whose capture names the group that an accuracy is
                 measured of.
             rejection: a rule of `reject(…).rejection`; it is told how many of the images it accepts.
+            nearest: of a run, how many training images stand beside each of the most confident mistakes, as
+                `.neighbours` and in the report: those whose features are most like its own.
+            among: training images that are searched, at most; by default 1000, and twice as many as are evaluated.
 
         Returns:
             The measures, shares in 0 … 1.
@@ -175,6 +186,10 @@ class Answers(Questions):
         """
         check_choice("split", split, ("train", "validation", "test"))
         check_choice("tta", tta, ("none", "flip"))
+        check_number("nearest", nearest, 0)
+        if among is not None:
+            check_number("among", among, 1)
         with self._asked(data) as network:
-            options = EvaluateOptions(split=split, tta=tta, by=by, rejection=rejection)
+            near = NeighbourOptions(nearest, among)
+            options = EvaluateOptions(split=split, tta=tta, by=by, rejection=rejection, neighbours=near)
             return Evaluation(evaluated(network, self._session, options))

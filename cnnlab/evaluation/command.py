@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cnnlab.cli.failures import with_options
 from cnnlab.cli.network import ASKED_ALIKE, Named, with_network, with_networks
 from cnnlab.cli.options import MOST, OutOption, Split, TestTime, err_console, out_console, print_json
 from cnnlab.cli.output import write_and_show
@@ -47,6 +48,18 @@ def evaluate(
     reject: Annotated[
         bool, typer.Option("--reject", help="Tell how many images the rule of `cnnlab reject` accepts.")
     ] = False,
+    nearest: Annotated[
+        int, typer.Option(min=0, max=12, help="Of a run: training images beside each of the surest mistakes.")
+    ] = 3,
+    among: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=MOST,
+            help="Training images they are looked for among, at most.",
+            show_default="1000, and twice as many as are evaluated",
+        ),
+    ] = None,
     out: OutOption = None,
 ) -> None:
     """Measure a trained network: accuracy with its interval, confusion, calibration, the worst errors.
@@ -55,6 +68,7 @@ def evaluate(
 
     Example: [bold]cnnlab eval cifar --split test --tta flip[/]
     """
+    from cnnlab.evaluation.neighbours import NeighbourOptions
     from cnnlab.evaluation.run import EvaluateOptions
     from cnnlab.evaluation.run import evaluate as evaluate_network
     from cnnlab.rejection.kept import kept
@@ -62,7 +76,9 @@ def evaluate(
 
     network = named.open(session, for_images=True)
     rejection = kept(network, session) if reject else None
-    options = EvaluateOptions(split=split.value, tta=tta.value, by=by, rejection=rejection)
+    options = EvaluateOptions(
+        split=split.value, tta=tta.value, by=by, rejection=rejection, neighbours=NeighbourOptions(nearest, among)
+    )
     result = evaluate_network(network, session, options, out=out)
     if session.as_json:
         print_json(result.as_json())
@@ -70,6 +86,8 @@ def evaluate(
         console.show(result.report, out_console(), folder=result.folder)
     for part, path in result.places.items():
         err_console().print(f"{part} images: {path}", style="dim", soft_wrap=True)
+    if result.neighbours is not None:
+        err_console().print(with_options(result.neighbours.sentence), style="dim", soft_wrap=True)
     err_console().print(f"written to {result.folder}", style="dim", soft_wrap=True)
     if result.test_evaluations > 1:
         _say_opened_often("this run", result.test_evaluations)

@@ -9,6 +9,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnlab.core.advance import untracked
+from cnnlab.evaluation.neighbours import neighbours_of_mistakes
+from cnnlab.evaluation.neighbours_report import neighbours_blocks
 from cnnlab.evaluation.report import CALIBRATION, CONFUSION, beyond_noise, evaluation_report, sureness
 from cnnlab.fit.state import load_weights
 from cnnlab.network.asked_data import ALL, counted
@@ -36,7 +39,16 @@ def evaluation(studied: Studied) -> Iterator[Contribution]:
     """The section on the part that the page is about."""
     images, split = studied.images, studied.part
     facts = classify(studied.predictions.logits, studied.predictions.labels, classes=studied.network.classes)
-    report = evaluation_report(facts, name=studied.network.name, split=split, images=images.images, paths=images.paths)
+    session = replace(studied.session, track=untracked)  # the page has a bar of its own
+    near = neighbours_of_mistakes(studied.network, session, images, studied.split, facts.mistakes)
+    report = evaluation_report(
+        facts,
+        name=studied.network.name,
+        split=split,
+        images=images.images,
+        paths=images.paths,
+        beside=() if near is None else neighbours_blocks(near, images.images, facts.classes),
+    )
     blocks = tuple(
         replace(block, blocks=(*block.blocks, _cells(facts, studied)))
         if isinstance(block, Section) and block.key == CONFUSION

@@ -32,18 +32,19 @@ def evaluation_report(
     groups: Sequence[GroupAccuracy] = (),
     note: str = "",
     told: Sequence[Block] = (),
+    beside: Sequence[Block] = (),
 ) -> Report:
     """The report of one evaluation.
 
     name: of the run; split: which images, in a word; images: all of them, uint8 [n, c, h, w], to show mistakes;
     paths: where each comes from, if files; note: how the answers were made, such as "averaged with the mirror image";
-    told: what stands under the headline.
+    told: what stands under the headline; beside: what belongs to the most confident mistakes.
     """
     blocks: list[Block] = [_headline(facts), *told]
     blocks.append(Section("Classes", (_per_class_figure(facts), _per_class_table(facts))))
     blocks.append(Section("Confusion", _confusion(facts), CONFUSION))
     if facts.mistakes:
-        blocks.append(Section("The most confident mistakes", _mistakes(facts, images, paths)))
+        blocks.append(Section("The most confident mistakes", (*_mistakes(facts, images, paths), *beside)))
     blocks.append(Section("Calibration", calibration_blocks(facts), CALIBRATION))
     if groups:
         blocks.append(Section("Groups", _groups(groups, facts.accuracy)))
@@ -209,7 +210,7 @@ def _mistakes(facts: Classification, images: Tensor | None, paths: Sequence[str]
     if images is not None:
         gallery = Gallery(
             tuple(tile(images[m.index]) for m in facts.mistakes),
-            tuple(f"{names[m.truth]}\n→ {names[m.predicted]} {_rounded(m.confidence)}" for m in facts.mistakes),
+            tuple(f"{names[m.truth]}\n→ {names[m.predicted]} {rounded(m.confidence)}" for m in facts.mistakes),
             columns=min(5, len(facts.mistakes)),
         )
         caption = "Under each: the truth, then the answer and how sure the network was of it."
@@ -230,7 +231,8 @@ def _mistakes(facts: Classification, images: Tensor | None, paths: Sequence[str]
     return *blocks, table
 
 
-def _rounded(share: float) -> str:
+def rounded(share: float) -> str:
+    """How sure an answer is, in per cent."""
     # A certainty of 100 % is what no network has; 99.97 % should not look like it.
     return "> 99 %" if share >= 0.995 else f"{100 * share:.0f} %"
 

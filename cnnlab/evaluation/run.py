@@ -15,7 +15,10 @@ from cnnlab.core.files import append_line, refuse_links, remove_parts
 from cnnlab.core.patterns import captured, checked_pattern
 from cnnlab.data.batches import evaluation_batches
 from cnnlab.data.dataset import Dataset
+from cnnlab.data.registry import facts_of
 from cnnlab.evaluation.accepted import Acceptance, acceptance
+from cnnlab.evaluation.neighbours import MistakeNeighbours, NeighbourOptions, neighbours_of_mistakes
+from cnnlab.evaluation.neighbours_report import neighbours_blocks
 from cnnlab.evaluation.report import evaluation_document, evaluation_report
 from cnnlab.fit.predict import Predictions, TestTimeAugmentation, predict
 from cnnlab.network.asked_data import ALL
@@ -28,7 +31,7 @@ from cnnlab.stats.calibration import Temperature, fit_temperature
 from cnnlab.stats.classification import Classification, GroupAccuracy, by_group, classify
 from cnnlab.stats.probabilities import class_logits
 from cnnlab.view import csv, png
-from cnnlab.view.blocks import Report
+from cnnlab.view.blocks import Report, Text
 
 SplitName = Literal["train", "validation", "test"]
 
@@ -45,6 +48,8 @@ class EvaluateOptions:
     """`class`, `group`, or a regex on the path whose capture names the group that an accuracy is measured of."""
     rejection: Rejection | None = None
     """A rule of which it is told how many of the images it accepts."""
+    neighbours: NeighbourOptions | None = None
+    """How many training images stand beside each of the most confident mistakes of a run."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +71,8 @@ class Evaluated:
     """Whether they are the mean over the training's steps (`ema`)."""
     acceptance: Acceptance | None
     """What the rule of rejection says of the images, where it was asked."""
+    neighbours: MistakeNeighbours | None
+    """The training images nearest to the most confident mistakes of a run, where they were asked for."""
 
     def document(self, **more: Any) -> dict[str, Any]:
         """What `--json` prints, with `more`; shares are 0 … 1, the confusion matrix has the truth in rows."""
@@ -78,6 +85,8 @@ class Evaluated:
             }
         if self.acceptance is not None:
             document["rejection"] = self.acceptance.as_json()
+        if self.neighbours is not None:
+            document["neighbours"] = self.neighbours.as_json(self.facts.classes)
         return document
 
 
@@ -148,11 +157,14 @@ def evaluated(network: Network, session: Session, options: EvaluateOptions) -> E
     check_asks_for_one_class(network, dataset)
     network = network.named_by(dataset)
     predictions = predictions_of(network, dataset, options.tta)
-    temperature = _temperature(network, session, options, dataset)
+    temperature, untempered = _temperature(network, session, options, dataset)
     facts = classify(predictions.logits, predictions.labels, classes=network.classes, temperature=temperature)
     groups = by_group(predictions.logits, predictions.labels, names) if names else ()
     rule = options.rejection
     told = None if rule is None else acceptance(network, dataset, predictions, rule)
+    near = None
+    if options.neighbours is not None:
+        near = neighbours_of_mistakes(network, session, dataset, options.split, facts.mistakes, options.neighbours)
     report = evaluation_report(
         facts,
         name=network.name,
@@ -161,7 +173,8 @@ def evaluated(network: Network, session: Session, options: EvaluateOptions) -> E
         paths=dataset.paths,
         groups=groups,
         note=_note(network, options.tta),
-        told=() if told is None else (told.text(),),
+        told=(*untempered, *(() if told is None else (told.text(),))),
+        beside=() if near is None else neighbours_blocks(near, dataset.images, facts.classes),
     )
     count = 0
     if isinstance(network, RunNetwork) and options.split == "test":
@@ -169,7 +182,7 @@ def evaluated(network: Network, session: Session, options: EvaluateOptions) -> E
     source: str = options.split if options.split in dataset.places else dataset.part
     places = {source: dataset.places[source]} if dataset.places else {}
     epoch, averaged = _training_of(network)
-    return Evaluated(split, facts, groups, report, places, count, epoch, averaged, told)
+    return Evaluated(split, facts, groups, report, places, count, epoch, averaged, told, near)
 
 
 def _images(network: Network, session: Session, split: SplitName) -> Dataset:
@@ -247,22 +260,27 @@ def predictions_of(network: Network, dataset: Dataset, tta: TestTimeAugmentation
     return replace(found, logits=class_logits(found.logits))
 
 
-def _temperature(network: Network, session: Session, options: EvaluateOptions, judged: Dataset) -> Temperature | None:
-    """Fitted on the validation part: never on the images that it is judged on."""
+def _temperature(
+    network: Network, session: Session, options: EvaluateOptions, judged: Dataset
+) -> tuple[Temperature | None, tuple[Text, ...]]:
+    """Fitted on the validation part: never on the images that it is judged on; and what is said where it is gone."""
     if options.split == "validation" or network.named_part(options.split) == ALL:
-        return None
+        return None, ()
     if network.run is not None and not network.run.record.data.validation:
-        return None
+        return None, ()
     try:
         validation = _images(network, session, "validation")
-    except RequestError:
-        if network.run is not None:
+    except RequestError as error:
+        if network.run is None:
+            return None, ()  # the data that was named has none
+        # of images of one's own what has changed may have gone from one part to another
+        if network.config is None or facts_of(network.config.data.dataset).source == "own":
             raise
-        return None  # the data that was named has none
+        return None, (Text(f"No temperature is fitted: {error}.", "note"),)
     if torch.equal(validation.images, judged.images):
-        return None
+        return None, ()
     predictions = predictions_of(network, validation, options.tta)
-    return fit_temperature(predictions.logits, predictions.labels, fitted_on="the validation part")
+    return fit_temperature(predictions.logits, predictions.labels, fitted_on="the validation part"), ()
 
 
 def note_test_opened(network: RunNetwork, facts: Classification, tta: TestTimeAugmentation = "none") -> int:

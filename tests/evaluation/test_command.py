@@ -50,7 +50,9 @@ def test_the_files(run, cnnlab) -> None:
         rows = list(csv.reader(file))
     assert len(rows) == len(rows[0]) == 1 + ONE_OF_TEN
     assert "95 %" in result.out
-    assert result.err == "written to runs/tiny/reports/eval-validation\n"
+    near, written = result.err.splitlines()
+    assert near.startswith("nearest training images: 180 of 180 searched in ")
+    assert written == "written to runs/tiny/reports/eval-validation"
 
 
 @pytest.mark.usefixtures("nothing_is_drawn")
