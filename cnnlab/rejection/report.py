@@ -23,7 +23,12 @@ def reject_report(facts: Rejecting) -> Report:
     numbers = Numbers(
         (
             Number("score", facts.label, detail=rule.score.name),
-            Number("threshold", rule.threshold, ".4g", detail=f"accepts {rule.share:.0%} of the images it comes from"),
+            Number(
+                "threshold",
+                rule.threshold,
+                ".4g",
+                detail=f"accepts {shown(rule.share, '.0%')} of the images it comes from",
+            ),
             Number("outsiders that get in", inside / whole, ".1%", detail=f"{inside:,} of {whole:,}"),
         )
     )
@@ -115,7 +120,7 @@ def _histogram(facts: Rejecting) -> Figure:
         centres = low + (torch.arange(BINS) + 0.5) * (high - low) / BINS
         return Series(name, tuple(centres.tolist()), tuple(counts.tolist()))
 
-    lines = (series("accepted", facts.ours), *(series(name, one) for name, one in facts.theirs.items()))
+    lines = (*(series(name, one) for name, one in facts.theirs.items()), series("accepted", facts.ours))
     drawing = Curves(
         lines, facts.label, "images of the group (%)", percent=True,
         marks=(Mark(facts.rejection.threshold, "threshold"),),
