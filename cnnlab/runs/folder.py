@@ -10,7 +10,7 @@ runs/NAME/
   corrections.csv  a copy of the table of labels put right, where the config names one
   rejection.safetensors    the threshold under which an image is none of the classes, with its score's statistics
   test-evaluations.jsonl   a line for each time that the test part was opened
-  exports.jsonl    a line for each file that the network left as, and how it was compared
+  exports.jsonl    a line for each file in reports/export, and how it was compared
   training.lock    while it is trained: by which process
 """
 
@@ -62,7 +62,7 @@ UNFINISHED = ("running", "interrupted", "failed", "diverged")
 """A run that has ended in one of these states may have come to no checkpoint."""
 
 EXPORTS = "exports.jsonl"
-"""A line for each file or folder that the network left as."""
+"""A line for each file or folder that the network left as below the run's reports."""
 
 TEST_EVALUATIONS = "test-evaluations.jsonl"
 """A line for each time that the test part was opened."""

@@ -281,8 +281,10 @@ def test_a_folder_of_a_run_is_a_card_and_opens_again(trained: Trained, tmp_path:
     assert otherwise.code == 2
     assert "has a threshold of rejection for images as it prepares them; --mean is another" in otherwise.err
 
+    assert not (call.runs / "tiny" / "exports.jsonl").exists(), "with --out the run stays as it was"
+    assert call("export", "tiny", "--to", "safetensors").code == 0
     studied: Any = SimpleNamespace(network=open_run("tiny", Session(device_name="cpu", runs=call.runs)))
     (said,) = exports(studied)
     (section,) = said.blocks
-    assert [row[1] for row in section.blocks[0].rows] == ["folder", "onnx", "pt2"]
-    assert {row[-1] for row in section.blocks[0].rows} == {"those of this page"}
+    (row,) = section.blocks[0].rows
+    assert (row[1], row[4], row[6], row[-1]) == ("safetensors", 0, "8 of 8", "those of this page")

@@ -101,7 +101,7 @@ def export(
         place_whole(written, path)
     use = kind.use(made).format(path=path)
     done = Exported(path, to, kind, size, made.metadata, images.source, images.real, found, use, made.remarks)
-    if network.run is None:
+    if network.run is None or out is not None:  # what is asked for elsewhere leaves the run as it was
         return done
     try:
         when = datetime.now(UTC).isoformat(timespec="seconds")
