@@ -16,6 +16,7 @@ from cnnlab.models.by_structure import load_by_structure
 from cnnlab.models.own_model import OwnModel
 from cnnlab.network.described import shape_for
 from cnnlab.network.fresh import new_built, new_network, unset
+from cnnlab.network.fused import fused_for, holds_fused
 from cnnlab.network.network import Network
 from cnnlab.network.own import same_values
 from cnnlab.network.preparation import Preparation
@@ -61,13 +62,13 @@ def of_config(
     if not names_a_file(weights):
         return _as_counterpart(config, size, zoo_weights(_needed(config, path, weights), weights).loaded())
     file = Path(weights).expanduser()
-    if (source := _of_counterparts_file(config, file, key)) is not None:
+    if not holds_fused(file) and (source := _of_counterparts_file(config, file, key)) is not None:
         return _as_counterpart(config, size, source)
-    found = _fresh(config, path, size, session, for_images)
+    found = fused_for(_fresh(config, path, size, session, for_images), file)
     try:
         loaded = load_weights_file(found.model, file, key)
     except OtherClassesError as error:
-        found = _for_classes(config, found, error.classes)
+        found = fused_for(_for_classes(config, found, error.classes), file)
         loaded = load_weights_file(found.model, file, key)
     said = f"weights of {loaded.path}" + (f" ({loaded.key})" if loaded.key else "")
     remarks = (*found.remarks, *loaded.notes)

@@ -43,6 +43,11 @@ def as_fused(network: N) -> N:
     return replace(network, model=fused(network.model, shape).model, fresh=twins, fused=True)
 
 
+def fused_for(network: N, file: Path) -> N:
+    """The network as it takes the weights of a file: fused, where those are a fused network's."""
+    return as_fused(network) if holds_fused(file) else network
+
+
 def is_fused(facts: Mapping[str, Any]) -> bool:
     """Whether the facts of a file of weights say that they are a fused network's."""
     return FUSED in facts

@@ -20,7 +20,7 @@ from cnnlab.network.description import Description, ModelOptions, description_of
 from cnnlab.network.exported.opened import exported_reader
 from cnnlab.network.fresh import new_network, unset
 from cnnlab.network.from_config import as_trained, of_config
-from cnnlab.network.fused import as_fused, fused, holds_fused, is_fused
+from cnnlab.network.fused import fused, fused_for, is_fused
 from cnnlab.network.network import Network, RunNetwork
 from cnnlab.network.own import as_float, check_plain, own_module, unwrapped
 from cnnlab.network.session import Session
@@ -350,8 +350,7 @@ def _with_weights(found: Network, weights: str | None, key: str | None) -> Netwo
             raise RequestError("`weights_key` names a part of a file of weights; give the file with `weights`")
         return found
     file = Path(weights).expanduser()
-    if holds_fused(file):
-        found = as_fused(found)
+    found = fused_for(found, file)
     loaded = load_weights_file(found.model, file, key)
     said = f"weights of {loaded.path}" + (f" ({loaded.key})" if loaded.key else "")
     remarks = (*found.remarks, *loaded.notes)

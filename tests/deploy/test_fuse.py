@@ -40,6 +40,9 @@ def test_a_run_becomes_a_run_that_other_commands_read(fused: tuple[Place, Any]) 
     }
     assert place("runs").out.count("tiny") >= 2
     assert "last.pt: is missing" in place("train", "--resume", "tiny-fused").err
+    assert place("export", "tiny-fused", "--to", "safetensors", "--out", "w.safetensors").code == 0
+    config = place("summary", "runs/tiny/config.yaml", "--weights", "w.safetensors", "--json")
+    assert config.json()["parameters"] == table["parameters"], config.err
     again = place("fuse", "tiny-fused")
     assert (again.code, again.err.strip()) == (2, "error: tiny-fused is fused already")
 

@@ -18,7 +18,7 @@ from cnnlab.network.exported.metadata import ALIKE, said_by, weights_hash
 from cnnlab.network.exported.onnx_network import OnnxNetwork
 from cnnlab.network.exported.program_network import ProgramNetwork
 from cnnlab.network.fresh import new_network
-from cnnlab.network.fused import as_fused, holds_fused
+from cnnlab.network.fused import fused_for
 from cnnlab.network.hub import NETWORK
 from cnnlab.network.network import Network, Origin
 from cnnlab.network.session import Session
@@ -141,8 +141,7 @@ def _of_folder(path: Path, said: Description, session: Session, values: bool) ->
     whole = _whole(path / NETWORK, said, said_by(own))
     shape = _shape(path / NETWORK, whole, own.get("channels"))
     network = _made(path, own.get(MADE_BY), shape, _count(own), session)
-    if holds_fused(path / WEIGHTS):
-        network = as_fused(network)
+    network = fused_for(network, path / WEIGHTS)
     load_weights_file(network.model, path / WEIGHTS)
     wanted = own.get("weights_sha256")
     if wanted is not None and wanted != weights_hash(network.model):
