@@ -42,9 +42,9 @@ def test_a_pair_is_the_layer_of_that_name_and_keeps_the_closed_form(seed: int) -
     options = {"kernel": draw(2, 3, 5), "stride": draw(1, 2), "padding": draw(0, 2), "dilation": draw(1, 2)}
     words = {"channels": channels, "bias": bias, "padding_mode": ["zero", "reflect"][draw(0, 1)], **options}
     shape = (inputs, 13, 11)
-    dense = component("layer", "conv", **words).build(shape=shape)
+    dense = component("layer", "conv", **words).build(shape=shape, classes=10)
     ours = depthwise_separable(nn.Sequential(dense))
-    named = component("layer", "depthwise_separable", **words).build(shape=shape)
+    named = component("layer", "depthwise_separable", **words).build(shape=shape, classes=10)
     (pair,) = ours.model
     assert pair.load_state_dict(named.state_dict()) is not None
     images = torch.randn(2, *shape, generator=generator)
