@@ -154,7 +154,7 @@ class Answers(Questions):
         tta: Literal["none", "flip"] = "none",
         by: str | None = None,
         rejection: Rejection | None = None,
-        nearest: int = 0,
+        nearest: int = 3,
         among: int | None = None,
     ) -> Evaluation:
         """Measure how good it is: accuracy with its interval, confusion, calibration, the worst errors.
@@ -167,8 +167,8 @@ class Answers(Questions):
             by: `class`, `group`, or a regular expression on the path whose capture names the group that an accuracy is
                 measured of.
             rejection: a rule of `reject(…).rejection`; it is told how many of the images it accepts.
-            nearest: of a run, how many training images stand beside each of the most confident mistakes, as
-                `.neighbours` and in the report: those whose features are most like its own.
+            nearest: of a run on its own images, how many training images stand beside each of the most confident
+                mistakes, as `.neighbours` and in the report: those whose features are most like its own.
             among: training images that are searched, at most; by default 1000, and twice as many as are evaluated.
 
         Returns:

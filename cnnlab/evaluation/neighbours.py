@@ -128,7 +128,7 @@ def neighbours_of_mistakes(
     Features are let go batch by batch.
 
     Arguments:
-        network: of a run; of any other it is not known what it has learned from.
+        network: of a run, about its own data; of any other it is not known what it has learned from.
         session: where the training images lie; its track follows the search.
         images: what was evaluated, of the part `split`; where that is `train`, no image is its own neighbour.
         mistakes: of these images, the surest first.
@@ -136,14 +136,15 @@ def neighbours_of_mistakes(
 
     Returns:
         The neighbours; with a reason in place of them where the training images are not there, or the network has no
-        head that is known; None where there is no run, no mistake, or none was asked for.
+        head that is known; None where there is no run, it is asked about other data, it makes no mistake, or none was
+        asked for.
 
     Example:
         found = neighbours_of_mistakes(network, session, images, "test", facts.mistakes)
     """
     options = options or NeighbourOptions()
     shown = mistakes[:MISTAKES]
-    if network.run is None or not shown or options.count < 1:
+    if network.run is None or network.asked is not None or not shown or options.count < 1:
         return None
     began = time.perf_counter()
     try:

@@ -99,7 +99,8 @@ def test_of_some_training_images_they_are_the_nearest_of_those(place: Any, netwo
         order = expected(features["train"], features["validation"][mistake.index], rows)
         assert [one.index for one in near] == order[:2]
     assert network_evaluated(place, nearest=2, among=9).as_json(network.classes) == few.as_json(network.classes)
-    assert cnnlab.open("tiny", runs=place.folder / "runs", device="cpu").evaluate().neighbours is None
+    net, images = cnnlab.open("tiny", runs=place.folder / "runs", device="cpu"), np.zeros((4, 16, 16, 3), np.uint8)
+    assert net.evaluate(nearest=0).neighbours is net.evaluate((images, [0, 1, 2, 3])).neighbours is None
 
 
 def network_evaluated(place: Any, **options: Any) -> Any:
