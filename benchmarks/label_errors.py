@@ -52,15 +52,15 @@ def main() -> None:
 
     ours = label_errors(images.labels, probabilities)
     order = find_label_issues(
-        labels, shares, filter_by=FILTERS[0], n_jobs=1, return_indices_ranked_by="normalized_margin"
+        labels, shares, filter_by=FILTERS[0], n_jobs=1, return_indices_ranked_by="self_confidence"
     )
     assert set(order.tolist()) == set(ours.indices.tolist()), "cleanlab names other labels"
-    quality = get_label_quality_scores(labels, shares, method="normalized_margin")
+    quality = get_label_quality_scores(labels, shares, method="self_confidence")
     np.testing.assert_allclose(quality[order], ours.quality[ours.indices].numpy(), atol=1e-12)
 
     answered = float((probabilities.argmax(1) == images.labels).double().mean())
     print(f"{len(labels):,} labels, {int(wrong.sum()):,} of them swapped; {answered:.2%} are the networks' answers")
-    for ranking in ("normalized_margin", "self_confidence"):
+    for ranking in ("self_confidence", "normalized_margin"):
         scores = -label_quality(images.labels, probabilities, ranking)
         _line(f"cnnlab, {ranking}", wrong, scores, lambda: label_errors(images.labels, probabilities).indices)
         for kind in FILTERS:
