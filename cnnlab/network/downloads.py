@@ -92,7 +92,7 @@ def _failed(network: str, file: Download, error: Exception) -> WorkError:
         reason = first_line(error)
     return WorkError(
         f"{network}: its weights are not on this machine and cannot be downloaded ({reason}); put the file of "
-        f"{file.url} at {path}, or give it in their place"
+        f"{file.url} at {path}, or give its path in place of their name"
     )
 
 

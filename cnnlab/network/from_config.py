@@ -21,7 +21,7 @@ from cnnlab.network.network import Network
 from cnnlab.network.own import same_values
 from cnnlab.network.preparation import Preparation
 from cnnlab.network.session import Session
-from cnnlab.network.weights.formats import names_a_file
+from cnnlab.network.weights.formats import format_of, names_a_file
 from cnnlab.network.weights.mismatch import OtherClassesError
 from cnnlab.network.weights_file import load_weights_file
 from cnnlab.network.zoo_weights import Pretrained, weights_of_file, zoo_weights
@@ -62,6 +62,7 @@ def of_config(
     if not names_a_file(weights):
         return _as_counterpart(config, size, zoo_weights(_needed(config, path, weights), weights).loaded())
     file = Path(weights).expanduser()
+    format_of(file)  # raises for what is no file of weights before data is loaded
     if not holds_fused(file) and (source := _of_counterparts_file(config, file, key)) is not None:
         return _as_counterpart(config, size, source)
     found = fused_for(_fresh(config, path, size, session, for_images), file)

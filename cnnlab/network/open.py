@@ -246,6 +246,11 @@ def _of_run(text: str, session: Session, weights: str | None) -> RunNetwork:
     except RequestError as error:
         if any(folder.is_dir() for folder in (session.runs / text, Path(text))):
             raise  # a run that is damaged
+        if Path(text).is_file():
+            raise RequestError(
+                f"{text}: is a file, and neither a run nor a network; a file of weights goes to `weights`, beside the "
+                "MODEL that they are for"
+            ) from None
         others = "MODEL is a run, a config (.yaml), FILE.py:NAME, torchvision:NAME or timm:NAME."
         fault = str(error)
         fault += "" if fault.endswith((".", "?")) else "."

@@ -221,8 +221,8 @@ RUNS = (
     Case(
         "a file for a run",
         "cnnlab eval runs/file",
-        "error: no run 'runs/file' under runs. There is none yet; `cnnlab train` makes one. MODEL is a "
-        "run, a config (.yaml), FILE.py:NAME, torchvision:NAME or timm:NAME.",
+        "error: runs/file: is a file, and neither a run nor a network; a file of weights goes to --weights, beside "
+        "the MODEL that they are for",
         make=file("runs/file", ""),
     ),
     run(

@@ -30,6 +30,18 @@ def test_where_no_data_is_loaded_a_network_is_made_for_the_classes_that_its_conf
     assert found.logits == len(found.classes) == found.model[0].out_channels < 1000
 
 
+@pytest.mark.parametrize("content", [None, b"", b"no weights"])
+def test_a_file_that_is_none_of_weights_is_told_before_data_is_loaded(tmp_path: Path, content: bytes | None) -> None:
+    config, weights = tmp_path / "absent.yaml", tmp_path / "w.pt"
+    config.write_text("data: {dataset: {folder: {path: absent, size: 8}}}\nmodel: [global_avg_pool, linear]\n")
+    if content is not None:
+        weights.write_bytes(content)
+    with pytest.raises(RequestError, match="^[^ ]*w.pt: "):
+        open_network(config, CPU, for_images=True, weights=str(weights))
+    with pytest.raises(RequestError, match="absent: no such folder"):
+        open_network(config, CPU, for_images=True)
+
+
 def test_a_size_may_be_a_number() -> None:
     shapes = [open_network("torchvision:resnet18", CPU, size=size, values=False).shape for size in (64, "64")]
     assert shapes == [(3, 64, 64), (3, 64, 64)]

@@ -126,7 +126,7 @@ def choose(
         _validation(contents, counts),
         (_crop(size), _flip(turning), _upside_down(turning), _colour(training, turning)),
         _stack(count, size.size),
-        Choice("training.batch_size", str(batch), f"{steps:,} steps an epoch"),
+        Choice("training.batch_size", str(batch), f"{steps:,} step{'s' * (steps != 1)} an epoch"),
         Choice(
             "training.epochs",
             str(epochs),
@@ -217,6 +217,9 @@ def _loss(counts: Counter[str]) -> Choice:
     most, least = max(counts, key=lambda k: counts[k]), min(counts, key=lambda k: (counts[k], k))
     times = counts[most] / counts[least]
     told = f"'{most}' has {counts[most]:,} images, '{least}' {counts[least]:,}"
+    if counts[most] == counts[least]:
+        why = f"every class has {counts[most]:,} image{'s' * (counts[most] != 1)}"
+        return Choice("loss.cross_entropy.class_weights", "none", why)
     if times < IMBALANCED:
         return Choice("loss.cross_entropy.class_weights", "none", f"the classes are of like size: {told}")
     return Choice(

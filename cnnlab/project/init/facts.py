@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cnnlab.data.listing import part_called
 from cnnlab.project.init.choices import TOO_FEW, Choices
 from cnnlab.project.init.groups import Groups
 from cnnlab.project.init.look import Looked
@@ -77,12 +78,24 @@ class InitFacts:
         return sum(one.turned for one in self.looked.seen)
 
     @property
+    def parts_inside(self) -> tuple[str, ...]:
+        """Names of parts that folders inside the classes have, of two parts or more; else none."""
+        folders = {one.name.split("/")[1] for one in self.looked.seen if one.name.count("/") > 1}
+        called = {folder: part for folder in sorted(folders) if (part := part_called(folder)) is not None}
+        return tuple(called) if len(set(called.values())) > 1 and set(self.places) == {"train"} else ()
+
+    @property
     def cautions(self) -> tuple[str, ...]:
         """What a person should look at before training, in sentences."""
         train, found = self.counts["train"], []
         if self.looked.unreadable:
             found.append(
                 f"{_are(len(self.looked.unreadable), 'file')} left out, as they cannot be read; their names are below"
+            )
+        if inside := self.parts_inside:
+            found.append(
+                f"folders called {' and '.join(inside)} lie inside the classes, where they divide nothing: their images "
+                f"are mixed; as parts they go outside, such as {inside[0]}/{self.classes[0]}"
             )
         if across := len(self.twins.across):
             found.append(
@@ -118,7 +131,7 @@ class InitFacts:
         """What is there and what it costs."""
         return (
             f"{len(self.looked.seen):,} images of {len(self.classes):,} classes; training takes about "
-            f"{minutes(self.cost.seconds)} here ({self.cost.device}, {self.cost.threads} threads)"
+            f"{minutes(self.cost.seconds)} here ({self.cost.device}, {self.cost.threads} thread{'s' * (self.cost.threads != 1)})"
         )
 
     def as_json(self) -> dict[str, Any]:

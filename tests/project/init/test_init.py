@@ -253,10 +253,14 @@ def test_groups_that_leave_no_split_are_not_written(tmp_path: Path) -> None:
         for label in ("a", "b", f"only{patient}"):
             (root / label).mkdir(parents=True, exist_ok=True)
             for n in range(2):
-                picture(draw, 16, 16).save(root / label / f"patient{patient}_{n}.png")
+                part = ("Train", "val")[n]  # a folder inside the class, which divides nothing
+                (root / label / part).mkdir(exist_ok=True)
+                picture(draw, 16, 16).save(root / label / part / f"patient{patient}_{n}.png")
     facts = init(root, Session(device_name="cpu"), out=tmp_path / "scans.yaml")
     config = check_config(parse(facts.text, "scans.yaml"), (), default_name="scans", base=tmp_path)
     assert facts.groups is not None
     assert facts.groups.count == 4
     assert config.data.dataset.options["groups"] is None
     assert "they leave no split" in facts.choices.groups.reason
+    assert "folders called Train and val lie inside the classes" in facts.cautions[0]
+    assert facts.sentence.endswith(" thread)" if torch.get_num_threads() == 1 else " threads)")
