@@ -12,6 +12,7 @@ from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError, WorkError, unknown
 from cnnlab.core.registry import Component, component
 from cnnlab.data.dataset import Dataset
+from cnnlab.data.listing import part_called, subfolders
 from cnnlab.data.registry import DATASETS
 from cnnlab.network.asked_data import as_taken, asked_data
 from cnnlab.network.image_files import sources_at
@@ -175,7 +176,10 @@ def _parts(network: Network, session: Session, options: RejectOptions) -> tuple[
     name = network.named_part(split)
     if split == "train" or name != split:  # one part for both: a half for each
         if len(part) < 4:
-            raise RequestError(f"{len(part)} images of {network.name}'s data are too few: half of them are accepted")
+            raise RequestError(
+                f"{len(part)} images of {network.name}'s data are too few: there is no other part, and half of them "
+                "are accepted and half are learned from; at least 4 are needed, which `data` may name"
+            )
         half = len(part) // 2
         part, rest = _split(part, half, session.seed, "accepted")
         assert rest is not None
@@ -230,25 +234,37 @@ def _named(network: Network, session: Session, word: str) -> tuple[Dataset, list
     if word not in DATASETS and not path.exists():
         known = [entry.name for entry in OUTSIDERS] + [entry.name for entry in DATASETS]
         raise RequestError("`outside` names no folder, and " + unknown("data set", word, known))
-    if path.is_dir() and not any(one.is_dir() for one in path.iterdir()):
+    theirs = {one.casefold() for one in network.classes}
+    all_ours = RequestError(f"`outside`: every class of {word} is one of {network.name}'s, so none is outside")
+    if path.is_dir() and _is_of_one_kind(path):
+        if any(one.name.casefold() in theirs for one in subfolders(path)):
+            raise all_ours
         good, bad = images_of_files(sources_at(word), network.preparation, ())
         if not good:
             raise RequestError(f"`outside`: {bad[0].path}: {bad[0].reason}")
         made = Made(pixels_of(good), tuple(Path(one.name).name for one in good))
-        return _as_dataset(network, made, word), list(made.names), ""
+        left_out = (
+            f"{word}: {len(bad)} of its images cannot be read and are left out, such as {bad[0].path}." if bad else ""
+        )
+        return _as_dataset(network, made, word), list(made.names), left_out
     data, _ = asked_data(word, session.place, channels=channels, fitting=fitting, allow_plugins=session.allow_plugins)
     images = data.read("train" if data.whole else "test", session.place)
-    theirs = {one.casefold() for one in network.classes}
     foreign = torch.tensor([one.casefold() not in theirs for one in images.classes])
     outside = foreign[images.labels].nonzero()[:, 0]
     if not len(outside):
-        raise RequestError(f"`outside`: every class of {word} is one of {network.name}'s, so none is outside")
+        raise all_ours
     note = ""
     if len(outside) < len(images):
         same = [one for one in images.classes if one.casefold() in theirs]
         note = f"{word}: images of {', '.join(same)} are left out, which are classes of the network."
     kept = as_taken(images.take(outside), channels, fitting)
     return replace(kept, masks=None), [kept.classes[label] for label in kept.labels.tolist()], note
+
+
+def _is_of_one_kind(folder: Path) -> bool:
+    """Whether all images in a folder are taken alike: it has no class folders, or a single one, and no parts."""
+    below = subfolders(folder)
+    return len(below) < 2 and all(part_called(one.name) is None for one in below)
 
 
 def _told(score: Component, group: str, ours: Tensor, theirs: Tensor, threshold: float) -> Told:

@@ -36,7 +36,7 @@ def test_a_file_that_is_none_of_weights_is_told_before_data_is_loaded(tmp_path: 
     config.write_text("data: {dataset: {folder: {path: absent, size: 8}}}\nmodel: [global_avg_pool, linear]\n")
     if content is not None:
         weights.write_bytes(content)
-    with pytest.raises(RequestError, match="^[^ ]*w.pt: "):
+    with pytest.raises(RequestError, match=r"^[^ ]*w\.pt: "):
         open_network(config, CPU, for_images=True, weights=str(weights))
     with pytest.raises(RequestError, match="absent: no such folder"):
         open_network(config, CPU, for_images=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file, save_file
 
 import cnnlab
@@ -114,6 +115,23 @@ def test_what_cannot_be_asked_is_one_sentence(place: Any, words: tuple[str, ...]
     assert result.code == 2
     assert said in result.err
     assert len(result.err.strip().splitlines()) == 1
+
+
+def test_outsiders_lie_in_a_folder_as_they_come(place: Any, tmp_path: Path) -> None:
+    flat, kind, ours = (tmp_path / name for name in ("flat", "kind", "ours"))
+    class_name = open_run("tiny", Session(runs=place.folder / "runs", device_name="cpu")).classes[0]
+    for folder in (flat, kind / "frog", ours / class_name.upper(), flat / ".thumbs"):
+        folder.mkdir(parents=True)
+        for number in range(5):
+            Image.new("RGB", (20, 16), (number, 90, 9)).save(folder / f"{number}.png")
+    (flat / "broken.png").write_bytes(b"")
+    words = ("reject", "tiny", "--json", "--count", 4, "--out", tmp_path / "out", "--outside")
+    result = place(*words, flat, "--outside", kind)
+    assert result.code == 0, result.err
+    found = json.loads(result.out)
+    assert {(one["outsiders"], one["n"]) for one in found["outsiders"]} == {(str(flat), 4), (str(kind), 4)}
+    assert "flat: 1 of its images cannot be read and are left out, such as" in result.out
+    assert "so none is outside" in place(*words, ours).err
 
 
 def test_without_a_rule_predict_says_how_to_make_one(place: Any, tmp_path: Path) -> None:

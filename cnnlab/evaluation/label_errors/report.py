@@ -58,7 +58,7 @@ def label_errors_report(facts: LabelErrorFacts) -> Report:
         Text(
             "Look at each image before its label is changed: a network doubts rare and odd images, too. In "
             "label-errors.csv write relabel or exclude into the column decision, correct the column likely where it is "
-            "wrong, and train with data.corrections=label-errors.csv.",
+            "wrong, and give the path of that file as data.corrections in the config.",
             "note",
             "next",
         )

@@ -94,8 +94,8 @@ class InitFacts:
             )
         if inside := self.parts_inside:
             found.append(
-                f"folders called {' and '.join(inside)} lie inside the classes, where they divide nothing: their images "
-                f"are mixed; as parts they go outside, such as {inside[0]}/{self.classes[0]}"
+                f"folders called {' and '.join(inside)} lie inside the classes, where they divide nothing: their "
+                f"images are mixed; as parts they go outside, such as {inside[0]}/{self.classes[0]}"
             )
         if across := len(self.twins.across):
             found.append(
@@ -129,9 +129,10 @@ class InitFacts:
     @property
     def sentence(self) -> str:
         """What is there and what it costs."""
+        threads = f"{self.cost.threads} thread{'s' * (self.cost.threads != 1)}"
         return (
             f"{len(self.looked.seen):,} images of {len(self.classes):,} classes; training takes about "
-            f"{minutes(self.cost.seconds)} here ({self.cost.device}, {self.cost.threads} thread{'s' * (self.cost.threads != 1)})"
+            f"{minutes(self.cost.seconds)} here ({self.cost.device}, {threads})"
         )
 
     def as_json(self) -> dict[str, Any]:
