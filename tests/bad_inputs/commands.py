@@ -131,7 +131,7 @@ COMMANDS = (
         "cnnlab list layer",
         (
             "error: no list 'layer'; there are layers, initializations, datasets, augmentations, losses, "
-            "optimizers, schedules, clippings, methods, kernels, models. Did you mean 'layers'?"
+            "optimizers, schedules, clippings, methods, kernels, scores, outsiders, models. Did you mean 'layers'?"
         ),
     ),
     Case(

@@ -451,7 +451,7 @@ NETWORKS = (
         "data: {dataset: {shapes: {train_count: 1000000000000}}}",
         (
             "error: bad.yaml:1:18: dataset 'shapes': 1,000,000,000,000 images of 32 × 32 pixels take "
-            "4,096,000.0 GB, and as much again when the validation part is taken out of them; this machine has "
+            "4,096,000 GB, and as much again when the validation part is taken out of them; this machine has "
             "N GB of memory; choose a smaller 'size' or fewer images"
         ),
         rest=MODEL,

@@ -142,8 +142,8 @@ def own_images(folder: Path) -> None:
     class_folders(folder / "images", classes=tuple(classes), count=6)
     class_folders(folder / "others", classes=tuple(classes), count=1)
     path = folder / "runs/tiny/config.yaml"
-    dataset = "dataset:\n    folder: {path: images, test: others, size: 16}\n  validation"
-    path.write_text(re.sub(r"dataset:\n    shapes:\n(      .*\n)+  validation", dataset, path.read_text()))
+    dataset = "dataset:\n    folder: {path: images, test: others, size: 16}\n"
+    path.write_text(re.sub(r"dataset:\n    shapes:\n(      .*\n)+", dataset, path.read_text()))
 
 
 def linked(name: str) -> Make:

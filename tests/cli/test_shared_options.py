@@ -60,6 +60,7 @@ OF_EACH = {
         "--layer",
         "--method",
         "--metrics",
+        "--nearest",
         "--probabilities",
         "--reject",
         "--reject-below",
