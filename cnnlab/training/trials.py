@@ -2,8 +2,8 @@
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -64,7 +64,7 @@ class Trained:
 
 def trained(
     trials: Sequence[Trial], folder: Path, session: Session, *, config_folder: Path = Path(), jobs: int = 1
-) -> Iterator[Advance | Trained]:
+) -> Generator[Advance | Trained, None, None]:
     """Train each trial as a run `folder/NAME`; what is there already is taken, what was interrupted goes on.
 
     Ctrl-C ends each training with the step that it is at, and a later call goes on there.
@@ -125,12 +125,12 @@ def trained(
         yield Advance("trainings", len(trials), len(trials))
 
 
-def in_epochs(trials: Sequence[Trial], steps: Iterator[Advance | Trained]) -> Iterator[Advance | Trained]:
+def in_epochs(trials: Sequence[Trial], steps: Generator[Advance | Trained, None, None]) -> Generator[Advance | Trained]:
     """What `trained` yields, with the epochs of all trainings in place of how far each of them is.
 
     Arguments:
         trials: all of them.
-        steps: of `trained`.
+        steps: of `trained`; closed with the result.
 
     Yields:
         How many epochs are behind, and each `Trained`.
@@ -138,15 +138,16 @@ def in_epochs(trials: Sequence[Trial], steps: Iterator[Advance | Trained]) -> It
     epochs = {trial.name: trial.config.training.epochs for trial in trials}
     done = dict.fromkeys(epochs, 0.0)
     what, total, last = f"epochs of {len(trials)} trainings", sum(epochs.values()), -1
-    for step in steps:
-        if isinstance(step, Trained):
-            done[step.trial.name] = epochs[step.trial.name]
-            yield step
-        elif step.what in done:
-            done[step.what] = epochs[step.what] * step.done / max(step.total, 1)
-        if (now := int(sum(done.values()))) != last:
-            last = now
-            yield Advance(what, now, total)
+    with closing(steps):
+        for step in steps:
+            if isinstance(step, Trained):
+                done[step.trial.name] = epochs[step.trial.name]
+                yield step
+            elif step.what in done:
+                done[step.what] = epochs[step.what] * step.done / max(step.total, 1)
+            if (now := int(sum(done.values()))) != last:
+                last = now
+                yield Advance(what, now, total)
 
 
 def quiet(config: Config, *, snapshots: bool = False) -> Config:

@@ -1,6 +1,7 @@
 """`cnnlab data label-errors`: a training for each fold, and the labels that its networks do not believe."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -143,13 +144,14 @@ def find_label_errors(asked: Prepared, session: Session) -> Iterator[Advance | L
     folds: list[FoldFacts] = []
     trials = asked.trials
     steps = trained(trials, asked.trainings, session, config_folder=asked.config_folder, jobs=asked.options.jobs)
-    for step in in_epochs(trials, steps):
-        if isinstance(step, Advance):
-            yield step
-            continue
-        inside = (of == len(folds)).nonzero()[:, 0]
-        found[inside], fold = _answers(step, len(folds) + 1, asked.images.take(inside), session)
-        folds.append(fold)
+    with closing(in_epochs(trials, steps)) as epochs:
+        for step in epochs:
+            if isinstance(step, Advance):
+                yield step
+                continue
+            inside = (of == len(folds)).nonzero()[:, 0]
+            found[inside], fold = _answers(step, len(folds) + 1, asked.images.take(inside), session)
+            folds.append(fold)
     yield _facts(asked, found, tuple(folds), session)
 
 
