@@ -67,7 +67,7 @@ SAID = {
 }
 """What is said of the network; the classes are in another order than the folders'."""
 
-SHOWS_IT_NO_IMAGES = ("summary", "visualize filters", "check-model", "probe position")
+SHOWS_IT_NO_IMAGES = ("summary", "cost", "visualize filters", "check-model", "probe position")
 """Commands that look at the network alone."""
 
 
@@ -77,7 +77,7 @@ def own(way: Way) -> Way:
     return replace(way, positional=words, label="MODULE")
 
 
-WITHOUT_A_NORM = ("probe norm",)
+WITHOUT_A_NORM = ("probe norm", "fuse")
 """Commands that have nothing to say of this module."""
 
 WAYS = [

@@ -71,7 +71,7 @@ def test_json_lists(kind):
 def test_json_of_one():
     document = json.loads(run("layers", "conv", "--json").stdout)
     assert document["options"][0] == {
-        "name": "channels", "type": "whole number > 0", "default": None, "description": ""
+        "name": "channels", "type": "classes or whole number > 0", "default": None, "description": ""
     }  # fmt: skip
     assert json.loads(run("models", "cifar", "--json").stdout)["name"] == "cifar"
 

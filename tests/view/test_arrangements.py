@@ -95,9 +95,7 @@ def test_without_mistakes_there_is_no_gallery() -> None:
 def test_a_training_says_its_verdict_and_names_its_best_epoch() -> None:
     made = rows()
     diagnosis = diagnose(learning_curves(made, validation_images=5000))
-    said = training_contribution(
-        made, diagnosis, train_seconds=36.0, wall_seconds=40.0, config="run-1/config.yaml", parameters=288746
-    )
+    said = training_contribution(made, diagnosis, train_seconds=36.0, wall_seconds=40.0, config="run-1/config.yaml")
     report = Report("run-1", said.blocks, summary=said.lines)
     assert texts(report)[0].label == diagnosis.sentence.split(": ")[0] == "good"
     assert isinstance(report.blocks[0], Numbers)

@@ -26,7 +26,7 @@ def label_errors(
     session: Session,
     config: ConfigArgument,
     overrides: OverridesArgument = None,
-    folds: Annotated[int, typer.Option(help="Networks, each trained on all folds but one.")] = 4,
+    folds: Annotated[int, typer.Option(min=1, max=1000, help="Networks, each trained on all folds but one.")] = 4,
     epochs: Annotated[
         int | None, typer.Option(min=1, max=MOST, help="Of each training, in place of the config's.")
     ] = None,
