@@ -65,7 +65,7 @@ class Network:
     asked: AskedData | GivenData | None = None
     """The data that it is to be asked about, where it brings none itself."""
     threshold: Mapping[str, Any] | None = None
-    """The rule of rejection that its own file brings in its metadata."""
+    """The rule of rejection that its own file brings in its metadata; of a fused one that of the network as it was."""
     remarks: tuple[str, ...] = ()
     """A sentence for each thing about it that was assumed or changed, and that a person should know."""
 

@@ -135,7 +135,7 @@ def kept(network: Network, session: Session) -> Rejection:
     Raises: RequestError where there is none, where its file is damaged, and where it was made for other weights or for
         images that were prepared otherwise.
     """
-    if _found(network, session) is None and network.threshold is not None:
+    if network.threshold is not None and (network.fused or _found(network, session) is None):
         return _brought(network, network.threshold)
     return read(network, session)[0]
 
@@ -199,7 +199,7 @@ def _brought(network: Network, said: Mapping[str, Any]) -> Rejection:
         raise RequestError(f"{network.name}: its metadata are damaged: 'threshold': {error}") from None
     if not math.isfinite(threshold):
         raise RequestError(f"{network.name}: its metadata are damaged: 'threshold' is {threshold}")
-    made = Rejection(score, "", {}, threshold, share, "", {})
+    made = Rejection(score, "", {}, threshold, share, fingerprint(network), {})
     if not made.of_logits:
         raise RequestError(
             f"{network.name}: its threshold is one of the {facts_of_score(score).label}, which looks at features, and "

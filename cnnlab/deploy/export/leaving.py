@@ -74,6 +74,8 @@ def _rule(network: Network, session: Session) -> tuple[Rejection | None, tuple[s
     """The rule of rejection that was kept for a network; a remark where that is not to be used."""
     if not is_kept(network, session):
         return None, ()
+    if network.fused and network.threshold is None:
+        return None, ("no threshold of rejection leaves with a fused network but one of logits (`score` energy)",)
     try:
         return kept(network, session), ()
     except RequestError as error:

@@ -1,6 +1,7 @@
 """`cnnlab fuse`: norms are folded and branches merged; what comes of it is compared, timed, and only then written."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,12 @@ from cnnlab.fit.checkpoints import save_weights
 from cnnlab.models.build import parameter_count
 from cnnlab.models.fusing.fuse import Fusion
 from cnnlab.models.tensors import copied
+from cnnlab.network.exported.file_network import FileNetwork
 from cnnlab.network.fused import FUSED, fused
 from cnnlab.network.network import Network, RunNetwork
 from cnnlab.network.session import Session
 from cnnlab.network.speed import noise, pass_seconds
+from cnnlab.rejection.kept import is_kept, kept
 from cnnlab.runs.folder import CORRECTIONS, NETWORK
 from cnnlab.runs.writer import RunWriter
 from cnnlab.stats.repeats import Repeats
@@ -139,8 +142,10 @@ def proven(network: Network, session: Session) -> tuple[Fusion, tuple[Proof, ...
     """
     if network.fused:
         raise RequestError(f"{network.name} is fused already")
-    if network.origin == "onnx":
-        raise RequestError(f"{network.name} is an ONNX file, whose layers are not at hand; give the network it is from")
+    if isinstance(network.model, FileNetwork):
+        raise RequestError(
+            f"{network.name} is {network.model.kind}, whose layers are not at hand; give the network it is from"
+        )
     doubles = [copied(network.model).cpu().double()]
     doubles.append(fused(copied(doubles[0]), network.shape).model)
     fusion = fused(copied(network.model), network.shape)
@@ -166,9 +171,17 @@ def proven(network: Network, session: Session) -> tuple[Fusion, tuple[Proof, ...
 
 
 def as_proven(network: Network, session: Session) -> Network:
-    """The network with its layers fused, after it was compared with the network as it is; see `proven`."""
+    """The network with its layers fused, after it was compared with the network as it is; see `proven`.
+
+    A rule of rejection that looks at logits alone holds for it, too.
+    """
     fusion, _ = proven(network, session)
-    return replace(network, model=fusion.model, fused=True)
+    rule = None
+    if is_kept(network, session):
+        with suppress(RequestError):  # one of other weights stays behind
+            rule = kept(network, session)
+    threshold = rule.as_metadata() if rule is not None and rule.of_logits else None
+    return replace(network, model=fusion.model, fused=True, threshold=threshold)
 
 
 def _layers(model: nn.Module) -> int:
