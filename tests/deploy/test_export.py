@@ -272,6 +272,9 @@ def test_a_folder_of_a_run_is_a_card_and_opens_again(trained: Trained, tmp_path:
     assert "| noise | 20 |" in card
     assert call("export", "tiny", "--out", tmp_path / "t.onnx", "--json").json()["metadata"]["threshold"] == rule
     assert call("export", "tiny", "--to", "pt2", "--out", tmp_path / "t.pt2").code == 0
+    fused = call("export", "tiny", "--fuse", "--out", tmp_path / "fused.onnx", "--json")
+    assert fused.json()["metadata"]["threshold"] == rule, fused.err
+    assert "layers are not at hand" in call("fuse", tmp_path / "t.pt2", "--allow-plugins").err
     for model in (["hub"], ["t.onnx"], ["t.pt2", "--allow-plugins"]):
         answered = call("predict", tmp_path / model[0], tmp_path / "i.png", "--reject", "--json", *model[1:])
         (theirs,) = answered.json()
