@@ -54,10 +54,14 @@ def test_a_page_until_ctrl_c(place: Place) -> None:
                 time.sleep(0.02)
         signal.pthread_kill(main_thread().ident or get_ident(), signal.SIGINT)
 
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # which a background process begins without
     visitor = Thread(target=visit)
     visitor.start()
-    result = place(*SERVE, "--port", port)
-    visitor.join()
+    try:
+        result = place(*SERVE, "--port", port)
+    finally:
+        visitor.join()
+        signal.signal(signal.SIGINT, before)
     assert "<title>net.py:build · cnnlab</title>" in found[0]
     assert result.code == 0
     assert result.out == f"net.py:build is served at http://127.0.0.1:{port}/; Ctrl-C ends it\n"
