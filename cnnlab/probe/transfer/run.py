@@ -243,6 +243,11 @@ def _classes(whole: Dataset, run: Run | None, options: TransferOptions) -> tuple
     for option, chosen in (("source_classes", theirs), ("target_classes", ours)):
         if len(chosen) < 2 and not (run is not None and option == "source_classes"):
             left = some(chosen) or "none"
+            if run is None and len(there) < 4:
+                raise RequestError(
+                    f"{whole.name} has {len(there)} classes ({some(there)}), and 4 are needed: two for a source and "
+                    "two others; or name a trained run of other classes as `source`"
+                )
             raise RequestError(f"`{option}` has {left}, expected two classes at least, of {some(there, 12)}")
     return theirs, ours
 

@@ -134,6 +134,7 @@ def test_a_run_that_is_there_is_taken_for_the_source(found: Any, folder: Path, t
         ({"source_classes": SOURCE, "target_classes": ["pill"]}, "`target_classes` has pill, expected two classes"),
         ({"target_classes": [*SOURCE, *TARGET[:4]]}, "`source_classes` has pill, expected two classes"),
         ({"source_classes": SOURCE, "target_classes": ["pill", "star"]}, "the source has learned star as well"),
+        ({"overrides": {"data.classes": SOURCE[:3]}}, "has 3 classes .disc, ring, square., and 4 are needed: two for"),
         ({"overrides": {"data.validation": 0}}, "data.validation is 0; networks are compared on a validation part"),
         ({"overrides": {"model": ["global_avg_pool", "linear"]}}, "a single layer with weights"),
         ({"epochs": 2}, "training.epochs 1, and now it is 2; choose another folder"),
