@@ -145,8 +145,8 @@ def _last(search: _Search) -> LayerChoice:
         size = " x ".join(map(str, search.noise.shape[1:]))
         raise RequestError(
             f"no layer of the network has feature maps with more than one place for images of {size}"
-            f"{layouts.unseen}; class activation maps need one: use a pixel method (gradient, integrated_gradients, "
-            "occlusion)"
+            f"{layouts.unseen}; class activation maps need one: use a pixel method (occlusion, or gradient and "
+            "integrated_gradients where the network can be differentiated)"
         )
     reason = "the last feature map of the network; parts of it lead around every layer"
     return _choice(search, fallback, reason, *search.tail(_name(maps_of_run[fallback])))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PANEL = "The network and its images"
 """The heading of these options in --help."""
 
-MODEL = "A run, a config, FILE.py:NAME, torchvision:NAME or timm:NAME."
+MODEL = "A run, a config, an exported file, FILE.py:NAME, torchvision:NAME or timm:NAME."
 
 DATA = "Images to ask about: a folder, a CSV, a config or a data set; of a run, where its own lie now."
 

@@ -54,6 +54,23 @@ Count = Annotated[int, Field(gt=0, le=1_000_000)]
 EmaDecay = Annotated[float, Field(gt=0, lt=1)]
 
 
+def _a_later_epoch(value: Any) -> Any:
+    """`value`, unless it is an epoch in which everything begins.
+
+    Raises: ValueError, which says what to do instead.
+    """
+    text = str(value)
+    if not text.isdecimal() or int(text) < 2:
+        raise ValueError(
+            f"'{text[:40]}' is no epoch with which a frozen part could begin to learn, expected 2 or more: what learns "
+            "from the first is left out of freeze"
+        )
+    return value
+
+
+LaterEpoch = Annotated[int, BeforeValidator(_a_later_epoch), Field(ge=2)]
+
+
 def _a_list(value: Any) -> Any:
     """`value`, or a list of it where it is one word."""
     return [value] if isinstance(value, str) else value
@@ -273,7 +290,7 @@ class Config(Section):
         default=[],
         description="patterns of layers or parameters that keep what they start with, such as 'conv1'; or all but head",
     )
-    unfreeze: dict[Annotated[int, Field(ge=2)], Patterns] = Field(
+    unfreeze: dict[LaterEpoch, Patterns] = Field(
         default={}, description="by the epoch with which they begin to learn, patterns of what is frozen: {3: [layer4]}"
     )
     frozen_statistics: bool = Field(

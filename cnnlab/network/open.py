@@ -251,7 +251,9 @@ def _of_run(text: str, session: Session, weights: str | None) -> RunNetwork:
                 f"{text}: is a file, and neither a run nor a network; a file of weights goes to `weights`, beside the "
                 "MODEL that they are for"
             ) from None
-        others = "MODEL is a run, a config (.yaml), FILE.py:NAME, torchvision:NAME or timm:NAME."
+        others = (
+            "MODEL is a run, a config (.yaml), an exported file or folder, FILE.py:NAME, torchvision:NAME or timm:NAME."
+        )
         fault = str(error)
         fault += "" if fault.endswith((".", "?")) else "."
         near = "" if fault.endswith("?") else did_you_mean(text, shipped_configs())

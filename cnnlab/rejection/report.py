@@ -7,12 +7,15 @@ from torch import Tensor
 
 from cnnlab.network.asked_data import counted, of_part
 from cnnlab.rejection.facts import Rejecting, Told, Unseen
-from cnnlab.stats.confidence import Interval
+from cnnlab.stats.confidence import Interval, wilson_interval
 from cnnlab.stats.separation import false_accepts
 from cnnlab.view.blocks import Block, Cell, Column, Figure, Number, Numbers, Report, Table, Text, shown
 from cnnlab.view.drawings import Curves, Gallery, Mark, Series
 
 BINS = 30
+
+FEW = 200
+"""Accepted images below which a threshold holds for others within several points only."""
 
 
 def reject_report(facts: Rejecting) -> Report:
@@ -35,13 +38,24 @@ def reject_report(facts: Rejecting) -> Report:
     blocks: list[Block] = [numbers, Text(facts.chosen_by), _of_groups(facts.of_chosen)]
     if facts.unseen is not None:
         blocks.insert(2, Text(_of_unseen(facts.unseen)))
-    blocks += [Text(sentence, "note") for sentence in facts.left_out]
+    blocks += [Text(sentence, "note") for sentence in (*_of_few(facts), *facts.left_out)]
     blocks += [_all_scores(facts), _curve(facts), _histogram(facts), *_admitted(facts)]
     lead = (
         f"The threshold comes from {counted(f'{facts.accepted:,}', facts.split)} alone, statistics of features from "
         f"{facts.train:,} training images as they enter {rule.layer}; {facts.weights}."
     )
     return Report(f"What {facts.model} takes for one of its classes", tuple(blocks), lead)
+
+
+def _of_few(facts: Rejecting) -> list[str]:
+    """A caution where the threshold comes from too few images to hold for others."""
+    if facts.accepted >= FEW:
+        return []
+    interval = wilson_interval(round(facts.rejection.share * facts.accepted), facts.accepted)
+    return [
+        f"{facts.accepted:,} images are few to set a threshold by: of other images of the classes it may accept "
+        f"{_span(interval, '.0%')}, where {shown(facts.rejection.share, '.0%')} was asked for."
+    ]
 
 
 def _of_unseen(unseen: Unseen) -> str:

@@ -160,6 +160,15 @@ CONFIGS = (
         rest=MODEL,
     ),
     config(
+        "an epoch before which nothing can thaw",
+        "freeze: conv*\nunfreeze: {1: [conv1]}",
+        (
+            "error: bad.yaml:2:12: '1': '1' is no epoch with which a frozen part could begin to learn, expected 2 or "
+            "more: what learns from the first is left out of freeze"
+        ),
+        rest=MODEL,
+    ),
+    config(
         "unknown keys, the nearest named",
         "data: {augmnt: []}\ntraining: {epoch: 3}",
         (

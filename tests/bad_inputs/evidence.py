@@ -22,8 +22,8 @@ EVIDENCE = (
     Case(
         "an audit of a run that is not there",
         "cnnlab audit tinny",
-        "error: no run 'tinny' under runs. Did you mean 'tiny'? MODEL is a run, a config (.yaml), FILE.py:NAME, "
-        "torchvision:NAME or timm:NAME.",
+        "error: no run 'tinny' under runs. Did you mean 'tiny'? MODEL is a run, a config (.yaml), an exported "
+        "file or folder, FILE.py:NAME, torchvision:NAME or timm:NAME.",
         run=True,
     ),
     Case(

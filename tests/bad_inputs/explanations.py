@@ -206,7 +206,8 @@ EXPLANATIONS = (
         (
             "error: no layer of the network has feature maps with more than one place for images of 3 x 16 x "
             "16; class "
-            "activation maps need one: use a pixel method (gradient, integrated_gradients, occlusion)"
+            "activation maps need one: use a pixel method (occlusion, or gradient and "
+            "integrated_gradients where the network can be differentiated)"
         ),
         make=both(file("flat.yaml", f"{DATA}model: [flatten, linear]\n"), PHOTO),
     ),

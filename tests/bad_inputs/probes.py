@@ -41,8 +41,8 @@ PROBES = (
     probed(
         "a second network that is not there",
         "shift tiny tinny",
-        "error: no run 'tinny' under runs. Did you mean 'tiny'? MODEL is a run, a config (.yaml), FILE.py:NAME, "
-        "torchvision:NAME or timm:NAME.",
+        "error: no run 'tinny' under runs. Did you mean 'tiny'? MODEL is a run, a config (.yaml), an exported "
+        "file or folder, FILE.py:NAME, torchvision:NAME or timm:NAME.",
     ),
     probed(
         "shifts of images that are not named",

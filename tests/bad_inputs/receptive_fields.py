@@ -23,7 +23,7 @@ RECEPTIVE_FIELDS = (
         "cnnlab receptive-field unheard-of",
         (
             "error: no run 'unheard-of' under runs. There is none yet; `cnnlab train` makes one. MODEL is a "
-            "run, a config (.yaml), FILE.py:NAME, torchvision:NAME or timm:NAME."
+            "run, a config (.yaml), an exported file or folder, FILE.py:NAME, torchvision:NAME or timm:NAME."
         ),
     ),
     Case(

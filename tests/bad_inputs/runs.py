@@ -203,13 +203,13 @@ RUNS = (
         "no run at all",
         "cnnlab eval tiny",
         "error: no run 'tiny' under runs. There is none yet; `cnnlab train` makes one. MODEL is a "
-        "run, a config (.yaml), FILE.py:NAME, torchvision:NAME or timm:NAME.",
+        "run, a config (.yaml), an exported file or folder, FILE.py:NAME, torchvision:NAME or timm:NAME.",
     ),
     run(
         "no run of that name, the nearest named",
         same,
-        "error: no run 'tinny' under runs. Did you mean 'tiny'? MODEL is a run, a config (.yaml), FILE.py:NAME, "
-        "torchvision:NAME or timm:NAME.",
+        "error: no run 'tinny' under runs. Did you mean 'tiny'? MODEL is a run, a config (.yaml), an exported "
+        "file or folder, FILE.py:NAME, torchvision:NAME or timm:NAME.",
         command="cnnlab eval tinny",
     ),
     Case(

@@ -57,6 +57,8 @@ def test_the_table_has_every_score_on_every_group(found: Any, place: Any) -> Non
     assert all(0 <= one["auroc"] <= 1 and one["n"] == 12 for one in found["outsiders"])
     folder = place.folder / "runs" / "tiny" / "reports" / "reject"
     assert {"accepting.png", "histogram.png", "index.html"} <= {path.name for path in folder.iterdir()}
+    page = (folder / "index.html").read_text()
+    assert "12 images are few to set a threshold by: of other images of the classes it may accept " in page
 
 
 def test_outsiders_change_neither_score_nor_threshold(found: Any, place: Any, tmp_path: Path) -> None:
