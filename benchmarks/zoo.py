@@ -25,6 +25,7 @@ from torch import nn
 
 from cnnlab.config.config import Config, read_config
 from cnnlab.core.files import write_whole
+from cnnlab.fit.device import pointwise_route
 from cnnlab.network.fresh import new_network
 from cnnlab.network.zoos import ZOOS
 
@@ -91,11 +92,14 @@ def _forward(network: nn.Module, images: torch.Tensor) -> Callable[[], object]:
 
 def _training_step(network: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> Callable[[], object]:
     optimizer = torch.optim.SGD(network.parameters(), lr=1e-3, momentum=0.9)
+    route = pointwise_route(images.device, network)  # as a training has it, which a fault of oneDNN would end
 
     def run() -> object:
         network.train()
         optimizer.zero_grad()
-        F.cross_entropy(network(images), labels).backward()
+        with route:
+            logits = network(images)
+        F.cross_entropy(logits, labels).backward()
         return optimizer.step()
 
     return run

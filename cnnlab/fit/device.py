@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from cnnlab.core.errors import RequestError, WorkError
@@ -30,8 +30,8 @@ VARIABLES = (
 """Variables of the environment by which torch's libraries choose their kernels."""
 
 
-SAFE_CHANNELS = 8
-"""From here on the kernel keeps within its memory: the width of an AVX2 register in float32."""
+SAFE_CHANNELS = 16
+"""From here on the kernels keep within their memory: the width of an AVX-512 register in float32."""
 
 
 def choose_device(wish: str) -> torch.device:
@@ -113,32 +113,32 @@ def evaluating(model: torch.nn.Module) -> Iterator[torch.nn.Module]:
         yield model
 
 
-def pointwise_route(device: torch.device) -> AbstractContextManager[object]:
-    """`PointwiseRoute` where training on `device` may meet that kernel, and nothing elsewhere.
+def pointwise_route(device: torch.device, model: nn.Module) -> AbstractContextManager[object]:
+    """`PointwiseRoute` where training `model` on `device` may meet that kernel, and nothing elsewhere.
 
-    A mode costs each of torch's functions some microseconds, of a small network of many layers a tenth of the time.
+    It may be entered again and again. A mode costs each of torch's functions some microseconds, of a small network of
+    many layers a tenth of the time; so it is for networks that have such weights, whatever their stride.
     """
-    return PointwiseRoute() if device.type == "cpu" and has_the_kernel() else nullcontext()
+    few = any(
+        one.dim() == 4 and one.shape[1] < SAFE_CHANNELS and tuple(one.shape[2:]) == (1, 1) for one in model.parameters()
+    )
+    return PointwiseRoute() if few and device.type == "cpu" and has_the_kernel() else nullcontext()
 
 
 def has_the_kernel() -> bool:
-    """Whether oneDNN may choose its AVX2 kernels in this process; in doubt it may."""
-    if platform.machine().lower() not in ("x86_64", "amd64"):
-        return False
-    most = os.environ.get("ONEDNN_MAX_CPU_ISA") or os.environ.get("DNNL_MAX_CPU_ISA") or "DEFAULT"
-    unlimited = most.upper().startswith(("DEFAULT", "ALL", "AVX512", "AVX10"))
-    return not (unlimited and torch.backends.cpu.get_cpu_capability() == "AVX512")
+    """Whether oneDNN may choose such a kernel in this process."""
+    return platform.machine().lower() in ("x86_64", "amd64")
 
 
 class PointwiseRoute(TorchFunctionMode):
     """While it is entered, pointwise convolutions with a stride run with stride 1 on every stride-th place: the same.
 
-    Otherwise their weight gradient may destroy memory. On processors with AVX2 and no AVX-512, oneDNN 3.12 (torch 2.14)
-    works it out, for a 1 × 1 convolution with a stride, of fewer than eight channels in float32, channels last, without
-    padding and groups, beyond the end of its memory: a double free, a segmentation fault, a hang, or a wrong gradient.
-    Tried in processes of their own: the forward pass, the gradient at the input, other kernels, groups, paddings and
-    types hold, as does the layout in rows. A compiled network lies channels last by itself, so that it is met there
-    without `training.channels_last`.
+    Otherwise their weight gradient may destroy memory. oneDNN 3.12 (torch 2.14) works it out, for a 1 × 1 convolution
+    with a stride, of fewer channels than a register holds (8 with AVX2, 16 with AVX-512, where large maps of 2 to 15
+    channels were met) in float32, channels last, without padding and groups, beyond the end of its memory: a double
+    free, a segmentation fault, a hang, or a wrong gradient. Tried in processes of their own: the forward pass, the
+    gradient at the input, other kernels, groups, paddings and types hold, as does the layout in rows. A compiled
+    network lies channels last by itself, so that it is met there without `training.channels_last`.
 
     It belongs around every forward pass whose weights get a gradient. Convolutions of layers and of functions are
     routed alike.

@@ -6,6 +6,7 @@ Where a number is no longer finite, it finds the first place of that.
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import islice
 from typing import TypeAlias
@@ -111,6 +112,7 @@ def fit(
             )
         pending.clear()
 
+    route = pointwise_route(state.device, model)
     while progress.epoch < epochs:
         state.begin_epoch()
         if progress.batch == 0:
@@ -131,7 +133,7 @@ def fit(
             if not group:
                 break
             lr = _set_learning_rates(state, schedule(min(done, 1.0)))
-            value = _backward(state, forward, group, loss, precision)
+            value = _backward(state, forward, group, loss, precision, route)
             pending.append((progress.step + 1, lr, value))
             last = progress.batch + len(group) >= batches.steps
             if len(pending) >= check_every or last:
@@ -161,14 +163,19 @@ def _set_learning_rates(state: TrainingState, factor: float) -> float:
 
 
 def _backward(
-    state: TrainingState, forward: nn.Module, group: Sequence[Batch], loss: Loss, precision: Precision
+    state: TrainingState,
+    forward: nn.Module,
+    group: Sequence[Batch],
+    loss: Loss,
+    precision: Precision,
+    route: AbstractContextManager[object],
 ) -> Tensor:
     """Gradients of the mean loss over all images of `group`; returns that loss, detached."""
     images = sum(len(batch.images) for batch in group)
     state.optimizer.zero_grad(set_to_none=True)
     mean = torch.zeros((), device=state.device)
     for batch in group:
-        with autocast(state.device, precision), pointwise_route(state.device):
+        with autocast(state.device, precision), route:
             logits = forward(batch.images)
         value = loss(logits.float(), batch.targets)  # a loss in bf16 would have 8 bits
         share = len(batch.images) / images

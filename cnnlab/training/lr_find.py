@@ -121,6 +121,7 @@ def learning_rate_range(
         freezing.begin(1)
     scales = [group["lr_base"] / optimizer.param_groups[0]["lr_base"] for group in optimizer.param_groups]
     running, least = 0.0, math.inf
+    route = pointwise_route(next(model.parameters()).device, model)
     step, epoch = 0, 0
     while step < steps:
         for batch in batches.epoch(epoch):
@@ -128,7 +129,7 @@ def learning_rate_range(
             for group, scale in zip(optimizer.param_groups, scales, strict=True):
                 group["lr"] = lr * scale
             optimizer.zero_grad(set_to_none=True)
-            with pointwise_route(batch.images.device):
+            with route:
                 logits = model(batch.images)
             value = loss(logits, batch.targets)
             number = float(value.detach())
