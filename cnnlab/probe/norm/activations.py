@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
+from cnnlab.fit.device import pointwise_route
 from cnnlab.models.failure import told
 from cnnlab.models.undisturbed import undisturbed
 from cnnlab.probe.norm.layers import TYPES
@@ -78,7 +79,8 @@ def layer_states(
                 parameter.requires_grad_(True)
         for name, module in model.named_modules():
             module.register_forward_hook(lambda layer, given, output, name=name: look(name, layer, given, output))
-        value = loss(model(images).float())
+        with pointwise_route(images.device, model):
+            value = loss(model(images).float())
         weights: Mapping[str, Any] = {name: model.get_submodule(name).weight for name in order}
         found = torch.autograd.grad(value, list(weights.values()), allow_unused=True)
         gradients = {

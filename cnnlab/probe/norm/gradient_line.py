@@ -18,6 +18,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from cnnlab.fit.device import pointwise_route
 from cnnlab.models.failure import told
 from cnnlab.models.undisturbed import undisturbed
 
@@ -106,7 +107,8 @@ def _gradient(
     model: nn.Module, parameters: Sequence[nn.Parameter], images: Tensor, loss: Callable[[Tensor], Tensor]
 ) -> tuple[float, list[Tensor]]:
     torch.manual_seed(0)  # dropout's choice is the same at each place, so that the loss is one function
-    value = loss(model(images).float())
+    with pointwise_route(images.device, model):
+        value = loss(model(images).float())
     found = torch.autograd.grad(value, parameters, allow_unused=True)
     made = [torch.zeros_like(one) if part is None else part for one, part in zip(parameters, found, strict=True)]
     return float(value.detach()), made

@@ -17,6 +17,7 @@ from cnnlab.config.config import Config
 from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError
 from cnnlab.data.batches import normalise
+from cnnlab.fit.device import pointwise_route
 from cnnlab.fit.losses import Loss
 from cnnlab.models.undisturbed import undisturbed
 from cnnlab.network.forward import capture_outputs, check_finite
@@ -210,7 +211,8 @@ class Lab:
                 parameters = [one.requires_grad_() for one in self.network.model.parameters()]
                 for _ in range(2):
                     began = time.perf_counter()
-                    value = F.cross_entropy(self.network.model(some).float(), targets)
+                    with pointwise_route(some.device, self.network.model):
+                        value = F.cross_entropy(self.network.model(some).float(), targets)
                     torch.autograd.grad(value, parameters, allow_unused=True)
                     known[batch] = time.perf_counter() - began
         return known[batch]
