@@ -55,7 +55,7 @@ class TrainedRun(Result):
 
     @property
     def status(self) -> str:
-        """`finished`, `stopped-early` or `paused`."""
+        """`finished`, `stopped-early`, `out-of-time` or `paused`."""
         return self.facts.status
 
     @property
@@ -198,7 +198,6 @@ def _steps(wish: Wish, stop: StopWish | bool) -> Iterator[TrainingEvent]:
         options = TrainOptions(
             wish.session,
             name=wish.name,
-            time_budget=wish.time_budget,
             stop_after=wish.stop_after,
             command=["cnnlab.train"],
             config_folder=folder,

@@ -35,7 +35,7 @@ class Wish:
     @property
     def changes(self) -> list[str]:
         """To the config, as on the command line."""
-        return overrides_of(self.overrides, training__epochs=self.epochs)
+        return overrides_of(self.overrides, training__epochs=self.epochs, training__time_budget=self.time_budget)
 
     @cached_property
     def session(self) -> Session:

@@ -1,6 +1,5 @@
 """Options that several commands share, what they stand for, and the consoles on which commands print."""
 
-import re
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -99,10 +98,11 @@ def seconds_of(text: str) -> float:
 
     Raises: RequestError for anything else.
     """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|h)?", text.strip())
-    seconds = float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2] or "s"] if match else 0.0
-    if seconds <= 0:
-        raise RequestError(f"--time-budget is '{text}', expected a time such as 90s, 10m or 1.5h")
+    from cnnlab.core import durations
+
+    seconds = durations.seconds_of(text)
+    if seconds is None:
+        raise RequestError(f"--time-budget is '{text}', expected a time such as {durations.SUCH_AS}")
     return seconds
 
 

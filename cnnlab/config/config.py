@@ -14,6 +14,7 @@ from cnnlab.config.overrides import apply_overrides
 from cnnlab.config.shipped import config_file
 from cnnlab.core.arithmetic import Shape
 from cnnlab.core.characters import printable, shortened
+from cnnlab.core.durations import Duration
 from cnnlab.core.errors import CnnlabError, ConfigError, Problem, RequestError
 from cnnlab.core.problems import problems_of
 from cnnlab.core.quantities import NonNegative, Positive, PositiveNumber
@@ -194,6 +195,11 @@ class Training(Section):
     """How long, in what portions, and with what arithmetic."""
 
     epochs: Count = Field(default=10, description="passes over the training part")
+    time_budget: Duration | None = Field(
+        default=None,
+        description="a time such as 90s, 10m or 1.5h after which the training ends, if its epochs have not ended by "
+        "then; the schedule runs by the clock where that is ahead of the steps. null for none",
+    )
     epoch_images: Count | None = Field(
         default=None, description="images that an epoch shows, the training part over and over; null for each once"
     )

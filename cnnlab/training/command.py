@@ -125,11 +125,12 @@ def train(
         raise RequestError("--stretch-schedule is about the curve of a run that goes on: it needs --resume RUN")
     if threads is not None:
         torch.set_num_threads(threads)
+    if time_budget:
+        overrides.append(f"training.time_budget={seconds_of(time_budget)}")
     path = QUICKSTART if config is None else named_config(Path(config))
     options = TrainOptions(
         session,
         name=name,
-        time_budget=seconds_of(time_budget) if time_budget else None,
         stop_after=stop_after,
         command=["cnnlab", *sys.argv[1:]],
         config_folder=path.parent,
@@ -152,7 +153,7 @@ def train(
                 events = repeat(settings, options, stop, repeats=repeats)
             else:
                 events = train_run(settings, options, stop)
-        with TrainingProgress(err_console(), time_budget=options.time_budget) as progress:
+        with TrainingProgress(err_console()) as progress:
             for event in events:
                 progress.show(event)
     full_report = full_report and not dry_run and not stop

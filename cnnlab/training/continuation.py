@@ -16,21 +16,22 @@ from cnnlab.training.loop import TrainOptions
 from cnnlab.training.setup import TrainingSetup
 
 
-def curve_remark(run: Run, before: Config, setup: TrainingSetup, options: TrainOptions) -> str | None:
+def curve_remark(run: Run, before: Config, setup: TrainingSetup, *, stretch: bool) -> str | None:
     """What is to be said where the learning rate leaves the curve that it has followed so far; None where it does not.
 
-    before: the config that the run has been trained with.
+    before: the config that the run has been trained with. stretch: whether it may.
 
-    Raises: RequestError where it does, and the options do not ask for it.
+    Raises: RequestError where it does, and may not.
     """
+    asked = setup.config.training
     # a record that says nothing of the arithmetic is older than the one that says what budget there was
-    budget = run.record.time_budget if run.record.arithmetic else options.time_budget
+    budget = run.record.time_budget if run.record.arithmetic else asked.time_budget
     then = _curve(setup, before.schedule, before.training.epochs, budget)
-    now = _curve(setup, setup.config.schedule, setup.config.training.epochs, options.time_budget)
+    now = _curve(setup, setup.config.schedule, asked.epochs, asked.time_budget)
     found = departure(then, now, setup.state.progress)
     if found is None:
         return None
-    if options.stretch_schedule:
+    if stretch:
         return f"{found}; it does, as asked for"
     kept = [] if then.epochs == now.epochs else [f"training.epochs={then.epochs}"]
     if then.time_budget != now.time_budget:
@@ -44,7 +45,8 @@ def extension(run: Run, before: Config, setup: TrainingSetup) -> str:
     """What makes a run that has done all its epochs go on for as many again."""
     epochs = 2 * setup.state.progress.epoch
     then = _curve(setup, before.schedule, before.training.epochs, run.record.time_budget)
-    leaves = departure(then, _curve(setup, before.schedule, epochs, None), setup.state.progress)
+    now = _curve(setup, before.schedule, epochs, setup.config.training.time_budget)
+    leaves = departure(then, now, setup.state.progress)
     return f"training.epochs={epochs}" + " `stretch_schedule`" * bool(leaves)
 
 
@@ -68,11 +70,11 @@ def arithmetic_remark(run: Run, options: TrainOptions) -> str | None:
     return f"computed with {', '.join(found)}: not to the bit what the run would have become without the stop{way}"
 
 
-def continued_record(record: RunRecord, options: TrainOptions) -> RunRecord:
+def continued_record(record: RunRecord, setup: TrainingSetup) -> RunRecord:
     """The record with how this process computes, where that is new, and its time budget."""
-    now = arithmetic(options.session.device)
+    now = arithmetic(setup.state.device)
     computed = record.arithmetic if record.arithmetic[-1:] == (now,) else (*record.arithmetic, now)
-    return replace(record, arithmetic=computed, time_budget=options.time_budget)
+    return replace(record, arithmetic=computed, time_budget=setup.config.training.time_budget)
 
 
 def _without_threads(command: Sequence[str]) -> list[str]:

@@ -55,7 +55,8 @@ def training_seconds(config: Config, session: Session, images: TrainingImages) -
             clock = time.perf_counter()
             setup.evaluate(some)
             epoch += (time.perf_counter() - clock) * len(part) / len(some)
-    return epoch * config.training.epochs
+    whole, budget = epoch * config.training.epochs, config.training.time_budget
+    return whole if budget is None else min(whole, budget)
 
 
 def minutes(seconds: float) -> str:

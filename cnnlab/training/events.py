@@ -31,6 +31,8 @@ class Started:
     groups: tuple[str, ...]
     """A sentence for each parameter group."""
     skipped: tuple[str, ...]
+    seconds_left: float | None = None
+    """Of the time budget; None without one."""
     origins: Mapping[str, str] = field(default_factory=dict)
     """Which folder or file is which part; nothing where the data set is not the user's own."""
     remarks: tuple[str, ...] = ()

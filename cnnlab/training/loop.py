@@ -36,8 +36,6 @@ class TrainOptions:
     session: Session
     """Where runs and data lie, on which device, and whether plugins may be run; the seed is the config's."""
     name: str | None = None
-    time_budget: float | None = None
-    """Seconds of training and validation, after which the schedule has run out."""
     stop_after: int | None = None
     """Epochs after which to pause; the schedule still spans them all."""
     command: Sequence[str] = ()
@@ -104,7 +102,7 @@ def training_loop(
                 clip=setup.clip,
                 accumulate=config.training.accumulate,
                 precision=config.training.precision,
-                time_budget=options.time_budget,
+                time_budget=config.training.time_budget,
                 forward=setup.forward,
             ):
                 if isinstance(fact, StepDone):
@@ -199,14 +197,13 @@ def resume_command(path: Path, options: TrainOptions) -> str:
     words += ["--allow-plugins"] if session.allow_plugins else []
     words += [] if session.data is None else ["--data", str(session.data)]
     words += [] if session.device == choose_device("auto") else ["--device", str(session.device)]
-    words += [f"--time-budget={options.time_budget:g}s"] if options.time_budget else []
     words += [f"--threads={options.threads}"] if options.threads else []
     words += [] if options.report else ["--no-report"]
     return shlex.join(words)
 
 
 def _started(setup: TrainingSetup, writer: RunWriter, options: TrainOptions) -> Started:
-    facts = setup.images.facts()
+    facts, budget = setup.images.facts(), setup.config.training.time_budget
     return Started(
         run=writer.path.name,
         path=writer.path,
@@ -217,6 +214,7 @@ def _started(setup: TrainingSetup, writer: RunWriter, options: TrainOptions) -> 
         epochs=setup.config.training.epochs,
         device=str(options.session.device),
         resumed_from=setup.state.progress.epoch,
+        seconds_left=None if budget is None else max(0.0, budget - setup.state.progress.elapsed),
         groups=tuple(
             f"{len(group['names'])} tensors: lr {group['lr_base']:g}, weight decay {group['weight_decay']:g}"
             for group in setup.state.optimizer.param_groups

@@ -36,10 +36,8 @@ HEADER = "  ".join(f"{name:>{width}}" for name, width in COLUMNS.items())
 class TrainingProgress:
     """Draws training events on a console; keeps the last ones for the conclusion."""
 
-    def __init__(self, console: Console, *, time_budget: float | None = None) -> None:
-        """Begin; with `time_budget` (seconds) the time left is what is left of it, where that is less."""
+    def __init__(self, console: Console) -> None:
         self.console = console
-        self.time_budget = time_budget
         self.bar = Bars(
             console,
             BarColumn(bar_width=None),  # what the words leave of the terminal's width
@@ -124,7 +122,8 @@ class TrainingProgress:
     def _left(self, now: float) -> str:
         """The time left as h:mm:ss, from the speed of the last half minute and the time budget."""
         by_steps = next(task.time_remaining for task in self.bar.tasks if task.id == self.task)
-        by_clock = self.time_budget - (now - self._began) if self.time_budget else None
+        budget = self.started.seconds_left if self.started else None
+        by_clock = None if budget is None else budget - (now - self._began)
         known = [seconds for seconds in (by_steps, by_clock) if seconds is not None]
         return str(timedelta(seconds=max(0, round(min(known))))) if known else "-:--:--"
 

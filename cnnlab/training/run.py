@@ -30,7 +30,14 @@ from cnnlab.training.loop import TrainOptions, resume_command, training_loop
 from cnnlab.training.report_files import epoch_rows
 from cnnlab.training.setup import TrainingSetup, set_up_training
 
-CHANGEABLE = ("training.epochs", "training.evaluation_batch_size", "training.compile", "logging.", "early_stopping")
+CHANGEABLE = (
+    "training.epochs",
+    "training.time_budget",
+    "training.evaluation_batch_size",
+    "training.compile",
+    "logging.",
+    "early_stopping",
+)
 """What may differ in a resumed run; anything else would make it another run."""
 
 UNREPORTED = ("running", "interrupted", "failed")
@@ -218,11 +225,11 @@ def _resume(
             f"`stop_after` is {options.stop_after}, and the run {run.name} has done {progress.epoch} epochs already; "
             "all of its epochs count"
         )
-    changes = (curve_remark(run, before, setup, options), arithmetic_remark(run, options))
+    changes = (curve_remark(run, before, setup, stretch=options.stretch_schedule), arithmetic_remark(run, options))
     options = replace(options, remarks=(*options.remarks, *(change for change in changes if change)))
     kept = _from_anywhere(config).as_yaml()
     writer = RunWriter.resume(run, step=progress.step, epoch=progress.epoch, config_yaml=kept)
-    record = continued_record(writer.record, options)
+    record = continued_record(writer.record, setup)
     places = setup.images.facts().places  # which may have moved
     writer.record = replace(record, data=replace(record.data, places=places))
     yield from training_loop(setup, writer, options, stop)
@@ -265,13 +272,13 @@ def dry_run(config: Config, options: TrainOptions, stop: StopWish | bool = False
     )
     once = config.training.model_copy(update={"epoch_images": None})
     setup = set_up_training(config.model_copy(update={"training": once}), options.session, images=images)
-    one_epoch = once.model_copy(update={"epochs": 1})
+    one_epoch = once.model_copy(update={"epochs": 1, "time_budget": None})
     watched = config.logging.model_copy(update={"histograms_every_epochs": 1, "every_steps": 1})
     setup = replace(setup, config=setup.config.model_copy(update={"training": one_epoch, "logging": watched}))
     with tempfile.TemporaryDirectory(prefix="cnnlab-dry-run-") as folder:
         record = _record(config.name, setup, options)
         writer = RunWriter.create(Path(folder) / config.name, record, config.as_yaml())
-        yield from training_loop(setup, writer, replace(options, time_budget=None, stop_after=None), stop)
+        yield from training_loop(setup, writer, replace(options, stop_after=None), stop)
         saved = load_state(writer.path / "checkpoints" / "last.pt", device)
         for name, tensor in setup.network.state_dict().items():
             if not torch.equal(saved["model"][name], tensor):
@@ -290,7 +297,7 @@ def _record(name: str, setup: TrainingSetup, options: TrainOptions) -> RunRecord
         device=str(options.session.device),
         parameters=parameter_count(setup.network),
         data=replace(setup.images.facts(), written=setup.config.written_paths),
-        time_budget=options.time_budget,
+        time_budget=setup.config.training.time_budget,
     )
     return replace(
         record,

@@ -24,7 +24,7 @@ from cnnlab.training.report_files import epoch_rows
 from cnnlab.training.run import resume, train
 from cnnlab.training.trial_processes import Job, processes_of
 
-ENDED: tuple[Status, ...] = ("finished", "stopped-early", "diverged")
+ENDED: tuple[Status, ...] = ("finished", "stopped-early", "out-of-time", "diverged")
 """A trial in one of these states is not trained again."""
 
 

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from bad_inputs.case import MODEL, TINY, Case, config, file
-from bad_inputs.known import LAYERS, OPTIMIZERS
+from bad_inputs.known import LAYERS, OPTIMIZERS, TRAINING_KEYS
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{new}: &{new} [{', '.join([f'*{old}'] * 9)}]\n" for old, new in zip("abcdefg", "bcdefgh", strict=True)
@@ -160,6 +160,12 @@ CONFIGS = (
         rest=MODEL,
     ),
     config(
+        "a time budget that is no time",
+        "training: {time_budget: soon}",
+        ("error: bad.yaml:1:12: 'time_budget': 'soon' is no time within a year, expected one such as 90s, 10m or 1.5h"),
+        rest=MODEL,
+    ),
+    config(
         "an epoch before which nothing can thaw",
         "freeze: conv*\nunfreeze: {1: [conv1]}",
         (
@@ -175,10 +181,7 @@ CONFIGS = (
             "error: bad.yaml:1:8: no option 'augmnt' in 'data'; it has dataset, classes, assumed_classes, validation, "
             "fold, split_seed, take, corrections, label_noise, mean, std, augment. "
             "Did you mean 'augment'?\n"
-            "error: bad.yaml:2:12: no option 'epoch' in 'training'; it has epochs, epoch_images, "
-            "batch_size, "
-            "accumulate, drop_last, precision, channels_last, compile, deterministic, "
-            "evaluation_batch_size, clean_train_pictures. Did you mean 'epochs'?"
+            f"error: bad.yaml:2:12: no option 'epoch' in 'training'; {TRAINING_KEYS}. Did you mean 'epochs'?"
         ),
         rest=MODEL,
     ),
@@ -303,9 +306,7 @@ CONFIGS = (
         "training: {epochs: -1, batchsize: 3}\noptimizer: adamww\nmodel:\n  - conv: {channels: none}\n  - linaer",
         (
             "error: bad.yaml:1:12: 'epochs' is '-1', expected more than 0\n"
-            "error: bad.yaml:1:24: no option 'batchsize' in 'training'; it has epochs, epoch_images, batch_size, "
-            "accumulate, drop_last, precision, channels_last, compile, deterministic, "
-            "evaluation_batch_size, clean_train_pictures. Did you mean 'batch_size'?\n"
+            f"error: bad.yaml:1:24: no option 'batchsize' in 'training'; {TRAINING_KEYS}. Did you mean 'batch_size'?\n"
             f"error: bad.yaml:2:1: no optimizer 'adamww'; {OPTIMIZERS}. Did you mean 'adamw'?\n"
             "error: bad.yaml:4:12: 'channels': a whole number above 0 or 'classes' (as many as there are classes) is "
             "expected, not 'none'\n"

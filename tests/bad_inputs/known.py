@@ -3,6 +3,7 @@
 import cnnlab.data.catalog
 import cnnlab.fit.catalog
 import cnnlab.models.catalog  # noqa: F401  the three fill the registries
+from cnnlab.config.config import Training
 from cnnlab.core.registry import Registry
 
 LISTED = 12
@@ -22,3 +23,4 @@ AUGMENTATIONS = known("augmentation")
 OPTIMIZERS = known("optimizer")
 SCHEDULES = known("schedule")
 LOSSES = known("loss")
+TRAINING_KEYS = f"it has {', '.join(Training.model_fields)}"

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from bad_inputs.case import TINY, Case, Make, both, file
 from bad_inputs.images import class_folders
+from bad_inputs.known import TRAINING_KEYS
 from bad_inputs.own_networks import NET
 from safetensors.torch import save_file
 
@@ -291,10 +292,8 @@ RUNS = (
             replaced("runs/tiny/config.yaml", "histograms_every_epochs:", "histograms_every_rounds:"),
         ),
         (
-            "error: runs/tiny/config.yaml:64:3: no option 'rounds' in 'training'; it has epochs, epoch_images, "
-            "batch_size, accumulate, drop_last, precision, channels_last, compile, deterministic, "
-            "evaluation_batch_size, clean_train_pictures.\n"
-            "error: runs/tiny/config.yaml:96:3: no option 'histograms_every_rounds' in 'logging'; it has "
+            f"error: runs/tiny/config.yaml:64:3: no option 'rounds' in 'training'; {TRAINING_KEYS}.\n"
+            "error: runs/tiny/config.yaml:97:3: no option 'histograms_every_rounds' in 'logging'; it has "
             "every_steps, histograms_every_epochs, effective_field_every_epochs, snapshots_every_epochs, pictures, "
             "graph. Did you mean 'histograms_every_epochs'?"
         ),
@@ -464,7 +463,8 @@ RUNS = (
         same,
         (
             "error: 'optimizer.sgd.lr=0.5' would make it another run; a resumed run may change "
-            "training.epochs, training.evaluation_batch_size, training.compile, logging., early_stopping"
+            "training.epochs, training.time_budget, training.evaluation_batch_size, training.compile, logging., "
+            "early_stopping"
         ),
         command="cnnlab train --resume tiny optimizer.sgd.lr=0.5",
     ),

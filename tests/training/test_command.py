@@ -272,10 +272,12 @@ def test_repeats(cnnlab, no_report) -> None:
 
 def test_a_time_budget_ends_the_schedule_by_the_clock(cnnlab, no_report) -> None:
     changes = ("training.epochs=100000", "logging.histograms_every_epochs=0")
-    document = cnnlab("train", "tiny.yaml", *changes, "--time-budget", "2s", "--json").json()
+    asked = ("training.time_budget=1h", "--time-budget", "2s")  # the option goes before the config
+    document = cnnlab("train", "tiny.yaml", *changes, *asked, "--json").json()
     assert document["status"] == "out-of-time"
     assert document["train_seconds"] < 4
-    assert 1.8 < load(cnnlab.runs / "tiny" / "checkpoints" / "last.pt", torch.device("cpu"))["progress"]["elapsed"] < 4
+    assert "time_budget: 2.0\n" in (cnnlab.runs / "tiny" / "config.yaml").read_text()
+    assert 1.5 < load(cnnlab.runs / "tiny" / "checkpoints" / "last.pt", torch.device("cpu"))["progress"]["elapsed"] < 4
     rates = [point["lr"] for point in lines(cnnlab.runs / "tiny" / "metrics.jsonl") if point["kind"] == "step"]
     assert rates[0] > 0.09
     assert rates[-1] < 1e-2 * rates[0]  # of the last step, which is long on a busy machine

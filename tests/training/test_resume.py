@@ -358,10 +358,12 @@ def test_the_time_budget_of_a_record_that_has_none_is_the_one_that_is_given(conf
     optimizer = SimpleNamespace(param_groups=[{"lr_base": 0.1}])
     config = read_config(config_file, ["schedule=cosine"])
     setup: Any = SimpleNamespace(
-        config=config, batches=SimpleNamespace(steps=2), state=SimpleNamespace(optimizer=optimizer, progress=progress)
+        config=read_config(config_file, ["schedule=cosine", "training.time_budget=1m"]),
+        batches=SimpleNamespace(steps=2),
+        state=SimpleNamespace(optimizer=optimizer, progress=progress),
     )
     old: Any = SimpleNamespace(record=SimpleNamespace(arithmetic=(), time_budget=None))
-    assert curve_remark(old, config, setup, options(Path(), time_budget=60.0)) is None
+    assert curve_remark(old, config, setup, stretch=False) is None
     new: Any = SimpleNamespace(record=SimpleNamespace(arithmetic=("known",), time_budget=None))
     with pytest.raises(RequestError, match="no `time_budget` keeps to the old one"):
-        curve_remark(new, config, setup, options(Path(), time_budget=60.0))
+        curve_remark(new, config, setup, stretch=False)
