@@ -22,6 +22,7 @@ from cnnlab.runs.folder import Run
 from cnnlab.training.events import Finished, Started, StopWish, TrainingEvent, stop_wish
 from cnnlab.training.loop import TrainOptions
 from cnnlab.training.report import EpochRow, training_contribution
+from cnnlab.training.report_files import step_rows
 from cnnlab.training.run import resume as resume_run
 from cnnlab.training.run import train as train_run
 from cnnlab.training.views import TrainingViews
@@ -93,6 +94,7 @@ class TrainedRun(Result):
             wall_seconds=self.facts.wall_seconds,
             config=config,
             record=Run(self.path).record,
+            steps=step_rows(Run(self.path)),
         )
         again = f"cnnlab report {shlex.quote(str(self.path))}"
         return composed(

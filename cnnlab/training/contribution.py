@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from cnnlab.network.studied import Studied
 from cnnlab.training.overfitting import diagnose
 from cnnlab.training.report import learning_curves, training_contribution
-from cnnlab.training.report_files import epoch_rows
+from cnnlab.training.report_files import epoch_rows, step_rows
 from cnnlab.view.blocks import SummaryLine, Text
 from cnnlab.view.contribution import Contribution, Question
 
@@ -33,4 +33,5 @@ def training(studied: Studied) -> Iterator[Contribution]:
         wall_seconds=run.record.outcome.wall_seconds or seconds,
         config=shlex.quote(str(run.path / "config.yaml")),
         record=run.record,
+        steps=step_rows(run),
     )

@@ -46,6 +46,20 @@ class EpochRow:
     images_per_second: float
 
 
+@dataclass(frozen=True)
+class StepRow:
+    """A recorded step, for curves of trainings that are too short for curves of epochs."""
+
+    place: float
+    """Epochs done after it, such as 0.25."""
+    loss: float
+    """Of its images alone, in nats."""
+    lr: float
+
+
+FEW_EPOCHS = 10
+"""Up to here single steps are drawn as well."""
+
 _TONES: dict[str, Tone] = {"good": "good", "under-fitted": "caution", "over-fitted": "bad", "unclear": "caution"}
 
 
@@ -68,6 +82,7 @@ def training_contribution(
     wall_seconds: float,
     config: str,
     record: RunRecord | None = None,
+    steps: Sequence[StepRow] = (),
 ) -> Contribution:
     """What a training says on the page of its run: headline, verdict with remedies, curves, the table of epochs.
 
@@ -77,6 +92,7 @@ def training_contribution(
         train_seconds, wall_seconds: spent on training steps, and in all.
         config: the file that repeats the training, as a shell takes it.
         record: of the run, for how many parameters there are, how many of them learned, and what they began with.
+        steps: those that were recorded, which are drawn where the epochs are few.
     """
     best = max((r for r in rows if r.val_accuracy is not None), key=lambda r: r.val_accuracy or 0.0, default=None)
     numbers = [
@@ -97,7 +113,7 @@ def training_contribution(
     if diagnosis is not None:
         blocks.append(Section("Diagnosis", diagnosis_blocks(diagnosis), _DIAGNOSIS))
     if rows:
-        blocks.append(Section("Curves", (curves_figure(rows, diagnosis),)))
+        blocks.append(Section("Curves", (curves_figure(rows, diagnosis, steps),)))
         blocks.append(Section("Epochs", (epoch_table(rows),)))
     return Contribution(tuple(blocks), (_overfitting_line(diagnosis, config),))
 
@@ -139,8 +155,10 @@ def diagnosis_blocks(diagnosis: Diagnosis) -> tuple[Block, ...]:
     return text, remedies
 
 
-def curves_figure(rows: Sequence[EpochRow], diagnosis: Diagnosis | None = None) -> Figure:
-    """Accuracy, loss and learning rate over the epochs, one above the other."""
+def curves_figure(
+    rows: Sequence[EpochRow], diagnosis: Diagnosis | None = None, steps: Sequence[StepRow] = ()
+) -> Figure:
+    """Accuracy, loss and learning rate over the epochs, one above the other; of few epochs with single `steps`."""
     x = tuple(float(row.epoch) for row in rows)
     marks: tuple[Mark, ...] = ()
     if diagnosis is not None and len(rows) > 1:
@@ -152,11 +170,15 @@ def curves_figure(rows: Sequence[EpochRow], diagnosis: Diagnosis | None = None) 
         Series("training, clean", x, tuple(r.clean_train_accuracy for r in rows), colour=0),
         Series("training, augmented", x, tuple(r.train_accuracy for r in rows), "dashed", colour=0),
     )
-    losses = (
+    losses: tuple[Series, ...] = (
         Series("validation", x, tuple(r.val_loss for r in rows), colour=1),
         Series("training, augmented", x, tuple(r.train_loss for r in rows), "dashed", colour=0),
     )
     rates = (Series("learning rate", x, tuple(r.lr for r in rows), colour=2),)
+    if steps and len(rows) <= FEW_EPOCHS:
+        places = tuple(step.place for step in steps)
+        losses = (Series("training, single steps", places, tuple(s.loss for s in steps), "faint", colour=0), *losses)
+        rates = (Series("learning rate", places, tuple(s.lr for s in steps), colour=2),)
     panels = (
         Curves(_measured(accuracies), "epoch", "accuracy (%)", percent=True, marks=marks, y_range=(None, 1.0)),
         Curves(_measured(losses), "epoch", "loss (nats)", marks=tuple(Mark(m.x, "") for m in marks)),

@@ -18,7 +18,7 @@ from cnnlab.runs.events import EventLog
 from cnnlab.runs.folder import Run
 from cnnlab.runs.writer import RunWriter
 from cnnlab.training.overfitting import Diagnosis, diagnose
-from cnnlab.training.report import EpochRow, learning_curves, training_contribution
+from cnnlab.training.report import EpochRow, StepRow, learning_curves, training_contribution
 from cnnlab.training.setup import TrainingSetup
 from cnnlab.view.contribution import Contribution, composed
 
@@ -95,6 +95,25 @@ def epoch_rows(run: Run) -> list[EpochRow]:
     return rows
 
 
+def step_rows(run: Run) -> list[StepRow]:
+    """The recorded steps of the finished epochs, in their order; those without finite numbers are left out.
+
+    Raises: RequestError when `metrics.jsonl` is damaged.
+    """
+    points = run.metrics()
+    ends = {point["epoch"]: point["step"] for point in points if point.get("kind") == "epoch"}
+    rows = []
+    for point in points:
+        epoch, loss, lr = point.get("epoch"), point.get("train/step_loss"), point.get("lr")
+        if point.get("kind") != "step" or epoch is None or epoch not in ends:
+            continue
+        if not (isinstance(loss, int | float) and math.isfinite(loss) and isinstance(lr, int | float)):
+            continue
+        begun = ends.get(epoch - 1, 0)
+        rows.append(StepRow(epoch - 1 + (point["step"] - begun) / max(ends[epoch] - begun, 1), loss, lr))
+    return rows
+
+
 def write_training_report(
     setup: TrainingSetup,
     writer: RunWriter,
@@ -128,6 +147,7 @@ def write_training_report(
             wall_seconds=wall_seconds,
             config=shlex.quote(str(writer.path / "config.yaml")),
             record=writer.record,
+            steps=step_rows(Run(writer.path)),
         )
     ]
     if validation and validation_section:

@@ -37,6 +37,23 @@ Images per second as `benchmarks/zoo.py` measured them, a forward pass and a tra
 counterpart of torchvision or timm in the same run (above 1: the network from YAML is the faster one).
 """
 
+TRAINED = """\
+## Trained
+
+ResNet-18 on CIFAR-10 for two epochs, 26 minutes on two idle processor cores (57 images a second), with a warm-up of a
+fifth of an epoch: 73.1 % of the validation part, 72.8 % of the test part. A recipe of 200 epochs takes a hundred times
+as long.
+
+```sh
+cnnlab train resnet18-cifar training.epochs=2 schedule.cosine.warmup=0.2 schedule.cosine.every=step \\
+    optimizer.sgd.nesterov=true logging.every_steps=10 --name resnet18
+cnnlab eval resnet18 --split test
+```
+
+<img src="zoo-resnet18.png" width="75%" alt="Two epochs: validation accuracy 60.6 and 73.1 %; the loss of
+single steps falls from 2.3 to 0.7 while the learning rate rises to 0.1 and falls along a cosine">
+"""
+
 MEASURED = Path(__file__).parents[2] / "benchmarks" / "zoo-speeds.json"
 
 
@@ -47,7 +64,8 @@ def page() -> str:
         ["config", "for small images", "parameters", "MACs", "field"], [row for path in FILES for row in _small(path)]
     )
     measured = json.loads(MEASURED.read_text(encoding="utf-8")) if MEASURED.exists() else {}
-    return f"{HEAD}\n{table(columns, [_row(path) for path in FILES])}\n\n{SMALL}\n{small}\n{speeds(measured)}"
+    whole = table(columns, [_row(path) for path in FILES])
+    return f"{HEAD}\n{whole}\n\n{SMALL}\n{small}\n{speeds(measured)}\n{TRAINED}"
 
 
 def speeds(measured: Mapping[str, Any]) -> str:

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from cnnlab.fit.fit import StepDone
 from cnnlab.training.loop import _is_recorded
+from cnnlab.training.report import StepRow
+from cnnlab.training.report_files import step_rows
 
 
 @given(st.integers(1, 40), st.integers(1, 9), st.integers(1, 100))
@@ -26,3 +28,17 @@ def test_every_so_many_steps_and_at_least_once_an_epoch(batches: int, accumulate
                 recorded.append(step)
         due = [s for s in range(step - per_epoch + 1, step + 1) if s % every == 0]
         assert recorded == (due or [step])
+
+
+def test_steps_lie_between_the_ends_of_their_epochs() -> None:
+    step = {"kind": "step", "train/step_loss": 1.0, "lr": 0.1}
+    points = [
+        {**step, "step": 2, "epoch": 1},
+        {"kind": "epoch", "step": 4, "epoch": 1},
+        {**step, "step": 5, "epoch": 2, "train/step_loss": 0.5},
+        {**step, "step": 6, "epoch": 2, "train/step_loss": float("nan")},
+        {"kind": "epoch", "step": 8, "epoch": 2},
+        {**step, "step": 9, "epoch": 3},  # of an epoch that was never finished
+    ]
+    run: Any = SimpleNamespace(metrics=lambda: points)
+    assert step_rows(run) == [StepRow(0.5, 1.0, 0.1), StepRow(1.25, 0.5, 0.1)]

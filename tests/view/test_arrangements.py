@@ -15,7 +15,14 @@ from cnnlab.stats.calibration import fit_temperature
 from cnnlab.stats.classification import by_group, classify
 from cnnlab.training.lr_find import RatePoint
 from cnnlab.training.overfitting import diagnose
-from cnnlab.training.report import EpochRow, curves_figure, learning_curves, learning_rate_report, training_contribution
+from cnnlab.training.report import (
+    EpochRow,
+    StepRow,
+    curves_figure,
+    learning_curves,
+    learning_rate_report,
+    training_contribution,
+)
 from cnnlab.view.blocks import Numbers, Report, Section, Text, figures, tables
 from cnnlab.view.drawings import Gallery, Matrix, Panels, tile
 
@@ -121,6 +128,16 @@ def test_what_was_not_measured_is_not_drawn() -> None:
     drawing = curves_figure(rows(clean=False)).drawing
     assert isinstance(drawing, Panels)
     assert [series.name for series in drawing.panels[0].series] == ["validation", "training, augmented"]
+
+
+def test_a_short_training_shows_its_single_steps() -> None:
+    steps = tuple(StepRow(place=place / 4, loss=2.0 - place / 8, lr=0.1) for place in range(1, 9))
+    few, many = (curves_figure(rows()[:count], steps=steps).drawing for count in (2, 12))
+    assert isinstance(few, Panels)
+    assert isinstance(many, Panels)
+    single = few.panels[1].series[0]
+    assert (single.x, single.y) == (tuple(s.place for s in steps), tuple(s.loss for s in steps))
+    assert [series.name for series in many.panels[1].series] == ["validation", "training, augmented"]
 
 
 def test_a_training_without_validation_and_without_epochs_is_still_a_report() -> None:
