@@ -16,6 +16,7 @@ from cnnlab.evaluation.neighbours import MistakeNeighbours, NeighbourOptions
 from cnnlab.evaluation.predict import Prediction, predict_images
 from cnnlab.evaluation.prediction_report import prediction_report
 from cnnlab.evaluation.run import Evaluated, EvaluateOptions, evaluated
+from cnnlab.fit.views import VIEWS, AveragedViews, ViewsName
 from cnnlab.network.given_images import GivenImages, sources_of
 from cnnlab.network.image_files import Unreadable
 from cnnlab.rejection.kept import Rejection
@@ -112,7 +113,14 @@ class Answers(Questions):
     """What can be asked of a network's answers."""
 
     def predict(
-        self, images: GivenImages, *, top: int = 5, reject_below: float = 0.0, rejection: Rejection | None = None
+        self,
+        images: GivenImages,
+        *,
+        top: int = 5,
+        reject_below: float = 0.0,
+        rejection: Rejection | None = None,
+        tta: ViewsName = "none",
+        least_sure: float = 1.0,
     ) -> Predictions:
         """Label images of any size, prepared as those that the network learned from.
 
@@ -121,6 +129,7 @@ class Answers(Questions):
             top: how many classes to name, the likeliest first.
             reject_below: the least probability, 0 … 1, with which an image gets a label.
             rejection: the rule of `reject(…).rejection`, which says what is none of the classes.
+            tta, least_sure: as `evaluate`; the least sure are those of a batch of some hundred images.
 
         Returns:
             A prediction for each image that can be read; the others are in `unreadable`.
@@ -137,8 +146,10 @@ class Answers(Questions):
         with self._asked() as network:
             check_number("top", top, 1)
             check_number("reject_below", reject_below, 0.0, 1.0)
+            views = _views(tta, least_sure)
+            sources = sources_of(images)
             found = list(
-                predict_images(network, sources_of(images), top=top, reject_below=reject_below, rejection=rejection)
+                predict_images(network, sources, top=top, reject_below=reject_below, rejection=rejection, tta=views)
             )
             good = tuple(one for one in found if isinstance(one, Prediction))
             bad = tuple(one for one in found if isinstance(one, Unreadable))
@@ -151,7 +162,8 @@ class Answers(Questions):
         data: GivenData | None = None,
         *,
         split: Literal["train", "validation", "test"] = "validation",
-        tta: Literal["none", "flip"] = "none",
+        tta: ViewsName = "none",
+        least_sure: float = 1.0,
         by: str | None = None,
         rejection: Rejection | None = None,
         nearest: int = 3,
@@ -163,7 +175,9 @@ class Answers(Questions):
             data: a folder, a CSV, a config, the name of a data set, or (images, labels); by default its own data, or
                 the data that it was opened with.
             split: the part of the data; each opening of a run's own `test` is noted in the run.
-            tta: `flip` for the mean of the answers to each image and its mirror image.
+            tta: the views that the answers are averaged over: `flip` an image and its mirror image, `six` both and the
+                same moved by a pixel along the diagonal, either way.
+            least_sure: the share of the images that get further views, 0 … 1: those with the smallest margin.
             by: `class`, `group`, or a regular expression on the path whose capture names the group that an accuracy is
                 measured of.
             rejection: a rule of `reject(…).rejection`; it is told how many of the images it accepts.
@@ -185,11 +199,17 @@ class Answers(Questions):
             4
         """
         check_choice("split", split, ("train", "validation", "test"))
-        check_choice("tta", tta, ("none", "flip"))
+        views = _views(tta, least_sure)
         check_number("nearest", nearest, 0)
         if among is not None:
             check_number("among", among, 1)
         with self._asked(data) as network:
             near = NeighbourOptions(nearest, among)
-            options = EvaluateOptions(split=split, tta=tta, by=by, rejection=rejection, neighbours=near)
+            options = EvaluateOptions(split=split, tta=views, by=by, rejection=rejection, neighbours=near)
             return Evaluation(evaluated(network, self._session, options))
+
+
+def _views(tta: ViewsName, least_sure: float) -> AveragedViews:
+    check_choice("tta", tta, tuple(VIEWS))
+    check_number("least_sure", least_sure, 0.0, 1.0)
+    return AveragedViews(tta, least_sure)

@@ -133,6 +133,21 @@ class TestTime(StrEnum):
 
     none = "none"
     flip = "flip"
+    six = "six"
+
+
+ViewsOption = Annotated[
+    TestTime,
+    typer.Option(
+        help="Views the answers are averaged over; flip: image and mirror image; six: both, and moved by 1 px."
+    ),
+]
+LeastSureOption = Annotated[
+    float,
+    typer.Option(
+        min=0.0, max=1.0, help="With --tta: further views for this share of the images alone, the least sure."
+    ),
+]
 
 
 class Weights(StrEnum):

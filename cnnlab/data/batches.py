@@ -167,20 +167,26 @@ class TrainingBatches:
         return Batch(normalise(images, self.statistics), targets, indices.to(self._device))
 
 
-def evaluation_batches(
-    images: UInt8[Tensor, "n c h w"],
-    labels: Int64[Tensor, "n"],
-    *,
-    batch_size: int,
-    statistics: ChannelStatistics,
-    device: torch.device | None = None,
-) -> Iterator[Batch]:
-    """Every image once, in order, unchanged but for the normalisation; on `device`, or where the images lie."""
-    device = images.device if device is None else device
-    for begin in range(0, len(images), batch_size):
-        part = images[begin : begin + batch_size].to(device)
-        indices = torch.arange(begin, begin + len(part), device=device)
-        yield Batch(normalise(part, statistics), labels[begin : begin + batch_size].to(device), indices)
+@dataclass(frozen=True)
+class EvaluationBatches:
+    """Every image once, in order, unchanged but for the normalisation; as often as they are gone through."""
+
+    images: UInt8[Tensor, "n c h w"]
+    labels: Int64[Tensor, "n"]
+    _: KW_ONLY
+    batch_size: int
+    statistics: ChannelStatistics
+    device: torch.device | None = None
+    """Where batches are made; None: where the images lie."""
+
+    def __iter__(self) -> Iterator[Batch]:
+        device = self.images.device if self.device is None else self.device
+        for begin in range(0, len(self.images), self.batch_size):
+            part = self.images[begin : begin + self.batch_size].to(device)
+            indices = torch.arange(begin, begin + len(part), device=device)
+            yield Batch(
+                normalise(part, self.statistics), self.labels[begin : begin + self.batch_size].to(device), indices
+            )
 
 
 def batch_bounds(count: int, batch_size: int, *, drop_last: bool = False) -> list[tuple[int, int]]:

@@ -12,7 +12,17 @@ import typer
 
 from cnnlab.cli.failures import with_options
 from cnnlab.cli.network import ASKED_ALIKE, Named, with_network, with_networks
-from cnnlab.cli.options import MOST, OutOption, Split, TestTime, err_console, out_console, print_json
+from cnnlab.cli.options import (
+    MOST,
+    LeastSureOption,
+    OutOption,
+    Split,
+    TestTime,
+    ViewsOption,
+    err_console,
+    out_console,
+    print_json,
+)
 from cnnlab.cli.output import write_and_show
 from cnnlab.cli.results import print_document
 from cnnlab.cli.session import with_session
@@ -40,7 +50,8 @@ def evaluate(
     session: Session,
     named: Named,
     split: Annotated[Split, typer.Option(help="Only this command opens the test part.")] = Split.validation,
-    tta: Annotated[TestTime, typer.Option(help="flip: the mean of each image and its mirror image.")] = TestTime.none,
+    tta: ViewsOption = TestTime.none,
+    least_sure: LeastSureOption = 1.0,
     by: Annotated[
         str | None,
         typer.Option(metavar="GROUP", help="Accuracy per group, class, or per match of a regex on the path."),
@@ -68,6 +79,9 @@ def evaluate(
 
     Example: [bold]cnnlab eval cifar --split test --tta flip[/]
     """
+    from cnnlab.fit.views import AveragedViews
+
+    views = AveragedViews(tta.value, least_sure)
     from cnnlab.evaluation.neighbours import NeighbourOptions
     from cnnlab.evaluation.run import EvaluateOptions
     from cnnlab.evaluation.run import evaluate as evaluate_network
@@ -77,7 +91,7 @@ def evaluate(
     network = named.open(session, for_images=True)
     rejection = kept(network, session) if reject else None
     options = EvaluateOptions(
-        split=split.value, tta=tta.value, by=by, rejection=rejection, neighbours=NeighbourOptions(nearest, among)
+        split=split.value, tta=views, by=by, rejection=rejection, neighbours=NeighbourOptions(nearest, among)
     )
     result = evaluate_network(network, session, options, out=out)
     if session.as_json:
@@ -88,6 +102,7 @@ def evaluate(
         err_console().print(f"{part} images: {path}", style="dim", soft_wrap=True)
     if result.neighbours is not None:
         err_console().print(with_options(result.neighbours.sentence), style="dim", soft_wrap=True)
+    err_console().print(f"{result.facts.n:,} images answered in {result.seconds:.1f} s", style="dim")
     err_console().print(f"written to {result.folder}", style="dim", soft_wrap=True)
     if result.test_evaluations > 1:
         _say_opened_often("this run", result.test_evaluations)
@@ -201,6 +216,8 @@ def predict(
     smooth: Annotated[
         int, typer.Option(min=1, max=MOST, help="Of a stream: the mean of the last so many probabilities.")
     ] = 1,
+    tta: ViewsOption = TestTime.none,
+    least_sure: LeastSureOption = 1.0,
 ) -> None:
     """Label images of any size and mode, prepared as those that the network learned from.
 
@@ -213,17 +230,19 @@ def predict(
         raise RequestError("--json and --csv exclude each other")
     if probabilities and not (session.as_json or as_csv):
         raise RequestError("--probabilities goes with --json or --csv; for people there is --top")
-    stream = AskedStream(watch, existing, frames, every_frame, smooth)
+    stream = AskedStream(watch, existing, frames, every_frame, smooth, least_sure)
     if not stream.is_one and not paths:
         raise RequestError("no images: give files, folders or patterns, - for stdin, or --watch or --frames")
     if stream.is_one and as_csv:
         raise RequestError("--csv is a table, and a stream has no end; --json prints a document a line")
     from cnnlab.evaluation.predict import Prediction, predict_images
+    from cnnlab.fit.views import AveragedViews
     from cnnlab.network.image_files import Unreadable, find_images
     from cnnlab.rejection.kept import kept
     from cnnlab.runs.images import relocated
     from cnnlab.view import csv
 
+    views = AveragedViews(tta.value, least_sure)
     arriving = stream.arrivals(paths or [], sys.stdin.buffer) if stream.is_one else ()
     network = named.open(session, for_images=True)
     if network.config is not None:
@@ -232,12 +251,12 @@ def predict(
     if stream.is_one:
         from cnnlab.evaluation.stream.answers import StreamOptions
 
-        options = StreamOptions(top, reject_below, smooth, rejection)
+        options = StreamOptions(top, reject_below, smooth, rejection, views)
         print_stream(network, arriving, options, as_json=session.as_json, probabilities=probabilities)
         return
     sources = find_images(paths or [], sys.stdin.buffer)
     began = time.perf_counter()
-    predictions = predict_images(network, sources, top=top, reject_below=reject_below, rejection=rejection)
+    predictions = predict_images(network, sources, top=top, reject_below=reject_below, rejection=rejection, tta=views)
     results = list(session.track(predictions, "predicting", len(sources)))
     seconds = time.perf_counter() - began
     good = [result for result in results if isinstance(result, Prediction)]

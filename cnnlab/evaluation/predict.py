@@ -11,7 +11,9 @@ from torch import Tensor
 from cnnlab.core.errors import RequestError
 from cnnlab.data.fitting import Fitting
 from cnnlab.data.parallel import in_parallel
-from cnnlab.fit.device import autocast, evaluating
+from cnnlab.fit.device import evaluating
+from cnnlab.fit.predict import logits_of
+from cnnlab.fit.views import PLAIN, AveragedViews
 from cnnlab.network.image_files import Source, Unreadable
 from cnnlab.network.network import Network
 from cnnlab.rejection.kept import NONE, Rejection
@@ -67,6 +69,7 @@ def predict_images(
     top: int = 5,
     reject_below: float = 0.0,
     rejection: Rejection | None = None,
+    tta: AveragedViews = PLAIN,
 ) -> Iterator[Prediction | Unreadable]:
     """Label images of any size, prepared as in training.
 
@@ -76,6 +79,7 @@ def predict_images(
         top: how many classes to name, the likeliest first.
         reject_below: the least probability, 0 … 1, with which an image gets a label.
         rejection: the rule that says which images are none of the classes.
+        tta: the views of each image that the answers are averaged over; the least sure are those of a batch.
 
     Yields:
         One result per image, in order; one that cannot be read is named with the reason, and the others go on.
@@ -90,7 +94,7 @@ def predict_images(
         group = list(in_parallel(lambda s: prepared(s, network.shape[0], fitting), sources[begin : begin + size]))
         good = [image for _, image in group if not isinstance(image, str)]
         pixels = torch.stack(good).to(network.device) if good else None
-        found = None if pixels is None else probabilities_of(network, pixels)
+        found = None if pixels is None else probabilities_of(network, pixels, tta)
         scores = iter([] if rejection is None or pixels is None else rejection.scores_of(network, pixels))
         probabilities = iter(() if found is None else found)
         classes = () if found is None else class_names(found, network.classes)
@@ -111,11 +115,12 @@ def prepared(source: Source, channels: int, fitting: Fitting) -> tuple[str, UInt
     return source.name, fitting(image)
 
 
-def probabilities_of(network: Network, images: UInt8[Tensor, "n c h w"]) -> Tensor:
+def probabilities_of(network: Network, images: UInt8[Tensor, "n c h w"], tta: AveragedViews = PLAIN) -> Tensor:
     """The probability of every class, (n, classes), of images in the network's geometry; on the processor."""
-    with evaluating(network.model), autocast(images.device, network.precision):
-        logits: Tensor = network.model(network.preparation.inputs(images))
-        return class_probabilities(logits.float(), network.activation).cpu()
+    with evaluating(network.model):
+        inputs = [network.preparation.inputs(images)]
+        logits = tta.answers(lambda some: logits_of(network.model, some, network.precision), inputs)
+        return class_probabilities(logits, network.activation).cpu()
 
 
 def prediction_of(

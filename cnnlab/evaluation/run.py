@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -13,14 +14,15 @@ import torch
 from cnnlab.core.errors import RequestError
 from cnnlab.core.files import append_line, refuse_links, remove_parts
 from cnnlab.core.patterns import captured, checked_pattern
-from cnnlab.data.batches import evaluation_batches
+from cnnlab.data.batches import EvaluationBatches
 from cnnlab.data.dataset import Dataset
 from cnnlab.data.registry import facts_of
 from cnnlab.evaluation.accepted import Acceptance, acceptance
 from cnnlab.evaluation.neighbours import MistakeNeighbours, NeighbourOptions, neighbours_of_mistakes
 from cnnlab.evaluation.neighbours_report import neighbours_blocks
 from cnnlab.evaluation.report import evaluation_document, evaluation_report
-from cnnlab.fit.predict import Predictions, TestTimeAugmentation, predict
+from cnnlab.fit.predict import Predictions, predict
+from cnnlab.fit.views import PLAIN, AveragedViews
 from cnnlab.network.asked_data import ALL
 from cnnlab.network.network import Network, RunNetwork
 from cnnlab.network.session import Session
@@ -42,8 +44,8 @@ class EvaluateOptions:
 
     split: SplitName = "validation"
     """Each opening of a run's `test` is noted in the run."""
-    tta: TestTimeAugmentation = "none"
-    """`flip`: the mean of the answers to each image and its mirror image."""
+    tta: AveragedViews = PLAIN
+    """The views of each image that the answers are averaged over."""
     by: str | None = None
     """`class`, `group`, or a regex on the path whose capture names the group that an accuracy is measured of."""
     rejection: Rejection | None = None
@@ -73,11 +75,16 @@ class Evaluated:
     """What the rule of rejection says of the images, where it was asked."""
     neighbours: MistakeNeighbours | None
     """The training images nearest to the most confident mistakes of a run, where they were asked for."""
+    tta: AveragedViews
+    """The views that the answers were averaged over."""
+    seconds: float
+    """That the network took for the answers, the images' preparation included."""
 
     def document(self, **more: Any) -> dict[str, Any]:
         """What `--json` prints, with `more`; shares are 0 … 1, the confusion matrix has the truth in rows."""
         document = evaluation_document(self.facts, split=self.split)
-        document |= {"epoch": self.epoch, "averaged": self.averaged, **more}
+        document |= {"epoch": self.epoch, "averaged": self.averaged, "tta": self.tta.as_json(), **more}
+        document["seconds"] = self.seconds
         if self.groups:
             document["groups"] = {
                 g.name: {"accuracy": g.accuracy, "ci95": [g.interval.low, g.interval.high], "n": g.n}
@@ -115,8 +122,8 @@ def evaluate(
         out: the folder, in place of the usual one.
 
     Returns:
-        The measures with their intervals, and a report on them, written to `RUN/reports/eval-SPLIT[-last][-flip]`, or
-        to `RUNS/eval/NAME-SPLIT[-flip]` of a network that has no run.
+        The measures with their intervals, and a report on them, written to `RUN/reports/eval-SPLIT[-last][-VIEWS]`,
+        or to `RUNS/eval/NAME-SPLIT[-VIEWS]` of a network that has no run.
 
     Raises:
         RequestError: when the data is not there, or its classes are not those of the network.
@@ -156,7 +163,9 @@ def evaluated(network: Network, session: Session, options: EvaluateOptions) -> E
     names = group_names(dataset, options.by) if options.by else ()  # first: a wrong one need not wait for the network
     check_asks_for_one_class(network, dataset)
     network = network.named_by(dataset)
+    began = time.perf_counter()
     predictions = predictions_of(network, dataset, options.tta)
+    seconds = time.perf_counter() - began
     temperature, untempered = _temperature(network, session, options, dataset)
     facts = classify(predictions.logits, predictions.labels, classes=network.classes, temperature=temperature)
     groups = by_group(predictions.logits, predictions.labels, names) if names else ()
@@ -182,7 +191,9 @@ def evaluated(network: Network, session: Session, options: EvaluateOptions) -> E
     source: str = options.split if options.split in dataset.places else dataset.part
     places = {source: dataset.places[source]} if dataset.places else {}
     epoch, averaged = _training_of(network)
-    return Evaluated(split, facts, groups, report, places, count, epoch, averaged, told, near)
+    return Evaluated(
+        split, facts, groups, report, places, count, epoch, averaged, told, near, tta=options.tta, seconds=seconds
+    )
 
 
 def _images(network: Network, session: Session, split: SplitName) -> Dataset:
@@ -198,20 +209,19 @@ def _training_of(network: Network) -> tuple[int | None, bool]:
     return network.epoch, network.config.ema is not None
 
 
-def _note(network: Network, tta: TestTimeAugmentation) -> str:
+def _note(network: Network, tta: AveragedViews) -> str:
     """How the answers were made: of which weights, and from how many views."""
     epoch, averaged = _training_of(network)
     weights = f"Weights of epoch {epoch}" if epoch is not None else network.weights[:1].upper() + network.weights[1:]
     weights += ", averaged over the training's steps (ema)" * averaged
-    return f"{weights}." + (" Answers averaged with the mirror image's." if tta == "flip" else "")
+    return f"{weights}. {tta.sentence}".rstrip()
 
 
-def _folder(network: Network, session: Session, split: str, tta: TestTimeAugmentation) -> Path:
+def _folder(network: Network, session: Session, split: str, tta: AveragedViews) -> Path:
     """A name for each way of evaluating, so that none replaces another's report."""
     weights = "-last" if isinstance(network, RunNetwork) and network.which == "last" else ""
-    flip = "" if tta == "none" else f"-{tta}"
-    without_run = f"eval/{network.file_name}-{split}{flip}"
-    return session.folder(f"eval-{split}{weights}{flip}", network.run, without_run=without_run)
+    without_run = f"eval/{network.file_name}-{split}{tta.slug}"
+    return session.folder(f"eval-{split}{weights}{tta.slug}", network.run, without_run=without_run)
 
 
 def group_names(dataset: Dataset, by: str) -> Sequence[str]:
@@ -243,13 +253,13 @@ def check_asks_for_one_class(network: Network, dataset: Dataset) -> None:
         )
 
 
-def predictions_of(network: Network, dataset: Dataset, tta: TestTimeAugmentation = "none") -> Predictions:
+def predictions_of(network: Network, dataset: Dataset, tta: AveragedViews = PLAIN) -> Predictions:
     """What the network says of each image, in order: logits of two classes or more, also where it puts out one.
 
     Raises: RequestError where it answers each class by itself, and an image has one class.
     """
     check_asks_for_one_class(network, dataset)
-    batches = evaluation_batches(
+    batches = EvaluationBatches(
         dataset.images_for(network.device),
         dataset.labels.to(network.device),
         batch_size=network.batch_size,
@@ -283,15 +293,17 @@ def _temperature(
     return fit_temperature(predictions.logits, predictions.labels, fitted_on="the validation part"), ()
 
 
-def note_test_opened(network: RunNetwork, facts: Classification, tta: TestTimeAugmentation = "none") -> int:
+def note_test_opened(network: RunNetwork, facts: Classification, tta: AveragedViews = PLAIN) -> int:
     """Note in the run that its test part was opened; returns how often that has happened."""
     path = network.run.path / TEST_EVALUATIONS
     entry = {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "weights": network.which,
-        "tta": tta,
+        "tta": tta.name,
         "accuracy": facts.accuracy,
         "loss": facts.loss if math.isfinite(facts.loss) else None,
     }
+    if tta.least_sure < 1:
+        entry["least_sure"] = tta.least_sure
     append_line(path, json.dumps(entry))
     return len(path.read_text(encoding="utf-8").splitlines())

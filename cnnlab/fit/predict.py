@@ -1,8 +1,7 @@
 """Predictions of a network over batches, without changing it."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float, Int64
@@ -10,8 +9,7 @@ from torch import Tensor, nn
 
 from cnnlab.data.batches import Batch
 from cnnlab.fit.device import Precision, autocast, evaluating
-
-TestTimeAugmentation = Literal["none", "flip"]
+from cnnlab.fit.views import PLAIN, AveragedViews
 
 
 @dataclass(frozen=True)
@@ -33,20 +31,46 @@ class Predictions:
 
 
 def predict(
-    model: nn.Module, batches: Iterable[Batch], *, tta: TestTimeAugmentation = "none", precision: Precision = "fp32"
+    model: nn.Module,
+    batches: Iterable[Batch],
+    *,
+    tta: AveragedViews = PLAIN,
+    precision: Precision = "fp32",
 ) -> Predictions:
     """Logits of every image, in evaluation mode; the model's modes come back.
 
-    `tta: flip` averages the logits of each image and of its mirror image.
+    Arguments:
+        model: its logits are made without gradients.
+        batches: gone through twice where `tta` gives further views to some images alone.
+        tta: the views that the logits are averaged over.
+        precision: of convolutions and products; the logits are averaged in float32.
+
+    Returns:
+        Logits and labels in the order of the batches, on the CPU.
     """
-    logits, labels = [], []
+    shown = _Shown(batches)
     with evaluating(model):
-        for batch in batches:
-            with autocast(batch.images.device, precision):
-                scores = model(batch.images).float()
-                if tta == "flip":
-                    scores = (scores + model(batch.images.flip(-1)).float()) / 2
-            logits.append(scores)
-            labels.append(batch.targets)
+        logits = tta.answers(lambda images: logits_of(model, images, precision), shown)
     # inference tensors cannot take part in autograd later (temperature is fitted by gradient)
-    return Predictions(torch.cat(logits).cpu().clone(), torch.cat(labels).cpu().clone())
+    return Predictions(logits.cpu().clone(), torch.cat(shown.labels).cpu().clone())
+
+
+def logits_of(model: nn.Module, images: Float[Tensor, "n c h w"], precision: Precision) -> Float[Tensor, "n k"]:
+    """The logits of one batch in float32, computed in `precision`, with the model as it stands."""
+    with autocast(images.device, precision):
+        logits: Tensor = model(images)
+    return logits.float()
+
+
+@dataclass
+class _Shown:
+    """The images of `batches`, whose labels are kept as they pass."""
+
+    batches: Iterable[Batch]
+    labels: list[Tensor] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        self.labels = []
+        for batch in self.batches:
+            self.labels.append(batch.targets)
+            yield batch.images

@@ -1,6 +1,5 @@
 """All that a config names, built: images on the device, network, optimizer, batches."""
 
-from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass, replace
 
@@ -11,7 +10,7 @@ from cnnlab.config.config import Config
 from cnnlab.config.least_memory import check_memory_suffices, least_memory
 from cnnlab.core.errors import RequestError
 from cnnlab.core.seeds import derive_seed
-from cnnlab.data.batches import Batch, ChannelStatistics, TrainingBatches, evaluation_batches
+from cnnlab.data.batches import ChannelStatistics, EvaluationBatches, TrainingBatches
 from cnnlab.data.dataset import Dataset
 from cnnlab.fit.device import check_compiler
 from cnnlab.fit.freezing import Freezing
@@ -63,9 +62,9 @@ class TrainingSetup:
             precision=self.config.training.precision,
         )
 
-    def batches_of(self, dataset: Dataset) -> Iterator[Batch]:
+    def batches_of(self, dataset: Dataset) -> EvaluationBatches:
         """The images as they are evaluated: on the device, in order, not augmented."""
-        return evaluation_batches(
+        return EvaluationBatches(
             dataset.images_for(self.state.device),
             dataset.labels.to(self.state.device),
             batch_size=self.config.training.evaluation_batch_size,

@@ -34,9 +34,9 @@ def net(module: nn.Module) -> OpenedNetwork:
 
 
 def without_places(document: Any) -> Any:
-    """A document without files, which Python writes only when asked."""
+    """A document without files, which Python writes only when asked, and without the time it took."""
     if isinstance(document, dict):
-        places = ("raw", "raw_channels", "overlay", "report", "picture", "pictures", "page", "unreadable")
+        places = ("raw", "raw_channels", "overlay", "report", "picture", "pictures", "page", "unreadable", "seconds")
         return {key: without_places(value) for key, value in document.items() if key not in places}
     return [without_places(one) for one in document] if isinstance(document, list) else document
 
@@ -260,7 +260,9 @@ def test_layers_alone_need_no_images() -> None:
 
 WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("evaluate", {"split": "dev"}, "`split` is 'dev', expected train, validation or test"),
-    ("evaluate", {"tta": "fliip"}, "`tta` is 'fliip', expected none or flip"),
+    ("evaluate", {"tta": "fliip"}, "`tta` is 'fliip', expected none, flip or six"),
+    ("evaluate", {"tta": "six", "least_sure": 2}, "`least_sure` is 2, expected a number from 0 to 1"),
+    ("predict", {"images": "a.png", "least_sure": 0.5}, "`least_sure` chooses the images that get further views"),
     ("predict", {"images": "a.png", "top": 0}, "`top` is 0, expected a whole number from 1"),
     ("predict", {"images": "a.png", "reject_below": 3}, "`reject_below` is 3, expected a number from 0 to 1"),
     ("predict", {"images": "a.png", "reject_below": "half"}, "`reject_below` is 'half'"),

@@ -32,6 +32,16 @@ COMMANDS = (
         "error: no images: give files, folders or patterns, - for stdin, or --watch or --frames",
     ),
     Case(
+        "further views of some images, where none are named",
+        "cnnlab eval tiny --least-sure 0.25",
+        "error: --least-sure chooses the images that get further views; --tta flip or six names those",
+    ),
+    Case(
+        "the least sure images of a stream",
+        "cnnlab predict tiny --frames images --tta six --least-sure 0.25",
+        "error: --least-sure ranks images, and those of a stream are answered one by one; leave it out",
+    ),
+    Case(
         "a watched folder that is not there",
         "cnnlab predict tiny --watch inbox",
         "error: --watch is 'inbox': no such folder",

@@ -58,6 +58,7 @@ OF_EACH = {
     *(
         "--jobs",
         "--layer",
+        "--least-sure",
         "--method",
         "--metrics",
         "--nearest",
@@ -71,6 +72,7 @@ OF_EACH = {
         "--target",
         "--threshold",
         "--top",
+        "--tta",
     ),
     "--threads",
     "--what-if",

@@ -15,10 +15,10 @@ from cnnlab.data import augmentations  # noqa: F401  (fills the registry)
 from cnnlab.data.batches import (
     Batch,
     ChannelStatistics,
+    EvaluationBatches,
     TrainingBatches,
     batch_bounds,
     denormalise,
-    evaluation_batches,
     normalise,
 )
 
@@ -49,7 +49,7 @@ def batches_of(
 def test_batches_may_be_made_elsewhere_than_the_images_lie() -> None:
     """`meta` has no values, but every tensor must have got there."""
     there = torch.device("meta")
-    [batch, *_] = evaluation_batches(some_images(5), torch.arange(5), batch_size=2, statistics=STATISTICS, device=there)
+    [batch, *_] = EvaluationBatches(some_images(5), torch.arange(5), batch_size=2, statistics=STATISTICS, device=there)
     assert {batch.images.device, batch.indices.device, batch.targets.device} == {there}
 
 
@@ -204,7 +204,7 @@ def test_a_start_beyond_the_epoch(start: int) -> None:
 
 def test_evaluation_sees_everything_in_order_and_unchanged() -> None:
     images, labels = some_images(21), torch.arange(21) % 10
-    found = list(evaluation_batches(images, labels, batch_size=10, statistics=STATISTICS))
+    found = list(EvaluationBatches(images, labels, batch_size=10, statistics=STATISTICS))
     assert [len(batch.images) for batch in found] == [10, 10, 1]
     assert torch.cat([batch.indices for batch in found]).tolist() == list(range(21))
     assert torch.equal(torch.cat([batch.targets for batch in found]), labels)

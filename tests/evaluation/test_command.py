@@ -8,11 +8,19 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
+from cnnlab.fit.views import PLAIN, AveragedViews
 from cnnlab.network.open import open_run
 from cnnlab.network.session import Session
 from cnnlab.runs.folder import Run
 
 ONE_OF_TEN = 10
+
+
+def answers(result):
+    """What JSON says, the time it took excepted, which it says too."""
+    document = result.json()
+    assert 0 < document.pop("seconds") < 60
+    return document
 
 
 @pytest.fixture
@@ -50,7 +58,8 @@ def test_the_files(run, cnnlab) -> None:
         rows = list(csv.reader(file))
     assert len(rows) == len(rows[0]) == 1 + ONE_OF_TEN
     assert "95 %" in result.out
-    near, written = result.err.splitlines()
+    near, answered, written = result.err.splitlines()
+    assert answered.startswith("20 images answered in ")
     assert near.startswith("nearest training images: 180 of 180 searched in ")
     assert written == "written to runs/tiny/reports/eval-validation"
 
@@ -62,7 +71,7 @@ def test_the_test_part_is_counted_and_warned_about(run, cnnlab) -> None:
     assert first.json()["split"] == "test"
     assert "times" not in first.err
     second = cnnlab("eval", "tiny", "--split", "test", "--json")
-    assert second.json() == first.json()
+    assert answers(second) == answers(first)
     assert "the test part of this run has now been evaluated 2 times" in second.err
     lines = [json.loads(line) for line in (run / "test-evaluations.jsonl").read_text().splitlines()]
     assert [line["accuracy"] for line in lines] == [first.json()["accuracy"]] * 2
@@ -72,9 +81,12 @@ def test_the_test_part_is_counted_and_warned_about(run, cnnlab) -> None:
 
 @pytest.mark.usefixtures("nothing_is_drawn")
 def test_flipped_as_well(run, cnnlab) -> None:
-    plain, flipped, again = (cnnlab("eval", "tiny", "--tta", tta, "--json").json() for tta in ("none", "flip", "flip"))
+    asked = ("none",), ("flip",), ("flip",), ("six",), ("six", "--least-sure", 0.25)
+    plain, flipped, again, six, some = (answers(cnnlab("eval", "tiny", "--tta", *tta, "--json")) for tta in asked)
     assert flipped == again
-    assert flipped["loss"] != plain["loss"]
+    assert len({document["loss"] for document in (plain, flipped, six, some)}) == 4
+    assert [document["tta"]["least_sure"] for document in (six, some)] == [1.0, 0.25]
+    assert (run / "reports" / "eval-validation-six-25").is_dir()
 
 
 @pytest.mark.usefixtures("nothing_is_drawn")
@@ -129,7 +141,7 @@ def test_averaged_weights_are_told(run) -> None:
     network = open_run(Run(run), Session(device_name="cpu"))
     plain = replace(network, epoch=3)
     averaged = replace(plain, config=plain.config.model_copy(update={"ema": object()}))
-    assert _note(plain, "none") == "Weights of epoch 3."
-    assert _note(averaged, "flip") == (
+    assert _note(plain, PLAIN) == "Weights of epoch 3."
+    assert _note(averaged, AveragedViews("flip")) == (
         "Weights of epoch 3, averaged over the training's steps (ema). Answers averaged with the mirror image's."
     )

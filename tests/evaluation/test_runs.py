@@ -13,6 +13,7 @@ from cnnlab.data.batches import normalise
 from cnnlab.data.dataset import Dataset
 from cnnlab.evaluation.predict import Prediction, predict_images
 from cnnlab.evaluation.run import EvaluateOptions, evaluate
+from cnnlab.fit.views import AveragedViews
 from cnnlab.network.image_files import Source, Unreadable
 from cnnlab.network.network import RunNetwork
 from cnnlab.network.open import open_run
@@ -76,7 +77,7 @@ def counted(matrix: torch.Tensor) -> list[tuple[tuple[int, int], int]]:
 
 
 def test_evaluate_on_an_image_and_its_mirror_image(run: Run, network: RunNetwork) -> None:
-    result = evaluate(open_run(run, SESSION), SESSION, EvaluateOptions(tta="flip"))
+    result = evaluate(open_run(run, SESSION), SESSION, EvaluateOptions(tta=AveragedViews("flip")))
     some_images = part(run, network, "validation")
     both = [answers(network, images).softmax(1) for images in (some_images.images, some_images.images.flip(-1))]
     mean = (both[0] + both[1]) / 2
@@ -115,6 +116,14 @@ def test_predict(run: Run, network: RunNetwork, tmp_path: Path) -> None:
             (network.classes[place], pytest.approx(value, abs=1e-6))
             for value, place in zip(values.tolist(), places.tolist(), strict=True)
         )
+    pair = predict_images(network, sources[2:], tta=AveragedViews("flip", 0.5))  # one of two is shown mirrored
+    turned = (probabilities.log()[1:] + answers(network, images.images[1:3].flip(-1)).log_softmax(1)) / 2
+    margins = answers(network, images.images[1:3]).topk(2).values.diff(dim=1).abs()[:, 0]
+    unsure_one = int(margins.argmin())
+    for number, one in enumerate(pair):
+        expected = turned[number].softmax(0) if number == unsure_one else probabilities[1 + number]
+        assert isinstance(one, Prediction)
+        assert one.probabilities == pytest.approx(expected.tolist(), abs=1e-6)
     (unsure,) = predict_images(network, sources[:1], top=1, reject_below=1.0)
     assert isinstance(unsure, Prediction)
     assert (unsure.label, len(unsure.top)) == (None, 1)

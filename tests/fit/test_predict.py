@@ -2,8 +2,9 @@ import pytest
 import torch
 from torch import nn
 
-from cnnlab.data.batches import ChannelStatistics, evaluation_batches, normalise
+from cnnlab.data.batches import ChannelStatistics, EvaluationBatches, normalise
 from cnnlab.fit.predict import predict
+from cnnlab.fit.views import AveragedViews
 
 STATISTICS = ChannelStatistics((0.5,), (0.25,))
 
@@ -24,7 +25,7 @@ def model() -> nn.Module:
 @pytest.mark.parametrize("batch_size", [1, 4, 100])
 def test_every_image_once_in_order_whatever_the_batch_size(model, some_images, batch_size: int) -> None:
     images, labels = some_images
-    found = predict(model, evaluation_batches(images, labels, batch_size=batch_size, statistics=STATISTICS))
+    found = predict(model, EvaluationBatches(images, labels, batch_size=batch_size, statistics=STATISTICS))
     model.eval()
     expected = model(normalise(images, STATISTICS)).detach()
     torch.testing.assert_close(found.logits, expected)
@@ -37,15 +38,16 @@ def test_every_image_once_in_order_whatever_the_batch_size(model, some_images, b
 
 def test_flip_averages_the_logits_of_an_image_and_its_mirror_image(model, some_images) -> None:
     images, labels = some_images
-    flipped = evaluation_batches(images.flip(-1), labels, batch_size=5, statistics=STATISTICS)
-    plain = predict(model, evaluation_batches(images, labels, batch_size=5, statistics=STATISTICS)).logits
-    both = predict(model, evaluation_batches(images, labels, batch_size=5, statistics=STATISTICS), tta="flip").logits
+    flipped = EvaluationBatches(images.flip(-1), labels, batch_size=5, statistics=STATISTICS)
+    plain = predict(model, EvaluationBatches(images, labels, batch_size=5, statistics=STATISTICS)).logits
+    batches = EvaluationBatches(images, labels, batch_size=5, statistics=STATISTICS)
+    both = predict(model, batches, tta=AveragedViews("flip")).logits
     torch.testing.assert_close(both, (plain + predict(model, flipped).logits) / 2)
 
 
 def test_the_model_is_left_as_it_was(model, some_images) -> None:
     images, labels = some_images
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    predict(model, evaluation_batches(images, labels, batch_size=5, statistics=STATISTICS), precision="bf16")
+    predict(model, EvaluationBatches(images, labels, batch_size=5, statistics=STATISTICS), precision="bf16")
     assert model.training
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())

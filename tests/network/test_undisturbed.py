@@ -21,6 +21,7 @@ from cnnlab.core.errors import CnnlabError
 from cnnlab.data.batches import Batch
 from cnnlab.fit.fit import first_non_finite
 from cnnlab.fit.predict import predict
+from cnnlab.fit.views import AveragedViews
 from cnnlab.inside.dream.maximise import ClassScore, maximise
 from cnnlab.inside.features.feature_maps import feature_maps
 from cnnlab.inside.patches.search import top_units
@@ -105,7 +106,7 @@ LOOKS: dict[str, Callable[[nn.Module], Any]] = {
     "filters": lambda m: [convolution_filters(m, name) for name in ("first", "spectral", "weighted", "older")],
     "embedding": lambda m: penultimate_features(m, batches(m)),
     "dream": dreamt,
-    "prediction": lambda m: predict(m, [Batch(images_for(m), TARGETS, TARGETS)], tta="flip"),
+    "prediction": lambda m: predict(m, [Batch(images_for(m), TARGETS, TARGETS)], tta=AveragedViews("flip")),
     "divergence": lambda m: first_non_finite(m, images_for(m)),
     "graph": graph,
 }  # fmt: skip

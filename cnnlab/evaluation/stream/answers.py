@@ -12,6 +12,7 @@ from torch import Tensor
 
 from cnnlab.evaluation.predict import Prediction, prediction_of, prepared, probabilities_of
 from cnnlab.evaluation.stream.arrival import Arrival
+from cnnlab.fit.views import PLAIN, AveragedViews
 from cnnlab.network.image_files import Unreadable
 from cnnlab.network.network import Network
 from cnnlab.rejection.kept import Rejection
@@ -30,6 +31,8 @@ class StreamOptions:
     """Images over whose probabilities the mean is taken: this one and those before it."""
     rejection: Rejection | None = None
     """The rule that says which images are none of the classes, each by itself."""
+    tta: AveragedViews = PLAIN
+    """The views of each image that its answer is averaged over."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,9 @@ def answered(
     options = options or StreamOptions()
     fitting, channels = network.preparation.fitting, network.shape[0]
     blank = torch.zeros(channels, *fitting.size, dtype=torch.uint8)
-    probabilities_of(network, fitting(blank)[None].to(network.device))  # a first pass takes long: none waits for it
+    probabilities_of(
+        network, fitting(blank)[None].to(network.device), options.tta
+    )  # a first pass takes long: none waits for it
     latest: deque[Tensor] = deque(maxlen=options.smooth)
     for arrival in arrivals:
         name, image = prepared(arrival.source, channels, fitting)
@@ -80,7 +85,7 @@ def answered(
             result = Unreadable(name, image)
         else:
             pixels, rule = image[None].to(network.device), options.rejection
-            latest += probabilities_of(network, pixels)
+            latest += probabilities_of(network, pixels, options.tta)
             mean = torch.stack([*latest]).mean(0)
             classes = class_names(mean[None], network.classes)
             result = prediction_of(name, mean, classes, options.top, options.reject_below)

@@ -28,6 +28,7 @@ class AskedStream:
     frames: str | None
     every: bool
     smooth: int
+    least_sure: float
 
     @property
     def is_one(self) -> bool:
@@ -43,7 +44,10 @@ class AskedStream:
             raise RequestError("`every_frame` goes with `frames`; in a watched folder each image is answered")
         if self.smooth > 1 and self.watch is None and self.frames is None:
             raise RequestError("`smooth` goes with `watch` or `frames`")
-        return self.watch is not None or self.frames is not None
+        found = self.watch is not None or self.frames is not None
+        if found and self.least_sure < 1:
+            raise RequestError("`least_sure` ranks images, and those of a stream are answered one by one; leave it out")
+        return found
 
     def arrivals(self, paths: list[str], standard_input: "ReadsBytes") -> "Iterable[Arrival]":
         """The images as they come.
