@@ -13,6 +13,7 @@ from cnnlab.core.lazy import lazily
 if TYPE_CHECKING:
     from cnnlab import attribution, receptive_field, walk
     from cnnlab.api.ablation import ablate
+    from cnnlab.api.bench import bench
     from cnnlab.api.chapter import chapter
     from cnnlab.api.compare import compare
     from cnnlab.api.init import init
@@ -33,6 +34,7 @@ else:
             "attribution": "cnnlab.attribution",
             "receptive_field": "cnnlab.receptive_field",
             "ablate": "cnnlab.api.ablation:ablate",
+            "bench": "cnnlab.api.bench:bench",
             "chapter": "cnnlab.api.chapter:chapter",
             "compare": "cnnlab.api.compare:compare",
             "init": "cnnlab.api.init:init",
@@ -56,6 +58,7 @@ __all__ = [
     "__version__",
     "ablate",
     "attribution",
+    "bench",
     "chapter",
     "compare",
     "init",

@@ -39,6 +39,7 @@ from cnnlab.receptive_field import command as receptive_field
 from cnnlab.recipe import command as recipe
 from cnnlab.rejection import command as rejection
 from cnnlab.report import command as report
+from cnnlab.speed import command as bench
 from cnnlab.textbook import command as chapter
 from cnnlab.training import command as train
 from cnnlab.trust import command as trust
@@ -96,6 +97,7 @@ app.command("reject", rich_help_panel=TRAIN)(rejection.reject)
 app.command("export", rich_help_panel=TRAIN)(export.export)
 app.command("serve", rich_help_panel=TRAIN)(serve.serve)
 app.command("fuse", rich_help_panel=TRAIN)(fuse.fuse)
+app.command("bench", rich_help_panel=TRAIN)(bench.bench)
 app.command("runs", rich_help_panel=TRAIN)(project.runs)
 app.command("doctor", rich_help_panel=TRAIN)(project.doctor)
 

@@ -26,6 +26,9 @@ OTHERS = {
 TOGETHER = ("core", "stats"), ("data", "models", "walk", "view"), ("fit", "config", "runs"), ("network", "cli")
 """Packages of the foundation that share a row of the README, in the order of their levels."""
 
+BESIDE = {"training": ("speed",)}
+"""Subjects that share a row with another."""
+
 ABOVE = ("report", "textbook", "api")
 """Packages above the subjects."""
 
@@ -48,7 +51,11 @@ def packages() -> tuple[str, ...]:
 def folders() -> str:
     """The table of the README: a row for a few packages of the foundation, for each subject and beside the package."""
     rows = [_row([f"cnnlab/{name}/" for name in row], _together(row)) for row in TOGETHER]
-    rows += [_row([f"cnnlab/{name}/"], _sentence(name)) for name in (*SUBJECTS, *ABOVE)]
+    second = {name for names in BESIDE.values() for name in names}
+    for name in (*SUBJECTS, *ABOVE):
+        if name not in second:
+            row = (name, *BESIDE.get(name, ()))
+            rows.append(_row([f"cnnlab/{one}/" for one in row], _together(row) if row[1:] else _sentence(name)))
     beside = list(OTHERS)[:-1]
     rows += [_row(pair, "; ".join(OTHERS[name] for name in pair)) for pair in (beside[:2], beside[2:])]
     return "\n".join(["| folder | what it is |", "| --- | --- |", *rows])

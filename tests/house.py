@@ -15,6 +15,7 @@ FOUNDATION = (
 
 SUBJECTS = (
     "training",
+    "speed",
     "evaluation",
     "receptive_field",
     "landscape",

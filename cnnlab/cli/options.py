@@ -44,6 +44,29 @@ ConfigArgument = Annotated[
         callback=named_config,
     ),
 ]
+ChangedConfigArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[CONFIG] [KEY=VALUE]…",
+        help="A YAML file (the built-in quickstart without one), and changes to it.",
+        show_default=False,
+    ),
+]
+
+
+def config_and_changes(arguments: Sequence[str] | None) -> tuple[str | None, list[str]]:
+    """The CONFIG, where one is named, and the changes to it."""
+    words = list(arguments or ())
+    return (words[0], words[1:]) if words and "=" not in words[0] else (None, words)
+
+
+def named_or_quickstart(config: str | None) -> Path:
+    """The file of a CONFIG that may be left out, as `named_config`."""
+    from cnnlab.config import QUICKSTART
+
+    return QUICKSTART if config is None else named_config(Path(config))
+
+
 OverridesArgument = Annotated[
     list[str] | None, typer.Argument(metavar="[KEY=VALUE]…", help="Changes to the config, such as optimizer.lr=0.05.")
 ]

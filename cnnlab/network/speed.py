@@ -1,8 +1,9 @@
 """How long networks take for the same images: in turn, so that a machine whose speed drifts treats all alike."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -37,21 +38,50 @@ def pass_seconds(models: Sequence[nn.Module], images: Tensor, *, repeats: int) -
         >>> len(one.values), len(two.values)
         (3, 3)
     """
-    turns: list[list[float]] = []
+
+    def timed(model: nn.Module) -> float:
+        start = now(images.device)
+        forward(model, images)
+        return now(images.device) - start
+
     with ExitStack() as kept:
         for model in models:
             kept.enter_context(undisturbed(model))
         kept.enter_context(torch.no_grad())
-        for model in [*models] * WARM:
-            forward(model, images)
-        began = now(images.device)
-        while len(turns) < repeats and (len(turns) < LEAST or time.perf_counter() - began < SECONDS):
-            turn = []
-            for model in models:
-                start = now(images.device)
-                forward(model, images)
-                turn.append(now(images.device) - start)
-            turns.append(turn)
+        return in_turn([partial(timed, model) for model in models], most=repeats)
+
+
+def in_turn(
+    sides: Sequence[Callable[[], float]],
+    *,
+    least: int = LEAST,
+    most: int | None = None,
+    seconds: float = SECONDS,
+    warm: int = WARM,
+) -> tuple[Repeats, ...]:
+    """Let several things be timed one after the other, again and again: what disturbs the machine meets them alike.
+
+    Arguments:
+        sides: each does its work once, and returns what was measured of it.
+        least: turns that are taken in any case, where `most` does not forbid.
+        most: turns, where they are limited.
+        seconds: no further turn begins after these.
+        warm: turns before those that count.
+
+    Returns:
+        The measurements of each side, turn by turn.
+
+    Example:
+        >>> slow, fast = in_turn([lambda: 3.0, lambda: 1.0], most=4)
+        >>> slow.over(fast).values
+        (3.0, 3.0, 3.0, 3.0)
+    """
+    for side in [*sides] * warm:
+        side()
+    turns: list[list[float]] = []
+    began = time.perf_counter()
+    while (most is None or len(turns) < most) and (len(turns) < least or time.perf_counter() - began < seconds):
+        turns.append([side() for side in sides])
     return together(turns)
 
 

@@ -35,9 +35,9 @@ from cnnlab.runs.record import RunRecord
 WhichWeights = Literal["best", "last"]
 
 OUTPUTS = (
-    *("ablation", "audit", "compare", "cost", "eval", "export", "fuse", "gradcam", "init", "kernel", "label-errors"),
-    *("landscape", "leaks", "lr-find", "preview", "probe", "receptive-field", "reject", "report", "report-card"),
-    *("saliency", "sanity", "sweep", "visualize"),
+    *("ablation", "audit", "bench", "compare", "cost", "eval", "export", "fuse", "gradcam", "init", "kernel"),
+    *("label-errors", "landscape", "leaks", "lr-find", "preview", "probe", "receptive-field", "reject", "report"),
+    *("report-card", "saliency", "sanity", "sweep", "visualize"),
 )
 """Folders beside the runs in which commands put their figures by default."""
 

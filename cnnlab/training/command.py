@@ -9,10 +9,12 @@ import typer
 
 from cnnlab.cli.options import (
     MOST,
+    ChangedConfigArgument,
     ConfigArgument,
     OverridesArgument,
+    config_and_changes,
     err_console,
-    named_config,
+    named_or_quickstart,
     out_console,
     print_json,
     seconds_of,
@@ -52,14 +54,7 @@ class Invocation:
 def train(
     session: Session,
     context: typer.Context,
-    arguments: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[CONFIG] [KEY=VALUE]…",
-            help="A YAML file (the built-in quickstart without one), and changes to it.",
-            show_default=False,
-        ),
-    ] = None,
+    arguments: ChangedConfigArgument = None,
     name: Annotated[str | None, typer.Option(help="What the run is called; the config's name by default.")] = None,
     resume: Annotated[
         str | None, typer.Option(metavar="RUN", help="Go on with this run; its own config holds.")
@@ -100,7 +95,6 @@ def train(
         import torch
         import torch._dynamo
 
-        from cnnlab.config import QUICKSTART
         from cnnlab.config.config import read_config
         from cnnlab.runs.folder import Run
         from cnnlab.training.events import TrainingEvent, stop_wish
@@ -113,8 +107,7 @@ def train(
         from cnnlab.training.views import TrainingViews
 
     invocation: Invocation = context.obj
-    overrides = list(arguments or [])
-    config = overrides.pop(0) if overrides and "=" not in overrides[0] else None
+    config, overrides = config_and_changes(arguments)
     if resume and (config is not None or repeats > 1 or dry_run or name):
         raise RequestError("--resume goes on with one run and its own config: no CONFIG, --repeats, --dry-run, --name")
     if session.data and not resume:
@@ -127,7 +120,7 @@ def train(
         torch.set_num_threads(threads)
     if time_budget:
         overrides.append(f"training.time_budget={seconds_of(time_budget)}")
-    path = QUICKSTART if config is None else named_config(Path(config))
+    path = named_or_quickstart(config)
     options = TrainOptions(
         session,
         name=name,

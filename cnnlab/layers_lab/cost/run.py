@@ -13,9 +13,10 @@ from cnnlab.layers_lab.cost.stopwatch import layer_seconds
 from cnnlab.layers_lab.cost.swap import swap_of
 from cnnlab.layers_lab.summary.report import Summary
 from cnnlab.layers_lab.summary.run import summarize
+from cnnlab.network.ceiling import product_speed
 from cnnlab.network.network import Network
 from cnnlab.network.session import Session
-from cnnlab.network.speed import noise, now, pass_seconds, threads
+from cnnlab.network.speed import noise, pass_seconds, threads
 from cnnlab.stats.repeats import Repeats
 
 REPEATS = 30
@@ -23,9 +24,6 @@ REPEATS = 30
 
 LONGEST = 1.0
 """Seconds of a pass: no larger batch is tried than one that takes them."""
-
-PRODUCTS = 20
-"""Matrix products of which the fastest counts."""
 
 
 def cost_facts(
@@ -128,11 +126,4 @@ def _made_of_layers(module: nn.Module) -> bool:
 def _machine(device: torch.device, thread_count: int) -> Machine:
     """How fast one large matrix product is: what a convolution could reach at best."""
     side = 512 if device.type == "cpu" else 4096
-    one = torch.ones(side, side, device=device)
-    times = []
-    with torch.no_grad():
-        for _ in range(1 + PRODUCTS):
-            start = now(device)
-            one @ one
-            times.append(now(device) - start)
-    return Machine(str(device), thread_count, 2 * side**3 / min(times[1:]), side)
+    return Machine(str(device), thread_count, product_speed(device, side), side)

@@ -1,0 +1,137 @@
+"""What a bench has found, as it is written: the speed and its limits, the phases of a step."""
+
+from typing import Any
+
+from cnnlab.speed.facts import Bench, Setting, Speed
+from cnnlab.speed.phases import PHASES
+from cnnlab.view.blocks import Block, Cell, Column, Figure, Report, Section, Table, Text
+from cnnlab.view.drawings import Bars
+from cnnlab.view.layer_rows import size_text
+
+UNSTEADY = 1.5
+"""The third quartile over the first from which times are no longer steady."""
+
+DISTURBED = (
+    "The times of equal steps differ by half or more: other work shares the machine. Ratios, whose sides took turns, "
+    "suffer less than the speeds."
+)
+
+
+def bench_report(facts: Bench) -> Report:
+    """The verdict first, then speeds beside what the machine reaches, then where the time of a step goes."""
+    blocks: list[Block] = [Text(_verdict(facts), "plain", "measured")]
+    steady = facts.step.seconds
+    if steady.high > UNSTEADY * steady.low:
+        blocks.append(Text(DISTURBED, "caution"))
+    blocks += [Text(remark, "note") for remark in facts.remarks]
+    blocks += [_speeds(facts), Section("Where the time of a step goes", tuple(_phases(facts)), "phases")]
+    return Report(f"How fast {facts.setting.name} trains here", tuple(blocks), _lead(facts.setting))
+
+
+def bench_json(facts: Bench) -> dict[str, Any]:
+    """`--json`: seconds, and operations per second."""
+    return {
+        "config": facts.setting.name,
+        "setting": vars(facts.setting),
+        "ceiling": vars(facts.ceiling),
+        "flops": None if facts.work is None else vars(facts.work),
+        "step": _speed_json(facts.step),
+        "bare": _speed_json(facts.bare),
+        "over_bare": facts.over_bare.as_json(),
+        "of_the_ceiling": facts.of_the_ceiling,
+        "phases": [
+            {"phase": name, "seconds": seconds, "share": facts.phases.shares[name]}
+            for name, seconds in facts.phases.seconds.items()
+        ],
+        "overhead": facts.phases.overhead,
+        "input": _speed_json(facts.input),
+        "evaluation": {"images": facts.evaluated, **_speed_json(facts.evaluation)},
+        "seconds": facts.seconds,
+        "trace": facts.trace,
+    }
+
+
+def _speed_json(speed: Speed) -> dict[str, Any]:
+    return {
+        "images_per_second": speed.images_per_second,
+        "flops_per_second": speed.flops_per_second,
+        "seconds_per_image": speed.seconds.as_json(),
+    }
+
+
+def _lead(setting: Setting) -> str:
+    batches = "" if setting.accumulate == 1 else f", {setting.accumulate} of them a step"
+    layout = ", channels last" if setting.channels_last else ""
+    compiled = ", compiled" if setting.compiled else ""
+    return (
+        f"Batches of {setting.batch:,} images of {size_text(setting.shape)}{batches}, {setting.precision}{layout}"
+        f"{compiled}, on {setting.device} with {setting.threads} thread{'s' * (setting.threads != 1)}."
+    )
+
+
+def _verdict(facts: Bench) -> str:
+    said = (
+        f"{facts.step.images_per_second:,.0f} images/s in training; the step takes {facts.over_bare.text('.2f')} times "
+        "the time of a bare loop whose batches are ready"
+    )
+    reached, share = facts.step.flops_per_second, facts.of_the_ceiling
+    if reached is not None and share is not None:
+        said += (
+            f". That is {reached / 1e9:,.1f} GFLOP/s, {share:.0%} of what a product of two matrices reaches here "
+            f"({facts.ceiling.flops_per_second / 1e9:,.1f})"
+        )
+    longest = max(facts.phases.shares, key=facts.phases.shares.__getitem__)
+    return f"{said}. Most time goes into {longest}: {facts.phases.shares[longest]:.0%} of a step."
+
+
+def _speeds(facts: Bench) -> Table:
+    columns = (
+        Column("what"), Column("images/s", "", "right", ",.0f"), Column("an image", "ms", "right"),
+        Column("GFLOP/s", "", "right", ",.1f"), Column("share", "", "right", ".0%"),
+    )  # fmt: skip
+    peak = facts.ceiling.flops_per_second
+
+    def row(name: str, speed: Speed) -> tuple[Cell, ...]:
+        reached = speed.flops_per_second
+        per_image = speed.seconds.text(".3g", 1000.0)
+        share = None if reached is None else reached / peak
+        return name, speed.images_per_second, per_image, None if reached is None else reached / 1e9, share
+
+    rows = (
+        row("training step", facts.step),
+        row("bare loop, batches ready", facts.bare),
+        row("input alone", facts.input),
+        row(f"evaluation of {facts.evaluated:,} images", facts.evaluation),
+        (f"product of matrices of {facts.ceiling.side:,} rows", None, "", peak / 1e9, 1.0),
+    )
+    counted = "Operations are counted by a walk"
+    if facts.work is None:
+        counted = "Operations could not be counted"
+    elif facts.work.at_least:
+        counted += ", some of them cannot be counted"
+    note = (
+        f"Medians, with the middle half of the turns in brackets; step and bare loop took turns. {counted}: two for a "
+        "multiply-accumulate of convolutions and matrix products. The share is that of the product; one above 100 % is "
+        "no mistake: kernels may get by with fewer products than are counted. A copy of memory reads and writes "
+        f"{facts.ceiling.bytes_per_second / 1e9:,.1f} GB/s."
+    )
+    return Table("Speed beside what the machine reaches", columns, rows, note, "speed")
+
+
+def _phases(facts: Bench) -> list[Block]:
+    phases = facts.phases
+    columns = (
+        Column("phase"), Column("time", "ms", "right", ",.3f"), Column("share", "", "right", ".1%"),
+        Column("what it is"),
+    )  # fmt: skip
+    shares = {name: share for name, share in phases.shares.items() if share}
+    rows = tuple((name, 1000 * phases.seconds[name], share, PHASES[name]) for name, share in shares.items())
+    note = (
+        f"Medians of a step of the loop that trains, with marks in it, which alter its time by {phases.overhead:+.0%}. "
+        "A GPU is waited for at every mark, so that its phases add up to more than a step without marks."
+    )
+    drawn = Bars(tuple(shares), tuple(shares.values()), "share of a step", percent=True)
+    return [
+        Table("By phase", columns, rows, note, "phases"),
+        Figure("phases", "Share of each phase in a training step", drawn),
+    ]

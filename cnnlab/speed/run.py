@@ -1,0 +1,139 @@
+"""`cnnlab bench`: a training's speed on this machine, its limits and its phases, all within some seconds."""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from statistics import median
+
+from cnnlab.config.config import Config
+from cnnlab.core.advance import Advance
+from cnnlab.core.errors import RequestError
+from cnnlab.fit.device import arithmetic
+from cnnlab.network.ceiling import ceiling
+from cnnlab.network.session import Session
+from cnnlab.network.speed import in_turn, threads
+from cnnlab.runs.images import TrainingImages, fixed_sample, training_images
+from cnnlab.speed.facts import Bench, Phases, Setting, Speed
+from cnnlab.speed.phases import PHASES, watched_setup
+from cnnlab.speed.steps import bare_step, evaluation_step, input_step, training_facts, training_step
+from cnnlab.speed.work import step_work
+from cnnlab.training.setup import TrainingSetup, set_up_training
+
+SECONDS = 60.0
+"""That a bench takes, where nothing else is said."""
+
+STEP, WATCHED, INPUT, EVALUATION = 0.25, 0.1, 0.05, 0.1
+"""Shares of the seconds."""
+
+LEAST = 3
+"""Turns of each measurement, however long they take."""
+
+EVALUATED = 1000
+"""Images of an evaluation at most."""
+
+
+def bench(
+    config: Config, session: Session, *, seconds: float = SECONDS, thread_count: int | None = None
+) -> Iterator[Advance | Bench]:
+    """Measure how fast a config trains on this machine, and what limits it; nothing is written.
+
+    Arguments:
+        config: of the training.
+        session: where data lies, and the device.
+        seconds: that it all may take, beside reading the images; a step of seconds may take it beyond.
+        thread_count: of the processor; as many as torch takes where none is given.
+
+    Yields:
+        How far it is; at last the facts.
+
+    Raises:
+        RequestError: for `seconds` that are not above 0, and where parts of the config do not fit each other, the data
+            or this machine.
+
+    Example:
+        >>> from cnnlab.config import QUICKSTART
+        >>> from cnnlab.config.config import read_config
+        >>> small = ["data.dataset={shapes: {train_count: 64, size: 16}}", "training.batch_size=16"]
+        >>> *_, found = bench(read_config(QUICKSTART, small), Session(device_name="cpu"), seconds=0.1)
+        >>> list(found.phases.seconds)
+        ['input', 'forward', 'loss', 'backward', 'optimizer', 'averages', 'bookkeeping']
+    """
+    if not 0 < seconds < math.inf:
+        raise RequestError(f"`seconds` is {seconds:g}, expected a number above 0")
+    images = training_images(config, session.place)
+
+    def fresh() -> TrainingSetup:
+        return set_up_training(config, session, images=images)
+
+    with threads(thread_count) as count:
+        yield from _measured(fresh, images, seconds, count)
+
+
+def _measured(
+    fresh: Callable[[], TrainingSetup], images: TrainingImages, seconds: float, thread_count: int
+) -> Iterator[Advance | Bench]:
+    began = time.perf_counter()
+    setup = fresh()
+    device = setup.state.device
+    work = step_work(setup.network, images.train.shape)
+    parts = 5
+    yield Advance("bench", 0, parts)
+    most = ceiling(device)
+    yield Advance("bench", 1, parts)
+    step, bare = in_turn([training_step(setup), bare_step(fresh())], least=LEAST, seconds=STEP * seconds)
+    yield Advance("bench", 2, parts)
+    phases = _phases(fresh(), fresh(), WATCHED * seconds)
+    yield Advance("bench", 3, parts)
+    (made,) = in_turn([input_step(setup)], least=LEAST, seconds=INPUT * seconds)
+    yield Advance("bench", 4, parts)
+    some = fixed_sample(images.validation or images.train, EVALUATED, setup.config.seed, "bench")
+    (evaluated,) = in_turn([evaluation_step(setup, some)], least=LEAST, seconds=EVALUATION * seconds)
+    yield Advance("bench", 5, parts)
+    of_step, of_forward = (None, None) if work is None else (work.step, work.forward)
+    yield Bench(
+        setting=_setting(setup, images, thread_count),
+        ceiling=most,
+        work=work,
+        step=Speed(step, of_step),
+        bare=Speed(bare, of_step),
+        phases=phases,
+        input=Speed(made),
+        evaluation=Speed(evaluated, of_forward),
+        evaluated=len(some),
+        seconds=time.perf_counter() - began,
+        remarks=setup.remarks,
+    )
+
+
+def _phases(watched: TrainingSetup, unwatched: TrainingSetup, seconds: float) -> Phases:
+    """Steps with marks and steps without, in turn."""
+    watch = watched_setup(watched)
+    facts = training_facts(watch.setup)
+    steps: list[dict[str, float]] = []
+
+    def step() -> float:
+        watch.clock.begin()
+        images = next(facts).images
+        watch.clock.end("bookkeeping")
+        steps.append(watch.clock.seconds)
+        return sum(watch.clock.seconds.values()) / images
+
+    with_marks, without = in_turn([step, training_step(unwatched)], least=LEAST, seconds=seconds)
+    counted = steps[-len(with_marks.values) :]
+    return Phases({name: median(one[name] for one in counted) for name in PHASES}, with_marks.over(without).median - 1)
+
+
+def _setting(setup: TrainingSetup, images: TrainingImages, thread_count: int) -> Setting:
+    training, device = setup.config.training, setup.state.device
+    name = arithmetic(device).device
+    return Setting(
+        name=setup.config.name,
+        device=name if name == str(device) else f"{device} ({name})",
+        threads=thread_count,
+        batch=training.batch_size,
+        accumulate=training.accumulate,
+        precision=training.precision,
+        channels_last=training.channels_last,
+        compiled=bool(training.compile),
+        shape=images.train.shape,
+    )
