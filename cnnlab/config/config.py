@@ -17,7 +17,7 @@ from cnnlab.core.characters import printable, shortened
 from cnnlab.core.durations import Duration
 from cnnlab.core.errors import CnnlabError, ConfigError, Problem, RequestError
 from cnnlab.core.problems import problems_of
-from cnnlab.core.quantities import NonNegative, Positive, PositiveNumber
+from cnnlab.core.quantities import Fraction, NonNegative, Positive, PositiveNumber
 from cnnlab.core.registry import Section, as_data
 from cnnlab.core.yaml import MAX_DEPTH, MAX_VALUES, Mark, Table, Text, extent, load, mark_at, typed
 from cnnlab.data import catalog as _data_catalog  # noqa: F401  (each catalog fills its registries)
@@ -191,6 +191,26 @@ class Data(Section):
         return {name: as_data(getattr(self, name)) for name in names}
 
 
+def _each_share_once(sizes: Any) -> Any:
+    """`sizes`, where no share of the training is there twice in two spellings.
+
+    Raises: ValueError with the one that is.
+    """
+    seen: set[float] = set()
+    for share in sizes if isinstance(sizes, Mapping) else ():
+        try:
+            number = float(share)
+        except ValueError:
+            continue  # told by its own check
+        if number in seen:
+            raise ValueError(f"has the share {number:g} twice")
+        seen.add(number)
+    return sizes
+
+
+Sizes = Annotated[dict[Fraction, Annotated[int, Field(ge=1, le=10_000)]], BeforeValidator(_each_share_once)]
+
+
 class Training(Section):
     """How long, in what portions, and with what arithmetic."""
 
@@ -199,6 +219,11 @@ class Training(Section):
         default=None,
         description="a time such as 90s, 10m or 1.5h after which the training ends, if its epochs have not ended by "
         "then; the schedule runs by the clock where that is ahead of the steps. null for none",
+    )
+    sizes: Sizes = Field(
+        default={},
+        description="progressive resolution: by the share of the training from which on it holds, the side of the "
+        "images in pixels, {0: 24, 0.4: 28, 0.75: 32}; {} for their own throughout",
     )
     epoch_images: Count | None = Field(
         default=None, description="images that an epoch shows, the training part over and over; null for each once"
@@ -329,7 +354,7 @@ class Config(Section):
             yield
         except CnnlabError as error:
             first, *more = error.lines
-            found = re.match(r"(\w+)(?=:| is )", first)
+            found = re.match(r"([\w.]+)(?=:| is )", first)
             if found is not None and found[1] in self._places.marks:
                 error.args = (f"{self._places.marks[found[1]]}: {first}", *more)
             raise
@@ -434,7 +459,7 @@ def check_config(
         config = config.model_copy(update={"blocks": {}})
     if problems:
         raise ConfigError(sorted(dict.fromkeys(problems), key=_place_in_file))
-    config._places = Places({key: tree.marks[key] for key in tree if key in tree.marks})
+    config._places = Places(_marks_of(tree))
     if isinstance(config.model, OwnModel):
         kept = {} if "initialization" in config.model_fields_set else {"initialization": None}
         config = config.model_copy(update={"model": _begun(config.model, base), **kept})
@@ -445,6 +470,15 @@ def check_config(
         config = config.with_data(beside(dataset.options, base))
         config._written = {name: dataset.options[name] for name in PLACES if dataset.options.get(name)}
     return config
+
+
+def _marks_of(tree: Table) -> dict[str, Mark]:
+    """The places of the keys, and of those in their sections as `training.sizes`."""
+    marks = {key: tree.marks[key] for key in tree if key in tree.marks}
+    for key, section in tree.items():
+        if isinstance(section, Table):
+            marks |= {f"{key}.{inner}": mark for inner, mark in section.marks.items()}
+    return marks
 
 
 def _beside(path: str, base: Path) -> str:

@@ -19,6 +19,7 @@ from cnnlab.data.batches import Batch, TrainingBatches
 from cnnlab.fit.device import Precision, autocast, pointwise_route
 from cnnlab.fit.losses import Loss
 from cnnlab.fit.optimizers import Clipping
+from cnnlab.fit.resolution import Resolution
 from cnnlab.fit.schedules import Schedule
 from cnnlab.fit.state import Sums, TrainingState
 from cnnlab.models.undisturbed import observe
@@ -75,6 +76,7 @@ def fit(
     accumulate: int = 1,
     precision: Precision = "fp32",
     time_budget: float | None = None,
+    resolution: Resolution | None = None,
     forward: nn.Module | None = None,
     clock: Clock = time.perf_counter,
 ) -> Iterator[StepDone | EpochDone]:
@@ -82,7 +84,8 @@ def fit(
 
     `forward` is a compiled twin of the model, if any; `clock` tells the time in seconds, from any beginning. With
     `time_budget` (seconds) the schedule runs by the clock where the clock is ahead of the steps, so that its decay ends
-    on time. `accumulate` batches make one optimizer step; batch normalisation still sees single batches.
+    on time; so does `resolution`, the sizes of the images, without which they keep their own. `accumulate` batches make
+    one optimizer step; batch normalisation still sees single batches.
 
     Raises: DivergenceError when the loss is not finite, with the step, the learning rate and the layer; RequestError
     when an epoch has no batch.
@@ -132,6 +135,8 @@ def fit(
             group = list(islice(stream, accumulate))
             if not group:
                 break
+            if resolution is not None:
+                group = [resolution.shown(batch, min(done, 1.0)) for batch in group]
             lr = _set_learning_rates(state, schedule(min(done, 1.0)))
             value = _backward(state, forward, group, loss, precision, route)
             pending.append((progress.step + 1, lr, value))

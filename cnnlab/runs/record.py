@@ -136,6 +136,8 @@ class RunRecord:
     """Parameters that learn in some epoch."""
     inherited: InheritedFacts | None = None
     """What it began with, where that was not random."""
+    shown_at: str = ""
+    """The sizes of the images over the training, in words; '' where they were always their own."""
     outcome: Outcome = field(default_factory=Outcome)
     format: int = FORMAT
 

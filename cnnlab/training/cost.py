@@ -48,6 +48,8 @@ def training_seconds(config: Config, session: Session, images: TrainingImages) -
         if steps >= WARM + TIMED or (steps > WARM and time.perf_counter() - began > SECONDS):
             break
     each = (time.perf_counter() - clock) / max(1, steps - WARM if steps > WARM else steps)
+    if setup.resolution is not None:
+        each *= setup.resolution.pixels  # what convolutions cost goes with them
     epoch = each * setup.plan.steps(setup.batches.steps)
     for part, wanted in ((setup.clean, config.training.clean_train_pictures), (setup.images.validation, 1)):
         if part is not None and wanted:

@@ -103,6 +103,7 @@ def training_loop(
                 accumulate=config.training.accumulate,
                 precision=config.training.precision,
                 time_budget=config.training.time_budget,
+                resolution=setup.resolution,
                 forward=setup.forward,
             ):
                 if isinstance(fact, StepDone):

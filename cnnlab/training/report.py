@@ -110,6 +110,8 @@ def training_contribution(
     blocks: list[Block] = [Numbers(tuple(numbers))]
     if record is not None and record.inherited is not None:
         blocks.append(Text(record.inherited.sentence, label="begun"))
+    if record is not None and record.shown_at:
+        blocks.append(Text(f"{record.shown_at}.", label="trained with"))
     if diagnosis is not None:
         blocks.append(Section("Diagnosis", diagnosis_blocks(diagnosis), _DIAGNOSIS))
     if rows:

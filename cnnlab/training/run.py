@@ -303,5 +303,6 @@ def _record(name: str, setup: TrainingSetup, options: TrainOptions) -> RunRecord
         record,
         trainable=setup.freezing.trainable,
         trainable_ever=setup.freezing.trainable_ever,
+        shown_at=setup.resolution.sentence if setup.resolution is not None else "",
         inherited=None if setup.inherited is None else setup.inherited.facts,
     )

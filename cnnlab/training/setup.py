@@ -8,6 +8,7 @@ from torch import nn
 
 from cnnlab.config.config import Config
 from cnnlab.config.least_memory import check_memory_suffices, least_memory
+from cnnlab.core.arithmetic import Shape
 from cnnlab.core.errors import RequestError
 from cnnlab.core.seeds import derive_seed
 from cnnlab.data.batches import ChannelStatistics, EvaluationBatches, TrainingBatches
@@ -17,6 +18,7 @@ from cnnlab.fit.freezing import Freezing
 from cnnlab.fit.losses import Loss
 from cnnlab.fit.optimizers import Clipping, parameter_groups
 from cnnlab.fit.predict import Predictions, predict
+from cnnlab.fit.resolution import Resolution
 from cnnlab.fit.saved_state import EpochPlan
 from cnnlab.fit.schedules import Schedule
 from cnnlab.fit.state import Ema, TrainingState
@@ -44,6 +46,8 @@ class TrainingSetup:
     clean: Dataset
     """Training images, unaugmented: the near side of the overfitting gap."""
     freezing: Freezing
+    resolution: Resolution | None = None
+    """The sizes of the training's images; None where they are always their own."""
     inherited: Inherited | None = None
     """What the network took over; None of one that begins at random, or goes on."""
     remarks: tuple[str, ...] = ()
@@ -95,6 +99,20 @@ def _averages(config: Config, network: nn.Module, train: Dataset) -> Ema:
     return Ema(network, decay=config.ema.decay, every=config.ema.every, twin=twin)
 
 
+def resolution_of(config: Config, network: nn.Module, shape: Shape) -> Resolution | None:
+    """The sizes that the config asks for, for images of `shape` (channels, height, width), each tried on the network.
+
+    Raises: RequestError, with the place in the config, for a size that the images or the network do not have.
+    """
+    if not config.training.sizes:
+        return None
+    channels, *full = shape
+    with config.told_by_place():
+        resolution = Resolution(config.training.sizes, (full[0], full[1]))
+        resolution.check(network, channels)
+    return resolution
+
+
 def set_up_training(
     config: Config, session: Session, *, images: TrainingImages | None = None, begun: bool = False
 ) -> TrainingSetup:
@@ -126,6 +144,9 @@ def set_up_training(
         if inherited.statistics is not None and config.data.mean is None:
             config, images = _normalised_by(inherited.statistics, config, images)
         remarks += inherited.differences(images.statistics, train.shape)
+    resolution = resolution_of(config, network, train.shape)
+    if resolution is not None:
+        remarks.append(resolution.sentence)
     evaluated = max(min(training.clean_train_pictures, len(train)), len(images.validation or ()))
     check_memory_suffices(
         least_memory(
@@ -191,6 +212,7 @@ def set_up_training(
         clip=config.clipping.build(model=network) if config.clipping else None,
         clean=fixed_sample(train, training.clean_train_pictures or 1, config.seed, "clean"),
         freezing=freezing,
+        resolution=resolution,
         inherited=inherited,
         remarks=(*remarks, *built.remarks),
     )

@@ -166,6 +166,31 @@ CONFIGS = (
         rest=MODEL,
     ),
     config(
+        "a share of the training twice",
+        "training: {sizes: {0: 24, 0.0: 28}}",
+        "error: bad.yaml:1:12: 'sizes': has the share 0 twice",
+        rest=MODEL,
+    ),
+    config(
+        "images that should be larger than they are",
+        "training: {epochs: 1, sizes: {0: 24, 0.5: 33}}",
+        (
+            "error: bad.yaml:1:23: training.sizes: 33 px from 50 % of the training on is more than the images have: "
+            "they are 32 × 32 px"
+        ),
+        rest=MODEL,
+        command="cnnlab config check bad.yaml",
+    ),
+    config(
+        "smaller images than the network takes",
+        "training: {sizes: {0: 24, 0.5: 32}}\nmodel: [flatten, linear]",
+        (
+            "error: bad.yaml:1:12: training.sizes: 24 × 24 px do not go through the network (mat1 and mat2 shapes "
+            "cannot be multiplied (2x1728 and 3072x10)); a network that is bound to one size (flatten, "
+            "locally_connected) needs its images whole"
+        ),
+    ),
+    config(
         "an epoch before which nothing can thaw",
         "freeze: conv*\nunfreeze: {1: [conv1]}",
         (

@@ -45,7 +45,7 @@ model:
   - dropout: {probability: 0.2}
   - global_avg_pool
   - linear
-training: {epochs: 6, batch_size: 32, accumulate: 2}
+training: {epochs: 6, batch_size: 32, accumulate: 2, sizes: {0: 12, 0.6: 16}}
 optimizer: {sgd: {lr: 0.05, nesterov: true}}
 schedule: {one_cycle: {}}
 ema: {decay: 0.9}
@@ -345,7 +345,7 @@ def test_a_training_without_a_checkpoint_is_started_over(
             assert free_name(tmp_path, "tiny") == "tiny-2"
     events = train(read_config(config_file), options(tmp_path, name=name, stop_after=1), StopWish())
     (started,) = [event for event in events if isinstance(event, Started)]
-    assert started.remarks == (f"{run} (failed, without a checkpoint) is replaced",)
+    assert started.remarks[0] == f"{run} (failed, without a checkpoint) is replaced"
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir() and path.name != "data") == ["tiny"]
     assert Run(run).record.outcome.status == "paused"
     assert not (run / "training.lock").exists()

@@ -29,6 +29,7 @@ from cnnlab.network.inheritance import inherit
 from cnnlab.network.session import Session
 from cnnlab.runs.images import origins
 from cnnlab.runs.record import MOST_VALUES, InheritedFacts
+from cnnlab.training.setup import resolution_of
 
 LOOKED_AT = 20
 """Images of each class of which the beginning is read."""
@@ -107,6 +108,8 @@ def check(config: Config, session: Session, *, shape: Shape | None = None, class
     with said_to(remarks.append):
         built = new_built(config, shape, classes)
     network = built.model
+    resolution = resolution_of(config, network, shape)
+    remarks += [resolution.sentence] if resolution is not None else []
     parameters = parameter_count(network)
     options = config.optimizer.options
     decay = options.get("weight_decay", 0.0)
