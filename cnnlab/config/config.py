@@ -25,8 +25,9 @@ from cnnlab.data.classes import chosen_classes
 from cnnlab.data.parts import PLACES, beside
 from cnnlab.data.registry import AugmentationChoice, DatasetChoice, facts_of, image_of
 from cnnlab.fit import catalog as _training_catalog  # noqa: F401
-from cnnlab.fit.device import Precision
+from cnnlab.fit.compilation import CompileChoice
 from cnnlab.fit.optimizers import ParameterGroup
+from cnnlab.fit.precision import PrecisionChoice
 from cnnlab.fit.registry import ClippingChoice, LossChoice, OptimizerChoice, ScheduleChoice
 from cnnlab.models import catalog as _models_catalog  # noqa: F401
 from cnnlab.models.blocks import Blocks, blocks_known
@@ -231,9 +232,15 @@ class Training(Section):
     batch_size: Positive = Field(default=128, description="images a batch")
     accumulate: Count = Field(default=1, description="batches that make one optimizer step")
     drop_last: bool = Field(default=False, description="leave out the last batch of an epoch where it is smaller")
-    precision: Precision = Field(default="fp32", description="of convolutions and matrix products: fp32, bf16 or fp16")
+    precision: PrecisionChoice = Field(
+        default="fp32",
+        description="of convolutions and matrix products: fp32, bf16, fp16, or auto: bf16 where it is faster",
+    )
     channels_last: bool = Field(default=False, description="memory layout NHWC")
-    compile: bool = Field(default=False, description="torch.compile: slower to start, faster after")
+    compile: CompileChoice = Field(
+        default=False,
+        description="torch.compile: slower to start, faster after; true, or its mode reduce-overhead or max-autotune",
+    )
     deterministic: bool = Field(default=False, description="only deterministic algorithms; slower on a GPU")
     evaluation_batch_size: Positive = Field(default=500, description="images a batch where nothing is learned")
     clean_train_pictures: NonNegative = Field(

@@ -1,4 +1,4 @@
-"""The device: its precision and arithmetic, how repeatable it is, and a way around a kernel that destroys memory."""
+"""The device: its arithmetic, how repeatable it is, and a way around a kernel that destroys memory."""
 
 import os
 import platform
@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -15,9 +15,6 @@ from torch.overrides import TorchFunctionMode
 
 from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.models.undisturbed import undisturbed
-
-Precision = Literal["fp32", "bf16", "fp16"]
-
 
 VARIABLES = (
     "ATEN_CPU_CAPABILITY",
@@ -54,28 +51,6 @@ def choose_device(wish: str) -> torch.device:
     if missing:
         raise RequestError(f"no device '{wish}'; this machine has {', '.join(present)}")
     return device
-
-
-def check_compiler(device: torch.device) -> None:
-    """Refuse a `device` for which torch.compile builds what computes wrongly.
-
-    Tried with torch 2.14 on a processor with AVX-512: under ATEN_CPU_CAPABILITY=avx2 gradients of a compiled network
-    are garbage, under `default` it does not compile.
-
-    Raises: RequestError on a CPU whose instructions the environment limits.
-    """
-    limit = os.environ.get("ATEN_CPU_CAPABILITY")
-    if limit and device.type == "cpu":
-        raise RequestError(
-            f"training.compile: torch's compiler computes wrong gradients under ATEN_CPU_CAPABILITY={limit}; unset "
-            "that variable, or train without training.compile"
-        )
-
-
-def autocast(device: torch.device, precision: Precision) -> torch.autocast:
-    """The context in which a forward pass runs: convolutions and matrix products in `precision`."""
-    dtype = torch.float16 if precision == "fp16" else torch.bfloat16
-    return torch.autocast(device.type, dtype=dtype, enabled=precision != "fp32")
 
 
 @contextmanager

@@ -16,9 +16,10 @@ from torch import Tensor, nn
 
 from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.data.batches import Batch, TrainingBatches
-from cnnlab.fit.device import Precision, autocast, pointwise_route
+from cnnlab.fit.device import pointwise_route
 from cnnlab.fit.losses import Loss
 from cnnlab.fit.optimizers import Clipping
+from cnnlab.fit.precision import Precision, autocast
 from cnnlab.fit.resolution import Resolution
 from cnnlab.fit.schedules import Schedule
 from cnnlab.fit.state import Sums, TrainingState

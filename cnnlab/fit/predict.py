@@ -8,7 +8,8 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from cnnlab.data.batches import Batch
-from cnnlab.fit.device import Precision, autocast, evaluating
+from cnnlab.fit.device import evaluating
+from cnnlab.fit.precision import Precision, autocast
 from cnnlab.fit.views import PLAIN, AveragedViews
 
 

@@ -14,7 +14,7 @@ from cnnlab.core.arithmetic import Shape
 from cnnlab.core.characters import shortened
 from cnnlab.core.errors import RequestError
 from cnnlab.data.dataset import DataPlace, Dataset
-from cnnlab.fit.device import Precision
+from cnnlab.fit.precision import Precision, chosen_precision
 from cnnlab.network.asked_data import ALL, AskedData, as_taken
 from cnnlab.network.given_data import GivenData
 from cnnlab.network.preparation import Preparation
@@ -97,7 +97,7 @@ class Network:
     @property
     def precision(self) -> Precision:
         """Of its passes where its answers are what is wanted: that of its training, otherwise single."""
-        return "fp32" if self.config is None else self.config.training.precision
+        return "fp32" if self.config is None else chosen_precision(self.config.training.precision, self.device)
 
     @property
     def batch_size(self) -> int:

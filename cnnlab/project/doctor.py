@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 import platformdirs
 
+from cnnlab.fit.compilation import missing_for_compiling
 from cnnlab.network.session import Session
 
 TRY_TORCH = """
@@ -160,6 +161,7 @@ def examine(session: Session) -> tuple[Check, ...]:
         check_torch(torch),
         check_torchvision(torch, torchvision, installed_version("torch"), installed_version("torchvision")),
         check_packages(minimums()),
+        check_compiling(torch),
         check_device(torch, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1),
         check_data(data, set_by="CNNLAB_DATA" if os.environ.get("CNNLAB_DATA") else ""),
         check_runs(runs),
@@ -256,6 +258,22 @@ def check_device(torch: ImportTrial, cores: int) -> Check:
     else:
         remedy = "this torch has no CUDA: python -m pip install --force-reinstall torch torchvision"
     return Check("device", "warn", f"cpu: {processor}; there is an NVIDIA GPU that torch cannot use", remedy)
+
+
+def check_compiling(torch: ImportTrial) -> Check:
+    """Whether `training.compile` could be asked for; nothing else needs it."""
+    if torch.facts is None:
+        return Check("torch.compile", "fail", "unknown without torch", "mend torch first")
+    kind = "cuda" if torch.facts["gpus"] else "mps" if torch.facts["mps"] else "cpu"
+    missing = missing_for_compiling(kind)
+    limit = os.environ.get("ATEN_CPU_CAPABILITY") if kind == "cpu" else None
+    if missing:
+        return Check("torch.compile", "ok", f"training.compile is not possible; it needs {missing}")
+    if limit:
+        found = f"training.compile is refused: its gradients are wrong under ATEN_CPU_CAPABILITY={limit}"
+        return Check("torch.compile", "ok", found)
+    graphs = "" if kind == "cuda" else "; reduce-overhead does the same as true without CUDA"
+    return Check("torch.compile", "ok", f"training.compile can be true, reduce-overhead or max-autotune{graphs}")
 
 
 def check_data(root: Path, *, set_by: str) -> Check:

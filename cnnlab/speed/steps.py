@@ -6,8 +6,9 @@ from typing import TypeAlias
 
 from cnnlab.data.batches import Batch
 from cnnlab.data.dataset import Dataset
-from cnnlab.fit.device import autocast, pointwise_route
+from cnnlab.fit.device import pointwise_route
 from cnnlab.fit.fit import StepDone, fit
+from cnnlab.fit.precision import autocast
 from cnnlab.network.speed import now
 from cnnlab.training.setup import TrainingSetup
 
@@ -39,7 +40,7 @@ def training_facts(setup: TrainingSetup) -> Iterator[StepDone]:
         epochs=EPOCHS,
         clip=setup.clip,
         accumulate=config.accumulate,
-        precision=config.precision,
+        precision=setup.precision,
         forward=setup.forward,
     ):
         if isinstance(fact, StepDone):
@@ -74,7 +75,7 @@ def bare_step(setup: TrainingSetup) -> Side:
     Returns:
         Seconds for each image of a step.
     """
-    state, config = setup.state, setup.config.training
+    state = setup.state
     state.begin_epoch()
     groups = _ready(setup)
     route = pointwise_route(state.device, setup.network)
@@ -88,7 +89,7 @@ def bare_step(setup: TrainingSetup) -> Side:
         start = now(state.device)
         state.optimizer.zero_grad(set_to_none=True)
         for batch in group:
-            with autocast(state.device, config.precision), route:
+            with autocast(state.device, setup.precision), route:
                 logits = setup.forward(batch.images)
             value = setup.loss(logits.float(), batch.targets) * (len(batch.images) / images)
             (state.scaler.scale(value) if state.scaler else value).backward()

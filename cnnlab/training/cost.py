@@ -36,7 +36,7 @@ def training_seconds(config: Config, session: Session, images: TrainingImages) -
         epochs=config.training.epochs,
         clip=setup.clip,
         accumulate=config.training.accumulate,
-        precision=config.training.precision,
+        precision=setup.precision,
         forward=setup.forward,
     ):
         if not isinstance(fact, StepDone):

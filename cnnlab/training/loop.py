@@ -101,7 +101,7 @@ def training_loop(
                 epochs=config.training.epochs,
                 clip=setup.clip,
                 accumulate=config.training.accumulate,
-                precision=config.training.precision,
+                precision=setup.precision,
                 time_budget=config.training.time_budget,
                 resolution=setup.resolution,
                 forward=setup.forward,

@@ -54,7 +54,7 @@ def epoch_row(fact: EpochDone, setup: TrainingSetup) -> EpochRow:
 
 def _raise_diverged(name: str, dataset: Dataset, loss: float, fact: EpochDone, setup: TrainingSetup) -> NoReturn:
     batches = setup.batches_of(dataset)
-    model, precision = setup.state.evaluated_model, setup.config.training.precision
+    model, precision = setup.state.evaluated_model, setup.precision
     with undisturbed(model):
         where = first_non_finite(model, (batch.images for batch in batches), precision=precision)
     raise DivergenceError(

@@ -272,7 +272,7 @@ def dry_run(config: Config, options: TrainOptions, stop: StopWish | bool = False
     )
     once = config.training.model_copy(update={"epoch_images": None})
     setup = set_up_training(config.model_copy(update={"training": once}), options.session, images=images)
-    one_epoch = once.model_copy(update={"epochs": 1, "time_budget": None})
+    one_epoch = setup.config.training.model_copy(update={"epochs": 1, "time_budget": None})
     watched = config.logging.model_copy(update={"histograms_every_epochs": 1, "every_steps": 1})
     setup = replace(setup, config=setup.config.model_copy(update={"training": one_epoch, "logging": watched}))
     with tempfile.TemporaryDirectory(prefix="cnnlab-dry-run-") as folder:

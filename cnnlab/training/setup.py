@@ -13,10 +13,11 @@ from cnnlab.core.errors import RequestError
 from cnnlab.core.seeds import derive_seed
 from cnnlab.data.batches import ChannelStatistics, EvaluationBatches, TrainingBatches
 from cnnlab.data.dataset import Dataset
-from cnnlab.fit.device import check_compiler
+from cnnlab.fit.compilation import check_compiler, compile_remark, compiled
 from cnnlab.fit.freezing import Freezing
 from cnnlab.fit.losses import Loss
 from cnnlab.fit.optimizers import Clipping, parameter_groups
+from cnnlab.fit.precision import Precision, chosen_precision, precision_remark
 from cnnlab.fit.predict import Predictions, predict
 from cnnlab.fit.resolution import Resolution
 from cnnlab.fit.saved_state import EpochPlan
@@ -58,12 +59,17 @@ class TrainingSetup:
         """How its epochs are divided."""
         return EpochPlan([end for _, end in self.batches.bounds], self.config.training.accumulate)
 
+    @property
+    def precision(self) -> Precision:
+        """Of convolutions and products."""
+        return chosen_precision(self.config.training.precision, self.state.device)
+
     def evaluate(self, dataset: Dataset, model: nn.Module | None = None) -> Predictions:
         """Predictions of `model`; by default of the weights that count: the averages, where there are some."""
         return predict(
             self.state.evaluated_model if model is None else model,
             self.batches_of(dataset),
-            precision=self.config.training.precision,
+            precision=self.precision,
         )
 
     def batches_of(self, dataset: Dataset) -> EvaluationBatches:
@@ -83,6 +89,21 @@ def _normalised_by(
     """The config that names these statistics, and the images with them."""
     data = config.data.model_copy(update={"mean": list(statistics.mean), "std": list(statistics.std)})
     return config.model_copy(update={"data": data}), replace(images, statistics=statistics)
+
+
+def _on_device(config: Config, device: torch.device) -> tuple[Config, list[str]]:
+    """The config with the precision that `auto` is on `device`, which a run keeps, and what is to be said of it.
+
+    Raises: RequestError for what `device` cannot do.
+    """
+    training = config.training
+    if training.precision == "fp16" and device.type == "cpu":
+        raise RequestError("training.precision is fp16, which trains on a GPU only; use bf16 or fp32 on the cpu")
+    if training.compile:
+        check_compiler(device)
+    remarks = (precision_remark(training.precision, device), compile_remark(training.compile, device))
+    chosen = training.model_copy(update={"precision": chosen_precision(training.precision, device)})
+    return config.model_copy(update={"training": chosen}), [remark for remark in remarks if remark]
 
 
 def _averages(config: Config, network: nn.Module, train: Dataset) -> Ema:
@@ -128,12 +149,11 @@ def set_up_training(
     """
     device = session.device  # first: a wrong one need not wait for the images
     images = images or training_images(config, session.place)
-    training, train = config.training, images.train
+    train = images.train
+    config, remarks = _on_device(config, device)
+    training = config.training
     if config.early_stopping and images.validation is None:
         raise RequestError("early_stopping watches the validation part; set data.validation above 0")
-    if training.precision == "fp16" and device.type == "cpu":
-        raise RequestError("training.precision is fp16, which trains on a GPU only; use bf16 or fp32 on the cpu")
-    remarks: list[str] = []
     with said_to(remarks.append):
         built = new_built(config, train.shape, len(train.classes))
     network = built.model
@@ -158,8 +178,6 @@ def set_up_training(
         ),
         device,
     )
-    if training.compile:
-        check_compiler(device)
     memory = torch.channels_last if training.channels_last else torch.contiguous_format
     network = network.to(device=device, memory_format=memory)  # type: ignore[call-overload]
     options = config.optimizer.options
@@ -204,7 +222,7 @@ def set_up_training(
         config=config,
         images=images,
         network=network,
-        forward=torch.compile(network) if training.compile else network,  # type: ignore[arg-type]
+        forward=compiled(network, training.compile),
         state=state,
         batches=batches,
         loss=loss.to(device) if isinstance(loss, nn.Module) else loss,

@@ -249,7 +249,7 @@ CONFIGS = (
     config(
         "yes and no that is neither",
         "training: {compile: perhaps}",
-        "error: bad.yaml:1:12: 'compile' is 'perhaps', expected true or false",
+        "error: bad.yaml:1:12: 'compile' is 'perhaps', expected true or false, or 'reduce-overhead' or 'max-autotune'",
         rest=MODEL,
     ),
     config(

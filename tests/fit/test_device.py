@@ -3,7 +3,8 @@ import torch
 from torch import nn
 
 from cnnlab.core.errors import RequestError, WorkError
-from cnnlab.fit.device import autocast, choose_device, deterministic, evaluating
+from cnnlab.fit.device import choose_device, deterministic, evaluating
+from cnnlab.fit.precision import autocast
 from cnnlab.models.undisturbed import undisturbed
 
 

@@ -29,7 +29,17 @@ def test_the_data_folder_is_the_one_that_data_sets_use(monkeypatch, tmp_path):
 def test_this_machine_is_examined_without_changing_anything(tmp_path, monkeypatch):
     monkeypatch.setenv("CNNLAB_DATA", str(tmp_path / "data"))
     checks = {check.name: check for check in doctor.examine(Session(runs=tmp_path / "runs"))}
-    assert list(checks) == ["Python", "torch", "torchvision", "packages", "device", "data", "runs", "disk"]
+    assert list(checks) == [
+        "Python",
+        "torch",
+        "torchvision",
+        "packages",
+        "torch.compile",
+        "device",
+        "data",
+        "runs",
+        "disk",
+    ]
     assert checks["torch"].state == checks["torchvision"].state == checks["packages"].state == "ok"
     assert list(tmp_path.iterdir()) == []
 
@@ -145,6 +155,19 @@ def test_runs_folder(tmp_path, monkeypatch):
     assert doctor.check_runs(tmp_path / "runs" / "a" / "run.json").state == "fail"
     monkeypatch.setattr(doctor, "writable", lambda folder: False)
     assert doctor.check_runs(tmp_path / "runs").state == "fail"
+
+
+def test_what_the_compiler_lacks_is_no_fault_of_the_installation(monkeypatch):
+    monkeypatch.delenv("ATEN_CPU_CAPABILITY", raising=False)
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    check = doctor.check_compiling(ImportTrial(TORCH))
+    assert (check.state, check.remedy) == ("ok", "")
+    assert check.found.endswith("needs a C++ compiler (no-such-compiler): install one, or name it in CXX")
+    monkeypatch.setenv("CXX", sys.executable)
+    assert "reduce-overhead or max-autotune" in doctor.check_compiling(ImportTrial(TORCH)).found
+    monkeypatch.setenv("ATEN_CPU_CAPABILITY", "avx2")
+    assert "ATEN_CPU_CAPABILITY=avx2" in doctor.check_compiling(ImportTrial(TORCH)).found
+    assert doctor.check_compiling(ImportTrial(None)).state == "fail"
 
 
 @pytest.mark.parametrize(("free", "state"), [(0.1, "fail"), (2.0, "warn"), (50.0, "ok")])

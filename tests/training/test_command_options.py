@@ -118,3 +118,11 @@ def test_nothing_is_compiled_for_other_instructions(cnnlab, monkeypatch: pytest.
     result = cnnlab("train", "tiny.yaml", *FEW, "training.compile=true")
     assert result.code == 2
     assert "computes wrong gradients under ATEN_CPU_CAPABILITY=avx2; unset that variable" in result.err
+    monkeypatch.delenv("ATEN_CPU_CAPABILITY")
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    result = cnnlab("train", "tiny.yaml", *FEW, "training.compile=max-autotune")
+    assert (result.code, result.err) == (
+        2,
+        "error: training.compile: torch's compiler needs a C++ compiler (no-such-compiler): install one, or name it in "
+        "CXX; or train without training.compile\n",
+    )

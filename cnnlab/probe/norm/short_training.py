@@ -91,7 +91,7 @@ def short_training(
             epochs=epochs,
             clip=setup.clip,
             accumulate=config.training.accumulate,
-            precision=config.training.precision,
+            precision=setup.precision,
         ):
             if isinstance(fact, StepDone):
                 losses.append(float(fact.loss))

@@ -87,7 +87,7 @@ def train_on_random_labels(
         schedule=setup.schedule,
         epochs=epochs,
         clip=setup.clip,
-        precision=training.precision,
+        precision=setup.precision,
     ):
         if isinstance(fact, StepDone):
             yield Advance("random labels", fact.step, epochs * setup.batches.steps)
