@@ -86,5 +86,5 @@ def bench(
     """
     session = Session(device_name=device, allow_plugins=allow_plugins)
     with untouched():
-        settings, _ = config_of(config, overrides_of(overrides), allow_plugins=allow_plugins)
-        return BenchResult(last(measured(settings, session, seconds=seconds, thread_count=threads)))
+        settings, base = config_of(config, overrides_of(overrides), allow_plugins=allow_plugins)
+        return BenchResult(last(measured(settings, session, seconds=seconds, thread_count=threads, base=base)))

@@ -35,7 +35,8 @@ def bench(
     from cnnlab.speed.run import bench as measured
 
     config, overrides = config_and_changes(arguments)
-    settings = read_config(named_or_quickstart(config), overrides, allow_plugins=session.allow_plugins)
-    facts = with_bars(measured(settings, session, seconds=seconds, thread_count=threads))
+    path = named_or_quickstart(config)
+    settings = read_config(path, overrides, allow_plugins=session.allow_plugins)
+    facts = with_bars(measured(settings, session, seconds=seconds, thread_count=threads, base=path.parent))
     folder = session.folder("bench", out=out, without_run=f"bench/{settings.name}")
     write_and_show(bench_report(facts), bench_json(facts), folder, session)

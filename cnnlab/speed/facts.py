@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cnnlab.core.arithmetic import Shape
 from cnnlab.network.ceiling import Ceiling
+from cnnlab.speed.changes import Tried
 from cnnlab.speed.work import StepWork
 from cnnlab.stats.repeats import Repeats
 
@@ -81,6 +82,8 @@ class Bench:
     evaluation: Speed
     evaluated: int
     """Images of an evaluation."""
+    trials: tuple[Tried, ...]
+    """What may make it faster, and what it does."""
     seconds: float
     """That it all took, without reading the images."""
     remarks: tuple[str, ...] = ()

@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from cnnlab.speed.changes import NOTICED
 from cnnlab.speed.facts import Bench, Setting, Speed
 from cnnlab.speed.phases import PHASES
 from cnnlab.view.blocks import Block, Cell, Column, Figure, Report, Section, Table, Text
-from cnnlab.view.drawings import Bars
+from cnnlab.view.drawings import Bars, Mark
 from cnnlab.view.layer_rows import size_text
 
 UNSTEADY = 1.5
@@ -25,6 +26,7 @@ def bench_report(facts: Bench) -> Report:
         blocks.append(Text(DISTURBED, "caution"))
     blocks += [Text(remark, "note") for remark in facts.remarks]
     blocks += [_speeds(facts), Section("Where the time of a step goes", tuple(_phases(facts)), "phases")]
+    blocks.append(Section("What to change", tuple(_trials(facts)), "changes"))
     return Report(f"How fast {facts.setting.name} trains here", tuple(blocks), _lead(facts.setting))
 
 
@@ -46,6 +48,16 @@ def bench_json(facts: Bench) -> dict[str, Any]:
         "overhead": facts.phases.overhead,
         "input": _speed_json(facts.input),
         "evaluation": {"images": facts.evaluated, **_speed_json(facts.evaluation)},
+        "trials": [
+            {
+                "change": one.words,
+                "besides": one.besides,
+                "finding": one.finding,
+                "gain": None if one.gain is None else one.gain.as_json(),
+                "why_not": one.why_not or None,
+            }
+            for one in facts.trials
+        ],
         "seconds": facts.seconds,
         "trace": facts.trace,
     }
@@ -135,3 +147,42 @@ def _phases(facts: Bench) -> list[Block]:
         Table("By phase", columns, rows, note, "phases"),
         Figure("phases", "Share of each phase in a training step", drawn),
     ]
+
+
+def _trials(facts: Bench) -> list[Block]:
+    columns = (
+        Column("change"), Column("gain", "×", "right"), Column("finding"), Column("besides the speed"),
+    )  # fmt: skip
+    rows = tuple(
+        (one.words, None if one.gain is None else one.gain.text(".2f"), one.finding, one.why_not or one.besides)
+        for one in facts.trials
+    )
+    note = (
+        "Images per second over those of the present setting, which took turns with the change: the median, and in "
+        f"brackets the middle half of the turns. Faster or slower is what is so by more than {NOTICED:.0%} in three "
+        "quarters of the turns; a gain of one change is not that of several together."
+    )
+    blocks: list[Block] = [Text(_best(facts), "plain", "to change"), Table("Changes", columns, rows, note, "changes")]
+    measured = [(one.words, one.gain) for one in facts.trials if one.gain is not None]
+    if measured:
+        gains = [gain for _, gain in measured]
+        drawn = Bars(
+            tuple(words for words, _ in measured),
+            tuple(gain.median for gain in gains),
+            "images/s, times those of the present setting",
+            low=tuple(gain.low for gain in gains),
+            high=tuple(gain.high for gain in gains),
+            form=".2f",
+            mark=Mark(1.0, "as it is"),
+        )
+        blocks.append(Figure("changes", "What each change gains", drawn))
+    return blocks
+
+
+def _best(facts: Bench) -> str:
+    found = [(one, one.gain) for one in facts.trials if one.gain is not None and one.finding == "faster"]
+    if not found:
+        return "No change that was measured makes it faster."
+    found.sort(key=lambda pair: -pair[1].median)
+    said = [f"{one.words} {gain.text('.2f')} ×" for one, gain in found]
+    return f"Faster: {', '.join(said)}."

@@ -2,7 +2,8 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from pathlib import Path
 from statistics import median
 
 from cnnlab.config.config import Config
@@ -13,27 +14,37 @@ from cnnlab.network.ceiling import ceiling
 from cnnlab.network.session import Session
 from cnnlab.network.speed import in_turn, threads
 from cnnlab.runs.images import TrainingImages, fixed_sample, training_images
+from cnnlab.speed.changes import Tried, changes, tried
+from cnnlab.speed.compiled import compiled_trial
 from cnnlab.speed.facts import Bench, Phases, Setting, Speed
 from cnnlab.speed.phases import PHASES, watched_setup
-from cnnlab.speed.steps import bare_step, evaluation_step, input_step, training_facts, training_step
+from cnnlab.speed.steps import bare_step, evaluation_step, input_step, lasting, training_facts, training_step
 from cnnlab.speed.work import step_work
 from cnnlab.training.setup import TrainingSetup, set_up_training
 
 SECONDS = 60.0
 """That a bench takes, where nothing else is said."""
 
-STEP, WATCHED, INPUT, EVALUATION = 0.25, 0.1, 0.05, 0.1
+STEP, WATCHED, INPUT, EVALUATION, TRIALS = 0.15, 0.08, 0.04, 0.08, 0.3
 """Shares of the seconds."""
 
 LEAST = 3
 """Turns of each measurement, however long they take."""
+
+EXPECTED_TURNS = 10
+"""Steps that a trial takes at least, warm ones and those of the present setting included."""
 
 EVALUATED = 1000
 """Images of an evaluation at most."""
 
 
 def bench(
-    config: Config, session: Session, *, seconds: float = SECONDS, thread_count: int | None = None
+    config: Config,
+    session: Session,
+    *,
+    seconds: float = SECONDS,
+    thread_count: int | None = None,
+    base: Path | None = None,
 ) -> Iterator[Advance | Bench]:
     """Measure how fast a config trains on this machine, and what limits it; nothing is written.
 
@@ -42,6 +53,7 @@ def bench(
         session: where data lies, and the device.
         seconds: that it all may take, beside reading the images; a step of seconds may take it beyond.
         thread_count: of the processor; as many as torch takes where none is given.
+        base: the folder at which the config's relative paths start; the working folder where none is given.
 
     Yields:
         How far it is; at last the facts.
@@ -62,33 +74,50 @@ def bench(
         raise RequestError(f"`seconds` is {seconds:g}, expected a number above 0")
     images = training_images(config, session.place)
 
-    def fresh() -> TrainingSetup:
-        return set_up_training(config, session, images=images)
-
     with threads(thread_count) as count:
-        yield from _measured(fresh, images, seconds, count)
+        yield from _measured(config, session, images, seconds, count, base or Path())
 
 
 def _measured(
-    fresh: Callable[[], TrainingSetup], images: TrainingImages, seconds: float, thread_count: int
+    config: Config, session: Session, images: TrainingImages, seconds: float, thread_count: int, base: Path
 ) -> Iterator[Advance | Bench]:
     began = time.perf_counter()
+
+    def fresh(changed: Config = config) -> TrainingSetup:
+        return set_up_training(changed, session, images=images)
+
+    def left() -> float:
+        return seconds - (time.perf_counter() - began)
+
     setup = fresh()
     device = setup.state.device
     work = step_work(setup.network, images.train.shape)
-    parts = 5
+    worth = changes(config, device=device, images=len(images.train), thread_count=thread_count)
+    parts = 5 + len(worth) + (not config.training.compile)
     yield Advance("bench", 0, parts)
     most = ceiling(device)
     yield Advance("bench", 1, parts)
-    step, bare = in_turn([training_step(setup), bare_step(fresh())], least=LEAST, seconds=STEP * seconds)
+    present = lasting(training_step(setup))
+    step, bare = in_turn([present, lasting(bare_step(fresh()))], least=LEAST, seconds=STEP * seconds)
     yield Advance("bench", 2, parts)
     phases = _phases(fresh(), fresh(), WATCHED * seconds)
     yield Advance("bench", 3, parts)
-    (made,) = in_turn([input_step(setup)], least=LEAST, seconds=INPUT * seconds)
+    (made,) = in_turn([lasting(input_step(setup))], least=LEAST, seconds=INPUT * seconds)
     yield Advance("bench", 4, parts)
-    some = fixed_sample(images.validation or images.train, EVALUATED, setup.config.seed, "bench")
+    some = fixed_sample(images.validation or images.train, EVALUATED, config.seed, "bench")
     (evaluated,) = in_turn([evaluation_step(setup, some)], least=LEAST, seconds=EVALUATION * seconds)
     yield Advance("bench", 5, parts)
+    trials = []
+    each = step.median * config.training.batch_size * config.training.accumulate
+    for number, change in enumerate(worth):
+        if left() < EXPECTED_TURNS * each:
+            trials.append(Tried(change.words, change.besides, None, f"no time was left of {seconds:g} s"))
+        else:
+            trials.append(tried(change, present, fresh, seconds=min(TRIALS * seconds / len(worth), left())))
+        yield Advance("bench", 6 + number, parts)
+    if not config.training.compile:
+        trials.append(compiled_trial(config, session, base, images.train, thread_count=thread_count, seconds=left()))
+        yield Advance("bench", parts, parts)
     of_step, of_forward = (None, None) if work is None else (work.step, work.forward)
     yield Bench(
         setting=_setting(setup, images, thread_count),
@@ -100,6 +129,7 @@ def _measured(
         input=Speed(made),
         evaluation=Speed(evaluated, of_forward),
         evaluated=len(some),
+        trials=tuple(trials),
         seconds=time.perf_counter() - began,
         remarks=setup.remarks,
     )

@@ -1,5 +1,6 @@
 """Training steps as something that can be asked for one at a time: cnnlab's own, and those of a bare loop."""
 
+import time
 from collections.abc import Callable, Iterator
 from itertools import chain, islice
 from typing import TypeAlias
@@ -15,6 +16,9 @@ from cnnlab.training.setup import TrainingSetup
 Side: TypeAlias = Callable[[], float]
 """Does its work once and returns the seconds that each image of it took."""
 
+TURN = 0.05
+"""Seconds of a turn at least: of short steps several, since what disturbs one is as long as itself."""
+
 READY_BYTES = 2**28
 """Memory of the batches that the bare loop finds ready."""
 
@@ -23,6 +27,18 @@ READY = 16
 
 EPOCHS = 10**6
 """Epochs of a schedule that does not end meanwhile; the learning rate stays near its beginning."""
+
+
+def lasting(side: Side) -> Side:
+    """Turns of some time, of as many calls of `side` as that takes; they return the mean of what it returns."""
+
+    def turn() -> float:
+        began, found = time.perf_counter(), [side()]
+        while time.perf_counter() - began < TURN:
+            found.append(side())
+        return sum(found) / len(found)
+
+    return turn
 
 
 def training_facts(setup: TrainingSetup) -> Iterator[StepDone]:

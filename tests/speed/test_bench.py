@@ -1,8 +1,11 @@
 """`cnnlab bench`: operations against torch's count, phases that add up and find what is slow, the bare loop's step."""
 
+import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from io import StringIO
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,12 +16,15 @@ from cnnlab.config.config import Config, check_config
 from cnnlab.core.yaml import parse
 from cnnlab.data.augment import Draw
 from cnnlab.network.session import Session
+from cnnlab.speed.changes import Tried, changes, tried
+from cnnlab.speed.compiled import asked, compared, compiled_trial
 from cnnlab.speed.facts import Bench
 from cnnlab.speed.phases import AVERAGES, BACKWARD, FORWARD, INPUT, LOSS, OPTIMIZER, PHASES, watched_setup
 from cnnlab.speed.report import bench_json, bench_report
 from cnnlab.speed.run import bench
 from cnnlab.speed.steps import bare_step, training_facts, training_step
 from cnnlab.speed.work import step_work
+from cnnlab.stats.repeats import Repeats
 from cnnlab.training.setup import TrainingSetup, set_up_training
 from cnnlab.view.blocks import Text, inside, tables
 
@@ -140,6 +146,62 @@ def test_the_bare_loop_does_the_same_work() -> None:
         torch.testing.assert_close(one, other)
 
 
+def test_a_change_is_faster_where_three_quarters_of_its_turns_are() -> None:
+    findings = {"faster": (1.0, 1.1, 1.2, 1.3), "no gain": (0.9, 1.0, 1.1, 1.3), "slower": (0.5, 0.6, 0.7, 1.2)}
+    for finding, gains in findings.items():
+        assert Tried("", "", Repeats(gains)).finding == finding
+    assert Tried("", "", None).finding == "not measured"
+
+
+def test_a_change_is_held_against_the_present_setting_and_may_be_refused() -> None:
+    bigger, smaller, *others = changes(config(), device=torch.device("cpu"), images=60, thread_count=3)
+    assert [change.words for change in (bigger, smaller)] == ["training.batch_size=32", "training.batch_size=8"]
+    assert (others[0].words, others[1].words) == ("training.channels_last=true", "--threads 1")
+    assert all(change.threads == 3 for change in (bigger, smaller, others[0]))
+    sizes = []
+
+    def make(changed: Config) -> TrainingSetup:
+        sizes.append(changed.training.batch_size)
+        return fresh(f"training.batch_size={changed.training.batch_size}")
+
+    found = tried(bigger, lambda: 1.0, make, seconds=0)
+    assert found.finding == "faster"
+    assert found.gain is not None
+    assert len(found.gain.values) == 3
+    assert sizes == [32]
+    too_large = replace(bigger, config=config("training.batch_size=999", "training.drop_last=true"))
+    refused = tried(too_large, lambda: 1.0, lambda c: set_up_training(c, Session(device_name="cpu")), seconds=0)
+    assert refused.finding == "not measured"
+    assert "fewer than the batch_size 999" in refused.why_not
+
+
+def test_the_process_that_compiles_gets_all_that_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+
+    def run(command: list[str], *, input: str, **options: object) -> subprocess.CompletedProcess[str]:
+        told.append(input)
+        raise subprocess.TimeoutExpired(command, 20)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    session, images = Session(device_name="cpu"), fresh().images.train
+
+    def trial(seconds: float) -> Tried:
+        return compiled_trial(config(), session, Path(), images, thread_count=1, seconds=seconds)
+
+    assert "too few seconds are left" in trial(1).why_not
+    assert told == []
+    assert "took more than the 20 seconds" in trial(20).why_not
+    compiled = []
+    monkeypatch.setattr(torch, "compile", lambda network, **options: compiled.append(network) or network)
+    monkeypatch.setattr("cnnlab.speed.compiled.TURNS", 0)
+    monkeypatch.setattr("sys.stdin", StringIO(told[0]))
+    answer = compared(asked())
+    assert len(compiled) == 1
+    assert len(answer["gain"]) == 3
+    monkeypatch.setenv("ATEN_CPU_CAPABILITY", "avx2")
+    assert "ATEN_CPU_CAPABILITY=avx2" in trial(20).why_not
+
+
 def test_the_numbers_of_a_bench_fit_each_other(facts: Bench) -> None:
     assert list(facts.phases.seconds) == list(PHASES)
     assert sum(facts.phases.shares.values()) == pytest.approx(1)
@@ -154,6 +216,7 @@ def test_the_numbers_of_a_bench_fit_each_other(facts: Bench) -> None:
         step["flops_per_second"] / document["ceiling"]["flops_per_second"]
     )
     assert document["evaluation"]["images"] == 10
+    assert {trial["finding"] for trial in document["trials"]} == {"not measured"}  # there was no time
 
 
 def test_the_page_says_the_speed_and_the_phases(facts: Bench) -> None:
