@@ -4,7 +4,8 @@ import io
 import json
 import os
 import sys
-from contextlib import chdir, redirect_stderr, redirect_stdout
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -126,13 +127,36 @@ def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cnnlab.training.loop, "write_training_report", lambda *arguments, **options: (None, None))
 
 
-@pytest.fixture
-def nothing_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+@contextmanager
+def undrawn() -> Iterator[None]:
     """Figures are a pixel each, where what is in them is no matter: they take nine tenths of the time of a command."""
     from cnnlab.view import html, png
 
     pixel = io.BytesIO()
     Image.new("RGB", (1, 1)).save(pixel, "PNG")
-    monkeypatch.setattr(png, "encode", lambda *image, **theme: pixel.getvalue())
-    monkeypatch.setattr(png, "drawn", lambda image: png.Drawn(pixel.getvalue(), pixel.getvalue()))
-    monkeypatch.setattr(html, "overlay", lambda scene: np.zeros((1, 1, 3), np.uint8))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(png, "encode", lambda *image, **theme: pixel.getvalue())
+        patched.setattr(png, "drawn", lambda image: png.Drawn(pixel.getvalue(), pixel.getvalue()))
+        patched.setattr(png, "pixels", lambda *image, **theme: np.zeros((2, 2, 3), np.uint8))
+        patched.setattr(html, "overlay", lambda scene: np.zeros((1, 1, 3), np.uint8))
+        yield
+
+
+@pytest.fixture
+def nothing_is_drawn() -> Iterator[None]:
+    """The same for a test."""
+    with undrawn():
+        yield
+
+
+@pytest.fixture
+def torch_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`cnnlab doctor` imports torch in two processes, as its own test does; this one has it."""
+    from cnnlab.project import doctor
+
+    def imported(code: str) -> doctor.ImportTrial:
+        printed: list[str] = []
+        exec(code, {"print": printed.append})
+        return doctor.ImportTrial(json.loads(printed[0]))
+
+    monkeypatch.setattr(doctor, "try_import", imported)

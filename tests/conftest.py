@@ -4,6 +4,7 @@ Floats of two algorithms are compared in float64, or as far apart as their type 
 processor, under ATEN_CPU_CAPABILITY=default or avx2, ONEDNN_MAX_CPU_ISA=AVX2, and with OMP_NUM_THREADS=2.
 """
 
+import gc
 import os
 import sys
 from collections import Counter
@@ -38,7 +39,20 @@ settings.register_profile("same", derandomize=True, deadline=None, suppress_heal
 settings.register_profile("search", max_examples=300)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
+# a test makes little that only the collector of garbage can let go: it would look through torch over and over
+gc.disable()
+RARELY = (50_000, 20, 50)
+
+os.fsync = lambda handle: None  # no power fails between two tests, and a disk takes its time to be sure
+
 pytest_plugins = ["command_line"]
+
+
+def pytest_collection_finish() -> None:
+    """What is there now stays."""
+    gc.freeze()
+    gc.set_threshold(*RARELY)
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,12 +1,12 @@
-"""Networks that attributions are tried on: a global-average head, a flattened one, torchvision's ResNet-18."""
+"""Networks that attributions are tried on: a global-average head, a flattened one, a ResNet of torchvision's."""
 
 from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Any
 
 import torch
-import torchvision
 from torch import Tensor, nn
+from torchvision.models.resnet import BasicBlock, ResNet
 
 CLASSES = 5
 
@@ -53,11 +53,11 @@ def flat(*, seed: int = 0, inplace: bool = False, hidden: bool = True) -> nn.Seq
     )
 
 
-def resnet18() -> nn.Module:
-    """ResNet-18 with random weights and statistics, for images of 64 pixels: layer4 puts out 512 × 2 × 2."""
+def resnet10() -> nn.Module:
+    """A block a stage, random weights and statistics, for images of 48 pixels: layer4 puts out 512 × 2 × 2."""
     with torch.random.fork_rng():
         torch.manual_seed(1)
-        return _varied(torchvision.models.resnet18(num_classes=CLASSES)).eval()
+        return _varied(ResNet(BasicBlock, [1, 1, 1, 1], num_classes=CLASSES)).eval()
 
 
 def some_images(n: int = 4, size: int = 16, *, seed: int = 0) -> Tensor:
@@ -67,7 +67,7 @@ def some_images(n: int = 4, size: int = 16, *, seed: int = 0) -> Tensor:
 SUBJECTS = {
     "gap": (gap, "relu2", 16),
     "flat": (flat, "relu2", 16),
-    "resnet18": (resnet18, "layer4", 64),
+    "resnet10": (resnet10, "layer4", 48),
 }
 """Name: how to make it, the layer to look at, the side of its images."""
 

@@ -216,11 +216,11 @@ def test_answers_that_are_not_finite_are_an_error_of_the_work() -> None:
         attribute(model, some_images(), CLASS, methods=["gradcam"], layers=["relu2"])
 
 
-@pytest.mark.parametrize("name", ["gap", "flat", "resnet18"])
+@pytest.mark.parametrize("name", ["gap", "flat", "resnet10"])
 def test_every_method_on_every_network_is_finite(name: str) -> None:
     model, layer, images, classes = subject(name)
     methods = [n for n in EVERY if n != "cam" or name != "flat"]
-    if name == "resnet18":
+    if name == "resnet10":
         images = images[:, :, :40, :40]  # Score-CAM tries 512 channels
     found = attribute(model, images[:1], classes[:1], methods=quick(methods), layers=[layer])
     assert [one.method for one in found] == methods

@@ -3,7 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from attribution.subjects import CLASSES, flat, gap, resnet18, some_images, subject
+from attribution.subjects import CLASSES, flat, gap, resnet10, some_images, subject
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
@@ -50,8 +50,8 @@ def test_behind_a_global_average_the_gradient_methods_are_cam() -> None:
     torch.testing.assert_close(counter, -grad, rtol=0, atol=0)
 
 
-def test_cam_on_resnet18_sums_to_the_logit() -> None:
-    model, layer, images, classes = subject("resnet18")
+def test_cam_on_resnet10_sums_to_the_logit() -> None:
+    model, layer, images, classes = subject("resnet10")
     found = attribute(model, images, classes, methods=["cam"])[0]
     assert found.layers == (layer,)
     total = found.maps.mean((1, 2)) + model.fc.bias[classes].detach().float()
@@ -157,7 +157,7 @@ def test_ablationcam_by_closed_form_is_brute_force() -> None:
 
 
 def test_ablationcam_of_resnet_runs_the_tail_alone() -> None:
-    model, _, images, classes = subject("resnet18")
+    model, _, images, classes = subject("resnet10")
     rows: list[int] = []
     model.layer1.register_forward_hook(lambda module, inputs, out: rows.append(len(out)))
     attribute(model, images, classes, methods=["ablationcam"], layers=["layer3"], max_batch=128)
@@ -301,7 +301,7 @@ def test_eigen_smoothing_is_the_first_component_of_the_products() -> None:
 
 
 def test_layers_are_scaled_and_averaged() -> None:
-    model = resnet18()
+    model = resnet10()
     images, names = some_images(2, 64), ["layer3", "layer4"]
     alone = [attribute(model, images, CLASS[:2], methods=["layercam"], layers=[name])[0].maps for name in names]
     both = attribute(model, images, CLASS[:2], methods=["layercam"], layers=names)[0]

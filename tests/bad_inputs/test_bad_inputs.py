@@ -34,8 +34,6 @@ EMPTY_BY_DESIGN = ("data", "data/MNIST/raw")
 
 IN_A_PROCESS = (
     "no such file",
-    "unknown keys, the nearest named",
-    "a tag that would make a Python object",
     "no run of that name, the nearest named",
     "an unknown command",
 )

@@ -17,7 +17,7 @@ from cnnlab.cli import streams
 from cnnlab.cli.streams import with_bar, with_bars
 from cnnlab.core.advance import Advance
 from cnnlab.core.characters import SUBSTITUTES, json_escaped, printable
-from cnnlab.main import app, main
+from cnnlab.main import main, program
 
 FULL = Path("/dev/full")
 
@@ -31,7 +31,7 @@ def words_of_commands() -> list[list[str]]:
             found += inside(command, [*words, name]) if hasattr(command, "commands") else [[*words, name]]
         return found
 
-    return inside(typer.main.get_command(app), [])
+    return inside(program(), [])
 
 
 def test_every_number_on_a_command_line_has_limits() -> None:
@@ -48,7 +48,7 @@ def test_every_number_on_a_command_line_has_limits() -> None:
                     found.append((f"{name} {option.name}", option.min, option.max))
         return found
 
-    limits = inside(typer.main.get_command(app))
+    limits = inside(program())
     assert len(limits) > 25
     assert [one for one in limits if None in one] == []
 

@@ -148,7 +148,7 @@ def test_the_configs_that_come_along(cnnlab, path) -> None:
     assert cnnlab("config", "show", "shown.yaml", "--json").json() == cnnlab("config", "show", path, "--json").json()
 
 
-def test_schema_list_and_doctor(cnnlab) -> None:
+def test_schema_list_and_doctor(cnnlab, torch_is_there) -> None:
     schema = cnnlab("schema").json()
     assert {"model", "data", "training"} <= schema["properties"].keys()
     layers = {layer["name"] for layer in cnnlab("list", "layers", "--json").json()}

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import Any
 
-import typer
 from references.markdown import anchor, code, fenced, line, table
 
-from cnnlab.main import app
+from cnnlab.main import program
 
 HEAD = """\
 # Commands
@@ -47,7 +46,7 @@ def page() -> str:
 
 def commands() -> Iterator[tuple[str, Any]]:
     """Every command by what is typed, in the order of `cnnlab --help`."""
-    whole: Any = typer.main.get_command(app)
+    whole: Any = program()
     names = list(whole.commands)
     for panel in dict.fromkeys(whole.commands[name].rich_help_panel for name in names):
         for name in names:
@@ -65,7 +64,7 @@ def _below(name: str, command: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _panel(name: str) -> str:
-    whole: Any = typer.main.get_command(app)
+    whole: Any = program()
     return str(whole.commands[name.split()[1]].rich_help_panel)
 
 

@@ -112,6 +112,9 @@ logging: {histograms_every_epochs: 0, pictures: false, graph: false}
 """
 
 
+pytestmark = pytest.mark.usefixtures("nothing_is_drawn")
+
+
 @pytest.fixture
 def own(cnnlab, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The command line in a folder that has `nets/net.py`, what it imports, and `nets/tiny.yaml`."""

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from cnnlab.core.characters import printable, shortened
-from cnnlab.view import html
+from cnnlab.view import html, png
 from cnnlab.view.blocks import Column, Figure, Report, Section, SummaryLine, Table, Text
 
 VOID = {"meta", "img", "input", "source", "link", "br", "hr"}
@@ -36,8 +36,11 @@ class Reader(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def page(report: Report) -> str:
-    return html.page(report)
+def page(report: Report, every_figure: tuple[Figure, ...]) -> str:
+    """With the first figure as it is drawn, and a stand-in for the others, which are looked at in `test_png`."""
+    first, *others = every_figure
+    both = png.drawn(first)
+    return html.page(report, {figure.name: both for figure in others})
 
 
 def test_the_page_needs_nothing_else(page: str, every_figure: tuple[Figure, ...]) -> None:

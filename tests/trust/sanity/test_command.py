@@ -73,6 +73,7 @@ def test_labels_that_were_not_learned_are_no_test(checked: Any) -> None:
     assert [one["against"] for one in labels["methods"]] == ["a network trained on random labels"] * 2
 
 
+@pytest.mark.usefixtures("nothing_is_drawn")
 def test_the_report_lies_in_the_runs_folder_and_the_run_is_as_it_was(trained: Any, checked: Any) -> None:
     folder = trained.run / "reports" / "sanity"
     names = {path.name for path in folder.iterdir()}
