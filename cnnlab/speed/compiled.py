@@ -18,7 +18,7 @@ from cnnlab.core.errors import CnnlabError
 from cnnlab.core.yaml import parse
 from cnnlab.data.batches import ChannelStatistics
 from cnnlab.data.dataset import Dataset
-from cnnlab.fit.device import check_compiler
+from cnnlab.fit.compilation import check_compiler
 from cnnlab.network.session import Session
 from cnnlab.network.speed import in_turn
 from cnnlab.runs.images import TrainingImages

@@ -162,7 +162,7 @@ def _setting(setup: TrainingSetup, images: TrainingImages, thread_count: int) ->
         threads=thread_count,
         batch=training.batch_size,
         accumulate=training.accumulate,
-        precision=training.precision,
+        precision=setup.precision,
         channels_last=training.channels_last,
         compiled=bool(training.compile),
         shape=images.train.shape,
