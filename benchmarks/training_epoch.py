@@ -20,7 +20,7 @@ from cnnlab.config.config import check_config
 from cnnlab.core.yaml import parse
 from cnnlab.data.batches import TrainingBatches, channel_statistics
 from cnnlab.fit.fit import StepDone, fit
-from cnnlab.fit.optimizers import parameter_groups
+from cnnlab.fit.parameter_groups import learning_parameters
 from cnnlab.fit.state import TrainingState
 from cnnlab.network.fresh import new_network
 
@@ -85,7 +85,7 @@ def our_steps(config, images, labels, epochs):  # type: ignore[no-untyped-def]
     model = prepared_model(config)
     state = TrainingState(
         model=model,
-        optimizer=config.optimizer.build(groups=parameter_groups(model, [], lr=0.1, weight_decay=5e-4)),
+        optimizer=config.optimizer.build(parameters=learning_parameters(model)),
         device=torch.device("cpu"),
     )
     batches = TrainingBatches(

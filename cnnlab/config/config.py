@@ -26,7 +26,7 @@ from cnnlab.data.parts import PLACES, beside
 from cnnlab.data.registry import AugmentationChoice, DatasetChoice, facts_of, image_of
 from cnnlab.fit import catalog as _training_catalog  # noqa: F401
 from cnnlab.fit.compilation import CompileChoice
-from cnnlab.fit.optimizers import ParameterGroup
+from cnnlab.fit.parameter_groups import ParameterGroup
 from cnnlab.fit.precision import PrecisionChoice
 from cnnlab.fit.registry import ClippingChoice, LossChoice, OptimizerChoice, ScheduleChoice
 from cnnlab.models import catalog as _models_catalog  # noqa: F401

@@ -1,5 +1,5 @@
 """Importing this fills the registries of losses, optimizers, schedules and clippings."""
 
-from cnnlab.fit import losses, optimizers, schedules
+from cnnlab.fit import clipping, losses, optimizers, schedules
 
-__all__ = ["losses", "optimizers", "schedules"]
+__all__ = ["clipping", "losses", "optimizers", "schedules"]

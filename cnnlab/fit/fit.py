@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.data.batches import Batch, TrainingBatches
+from cnnlab.fit.clipping import Clipping
 from cnnlab.fit.device import pointwise_route
-from cnnlab.fit.losses import Loss
-from cnnlab.fit.optimizers import Clipping
+from cnnlab.fit.losses import Loss, is_summed, per_image
 from cnnlab.fit.precision import Precision, autocast
 from cnnlab.fit.resolution import Resolution
 from cnnlab.fit.schedules import Schedule
@@ -176,7 +176,7 @@ def _backward(
     precision: Precision,
     route: AbstractContextManager[object],
 ) -> Tensor:
-    """Gradients of the mean loss over all images of `group`; returns that loss, detached."""
+    """Gradients of the loss over all images of `group`, their mean or sum; returns the mean, detached."""
     images = sum(len(batch.images) for batch in group)
     state.optimizer.zero_grad(set_to_none=True)
     mean = torch.zeros((), device=state.device)
@@ -184,11 +184,13 @@ def _backward(
         with autocast(state.device, precision), route:
             logits = forward(batch.images)
         value = loss(logits.float(), batch.targets)  # a loss in bf16 would have 8 bits
-        share = len(batch.images) / images
+        count = len(batch.images)
+        share = 1.0 if is_summed(loss) else count / images
         scaled = value if share == 1 else value * share
         (state.scaler.scale(scaled) if state.scaler else scaled).backward()
-        mean = mean + scaled.detach()
-        _count(state.sums, batch, logits.detach(), value.detach())
+        each = per_image(loss, value.detach(), count)
+        mean = mean + (each if count == images else each * (count / images))
+        _count(state.sums, batch, logits.detach(), each)
     return mean
 
 

@@ -5,10 +5,10 @@ from typing import Annotated
 from cnnlab.core.registry import Chosen, Component, Registry
 
 LOSSES = Registry("loss", supplies=("counts",))
-"""Each makes a function (logits [n, k], targets) → a scalar; `counts` has the training images of each class."""
+"""Each makes a `Loss`, a function (logits [n, k], targets) → a scalar; `counts` has the images of each class."""
 
-OPTIMIZERS = Registry("optimizer", supplies=("groups",))
-"""Each makes a `torch.optim.Optimizer` from `groups`, a list of parameter groups (see `parameter_groups`)."""
+OPTIMIZERS = Registry("optimizer", supplies=("parameters",))
+"""Each makes a `torch.optim.Optimizer` from `parameters`, the `LearningParameters` of a network."""
 
 SCHEDULES = Registry("schedule", supplies=("epochs",))
 """Each makes a function of the progress in 0..1 → the factor on every learning rate; `epochs` is the whole run's."""

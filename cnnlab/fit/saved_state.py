@@ -6,7 +6,9 @@ tensors without values, so this knows no optimizer by name.
 """
 
 import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -210,8 +212,8 @@ def stepped(optimizer: Optimizer) -> dict[int, dict[str, Any]]:
         for parameter in parameters:
             parameter.grad = torch.empty_like(parameter)
         twins.append({**group, "params": parameters})
-    make: Any = type(optimizer)
-    twin: Optimizer = make(twins)  # its options stand in the groups
+    twin = copy(optimizer)
+    twin.__setstate__({"state": defaultdict(dict), "param_groups": twins})
     twin.step()
     state: dict[int, dict[str, Any]] = twin.state_dict()["state"]
     return state

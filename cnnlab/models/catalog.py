@@ -10,13 +10,11 @@ from cnnlab.models.layers import (
     permutation,
     pooling,
     scaling,
-    whitening,
 )
 from cnnlab.models.registry import INITIALIZATIONS, LAYERS
 
 REGISTERED = (
-    activation, attention, composite, convolution, initialization, normalization, permutation, pooling, scaling,
-    whitening,
+    activation, attention, composite, convolution, initialization, normalization, permutation, pooling, scaling
 )  # fmt: skip
 
 __all__ = ["INITIALIZATIONS", "LAYERS"]

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from cnnlab.config.config import Config
 from cnnlab.config.norms import norms_of
+from cnnlab.fit.optimizers.rates import largest_decay
 from cnnlab.models.own_model import OwnModel
 from cnnlab.recipe.facts import Ablation, Repeat, VariantFacts, epochs_saved, paired
 from cnnlab.stats.claim import Claim, claim_above
@@ -43,7 +44,7 @@ INGREDIENTS = (
     Ingredient(
         "weight decay",
         "19.5",
-        lambda config: config.optimizer.options.get("weight_decay") or 0.0,
+        lambda config: largest_decay(config.optimizer),
         several=True,
         narrows=True,
     ),

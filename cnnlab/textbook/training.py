@@ -5,7 +5,7 @@ from torch import nn
 
 from cnnlab.data.augment import Draw
 from cnnlab.data.batches import batch_bounds
-from cnnlab.fit.optimizers import parameter_groups
+from cnnlab.fit.parameter_groups import learning_parameters
 from cnnlab.textbook.small_cnn import CLASSES, SHAPE, costs, fields, recipe, small_cnn
 from cnnlab.textbook.statement import derived, elsewhere, misprinted, of_a_run, printed, story
 from cnnlab.textbook.trained import TrainedRun
@@ -116,9 +116,7 @@ def _equal_stages() -> bool:
          ((0.1, 0.9, 5e-4), (0.1, 0.05, 0.0)), "SGD 0.1, 0.9, 5e-4; cosine over 30", tolerance=1e-9)  # fmt: skip
 def _optimiser() -> tuple[tuple[float, ...], tuple[float, ...]]:
     config = recipe()
-    options = config.optimizer.options
-    groups = parameter_groups(nn.Linear(2, 2), [], lr=options["lr"], weight_decay=options["weight_decay"])
-    (group, *_) = config.optimizer.build(groups=groups).param_groups
+    (group, *_) = config.optimizer.build(parameters=learning_parameters(nn.Linear(2, 2))).param_groups
     schedule, rate = config.schedule.build(epochs=config.training.epochs), float(group["lr"])
     rates = tuple(rate * schedule(share) for share in (0.0, 0.5, 1.0))
     return (rate, float(group["momentum"]), float(group["weight_decay"])), rates

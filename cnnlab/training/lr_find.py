@@ -19,7 +19,7 @@ from cnnlab.core.errors import RequestError
 from cnnlab.data.batches import TrainingBatches
 from cnnlab.fit.device import pointwise_route
 from cnnlab.fit.freezing import Freezing
-from cnnlab.fit.losses import Loss
+from cnnlab.fit.losses import Loss, per_image
 from cnnlab.network.session import Session
 from cnnlab.training.setup import set_up_training
 
@@ -132,7 +132,7 @@ def learning_rate_range(
             with route:
                 logits = model(batch.images)
             value = loss(logits, batch.targets)
-            number = float(value.detach())
+            number = float(per_image(loss, value.detach(), len(batch.images)))
             step += 1
             if not math.isfinite(number):
                 return

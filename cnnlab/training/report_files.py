@@ -13,6 +13,7 @@ from cnnlab.core.errors import RequestError
 from cnnlab.core.problems import first_fault
 from cnnlab.data.dataset import Dataset
 from cnnlab.fit.fit import ADVICE, DivergenceError, EpochDone, first_non_finite
+from cnnlab.fit.optimizers.rates import every_option
 from cnnlab.models.undisturbed import undisturbed
 from cnnlab.runs.events import EventLog
 from cnnlab.runs.folder import Run
@@ -178,7 +179,7 @@ def _hyperparameters(setup: TrainingSetup, events: EventLog, rows: Sequence[Epoc
         "schedule": config.schedule.name,
         "seed": config.seed,
     }
-    for name, value in config.optimizer.options.items():
+    for name, value in every_option(config.optimizer):
         if isinstance(value, bool | int | float | str):
             values[name] = value
     metrics = {"final/train_loss": rows[-1].train_loss, "final/train_seconds": progress.seconds}

@@ -1,30 +1,29 @@
 """All that a config names, built: images on the device, network, optimizer, batches."""
 
-from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from cnnlab.config.config import Config
+from cnnlab.config.learning import parameters_of
 from cnnlab.config.least_memory import check_memory_suffices, least_memory
 from cnnlab.core.arithmetic import Shape
 from cnnlab.core.errors import RequestError
 from cnnlab.core.seeds import derive_seed
 from cnnlab.data.batches import ChannelStatistics, EvaluationBatches, TrainingBatches
 from cnnlab.data.dataset import Dataset
+from cnnlab.fit.clipping import Clipping
 from cnnlab.fit.compilation import check_compiler, compile_remark, compiled
 from cnnlab.fit.freezing import Freezing
 from cnnlab.fit.losses import Loss
-from cnnlab.fit.optimizers import Clipping, parameter_groups
 from cnnlab.fit.precision import Precision, chosen_precision, precision_remark
 from cnnlab.fit.predict import Predictions, predict
 from cnnlab.fit.resolution import Resolution
 from cnnlab.fit.saved_state import EpochPlan
 from cnnlab.fit.schedules import Schedule
 from cnnlab.fit.state import Ema, TrainingState
-from cnnlab.models.data_dependent import begin_from_images
 from cnnlab.models.own import said_to
 from cnnlab.network.fresh import new_built
 from cnnlab.network.inheritance import Inherited, inherit
@@ -76,19 +75,13 @@ class TrainingSetup:
 
     def batches_of(self, dataset: Dataset) -> EvaluationBatches:
         """The images as they are evaluated: on the device, in order, not augmented."""
-        return _as_evaluated(dataset, self.config, self.images.statistics, self.state.device)
-
-
-def _as_evaluated(
-    dataset: Dataset, config: Config, statistics: ChannelStatistics, device: torch.device
-) -> EvaluationBatches:
-    return EvaluationBatches(
-        dataset.images_for(device),
-        dataset.labels.to(device),
-        batch_size=config.training.evaluation_batch_size,
-        statistics=statistics,
-        device=device,
-    )
+        return EvaluationBatches(
+            dataset.images_for(self.state.device),
+            dataset.labels.to(self.state.device),
+            batch_size=self.config.training.evaluation_batch_size,
+            statistics=self.images.statistics,
+            device=self.state.device,
+        )
 
 
 def _normalised_by(
@@ -142,16 +135,6 @@ def resolution_of(config: Config, network: nn.Module, shape: Shape) -> Resolutio
     return resolution
 
 
-def _begun_from_images(network: nn.Module, config: Config, images: TrainingImages, device: torch.device) -> list[str]:
-    """Let layers begin from a sample of the training images; a sentence for each."""
-
-    def batches(count: int) -> Iterable[Tensor]:
-        some = fixed_sample(images.train, count, config.seed, "beginning")
-        return (batch.images for batch in _as_evaluated(some, config, images.statistics, device))
-
-    return begin_from_images(network, batches)
-
-
 def set_up_training(
     config: Config, session: Session, *, images: TrainingImages | None = None, begun: bool = False
 ) -> TrainingSetup:
@@ -198,26 +181,17 @@ def set_up_training(
     )
     memory = torch.channels_last if training.channels_last else torch.contiguous_format
     network = network.to(device=device, memory_format=memory)  # type: ignore[call-overload]
-    if inherited is None and not begun:
-        remarks += _begun_from_images(network, config, images, device)
-    options = config.optimizer.options
     with config.told_by_place():
         freezing = Freezing(network, config.freeze, config.unfreeze, statistics=config.frozen_statistics)
-    groups = parameter_groups(
-        network,
-        config.parameter_groups,
-        lr=options["lr"],
-        weight_decay=options.get("weight_decay", 0.0),
-        layer_decay=config.layer_decay,
-        freezing=freezing,
-    )
+    loss = config.loss.build(counts=train.counts())
+    parameters = parameters_of(config, network, freezing, loss)
     freezing.begin(1)
     if config.freeze:
         with config.told_by_place():
             remarks.append(freezing.sentence)
     state = TrainingState(
         model=network,
-        optimizer=config.optimizer.build(groups=groups),
+        optimizer=config.optimizer.build(parameters=parameters),
         device=device,
         ema=_averages(config, network, train) if config.ema else None,
         scaler=torch.amp.GradScaler(device.type) if training.precision == "fp16" else None,
@@ -236,7 +210,6 @@ def set_up_training(
         device=device,
     )
     next(batches.epoch(0))  # an augmentation that cannot work on these images fails here, before anything is written
-    loss = config.loss.build(counts=train.counts())
     torch.manual_seed(derive_seed(config.seed, "dropout"))
     return TrainingSetup(
         config=config,

@@ -215,7 +215,7 @@ CONFIGS = (
         "optimizer: {sgd: {learning_rate: 0.1}}",
         (
             "error: bad.yaml:1:19: no option 'learning_rate' in optimizer 'sgd'; it has lr, momentum, "
-            "weight_decay, nesterov."
+            "weight_decay, nesterov, decoupled."
         ),
         rest=MODEL,
     ),
@@ -359,7 +359,7 @@ CONFIGS = (
         TINY,
         (
             "error: override 'optimizer.momentun=0.5': no option 'momentun' in optimizer 'sgd'; it has "
-            "lr, momentum, weight_decay, nesterov. Did you mean 'momentum'?"
+            "lr, momentum, weight_decay, nesterov, decoupled. Did you mean 'momentum'?"
         ),
         command="cnnlab train bad.yaml optimizer.momentun=0.5",
     ),

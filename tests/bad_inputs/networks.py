@@ -393,6 +393,21 @@ NETWORKS = (
         rest=SMALL + MODEL,
     ),
     config(
+        "Muon where no filter learns",
+        "optimizer: {muon: {rest: adamw}}",
+        (
+            "error: bad.yaml:1:13: optimizer 'muon': no filter learns: no layer but the head has a kernel that is not "
+            "frozen; sgd or adamw do"
+        ),
+        rest=SMALL + MODEL,
+    ),
+    config(
+        "an unknown optimizer inside Muon",
+        "optimizer: {muon: {rest: {sgdd: {lr: 0.1}}}}",
+        f"error: bad.yaml:1:20: no optimizer 'sgdd'; {OPTIMIZERS}. Did you mean 'sgd'?",
+        rest=MODEL,
+    ),
+    config(
         "half precision on the processor",
         "training: {precision: fp16}",
         "error: training.precision is fp16, which trains on a GPU only; use bf16 or fp32 on the cpu",

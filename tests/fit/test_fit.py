@@ -13,7 +13,7 @@ from cnnlab.core.registry import component
 from cnnlab.data.batches import Batch, ChannelStatistics, TrainingBatches
 from cnnlab.fit import catalog  # noqa: F401
 from cnnlab.fit.fit import EpochDone, StepDone, fit
-from cnnlab.fit.optimizers import parameter_groups
+from cnnlab.fit.parameter_groups import learning_parameters
 from cnnlab.fit.state import Ema, TrainingState
 
 CPU = torch.device("cpu")
@@ -46,8 +46,7 @@ def batches(count: int = 40, *, batch_size: int = 8, drop_last: bool = False) ->
 
 
 def state(model: nn.Module, *, lr: float = 0.05, ema: bool = False) -> TrainingState:
-    groups = parameter_groups(model, [], lr=lr, weight_decay=0.0)
-    optimizer = component("optimizer", "sgd", lr=lr, momentum=0.9).build(groups=groups)
+    optimizer = component("optimizer", "sgd", lr=lr, momentum=0.9).build(parameters=learning_parameters(model))
     torch.manual_seed(7)
     return TrainingState(model, optimizer, CPU, ema=Ema(model, decay=0.9) if ema else None)
 
@@ -122,6 +121,28 @@ def test_accumulated_batches_equal_one_big_batch(accumulate: int) -> None:
         torch.testing.assert_close(a, b)
     assert [getattr(e, "images", None) for e in steps] == [getattr(e, "images", None) for e in expected]
     assert steps[-1].loss == pytest.approx(expected[-1].loss, rel=1e-5)
+
+
+def test_a_summed_loss_has_the_gradient_of_all_images_and_tells_of_one() -> None:
+    """The oracle: the bare loop, with batches accumulated by torch's own sum."""
+    data, model = batches(42), network(dropout=False)
+    training = state(network(dropout=False), lr=0.005)
+    loss = nn.CrossEntropyLoss(reduction="sum")
+    events = list(fit(training, data, loss=loss, schedule=lambda done: 1.0, epochs=1, accumulate=2))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.005, momentum=0.9)
+    losses = []
+    for number, batch in enumerate(data.epoch(0)):
+        value = loss(model(batch.images), batch.targets)
+        value.backward()
+        losses.append(value.item())
+        if number % 2:
+            optimizer.step()
+            optimizer.zero_grad()
+    assert same(training.model, model)
+    assert [float(event.loss) for event in events[:-1]] == pytest.approx(
+        [(a + b) / images for a, b, images in zip(losses[::2], losses[1::2], (16, 16, 10), strict=True)]
+    )
+    assert events[-1].loss == pytest.approx(sum(losses) / 42)
 
 
 @pytest.mark.parametrize("stop", [1, 4, 5, 6, 7, 10, 13])

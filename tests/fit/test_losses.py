@@ -5,7 +5,7 @@ from torch.nn import functional as F
 from cnnlab.core.errors import ConfigError, RequestError
 from cnnlab.core.registry import component
 from cnnlab.fit import catalog  # noqa: F401
-from cnnlab.fit.losses import Loss
+from cnnlab.fit.losses import Loss, averaged
 
 COUNTS = torch.tensor([10, 30, 0, 60])
 
@@ -47,6 +47,16 @@ def test_class_weights(batch) -> None:
     torch.testing.assert_close(
         loss(class_weights="balanced")(logits, labels), F.cross_entropy(logits, labels, weight=balanced)
     )
+
+
+def test_a_sum_is_that_of_torch_and_is_told_for_an_image(batch) -> None:
+    logits, labels = batch
+    weights = torch.tensor([0.25, 1.0, 2.5, 0.75])
+    summed = loss(reduction="sum", class_weights=weights.tolist(), label_smoothing=0.2)
+    theirs = F.cross_entropy(logits, labels, weight=weights, label_smoothing=0.2, reduction="sum")
+    assert torch.equal(summed(logits, labels), theirs)
+    assert torch.equal(averaged(summed)(logits, labels), theirs / 16)
+    assert torch.equal(averaged(loss())(logits, labels), F.cross_entropy(logits, labels))
 
 
 def test_what_is_refused() -> None:

@@ -1,11 +1,8 @@
 import pytest
-import torch
 from torch import nn
 
 from cnnlab.core.errors import RequestError
-from cnnlab.core.registry import component
-from cnnlab.fit import catalog  # noqa: F401
-from cnnlab.fit.optimizers import ParameterGroup, parameter_groups
+from cnnlab.fit.parameter_groups import ParameterGroup, learning_parameters
 
 
 def network() -> nn.Sequential:
@@ -23,7 +20,7 @@ def network() -> nn.Sequential:
 
 
 def grouped(*rules: ParameterGroup) -> list[tuple[list[str], float, float]]:
-    groups = parameter_groups(network(), rules, lr=0.1, weight_decay=5e-4)
+    groups = learning_parameters(network(), rules).groups(lr=0.1, weight_decay=5e-4)
     assert all(len(group["params"]) == len(group["names"]) for group in groups)
     assert all(group["lr"] == group["lr_base"] for group in groups)
     return [(group["names"], pytest.approx(group["lr"]), group["weight_decay"]) for group in groups]
@@ -57,10 +54,10 @@ def test_the_first_rule_that_matches_holds_and_the_rest_comes_first() -> None:
 
 def test_frozen_parameters_are_in_no_group() -> None:
     model = network()
-    groups = parameter_groups(
-        model, [ParameterGroup(match=["conv1.*", "norms"], frozen=True)], lr=0.1, weight_decay=0.0
-    )
-    assert [group["names"] for group in groups] == [["linear1.weight", "linear1.bias"]]
+    learning = learning_parameters(model, [ParameterGroup(match=["conv1.*", "norms"], frozen=True)])
+    assert [group["names"] for group in learning.groups(lr=0.1, weight_decay=0.0)] == [
+        ["linear1.weight", "linear1.bias"]
+    ]
     assert {name for name, p in model.named_parameters() if p.requires_grad} == {"linear1.weight", "linear1.bias"}
 
 
@@ -75,30 +72,12 @@ def test_a_rule_behind_another_counts_as_matching() -> None:
     assert len(grouped(ParameterGroup(match=["*"]), ParameterGroup(match=["conv1.*"], lr_scale=2.0))) == 1
 
 
-@pytest.mark.parametrize(
-    ("name", "options", "oracle"),
-    [
-        ("sgd", {"lr": 0.05, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01},
-         lambda p: torch.optim.SGD(p, 0.05, 0.9, weight_decay=0.01, nesterov=True)),
-        ("adamw", {"lr": 0.01, "beta1": 0.8, "weight_decay": 0.1},
-         lambda p: torch.optim.AdamW(p, 0.01, (0.8, 0.999), weight_decay=0.1)),
-    ],
-)  # fmt: skip
-def test_optimizers_do_as_torch_does(name, options, oracle) -> None:
-    ours, theirs = nn.Parameter(torch.ones(3)), nn.Parameter(torch.ones(3))
-    group = {"params": [ours], "names": ["a"], "lr": options["lr"], "lr_base": options["lr"]}
-    optimizer = component("optimizer", name, **options).build(groups=[group])
-    reference = oracle([theirs])
-    for step in range(5):
-        for parameter in (ours, theirs):
-            parameter.grad = torch.tensor([1.0, -2.0, 0.1]) * step
-        optimizer.step()
-        reference.step()
-    assert torch.equal(ours, theirs)
-
-
-def test_nesterov_without_momentum() -> None:
-    with pytest.raises(RequestError, match="nesterov: true needs a momentum above 0"):
-        component("optimizer", "sgd", nesterov=True, momentum=0).build(
-            groups=[{"params": [nn.Parameter(torch.ones(1))]}]
-        )
+def test_the_scales_and_the_shifts_of_norms_have_a_word_each() -> None:
+    found = grouped(
+        ParameterGroup(match=["norm_weights"], frozen=True), ParameterGroup(match=["norm_biases"], lr_scale=64.0)
+    )
+    norms = {f"{norm}.{kind}" for norm in ("norm1", "group_norm1") for kind in ("weight", "bias")}
+    assert found == [
+        ([name for name in ALL if name not in norms], 0.1, 5e-4),
+        (["norm1.bias", "group_norm1.bias"], 6.4, 5e-4),
+    ]

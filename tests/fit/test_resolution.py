@@ -9,7 +9,7 @@ from torch import nn
 from cnnlab.core.errors import RequestError
 from cnnlab.data.batches import Batch, ChannelStatistics, TrainingBatches
 from cnnlab.fit.fit import StepDone, fit
-from cnnlab.fit.optimizers import parameter_groups
+from cnnlab.fit.parameter_groups import learning_parameters
 from cnnlab.fit.resolution import Resolution
 from cnnlab.fit.state import TrainingState
 
@@ -74,7 +74,7 @@ class Watched(nn.Module):
 @pytest.mark.parametrize("budget", [None, 40.0])
 def test_a_training_sees_them_by_its_steps_or_by_its_clock(budget: float | None) -> None:
     model = Watched()
-    optimizer = torch.optim.SGD(parameter_groups(model, [], lr=0.1, weight_decay=0.0))
+    optimizer = torch.optim.SGD(learning_parameters(model).groups(lr=0.1, weight_decay=0.0))
     batches = TrainingBatches(
         torch.zeros(40, 1, 8, 8, dtype=torch.uint8),
         torch.zeros(40, dtype=torch.int64),

@@ -39,7 +39,11 @@ WAYS = {
         "data.augment=[cutout, erase, color_jitter, grayscale, blur, noise]",
         *("training.precision=bf16", "schedule=triangular", "training.clean_train_pictures=0"),
     ],
-    "grey, no validation": ["data.dataset={shapes: {train_count: 100, size: 16, channels: 1}}", "data.validation=0"],
+    "grey, no validation, muon, a decoupled rest, a sum": [
+        *("data.dataset={shapes: {train_count: 100, size: 16, channels: 1}}", "data.validation=0"),
+        "optimizer={muon: {lr: 0.05, rest: {sgd: {lr: 0.5, nesterov: true, weight_decay: 0.01, decoupled: true}}}}",
+        "loss={cross_entropy: {reduction: sum}}",
+    ],
 }
 """Several at a time: what one of them does not keep is missing whatever else is on."""
 

@@ -11,7 +11,7 @@ from cnnlab.config.config import read_config
 from cnnlab.core.errors import RequestError
 from cnnlab.fit.checkpoints import load_state
 from cnnlab.fit.freezing import Freezing, depths, is_covered
-from cnnlab.fit.optimizers import parameter_groups
+from cnnlab.fit.parameter_groups import learning_parameters
 from cnnlab.layers_lab.summary.report import summary_report
 from cnnlab.layers_lab.summary.run import summarize
 from cnnlab.network.open import open_run
@@ -167,7 +167,7 @@ def test_rates_fall_with_depth():
         "0.weight": 2, "0.bias": 2, "1.weight": 2, "1.bias": 2,
         "2.0.weight": 1, "2.0.bias": 1, "4.weight": 0, "4.bias": 0,
     }  # fmt: skip
-    groups = parameter_groups(model, [], lr=0.1, weight_decay=0.0, layer_decay=0.5)
+    groups = learning_parameters(model, layer_decay=0.5).groups(lr=0.1, weight_decay=0.0)
     assert [group["lr_base"] for group in groups] == pytest.approx([0.1, 0.05, 0.025])
     assert sum(len(group["params"]) for group in groups) == 8
 

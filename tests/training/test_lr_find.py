@@ -9,7 +9,7 @@ from cnnlab.config import QUICKSTART
 from cnnlab.config.config import read_config
 from cnnlab.core.errors import RequestError
 from cnnlab.data.batches import ChannelStatistics, TrainingBatches
-from cnnlab.fit.optimizers import ParameterGroup, parameter_groups
+from cnnlab.fit.parameter_groups import ParameterGroup, learning_parameters
 from cnnlab.network.session import Session
 from cnnlab.training.lr_find import RatePoint, find_learning_rate, learning_rate_range, smoothed_losses, suggest_rate
 
@@ -28,7 +28,7 @@ def toy() -> tuple[nn.Module, TrainingBatches]:
 
 def find(end: float = 100.0, steps: int = 120, rules: list[ParameterGroup] | None = None) -> list[RatePoint]:
     model, data = toy()
-    optimizer = torch.optim.SGD(parameter_groups(model, rules or [], lr=0.1, weight_decay=0.0), momentum=0.9)
+    optimizer = torch.optim.SGD(learning_parameters(model, rules or []).groups(lr=0.1, weight_decay=0.0), momentum=0.9)
     loss = nn.CrossEntropyLoss()
     return list(learning_rate_range(model, optimizer, data, loss=loss, start=1e-5, end=end, steps=steps))
 

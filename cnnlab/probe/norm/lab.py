@@ -18,7 +18,7 @@ from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError
 from cnnlab.data.batches import normalise
 from cnnlab.fit.device import pointwise_route
-from cnnlab.fit.losses import Loss
+from cnnlab.fit.losses import Loss, averaged, is_summed
 from cnnlab.models.undisturbed import undisturbed
 from cnnlab.network.forward import capture_outputs, check_finite
 from cnnlab.network.network import Network
@@ -166,9 +166,19 @@ class Lab:
 
     @cached_property
     def loss(self) -> Loss:
-        """The loss of the config."""
+        """The loss of the config, a mean over the images."""
+        return averaged(self._own_loss)
+
+    @cached_property
+    def _own_loss(self) -> Loss:
         made: Loss = self.config.loss.build(counts=self.halves.train.counts().to(self.session.device))
         return made
+
+    @cached_property
+    def rate(self) -> float:
+        """The learning rate of the config, for the mean of a batch."""
+        rate: float = self.config.optimizer.options["lr"]
+        return rate * self.config.training.batch_size if is_summed(self._own_loss) else rate
 
     def moments(self) -> Iterator[Advance]:
         """See that `known_moments` are there; yields how far the images are.

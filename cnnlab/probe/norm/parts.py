@@ -272,8 +272,7 @@ def _gain(twins: Mapping[str, Trained], lab: Lab) -> MeanInterval | None:
 def _landscape(lab: Lab) -> Iterator[Advance | LandscapeFacts]:
     done = yield from _trials(twin_trials(lab.config, epochs=lab.epochs), lab)
     images, labels = lab.training_batch
-    rate = lab.config.optimizer.options["lr"]
-    steps = tuple(rate * multiple for multiple in MULTIPLES)
+    steps = tuple(lab.rate * multiple for multiple in MULTIPLES)
     courses: list[LineCourse] = []
     for name, one in done.items():
         for found in line_course(name, one, lab.session, images, lambda logits: lab.loss(logits, labels), steps):
@@ -282,7 +281,7 @@ def _landscape(lab: Lab) -> Iterator[Advance | LandscapeFacts]:
             else:
                 courses.append(found)
     chance = math.log(len(lab.halves.train.classes))
-    yield LandscapeFacts(tuple(courses), rate, chance, len(images), lab.epochs)
+    yield LandscapeFacts(tuple(courses), lab.rate, chance, len(images), lab.epochs)
 
 
 def _ranges(lab: Lab) -> Iterator[Advance | Any]:

@@ -9,6 +9,7 @@ import torch
 from cnnlab.config.config import Config
 from cnnlab.core.registry import component
 from cnnlab.fit.fit import DivergenceError, StepDone, fit
+from cnnlab.fit.optimizers.rates import with_rate_times
 from cnnlab.models.initialization import Weighted
 from cnnlab.network.session import Session
 from cnnlab.runs.images import TrainingImages
@@ -67,8 +68,7 @@ def short_training(
     Raises:
         RequestError: where parts of the config do not fit each other or the data.
     """
-    optimizer = config.optimizer
-    faster = component("optimizer", optimizer.name, **{**optimizer.options, "lr": optimizer.options["lr"] * rate})
+    faster = with_rate_times(config.optimizer, rate)
     changed = config.model_copy(
         update={"optimizer": faster, "schedule": component("schedule", "constant"), "ema": None, "early_stopping": None}
     )

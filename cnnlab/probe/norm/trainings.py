@@ -11,6 +11,7 @@ from cnnlab.core.arithmetic import evenly
 from cnnlab.core.errors import RequestError
 from cnnlab.core.registry import Component, component
 from cnnlab.fit.checkpoints import load_weights_file
+from cnnlab.fit.optimizers.rates import with_rate_times
 from cnnlab.fit.state import load_weights
 from cnnlab.network.fresh import new_network
 from cnnlab.network.session import Session
@@ -75,10 +76,11 @@ def batch_trials(config: Config, *, sizes: Sequence[int], groups: int, epochs: i
         BATCH: component("layer", "batch_norm"),
         GROUP: component("layer", "group_norm", groups=groups),
     }
+    # a summed loss and decoupled hyper-parameters make steps go with the batch by themselves
+    alone = config.loss.options.get("reduction") == "sum" or config.optimizer.options.get("decoupled", False)
     found = {}
     for size in sizes:
-        rate = config.optimizer.options["lr"] * size / config.training.batch_size
-        optimizer = component("optimizer", config.optimizer.name, **{**config.optimizer.options, "lr": rate})
+        optimizer = with_rate_times(config.optimizer, 1.0 if alone else size / config.training.batch_size)
         for norm, layer in norms.items():
             name = f"{norm.replace(' ', '-')}-{size}"
             changed = _quiet(config, epochs=epochs, snapshots=False)

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from cnnlab.config.config import Config
+from cnnlab.config.learning import parameters_of
 from cnnlab.config.least_memory import LeastMemory, check_memory_suffices, least_memory
 from cnnlab.core.arithmetic import Shape
 from cnnlab.core.errors import RequestError
@@ -20,7 +21,6 @@ from cnnlab.data.folder import Contents, list_contents
 from cnnlab.data.listing import SHOWN, Listing
 from cnnlab.data.registry import facts_of
 from cnnlab.fit.freezing import Freezing
-from cnnlab.fit.optimizers import parameter_groups
 from cnnlab.models.build import parameter_count
 from cnnlab.models.own import check_arguments, said_to
 from cnnlab.models.own_model import OwnModel
@@ -111,8 +111,6 @@ def check(config: Config, session: Session, *, shape: Shape | None = None, class
     resolution = resolution_of(config, network, shape)
     remarks += [resolution.sentence] if resolution is not None else []
     parameters = parameter_count(network)
-    options = config.optimizer.options
-    decay = options.get("weight_decay", 0.0)
     inherited = None
     if config.begins_elsewhere:
         inherited = inherit(network, config, shape, names, session, count=classes, fetch=False)
@@ -121,15 +119,8 @@ def check(config: Config, session: Session, *, shape: Shape | None = None, class
         freezing = Freezing(network, config.freeze, config.unfreeze, statistics=config.frozen_statistics)
         if config.freeze:
             remarks.append(freezing.sentence)
-    groups = parameter_groups(
-        network,
-        config.parameter_groups,
-        lr=options["lr"],
-        weight_decay=decay,
-        layer_decay=config.layer_decay,
-        freezing=freezing,
-    )
-    config.optimizer.build(groups=groups)
+    loss = config.loss.build(counts=torch.ones(classes, dtype=torch.int64))
+    config.optimizer.build(parameters=parameters_of(config, network, freezing, loss))
     if config.clipping:
         config.clipping.build(model=network)
     try:
