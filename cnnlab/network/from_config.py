@@ -23,7 +23,7 @@ from cnnlab.network.preparation import Preparation
 from cnnlab.network.session import Session
 from cnnlab.network.weights.formats import format_of, names_a_file
 from cnnlab.network.weights.mismatch import OtherClassesError
-from cnnlab.network.weights_file import load_weights_file
+from cnnlab.network.weights_file import LoadedWeights, load_weights_file
 from cnnlab.network.zoo_weights import Pretrained, weights_of_file, zoo_weights
 from cnnlab.network.zoos import ZOOS
 from cnnlab.runs.images import training_images
@@ -65,15 +65,20 @@ def of_config(
     format_of(file)  # raises for what is no file of weights before data is loaded
     if not holds_fused(file) and (source := _of_counterparts_file(config, file, key)) is not None:
         return _as_counterpart(config, size, source)
-    found = fused_for(_fresh(config, path, size, session, for_images), file)
+    # before data is loaded: a file that does not fit needs none
+    shape, outputs = _shape(config, path, size), config.data.made_for or ASSUMED_CLASSES
     try:
-        loaded = load_weights_file(found.model, file, key)
+        found, loaded = _filled(config, shape, outputs, file, key)
     except OtherClassesError as error:
-        found = fused_for(_for_classes(config, found, error.classes), file)
-        loaded = load_weights_file(found.model, file, key)
+        found, loaded = _filled(config, shape, error.classes, file, key)
     said = f"weights of {loaded.path}" + (f" ({loaded.key})" if loaded.key else "")
-    remarks = (*found.remarks, *loaded.notes)
-    return replace(found, trained=True, weights=said, weights_file=loaded.path, remarks=remarks)
+    found = replace(found, trained=True, weights=said, weights_file=loaded.path)
+    if for_images:
+        classes, prepared = _of_data(config, shape, session)
+        found, outputs = replace(found, classes=classes, prepared=prepared), len(classes)
+    if found.logits != outputs:
+        found = _for_its_own_classes(found)
+    return replace(found, remarks=(*found.remarks, *loaded.notes))
 
 
 def counterpart_of(config: Config) -> str | None:
@@ -121,17 +126,33 @@ def as_trained(config: Config, shape: Shape, statistics: ChannelStatistics, sour
 
 def _fresh(config: Config, path: Path, size: str | None, session: Session, for_images: bool) -> Network:
     """The network of the config, for the images and classes of its data."""
+    shape = _shape(config, path, size)
+    classes, prepared = _of_data(config, shape, session) if for_images else ((), None)
+    found = _made(config, shape, len(classes) or config.data.made_for or ASSUMED_CLASSES)
+    return replace(found, classes=classes, prepared=prepared)
+
+
+def _shape(config: Config, path: Path, size: str | None) -> Shape:
+    """(channels, height, width) of its images, in pixels.
+
+    Raises: RequestError where neither the data nor `size` tells it.
+    """
     shape, _ = config.data.known
     shape = shape_for(size, shape or (3, 0, 0)) if size is not None else shape
     if shape is None:
         raise RequestError(f"{path}: the images of '{config.data.dataset.name}' have no known size; add `size`")
-    classes: tuple[str, ...] = ()
-    prepared: Preparation | None = None
-    if for_images:
-        halves = training_images(config, session.place)
-        classes = halves.train.classes
-        prepared = as_trained(config, shape, halves.statistics, f"of the training part of {config.name}")
-    outputs = len(classes) or config.data.made_for or ASSUMED_CLASSES
+    return shape
+
+
+def _of_data(config: Config, shape: Shape, session: Session) -> tuple[tuple[str, ...], Preparation]:
+    """The classes of its data, which is loaded, and how an image is prepared."""
+    halves = training_images(config, session.place)
+    source = f"of the training part of {config.name}"
+    return halves.train.classes, as_trained(config, shape, halves.statistics, source)
+
+
+def _made(config: Config, shape: Shape, outputs: int) -> Network:
+    """The network with fresh weights, for no data in particular."""
     fresh = _twins(config, shape, outputs)
     built = new_built(config, shape, outputs)
     given = isinstance(config.model, OwnModel) and same_values(built.model, fresh(config.seed + 1))
@@ -143,12 +164,19 @@ def _fresh(config: Config, path: Path, size: str | None, session: Session, for_i
         logits=outputs,
         trained=given,
         weights="the weights that its code gives it" if given else f"random weights (seed {config.seed})",
-        classes=classes,
         config=config,
         fresh=None if given else fresh,
-        prepared=prepared,
         remarks=built.answer,
     )
+
+
+def _filled(config: Config, shape: Shape, outputs: int, file: Path, key: str | None) -> tuple[Network, LoadedWeights]:
+    """The network with the weights of a file in it.
+
+    Raises: as `load_weights_file`.
+    """
+    found = fused_for(_made(config, shape, outputs), file)
+    return found, load_weights_file(found.model, file, key)
 
 
 def _twins(config: Config, shape: Shape, outputs: int) -> Callable[[int], nn.Module]:
@@ -158,17 +186,10 @@ def _twins(config: Config, shape: Shape, outputs: int) -> Callable[[int], nn.Mod
     return fresh
 
 
-def _for_classes(config: Config, found: Network, classes: int) -> Network:
-    """The same network for another number of classes: no longer for the config's data."""
-    return replace(
-        found,
-        model=unset(config, found.shape, classes).model,
-        logits=classes,
-        classes=(),
-        config=None,
-        fresh=_twins(config, found.shape, classes),
-        remarks=(*found.remarks, f"the weights are for {classes} classes, and so is the network made"),
-    )
+def _for_its_own_classes(found: Network) -> Network:
+    """A network for other classes than the config's data has, for which it is no longer."""
+    remark = f"the weights are for {found.logits} classes, and so is the network made"
+    return replace(found, classes=(), config=None, remarks=(*found.remarks, remark))
 
 
 def _as_counterpart(config: Config, size: str | None, source: Pretrained) -> Network:

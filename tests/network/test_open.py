@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save
 from torch import nn
 
 from cnnlab.core.errors import RequestError
@@ -30,8 +31,12 @@ def test_where_no_data_is_loaded_a_network_is_made_for_the_classes_that_its_conf
     assert found.logits == len(found.classes) == found.model[0].out_channels < 1000
 
 
-@pytest.mark.parametrize("content", [None, b"", b"no weights"])
-def test_a_file_that_is_none_of_weights_is_told_before_data_is_loaded(tmp_path: Path, content: bytes | None) -> None:
+OTHER = save({"other.weight": torch.zeros(2, 2)})
+"""A file of another network's weights."""
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no weights", OTHER])
+def test_a_file_without_the_networks_weights_is_told_before_data_is_loaded(tmp_path: Path, content: bytes | None) -> None:
     config, weights = tmp_path / "absent.yaml", tmp_path / "w.pt"
     config.write_text("data: {dataset: {folder: {path: absent, size: 8}}}\nmodel: [global_avg_pool, linear]\n")
     if content is not None:
@@ -40,6 +45,20 @@ def test_a_file_that_is_none_of_weights_is_told_before_data_is_loaded(tmp_path: 
         open_network(config, CPU, for_images=True, weights=str(weights))
     with pytest.raises(RequestError, match="absent: no such folder"):
         open_network(config, CPU, for_images=True)
+
+
+@pytest.mark.parametrize("classes", [10, 3])
+def test_a_config_is_for_its_data_with_weights_for_as_many_classes_alone(tmp_path: Path, classes: int) -> None:
+    config, weights = tmp_path / "head.yaml", tmp_path / "w.safetensors"
+    data = "data: {dataset: {shapes: {train_count: 40, test_count: 10, size: 16}}, assumed_classes: 1000}\n"
+    config.write_text(f"{data}model: [global_avg_pool, linear]\n")
+    values = torch.arange(3.0 * classes).reshape(classes, 3)
+    weights.write_bytes(save({"linear1.weight": values, "linear1.bias": torch.zeros(classes)}))
+    found = open_network(config, CPU, for_images=True, weights=weights)
+    assert torch.equal(found.model.get_parameter("linear1.weight"), values)
+    assert (found.trained, found.logits, found.config is not None) == (True, classes, classes == 10)
+    assert (found.preparation.shape, len(found.classes)) == ((3, 16, 16), 10 if classes == 10 else 0)
+    assert any("the weights are for 3 classes" in remark for remark in found.remarks) == (classes == 3)
 
 
 def test_a_size_may_be_a_number() -> None:

@@ -19,6 +19,8 @@ SHOWN = 8
 NEAR = 0.75
 """The least likeness (difflib's ratio) of a name that is offered as the nearest."""
 
+OF_ONE_LAYER = 2
+"""Tensors of a layer, at most: weight and bias."""
 
 ADAPTER = re.compile(r"(^|[._])(lora_(A|B|up|down|embedding_[AB])|hada_w[12]_[ab]|lokr_w[12])([._]|$)")
 """Names of tensors in the files of adapters: LoRA, LoHa, LoKr."""
@@ -84,7 +86,7 @@ def _other_classes(given: Mapping[str, Any], own: Mapping[str, Any], misshapen: 
         if not isinstance(given[name], Tensor) or given[name].shape[1:] != own[name].shape[1:]:
             return None
         pairs.add((tuple(given[name].shape[:1]), tuple(own[name].shape[:1])))
-    if len(pairs) != 1 or len(misshapen) == len(given):
+    if len(pairs) != 1 or len(misshapen) == len(given) > OF_ONE_LAYER:  # all of a network is wider, not its head
         return None
     [((theirs,), (ours,))] = pairs
     name = misshapen[-1] if len(own[misshapen[0]].shape) < 2 else misshapen[0]

@@ -27,6 +27,8 @@ def test_other_classes_alone_are_told_as_such() -> None:
         "fits. Open the network with as many: `classes` 7, or, for a module of your own, by its argument, such as "
         "net.py:build(num_classes=7)"
     )
+    [alone] = _told(nn.Linear(4, 7).state_dict(), nn.Linear(4, 3))
+    assert alone.startswith("is for 7 classes, and the network has 3 (weight is [7, 4] in the file, ")
     wider = _told(_network(3, width=8).state_dict(), _network(3))
     assert "classes" not in wider[0]
     assert wider[0] == "does not fit the network: 7 have another shape"
