@@ -173,10 +173,15 @@ def place_whole(made: Path, path: Path) -> None:
     make_folder(path.parent)
     part = path.with_name(f".{path.name[:LONGEST_STEM]}.{os.getpid()}.{secrets.token_hex(4)}{PART}")
     try:
-        for file in made.iterdir():
-            write_whole(part / file.name, file.read_bytes())
         with failures_named(path):
+            for file in made.iterdir():
+                write_whole(part / file.name, file.read_bytes())
             os.rename(part, path)
+    except WriteError as error:  # of a name that nobody has chosen, and that is gone by the time it is read
+        at = Path(str(error.place))
+        raise WriteError(
+            path / at.relative_to(part) if at.is_relative_to(part) else at, error.reason, error.way_out
+        ) from error
     finally:
         remove_folder(part)
 

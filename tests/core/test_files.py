@@ -13,6 +13,7 @@ from cnnlab.core.files import (
     PART,
     append_line,
     make_folder,
+    place_whole,
     refuse_links,
     remove_file,
     remove_folder,
@@ -63,6 +64,23 @@ def test_what_the_disk_refuses_names_the_file_and_leaves_the_old_one(
     assert str(caught.value).endswith(" and repeat the command")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(("fails", "named"), [("mkdir", ""), ("fsync", "a.txt"), ("rename", "")])
+def test_a_folder_that_the_disk_refuses_is_named_as_it_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: str, named: str
+) -> None:
+    made, there = tmp_path / "made", tmp_path / "there"
+    write_whole(made / "a.txt", "new")
+
+    def refuse(*arguments: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(os, fails, refuse)
+    with pytest.raises(WriteError) as caught:
+        place_whole(made, there)
+    assert str(caught.value).startswith(f"{there / named}: cannot be written: {os.strerror(errno.EROFS)}; ")
+    assert list(tmp_path.iterdir()) == [made]
 
 
 def test_an_interruption_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
