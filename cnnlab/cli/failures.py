@@ -143,11 +143,12 @@ class Command(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
         """Read the command line.
 
-        Raises: RequestError for a name that begins like an option, and with the way out for an option that has its
-            place elsewhere (`ways` of the function).
+        Raises: RequestError for an empty word, for a name that begins like an option, and with the way out for one that
+            has its place elsewhere (`ways` of the function).
         """
         words = list(args)
         try:
+            self._refuse_empty(ctx, words)
             return super().parse_args(ctx, args)
         except UsageError as error:
             ways = getattr(getattr(self.callback, "__wrapped__", None), "ways", {})
@@ -157,6 +158,24 @@ class Command(TyperCommand):
             if name is None or "--" in words or "No such option" not in str(error):
                 raise
             raise RequestError(f"'{name}' is taken for options; put -- before it, behind all options") from None
+
+    def _refuse_empty(self, ctx: Any, words: Sequence[str]) -> None:
+        """Raises: RequestError for a value that is empty: as a path it would be the working folder."""
+        if not any(word == "" or word.endswith("=") for word in words):
+            return
+        given, _, _ = self.make_parser(ctx).parse_args(args=list(words))
+        for parameter in self.params:
+            value = given.get(str(parameter.name))
+            values = value if isinstance(value, list | tuple) else [value]
+            if "" in values:
+                name = max(parameter.opts, key=len)
+                if not name.startswith("-"):  # of several words, each may have a name of its own
+                    names = re.findall(r"[^\s{}\[\]….]+", parameter.metavar or name.upper())
+                    name = names[min(values.index(""), len(names) - 1)]
+                leave = "" if parameter.required else ", or leave it out"
+                raise RequestError(
+                    f"{name} is an empty word (of a variable that is not set?); say what is meant{leave}"
+                )
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""

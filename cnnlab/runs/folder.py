@@ -80,13 +80,15 @@ class Run:
 
         Raises: RequestError when there is none (with the nearest name), or when it is not a run.
         """
-        folders = [path for path in (root / name, Path(name)) if path.is_dir()]
+        if not (named := str(name)):
+            raise RequestError("'' names no run; `cnnlab runs` lists them")
+        folders = [path for path in (root / named, Path(named)) if path.is_dir()]
         if not folders:
             known = sorted(p.name for p in root.iterdir() if p.is_dir()) if root.is_dir() else []
-            hint = did_you_mean(str(name), known) or (
+            hint = did_you_mean(named, known) or (
                 " `cnnlab runs` lists them." if known else " There is none yet; `cnnlab train` makes one."
             )
-            raise RequestError(f"no run '{name}' under {root}.{hint}")
+            raise RequestError(f"no run '{named}' under {root}.{hint}")
         run = Run(next((path for path in folders if (path / "run.json").exists()), folders[0]))
         _ = run.record  # a folder without a readable record is no run
         return run

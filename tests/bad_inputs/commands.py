@@ -199,7 +199,21 @@ COMMANDS = (
             "Missing argument 'MODEL…'."
         ),
     ),
-    Case("an empty word for the config", "cnnlab train ''", "error: .: is a folder, expected a YAML file"),
+    Case(
+        "an empty word for the config",
+        "cnnlab train ''",
+        "error: CONFIG is an empty word (of a variable that is not set?); say what is meant, or leave it out",
+    ),
+    Case(
+        "an empty word for the network",
+        "cnnlab eval ''",
+        "error: MODEL is an empty word (of a variable that is not set?); say what is meant",
+    ),
+    Case(
+        "an empty word for the run that goes on",
+        "cnnlab train --resume ''",
+        "error: --resume is an empty word (of a variable that is not set?); say what is meant, or leave it out",
+    ),
     Case(
         "a shape that no image has",
         "cnnlab config check tiny.yaml --shape 3,99999,99999",
