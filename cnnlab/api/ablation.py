@@ -8,6 +8,7 @@ from typing import Any
 from cnnlab.api.asked_config import AskedConfig, Overrides, config_of, overrides_of
 from cnnlab.api.result import Result, plain
 from cnnlab.api.untouched import untouched
+from cnnlab.api.values import path_of, path_or_none
 from cnnlab.config.config import Config
 from cnnlab.network.session import Session
 from cnnlab.recipe.facts import Ablation
@@ -106,7 +107,7 @@ def ablate(
         >>> list(found.accuracies)
         ['as it is', 'data.augment=[]']
     """
-    session = Session(runs=Path(runs).expanduser(), device_name=device, allow_plugins=allow_plugins)
+    session = Session(runs=path_of("runs", runs), device_name=device, allow_plugins=allow_plugins)
     with untouched():
         own = overrides_of(overrides, training__epochs=epochs)
         _, config_folder = config_of(config, own, allow_plugins=allow_plugins)
@@ -122,7 +123,7 @@ def ablate(
             threshold=threshold,
             together=together,
         )
-        place = None if out is None else Path(out).expanduser()
+        place = path_or_none("out", out)
         ablation = prepared(make, options, session, out=place, config_folder=config_folder)
         *_, facts = _facts(ablated(ablation, session))
         return AblationResult(facts, ablation.folder)

@@ -183,7 +183,7 @@ class Answers(Questions):
             rejection: a rule of `reject(…).rejection`; it is told how many of the images it accepts.
             nearest: of a run on its own images, how many training images stand beside each of the most confident
                 mistakes, as `.neighbours` and in the report: those whose features are most like its own.
-            among: training images that are searched, at most; by default 1000, and twice as many as are evaluated.
+            among: training images that are searched, at most; by default as many as are evaluated, from 500 to 2000.
 
         Returns:
             The measures, shares in 0 … 1.

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from cnnlab.api.question import last
 from cnnlab.api.result import Result, plain
 from cnnlab.api.untouched import untouched
+from cnnlab.api.values import path_of, path_or_none
 from cnnlab.network.open import open_run
 from cnnlab.network.session import Session
 from cnnlab.textbook.catalog import section_of
@@ -79,9 +80,9 @@ def chapter(
     with untouched():
         wanted = None if section is None else section_of(section)
         session = Session(
-            runs=Path(runs).expanduser(),
+            runs=path_of("runs", runs),
             device_name=device,
-            data=None if data is None else Path(data),
+            data=path_or_none("data", data),
             allow_plugins=allow_plugins,
         )
         trained = None if run is None else TrainedRun(open_run(session.run(run), session), session)

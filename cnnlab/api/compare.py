@@ -15,7 +15,7 @@ from cnnlab.api.opened import OpenedNetwork
 from cnnlab.api.question import inside
 from cnnlab.api.result import Result, plain
 from cnnlab.api.untouched import told, untouched
-from cnnlab.api.values import check_choice, check_number
+from cnnlab.api.values import check_choice, check_number, path_of, path_or_none
 from cnnlab.core.errors import RequestError
 from cnnlab.evaluation.side_by_side import PairsOf, SideBySide
 from cnnlab.evaluation.side_by_side_run import Compared, SideBySideOptions, comparable, compare_networks
@@ -122,7 +122,7 @@ def compare(
             for one in networks
         ]
         session = Session(
-            runs=Path(runs).expanduser(),
+            runs=path_of("runs", runs),
             device_name="auto" if device is None else str(device),
             allow_plugins=allow_plugins,
             max_batch=max_batch,
@@ -132,7 +132,7 @@ def compare(
         found, places = [inside(one)[0] for one in opened], [inside(one)[1].data for one in opened]
         data = next((place for place in places if place is not None), None) if data is None else data
         if data is None or isinstance(data, (str, Path)):
-            session = replace(session, data=None if data is None else Path(data))
+            session = replace(session, data=path_or_none("data", data))
             alike: Sequence[Network] = comparable(found, session)
         else:
             alike = [replace(one, asked=about(one, data, session).asked) for one in found]

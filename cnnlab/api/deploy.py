@@ -9,6 +9,7 @@ from torch import nn
 
 from cnnlab.api.question import Questions, last
 from cnnlab.api.result import Result, plain
+from cnnlab.api.values import path_or_none
 from cnnlab.deploy.export.report import export_report
 from cnnlab.deploy.export.run import Exported as ExportedFacts
 from cnnlab.deploy.export.run import export
@@ -123,7 +124,7 @@ class Departures(Questions):
             >>> net.export(tempfile.mkdtemp() + "/net.safetensors", to="safetensors").largest_difference < 1e-6
             True
         """
-        place = None if path is None else Path(path).expanduser()
+        place = path_or_none("path", path)
         with self._asked() as network:
             leaving = as_proven(network, self._session) if fuse else network
             return Exported(export(leaving, self._session, to=to, out=place, overwrite=overwrite))
@@ -150,7 +151,7 @@ class Departures(Questions):
             >>> len(found.steps), found.difference < 1e-10, net.summary().parameters - found.facts.parameters[1]
             (20, True, 4800)
         """
-        place = None if path is None else Path(path).expanduser()
+        place = path_or_none("path", path)
         with self._asked() as network:
             write = place is not None
             return Fused(last(fuse_network(network, self._session, out=place, repeats=repeats, write=write)))

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from cnnlab.api.question import Open, Questions, listed, prepared
 from cnnlab.api.result import Result, plain
-from cnnlab.api.values import check_choice, check_number
+from cnnlab.api.values import check_choice, check_number, path_of
 from cnnlab.attribution.catalog import Asked
 from cnnlab.attribution.files import WrittenExplanation, write_explanation
 from cnnlab.attribution.measures.report import faithfulness_document
@@ -101,7 +101,7 @@ class Explanation(Result):
         Raises:
             WorkError: where the disk refuses.
         """
-        page = self._written(Path(folder).expanduser(), full_size=full_size).page
+        page = self._written(path_of("folder", folder), full_size=full_size).page
         assert page is not None
         return page
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from cnnlab.api.result import Result, plain
 from cnnlab.api.untouched import untouched
+from cnnlab.api.values import path_of, path_or_none
 from cnnlab.network.session import Session
 from cnnlab.project.init.facts import InitFacts
 from cnnlab.project.init.report import init_report
@@ -94,6 +95,6 @@ def init(source: str | Path, *, out: str | Path | None = None, device: str = "au
         >>> run.status
         'finished'
     """
-    target = None if out is None else Path(out).expanduser()
+    target = path_or_none("out", out)
     with untouched():
-        return Initialised(looked_through(Path(source).expanduser(), Session(device_name=device), out=target))
+        return Initialised(looked_through(path_of("source", source), Session(device_name=device), out=target))

@@ -11,6 +11,7 @@ from torch import Tensor
 from cnnlab.api.asked_config import AskedConfig, Overrides, config_of, overrides_of
 from cnnlab.api.result import Result, plain
 from cnnlab.api.untouched import untouched
+from cnnlab.api.values import path_of, path_or_none
 from cnnlab.evaluation.label_errors.facts import Candidate, LabelErrorFacts
 from cnnlab.evaluation.label_errors.report import label_errors_report
 from cnnlab.evaluation.label_errors.run import (
@@ -111,12 +112,12 @@ def label_errors(
         >>> found.probabilities.shape, found.table.name
         (torch.Size([128, 10]), 'label-errors.csv')
     """
-    session = Session(runs=Path(runs).expanduser(), device_name=device, allow_plugins=allow_plugins)
+    session = Session(runs=path_of("runs", runs), device_name=device, allow_plugins=allow_plugins)
     with untouched():
         chosen, config_folder = config_of(config, overrides_of(overrides), allow_plugins=allow_plugins)
-        file = None if probabilities is None else Path(probabilities).expanduser()
+        file = path_or_none("probabilities", probabilities)
         options = LabelErrorOptions(folds, epochs, rank, jobs, file)
-        place = None if out is None else Path(out).expanduser()
+        place = path_or_none("out", out)
         asked = prepared(chosen, options, session, out=place, config_folder=config_folder)
         (facts,) = [step for step in find_label_errors(asked, session) if isinstance(step, LabelErrorFacts)]
         write_beside(facts, asked.folder)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from cnnlab.api.given import GivenData, about
 from cnnlab.api.question import Open, Questions, last
 from cnnlab.api.result import Result, plain
+from cnnlab.api.values import path_or_none
 from cnnlab.evaluation.side_by_side_run import comparable
 from cnnlab.landscape.facts import Landscape
 from cnnlab.landscape.report import landscape_report
@@ -102,5 +103,5 @@ class Landscapes(Questions):
             networks = (network, *(about(other._network, data, other._session) for other in beside))
             if beside and data is None:
                 networks = comparable(networks, self._session)
-            place = None if keep is None else Path(keep).expanduser()
+            place = path_or_none("keep", keep)
             return LossLandscape(last(landscape(networks, self._session, options, keep=place)))

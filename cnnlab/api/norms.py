@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from cnnlab.api.given import GivenData
 from cnnlab.api.question import Open, Questions, last, listed
 from cnnlab.api.result import Result
-from cnnlab.api.values import check_choice, check_number
+from cnnlab.api.values import check_choice, check_number, path_or_none
 from cnnlab.probe.norm.lab import NormOptions
 from cnnlab.probe.norm.ranges import FACTORS
 from cnnlab.probe.norm.run import NormFacts, measured, norm_json, norm_report, planned
@@ -115,5 +115,5 @@ class Normalisation(Questions):
             threshold,
         )
         with self._asked(data) as network:
-            place = None if keep is None else Path(keep).expanduser()
+            place = path_or_none("keep", keep)
             return Norms(last(measured(planned(network, self._session, options, folder=place))))

@@ -11,7 +11,7 @@ from torch import nn
 
 from cnnlab.api.opened import OpenedNetwork
 from cnnlab.api.untouched import told, untouched
-from cnnlab.api.values import check_number
+from cnnlab.api.values import check_number, path_of, path_or_none
 from cnnlab.core.errors import RequestError
 from cnnlab.models.own import said_to
 from cnnlab.models.undisturbed import undisturbed
@@ -93,6 +93,9 @@ def open(
         "output": output, "activation": activation,
     }  # fmt: skip
     check_number("max_batch", max_batch, 1)
+    check_number("seed", seed, 0)
+    path_or_none("weights", weights)
+    path_or_none("preparation", preparation)
     options = cast("ModelOptions", {name: value for name, value in said.items() if value is not None})
     wanted = None if device is None else str(device)
     with told(), ExitStack() as stack:
@@ -105,9 +108,9 @@ def open(
                 )  # a file of weights is loaded into the copy, and the copy is moved
             wanted = wanted or str(_device_of(what))
         session = Session(
-            runs=Path(runs).expanduser(),
+            runs=path_of("runs", runs),
             device_name=wanted or "auto",
-            data=None if data is None else Path(data),
+            data=path_or_none("data", data),
             allow_plugins=allow_plugins,
             max_batch=max_batch,
             seed=seed,

@@ -10,6 +10,7 @@ from cnnlab.api.asked_config import AskedConfig, Overrides, config_of, overrides
 from cnnlab.api.question import last, listed
 from cnnlab.api.result import Result
 from cnnlab.api.untouched import untouched
+from cnnlab.api.values import path_of
 from cnnlab.core.errors import RequestError
 from cnnlab.network.session import Session
 from cnnlab.probe.prior.facts import PriorFacts, prior_document
@@ -134,4 +135,4 @@ def prior(
         changes = overrides_of(overrides)
         found = [config_of(one, changes, allow_plugins=allow_plugins) for one in several]
         plan = planned([config for config, _ in found], session, options)
-        return Prior(last(measured(plan, Path(folder).expanduser(), session, config_folder=found[0][1])))
+        return Prior(last(measured(plan, path_of("folder", folder), session, config_folder=found[0][1])))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from cnnlab.api.untouched import untouched
+from cnnlab.api.values import path_of
 from cnnlab.core.files import write_whole
 from cnnlab.view import excerpt, files, json
 from cnnlab.view.blocks import Report, figures
@@ -42,7 +43,7 @@ class Result(ABC):
         Raises:
             WorkError: where the disk refuses.
         """
-        place = Path(folder).expanduser()
+        place = path_of("folder", folder)
         with untouched():
             saved = files.save(self._report_in(place), place)
             pictures = [*saved.figures, *self._write_beside(place)]

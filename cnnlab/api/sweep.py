@@ -8,6 +8,7 @@ from typing import Any, Literal
 from cnnlab.api.asked_config import AskedConfig, Overrides, config_of, overrides_of
 from cnnlab.api.result import Result, plain
 from cnnlab.api.untouched import untouched
+from cnnlab.api.values import path_of, path_or_none
 from cnnlab.config.config import Config
 from cnnlab.network.session import Session
 from cnnlab.recipe.sweep_facts import Sweep
@@ -99,7 +100,7 @@ def sweep(
         >>> list(found.best), len(found.facts.trials)
         (['optimizer.lr'], 2)
     """
-    session = Session(runs=Path(runs).expanduser(), device_name=device, allow_plugins=allow_plugins, seed=seed)
+    session = Session(runs=path_of("runs", runs), device_name=device, allow_plugins=allow_plugins, seed=seed)
     with untouched():
         own = overrides_of(overrides, training__epochs=epochs)
         _, config_folder = config_of(config, own, allow_plugins=allow_plugins)
@@ -110,7 +111,7 @@ def sweep(
         asked = [f"{key}={text}" for key, text in space.items()]
         where = None if storage is None else str(storage)
         options = SweepOptions(asked, trials, sampler, pruner, where, name)
-        place = None if out is None else Path(out).expanduser()
+        place = path_or_none("out", out)
         study = prepared_sweep(make, options, session, out=place, config_folder=config_folder)
         *_, facts = (step for step in search(study, session) if isinstance(step, Sweep))
         return SweepResult(facts, study.folder)

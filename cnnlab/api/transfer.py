@@ -10,6 +10,7 @@ from cnnlab.api.asked_config import AskedConfig, Overrides, config_of, overrides
 from cnnlab.api.question import last, listed
 from cnnlab.api.result import Result
 from cnnlab.api.untouched import untouched
+from cnnlab.api.values import path_of
 from cnnlab.network.session import Session
 from cnnlab.probe.transfer.facts import Cell, TransferFacts, transfer_document
 from cnnlab.probe.transfer.report import transfer_report
@@ -123,7 +124,7 @@ def transfer(
         >>> found.facts.classes, [arm.key for arm in found.facts.arms]
         (('cross', 'crescent', 'heart', 'arrow', 'pill'), ['scratch', 'tuned', 'head'])
     """
-    session = Session(runs=Path(runs).expanduser(), device_name=device, seed=seed, allow_plugins=allow_plugins)
+    session = Session(runs=path_of("runs", runs), device_name=device, seed=seed, allow_plugins=allow_plugins)
     options = TransferOptions(
         tuple(per_class),
         repeats,
@@ -137,7 +138,7 @@ def transfer(
     with untouched():
         asked, config_folder = config_of(config, overrides_of(overrides), allow_plugins=allow_plugins)
         plan = planned(asked, session, options)
-        return Transfer(last(measured(plan, Path(folder).expanduser(), session, config_folder=config_folder)))
+        return Transfer(last(measured(plan, path_of("folder", folder), session, config_folder=config_folder)))
 
 
 def _names(classes: str | Sequence[str] | None) -> tuple[str, ...] | None:

@@ -1,6 +1,7 @@
 """Values that Python lets pass and a command's options would not: each is checked before anything is worked out."""
 
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 from cnnlab.core.errors import RequestError
@@ -43,3 +44,25 @@ def check_number(parameter: str, value: Any, least: float, most: float | None = 
         pass  # told below, as what is out of range
     expected = f"{'a whole' if whole else 'a'} number from {least:g}" + ("" if most is None else f" to {most:g}")
     raise RequestError(f"`{parameter}` is {value!r}, expected {expected}")
+
+
+def path_of(parameter: str, value: Any) -> Path:
+    """The path that `value` is, with `~` for the home folder.
+
+    Raises: RequestError with the parameter, the value, and what is expected.
+
+    Example:
+        >>> path_of("runs", "runs/mine").name
+        'mine'
+        >>> path_of("runs", 5)
+        Traceback (most recent call last):
+        cnnlab.core.errors.RequestError: `runs` is 5, expected text or a Path
+    """
+    if not isinstance(value, str | Path) or value == "":
+        raise RequestError(f"`{parameter}` is {value!r}, expected text or a Path")
+    return Path(value).expanduser()
+
+
+def path_or_none(parameter: str, value: Any) -> Path | None:
+    """The same, where None may be given, which stays None."""
+    return None if value is None else path_of(parameter, value)

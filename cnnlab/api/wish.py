@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from cnnlab.api.asked_config import AskedConfig, Overrides, overrides_of
+from cnnlab.api.values import path_of, path_or_none
 from cnnlab.network.session import Session
 
 P = ParamSpec("P")
@@ -41,9 +42,9 @@ class Wish:
     def session(self) -> Session:
         """Where the training runs, and where it is kept."""
         return Session(
-            runs=Path(self.runs).expanduser(),
+            runs=path_of("runs", self.runs),
             device_name=self.device,
-            data=None if self.data is None else Path(self.data).expanduser(),
+            data=path_or_none("data", self.data),
             allow_plugins=self.allow_plugins,
         )
 

@@ -1,7 +1,7 @@
 """What a network cannot say of itself: its images, classes, output and activation, from options or a small file."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -212,8 +212,10 @@ def _classes(value: Any, base: Path) -> tuple[str, ...] | int:
         except (OSError, UnicodeDecodeError):
             raise ValueError(f"'{value}', which cannot be read as text with a name a line") from None
         names = [line.strip() for line in lines if line.strip()]
-    else:
+    elif isinstance(value, str) or (isinstance(value, Iterable) and not isinstance(value, bytes | Mapping)):
         names = ["" if n is None else str(n).strip() for n in (value.split(",") if isinstance(value, str) else value)]
+    else:
+        raise ValueError(f"'{_shown(value)}', expected the names of the classes, or their number")
     if len(names) < 1 or not all(names):
         raise ValueError(f"'{_shown(value)}', expected the name of each class")
     if twice := next((name for n, name in enumerate(names) if name in names[:n]), None):

@@ -236,12 +236,34 @@ def test_files_that_cannot_be_read_are_named_and_the_others_done(
         ({"size": 16, "weights_key": "ema"}, "`weights_key`"),
         ({"size": 16, "device": "cuda:7"}, "cuda"),
         ({"size": 16, "max_batch": 0}, "`max_batch` is 0"),
+        ({"size": 16, "seed": "x"}, "`seed` is 'x', expected a whole number"),
+        ({"size": 16, "weights": 5}, "`weights` is 5, expected text or a Path"),
+        ({"size": 16, "preparation": []}, r"`preparation` is \[\], expected text or a Path"),
+        ({"size": 16, "runs": None}, "`runs` is None, expected text or a Path"),
+        ({"size": 16, "data": ""}, "`data` is '', expected text or a Path"),
+        *(({"size": 16, "classes": value}, "`classes` is .*, expected the names") for value in (True, 1.5, -1, b"ab")),
     ],
 )
 def test_wrong_openings_name_parameters(options: dict[str, Any], words: str, module: nn.Module) -> None:
     with pytest.raises(cnnlab.RequestError, match=words) as raised:
         cnnlab.open(module, **options)
     assert "--" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("ask", "words"),
+    [
+        (lambda: cnnlab.compare(["a", "b"], runs=5), "`runs` is 5, expected text or a Path"),
+        (lambda: cnnlab.ablate(vary={"schedule": ["constant"]}, runs=5), "`runs` is 5"),
+        (lambda: cnnlab.train(runs=5), "`runs` is 5"),
+        (lambda: cnnlab.train(resume=5), "no run '5'"),
+        (lambda: cnnlab.init(5), "`source` is 5"),
+        (lambda: cnnlab.open(""), "'' names no run"),
+    ],
+)
+def test_what_is_no_path_is_refused(ask: Callable[[], object], words: str) -> None:
+    with pytest.raises(cnnlab.RequestError, match=words):
+        ask()
 
 
 def test_a_config_with_mistakes_is_a_request_error(tmp_path: Path) -> None:
