@@ -11,7 +11,7 @@ from cnnlab.core.arithmetic import Shape
 from cnnlab.core.errors import RequestError
 from cnnlab.data.batches import ChannelStatistics
 from cnnlab.fit.freezing import head_of
-from cnnlab.network.origins import COUNTER, Origin, origin_of
+from cnnlab.network.origins import COUNTER, Origin, key_of, origin_of, other_layers
 from cnnlab.network.session import Session
 from cnnlab.runs.record import InheritedFacts
 
@@ -101,13 +101,13 @@ def _inherited(
 ) -> Inherited:
     own = model.state_dict()
     weights = dict(origin.weights)
-    key = "weights" if config.weights is not None else "init_from"
-    fault = f"{key}: {origin.name} does not fit the network"
+    key = key_of(config)
+    fault, way_out = f"{key}: {origin.name} does not fit the network", other_layers(key, origin.layers)
     missing = [name for name in own if name not in weights and not name.endswith(COUNTER)]
     foreign = [name for name in weights if name not in own]
     if missing or foreign:
         listed = [_listed("lacks", missing, own), _listed("has", foreign, weights)]
-        raise RequestError(f"{fault}: it {' and '.join(filter(None, listed))}")
+        raise RequestError(f"{fault}: it {' and '.join(filter(None, listed))}; {way_out}")
     adapted = _first_kernels(own, weights)
     if adapted and not config.adapt_channels:
         theirs, ours = list(weights[adapted].shape), list(own[adapted].shape)
@@ -123,7 +123,7 @@ def _inherited(
     for name in other:
         theirs, ours = list(weights[name].shape), list(own[name].shape)
         if ours[:1] != [count] or theirs[1:] != ours[1:]:
-            raise RequestError(f"{fault}: its {name} is {theirs}, and the network's {ours}")
+            raise RequestError(f"{fault}: its {name} is {theirs}, and the network's {ours}; {way_out}")
     elsewhere = bool(origin.classes) and bool(classes) and origin.classes != classes
     anew = elsewhere if config.new_head is None else config.new_head
     if other and config.new_head is False:

@@ -14,11 +14,11 @@ from cnnlab.core.errors import CnnlabError, RequestError
 from cnnlab.data.batches import ChannelStatistics
 from cnnlab.fit.freezing import head_of
 from cnnlab.network.fresh import unset
-from cnnlab.network.from_config import by_structure, counterpart_of
+from cnnlab.network.from_config import TORCHVISION, by_structure, counterpart_of
 from cnnlab.network.open import open_run
 from cnnlab.network.session import Session
 from cnnlab.network.weights.formats import names_a_file
-from cnnlab.network.weights.mismatch import OtherClassesError
+from cnnlab.network.weights.mismatch import OtherClassesError, OtherNetworkError
 from cnnlab.network.weights_file import LoadedWeights, load_weights_file
 from cnnlab.network.zoo_weights import DEFAULT, Pretrained, known_by_file, weights_of_file, zoo_weights
 from cnnlab.network.zoos import ZOOS
@@ -47,6 +47,28 @@ class Origin:
     """Whether its tensors have other names, and were paired in the order of a forward pass."""
     notes: tuple[str, ...] = ()
     """What had to be done for them, in sentences without an end."""
+    layers: str = ""
+    """What a config would say to have the layers that they were learned in, in words, where that is known."""
+
+
+def key_of(config: Config) -> str:
+    """The key by which a config names the weights that its training begins with."""
+    return "weights" if config.weights is not None else "init_from"
+
+
+def other_layers(key: str, layers: str = "") -> str:
+    """The way out where weights are of other layers than the network's, as a sentence's end.
+
+    Arguments:
+        key: of the config, which named the weights.
+        layers: what it would say to have theirs, in words; '' where that is not known.
+
+    Example:
+        >>> other_layers("init_from", "the model of runs/a/config.yaml")
+        'weights fit the layers that they were learned in: take the model of runs/a/config.yaml, or leave init_from out'
+    """
+    taken = f"take {layers}" if layers else "write their network as the model"
+    return f"weights fit the layers that they were learned in: {taken}, or leave {key} out"
 
 
 def origin_of(config: Config, model: nn.Module, shape: Shape, session: Session, *, fetch: bool = True) -> Origin:
@@ -63,7 +85,7 @@ def origin_of(config: Config, model: nn.Module, shape: Shape, session: Session, 
         RequestError: where there is no such origin, or its weights are another network's, beginning with the key.
         WorkError: where a zoo's weights cannot be downloaded, likewise.
     """
-    key = "weights" if config.weights is not None else "init_from"
+    key = key_of(config)
     if config.weights is not None and config.init_from is not None:
         raise RequestError("weights: init_from says as well what the network begins with; leave one of them out")
     try:
@@ -118,7 +140,9 @@ def _found(config: Config, model: nn.Module, shape: Shape, session: Session, fet
         ) from None
     network = open_run(found, session)
     weights = {name: tensor.cpu() for name, tensor in network.model.state_dict().items()}
-    return Origin(f"the run {found.name}", weights, network.classes, network.shape, network.preparation.statistics)
+    statistics = network.preparation.statistics
+    layers = f"the model of {found.path}/config.yaml"
+    return Origin(f"the run {found.name}", weights, network.classes, network.shape, statistics, layers=layers)
 
 
 def _config_named(text: str) -> Path | None:
@@ -153,8 +177,13 @@ def _of_pretrained(
     given = source.model.state_dict()
     structure = _names(given) != _names(model.state_dict())
     prepared = source.preparation
+    zoo, _, name = source.network.partition(":")
+    layers = f"model: {{python: {TORCHVISION}{name}}}" if zoo == "torchvision" else ""
     if structure:
-        given = by_structure(config, source, (prepared.shape[0], *shape[1:])).state_dict()
+        try:
+            given = by_structure(config, source, (prepared.shape[0], *shape[1:])).state_dict()
+        except RequestError as error:
+            raise _with_way_out(error, config, layers) from None
     return Origin(
         source.title,
         given,
@@ -163,7 +192,16 @@ def _of_pretrained(
         prepared.statistics if known else None,
         structure,
         (*source.notes, *notes),
+        layers,
     )
+
+
+def _with_way_out(error: RequestError, config: Config, layers: str = "") -> RequestError:
+    """`error`, which says how layers differ, with what to do about it."""
+    first, *more = error.lines
+    way = other_layers(key_of(config), layers)
+    error.args = (first, *more, way) if more else (f"{first}; {way}",)
+    return error
 
 
 def _names(weights: Mapping[str, Tensor]) -> set[str]:
@@ -192,7 +230,7 @@ def _of_file(path: Path, model: nn.Module, config: Config, shape: Shape) -> Orig
                 continue
             break
         else:
-            raise error from None
+            raise (_with_way_out(error, config) if isinstance(error, OtherNetworkError) else error) from None
     return Origin(str(path), twin.state_dict(), notes=loaded.notes)
 
 

@@ -104,7 +104,10 @@ def test_a_file_under_the_counterpart_s_names_is_taken_and_grey_images_when_aske
         ),
         ("weights: IMAGENET1K_V2", "weights: no weights of torchvision:squeezenet1_0 'IMAGENET1K_V2'; known: IMA"),
         ("weights: absent.pt", "weights: absent.pt: no such file of weights"),
-        ("weights: squeeze.pt", r"weights: squeeze.pt: is of another network: .* torchvision:squeezenet1_1"),
+        (
+            "weights: squeeze.pt",
+            r"weights: squeeze.pt: is of another network: .* .*:squeezenet1_1; .* or leave weights out",
+        ),
         (
             "weights: lora.pt",
             r"weights: lora.pt: holds an adapter's changes .*conv1.lora_A.weight.*; merge it into its",
@@ -113,7 +116,8 @@ def test_a_file_under_the_counterpart_s_names_is_taken_and_grey_images_when_aske
         ("weights: DEFAULT\ninit_from: tiny", "weights: init_from says as well what the network begins with; leave"),
         (
             "init_from: torchvision:squeezenet1_1",
-            "init_from: .* is not the same network as that of tiny: .*layer 1",
+            "init_from: .* is not the same network as that of tiny: .*layer 1.*; weights fit the layers that they were "
+            "learned in: take model: {python: torchvision.models:squeezenet1_1}, or leave init_from out",
         ),
         (
             "init_from: three.pt\nnew_head: false",

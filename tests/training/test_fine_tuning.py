@@ -91,8 +91,14 @@ def test_a_file_for_other_classes_gives_all_but_the_head(origin, tmp_path):
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("model.0.channels=5", r"conv_bn_act1\.conv\.weight is \[4, 3, 3, 3\], and the network's \[5, 3, 3, 3\]"),
-        ("model=[conv: {channels: 4}, global_avg_pool, linear]", r"lacks 2 tensors \(conv1\.weight \[4, 3, 3, 3\]"),
+        (
+            "model.0.channels=5",
+            r"conv_bn_act1\.conv\.weight is \[4, 3, 3, 3\], and the network's \[5, 3, 3, 3\]; weights fit",
+        ),
+        (
+            "model=[conv: {channels: 4}, global_avg_pool, linear]",
+            r"lacks 2 tensors \(conv1\.weight .*take the model of .*tiny/config.yaml, or leave init_from out",
+        ),
         ("init_from=tinny", r"init_from is 'tinny': no file of weights, .* Did you mean 'tiny'"),
         ("freeze=[conv9]", r"freeze: 'conv9' covers no parameter; they are called conv_bn_act1"),
         ("unfreeze={2: [linear1]}", r"unfreeze: 'linear1' of epoch 2 covers nothing .* nothing is frozen"),

@@ -34,6 +34,10 @@ class OtherClassesError(RequestError):
         self.classes = classes
 
 
+class OtherNetworkError(RequestError):
+    """The weights are of a network with other layers."""
+
+
 def mismatch(match: Match) -> RequestError:
     """The error about a part of a file that is not what the network expects; its first line follows the file's name."""
     given, own = match.given, match.expected.tensors
@@ -51,7 +55,7 @@ def mismatch(match: Match) -> RequestError:
     shapes = {name: tuple(tensor.shape) for name, tensor in given.items() if isinstance(tensor, Tensor)}
     guess = known_network(shapes)
     if not any(name in own for name in given):
-        return RequestError(
+        return OtherNetworkError(
             f"is of another network: of its {len(given)} tensors{where} ({_first_of(given)}) none has a name of the "
             f"network's {len(own)} ({_first_of(own)}){guess}"
         )
@@ -60,7 +64,7 @@ def mismatch(match: Match) -> RequestError:
         f"{len(unexpected)} of its {len(given)} are unexpected" if unexpected else "",
         f"{len(misshapen)} have another shape" if misshapen else "",
     )
-    return RequestError(
+    return OtherNetworkError(
         f"does not fit the network{where}: {', '.join(filter(None, counts))}{guess}",
         *_listed("missing", missing, own, "in the file", _some(given, unexpected)),
         *_listed("unexpected", unexpected, given, "in the network", _some(own, missing)),
