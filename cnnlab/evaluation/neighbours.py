@@ -25,8 +25,9 @@ from cnnlab.view.drawings import tile
 MISTAKES = 8
 """Of the most confident mistakes, how many have their neighbours beside them."""
 
-AT_LEAST = 1000
-"""Training images that are searched by default, however few are evaluated."""
+FEWEST, MOST = 500, 2000
+"""Training images that are searched by default: as many as are evaluated, within these. So the search takes no longer
+than the evaluation, and of a large one a small part of it."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class NeighbourOptions:
     count: int = 3
     """For each mistake; 0 for none."""
     among: int | None = None
-    """Training images that are searched, at most; by default `AT_LEAST`, and twice as many as are evaluated."""
+    """Training images that are searched, at most; by default as many as are evaluated, from `FEWEST` to `MOST`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +152,7 @@ def neighbours_of_mistakes(
         train = images if split == "train" else network.part("train", session.place)
         asked = images.take(torch.tensor([one.index for one in shown]))
         queries = joined(penultimate_features(network.model, numbered_batches(network, asked)))
-        most = max(AT_LEAST, 2 * len(images)) if options.among is None else options.among
+        most = min(MOST, max(FEWEST, len(images))) if options.among is None else options.among
         rows = sample_indices(len(train), most, session.seed, "neighbours")
         found = _searched(network, session, train, rows, queries, options.count, own=shown if split == "train" else ())
     except (RequestError, WorkError) as error:

@@ -23,7 +23,7 @@ from cnnlab.evaluation.neighbours_report import neighbours_blocks
 from cnnlab.evaluation.report import evaluation_document, evaluation_report
 from cnnlab.fit.predict import Predictions, predict
 from cnnlab.fit.views import PLAIN, AveragedViews
-from cnnlab.network.asked_data import ALL
+from cnnlab.network.asked_data import ALL, counted
 from cnnlab.network.network import Network, RunNetwork
 from cnnlab.network.session import Session
 from cnnlab.rejection.kept import Rejection
@@ -64,7 +64,7 @@ class Evaluated:
     groups: tuple[GroupAccuracy, ...]
     report: Report
     places: Mapping[str, str]
-    """The folder or file that the images are from, by its part, where it is the user's own."""
+    """The folder or file that the images are from, by its part (`all` where there is none), where it is the user's."""
     test_evaluations: int
     """How often the test part of this run has been opened, this time included; 0 for other parts."""
     epoch: int | None
@@ -79,6 +79,11 @@ class Evaluated:
     """The views that the answers were averaged over."""
     seconds: float
     """That the network took for the answers, the images' preparation included."""
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Where the images are from, as `test images: photos/test`; nothing where they are not the user's own."""
+        return tuple(f"{counted('', part).strip()}: {path}" for part, path in self.places.items())
 
     def document(self, **more: Any) -> dict[str, Any]:
         """What `--json` prints, with `more`; shares are 0 … 1, the confusion matrix has the truth in rows."""
@@ -189,7 +194,7 @@ def evaluated(network: Network, session: Session, options: EvaluateOptions) -> E
     if isinstance(network, RunNetwork) and options.split == "test":
         count = note_test_opened(network, facts, options.tta)  # first: the test part has been opened
     source: str = options.split if options.split in dataset.places else dataset.part
-    places = {source: dataset.places[source]} if dataset.places else {}
+    places = {(ALL if split == ALL else source): dataset.places[source]} if dataset.places else {}
     epoch, averaged = _training_of(network)
     return Evaluated(
         split, facts, groups, report, places, count, epoch, averaged, told, near, tta=options.tta, seconds=seconds

@@ -13,6 +13,7 @@ from PIL import Image
 
 import cnnlab
 from cnnlab.core.errors import RequestError
+from cnnlab.evaluation import neighbours
 from cnnlab.evaluation.run import predictions_of
 from cnnlab.network.network import RunNetwork
 from cnnlab.network.open import open_run
@@ -88,6 +89,15 @@ def test_they_are_the_nearest_of_all_and_scored_as_eval_scores(place: Any, netwo
     with (folder / "mistake_neighbours.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [int(row["near image"]) for row in rows[:4]] == [one["index"] for one in found["mistakes"][0]["nearest"]]
+
+
+@pytest.mark.parametrize(("fewest", "most", "searched"), [(1, 7, 7), (50, 2000, 50), (1, 2000, 20)])
+def test_as_many_are_searched_as_are_evaluated_within_limits(
+    place: Any, monkeypatch: pytest.MonkeyPatch, fewest: int, most: int, searched: int
+) -> None:
+    monkeypatch.setattr(neighbours, "FEWEST", fewest)
+    monkeypatch.setattr(neighbours, "MOST", most)
+    assert network_evaluated(place, nearest=1).searched == searched  # of 60, where 20 are evaluated
 
 
 def test_of_some_training_images_they_are_the_nearest_of_those(place: Any, network: RunNetwork, features: Any) -> None:

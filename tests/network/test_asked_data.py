@@ -13,6 +13,7 @@ from torch import nn
 from cnnlab.core.errors import RequestError
 from cnnlab.data.dataset import DataPlace
 from cnnlab.data.fitting import Fitting
+from cnnlab.evaluation.run import EvaluateOptions, evaluated
 from cnnlab.network.asked_data import asked_data, class_numbers
 from cnnlab.network.open import open_network
 from cnnlab.network.session import Session
@@ -99,6 +100,8 @@ def test_a_network_without_names_takes_those_of_the_data(tmp_path: Path) -> None
     network = open_network(model, session, size="3,8,8", for_images=True)
     assert network.classes == tuple(COLOURS)
     assert any("in this order: cat, dog, sea_gull" in remark for remark in network.remarks)
+    found = evaluated(network, session, EvaluateOptions(split="test"))  # of data without parts, all of it
+    assert (found.split, found.sources) == ("all", (f"images: {tmp_path / 'photos'}",))
     with pytest.raises(RequestError, match="has 3 classes, and Sequential puts out 5 logits"):
         open_network(nn.Sequential(nn.Flatten(), nn.Linear(192, 5)), session, size="3,8,8", for_images=True)
 
