@@ -75,6 +75,20 @@ def formatted(value: float, form: str = "") -> str:
     return format(value, form).replace("-", "−")
 
 
+def per_cent(share: float, form: str = ".0%") -> str:
+    """`format(share, form)`, but where a share above 0 would read as none at all: `0.2%`, and `<0.1%`.
+
+    Example:
+        >>> per_cent(0.25), per_cent(0.002), per_cent(0.0), per_cent(1e-6)
+        ('25%', '0.2%', '0%', '<0.1%')
+    """
+    text = format(share, form)
+    if text != "0%" or share <= 0:
+        return text
+    finer = f"{share:.1%}"
+    return "<0.1%" if finer == "0.0%" else finer
+
+
 def _escape(character: str) -> str:
     number = ord(character)
     if character in _SHORT:

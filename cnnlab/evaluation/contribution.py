@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnlab.core.advance import untracked
+from cnnlab.core.characters import per_cent
 from cnnlab.evaluation.neighbours import neighbours_of_mistakes
 from cnnlab.evaluation.neighbours_report import neighbours_blocks
 from cnnlab.evaluation.report import CALIBRATION, CONFUSION, beyond_noise, evaluation_report, sureness
@@ -94,7 +95,7 @@ def _cells(facts: Classification, studied: Studied) -> CellAlbum:
         inside = ((predictions.labels == shown[row]) & (answers == shown[column])).nonzero().flatten()
         best = inside[sure[inside].argsort(descending=True)][:PER_CELL].tolist()
         images[int(row), int(column)] = tuple(tile(some_images[i]) for i in best)
-        captions[int(row), int(column)] = tuple(f"{float(sure[i]):.0%}, image {i}" for i in best)
+        captions[int(row), int(column)] = tuple(f"{per_cent(float(sure[i]))}, image {i}" for i in best)
     left_out = len(matrix) - len(shown)
     note = f" {left_out:,} classes that occur seldom or never are left out." if left_out else ""
     return CellAlbum(

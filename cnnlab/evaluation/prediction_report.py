@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from cnnlab.core.characters import per_cent
 from cnnlab.evaluation.predict import Prediction
 from cnnlab.network.image_files import Unreadable
 from cnnlab.view.blocks import Block, Cell, Column, Report, Table, Text
@@ -15,7 +16,7 @@ def prediction_report(predictions: Sequence[Prediction], unreadable: Sequence[Un
     columns = (Column("image"), Column("label"), Column("probability", align="right", form=".1%"), Column("then"))
     rows: list[tuple[Cell, ...]] = []
     for one in predictions:
-        then = ", ".join(f"{label} {probability:.0%}" for label, probability in one.top[1 : 1 + THEN])
+        then = ", ".join(f"{label} {per_cent(probability)}" for label, probability in one.top[1 : 1 + THEN])
         rows.append((one.path, one.answer or "rejected", one.probability, then))
     blocks: list[Block] = [Table("Each image", columns, tuple(rows), name="predictions")]
     blocks += [Text(f"{one.path}: {one.reason}", "bad", "unreadable") for one in unreadable]

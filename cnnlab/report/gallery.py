@@ -14,6 +14,7 @@ from torch import Tensor
 from cnnlab.attribution.attribution import attribute
 from cnnlab.attribution.catalog import METHODS, unasked
 from cnnlab.attribution.layers import choose_layer
+from cnnlab.core.characters import per_cent
 from cnnlab.core.errors import RequestError
 from cnnlab.data.dataset import Dataset
 from cnnlab.network.network import Network
@@ -104,7 +105,7 @@ def _caption(image: Shown, one: Explained) -> str:
     where = f" at {one.layer}" if one.layer else ""
     target = image.answer if one.target == "answer" else image.truth
     said = f"{what.label}{where} for {target} (score {one.score:.2f}). The network says {image.answer}, "
-    said += f"{image.probability:.0%}; it is {image.truth}."
+    said += f"{per_cent(image.probability)}; it is {image.truth}."
     if not (one.map > 0).any() and one.layer is not None:
         said += " No positive evidence."
     return said

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from cnnlab.core.characters import per_cent
 from cnnlab.stats.confidence import MeanInterval
 from cnnlab.view.drawings import Drawing
 from cnnlab.view.interactive import Album, CellAlbum, Turntable
@@ -219,16 +220,15 @@ def tables(part: Report | Section) -> tuple[Table, ...]:
 
 
 def shown(value: Cell, form: str = "") -> str:
-    """A cell as every renderer writes it: `–` for nothing, `84.5 %` for ".1%", a true minus sign."""
+    """A cell as every renderer writes it: `–` for nothing, `84.5 %` for ".1%", a true minus sign; see `per_cent`."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return NOTHING
     if isinstance(value, str):
         return value
     if isinstance(value, float) and math.isinf(value):
         return "∞" if value > 0 else "−∞"
-    text = format(value, form)
     # Between a number and its sign stands a space (ISO 31-0), one that does not break the line.
-    text = text[:-1] + "\N{NO-BREAK SPACE}%" if form.endswith("%") else text
+    text = per_cent(value, form)[:-1] + "\N{NO-BREAK SPACE}%" if form.endswith("%") else format(value, form)
     return "−" + text[1:] if text.startswith("-") else text
 
 

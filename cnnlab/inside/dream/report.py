@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnlab.core.characters import per_cent
 from cnnlab.view.blocks import Block, Cell, Column, Figure, Report, Table, Text
 from cnnlab.view.drawings import Curves, Gallery, Series
 from cnnlab.view.json import without
@@ -82,7 +83,7 @@ def dream_json(facts: DreamFacts) -> dict[str, object]:
 def _gallery(facts: DreamFacts) -> Figure:
     captions = []
     for one in facts.dreams:
-        seen = f"\n{one.seen[0][0]} {one.seen[0][1]:.0%}" if one.seen else ""
+        seen = f"\n{one.seen[0][0]} {per_cent(one.seen[0][1])}" if one.seen else ""
         captions.append(f"{one.label.partition(' of ')[0]}\nscore {one.end:.3g}{seen}")
     images = tuple(one.image for one in facts.dreams)
     layers = {one.label.partition(" of ")[2] for one in facts.dreams}

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, log2
 
+from cnnlab.core.characters import per_cent
 from cnnlab.data.folder import Contents
 from cnnlab.project.init.groups import Groups
 from cnnlab.project.init.look import Seen, channels_of
@@ -18,6 +19,8 @@ IMBALANCED = 1.5
 """Images of the largest class over those of the smallest from which classes are weighted."""
 TOO_FEW = 20
 """Images of a class below which a person is warned."""
+LEARNED, COLOURS = "resnet18", 3
+"""A network of torchvision whose weights are offered, and the channels of the images that they were learned from."""
 STEPS = 1500
 """A small network learns in about so many."""
 
@@ -66,6 +69,8 @@ class Choices:
     augment: tuple[Choice, ...]
     """What is written, and what is left out (an empty value)."""
     stack: Stack
+    learned: tuple[str, ...]
+    """Lines of YAML that begin with weights learned elsewhere in place of `stack`; none where that is not advised."""
     batch: Choice
     epochs: Choice
     loss: Choice
@@ -126,6 +131,7 @@ def choose(
         _validation(contents, counts),
         (_crop(size), _flip(turning), _upside_down(turning), _colour(training, turning)),
         _stack(count, size.size),
+        _learned(len(contents.classes), channels_of(training)) if count < FEW else (),
         Choice("training.batch_size", str(batch), f"{steps:,} step{'s' * (steps != 1)} an epoch"),
         Choice(
             "training.epochs",
@@ -192,10 +198,10 @@ def _flip(turning: Turning) -> Choice:
 def _upside_down(turning: Turning) -> Choice:
     kept, plain = turning.upside_down.kept, turning.plain
     if turning.has_no_upright:
-        why = f"upside down about as many images are told ({kept:.0%} of {plain:.0%}): they have no upright"
+        why = f"upside down about as many images are told ({per_cent(kept)} of {per_cent(plain)}): they have no upright"
         return Choice("data.augment: vertical_flip", "vertical_flip", why)
     why = (
-        f"upside down fewer images are told ({kept:.0%} of {plain:.0%}): they have an upright"
+        f"upside down fewer images are told ({per_cent(kept)} of {per_cent(plain)}): they have an upright"
         if turning.telling and turning.may_mirror
         else "where a mirror is wrong, this one may be as well"
         if not turning.may_mirror
@@ -229,6 +235,15 @@ def _loss(counts: Counter[str]) -> Choice:
     )
 
 
+def _learned(classes: int, channels: int) -> tuple[str, ...]:
+    """Lines that begin with torchvision's weights; a first layer that read colours is made for other `channels`."""
+    return (
+        f'model: {{python: "torchvision.models:{LEARNED}", options: {{num_classes: {classes}}}}}',
+        f"init_from: torchvision:{LEARNED}",
+        *(("adapt_channels: true",) if channels != COLOURS else ()),
+    )
+
+
 def _stack(count: int, size: tuple[int, int]) -> Stack:
     """A network for `count` images of (height, width) pixels: a stage for each halving down to 4 to 7 px."""
     stages = max(1, int(log2(max(8, min(size)) / 4)))
@@ -246,7 +261,7 @@ def _stack(count: int, size: tuple[int, int]) -> Stack:
         field, jump = field + 2 * jump, jump * layer.stride
     why = (
         f"{count:,} training images are few: one convolution a stage, and dropout; a network with weights that were "
-        "learned elsewhere, such as torchvision's resnet18, would do better"
+        f"learned elsewhere, such as torchvision's {LEARNED}, would do better: the config has the lines for it"
         if few
         else f"{count:,} training images are enough for a small network of its own weights"
     )

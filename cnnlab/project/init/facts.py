@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cnnlab.core.characters import some
 from cnnlab.data.listing import part_called
 from cnnlab.project.init.choices import TOO_FEW, Choices
 from cnnlab.project.init.groups import Groups
@@ -105,8 +106,8 @@ class InitFacts:
         if two := [pair for pair in self.twins.pairs if pair.exact and pair.two_labels]:
             a, b = two[0].first, two[0].second
             found.append(
-                f"{_are(len(two), 'image')} there under two labels, such as {a.name} ({a.label}) and "
-                f"{b.name} ({b.label})"
+                f"{_are(len(two), 'image')} there under two labels, such as {a.name} ('{a.label}') and "
+                f"{b.name} ('{b.label}')"
             )
         if within := sum(pair.first.part == "train" for pair in self.twins.within):
             apart = "validation" not in self.places and self.choices.validation.value != "0"
@@ -115,10 +116,10 @@ class InitFacts:
                 + ("; the config keeps copies on one side of the split" * apart)
             )
         if few := [label for label, count in train.items() if count < TOO_FEW]:
-            shown = ", ".join(f"{label} ({train[label]})" for label in few[:5])
+            shown = some([f"'{label}' {train[label]}" for label in few], 5)
+            which = f"{len(few):,} of the {len(train):,} classes have" if len(few) < len(train) else "all classes have"
             found.append(
-                f"fewer than {TOO_FEW} training images of {len(few):,} of the classes: {shown}; what is measured of "
-                "them will be uncertain"
+                f"{which} fewer than {TOO_FEW} training images: {shown}; what is measured of them will be uncertain"
             )
         if self.groups is not None and not self.groups.trusted:
             found.append(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import torch
 
+from cnnlab.core.characters import per_cent
 from cnnlab.project.init.look import Seen, small_copies
 
 WORDS = (
@@ -54,8 +55,8 @@ class Groups:
         looks = (
             ""
             if self.same != self.same
-            else f" The most similar image of the same class is of the same group in {self.same:.0%} of cases, "
-            f"by chance {self.chance:.0%}."
+            else f" The most similar image of the same class is of the same group in {per_cent(self.same)} of cases, "
+            f"by chance {per_cent(self.chance)}."
         )
         return f"{self.what}: {self.count:,} groups of up to {self.largest:,} images ({shown}).{looks}"
 

@@ -166,7 +166,8 @@ def _check_readable(looked: Looked, contents: Contents) -> None:
             listed = [f"  {sentence}" for sentence in looked.unreadable[:SHOWN]]
             more = len(looked.unreadable) - SHOWN
             raise RequestError(
-                f"no image of the class {some(lost)} in {contents.parts.named[part]} can be read:",
+                f"no image of the class {some([repr(label) for label in lost])} in {contents.parts.named[part]} can be "
+                "read:",
                 *listed,
                 *([f"  and {more:,} more"] if more > 0 else []),
             )

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, median, quantiles
 
+from cnnlab.core.characters import per_cent
 from cnnlab.data.fitting import Fit
 from cnnlab.project.init.look import Seen
 
@@ -108,12 +109,13 @@ def choose_size(seen: Sequence[Seen], sizes: Sizes) -> SizeChoice:
         )
     size, reason = _size(sizes)
     cut = cut_off(seen, size[1] / size[0])
+    mean, worst = per_cent(cut.mean), per_cent(cut.worst)
     if cut.mean <= LITTLE and cut.worst <= MOST:
-        why = f"a crop cuts {cut.mean:.0%} of the average image off, of the worst {cut.worst:.0%}: the middle is enough"
+        why = f"a crop cuts {mean} of the average image off, of the worst {worst}: the middle is enough"
         return SizeChoice(size, "crop", cut, reason, why)
     why = (
-        f"a crop would cut {cut.mean:.0%} of the average image off, of the worst {cut.worst:.0%}; a letterbox keeps "
-        "all of it between black bars, and stretch, which distorts, has no bars"
+        f"a crop would cut {mean} of the average image off, of the worst {worst}; a letterbox keeps all of it between "
+        "black bars, and stretch, which distorts, has no bars"
     )
     return SizeChoice(size, "letterbox", cut, reason, why)
 

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from cnnlab.core.characters import per_cent, some
 from cnnlab.core.seeds import derive_seed
 from cnnlab.project.init.look import Seen, small_copies
 
@@ -115,7 +116,8 @@ class Turning:
             return f"nothing in the class names is against it; it could not be measured{self._numbers}"
         if self.mirrored.swaps:
             a, b, share = self.mirrored.swaps[0]
-            return f"mirrored, {share:.0%} more of the images of '{a}' are told as '{b}': mirror images{self._numbers}"
+            more = f"{per_cent(share)} more of the images of '{a}' are told as '{b}'"
+            return f"mirrored, {more}: mirror images{self._numbers}"
         if not self.may_mirror:
             return f"mirrored images are of another kind than those that are there{self._numbers}"
         return f"the classes survive it{self._numbers}"
@@ -124,9 +126,11 @@ class Turning:
     def _numbers(self) -> str:
         if self.plain != self.plain:
             return " (too few images)"
+        plain, chance = per_cent(self.plain), per_cent(self.chance)
+        mirrored, upside_down = per_cent(self.mirrored.kept), per_cent(self.upside_down.kept)
         return (
-            f" (a simple classifier is right for {self.plain:.0%} of {self.measured:,} images, "
-            f"{self.mirrored.kept:.0%} mirrored, {self.upside_down.kept:.0%} upside down; chance {self.chance:.0%})"
+            f" (a simple classifier is right for {plain} of {self.measured:,} images, {mirrored} mirrored, "
+            f"{upside_down} upside down; chance {chance})"
         )
 
 
@@ -168,6 +172,11 @@ def _words(label: str) -> list[str]:
     return [part.lower() for part in parts if part]
 
 
+def _quoted(labels: Sequence[str], most: int) -> str:
+    """The first of them: in quotes, as one may be `no`, `all` or a number."""
+    return some([f"'{label}'" for label in labels], most)
+
+
 def _sided(words: dict[str, set[str]]) -> str:
     """Why these names forbid a mirror: digits, letters, sides."""
     sides = [label for label, found in words.items() if found & (SIDES - {"l", "r"})]
@@ -175,8 +184,10 @@ def _sided(words: dict[str, set[str]]) -> str:
         return f"the class name '{sides[0]}' names a side"
     single = [label for label in words if len(label) == 1 or label.lower() in NUMBERS or label.isdecimal()]
     lettered = [label for label, found in words.items() if found & LETTER_WORDS]
-    if len(single) >= max(2, len(words) / 2) or len(lettered) >= max(2, len(words) / 2):
-        return f"the class names ({', '.join((single or lettered)[:3])} …) are digits or letters"
+    for told in (single, lettered):
+        if len(told) >= max(2, len(words) / 2):
+            whole = "" if len(told) == len(words) else f"{len(told):,} of {len(words):,} "
+            return f"{whole or 'the '}class names ({_quoted(told, 3)}) are digits or letters"
     pairs = [label for label in words if {"l", "r"} & words[label]]
     if len(pairs) >= 2 and {"l", "r"} <= set().union(*words.values()):
         return f"the class names '{pairs[0]}' and '{pairs[1]}' name sides"

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cnnlab.attribution.catalog import METHODS
+from cnnlab.core.characters import per_cent
 from cnnlab.inside.filters.layer import filter_grid
 from cnnlab.network.asked_data import of_part
 from cnnlab.trust.audit.evidence import ImageEvidence
@@ -62,7 +63,7 @@ class Card:
 
 def report_card_report(card: Card) -> Report:
     """The card as the only figure of a report, with its numbers."""
-    title = f"true: {card.truth}, predicted: {card.answer} ({card.probability:.0%})"
+    title = f"true: {card.truth}, predicted: {card.answer} ({per_cent(card.probability)})"
     if card.random:
         title += ", with random weights"
     figure = Figure("report_card", title, panels(card), _caption(card))
@@ -149,8 +150,9 @@ def _caption(card: Card) -> str:
     located = card.located
     if not located.evident:
         return "There is no positive evidence."
-    inside = "" if located.inside is None else f"{located.inside:.0%} inside the object, "
-    return f"Of the evidence lie {inside}{located.border:.0%} on the border, {located.corner:.0%} in the corners."
+    inside = "" if located.inside is None else f"{per_cent(located.inside)} inside the object, "
+    border, corner = per_cent(located.border), per_cent(located.corner)
+    return f"Of the evidence lie {inside}{border} on the border, {corner} in the corners."
 
 
 def _numbers(card: Card) -> Table:

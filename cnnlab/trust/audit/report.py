@@ -3,6 +3,7 @@
 import numpy as np
 
 from cnnlab.attribution.catalog import METHODS, listed
+from cnnlab.core.characters import per_cent
 from cnnlab.network.asked_data import counted
 from cnnlab.stats.confidence import MeanInterval
 from cnnlab.trust.audit.evidence import JudgedLimit
@@ -221,9 +222,9 @@ def _suspect(suspect: Suspect, brightest: float) -> Scene:
     if suspect.mask is not None and suspect.mask.any():
         contours = (Contour(suspect.mask.astype(np.float64), 0.5, "object"),)
     right = one.truth == one.predicted
-    answer = f"{one.predicted} {one.probability:.0%}, " + ("right" if right else f"is {one.truth}")
-    where = f"frame {one.evidence.border:.0%}"
-    where += "" if one.evidence.inside is None else f", object {one.evidence.inside:.0%}"
+    answer = f"{one.predicted} {per_cent(one.probability)}, " + ("right" if right else f"is {one.truth}")
+    where = f"frame {per_cent(one.evidence.border)}"
+    where += "" if one.evidence.inside is None else f", object {per_cent(one.evidence.inside)}"
     return Scene(
         size,
         image=suspect.image,

@@ -14,6 +14,7 @@ from cnnlab.config.config import check_config, read_config
 from cnnlab.core.yaml import parse
 from cnnlab.data.dataset import DataPlace
 from cnnlab.data.folder import list_contents
+from cnnlab.network.fresh import new_network
 from cnnlab.network.session import Session
 from cnnlab.project.init.groups import find_groups
 from cnnlab.project.init.look import Seen
@@ -97,6 +98,30 @@ def test_what_it_chooses(found: tuple[Path, Any, str]) -> None:
     assert "# 'cat' has 22 images, 'dog' 10, 2.2 times as many" in text
     assert facts["cost"]["seconds"] > 0
     assert facts["cost"]["train"] + facts["cost"]["validation"] == 32
+
+
+def test_the_lines_for_learned_weights_are_a_config(found: tuple[Path, Any, str]) -> None:
+    place, _, text = found
+    before, _, rest = text.partition("# model: ")
+    lines, _, _ = rest.partition("\n\n")
+    learned = before + ("# model: " + lines).replace("# ", "") + "\n" + text[text.index("\ntraining:") :]
+    config = check_config(parse(learned, "photos.yaml"), (), default_name="photos", base=place, allow_plugins=True)
+    assert (config.init_from, config.adapt_channels) == ("torchvision:resnet18", False)
+    assert new_network(config, (3, 28, 40), 2).get_parameter("fc.weight").shape == (2, 512)
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["1", "2", "yes", "no"], "2 of 4 class names ('1', '2') are digits or letters"),
+        (["3", "4", "5", "7"], "the class names ('3', '4', '5' and 1 more) are digits or letters"),
+        (["letter a", "yes", "letter b", "1"], "2 of 4 class names ('letter a', 'letter b') are digits or letters"),
+        (["1", "yes", "no"], ""),
+    ],
+)
+def test_names_that_are_words_stand_in_quotes(names: list[str], told: str) -> None:
+    images = [seen("x", name, torch.zeros(3, 1, 1, dtype=torch.uint8)) for name in names]
+    assert study_turning(images).named == told
 
 
 def test_the_config_trains_at_once_and_nothing_was_moved(found: tuple[Path, Any, str]) -> None:
