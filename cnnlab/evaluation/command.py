@@ -68,7 +68,7 @@ def evaluate(
             min=1,
             max=MOST,
             help="Training images they are looked for among, at most.",
-            show_default="1000, and twice as many as are evaluated",
+            show_default="as many as are evaluated, from 500 to 2000",
         ),
     ] = None,
     out: OutOption = None,
@@ -98,8 +98,8 @@ def evaluate(
         print_json(result.as_json())
     else:
         console.show(result.report, out_console(), folder=result.folder)
-    for part, path in result.places.items():
-        err_console().print(f"{part} images: {path}", style="dim", soft_wrap=True)
+    for sentence in result.sources:
+        err_console().print(sentence, style="dim", soft_wrap=True)
     if result.neighbours is not None:
         err_console().print(with_options(result.neighbours.sentence), style="dim", soft_wrap=True)
     err_console().print(f"{result.facts.n:,} images answered in {result.seconds:.1f} s", style="dim")
@@ -303,7 +303,7 @@ def _show(results: "Sequence[Prediction]") -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from cnnlab.core.characters import printable
+    from cnnlab.core.characters import per_cent, printable
 
     table = Table(box=None, pad_edge=False)
     table.add_column("image", overflow="fold")
@@ -314,7 +314,7 @@ def _show(results: "Sequence[Prediction]") -> None:
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("then", overflow="fold", style="dim", min_width=len("100%,"))
     for result in results:
-        rest = ", ".join(f"{label} {probability:.0%}" for label, probability in result.top[1:])
+        rest = ", ".join(f"{label} {per_cent(probability)}" for label, probability in result.top[1:])
         label = Text(result.answer or "rejected", style="dim") if result.label is None else printable(result.label)
         numbers = [f"{value:.4g}" for value in (result.score, result.threshold) if value is not None]
         table.add_row(printable(result.path), label, f"{result.probability:.1%}", *numbers, printable(rest))

@@ -39,8 +39,9 @@ def reject(
 ) -> None:
     """Find a threshold under which an image is none of the classes, and measure what gets past it.
 
-    It comes from accepted images alone, and is kept in the run, where predict --reject finds it (with --out there). The
-    score is chosen by blends of accepted images that are not among the outsiders.
+    It comes from accepted images alone, and is kept in the run, where predict --reject finds it. With --out it goes to
+    that folder, and the run keeps the one that it has. The score is chosen by blends of accepted images that are not
+    among the outsiders.
 
     Example: [bold]cnnlab reject cifar --accept validation --outside textures --outside photos/[/]
     """

@@ -36,7 +36,7 @@ OTHER = save({"other.weight": torch.zeros(2, 2)})
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no weights", OTHER])
-def test_a_file_without_the_networks_weights_is_told_before_data_is_loaded(tmp_path: Path, content: bytes | None) -> None:
+def test_a_file_without_its_weights_is_told_before_data_is_loaded(tmp_path: Path, content: bytes | None) -> None:
     config, weights = tmp_path / "absent.yaml", tmp_path / "w.pt"
     config.write_text("data: {dataset: {folder: {path: absent, size: 8}}}\nmodel: [global_avg_pool, linear]\n")
     if content is not None:
