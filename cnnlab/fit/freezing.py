@@ -78,6 +78,7 @@ class Freezing:
         parameters, kept = dict(model.named_parameters()), _statistics(model)
         names = [*parameters, *kept]
         self.until: dict[str, int | None] = {name: None for name in names if is_covered(name, freeze, head)}
+        self.until |= dict.fromkeys(_kept(model))
         for pattern in freeze:
             if not any(is_covered(name, [pattern], head) for name in names):
                 raise RequestError(
@@ -134,6 +135,13 @@ class Freezing:
         for name, norm in self._norms.items():
             if self.is_frozen(name, epoch):
                 norm.eval()
+
+
+def _kept(model: nn.Module) -> Iterable[str]:
+    """The names of parameters that keep what they begin with, as their layers say (`kept_parameters`)."""
+    for name, module in model.named_modules():
+        for inner in getattr(module, "kept_parameters", ()):
+            yield f"{name}.{inner}" if name else inner
 
 
 def _statistics(model: nn.Module) -> dict[str, nn.Module]:

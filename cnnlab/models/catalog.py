@@ -10,11 +10,13 @@ from cnnlab.models.layers import (
     permutation,
     pooling,
     scaling,
+    whitening,
 )
 from cnnlab.models.registry import INITIALIZATIONS, LAYERS
 
 REGISTERED = (
-    activation, attention, composite, convolution, initialization, normalization, permutation, pooling, scaling
+    activation, attention, composite, convolution, initialization, normalization, permutation, pooling, scaling,
+    whitening,
 )  # fmt: skip
 
 __all__ = ["INITIALIZATIONS", "LAYERS"]

@@ -14,6 +14,7 @@ from cnnlab.core.errors import RequestError
 from cnnlab.core.quantities import NonNegativeNumber, PositiveNumber
 from cnnlab.core.registry import Component
 from cnnlab.core.seeds import derive_seed
+from cnnlab.models.data_dependent import own_start
 from cnnlab.models.layers.convolution import LocallyConnected2d
 from cnnlab.models.registry import INITIALIZATIONS
 
@@ -24,12 +25,15 @@ Distribution = Literal["normal", "uniform"]
 def initialize(model: nn.Module, initialization: Component, *, seed: int) -> None:
     """Set the weights of every convolution, linear and locally connected layer of `model`, in place.
 
+    Layers that begin from images are left as they are.
+
     Each layer has a generator of its own, from `seed` and its name, so that a layer's start does not depend on the
     layers beside it; the global generators are left as they were. On one kind of device the outcome follows from the
     seed alone.
     """
+    own = own_start(model)
     for name, module in model.named_modules():
-        if not isinstance(module, Weighted):
+        if not isinstance(module, Weighted) or module in own:
             continue
         device = module.weight.device
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), torch.no_grad():

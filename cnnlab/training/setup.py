@@ -1,10 +1,11 @@
 """All that a config names, built: images on the device, network, optimizer, batches."""
 
+from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import dataclass, replace
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from cnnlab.config.config import Config
 from cnnlab.config.learning import parameters_of
@@ -24,6 +25,7 @@ from cnnlab.fit.resolution import Resolution
 from cnnlab.fit.saved_state import EpochPlan
 from cnnlab.fit.schedules import Schedule
 from cnnlab.fit.state import Ema, TrainingState
+from cnnlab.models.data_dependent import begin_from_images
 from cnnlab.models.own import said_to
 from cnnlab.network.fresh import new_built
 from cnnlab.network.inheritance import Inherited, inherit
@@ -75,13 +77,19 @@ class TrainingSetup:
 
     def batches_of(self, dataset: Dataset) -> EvaluationBatches:
         """The images as they are evaluated: on the device, in order, not augmented."""
-        return EvaluationBatches(
-            dataset.images_for(self.state.device),
-            dataset.labels.to(self.state.device),
-            batch_size=self.config.training.evaluation_batch_size,
-            statistics=self.images.statistics,
-            device=self.state.device,
-        )
+        return _as_evaluated(dataset, self.config, self.images.statistics, self.state.device)
+
+
+def _as_evaluated(
+    dataset: Dataset, config: Config, statistics: ChannelStatistics, device: torch.device
+) -> EvaluationBatches:
+    return EvaluationBatches(
+        dataset.images_for(device),
+        dataset.labels.to(device),
+        batch_size=config.training.evaluation_batch_size,
+        statistics=statistics,
+        device=device,
+    )
 
 
 def _normalised_by(
@@ -135,6 +143,16 @@ def resolution_of(config: Config, network: nn.Module, shape: Shape) -> Resolutio
     return resolution
 
 
+def _begun_from_images(network: nn.Module, config: Config, images: TrainingImages, device: torch.device) -> list[str]:
+    """Let layers begin from a sample of the training images; a sentence for each."""
+
+    def batches(count: int) -> Iterable[Tensor]:
+        some = fixed_sample(images.train, count, config.seed, "beginning")
+        return (batch.images for batch in _as_evaluated(some, config, images.statistics, device))
+
+    return begin_from_images(network, batches)
+
+
 def set_up_training(
     config: Config, session: Session, *, images: TrainingImages | None = None, begun: bool = False
 ) -> TrainingSetup:
@@ -181,6 +199,8 @@ def set_up_training(
     )
     memory = torch.channels_last if training.channels_last else torch.contiguous_format
     network = network.to(device=device, memory_format=memory)  # type: ignore[call-overload]
+    if inherited is None and not begun:
+        remarks += _begun_from_images(network, config, images, device)
     with config.told_by_place():
         freezing = Freezing(network, config.freeze, config.unfreeze, statistics=config.frozen_statistics)
     loss = config.loss.build(counts=train.counts())

@@ -348,6 +348,11 @@ CASES: dict[str, Case] = {
             shape[0] * prod(o["kernel"]) + shape[0] * output[0] + o["bias"] * (shape[0] + output[0])
         ),
     ),
+    "whitening": Case(
+        st.tuples(images, st.fixed_dictionaries({"kernel_size": st.sampled_from([[1, 1], [2, 2], [2, 1]])})),
+        lambda module, x, o: F.conv2d(x, module.weight, module.bias),
+        lambda shape, output, o: output[0] * (shape[0] * prod(o["kernel_size"]) + 1),
+    ),
     "locally_connected": Case(
         st.tuples(images, st.builds(lambda w, c: w | {"channels": c}, windows(modes=False), st.integers(1, 3))),
         local_by_place,

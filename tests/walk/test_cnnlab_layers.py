@@ -75,6 +75,7 @@ LAYERS_IN_YAML: dict[str, list[str]] = {
     ],
     "stochastic_depth": ["stochastic_depth"],
     "tanh": ["tanh"],
+    "whitening": ["whitening"],
 }
 
 
