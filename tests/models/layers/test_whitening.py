@@ -8,7 +8,7 @@ from cnnlab.config.config import read_config
 from cnnlab.core.errors import RequestError, ShapeError
 from cnnlab.core.registry import component
 from cnnlab.fit.freezing import Freezing
-from cnnlab.fit.optimizers import parameter_groups
+from cnnlab.fit.parameter_groups import learning_parameters
 from cnnlab.models import catalog  # noqa: F401
 from cnnlab.models.data_dependent import begin_from_images
 from cnnlab.models.initialization import initialize
@@ -77,7 +77,7 @@ def test_without_images_it_is_an_orthogonal_basis_and_no_initialization_changes_
 def test_the_filters_are_kept_and_the_biases_learn() -> None:
     model = nn.Sequential(layer(), nn.Flatten(), nn.Linear(24 * 49, 2))
     freezing = Freezing(model, [], {}, statistics=True)
-    groups = parameter_groups(model, [], lr=0.1, weight_decay=0.0, freezing=freezing)
+    groups = learning_parameters(model, freezing=freezing).groups(lr=0.1, weight_decay=0.0)
     assert [group["names"] for group in groups] == [["0.bias", "2.weight", "2.bias"]]
     assert freezing.trainable == freezing.trainable_ever == 24 + 2 * (24 * 49 + 1)
     freezing.begin(1)
