@@ -60,6 +60,7 @@ RUNS = {
     "cnnlab.training.progress",
     "cnnlab.training.repeat",
     "cnnlab.training.report_files",
+    "cnnlab.training.course",
     "cnnlab.training.loop",
     "cnnlab.training.trial_process",
     "cnnlab.training.trial_processes",

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, cast
 import typer
 from typer.core import TyperCommand
 
+from cnnlab.cli.together import refuse_several
 from cnnlab.core.characters import printable, shortened
 from cnnlab.core.errors import CnnlabError, ConfigError, RequestError
 
@@ -178,7 +179,12 @@ class Command(TyperCommand):
                 )
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command."""
+        """Run the command.
+
+        Raises: RequestError where it is for one process and several have been started.
+        """
+        if not getattr(getattr(self.callback, "__wrapped__", None), "several", False):
+            refuse_several(ctx.command_path.partition(" ")[2])
         _options.set({str(one.name): max(one.opts, key=len) for one in self.params if one.opts[0].startswith("-")})
         return super().invoke(ctx)
 

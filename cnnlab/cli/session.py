@@ -13,6 +13,8 @@ import typer
 from cnnlab.cli.options import MOST
 from cnnlab.cli.results import results_alone
 from cnnlab.cli.streams import with_bar
+from cnnlab.cli.together import together
+from cnnlab.fit.distributed.ranks import ALONE
 from cnnlab.network.session import Session
 
 LAST_SEED = 2**63 - 1
@@ -43,7 +45,7 @@ DEFAULTS = {field.name: field.default for field in fields(Session)}
 
 
 def with_session(
-    *options: str, help: Mapping[str, str] | None = None, document: str = ""
+    *options: str, help: Mapping[str, str] | None = None, document: str = "", several: bool = False
 ) -> Callable[[Callable[..., None]], Any]:
     """Give a command the shared `options`, and hand them to its parameter `session` as one thing.
 
@@ -51,6 +53,7 @@ def with_session(
         options: names of `SHARED`; what is not among them keeps its default.
         help: other words for an option of this command.
         document: the command's own flag with which a program reads its stdout, as with --json.
+        several: whether it knows how to work in several processes, as `torchrun` starts them.
 
     Raises:
         KeyError: for an option that is not shared.
@@ -69,8 +72,11 @@ def with_session(
 
         def called(**given: Any) -> None:
             filled = {FIELDS.get(option.name, option.name): given.pop(option.name) for option in shared}
-            with results_alone() if filled.get("as_json") or given.get(document) else nullcontext():
-                command(session=Session(**filled, track=with_bar), **given)
+            with (
+                together() if several else nullcontext(ALONE) as ranks,
+                results_alone() if (filled.get("as_json") or given.get(document)) and ranks.leads else nullcontext(),
+            ):
+                command(session=Session(**filled, track=with_bar, ranks=ranks), **given)
 
         called.__name__, called.__qualname__, called.__doc__ = command.__name__, command.__qualname__, command.__doc__
         called.__module__ = command.__module__
@@ -78,6 +84,7 @@ def with_session(
         told.__signature__ = inspect.Signature([*own, *shared])
         called.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own, *shared)}
         told.ways = getattr(command, "ways", {})
+        told.several = several
         return called
 
     return wrap

@@ -242,6 +242,9 @@ class Training(Section):
         description="torch.compile: slower to start, faster after; true, or its mode reduce-overhead or max-autotune",
     )
     deterministic: bool = Field(default=False, description="only deterministic algorithms; slower on a GPU")
+    synchronized_norm: bool = Field(
+        default=False, description="batch normalisation over the images of all processes, where there are several"
+    )
     evaluation_batch_size: Positive = Field(default=500, description="images a batch where nothing is learned")
     clean_train_pictures: NonNegative = Field(
         default=5000, description="training images, unaugmented, on which accuracy is measured after each epoch"

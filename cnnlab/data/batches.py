@@ -16,6 +16,7 @@ from torch import Tensor
 
 from cnnlab.core.errors import RequestError
 from cnnlab.core.seeds import derive_seed
+from cnnlab.core.share import WHOLE, Share
 from cnnlab.data.augment import Augmentation, Draw, Images, Targets, augment
 
 COUNTED = 100_000_000
@@ -60,6 +61,13 @@ class Batch:
     targets: Targets
     indices: Int64[Tensor, "n"]
     """Which images of the whole these are."""
+    of: int | None = None
+    """Images of the whole batch, where these are one worker's share of it; None where they are all."""
+
+    @property
+    def whole(self) -> int:
+        """Images of the whole batch, these among them."""
+        return len(self.images) if self.of is None else self.of
 
 
 @dataclass(frozen=True)
@@ -84,6 +92,8 @@ class TrainingBatches:
     """Images of an epoch; where these are more than there are, the part begins anew, in another order."""
     device: torch.device | None = None
     """Where batches are made; None: where the images lie."""
+    share: Share = WHOLE
+    """The part of each batch that comes; of a small batch no part has a single image, and some may have none."""
 
     def __post_init__(self) -> None:
         assert self.images.device == self.labels.device, (self.images.device, self.labels.device)
@@ -164,7 +174,13 @@ class TrainingBatches:
             Draw(generator, epoch, self.seed, indices.to(self._device), step),
             self.augmentations,
         )
-        return Batch(normalise(images, self.statistics), targets, indices.to(self._device))
+        begin, end = self.share.part(len(indices), least=2)
+        return Batch(
+            normalise(images[begin:end], self.statistics),
+            targets[begin:end],
+            indices[begin:end].to(self._device),
+            len(indices),
+        )
 
 
 @dataclass(frozen=True)
@@ -178,10 +194,13 @@ class EvaluationBatches:
     statistics: ChannelStatistics
     device: torch.device | None = None
     """Where batches are made; None: where the images lie."""
+    share: Share = WHOLE
+    """The batches that come: whole ones, so that each is computed as if all came."""
 
     def __iter__(self) -> Iterator[Batch]:
         device = self.images.device if self.device is None else self.device
-        for begin in range(0, len(self.images), self.batch_size):
+        begins = range(0, len(self.images), self.batch_size)
+        for begin in begins[slice(*self.share.part(len(begins)))]:
             part = self.images[begin : begin + self.batch_size].to(device)
             indices = torch.arange(begin, begin + len(part), device=device)
             yield Batch(

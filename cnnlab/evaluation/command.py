@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from cnnlab.network.image_files import Unreadable
 
 
-@with_session("data", "device", "allow_plugins", "runs", "as_json")
+@with_session("data", "device", "allow_plugins", "runs", "as_json", several=True)
 @with_network
 def evaluate(
     session: Session,

@@ -21,6 +21,7 @@ from cnnlab.evaluation.accepted import Acceptance, acceptance
 from cnnlab.evaluation.neighbours import MistakeNeighbours, NeighbourOptions, neighbours_of_mistakes
 from cnnlab.evaluation.neighbours_report import neighbours_blocks
 from cnnlab.evaluation.report import evaluation_document, evaluation_report
+from cnnlab.fit.distributed.ranks import ALONE, Ranks
 from cnnlab.fit.predict import Predictions, predict
 from cnnlab.fit.views import PLAIN, AveragedViews
 from cnnlab.network.asked_data import ALL, counted
@@ -169,9 +170,10 @@ def evaluated(network: Network, session: Session, options: EvaluateOptions) -> E
     check_asks_for_one_class(network, dataset)
     network = network.named_by(dataset)
     began = time.perf_counter()
-    predictions = predictions_of(network, dataset, options.tta)
+    predictions = predictions_of(network, dataset, options.tta, session.ranks)
     seconds = time.perf_counter() - began
     temperature, untempered = _temperature(network, session, options, dataset)
+    session.ranks.leave_to_first()
     facts = classify(predictions.logits, predictions.labels, classes=network.classes, temperature=temperature)
     groups = by_group(predictions.logits, predictions.labels, names) if names else ()
     rule = options.rejection
@@ -258,8 +260,10 @@ def check_asks_for_one_class(network: Network, dataset: Dataset) -> None:
         )
 
 
-def predictions_of(network: Network, dataset: Dataset, tta: AveragedViews = PLAIN) -> Predictions:
+def predictions_of(network: Network, dataset: Dataset, tta: AveragedViews = PLAIN, ranks: Ranks = ALONE) -> Predictions:
     """What the network says of each image, in order: logits of two classes or more, also where it puts out one.
+
+    Of several `ranks` each asks it about a share of the images, and gets the answers to all.
 
     Raises: RequestError where it answers each class by itself, and an image has one class.
     """
@@ -270,8 +274,9 @@ def predictions_of(network: Network, dataset: Dataset, tta: AveragedViews = PLAI
         batch_size=network.batch_size,
         statistics=network.preparation.statistics,
         device=network.device,
+        share=ranks.share,
     )
-    found = predict(network.model, batches, tta=tta, precision=network.precision)
+    found = predict(network.model, batches, tta=tta, precision=network.precision, ranks=ranks)
     return replace(found, logits=class_logits(found.logits))
 
 
@@ -294,7 +299,7 @@ def _temperature(
         return None, (Text(f"No temperature is fitted: {error}.", "note"),)
     if torch.equal(validation.images, judged.images):
         return None, ()
-    predictions = predictions_of(network, validation, options.tta)
+    predictions = predictions_of(network, validation, options.tta, session.ranks)
     return fit_temperature(predictions.logits, predictions.labels, fitted_on="the validation part"), ()
 
 

@@ -159,10 +159,12 @@ class Arithmetic:
     """Operations at once, which alters no result."""
     settings: Mapping[str, str]
     """torch's own, and those of `VARIABLES` that are set."""
+    processes: int = 1
+    """Processes that share a batch."""
 
 
-def arithmetic(device: torch.device) -> Arithmetic:
-    """The arithmetic of this process, on `device`."""
+def arithmetic(device: torch.device, processes: int = 1) -> Arithmetic:
+    """The arithmetic of this process, on `device`, or of the `processes` that train together."""
     gpu = device.type == "cuda"
     settings = {
         "oneDNN": "on" if torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled else "off",
@@ -177,6 +179,7 @@ def arithmetic(device: torch.device) -> Arithmetic:
         threads=torch.get_num_threads(),
         interop_threads=torch.get_num_interop_threads(),
         settings=settings,
+        processes=processes,
     )
 
 
@@ -189,6 +192,8 @@ def differences(before: Arithmetic, now: Arithmetic) -> list[str]:
         found.append(f"the device {now.device} instead of {before.device}")
     if before.threads != now.threads:
         found.append(f"{now.threads} thread{'s' * (now.threads > 1)} instead of {before.threads}")
+    if before.processes != now.processes:
+        found.append(f"{now.processes} process{'es' * (now.processes > 1)} instead of {before.processes}")
     if before.cpu_capability != now.cpu_capability:
         found.append(f"the processor's {now.cpu_capability} instead of {before.cpu_capability}")
     for name in sorted({*before.settings, *now.settings}):

@@ -18,6 +18,8 @@ from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.data.batches import Batch, TrainingBatches
 from cnnlab.fit.clipping import Clipping
 from cnnlab.fit.device import pointwise_route
+from cnnlab.fit.distributed.norm import synchronized
+from cnnlab.fit.distributed.step import combine
 from cnnlab.fit.losses import Loss, is_summed, per_image
 from cnnlab.fit.precision import Precision, autocast
 from cnnlab.fit.resolution import Resolution
@@ -30,6 +32,8 @@ Clock: TypeAlias = Callable[[], float]
 GPU_CHECK_STEPS = 50
 """Losses are looked at this often on a GPU, where every look makes the processor wait; on a CPU at each step."""
 
+
+LOSS_ITSELF = "every layer's output is finite; the loss itself overflows"
 
 ADVICE = "Try a lower optimizer.lr (cnnlab lr-find), or clipping"
 """What to do about it."""
@@ -108,7 +112,8 @@ def fit(
         if len(bad):
             step, lr, value = pending[int(bad[0])]
             late = pending[-1][0] - step
-            where = first_non_finite(model, (batch.images for batch in group), precision=precision)
+            where = first_non_finite(model, (batch.images for batch in group if len(batch.images)), precision=precision)
+            where = next((one for one in state.ranks.gathered(where) if one != LOSS_ITSELF), where)
             raise DivergenceError(
                 f"the loss is {float(value)} at step {step} (epoch {progress.epoch + 1}) with learning rate {lr:.4g}: "
                 f"{where}{f' ({late} steps later)' if late else ''}. "
@@ -129,7 +134,7 @@ def fit(
             progress.elapsed = started - clock_zero
             done = progress.step / total_steps
             if time_budget is not None:
-                done = max(done, progress.elapsed / time_budget)
+                done = state.ranks.first(max(done, progress.elapsed / time_budget))
                 out_of_time = done >= 1 and progress.step > 0  # at least one step, so that there is something to show
                 if out_of_time:
                     break
@@ -153,7 +158,7 @@ def fit(
             progress.seconds += now - started
             state.sums.seconds += now - started
             progress.elapsed = now - clock_zero
-            seen = sum(len(batch.images) for batch in group)
+            seen = sum(batch.whole for batch in group)
             yield StepDone(progress.step, progress.epoch + 1, progress.batch, lr, value, norm, seen)
         if state.sums.images:
             yield _epoch_done(state, epoch_zero, clock)
@@ -176,27 +181,49 @@ def _backward(
     precision: Precision,
     route: AbstractContextManager[object],
 ) -> Tensor:
-    """Gradients of the loss over all images of `group`, their mean or sum; returns the mean, detached."""
-    images = sum(len(batch.images) for batch in group)
+    """Gradients of the loss over all images of `group`, their mean or sum; returns the mean, detached.
+
+    The images are those of all processes, of which each works out its share.
+    """
+    images = sum(batch.whole for batch in group)
     state.optimizer.zero_grad(set_to_none=True)
     mean = torch.zeros((), device=state.device)
+    sums = state.sums if state.ranks.alone else Sums.zero(state.device)
     for batch in group:
-        with autocast(state.device, precision), route:
+        sums.images += batch.whole
+        if not len(batch.images) and not state.synchronized_norm:
+            continue  # of a small batch a process may have no share
+        with autocast(state.device, precision), route, synchronized(state.ranks, state.synchronized_norm):
             logits = forward(batch.images)
-        value = loss(logits.float(), batch.targets)  # a loss in bf16 would have 8 bits
+        scores = logits.to(torch.promote_types(logits.dtype, torch.float32))  # a loss in bf16 would have 8 bits
         count = len(batch.images)
+        if not count:
+            (0 * scores.sum()).backward()  # for the others, whose normalisation waits for this one
+            continue
+        value = loss(scores, batch.targets)
         share = 1.0 if is_summed(loss) else count / images
         scaled = value if share == 1 else value * share
         (state.scaler.scale(scaled) if state.scaler else scaled).backward()
         each = per_image(loss, value.detach(), count)
         mean = mean + (each if count == images else each * (count / images))
-        _count(state.sums, batch, logits.detach(), each)
+        _count(sums, batch, logits.detach(), each)
+    if not state.ranks.alone:
+        _combine(state, sums, mean, sum(len(batch.images) for batch in group) / images)
     return mean
+
+
+def _combine(state: TrainingState, sums: Sums, mean: Tensor, share: float) -> None:
+    """Add what the other processes found: to the gradients, the step's `sums` and its `mean` loss."""
+    parameters = [p for group in state.optimizer.param_groups for p in group["params"]]
+    combine(state.ranks, state.model, parameters, (sums.loss, sums.correct, mean), share)
+    state.sums.loss += sums.loss
+    state.sums.correct += sums.correct
+    state.sums.images += sums.images
+    state.sums.mixed |= sums.mixed
 
 
 def _count(sums: Sums, batch: Batch, logits: Tensor, loss: Tensor) -> None:
     sums.loss += loss * len(batch.images)
-    sums.images += len(batch.images)
     if batch.targets.is_floating_point():
         sums.mixed = True
     else:
@@ -257,7 +284,7 @@ def first_non_finite(model: nn.Module, images: Tensor | Iterable[Tensor], *, pre
         layer = _first_layer(model, batch, precision)
         if layer:
             return f"it appears first in {layer}"
-    return "every layer's output is finite; the loss itself overflows"
+    return LOSS_ITSELF
 
 
 def _first_layer(model: nn.Module, images: Tensor, precision: Precision) -> str | None:

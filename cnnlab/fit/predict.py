@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from cnnlab.data.batches import Batch
 from cnnlab.fit.device import evaluating
+from cnnlab.fit.distributed.ranks import ALONE, Ranks
 from cnnlab.fit.precision import Precision, autocast
 from cnnlab.fit.views import PLAIN, AveragedViews
 
@@ -37,6 +37,7 @@ def predict(
     *,
     tta: AveragedViews = PLAIN,
     precision: Precision = "fp32",
+    ranks: Ranks = ALONE,
 ) -> Predictions:
     """Logits of every image, in evaluation mode; the model's modes come back.
 
@@ -45,15 +46,17 @@ def predict(
         batches: gone through twice where `tta` gives further views to some images alone.
         tta: the views that the logits are averaged over.
         precision: of convolutions and products; the logits are averaged in float32.
+        ranks: the processes that share the images; `batches` are those of this one.
 
     Returns:
-        Logits and labels in the order of the batches, on the CPU.
+        Logits and labels in the order of the batches, on the CPU; those of all processes on each.
     """
     shown = _Shown(batches)
     with evaluating(model):
-        logits = tta.answers(lambda images: logits_of(model, images, precision), shown)
+        logits = tta.answers(lambda images: logits_of(model, images, precision), shown, ranks)
+    labels, _ = ranks.joined(shown.labels)
     # inference tensors cannot take part in autograd later (temperature is fitted by gradient)
-    return Predictions(logits.cpu().clone(), torch.cat(shown.labels).cpu().clone())
+    return Predictions(logits.cpu().clone(), labels.cpu().clone())
 
 
 def logits_of(model: nn.Module, images: Float[Tensor, "n c h w"], precision: Precision) -> Float[Tensor, "n k"]:

@@ -128,15 +128,26 @@ def _check_plan(progress: Mapping[str, Any], sums: Mapping[str, Any], plan: Epoc
 
 
 def _check_random(saved: Any, own: Mapping[str, Any], device: torch.device) -> None:
-    states = mapping(saved, "random")
+    states = dict(mapping(saved, "random"))
+    others = states.pop("ranks", [])
+    if not isinstance(others, list):
+        damaged("random.ranks", others, "a list")
+    first = {name: value for name, value in own.items() if name != "ranks"}
+    _check_random_of_one(states, first, device, "random")
+    for number, other in enumerate(others):
+        _check_random_of_one(other, first, device, f"random.ranks.{number}")
+
+
+def _check_random_of_one(saved: Any, own: Mapping[str, Any], device: torch.device, place: str) -> None:
+    """Of one process; a run may go on with another number of them, and of GPUs."""
+    states = mapping(saved, place)
     cuda = states.get("cuda")
     if not isinstance(cuda, list):
-        damaged("random.cuda", cuda, "a list")
-    # a run may go on where there is another number of GPUs
-    check_like({**states, "cuda": None}, {**own, "cuda": None}, "random")
-    _check_generator(states["cpu"], torch.Generator(), "random.cpu")
+        damaged(f"{place}.cuda", cuda, "a list")
+    check_like({**states, "cuda": None}, {**own, "cuda": None}, place)
+    _check_generator(states["cpu"], torch.Generator(), f"{place}.cpu")
     for number, state in enumerate(cuda):
-        path = f"random.cuda.{number}"
+        path = f"{place}.cuda.{number}"
         if not isinstance(state, Tensor) or state.dtype != torch.uint8:
             damaged(path, state, "the state of a generator")
         if device.type == "cuda":

@@ -1,6 +1,6 @@
 """Everything that changes while a network is trained, in one place that can be saved and restored."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from cnnlab.core.errors import RequestError, first_line
+from cnnlab.fit.distributed.ranks import ALONE, Ranks
 from cnnlab.fit.freezing import Freezing
 from cnnlab.fit.saved_state import EpochPlan, check_saved, check_weights
 
@@ -111,8 +112,14 @@ class TrainingState:
     scaler: torch.amp.GradScaler | None = None
     freezing: Freezing | None = None
     """What is frozen, epoch by epoch."""
+    ranks: Ranks = ALONE
+    """The processes that train the model together, each on its share of every batch."""
+    synchronized_norm: bool = False
+    """Whether batch normalisation takes its statistics over all of them."""
     progress: Progress = field(default_factory=Progress)
     sums: Sums = field(init=False)
+    others_random: tuple[dict[str, Any], ...] = ()
+    """The random numbers of the other processes, as they were last told: what a checkpoint needs."""
 
     def __post_init__(self) -> None:
         self.sums = Sums.zero(self.device)
@@ -138,11 +145,21 @@ class TrainingState:
             "scaler": self.scaler.state_dict() if self.scaler else None,
             "progress": asdict(self.progress),
             "sums": asdict(self.sums),
-            "random": {
-                "cpu": torch.get_rng_state(),
-                "cuda": torch.cuda.get_rng_state_all() if self.device.type == "cuda" else [],
-            },
+            "random": self._random() | ({} if self.ranks.alone else {"ranks": list(self.others_random)}),
         }
+
+    def _random(self) -> dict[str, Any]:
+        """The random numbers of this process; of several each has a GPU of its own."""
+        if self.device.type != "cuda":
+            kept = []
+        else:
+            kept = torch.cuda.get_rng_state_all() if self.ranks.alone else [torch.cuda.get_rng_state(self.device)]
+        return {"cpu": torch.get_rng_state(), "cuda": kept}
+
+    def tell_random(self) -> None:
+        """Let the first process know the random numbers of the others, before a checkpoint."""
+        if not self.ranks.alone:
+            self.others_random = tuple(self.ranks.gathered(self._random())[1:])
 
     def load_state_dict(self, state: Mapping[str, Any], plan: EpochPlan | None = None) -> None:
         """The inverse of `state_dict`; `plan`: of the run's epochs, where it is known.
@@ -178,10 +195,18 @@ class TrainingState:
         self.sums = Sums(**state["sums"])
         self.sums.loss = self.sums.loss.to(self.device)
         self.sums.correct = self.sums.correct.to(self.device)
-        torch.set_rng_state(state["random"]["cpu"].cpu())
+        self._restore_random([state["random"], *state["random"].get("ranks", [])])
+
+    def _restore_random(self, kept: Sequence[Mapping[str, Any]]) -> None:
+        """Take up the random numbers of the process of the same rank; one that was not there keeps its own."""
+        if self.ranks.rank >= len(kept):
+            return
+        own = kept[self.ranks.rank]
+        torch.set_rng_state(own["cpu"].cpu())
         if self.device.type == "cuda":
-            for number, kept in enumerate(state["random"]["cuda"][: torch.cuda.device_count()]):
-                torch.cuda.set_rng_state(kept.cpu(), number)
+            first = 0 if self.ranks.alone else self.device.index
+            for number, one in enumerate(own["cuda"][: torch.cuda.device_count() - first], first):
+                torch.cuda.set_rng_state(one.cpu(), number)
 
 
 def load_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:

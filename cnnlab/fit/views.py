@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from cnnlab.core.errors import RequestError
+from cnnlab.fit.distributed.ranks import ALONE, Ranks
 from cnnlab.stats.probabilities import class_logits
 
 ViewsName = Literal["none", "flip", "six"]
@@ -92,29 +93,31 @@ class AveragedViews:
         """Its options, as JSON documents have them."""
         return {"views": self.name, "least_sure": self.least_sure}
 
-    def answers(self, answer: Answer, batches: Iterable[Images]) -> Logits:
+    def answers(self, answer: Answer, batches: Iterable[Images], ranks: Ranks = ALONE) -> Logits:
         """The logits of all images, in order, on their device.
 
         Arguments:
             answer: the network.
             batches: gone through twice where only the least sure images get further views.
+            ranks: the processes that share the images; `batches` are those of this one, the logits those of all.
 
         Raises:
             RequestError: for images that are too small to be shifted.
         """
         views = VIEWS[self.name]
         if self.least_sure == 1:
-            return torch.cat([_summed(answer, images, views) for images in batches])
+            return ranks.joined([_summed(answer, images, views) for images in batches])[0]
         first, *further = views
-        logits = torch.cat([answer(images) for images in batches])
-        unsure, begin = self._unsure(logits), 0
+        logits, begin = ranks.joined([answer(images) for images in batches])
+        unsure, own = self._unsure(logits), []
         for images in batches:
             part = slice(begin, begin + len(images))
             some, begin = unsure[part], part.stop
             if some.any():
                 rest = _summed(answer, images[some], further)
                 logits[part][some] = first.weight * logits[part][some] + rest
-        return logits
+            own.append(logits[part])
+        return ranks.joined(own)[0]
 
     def _unsure(self, logits: Logits) -> Bool[Tensor, "n"]:
         """Which images have the smallest margins: the difference of the two largest logits."""

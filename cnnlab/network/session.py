@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnnlab.core.advance import Track, untracked
+from cnnlab.fit.distributed.ranks import ALONE, Ranks
 
 if TYPE_CHECKING:
     import torch
@@ -42,6 +43,8 @@ class Session:
     """Results as one JSON document, not in words."""
     track: Track = untracked
     """How long reading is followed."""
+    ranks: Ranks = ALONE
+    """The processes that do the work together."""
 
     @cached_property
     def device(self) -> "torch.device":
@@ -51,7 +54,7 @@ class Session:
         """
         from cnnlab.fit.device import choose_device
 
-        return choose_device(self.device_name)
+        return self.ranks.device(choose_device(self.device_name))
 
     @cached_property
     def place(self) -> "DataPlace":

@@ -203,8 +203,9 @@ def new_record(
     parameters: int,
     data: DataFacts,
     time_budget: float | None = None,
+    processes: int = 1,
 ) -> RunRecord:
-    """A record of now: time, commit and versions are looked up."""
+    """A record of now: time, commit and versions are looked up; `processes` train together."""
     versions = {package: version(package) for package in ("torch", "torchvision")}
     versions |= {"cnnlab": __version__, "python": platform.python_version(), "platform": platform.platform()}
     return RunRecord(
@@ -217,7 +218,7 @@ def new_record(
         data=data,
         commit=_git_commit(),
         versions=versions,
-        arithmetic=(arithmetic(torch.device(device)),),
+        arithmetic=(arithmetic(torch.device(device), processes),),
         time_budget=time_budget,
     )
 

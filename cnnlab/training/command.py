@@ -50,7 +50,7 @@ class Invocation:
     """Makes what a training's report says of the validation part."""
 
 
-@with_session("data", "device", "allow_plugins", "runs", "as_json")
+@with_session("data", "device", "allow_plugins", "runs", "as_json", several=True)
 def train(
     session: Session,
     context: typer.Context,
@@ -125,7 +125,7 @@ def train(
         session,
         name=name,
         stop_after=stop_after,
-        command=["cnnlab", *sys.argv[1:]],
+        command=[*session.ranks.launcher, "cnnlab", *sys.argv[1:]],
         config_folder=path.parent,
         threads=threads,
         stretch_schedule=stretch_schedule,
@@ -149,13 +149,14 @@ def train(
         with TrainingProgress(err_console()) as progress:
             for event in events:
                 progress.show(event)
-    full_report = full_report and not dry_run and not stop
-    if full_report:
-        for finished in progress.finished:
-            invocation.write_whole_report(Run(finished.path), session)
-    progress.conclude(err_console() if session.as_json else out_console(), dry_run=dry_run, in_full=full_report)
-    if session.as_json:
-        print_json(progress.as_json(dry_run=dry_run))
+    if session.ranks.leads:
+        full_report = full_report and not dry_run and not stop
+        if full_report:
+            for finished in progress.finished:
+                invocation.write_whole_report(Run(finished.path), session)
+        progress.conclude(err_console() if session.as_json else out_console(), dry_run=dry_run, in_full=full_report)
+        if session.as_json:
+            print_json(progress.as_json(dry_run=dry_run))
     if stop:
         raise typer.Exit(stop.exit_code)
 

@@ -60,7 +60,8 @@ def arithmetic_remark(run: Run, options: TrainOptions) -> str | None:
     """What is to be said where this process computes otherwise than the one that trained the run; None where not."""
     if not run.record.arithmetic:
         return None
-    before, now = run.record.arithmetic[-1], arithmetic(options.session.device)
+    session = options.session
+    before, now = run.record.arithmetic[-1], arithmetic(session.device, session.ranks.world)
     found = differences(before, now)
     if not found:
         return None
@@ -72,7 +73,7 @@ def arithmetic_remark(run: Run, options: TrainOptions) -> str | None:
 
 def continued_record(record: RunRecord, setup: TrainingSetup) -> RunRecord:
     """The record with how this process computes, where that is new, and its time budget."""
-    now = arithmetic(setup.state.device)
+    now = arithmetic(setup.state.device, setup.state.ranks.world)
     computed = record.arithmetic if record.arithmetic[-1:] == (now,) else (*record.arithmetic, now)
     return replace(record, arithmetic=computed, time_budget=setup.config.training.time_budget)
 

@@ -13,16 +13,16 @@ import torch
 
 from cnnlab.core.errors import WorkError, WriteError
 from cnnlab.fit.device import choose_device, deterministic
-from cnnlab.fit.fit import DivergenceError, EpochDone, StepDone, fit
+from cnnlab.fit.fit import DivergenceError, StepDone
 from cnnlab.network.session import Session
 from cnnlab.runs.events import EventLog
 from cnnlab.runs.folder import Run
 from cnnlab.runs.images import origins
 from cnnlab.runs.record import Status
 from cnnlab.runs.writer import RunWriter, give_room
+from cnnlab.training.course import EpochClosed, course, too_little_memory
 from cnnlab.training.events import Finished, Started, StopWish, TrainingEvent
-from cnnlab.training.report import EpochRow
-from cnnlab.training.report_files import MakesSection, epoch_row, epoch_rows, point_of, write_training_report
+from cnnlab.training.report_files import MakesSection, epoch_rows, point_of, write_training_report
 from cnnlab.training.setup import TrainingSetup
 from cnnlab.training.views import MakesObserver, Observer
 
@@ -93,47 +93,21 @@ def training_loop(
             observers = [make(setup, events) for make in options.observers]
             for observer in observers:
                 observer.at_start()
-            for fact in fit(
-                setup.state,
-                setup.batches,
-                loss=setup.loss,
-                schedule=setup.schedule,
-                epochs=config.training.epochs,
-                clip=setup.clip,
-                accumulate=config.training.accumulate,
-                precision=setup.precision,
-                time_budget=config.training.time_budget,
-                resolution=setup.resolution,
-                forward=setup.forward,
-            ):
+            for fact in course(setup, stop, stop_after=options.stop_after):
                 if isinstance(fact, StepDone):
                     if _is_recorded(fact, setup):
                         _record_step(fact, writer, events)
                     yield fact
-                    if stop:
-                        status = "interrupted"
+                elif isinstance(fact, EpochClosed):
+                    _write_epoch(fact, setup, writer, events, observers)
+                    rows.append(fact.row)
+                    note("running")
+                    yield fact.row
+                else:
+                    status = fact.status
+                    if fact.within_epoch:
                         events.flush()
                         writer.save_state(setup.state.state_dict())
-                        break
-                    continue
-                row = _close_epoch(fact, setup, writer, events, observers)
-                rows.append(row)
-                note("running")
-                yield row
-                if progress.epoch >= config.training.epochs:
-                    continue
-                patience = config.early_stopping.patience if config.early_stopping else None
-                if patience and progress.stale_epochs >= patience:
-                    status = "stopped-early"
-                    break
-                if stop:
-                    status = "interrupted"
-                    break
-                if options.stop_after and progress.epoch >= options.stop_after:
-                    status = "paused"
-                    break
-            else:
-                status = "finished" if progress.epoch >= config.training.epochs else "out-of-time"
             if rows and status != "interrupted":
                 diagnosis, report = write_training_report(
                     setup,
@@ -151,10 +125,7 @@ def training_loop(
             note("diverged" if isinstance(error, DivergenceError) else "failed", message=str(error))
         raise
     except torch.OutOfMemoryError as error:
-        message = (
-            f"{options.session.device} has too little memory for a batch of {config.training.batch_size}; "
-            "make training.batch_size smaller (training.accumulate keeps the step's size), or precision bf16"
-        )
+        message = too_little_memory(setup)
         note("failed", message=message)
         raise WorkError(message) from error
     finally:
@@ -194,10 +165,11 @@ def _event_log(setup: TrainingSetup, writer: RunWriter) -> EventLog:
 def resume_command(path: Path, options: TrainOptions) -> str:
     """What goes on with the run in `path` as it began."""
     session = options.session
-    words = ["cnnlab", "train", "--resume", str(path)]
+    words = [*session.ranks.launcher, "cnnlab", "train", "--resume", str(path)]
     words += ["--allow-plugins"] if session.allow_plugins else []
     words += [] if session.data is None else ["--data", str(session.data)]
-    words += [] if session.device == choose_device("auto") else ["--device", str(session.device)]
+    usual = session.ranks.device(choose_device("auto"))
+    words += [] if session.device == usual else ["--device", str(session.device)]
     words += [f"--threads={options.threads}"] if options.threads else []
     words += [] if options.report else ["--no-report"]
     return shlex.join(words)
@@ -213,7 +185,7 @@ def _started(setup: TrainingSetup, writer: RunWriter, options: TrainOptions) -> 
         validation=facts.validation,
         steps_per_epoch=-(-setup.batches.steps // setup.config.training.accumulate),
         epochs=setup.config.training.epochs,
-        device=str(options.session.device),
+        device=f"{options.session.device}{options.session.ranks.words}",
         resumed_from=setup.state.progress.epoch,
         seconds_left=None if budget is None else max(0.0, budget - setup.state.progress.elapsed),
         groups=tuple(
@@ -240,20 +212,12 @@ def _record_step(fact: StepDone, writer: RunWriter, events: EventLog) -> None:
     events.scalars(values, fact.step)
 
 
-def _close_epoch(
-    fact: EpochDone, setup: TrainingSetup, writer: RunWriter, events: EventLog, observers: Sequence[Observer]
-) -> EpochRow:
-    """Validate, remember the best, write point, events and checkpoints; in this order, so that a kill loses nothing."""
-    progress, images = setup.state.progress, setup.images
-    row = epoch_row(fact, setup)
-    metric = row.val_accuracy
-    gain = setup.config.early_stopping.minimum_gain if setup.config.early_stopping else 0.0
-    best = metric is not None and (progress.best_metric is None or metric > progress.best_metric)
-    enough = metric is not None and (progress.best_metric is None or metric > progress.best_metric + gain)
-    progress.stale_epochs = 0 if enough else progress.stale_epochs + 1
-    if best or images.validation is None:
-        progress.best_metric, progress.best_epoch = metric, fact.epoch
-    point = point_of(row)
+def _write_epoch(
+    closed: EpochClosed, setup: TrainingSetup, writer: RunWriter, events: EventLog, observers: Sequence[Observer]
+) -> None:
+    """Write point, events and checkpoints; in this order, so that a kill loses nothing."""
+    fact = closed.fact
+    point = point_of(closed.row)
     writer.add(
         {"kind": "epoch", "step": fact.step, "epoch": fact.epoch, "lr": fact.lr, "seconds": fact.seconds, **point}
     )
@@ -261,12 +225,12 @@ def _close_epoch(
     for observer in observers:
         observer.after_epoch(fact)
     events.flush()
-    weights, facts = setup.state.evaluated_model.state_dict(), {"epoch": fact.epoch, "val_accuracy": metric}
-    if best or images.validation is None:
+    weights = setup.state.evaluated_model.state_dict()
+    facts = {"epoch": fact.epoch, "val_accuracy": closed.row.val_accuracy}
+    if closed.best:
         writer.save_weights("best", weights, facts)
     writer.save_weights("last", weights, facts)
     every = setup.config.logging.snapshots_every_epochs
     if every and fact.epoch % every == 0:
         writer.save_snapshot(fact.epoch, weights, facts)
     writer.save_state(setup.state.state_dict())
-    return row

@@ -62,7 +62,7 @@ def repeat(
         WorkError: when training fails, which the run records.
     """
     names = [f"{options.name or config.name}-seed{config.seed + number}" for number in range(repeats)]
-    for name in names:
+    for name in names if options.session.ranks.leads else ():
         if os.path.lexists(options.session.runs / name):
             check_free(options.session.runs / name)
     done: list[Finished] = []

@@ -35,8 +35,8 @@ def epoch_row(fact: EpochDone, setup: TrainingSetup) -> EpochRow:
     Raises: DivergenceError when a loss is not finite: an epoch's last step can break the network, too.
     """
     validation = setup.images.validation
-    scores = setup.evaluate(validation) if validation else None
-    clean = setup.evaluate(setup.clean) if setup.config.training.clean_train_pictures else None
+    scores = setup.evaluate_together(validation) if validation else None
+    clean = setup.evaluate_together(setup.clean) if setup.config.training.clean_train_pictures else None
     for name, images, found in (("validation", validation, scores), ("clean training", setup.clean, clean)):
         if images and found and not math.isfinite(found.loss):
             _raise_diverged(name, images, found.loss, fact, setup)

@@ -4,7 +4,7 @@ import os
 import shlex
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,7 +24,8 @@ from cnnlab.runs.images import check_there, check_unchanged, fixed_sample, reloc
 from cnnlab.runs.record import RunRecord, new_record
 from cnnlab.runs.writer import RunWriter, free_name, taken, training_lock
 from cnnlab.training.continuation import arithmetic_remark, continued_record, curve_remark, extension
-from cnnlab.training.events import StopWish, TrainingEvent
+from cnnlab.training.course import follow
+from cnnlab.training.events import Finished, StopWish, TrainingEvent
 from cnnlab.training.kept_code import NO_CODE, kept_code
 from cnnlab.training.loop import TrainOptions, resume_command, training_loop
 from cnnlab.training.report_files import epoch_rows
@@ -76,11 +77,23 @@ def train(config: Config, options: TrainOptions, stop: StopWish | bool = False) 
         name = checked_name(options.name) if options.name is not None else None
     except ValueError as error:
         raise RequestError(f"`name`: {error}") from None
-    if name is not None and os.path.lexists(options.session.runs / name):
+    ranks = options.session.ranks
+    before = ranks.remembered(_training_key(config))
+    if before is not None:
+        run = Run(options.session.runs / before)
+        if ranks.first(run.last_state.exists()):  # on the machine where it was written
+            yield from _gone_on(run, options, stop)
+            return
+        name = before  # it had come to no checkpoint, so it starts over
+    if name is not None and ranks.leads and os.path.lexists(options.session.runs / name):
         check_free(options.session.runs / name)
     setup = set_up_training(config, options.session)
+    if not ranks.leads:
+        follow(setup, stop, stop_after=options.stop_after)
+        return
     plugins = [(options.config_folder / plugin).resolve() for plugin in config.plugins]
     with _claimed(options.session.runs, name, config.name) as (path, remarks):
+        ranks.remember(_training_key(config), path.name)
         kept = setup.config.model_copy(
             update={"name": path.name, "plugins": [f"plugins/{file.name}" for file in plugins]}
         )
@@ -98,6 +111,34 @@ def train(config: Config, options: TrainOptions, stop: StopWish | bool = False) 
             corrections = None if table is None else Path(table).expanduser().read_bytes()  # it was read a moment ago
             writer = RunWriter.create(path, record, _from_anywhere(kept).as_yaml(), plugins, code.files, corrections)
             yield from training_loop(setup, writer, replace(options, remarks=remarks), stop)
+
+
+def _training_key(config: Config) -> str:
+    """The name under which a job of several processes remembers the run of this training."""
+    return f"run of {config.name} with seed {config.seed}"
+
+
+def _gone_on(run: Run, options: TrainOptions, stop: StopWish | bool) -> Iterator[TrainingEvent]:
+    """What is left of a run that the processes before these have begun; of one that is done, its end."""
+    outcome = run.record.outcome
+    if outcome.status in UNREPORTED:
+        yield from resume(run, (), options, stop)
+        return
+    if outcome.status == "diverged":
+        raise WorkError(outcome.message or f"the run {run.name} has diverged")
+    yield Finished(
+        run=run.name,
+        path=run.path,
+        status=outcome.status,
+        epochs=outcome.epochs,
+        val_accuracy=outcome.val_accuracy,
+        best_epoch=outcome.best_epoch,
+        train_seconds=outcome.train_seconds,
+        wall_seconds=outcome.wall_seconds,
+        diagnosis=None,
+        report=None,
+        resume_command=resume_command(run.path, options),
+    )
 
 
 def _from_anywhere(config: Config) -> Config:
@@ -180,7 +221,8 @@ def resume(
         RequestError: when there is nothing to resume, or `overrides` would make it another run.
         WorkError: when training fails, which the run records.
     """
-    with training_lock(run.path) as remark, _safe(run.path, options):
+    lock = training_lock(run.path) if options.session.ranks.leads else nullcontext()
+    with lock as remark, _safe(run.path, options):
         # its record may have changed since it was opened: by the process that had the lock before
         options = replace(options, remarks=(remark,) if remark else ())
         yield from _resume(Run(run.path), overrides, options, stop)
@@ -226,6 +268,10 @@ def _resume(
             "all of its epochs count"
         )
     changes = (curve_remark(run, before, setup, stretch=options.stretch_schedule), arithmetic_remark(run, options))
+    session.ranks.wait()  # until all have read what the first one changes now
+    if not session.ranks.leads:
+        follow(setup, stop, stop_after=options.stop_after)
+        return
     options = replace(options, remarks=(*options.remarks, *(change for change in changes if change)))
     kept = _from_anywhere(config).as_yaml()
     writer = RunWriter.resume(run, step=progress.step, epoch=progress.epoch, config_yaml=kept)
@@ -275,6 +321,9 @@ def dry_run(config: Config, options: TrainOptions, stop: StopWish | bool = False
     one_epoch = setup.config.training.model_copy(update={"epochs": 1, "time_budget": None})
     watched = config.logging.model_copy(update={"histograms_every_epochs": 1, "every_steps": 1})
     setup = replace(setup, config=setup.config.model_copy(update={"training": one_epoch, "logging": watched}))
+    if not options.session.ranks.leads:
+        follow(setup, stop)
+        return
     with tempfile.TemporaryDirectory(prefix="cnnlab-dry-run-") as folder:
         record = _record(config.name, setup, options)
         writer = RunWriter.create(Path(folder) / config.name, record, config.as_yaml())
@@ -298,6 +347,7 @@ def _record(name: str, setup: TrainingSetup, options: TrainOptions) -> RunRecord
         parameters=parameter_count(setup.network),
         data=replace(setup.images.facts(), written=setup.config.written_paths),
         time_budget=setup.config.training.time_budget,
+        processes=options.session.ranks.world,
     )
     return replace(
         record,

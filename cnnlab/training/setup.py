@@ -13,10 +13,12 @@ from cnnlab.config.least_memory import check_memory_suffices, least_memory
 from cnnlab.core.arithmetic import Shape
 from cnnlab.core.errors import RequestError
 from cnnlab.core.seeds import derive_seed
+from cnnlab.core.share import WHOLE, Share
 from cnnlab.data.batches import ChannelStatistics, EvaluationBatches, TrainingBatches
 from cnnlab.data.dataset import Dataset
 from cnnlab.fit.clipping import Clipping
 from cnnlab.fit.compilation import check_compiler, compile_remark, compiled
+from cnnlab.fit.distributed.ranks import Ranks
 from cnnlab.fit.freezing import Freezing
 from cnnlab.fit.losses import Loss
 from cnnlab.fit.precision import Precision, chosen_precision, precision_remark
@@ -75,9 +77,15 @@ class TrainingSetup:
             precision=self.precision,
         )
 
-    def batches_of(self, dataset: Dataset) -> EvaluationBatches:
-        """The images as they are evaluated: on the device, in order, not augmented."""
-        return _as_evaluated(dataset, self.config, self.images.statistics, self.state.device)
+    def evaluate_together(self, dataset: Dataset) -> Predictions:
+        """The same of the weights that count, by all processes of the training, each its share; they wait for all."""
+        ranks = self.state.ranks
+        batches = self.batches_of(dataset, ranks.share)
+        return predict(self.state.evaluated_model, batches, precision=self.precision, ranks=ranks)
+
+    def batches_of(self, dataset: Dataset, share: Share = WHOLE) -> EvaluationBatches:
+        """The images as they are evaluated: on the device, in order, not augmented; the batches of one's `share`."""
+        return replace(_as_evaluated(dataset, self.config, self.images.statistics, self.state.device), share=share)
 
 
 def _as_evaluated(
@@ -113,6 +121,21 @@ def _on_device(config: Config, device: torch.device) -> tuple[Config, list[str]]
     remarks = (precision_remark(training.precision, device), compile_remark(training.compile, device))
     chosen = training.model_copy(update={"precision": chosen_precision(training.precision, device)})
     return config.model_copy(update={"training": chosen}), [remark for remark in remarks if remark]
+
+
+def _check_shares(config: Config, ranks: Ranks) -> None:
+    """Raises: RequestError where what the config asks for cannot be shared among the processes."""
+    training = config.training
+    if not ranks.alone and training.batch_size < 2 * ranks.world:
+        raise RequestError(
+            f"training.batch_size is {training.batch_size}, less than two images for each of {ranks.world} processes; "
+            f"make it {2 * ranks.world} or more, or start fewer"
+        )
+    if not ranks.alone and training.synchronized_norm and training.compile:
+        raise RequestError(
+            "training.synchronized_norm and training.compile do not go together: a compiled network normalises by "
+            "itself; set one of them to false"
+        )
 
 
 def _averages(config: Config, network: nn.Module, train: Dataset) -> Ema:
@@ -166,7 +189,8 @@ def set_up_training(
 
     Raises: RequestError when parts of the config do not fit each other or the data.
     """
-    device = session.device  # first: a wrong one need not wait for the images
+    device, ranks = session.device, session.ranks  # first: a wrong one need not wait for the images
+    _check_shares(config, ranks)
     images = images or training_images(config, session.place)
     train = images.train
     config, remarks = _on_device(config, device)
@@ -201,6 +225,7 @@ def set_up_training(
     network = network.to(device=device, memory_format=memory)  # type: ignore[call-overload]
     if inherited is None and not begun:
         remarks += _begun_from_images(network, config, images, device)
+    ranks.copy([*network.state_dict().values()])  # equal already, where the machines compute alike
     with config.told_by_place():
         freezing = Freezing(network, config.freeze, config.unfreeze, statistics=config.frozen_statistics)
     loss = config.loss.build(counts=train.counts())
@@ -216,6 +241,8 @@ def set_up_training(
         ema=_averages(config, network, train) if config.ema else None,
         scaler=torch.amp.GradScaler(device.type) if training.precision == "fp16" else None,
         freezing=freezing if freezing.until else None,
+        ranks=ranks,
+        synchronized_norm=training.synchronized_norm,
     )
     batches = TrainingBatches(
         train.images_for(device),
@@ -228,9 +255,10 @@ def set_up_training(
         drop_last=training.drop_last,
         shown=training.epoch_images,
         device=device,
+        share=ranks.share,
     )
     next(batches.epoch(0))  # an augmentation that cannot work on these images fails here, before anything is written
-    torch.manual_seed(derive_seed(config.seed, "dropout"))
+    torch.manual_seed(derive_seed(config.seed, "dropout", *([] if ranks.leads else [ranks.rank])))
     return TrainingSetup(
         config=config,
         images=images,

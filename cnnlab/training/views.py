@@ -1,9 +1,11 @@
 """Who watches a training, and what TensorBoard shows of it besides curves: images, the graph, histograms."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 from cnnlab.core.characters import printable
+from cnnlab.core.share import WHOLE
 from cnnlab.data.batches import denormalise, normalise
 from cnnlab.fit.fit import EpochDone
 from cnnlab.network.forward import capture_outputs
@@ -50,7 +52,7 @@ class TrainingViews:
         if progress.step:
             return
         self.events.layout(CHARTS)
-        first = next(iter(self.setup.batches.epoch(0)))
+        first = next(iter(replace(self.setup.batches, share=WHOLE).epoch(0)))
         if self.logging.pictures:
             # normalisation undone, augmentation kept
             seen = denormalise(first.images[:IMAGES].cpu().float(), self.setup.images.statistics)

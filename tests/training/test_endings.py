@@ -160,7 +160,7 @@ def test_a_second_interruption_leaves_no_run_that_seems_to_run(cnnlab, no_report
     def interrupted(*arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(workflow, "_close_epoch", interrupted)
+    monkeypatch.setattr(workflow, "_write_epoch", interrupted)
     result = cnnlab("train", "tiny.yaml")
     assert (result.code, result.out) == (130, "")
     assert outcome(cnnlab.runs / "tiny")["status"] == "failed"

@@ -1,0 +1,72 @@
+"""A command in several processes: the first prints, the others do their share in silence, errors are told once."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+
+import typer
+
+from cnnlab.core.errors import CnnlabError, RequestError, first_line
+from cnnlab.fit.distributed.join import is_launched, joined
+from cnnlab.fit.distributed.ranks import ALONE, PeerLostError, Ranks, ShareDoneError
+
+GRACE = 5.0
+"""Seconds in which the first process is to tell an error that another one has met, too."""
+
+
+def refuse_several(command: str) -> None:
+    """End a command that is for one process where it is started in several.
+
+    Raises: RequestError in the first of them; typer.Exit in the others.
+    """
+    if not is_launched() or os.environ["WORLD_SIZE"] == "1":
+        return
+    if os.environ["RANK"] != "0":
+        raise typer.Exit(RequestError.exit_code)
+    raise RequestError(
+        f"`cnnlab {command}` is for one process, and torchrun has started {os.environ['WORLD_SIZE']}; start it "
+        "without torchrun (`cnnlab train` and `cnnlab eval` work in several)"
+    )
+
+
+@contextmanager
+def together() -> Iterator[Ranks]:
+    """The processes that this command is started in, connected while inside.
+
+    Raises: what is raised inside, in one of the processes; the others end with the exit code alone.
+    """
+    ranks = ALONE
+    try:
+        with joined() as ranks, _quiet(ranks):
+            try:
+                yield ranks
+            except ShareDoneError:
+                raise typer.Exit(0) from None
+            except (Exception, KeyboardInterrupt) as error:
+                if not isinstance(error, typer.Exit):
+                    ranks.say_last(first_line(error))
+                raise
+    except Exception as error:
+        if ranks.leads or isinstance(error, typer.Exit):
+            raise
+        told = ranks.last_words(0, patience=GRACE)
+        if told is not None and (isinstance(error, PeerLostError) or first_line(error) in told):
+            raise typer.Exit(getattr(error, "exit_code", 1)) from None
+        if isinstance(error, CnnlabError):
+            error.args = (f"process {ranks.rank + 1} of {ranks.world}: {error.args[0]}", *error.args[1:])
+        raise
+
+
+@contextmanager
+def _quiet(ranks: Ranks) -> Iterator[None]:
+    """While inside, nothing of a process but the first is printed."""
+    if ranks.leads:
+        yield
+        return
+    with ExitStack() as stack:
+        null = stack.enter_context(open(os.devnull, "w", encoding="utf-8"))
+        stack.enter_context(redirect_stdout(null))
+        stack.enter_context(redirect_stderr(null))
+        yield
+        sys.stdout.flush()

@@ -1,0 +1,1 @@
+"""One training or evaluation by several processes, on one machine or many, as `torchrun` starts them."""

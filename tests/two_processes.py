@@ -1,0 +1,164 @@
+"""What two processes do together in test_two_processes.py, started by torchrun with the folder for what they find.
+
+The second process is killed in the middle of a training, so that torchrun starts both again.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from cnnlab.core.registry import component
+from cnnlab.data.batches import ChannelStatistics, EvaluationBatches, TrainingBatches
+from cnnlab.fit import catalog  # noqa: F401
+from cnnlab.fit.distributed.ranks import Ranks
+from cnnlab.fit.fit import EpochDone, StepDone, fit
+from cnnlab.fit.parameter_groups import learning_parameters
+from cnnlab.fit.predict import Predictions, predict
+from cnnlab.fit.state import TrainingState
+from cnnlab.fit.views import AveragedViews
+
+STATISTICS = ChannelStatistics((0.4,), (0.25,))
+CONFIG = Path(__file__).with_name("two_processes.yaml")
+KILLED_AFTER = 9
+"""Steps, of 7 an epoch."""
+
+
+class Own(nn.Module):
+    """A network in float64, with a parameter that nothing uses."""
+
+    def __init__(self, norm: nn.Module) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Conv2d(1, 4, 3), norm, nn.ReLU(), nn.Flatten(), nn.Linear(16, 3)).double()
+        self.unused = nn.Parameter(torch.ones(2, dtype=torch.float64))
+
+    def forward(self, images: Tensor) -> Tensor:
+        answers: Tensor = self.layers(images.double())
+        return answers
+
+
+def own(norm: str) -> Own:
+    return Own(nn.GroupNorm(2, 4) if norm == "group" else nn.BatchNorm2d(4))
+
+
+def images(count: int) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.randint(3, (count,), generator=generator)
+    return torch.randint(256, (count, 1, 4, 4), generator=generator, dtype=torch.uint8), labels
+
+
+@dataclass(frozen=True)
+class Trained:
+    weights: dict[str, Tensor]
+    losses: list[float]
+    norms: list[float]
+    accuracy: float
+    seen: int
+
+
+def trained(ranks: Ranks, norm: str, *, synchronized: bool = False, accumulate: int = 1) -> Trained:
+    """Two epochs of 26 images in batches of 6: the last one has two, of which the second process gets none."""
+    torch.manual_seed(1)
+    model = own(norm)
+    state = TrainingState(
+        model,
+        component("optimizer", "sgd", lr=0.1, momentum=0.9, weight_decay=0.1).build(
+            parameters=learning_parameters(model)
+        ),
+        torch.device("cpu"),
+        ranks=ranks,
+        synchronized_norm=synchronized,
+    )
+    batches = TrainingBatches(
+        *images(26),
+        batch_size=6,
+        seed=3,
+        augmentations=[component("augmentation", "flip").build(classes=3)],
+        statistics=STATISTICS,
+        classes=3,
+        share=ranks.share,
+    )
+    events = list(
+        fit(
+            state,
+            batches,
+            loss=nn.CrossEntropyLoss(),
+            schedule=lambda done: 1 - done / 2,
+            epochs=2,
+            clip=component("clipping", "norm", maximum=0.5).build(model=model),
+            accumulate=accumulate,
+        )
+    )
+    steps = [event for event in events if isinstance(event, StepDone)]
+    last = events[-1]
+    assert isinstance(last, EpochDone)
+    assert last.accuracy is not None
+    return Trained(
+        model.state_dict(),
+        [float(step.loss) for step in steps] + [last.loss],
+        [float(step.gradient_norm) for step in steps],
+        last.accuracy,
+        sum(step.images for step in steps),
+    )
+
+
+TRAININGS: dict[str, dict[str, Any]] = {
+    "by image": {"norm": "group"},
+    "accumulated": {"norm": "group", "accumulate": 2},
+    "synchronized": {"norm": "batch", "synchronized": True},
+}
+"""What comes to the same in one process."""
+
+
+def predicted(ranks: Ranks, count: int) -> Predictions:
+    """Of so many images in batches of 2, the least sure third of them with its mirror image."""
+    torch.manual_seed(2)
+    data, labels = images(count)
+    batches = EvaluationBatches(data, labels, batch_size=2, statistics=STATISTICS, share=ranks.share)
+    return predict(own("group").eval(), batches, tta=AveragedViews("flip", 0.3), ranks=ranks)
+
+
+def _killed(original: Any, rank: int) -> Any:
+    def fit_and_die(*args: Any, **options: Any) -> Iterator[Any]:
+        for number, fact in enumerate(original(*args, **options), 1):
+            yield fact
+            if number == KILLED_AFTER and rank == 1:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    return fit_and_die
+
+
+def main(folder: Path) -> None:
+    from cnnlab.fit.distributed.join import joined
+    from cnnlab.main import answer
+    from cnnlab.training import course
+
+    rank, attempt = int(os.environ["RANK"]), int(os.environ["TORCHELASTIC_RESTART_COUNT"])
+    train = ["train", str(CONFIG), "--runs", str(folder / "runs"), "--device", "cpu", "--no-report", "--name"]
+    found: dict[str, Any] = {}
+    if not attempt:
+        with joined() as ranks:
+            found["trained"] = {name: vars(trained(ranks, **options)) for name, options in TRAININGS.items()}
+            found["by process"] = vars(trained(ranks, norm="batch"))
+            found["predicted"] = [vars(predicted(ranks, count)) for count in (1, 7)]
+            found["any"] = [ranks.any(ranks.rank == 1), ranks.any(False)]
+        found["codes"] = [
+            answer(["train", str(CONFIG), "training.epochs=many"]),
+            answer(["gradcam", "whole", "--runs", str(folder / "runs")]),
+            answer([*train, "whole"]),
+        ]
+        torch.save(found, folder / f"found-{rank}.pt")
+        course.fit = _killed(course.fit, rank)  # type: ignore[attr-defined]
+    code = answer([*train, "killed", "--json"])
+    code = code or answer(["eval", "killed", "--runs", str(folder / "runs"), "--device", "cpu", "--json"])
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
