@@ -258,6 +258,21 @@ class Ema(Section):
     every: Positive = Field(default=1, description="steps from one update to the next")
 
 
+class Lookahead(Section):
+    """Slow weights that follow the fast ones, which begin again from them; validated and kept in their place.
+
+    Every so many steps slow ← d·slow + (1 − d)·fast and fast ← slow, with d = decay^every · (share of the training that
+    is done)^power. Sources: Zhang et al. 2019, arXiv:1907.08610; Jordan 2024, arXiv:2404.00498.
+    """
+
+    every: Count = Field(default=5, description="steps from one meeting of the two to the next")
+    decay: EmaDecay = Field(default=0.95, description="the share of the slow weights that a step keeps at the end")
+    power: Annotated[float, Field(ge=0, le=100)] = Field(
+        default=3.0,
+        description="how late that share is reached: in proportion to the share of the training to this power",
+    )
+
+
 class EarlyStopping(Section):
     """Stop when validation no longer improves."""
 
@@ -347,6 +362,7 @@ class Config(Section):
     parameter_groups: list[ParameterGroup] = Field(default=[])
     clipping: ClippingChoice | None = Field(default=None, description="a limit of the gradients; null for none")
     ema: Ema | None = None
+    lookahead: Lookahead | None = None
     early_stopping: EarlyStopping | None = None
     logging: Logging = Logging()
     _written: dict[str, str] = PrivateAttr(default_factory=dict)

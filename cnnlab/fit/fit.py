@@ -89,8 +89,8 @@ def fit(
 
     `forward` is a compiled twin of the model, if any; `clock` tells the time in seconds, from any beginning. With
     `time_budget` (seconds) the schedule runs by the clock where the clock is ahead of the steps, so that its decay ends
-    on time; so does `resolution`, the sizes of the images, without which they keep their own. `accumulate` batches make
-    one optimizer step; batch normalisation still sees single batches.
+    on time; so do `resolution`, the sizes of the images, without which they keep their own, and the state's lookahead.
+    `accumulate` batches make one optimizer step; batch normalisation still sees single batches.
 
     Raises: DivergenceError when the loss is not finite, with the step, the learning rate and the layer; RequestError
     when an epoch has no batch.
@@ -121,6 +121,11 @@ def fit(
             )
         pending.clear()
 
+    def share(step: int, elapsed: float) -> float:
+        """How much of the training so many steps and seconds are: of the budget where the clock is ahead."""
+        steps = step / total_steps
+        return steps if time_budget is None else state.ranks.first(max(steps, elapsed / time_budget))
+
     route = pointwise_route(state.device, model)
     while progress.epoch < epochs:
         state.begin_epoch()
@@ -132,9 +137,8 @@ def fit(
         while True:
             started = clock()
             progress.elapsed = started - clock_zero
-            done = progress.step / total_steps
+            done = share(progress.step, progress.elapsed)
             if time_budget is not None:
-                done = state.ranks.first(max(done, progress.elapsed / time_budget))
                 out_of_time = done >= 1 and progress.step > 0  # at least one step, so that there is something to show
                 if out_of_time:
                     break
@@ -150,16 +154,20 @@ def fit(
             if len(pending) >= check_every or last:
                 check(group)
             norm = _step(state, parameters, clip)
-            if state.ema:
-                state.ema.update(model)
             progress.step += 1
             progress.batch += len(group)
+            if state.lookahead and state.lookahead.meets(progress.step):
+                state.lookahead.update(model, min(share(progress.step, clock() - clock_zero), 1.0))
+            if state.ema:
+                state.ema.update(model)
             now = clock()
             progress.seconds += now - started
             state.sums.seconds += now - started
             progress.elapsed = now - clock_zero
             seen = sum(batch.whole for batch in group)
             yield StepDone(progress.step, progress.epoch + 1, progress.batch, lr, value, norm, seen)
+        if state.lookahead and (out_of_time or progress.epoch + 1 >= epochs):
+            state.lookahead.end(model)
         if state.sums.images:
             yield _epoch_done(state, epoch_zero, clock)
         if out_of_time:

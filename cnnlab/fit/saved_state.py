@@ -54,22 +54,23 @@ def check_saved(
     """
     if foreign := sorted(set(map(str, saved)) - set(fresh)):
         raise RequestError(f"a damaged checkpoint: it has an unknown '{foreign[0]}'")
-    for part in ("ema", "scaler"):
+    for part in ("ema", "lookahead", "scaler"):
         if is_there(saved[part]) != is_there(fresh[part]):
             has, has_not = ("the config", "the checkpoint") if fresh[part] else ("the checkpoint", "the config")
             raise RequestError(f"a checkpoint of another config: {has} has {part}, {has_not} has none")
     check_weights(saved["model"], fresh["model"], "model")
-    if fresh["ema"]:
-        averages = mapping(saved["ema"], "ema")
-        check_weights(averages.get("model"), fresh["ema"]["model"], "ema.model")
-        check_like(averages, fresh["ema"], "ema")
+    for part in ("ema", "lookahead"):
+        if fresh[part]:
+            averages = mapping(saved[part], part)
+            check_weights(averages.get("model"), fresh[part]["model"], f"{part}.model")
+        check_like(saved[part], fresh[part], part)
     _check_scaler(saved["scaler"], fresh["scaler"])
     _check_progress(saved["progress"], fresh["progress"])
     check_like(saved["sums"], fresh["sums"], "sums")
     _check_random(saved["random"], fresh["random"], device)
     _check_optimizer(saved, fresh, model, optimizer)
     _check_amounts(saved, plan)
-    for part in ("model", "ema"):
+    for part in ("model", "ema", "lookahead"):
         check_finite(saved[part], fresh[part], part)
     check_finite(saved["optimizer"]["state"], {}, "optimizer.state")
 
@@ -111,6 +112,8 @@ def _check_amounts(saved: Mapping[str, Any], plan: EpochPlan | None) -> None:
         _check_plan(progress, sums, plan)
     if saved["ema"] and not saved["ema"]["updates"] <= saved["ema"]["steps"] <= step:
         damaged("ema.steps", saved["ema"]["steps"], f"from its {saved['ema']['updates']} updates to step {step}")
+    if saved["lookahead"] and saved["lookahead"]["updates"] > step:
+        damaged("lookahead.updates", saved["lookahead"]["updates"], f"at most the {step} steps that are done")
 
 
 def _check_plan(progress: Mapping[str, Any], sums: Mapping[str, Any], plan: EpochPlan) -> None:

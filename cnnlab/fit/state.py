@@ -10,11 +10,16 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from cnnlab.core.errors import RequestError, first_line
+from cnnlab.fit.averages import average_into
 from cnnlab.fit.distributed.ranks import ALONE, Ranks
 from cnnlab.fit.freezing import Freezing
+from cnnlab.fit.lookahead import Lookahead
 from cnnlab.fit.saved_state import EpochPlan, check_saved, check_weights
 
 FORMAT = 1
+
+LATER: Mapping[str, Any] = {"lookahead": None}
+"""Parts of a state that older checkpoints of the same format lack: what they stand for there."""
 
 
 class Ema:
@@ -34,26 +39,13 @@ class Ema:
         for parameter in self.model.parameters():
             parameter.requires_grad_(False)
 
-    @torch.no_grad()
     def update(self, model: nn.Module) -> None:
         """Take in the weights after one optimizer step; every `every` steps only."""
         self.steps += 1
         if self.steps % self.every:
             return
         self.updates += 1
-        decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
-        floats: tuple[list[Tensor], list[Tensor]] = ([], [])
-        for mine, its in zip(self._tensors(self.model), self._tensors(model), strict=True):
-            if mine.is_floating_point():
-                floats[0].append(mine)
-                floats[1].append(its)
-            else:
-                mine.copy_(its)
-        torch._foreach_lerp_(floats[0], floats[1], 1 - decay)
-
-    @staticmethod
-    def _tensors(model: nn.Module) -> list[Tensor]:
-        return [*model.parameters(), *model.buffers()]
+        average_into(self.model, model, min(self.decay, (1 + self.updates) / (10 + self.updates)))
 
     def state_dict(self) -> dict[str, object]:
         """Everything that a resumed run needs."""
@@ -109,6 +101,7 @@ class TrainingState:
     optimizer: Optimizer
     device: torch.device
     ema: Ema | None = None
+    lookahead: Lookahead | None = None
     scaler: torch.amp.GradScaler | None = None
     freezing: Freezing | None = None
     """What is frozen, epoch by epoch."""
@@ -132,8 +125,10 @@ class TrainingState:
 
     @property
     def evaluated_model(self) -> nn.Module:
-        """What is validated and kept: the averages where there are some, otherwise the model."""
-        return self.ema.model if self.ema else self.model
+        """What is validated and kept: the averages where there are some, the slow weights, or the model."""
+        if self.ema:
+            return self.ema.model
+        return self.lookahead.model if self.lookahead and self.lookahead.updates else self.model
 
     def state_dict(self) -> dict[str, Any]:
         """Tensors and plain Python values only, so that loading can never run code."""
@@ -142,6 +137,7 @@ class TrainingState:
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "ema": self.ema.state_dict() if self.ema else None,
+            "lookahead": self.lookahead.state_dict() if self.lookahead else None,
             "scaler": self.scaler.state_dict() if self.scaler else None,
             "progress": asdict(self.progress),
             "sums": asdict(self.sums),
@@ -166,6 +162,7 @@ class TrainingState:
 
         Raises: RequestError, with nothing changed yet, when the state is of another model or another kind of file.
         """
+        state = {**LATER, **state}
         missing = sorted({"format", "model", "optimizer", "ema", "scaler", "progress", "sums", "random"} - set(state))
         if missing:
             raise RequestError(f"not a checkpoint of cnnlab: it lacks {', '.join(missing)}")
@@ -189,6 +186,8 @@ class TrainingState:
         self.optimizer.load_state_dict({"state": saved["state"], "param_groups": groups})
         if self.ema:
             self.ema.load_state_dict(state["ema"])
+        if self.lookahead:
+            self.lookahead.load_state_dict(state["lookahead"])
         if self.scaler:
             self.scaler.load_state_dict(state["scaler"])
         self.progress = Progress(**state["progress"])

@@ -50,7 +50,11 @@ INGREDIENTS = (
     ),
     Ingredient("a learning rate that decays", "19.5", decay_of_rate, several=True),
     Ingredient("label smoothing", "19.5", lambda config: config.loss.options.get("label_smoothing") or 0.0),
-    Ingredient("an average of the weights", "19.5", lambda config: float(config.ema is not None)),
+    Ingredient(
+        "an average of the weights",
+        "19.5",
+        lambda config: float(config.ema is not None or config.lookahead is not None),
+    ),
     Ingredient(
         "normalisation",
         "19.4",

@@ -104,7 +104,7 @@ def watched_setup(setup: TrainingSetup) -> Watched:
     )
     state.optimizer.register_step_pre_hook(lambda *_: clock.end(REST))
     state.optimizer.register_step_post_hook(lambda *_: clock.end(OPTIMIZER))
-    for averages in (state.ema,):
+    for averages in (state.ema, state.lookahead):
         if averages is not None:
             vars(averages)["update"] = partial(clock.around, AVERAGES, averages.update)
     loss = partial(clock.around, LOSS, setup.loss)

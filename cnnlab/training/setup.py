@@ -20,6 +20,7 @@ from cnnlab.fit.clipping import Clipping
 from cnnlab.fit.compilation import check_compiler, compile_remark, compiled
 from cnnlab.fit.distributed.ranks import Ranks
 from cnnlab.fit.freezing import Freezing
+from cnnlab.fit.lookahead import Lookahead
 from cnnlab.fit.losses import Loss
 from cnnlab.fit.precision import Precision, chosen_precision, precision_remark
 from cnnlab.fit.predict import Predictions, predict
@@ -138,9 +139,8 @@ def _check_shares(config: Config, ranks: Ranks) -> None:
         )
 
 
-def _averages(config: Config, network: nn.Module, train: Dataset) -> Ema:
-    """The averages that the config asks for, of the network as it stands."""
-    assert config.ema is not None
+def _twin(config: Config, network: nn.Module, train: Dataset) -> nn.Module:
+    """A copy of the network as it stands."""
     try:
         twin = deepcopy(network)
     except RuntimeError:  # of weights that a hook works out: old weight normalisation, pruning
@@ -149,7 +149,23 @@ def _averages(config: Config, network: nn.Module, train: Dataset) -> Ema:
         like = next(network.parameters())
         twin = new_built(config, train.shape, len(train.classes)).model.to(like.device)
         twin.load_state_dict(network.state_dict())
-    return Ema(network, decay=config.ema.decay, every=config.ema.every, twin=twin)
+    return twin
+
+
+def _ema(config: Config, network: nn.Module, train: Dataset) -> Ema | None:
+    """The averages that the config asks for."""
+    if config.ema is None:
+        return None
+    return Ema(network, decay=config.ema.decay, every=config.ema.every, twin=_twin(config, network, train))
+
+
+def _lookahead(config: Config, network: nn.Module, train: Dataset) -> Lookahead | None:
+    """The slow weights that the config asks for."""
+    asked = config.lookahead
+    if asked is None:
+        return None
+    twin = _twin(config, network, train)
+    return Lookahead(network, every=asked.every, decay=asked.decay, power=asked.power, twin=twin)
 
 
 def resolution_of(config: Config, network: nn.Module, shape: Shape) -> Resolution | None:
@@ -238,7 +254,8 @@ def set_up_training(
         model=network,
         optimizer=config.optimizer.build(parameters=parameters),
         device=device,
-        ema=_averages(config, network, train) if config.ema else None,
+        ema=_ema(config, network, train),
+        lookahead=_lookahead(config, network, train),
         scaler=torch.amp.GradScaler(device.type) if training.precision == "fp16" else None,
         freezing=freezing if freezing.until else None,
         ranks=ranks,

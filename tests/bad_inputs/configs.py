@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from bad_inputs.case import MODEL, TINY, Case, config, file
-from bad_inputs.known import LAYERS, OPTIMIZERS, TRAINING_KEYS
+from bad_inputs.known import CONFIG_KEYS, LAYERS, MORE_CONFIG_KEYS, OPTIMIZERS, TRAINING_KEYS
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{new}: &{new} [{', '.join([f'*{old}'] * 9)}]\n" for old, new in zip("abcdefg", "bcdefgh", strict=True)
@@ -150,13 +150,7 @@ CONFIGS = (
     config(
         "an unknown key, the nearest named",
         "optimiser: sgd",
-        (
-            "error: bad.yaml:1:1: no option 'optimiser' in the config; it has name, seed, plugins, data, "
-            "blocks, model, initialization, counterpart, weights, init_from, adapt_channels, new_head, freeze, "
-            "unfreeze, frozen_statistics, "
-            "layer_decay, training, loss, optimizer, schedule, parameter_groups, clipping, ema,"
-            " early_stopping, logging. Did you mean 'optimizer'?"
-        ),
+        (f"error: bad.yaml:1:1: no option 'optimiser' in the config; {CONFIG_KEYS}. Did you mean 'optimizer'?"),
         rest=MODEL,
     ),
     config(
@@ -350,7 +344,7 @@ CONFIGS = (
         (
             "error: override 'trainning.epochs=3': no option 'trainning'; known: name, seed, plugins, "
             "data, blocks, model, initialization, counterpart, weights, init_from, adapt_channels, new_head"
-            " and 13 more. Did you mean 'training'?"
+            f" and {MORE_CONFIG_KEYS} more. Did you mean 'training'?"
         ),
         command="cnnlab train bad.yaml trainning.epochs=3",
     ),

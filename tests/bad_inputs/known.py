@@ -3,7 +3,7 @@
 import cnnlab.data.catalog
 import cnnlab.fit.catalog
 import cnnlab.models.catalog  # noqa: F401  the three fill the registries
-from cnnlab.config.config import Training
+from cnnlab.config.config import Config, Training
 from cnnlab.core.registry import Registry
 
 LISTED = 12
@@ -23,4 +23,6 @@ AUGMENTATIONS = known("augmentation")
 OPTIMIZERS = known("optimizer")
 SCHEDULES = known("schedule")
 LOSSES = known("loss")
+CONFIG_KEYS = f"it has {', '.join(Config.model_fields)}"
+MORE_CONFIG_KEYS = len(Config.model_fields) - LISTED
 TRAINING_KEYS = f"it has {', '.join(Training.model_fields)}"

@@ -50,6 +50,7 @@ training: {epochs: 6, batch_size: 32, accumulate: 2, sizes: {0: 12, 0.6: 16}}
 optimizer: {sgd: {lr: 0.05, nesterov: true}}
 schedule: {one_cycle: {}}
 ema: {decay: 0.9}
+lookahead: {every: 2}
 logging: {every_steps: 1, histograms_every_epochs: 0, snapshots_every_epochs: 2, pictures: false, graph: false}
 """
 

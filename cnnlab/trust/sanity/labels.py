@@ -77,7 +77,8 @@ def train_on_random_labels(
         | {"accumulate": 1, "compile": False, "drop_last": False}
     )
     data = config.data.model_copy(update={"augment": []})
-    changed: dict[str, Any] = {"training": training, "data": data, "ema": None, "early_stopping": None}
+    changed: dict[str, Any] = {"training": training, "data": data, "ema": None, "lookahead": None}
+    changed["early_stopping"] = None
     changed["seed"] = derive_seed(session.seed, "random labels", config.seed) % 2**31
     setup = set_up_training(config.model_copy(update=changed), session, images=images)
     for fact in fit(
