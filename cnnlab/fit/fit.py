@@ -147,7 +147,8 @@ def fit(
                 break
             if resolution is not None:
                 group = [resolution.shown(batch, min(done, 1.0)) for batch in group]
-            lr = _set_learning_rates(state, schedule(min(done, 1.0)))
+            epoch = progress.epoch + progress.batch / batches.steps
+            lr = _set_learning_rates(state, schedule, epoch, min(done, 1.0))
             value = _backward(state, forward, group, loss, precision, route)
             pending.append((progress.step + 1, lr, value))
             last = progress.batch + len(group) >= batches.steps
@@ -174,10 +175,12 @@ def fit(
             return
 
 
-def _set_learning_rates(state: TrainingState, factor: float) -> float:
-    """Apply the schedule's factor to every group; returns the first group's rate."""
+def _set_learning_rates(state: TrainingState, schedule: Schedule, epoch: float, done: float) -> float:
+    """Set every group's rate by the schedule, or by its own, at a share of the training; returns the first group's."""
+    factor = schedule(done)
     for group in state.optimizer.param_groups:
         group["lr"] = group["lr_base"] * factor
+    state.terms.hold(state.optimizer, epoch=epoch, done=done)
     return float(state.optimizer.param_groups[0]["lr"])
 
 

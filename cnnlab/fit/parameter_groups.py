@@ -5,13 +5,14 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import nn
 
 from cnnlab.core.errors import RequestError
 from cnnlab.core.quantities import Decay, Rate
 from cnnlab.core.registry import Section
 from cnnlab.fit.freezing import Freezing, depths
+from cnnlab.fit.registry import ScheduleChoice
 
 Groups = list[dict[str, Any]]
 """As torch's optimizers take them."""
@@ -34,6 +35,19 @@ class ParameterGroup(Section):
     lr_scale: Rate = Field(default=1.0, description="a factor of the learning rate")
     weight_decay: Decay | None = Field(default=None, description="in place of the optimizer's; null keeps that")
     frozen: bool = Field(default=False, description="keep the values that the parameters start with")
+    until: Annotated[float, Field(gt=0, le=1_000_000)] | None = Field(
+        default=None, description="epochs, such as 3 or 0.5, after which they learn no more; null for never"
+    )
+    schedule: ScheduleChoice | None = Field(
+        default=None, description="of their rate alone, over `until` or the whole training; null for the training's"
+    )
+
+    @model_validator(mode="after")
+    def _learn_at_all(self) -> "ParameterGroup":
+        """Refuse terms for what never learns."""
+        if self.frozen and (self.until is not None or self.schedule is not None):
+            raise ValueError("what is frozen never learns; leave out frozen, or until and schedule")
+        return self
 
 
 REST = ParameterGroup(match=["*"])

@@ -14,8 +14,8 @@ from pydantic import Field
 
 from cnnlab.core.errors import RequestError
 from cnnlab.core.quantities import Fraction, NonNegativeNumber, PositiveNumber
+from cnnlab.fit.progress import Progress
 from cnnlab.fit.registry import SCHEDULES
-from cnnlab.fit.state import Progress
 
 Schedule = Callable[[float], float]
 
@@ -33,7 +33,7 @@ POINTS = 200
 """Places of the past at which two curves are compared, and of a whole curve at which its highest rate is sought."""
 
 
-def _warmed(schedule: Schedule, warmup: float, epochs: int) -> Schedule:
+def _warmed(schedule: Schedule, warmup: float, epochs: float) -> Schedule:
     """A linear rise over `warmup` epochs, from `WARMUP_START` on, then `schedule` over the rest."""
     share = _share(warmup, epochs, "warmup")
     if share == 0:
@@ -47,23 +47,23 @@ def _warmed(schedule: Schedule, warmup: float, epochs: int) -> Schedule:
     return factor
 
 
-def _share(span: float, epochs: int, name: str) -> float:
+def _share(span: float, epochs: float, name: str) -> float:
     if span >= epochs and span > 0:
         raise RequestError(
-            f"the schedule's {name} of {span:g} epochs must be shorter than the {epochs} epochs of the run"
+            f"the schedule's {name} of {span:g} epochs must be shorter than the {epochs:g} epochs of the run"
         )
     return span / epochs
 
 
 @SCHEDULES.register("constant")
-def constant(epochs: int, *, warmup: NonNegativeNumber = 0.0) -> Schedule:
+def constant(epochs: float, *, warmup: NonNegativeNumber = 0.0) -> Schedule:
     """One learning rate throughout, after `warmup` epochs of a linear rise."""
     return _warmed(lambda progress: 1.0, warmup, epochs)
 
 
 @SCHEDULES.register("step")
 def step(
-    epochs: int,
+    epochs: float,
     *,
     milestones: list[PositiveNumber],
     factor: Annotated[float, Field(gt=0, le=10)] = 0.1,
@@ -82,7 +82,7 @@ def step(
 
 @SCHEDULES.register("cosine")
 def cosine(
-    epochs: int, *, warmup: NonNegativeNumber = 0.0, floor: Fraction = 0.0, every: Literal["step", "epoch"] = "step"
+    epochs: float, *, warmup: NonNegativeNumber = 0.0, floor: Fraction = 0.0, every: Literal["step", "epoch"] = "step"
 ) -> Schedule:
     """floor + (1 − floor)·(1 + cos(π·progress))/2 (Loshchilov & Hutter 2017, arXiv:1608.03983, eq. 5).
 
@@ -99,7 +99,7 @@ def cosine(
 
 
 @SCHEDULES.register("one_cycle")
-def one_cycle(epochs: int, *, rise: Fraction = 0.3, start: Fraction = 0.04, end: Fraction = 4e-6) -> Schedule:
+def one_cycle(epochs: float, *, rise: Fraction = 0.3, start: Fraction = 0.04, end: Fraction = 4e-6) -> Schedule:
     """From `start` up to 1 over the share `rise` of the run, then down to `end`, both along a cosine.
 
     Smith & Topin 2018, arXiv:1708.07120; the defaults are those of `torch.optim.lr_scheduler.OneCycleLR`, whose
@@ -118,7 +118,7 @@ def one_cycle(epochs: int, *, rise: Fraction = 0.3, start: Fraction = 0.04, end:
 
 
 @SCHEDULES.register("triangular")
-def triangular(epochs: int, *, rise: Fraction = 0.23, start: Fraction = 0.2, end: Fraction = 0.07) -> Schedule:
+def triangular(epochs: float, *, rise: Fraction = 0.23, start: Fraction = 0.2, end: Fraction = 0.07) -> Schedule:
     """From `start` straight up to 1 over the share `rise` of the run, then straight down to `end`.
 
     The defaults are those of airbench (Jordan 2024, arXiv:2404.00498).

@@ -14,7 +14,9 @@ from cnnlab.fit.averages import average_into
 from cnnlab.fit.distributed.ranks import ALONE, Ranks
 from cnnlab.fit.freezing import Freezing
 from cnnlab.fit.lookahead import Lookahead
+from cnnlab.fit.progress import Progress
 from cnnlab.fit.saved_state import EpochPlan, check_saved, check_weights
+from cnnlab.fit.terms import AS_ALL, Terms
 
 FORMAT = 1
 
@@ -58,24 +60,6 @@ class Ema:
 
 
 @dataclass
-class Progress:
-    """How far a run has come. `epoch` counts whole epochs; `batch` the batches done of the next one."""
-
-    epoch: int = 0
-    batch: int = 0
-    step: int = 0
-    """Optimizer steps."""
-    seconds: float = 0.0
-    """Spent in training steps, before and after every stop; set-up and validation excluded."""
-    elapsed: float = 0.0
-    """Seconds with validation: what a time budget is held against."""
-    best_metric: float | None = None
-    best_epoch: int = 0
-    stale_epochs: int = 0
-    """Epochs since the best: what patience is held against."""
-
-
-@dataclass
 class Sums:
     """Sums over the batches of the epoch under way, on the training device so that no step waits for a number."""
 
@@ -109,6 +93,8 @@ class TrainingState:
     """The processes that train the model together, each on its share of every batch."""
     synchronized_norm: bool = False
     """Whether batch normalisation takes its statistics over all of them."""
+    terms: Terms = AS_ALL
+    """Of groups that do not learn as long as the others, or along the same curve."""
     progress: Progress = field(default_factory=Progress)
     sums: Sums = field(init=False)
     others_random: tuple[dict[str, Any], ...] = ()

@@ -176,7 +176,7 @@ def lr_find(
     Example: [bold]cnnlab lr-find configs/cifar.yaml --steps 300[/]
     """
     from cnnlab.config.config import read_config
-    from cnnlab.training.lr_find import find_learning_rate, suggest_rate
+    from cnnlab.training.lr_find import find_learning_rate, suggest_rate, suggested_changes
     from cnnlab.training.report import learning_rate_report
     from cnnlab.view import console, png
 
@@ -184,9 +184,10 @@ def lr_find(
     search = find_learning_rate(settings, session, start=start, end=end, steps=steps, tell=say)
     points = list(session.track(search, "range test", steps))
     suggestion = suggest_rate(points)
-    report = learning_rate_report(points, suggestion=suggestion, name=settings.name)
+    changes = () if suggestion is None else suggested_changes(settings.optimizer, points, suggestion)
+    report = learning_rate_report(points, suggestion=suggestion, changes=changes, name=settings.name)
     figures = png.save(report, out)
     if session.as_json:
-        print_json({"suggestion": suggestion, "points": points, "picture": figures[0]})
+        print_json({"suggestion": suggestion, "changes": changes, "points": points, "picture": figures[0]})
         return
     console.show(report, out_console(), folder=out)

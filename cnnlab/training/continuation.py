@@ -8,7 +8,6 @@ from dataclasses import replace
 from cnnlab.config.config import Config
 from cnnlab.core.errors import RequestError
 from cnnlab.fit.device import arithmetic, command_as, differences
-from cnnlab.fit.registry import ScheduleChoice
 from cnnlab.fit.schedules import LearningRateCurve, departure
 from cnnlab.runs.folder import Run
 from cnnlab.runs.record import RunRecord
@@ -26,9 +25,9 @@ def curve_remark(run: Run, before: Config, setup: TrainingSetup, *, stretch: boo
     asked = setup.config.training
     # a record that says nothing of the arithmetic is older than the one that says what budget there was
     budget = run.record.time_budget if run.record.arithmetic else asked.time_budget
-    then = _curve(setup, before.schedule, before.training.epochs, budget)
-    now = _curve(setup, setup.config.schedule, asked.epochs, asked.time_budget)
-    found = departure(then, now, setup.state.progress)
+    then, *thens = _curves(setup, before, before.training.epochs, budget)
+    now, *nows = _curves(setup, setup.config, asked.epochs, asked.time_budget)
+    found = _departure([then, *thens], [now, *nows], setup)
     if found is None:
         return None
     if stretch:
@@ -44,16 +43,27 @@ def curve_remark(run: Run, before: Config, setup: TrainingSetup, *, stretch: boo
 def extension(run: Run, before: Config, setup: TrainingSetup) -> str:
     """What makes a run that has done all its epochs go on for as many again."""
     epochs = 2 * setup.state.progress.epoch
-    then = _curve(setup, before.schedule, before.training.epochs, run.record.time_budget)
-    now = _curve(setup, before.schedule, epochs, setup.config.training.time_budget)
-    leaves = departure(then, now, setup.state.progress)
+    then = _curves(setup, before, before.training.epochs, run.record.time_budget)
+    now = _curves(setup, before, epochs, setup.config.training.time_budget)
+    leaves = _departure(then, now, setup)
     return f"training.epochs={epochs}" + " `stretch_schedule`" * bool(leaves)
 
 
-def _curve(setup: TrainingSetup, schedule: ScheduleChoice, epochs: int, time_budget: float | None) -> LearningRateCurve:
+def _curves(setup: TrainingSetup, config: Config, epochs: int, time_budget: float | None) -> list[LearningRateCurve]:
+    """That of the training, and those of parameter groups that have one of their own over all of it."""
     lr = float(setup.state.optimizer.param_groups[0]["lr_base"])
     steps = math.ceil(setup.batches.steps / setup.config.training.accumulate)
-    return LearningRateCurve(schedule.build(epochs=epochs), schedule.name, lr, epochs, steps, time_budget)
+    own = [(rule.schedule, rule.lr_scale) for rule in config.parameter_groups if rule.schedule and rule.until is None]
+    return [
+        LearningRateCurve(schedule.build(epochs=epochs), schedule.name, lr * scale, epochs, steps, time_budget)
+        for schedule, scale in [(config.schedule, 1.0), *own]
+    ]
+
+
+def _departure(then: Sequence[LearningRateCurve], now: Sequence[LearningRateCurve], setup: TrainingSetup) -> str | None:
+    """The first departure of a curve from what it was."""
+    found = (departure(old, new, setup.state.progress) for old, new in zip(then, now, strict=True))
+    return next(filter(None, found), None)
 
 
 def arithmetic_remark(run: Run, options: TrainOptions) -> str | None:

@@ -190,7 +190,8 @@ def _started(setup: TrainingSetup, writer: RunWriter, options: TrainOptions) -> 
         seconds_left=None if budget is None else max(0.0, budget - setup.state.progress.elapsed),
         groups=tuple(
             f"{len(group['names'])} tensors: lr {group['lr_base']:g}, weight decay {group['weight_decay']:g}"
-            for group in setup.state.optimizer.param_groups
+            + setup.state.terms.told(number)
+            for number, group in enumerate(setup.state.optimizer.param_groups)
         ),
         skipped=facts.skipped,
         origins=origins(facts.places, setup.config.data),

@@ -16,10 +16,12 @@ from torch.optim import Optimizer
 
 from cnnlab.config.config import Config
 from cnnlab.core.errors import RequestError
+from cnnlab.core.registry import Component
 from cnnlab.data.batches import TrainingBatches
 from cnnlab.fit.device import pointwise_route
 from cnnlab.fit.freezing import Freezing
 from cnnlab.fit.losses import Loss, per_image
+from cnnlab.fit.optimizers.rates import rates
 from cnnlab.network.session import Session
 from cnnlab.training.setup import set_up_training
 
@@ -42,6 +44,8 @@ class RatePoint:
     lr: float
     loss: float
     smoothed: float
+    factor: float = 1.0
+    """By which every learning rate of the config was multiplied; `lr` is that of the first parameter group."""
 
 
 def find_learning_rate(
@@ -112,14 +116,16 @@ def learning_rate_range(
 ) -> Iterator[RatePoint]:
     """Train over `steps` batches while the rate grows from `start` to `end`; stops early where the loss blows up.
 
-    What is frozen in the first epoch is frozen in all of them.
+    The rates of all groups keep their proportion, whatever `until` and `schedule` they have; what is frozen in the
+    first epoch is frozen in all of them.
 
     The model and the optimizer are used up by it: hand in a fresh pair.
     """
     model.train()
     if freezing is not None:
         freezing.begin(1)
-    scales = [group["lr_base"] / optimizer.param_groups[0]["lr_base"] for group in optimizer.param_groups]
+    base = optimizer.param_groups[0]["lr_base"]
+    scales = [group["lr_base"] / base for group in optimizer.param_groups]
     running, least = 0.0, math.inf
     route = pointwise_route(next(model.parameters()).device, model)
     step, epoch = 0, 0
@@ -138,7 +144,7 @@ def learning_rate_range(
                 return
             running = SMOOTHING * running + (1 - SMOOTHING) * number
             smoothed = running / (1 - SMOOTHING**step)
-            yield RatePoint(step, lr, number, smoothed)
+            yield RatePoint(step, lr, number, smoothed, lr / base)
             least = min(least, smoothed)
             if smoothed > BLOW_UP * least or step >= steps:
                 return
@@ -166,6 +172,28 @@ def smoothed_losses(points: Sequence[RatePoint]) -> list[float]:
 def _width(points: Sequence[RatePoint]) -> float:
     """The standard deviation of the window, in batches."""
     return max(1.5, 0.03 * len(points))
+
+
+def suggested_changes(optimizer: Component, points: Sequence[RatePoint], suggestion: float) -> tuple[str, ...]:
+    """What sets every rate of an optimizer so that the first parameter group has the rate that is suggested.
+
+    Arguments:
+        optimizer: of the config that was tested.
+        points: of the test.
+        suggestion: the rate.
+
+    Returns:
+        Changes of the config, such as `optimizer.lr=0.05`.
+
+    Example:
+        >>> from cnnlab.core.registry import component
+        >>> from cnnlab.fit import catalog
+        >>> point = RatePoint(1, lr=0.2, loss=2.3, smoothed=2.3, factor=2.0)
+        >>> suggested_changes(component("optimizer", "sgd", lr=0.1), [point], 0.4)
+        ('optimizer.lr=0.4',)
+    """
+    factor = suggestion * points[0].factor / points[0].lr
+    return tuple(f"optimizer.{path}={rate * factor:.2g}" for path, rate in rates(optimizer))
 
 
 def suggest_rate(points: Sequence[RatePoint]) -> float | None:

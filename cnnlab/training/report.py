@@ -219,10 +219,12 @@ def epoch_table(rows: Sequence[EpochRow]) -> Table:
     )
 
 
-def learning_rate_report(points: Sequence[RatePoint], *, suggestion: float | None, name: str) -> Report:
+def learning_rate_report(
+    points: Sequence[RatePoint], *, suggestion: float | None, changes: Sequence[str], name: str
+) -> Report:
     """The curve with the rate to use.
 
-    suggestion: None where the curve shows none.
+    suggestion: None where the curve shows none. changes: of the config, that set it.
     """
     x, smoothed = tuple(point.lr for point in points), smoothed_losses(points)
     figure = Figure(
@@ -248,7 +250,7 @@ def learning_rate_report(points: Sequence[RatePoint], *, suggestion: float | Non
             "no suggestion",
         )
         return Report(f"Learning rate of {name}", (text, figure))
-    number = Number("learning rate", suggestion, ".2g", detail=f"optimizer.lr={suggestion:.2g}")
+    number = Number("learning rate", suggestion, ".2g", detail=" ".join(changes))
     reason = Text("The rate of the steepest fall, at most a third of the rate where the loss is least.")
     return Report(f"Learning rate of {name}", (Numbers((number,)), reason, figure))
 

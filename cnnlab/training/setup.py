@@ -28,6 +28,7 @@ from cnnlab.fit.resolution import Resolution
 from cnnlab.fit.saved_state import EpochPlan
 from cnnlab.fit.schedules import Schedule
 from cnnlab.fit.state import Ema, TrainingState
+from cnnlab.fit.terms import terms_of
 from cnnlab.models.data_dependent import begin_from_images
 from cnnlab.models.own import said_to
 from cnnlab.network.fresh import new_built
@@ -250,9 +251,10 @@ def set_up_training(
     if config.freeze:
         with config.told_by_place():
             remarks.append(freezing.sentence)
+    optimizer = config.optimizer.build(parameters=parameters)
     state = TrainingState(
         model=network,
-        optimizer=config.optimizer.build(parameters=parameters),
+        optimizer=optimizer,
         device=device,
         ema=_ema(config, network, train),
         lookahead=_lookahead(config, network, train),
@@ -260,6 +262,7 @@ def set_up_training(
         freezing=freezing if freezing.until else None,
         ranks=ranks,
         synchronized_norm=training.synchronized_norm,
+        terms=terms_of(optimizer, parameters, epochs=training.epochs),
     )
     batches = TrainingBatches(
         train.images_for(device),

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from cnnlab.core.registry import component
 from cnnlab.fit import catalog  # noqa: F401
+from cnnlab.fit.progress import Progress
 from cnnlab.fit.registry import SCHEDULES
 from cnnlab.fit.schedules import LearningRateCurve, Schedule, departure
-from cnnlab.fit.state import Progress
 
 STEPS = 7
 LR = 0.1

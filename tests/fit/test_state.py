@@ -10,8 +10,9 @@ from torch import nn
 
 from cnnlab.core.errors import RequestError
 from cnnlab.fit.checkpoints import load_state, save_state
+from cnnlab.fit.progress import Progress
 from cnnlab.fit.saved_state import EpochPlan
-from cnnlab.fit.state import Ema, Progress, Sums, TrainingState, load_weights
+from cnnlab.fit.state import Ema, Sums, TrainingState, load_weights
 
 CPU = torch.device("cpu")
 

@@ -43,6 +43,7 @@ WAYS = {
         *("data.dataset={shapes: {train_count: 100, size: 16, channels: 1}}", "data.validation=0"),
         "optimizer={muon: {lr: 0.05, rest: {sgd: {lr: 0.5, nesterov: true, weight_decay: 0.01, decoupled: true}}}}",
         "loss={cross_entropy: {reduction: sum}}",
+        "parameter_groups=[{match: [norm_biases], lr_scale: 64, until: 0.5, schedule: triangular}]",
     ],
 }
 """Several at a time: what one of them does not keep is missing whatever else is on."""

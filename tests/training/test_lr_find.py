@@ -8,10 +8,18 @@ from torch import nn
 from cnnlab.config import QUICKSTART
 from cnnlab.config.config import read_config
 from cnnlab.core.errors import RequestError
+from cnnlab.core.registry import component
 from cnnlab.data.batches import ChannelStatistics, TrainingBatches
 from cnnlab.fit.parameter_groups import ParameterGroup, learning_parameters
 from cnnlab.network.session import Session
-from cnnlab.training.lr_find import RatePoint, find_learning_rate, learning_rate_range, smoothed_losses, suggest_rate
+from cnnlab.training.lr_find import (
+    RatePoint,
+    find_learning_rate,
+    learning_rate_range,
+    smoothed_losses,
+    suggest_rate,
+    suggested_changes,
+)
 
 
 def toy() -> tuple[nn.Module, TrainingBatches]:
@@ -67,6 +75,15 @@ def test_a_range_that_is_too_low_gives_no_suggestion() -> None:
 
 def test_groups_keep_their_proportion() -> None:
     assert find(rules=[ParameterGroup(match=["1.*"], lr_scale=2.0)])[0].lr == pytest.approx(1e-5)
+
+
+def test_every_rate_of_an_optimizer_is_changed_by_one_factor() -> None:
+    """A rate of 0.01 was that of the first group where each rate of the config was a tenth of what it is."""
+    points = [RatePoint(1, 0.01, 2.3, 2.3, factor=0.1)]
+    muon = component("optimizer", "muon", lr=0.2, rest={"sgd": {"lr": 0.05}})
+    assert suggested_changes(muon, points, 0.04) == ("optimizer.lr=0.08", "optimizer.rest.sgd.lr=0.02")
+    found = find(rules=[ParameterGroup(match=["1.*"], lr_scale=2.0)])
+    assert [point.factor for point in found[:3]] == pytest.approx([point.lr / 0.2 for point in found[:3]])
 
 
 def test_the_smoothed_loss_by_hand() -> None:

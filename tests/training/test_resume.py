@@ -21,7 +21,7 @@ from cnnlab.core.errors import RequestError, WriteError
 from cnnlab.core.files import write_whole
 from cnnlab.fit.checkpoints import load_state, load_weights_file
 from cnnlab.fit.fit import StepDone
-from cnnlab.fit.state import Progress
+from cnnlab.fit.progress import Progress
 from cnnlab.network.session import Session
 from cnnlab.runs.folder import Run
 from cnnlab.runs.writer import RunWriter, free_name, training_lock

@@ -232,10 +232,10 @@ def test_a_preview_has_a_row_per_image() -> None:
 
 def test_the_learning_rate_is_marked_or_refused() -> None:
     points = [RatePoint(1, 0.1, 1.0, 1.0), RatePoint(2, 0.2, 0.5, 0.5)]
-    report = learning_rate_report(points, suggestion=0.1, name="c.yaml")
+    report = learning_rate_report(points, suggestion=0.1, changes=["optimizer.lr=0.1"], name="c.yaml")
     assert isinstance(report.blocks[0], Numbers)
     assert report.blocks[0].numbers[0].detail == "optimizer.lr=0.1"
-    assert texts(learning_rate_report(points, suggestion=None, name="c"))[0].tone == "caution"
+    assert texts(learning_rate_report(points, suggestion=None, changes=(), name="c"))[0].tone == "caution"
 
 
 @pytest.mark.parametrize(("channels", "shown"), [(1, 1), (2, 1), (3, 3), (4, 3)])

@@ -29,6 +29,11 @@ def every_option(optimizer: Component, within: str = "") -> Iterator[tuple[str, 
             yield f"{within}{name}", value
 
 
+def rates(optimizer: Component) -> list[tuple[str, float]]:
+    """Each learning rate with its path."""
+    return [(path, value) for path, value in every_option(optimizer) if path.rpartition(".")[2] == LR]
+
+
 def largest_decay(optimizer: Component) -> float:
     """The largest weight decay among its options; 0 for none."""
     decays = (value for path, value in every_option(optimizer) if path.rpartition(".")[2] == "weight_decay")

@@ -21,6 +21,7 @@ from cnnlab.data.folder import Contents, list_contents
 from cnnlab.data.listing import SHOWN, Listing
 from cnnlab.data.registry import facts_of
 from cnnlab.fit.freezing import Freezing
+from cnnlab.fit.terms import terms_of
 from cnnlab.models.build import parameter_count
 from cnnlab.models.own import check_arguments, said_to
 from cnnlab.models.own_model import OwnModel
@@ -120,7 +121,8 @@ def check(config: Config, session: Session, *, shape: Shape | None = None, class
         if config.freeze:
             remarks.append(freezing.sentence)
     loss = config.loss.build(counts=torch.ones(classes, dtype=torch.int64))
-    config.optimizer.build(parameters=parameters_of(config, network, freezing, loss))
+    learning = parameters_of(config, network, freezing, loss)
+    terms_of(config.optimizer.build(parameters=learning), learning, epochs=config.training.epochs)
     if config.clipping:
         config.clipping.build(model=network)
     try:
