@@ -395,9 +395,8 @@ NETWORKS = (
     config(
         "a group that is frozen, and learns until an epoch",
         "parameter_groups: [{match: ['*.bias'], frozen: true, until: 2}]",
-        (
-            "error: bad.yaml:1:20: 'parameter_groups': what is frozen never learns; leave out frozen, or until and schedule"
-        ),
+        "error: bad.yaml:1:20: 'parameter_groups': what is frozen never learns; leave out frozen, or until and "
+        "schedule",
         rest=MODEL,
     ),
     config(
