@@ -1,9 +1,5 @@
 """Every way of training that a config can ask for: it trains, and goes on where it stopped."""
 
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -105,18 +101,6 @@ def test_warmup_starts_small_but_not_at_zero(cnnlab, no_report) -> None:
     lines = (cnnlab.runs / "tiny" / "metrics.jsonl").read_text().splitlines()
     rates = [point["lr"] for point in map(json.loads, lines) if point["kind"] == "step"]
     assert rates == pytest.approx([0.001, 0.1 / 3, 0.2 / 3, 0.1, 0.1, 0.1])
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not (shutil.which("c++") or shutil.which("g++")), reason="torch.compile needs a C++ compiler")
-def test_compiled(cnnlab, no_report) -> None:
-    # in a process of its own: the checks of shapes in this one would be compiled, too
-    few = [*FEW, "model=[conv: {channels: 4}, global_avg_pool, linear]", "training.epochs=1"]
-    command = [sys.executable, "-m", "cnnlab", "train", "tiny.yaml", *few, "--no-report", "training.compile=true"]
-    own = {name: value for name, value in os.environ.items() if name != "ATEN_CPU_CAPABILITY"}
-    result = subprocess.run(command, cwd=cnnlab.folder, env=own, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr
-    assert cnnlab("eval", "tiny").code == 0
 
 
 def test_nothing_is_compiled_for_other_instructions(cnnlab, monkeypatch: pytest.MonkeyPatch) -> None:

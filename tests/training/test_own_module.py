@@ -408,16 +408,36 @@ def test_a_network_with_a_length_of_its_own_is_trained(own) -> None:
     assert all(torch.equal(value, plain[name]) for name, value in sized.items())
 
 
+BOTH = """
+import json, sys
+from cnnlab.main import main
+for words in sys.argv[1:]:
+    sys.argv = json.load(open(words))
+    try:
+        main()
+    except SystemExit as end:
+        if end.code:
+            raise
+"""
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not (shutil.which("c++") or shutil.which("g++")), reason="torch.compile needs a C++ compiler")
 def test_compiled(own) -> None:
+    """A network of layers, and one of one's own, whose outputs differ between training and evaluation."""
     # in a process of its own: the checks of shapes in this one would be compiled, too
-    words = ["nets/tiny.yaml", "model={python: net.py:Auxiliary}", "training.compile=true", "training.epochs=1"]
-    command = [sys.executable, "-m", "cnnlab", "train", *words, "--allow-plugins", "--no-report", "--device", "cpu"]
+    options = ("training.compile=true", "training.epochs=1", "--no-report", "--device", "cpu")
+    for words in (
+        ("tiny.yaml", "model=[conv: {channels: 4}, global_avg_pool, linear]", "--name", "layers"),
+        ("nets/tiny.yaml", "model={python: net.py:Auxiliary}", "--allow-plugins", "--name", "own"),
+    ):
+        (own.folder / words[-1]).write_text(json.dumps(["cnnlab", "train", *words, *options]))
     without = {name: value for name, value in os.environ.items() if name != "ATEN_CPU_CAPABILITY"}
+    command = [sys.executable, "-c", BOTH, "layers", "own"]
     result = subprocess.run(command, cwd=own.folder, env=without, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
-    assert own("eval", "tiny", "--allow-plugins", "--device", "cpu").code == 0
+    assert own("eval", "layers", "--device", "cpu").code == 0
+    assert own("eval", "own", "--allow-plugins", "--device", "cpu").code == 0
 
 
 STRANGE = """

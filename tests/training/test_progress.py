@@ -59,7 +59,7 @@ def test_ctrl_c_leaves_a_clean_line(monkeypatch: pytest.MonkeyPatch) -> None:
             raise KeyboardInterrupt
 
     monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setattr(commands, "app", app)
+    monkeypatch.setattr(commands, "program", lambda: typer.main.get_command(app))
     with patch.object(sys, "stderr", Teletype()) as err, patch.object(sys, "stdout", io.StringIO()) as out:
         code = commands.answer(["work"])
     assert code == 130

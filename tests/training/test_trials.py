@@ -69,13 +69,17 @@ def interrupt_after(name: str, steps: Iterator[Advance | Trained], ended: list[s
 
 
 def test_side_by_side_each_is_as_it_is_alone_and_ctrl_c_stops_all_of_them(tmp_path: Path) -> None:
-    short, long = Trial("short", config("training.epochs=1")), Trial("long", config("seed=1", "training.epochs=100000"))
+    """Each begins with the weights of a run that is named."""
+    session = Session(runs=tmp_path / "runs", device_name="cpu")
+    ends([Trial("origin", config("seed=2", "training.epochs=1"))], session.runs)
+    short = Trial("short", config("init_from=origin", "training.epochs=1"))
+    long = Trial("long", config("init_from=origin", "seed=1", "training.epochs=100000"))
     ended: list[str] = []
     with pytest.raises(KeyboardInterrupt):
-        interrupt_after("long", trained([short, long], tmp_path / "cut", SESSION, jobs=2), ended)
+        interrupt_after("long", trained([short, long], tmp_path / "cut", session, jobs=2), ended)
     assert ended == ["short"]
     assert Run(tmp_path / "cut" / "long").record.outcome.status == "interrupted"
-    (alone,) = ends([short], tmp_path / "alone")
+    (alone,) = [one for one in trained([short], tmp_path / "alone", session) if isinstance(one, Trained)]
     assert weights(Run(tmp_path / "cut" / "short")) == weights(alone.run)
 
 
@@ -131,15 +135,6 @@ def test_a_training_kept_before_an_option_was_there_is_taken_as_it_is(tmp_path: 
     assert [one.reused for one in ends([Trial("once", config())], tmp_path)] == [True]
     with pytest.raises(RequestError, match="was trained with frozen_statistics True, and now it is False"):
         ends([Trial("once", config("frozen_statistics=false"))], tmp_path)
-
-
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_a_trial_begins_with_a_run_that_is_named(jobs: int, tmp_path: Path) -> None:
-    session = Session(runs=tmp_path / "runs", device_name="cpu")
-    ends([Trial("origin", config())], session.runs)
-    tuned = [Trial(name, config("init_from=origin", f"seed={seed}")) for seed, name in enumerate(("one", "two"))]
-    found = [one for one in trained(tuned, tmp_path / "study", session, jobs=jobs) if isinstance(one, Trained)]
-    assert [one.run.record.outcome.status for one in found] == ["finished", "finished"]
 
 
 def test_a_diverged_trial_is_an_outcome(tmp_path: Path) -> None:
