@@ -30,7 +30,9 @@ if torch.cuda.is_available():
         properties = torch.cuda.get_device_properties(i)
         gpus.append([properties.name, properties.total_memory])
 print(json.dumps(dict(version=torch.__version__, cuda=torch.version.cuda, gpus=gpus,
-    mps=torch.backends.mps.is_available(), threads=torch.get_num_threads())))
+    mps=torch.backends.mps.is_available(), threads=torch.get_num_threads(),
+    backends=[name for name in ("gloo", "nccl") if torch.distributed.is_available()
+              and getattr(torch.distributed, f"is_{name}_available")()])))
 """
 TRY_TORCHVISION = """
 import json, torch, torchvision
@@ -163,6 +165,7 @@ def examine(session: Session) -> tuple[Check, ...]:
         check_packages(minimums()),
         check_compiling(torch),
         check_device(torch, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1),
+        check_processes(torch),
         check_data(data, set_by="CNNLAB_DATA" if os.environ.get("CNNLAB_DATA") else ""),
         check_runs(runs),
         check_disk(shutil.disk_usage(_existing(runs)).free / GIGABYTE, _existing(runs)),
@@ -274,6 +277,17 @@ def check_compiling(torch: ImportTrial) -> Check:
         return Check("torch.compile", "ok", found)
     graphs = "" if kind == "cuda" else "; reduce-overhead does the same as true without CUDA"
     return Check("torch.compile", "ok", f"training.compile can be true, reduce-overhead or max-autotune{graphs}")
+
+
+def check_processes(torch: ImportTrial) -> Check:
+    """Whether `torchrun` could start a command in several processes, and what connects them; nothing else needs it."""
+    if torch.facts is None:
+        return Check("processes", "fail", "unknown without torch", "mend torch first")
+    backends, gpus = torch.facts.get("backends", []), len(torch.facts["gpus"])
+    if "gloo" not in backends:
+        return Check("processes", "ok", "one: this torch is built without gloo, which connects several")
+    ways = "gloo on processors" + (f", nccl on GPUs ({gpus} here, one process each)" if "nccl" in backends else "")
+    return Check("processes", "ok", f"torchrun starts cnnlab train and eval in several; {ways}")
 
 
 def check_data(root: Path, *, set_by: str) -> Check:

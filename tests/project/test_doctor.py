@@ -36,6 +36,7 @@ def test_this_machine_is_examined_without_changing_anything(tmp_path, monkeypatc
         "packages",
         "torch.compile",
         "device",
+        "processes",
         "data",
         "runs",
         "disk",
@@ -180,3 +181,11 @@ def test_disk(free, state):
 def test_a_folder_that_is_not_there_is_not_writable(tmp_path):
     assert doctor.writable(tmp_path)
     assert not doctor.writable(tmp_path / "none")
+
+
+def test_several_processes_are_connected_by_what_torch_is_built_with():
+    assert "gloo on processors" in doctor.check_processes(ImportTrial(TORCH | {"backends": ["gloo"]})).found
+    both = doctor.check_processes(ImportTrial(TORCH | {"backends": ["gloo", "nccl"], "gpus": [["H", 1], ["H", 1]]}))
+    assert "nccl on GPUs (2 here, one process each)" in both.found
+    assert doctor.check_processes(ImportTrial(TORCH | {"backends": []})).found.startswith("one: this torch")
+    assert doctor.check_processes(ImportTrial(None)).state == "fail"
