@@ -21,7 +21,7 @@ from cnnlab.runs.events import EventLog
 from cnnlab.view import files
 from cnnlab.view import tensorboard as events_of
 from cnnlab.view.blocks import Report, tables
-from cnnlab.view.contribution import Contribution, composed
+from cnnlab.view.contribution import Contribution, composed, unpraised
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,10 +79,11 @@ def page_report(facts: PageFacts, folder: Path) -> Report:
     """The page that is to lie in `folder`, from where its links lead to the files of the run."""
     network, run = facts.network, facts.network.run
     title = f"Report of {network.name}"
-    blocks = tuple(block for one in facts.said for block in one.blocks)
+    said = facts.said if network.trained else tuple(map(unpraised, facts.said))
+    blocks = tuple(block for one in said for block in one.blocks)
     links = raw_data(run, folder, {table.name for table in tables(Report(title, blocks))})
     again = f"cnnlab report {shlex.quote(network.name if run is None else str(run.path))}"
-    return composed(title, (*facts.said, experiments(run, folder), links), lead=facts.lead, command=again)
+    return composed(title, (*said, experiments(run, folder), links), lead=facts.lead, command=again)
 
 
 def whole_report(
@@ -152,8 +153,9 @@ def _lead(studied: Studied) -> str:
     network = studied.network
     if not isinstance(network, RunNetwork):
         data = "" if network.asked is None else f" of {network.asked.name}"
+        learned = "" if network.trained else ", which have learned nothing"
         count = counted(f"{len(studied.images):,}", studied.part)
-        return f"{count}{data}, {len(network.classes)} classes. Everything below is of {network.weights}."
+        return f"{count}{data}, {len(network.classes)} classes. Everything below is of {network.weights}{learned}."
     record = network.run.record
     return (
         f"{record.data.train:,} training and {record.data.validation:,} validation images of {record.data.name}, "

@@ -1,13 +1,13 @@
 """What a subject hands to a page that is made of several: its blocks, with its lines for the summary above them."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeVar
 
 from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError
-from cnnlab.view.blocks import Block, Report, Section, SummaryLine, Text
+from cnnlab.view.blocks import Block, Report, Section, SummaryLine, Text, Tone
 
 T = TypeVar("T")
 
@@ -29,6 +29,21 @@ class Contribution:
 
     blocks: tuple[Block, ...]
     lines: tuple[SummaryLine, ...] = ()
+
+
+def unpraised(contribution: Contribution) -> Contribution:
+    """The same in the same words, but nothing of it told as good: of a network that has learned nothing."""
+    lines = tuple(replace(line, tone=_PLAINLY.get(line.tone, line.tone)) for line in contribution.lines)
+    return Contribution(tuple(map(_unpraised, contribution.blocks)), lines)
+
+
+_PLAINLY: Mapping[Tone, Tone] = {"good": "plain"}
+
+
+def _unpraised(block: Block) -> Block:
+    if isinstance(block, Section):
+        return replace(block, blocks=tuple(map(_unpraised, block.blocks)))
+    return replace(block, tone=_PLAINLY.get(block.tone, block.tone)) if isinstance(block, Text) else block
 
 
 def composed(title: str, contributions: Sequence[Contribution], *, lead: str, command: str) -> Report:

@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,9 @@ from cnnlab.api.result import Result
 from cnnlab.network.description import ModelOptions
 from cnnlab.network.open import open_run
 from cnnlab.network.session import Session
-from cnnlab.report.run import PageFacts
+from cnnlab.report.run import PageFacts, page_report
+from cnnlab.view.blocks import Text
+from cnnlab.view.contribution import Contribution
 
 Pixels = NDArray[np.uint8]
 
@@ -149,6 +152,11 @@ def test_a_page_without_a_run_says_what_its_parts_say(image: Pixels) -> None:
     page = net.report(given)
     assert page.summary[0].figure == f"{100 * net.evaluate(given).accuracy:.2f}\N{NO-BREAK SPACE}%"
     assert "How good is it?" in page._repr_mimebundle_()["text/html"]
+    facts = page.facts
+    praised = replace(facts, said=(Contribution((Text("a", "good"),)),))
+    untrained = replace(praised, network=replace(facts.network, trained=False))
+    for one, tone in ((praised, "good"), (untrained, "plain")):
+        assert Text("a", tone) in page_report(one, Path()).blocks
     with pytest.raises(cnnlab.RequestError, match="Sequential has no images of its own"):
         net.report()
     with pytest.raises(cnnlab.RequestError, match="Sequential is no run"):

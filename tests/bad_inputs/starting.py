@@ -55,7 +55,7 @@ STARTING = (
     refused(
         "a class of which no image can be read",
         "images",
-        "error: no image of the class bird in images can be read:\nerror:   images/bird/0.png: is empty",
+        "error: no image of the class 'bird' in images can be read:\nerror:   images/bird/0.png: is empty",
         both(SOUND, file("images/bird/0.png", "")),
     ),
     refused(

@@ -285,9 +285,15 @@ def test_a_folder_of_a_run_is_a_card_and_opens_again(trained: Trained, tmp_path:
     assert "has a threshold of rejection for images as it prepares them; --mean is another" in otherwise.err
 
     assert not (call.runs / "tiny" / "exports.jsonl").exists(), "with --out the run stays as it was"
-    assert call("export", "tiny", "--to", "safetensors").code == 0
+    for again in ([], ["--overwrite"]):
+        assert call("export", "tiny", "--to", "safetensors", *again).code == 0
     studied: Any = SimpleNamespace(network=open_run("tiny", Session(device_name="cpu", runs=call.runs)))
     (said,) = exports(studied)
     (section,) = said.blocks
-    (row,) = section.blocks[0].rows
-    assert (row[1], row[4], row[6], row[-1]) == ("safetensors", 0, "8 of 8", "those of this page")
+    (row,) = section.blocks[0].rows  # the one that was replaced is told no more
+    assert (row[0], row[1]) == ("reports/export/tiny.safetensors", "safetensors")
+    assert (row[4], *row[6:]) == (0, "8 of 8", "those of this page")
+    assert "Compared on 8 images of the validation part of shapes." in section.blocks[0].note
+    (call.runs / "tiny" / row[0]).unlink()
+    (said,) = exports(studied)
+    assert said.blocks[0].blocks[0].rows[0][0] == "reports/export/tiny.safetensors (no longer there)"

@@ -7,7 +7,7 @@ import pytest
 from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError
 from cnnlab.view.blocks import Report, Section, SummaryLine, Text
-from cnnlab.view.contribution import Contribution, Question, composed, section_of
+from cnnlab.view.contribution import Contribution, Question, composed, section_of, unpraised
 
 
 def one(question: Question, key: str) -> Contribution:
@@ -39,6 +39,13 @@ def arranged(facts: int) -> Report:
 
 def line(facts: int, key: str) -> SummaryLine:
     return SummaryLine(Question.LOOKS, "things.", str(facts), key)
+
+
+def test_of_what_has_learned_nothing_nothing_is_told_as_good() -> None:
+    texts = (Text("a", "good"), Text("b", "bad"), Section("s", (Text("c", "good"),)))
+    said = unpraised(Contribution(texts, (SummaryLine("q", "t", tone="good"), SummaryLine("r", "t", tone="caution"))))
+    assert said.blocks == (Text("a"), Text("b", "bad"), Section("s", (Text("c"),)))
+    assert [line.tone for line in said.lines] == ["plain", "caution"]
 
 
 def test_a_report_becomes_a_section_with_its_line() -> None:

@@ -163,11 +163,11 @@ def _check_readable(looked: Looked, contents: Contents) -> None:
     for part, listing in contents.opened("train").items():
         readable = Counter(one.label for one in looked.of(part))
         if lost := [label for label in listing.classes if not readable[label]]:
+            shown = some([f"'{label}'" for label in lost])
             listed = [f"  {sentence}" for sentence in looked.unreadable[:SHOWN]]
             more = len(looked.unreadable) - SHOWN
             raise RequestError(
-                f"no image of the class {some([repr(label) for label in lost])} in {contents.parts.named[part]} can be "
-                "read:",
+                f"no image of the class {shown} in {contents.parts.named[part]} can be read:",
                 *listed,
                 *([f"  and {more:,} more"] if more > 0 else []),
             )
