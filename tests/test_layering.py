@@ -35,6 +35,7 @@ EDGES = {
     ("receptive_field", "training"),
     ("project", "training"),
     ("recipe", "training"),
+    ("speed", "attribution"),
     ("speed", "training"),
     ("trust", "attribution"),
     ("trust", "evaluation"),

@@ -205,6 +205,8 @@ class Method:
     """What to know of its finished maps (n, t, h, w), such as that some are empty."""
     of_layer: bool = False
     """Whether a method of pixels looks at a layer, too."""
+    perturbs: bool = False
+    """Whether it goes by the answers to changed images or feature maps: most of its time are forward passes."""
     signed: bool = True
     """Whether a value below 0 speaks against the target."""
     of_class: bool = True

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from itertools import islice
 
 import torch
 from jaxtyping import Float, Int64
@@ -12,6 +13,12 @@ from cnnlab.core.errors import RequestError
 from cnnlab.models.failure import check_parameters, told
 from cnnlab.models.undisturbed import undisturbed
 from cnnlab.network.forward import forward
+
+RUN = 8
+"""Passes for which a network is frozen once."""
+
+KNOWN = ("torch.nn.modules.", "torchvision.models.", "torchvision.ops.", "cnnlab.models.")
+"""Where the layers are written of which no pass in evaluation mode leaves a trace."""
 
 
 @contextmanager
@@ -74,8 +81,40 @@ def checked_logits(output: object, target: Target | None = None, *, images: int 
 
 def logits_of(model: nn.Module, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
     """One forward pass without gradients, in evaluation mode."""
-    with frozen(model), torch.no_grad():
+    with frozen(model):
+        return frozen_logits(model, images)
+
+
+def frozen_logits(model: nn.Module, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
+    """One forward pass without gradients of a network that is `frozen` already."""
+    with torch.no_grad():
         return checked_logits(forward(model, fitted(model, images)), images=len(images))
+
+
+def in_runs(model: nn.Module, passes: Iterator[None]) -> Iterator[int]:
+    """Do `passes`, each of which asks a network that is `frozen`, several in one run where none can meet the next.
+
+    To freeze a network and to put it back takes a millisecond or more, of a small network a tenth of a pass. One whose
+    code is not known to keep nothing from a pass is frozen for each.
+
+    Yields: how many passes were done, with the network as it was before.
+    """
+    at_once = RUN if keeps_nothing(model) else 1
+    while True:
+        with frozen(model):
+            done = sum(1 for _ in islice(passes, at_once))
+        if done:
+            yield done
+        if done < at_once:
+            return
+
+
+def keeps_nothing(model: nn.Module) -> bool:
+    """Whether the network is known to be the same after a pass in evaluation mode: of torch's and cnnlab's layers."""
+    return all(
+        type(module).__module__.startswith(KNOWN) and not module._forward_hooks and not module._forward_pre_hooks
+        for module in model.modules()
+    )
 
 
 def input_gradients(

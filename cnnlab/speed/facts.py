@@ -7,6 +7,7 @@ from pathlib import Path
 from cnnlab.core.arithmetic import Shape
 from cnnlab.network.ceiling import Ceiling
 from cnnlab.speed.changes import Tried
+from cnnlab.speed.perturbation import MethodSpeed
 from cnnlab.speed.work import StepWork
 from cnnlab.stats.repeats import Repeats
 
@@ -82,6 +83,10 @@ class Bench:
     evaluation: Speed
     evaluated: int
     """Images of an evaluation."""
+    methods: tuple[MethodSpeed, ...]
+    """Perturbation methods on the network before its training."""
+    without_methods: str
+    """The reason why there are none."""
     trials: tuple[Tried, ...]
     """What may make it faster, and what it does."""
     seconds: float

@@ -27,6 +27,7 @@ def bench_report(facts: Bench) -> Report:
     blocks += [Text(remark, "note") for remark in facts.remarks]
     blocks += [_speeds(facts), Section("Where the time of a step goes", tuple(_phases(facts)), "phases")]
     blocks.append(Section("What to change", tuple(_trials(facts)), "changes"))
+    blocks.append(Section("Attribution methods that change the image", tuple(_methods(facts)), "methods"))
     return Report(f"How fast {facts.setting.name} trains here", tuple(blocks), _lead(facts.setting))
 
 
@@ -57,6 +58,18 @@ def bench_json(facts: Bench) -> dict[str, Any]:
                 "why_not": one.why_not or None,
             }
             for one in facts.trials
+        ],
+        "methods": [
+            {
+                "method": one.method,
+                "images": one.images,
+                "changed": one.changed,
+                "seconds": None if one.seconds is None else one.seconds.as_json(),
+                "limit": None if one.limit is None else one.limit.as_json(),
+                "over_limit": None if one.over_limit is None else one.over_limit.as_json(),
+                "why_not": one.why_not or None,
+            }
+            for one in facts.methods
         ],
         "seconds": facts.seconds,
         "trace": facts.trace,
@@ -186,3 +199,31 @@ def _best(facts: Bench) -> str:
     found.sort(key=lambda pair: -pair[1].median)
     said = [f"{one.words} {gain.text('.2f')} ×" for one, gain in found]
     return f"Faster: {', '.join(said)}."
+
+
+def _methods(facts: Bench) -> list[Block]:
+    if facts.without_methods:
+        return [Text(f"Not measured: {facts.without_methods}.", "note")]
+    columns = (
+        Column("method"), Column("images", "", "right", ",d"), Column("changed ones", "", "right", ",d"),
+        Column("time", "s", "right", ".3f"), Column("limit", "s", "right", ".3f"),
+        Column("of the limit", "×", "right"), Column("not measured"),
+    )  # fmt: skip
+    rows = tuple(
+        (
+            one.method,
+            one.images or None,
+            one.changed or None,
+            one.seconds.median if one.seconds else None,
+            one.limit.median if one.limit else None,
+            one.over_limit.text(".2f") if one.over_limit else None,
+            one.why_not,
+        )
+        for one in facts.methods
+    )
+    note = (
+        "The limit of a method is a plain forward pass of as many images, in the batches in which it is fastest, which "
+        "took turns with it. Methods that change feature maps pass those through what lies behind the layer alone, and "
+        "stay below. On the network before its training."
+    )
+    return [Table("Against their limit", columns, rows, note, "methods")]

@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
+import torch
+
 from cnnlab.config.config import Config
 from cnnlab.core.advance import Advance
-from cnnlab.core.errors import RequestError
+from cnnlab.core.errors import CnnlabError, RequestError, first_line
+from cnnlab.data.dataset import Dataset
 from cnnlab.fit.device import arithmetic
 from cnnlab.network.ceiling import ceiling
 from cnnlab.network.session import Session
@@ -17,6 +20,7 @@ from cnnlab.runs.images import TrainingImages, fixed_sample, training_images
 from cnnlab.speed.changes import Tried, changes, tried
 from cnnlab.speed.compiled import compiled_trial
 from cnnlab.speed.facts import Bench, Phases, Setting, Speed
+from cnnlab.speed.perturbation import MethodSpeed, method_speeds
 from cnnlab.speed.phases import PHASES, watched_setup
 from cnnlab.speed.steps import bare_step, evaluation_step, input_step, lasting, training_facts, training_step
 from cnnlab.speed.work import step_work
@@ -25,11 +29,14 @@ from cnnlab.training.setup import TrainingSetup, set_up_training
 SECONDS = 60.0
 """That a bench takes, where nothing else is said."""
 
-STEP, WATCHED, INPUT, EVALUATION, TRIALS = 0.15, 0.08, 0.04, 0.08, 0.3
+STEP, WATCHED, INPUT, EVALUATION, METHODS, TRIALS = 0.14, 0.07, 0.04, 0.07, 0.1, 0.27
 """Shares of the seconds."""
 
 LEAST = 3
 """Turns of each measurement, however long they take."""
+
+EXPLAINED = 16
+"""Images that are explained at most."""
 
 EXPECTED_TURNS = 10
 """Steps that a trial takes at least, warm ones and those of the present setting included."""
@@ -93,7 +100,7 @@ def _measured(
     device = setup.state.device
     work = step_work(setup.network, images.train.shape)
     worth = changes(config, device=device, images=len(images.train), thread_count=thread_count)
-    parts = 5 + len(worth) + (not config.training.compile)
+    parts = 6 + len(worth) + (not config.training.compile)
     yield Advance("bench", 0, parts)
     most = ceiling(device)
     yield Advance("bench", 1, parts)
@@ -107,6 +114,8 @@ def _measured(
     some = fixed_sample(images.validation or images.train, EVALUATED, config.seed, "bench")
     (evaluated,) = in_turn([evaluation_step(setup, some)], least=LEAST, seconds=EVALUATION * seconds)
     yield Advance("bench", 5, parts)
+    methods, without_methods = _methods(fresh(), some, session, METHODS * seconds)
+    yield Advance("bench", 6, parts)
     trials = []
     each = step.median * config.training.batch_size * config.training.accumulate
     for number, change in enumerate(worth):
@@ -114,7 +123,7 @@ def _measured(
             trials.append(Tried(change.words, change.besides, None, f"no time was left of {seconds:g} s"))
         else:
             trials.append(tried(change, present, fresh, seconds=min(TRIALS * seconds / len(worth), left())))
-        yield Advance("bench", 6 + number, parts)
+        yield Advance("bench", 7 + number, parts)
     if not config.training.compile:
         trials.append(compiled_trial(config, session, base, images.train, thread_count=thread_count, seconds=left()))
         yield Advance("bench", parts, parts)
@@ -129,6 +138,8 @@ def _measured(
         input=Speed(made),
         evaluation=Speed(evaluated, of_forward),
         evaluated=len(some),
+        methods=methods,
+        without_methods=without_methods,
         trials=tuple(trials),
         seconds=time.perf_counter() - began,
         remarks=setup.remarks,
@@ -151,6 +162,17 @@ def _phases(watched: TrainingSetup, unwatched: TrainingSetup, seconds: float) ->
     with_marks, without = in_turn([step, training_step(unwatched)], least=LEAST, seconds=seconds)
     counted = steps[-len(with_marks.values) :]
     return Phases({name: median(one[name] for one in counted) for name in PHASES}, with_marks.over(without).median - 1)
+
+
+def _methods(
+    setup: TrainingSetup, images: Dataset, session: Session, seconds: float
+) -> tuple[tuple[MethodSpeed, ...], str]:
+    """The perturbation methods on the network before its training; or why there are none."""
+    batch = next(iter(setup.batches_of(images.take(torch.arange(min(len(images), EXPLAINED))))))
+    try:
+        return method_speeds(setup.network, batch.images, max_batch=session.max_batch, seconds=seconds), ""
+    except CnnlabError as error:
+        return (), first_line(error)
 
 
 def _setting(setup: TrainingSetup, images: TrainingImages, thread_count: int) -> Setting:

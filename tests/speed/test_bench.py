@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from networks import small
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -19,6 +20,7 @@ from cnnlab.network.session import Session
 from cnnlab.speed.changes import Tried, changes, tried
 from cnnlab.speed.compiled import asked, compared, compiled_trial
 from cnnlab.speed.facts import Bench
+from cnnlab.speed.perturbation import method_speeds
 from cnnlab.speed.phases import AVERAGES, BACKWARD, FORWARD, INPUT, LOSS, OPTIMIZER, PHASES, watched_setup
 from cnnlab.speed.report import bench_json, bench_report
 from cnnlab.speed.run import bench
@@ -226,3 +228,17 @@ def test_the_page_says_the_speed_and_the_phases(facts: Bench) -> None:
     words = " ".join(block.text for block in inside(report) if isinstance(block, Text))
     assert "times the time of a bare loop" in words
     assert "of what a product of two matrices reaches here" in words
+
+
+def test_methods_stand_beside_as_many_plain_passes() -> None:
+    model = small(seed=1)
+    found = {one.method: one for one in method_speeds(model, torch.randn(1, 3, 16, 16), max_batch=64, seconds=60.0)}
+    assert found["occlusion"].changed == 49
+    assert found["RISE"].changed == 500
+    for one in found.values():
+        assert one.over_limit is not None
+        assert len(one.over_limit.values) == 3
+        assert one.over_limit.values[0] == one.seconds.values[0] / one.limit.values[0]  # type: ignore[union-attr]
+    (late,) = method_speeds(model, torch.randn(2, 3, 16, 16), max_batch=8, seconds=1e-6, methods=["rise"])
+    assert late.over_limit is None
+    assert "one image would take some" in late.why_not

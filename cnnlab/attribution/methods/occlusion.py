@@ -1,13 +1,16 @@
 """Occlusion: how much of the score goes when a window of the image is covered."""
 
+from collections.abc import Iterator
 from typing import Annotated
 
 import torch
+from jaxtyping import Bool
 from pydantic import Field
+from torch import Tensor
 
 from cnnlab.attribution.baseline import MEANING, Baseline, baseline_of
 from cnnlab.attribution.method import Batch, Method, MethodMaps, Steps, Work, passes_for, row_chunks
-from cnnlab.attribution.passes import logits_of
+from cnnlab.attribution.passes import frozen_logits, in_runs
 from cnnlab.attribution.target import check_classes
 from cnnlab.core.errors import RequestError
 
@@ -32,6 +35,7 @@ def _sides(batch: Batch, window: int | None, stride: int | None) -> tuple[int, i
     sentence="how much of the score goes when the place is covered",
     paper="arXiv:1311.2901",
     passes=_passes,
+    perturbs=True,
     unasked=("gallery",),
 )
 def occlusion(
@@ -59,26 +63,33 @@ def occlusion(
     n, _, height, width = images.shape
     side, step = _sides(batch, window, stride)
     cover = baseline_of(batch, baseline)
-    rows_of = [slice(y, y + side) for y in window_starts(height, side, step)]
-    columns_of = [slice(x, x + side) for x in window_starts(width, side, step)]
-    boxes = [(y, x) for y in rows_of for x in columns_of]
+    tops, lefts = window_starts(height, side, step), window_starts(width, side, step)
+    boxes = [(slice(y, y + side), slice(x, x + side)) for y in tops for x in lefts]
+    within = [_within(starts, size, side).to(images.device) for starts, size in ((tops, height), (lefts, width))]
     total = torch.zeros(n, target.count, height, width, dtype=scores.dtype, device=images.device)
-    for rows, items in row_chunks(n, len(boxes), batch.max_batch):
-        tried = images[rows].clone()
-        for i, (row, item) in enumerate(zip(rows.tolist(), items.tolist(), strict=True)):
-            y, x = boxes[item]
-            tried[i, :, y, x] = cover[row, :, y, x]
-        logits = logits_of(model, tried)
-        check_classes(target, logits.shape[1])
-        drops = scores[rows].to(total) - target.scores(logits, rows).to(total)
-        for i, (row, item) in enumerate(zip(rows.tolist(), items.tolist(), strict=True)):
-            y, x = boxes[item]
-            total[row, :, y, x] += drops[i, :, None, None]
-        yield 1
+
+    def passes() -> Iterator[None]:
+        for rows, items in row_chunks(n, len(boxes), batch.max_batch):
+            covered = within[0][items // len(lefts), :, None] & within[1][items % len(lefts), None, :]
+            logits = frozen_logits(model, torch.where(covered[:, None], cover[rows], images[rows]))
+            check_classes(target, logits.shape[1])
+            drops = (scores[rows].to(total) - target.scores(logits, rows).to(total))[:, :, None, None]
+            for row, item, drop in zip(rows.tolist(), items.tolist(), drops, strict=True):
+                y, x = boxes[item]
+                total[row, :, y, x].add_(drop)
+            yield
+
+    yield from in_runs(model, passes())
     covers = torch.zeros(height, width, dtype=scores.dtype, device=images.device)
     for y, x in boxes:
         covers[y, x] += 1
     return MethodMaps((total / covers,))
+
+
+def _within(starts: list[int], size: int, side: int) -> Bool[Tensor, "k n"]:
+    """Which of `size` pixels along an axis each window covers."""
+    behind = torch.arange(size) - torch.tensor(starts)[:, None]
+    return (behind >= 0) & (behind < side)
 
 
 def window_starts(size: int, window: int, stride: int) -> list[int]:

@@ -1,5 +1,6 @@
 """Class activation maps without gradients: channels or places are taken away or kept, and the score is looked at."""
 
+from collections.abc import Iterator
 from functools import partial
 from typing import Annotated, Literal, TypeAlias
 
@@ -13,7 +14,7 @@ from cnnlab.attribution.cam_pieces import channel_maps, layer_maps, tail_behind
 from cnnlab.attribution.capture import SCORE, LayerCapture
 from cnnlab.attribution.maps import least_to_largest
 from cnnlab.attribution.method import Batch, Known, Method, MethodMaps, Steps, Work, is_affine, passes_for, row_chunks
-from cnnlab.attribution.passes import logits_of
+from cnnlab.attribution.passes import frozen_logits, in_runs
 from cnnlab.attribution.tail import tail_logits
 from cnnlab.attribution.target import Target
 
@@ -40,14 +41,18 @@ def score_cam(
     live = live_channels(activations)
     found = torch.full((*live.shape, target.count), float("-inf"), dtype=activations.dtype, device=activations.device)
     size = images.shape[-2:]
-    for row, channel in _pairs(live, max_batch):
-        small = activations[row, channel][:, None]
-        grown = F.interpolate(small, size=size, mode="bilinear", align_corners=align_corners)
-        mask = least_to_largest(grown, (2, 3)).to(images.device, images.dtype)
-        logits = logits_of(model, images[row.to(images.device)] * mask)
-        score = target.scores if weights == "softmax" else target.probabilities
-        found[row, channel] = score(logits, row).to(found)
-        yield 1
+    score = target.scores if weights == "softmax" else target.probabilities
+
+    def passes() -> Iterator[None]:
+        for row, channel in _pairs(live, max_batch):
+            small = activations[row, channel][:, None]
+            grown = F.interpolate(small, size=size, mode="bilinear", align_corners=align_corners)
+            mask = least_to_largest(grown, (2, 3)).to(images.device, images.dtype)
+            logits = frozen_logits(model, images[row.to(images.device)] * mask)
+            found[row, channel] = score(logits, row).to(found)
+            yield
+
+    yield from in_runs(model, passes())
     if weights == "probability":
         return found.where(live[..., None], 0).transpose(1, 2)
     # an image whose channels are all constant has no score at all
@@ -113,6 +118,7 @@ def _sizes(batch: Batch) -> dict[str, tuple[int, int, int]]:
     sentence="channels weighted by the score of what they let through",
     paper="arXiv:1910.01279",
     passes=lambda batch, weights: sum(passes_for(batch, channels) for channels, _, _ in _sizes(batch).values()),
+    perturbs=True,
     signed=False,
 )
 def scorecam(
@@ -149,6 +155,7 @@ def _ablation_cam_passes(batch: Batch) -> int:
     needs=(Known.head,),
     wants=lambda batch: (SCORE,) if any(is_affine(batch, name) for name in batch.layers) else (),
     passes=_ablation_cam_passes,
+    perturbs=True,
     unasked=("gallery",),
 )
 def ablationcam(work: Work) -> Steps[MethodMaps]:
@@ -170,6 +177,7 @@ def ablationcam(work: Work) -> Steps[MethodMaps]:
     paper="arXiv:2209.14074",
     needs=(Known.head,),
     passes=lambda batch: sum(passes_for(batch, h * w + 1) for _, h, w in _sizes(batch).values()),
+    perturbs=True,
 )
 def reciprocam(work: Work) -> Steps[MethodMaps]:
     """The score that one place of the layer gives alone; a pass for every place, and no gradient."""

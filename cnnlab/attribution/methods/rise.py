@@ -1,5 +1,6 @@
 """RISE: which pixels go along with the class's probability when random parts of the image are hidden."""
 
+from collections.abc import Iterator
 from typing import Annotated
 
 import torch
@@ -9,9 +10,12 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from cnnlab.attribution.method import Method, MethodMaps, Steps, add_to_images, passes_for, row_chunks
-from cnnlab.attribution.passes import logits_of
+from cnnlab.attribution.passes import frozen_logits, in_runs
 from cnnlab.attribution.target import Target, check_classes
 from cnnlab.core.errors import RequestError
+
+READY = 2**25
+"""Bytes up to which all masks are held at once."""
 
 
 def _check(*, masks: int, centred: bool, **options: object) -> None:
@@ -26,6 +30,7 @@ def _check(*, masks: int, centred: bool, **options: object) -> None:
     sentence="how the probability goes along with seeing the place",
     paper="arXiv:1806.07421",
     passes=lambda batch, masks, **options: passes_for(batch, masks),
+    perturbs=True,
     check=_check,
 )
 def rise(
@@ -58,15 +63,21 @@ def rise(
     total = torch.zeros(*shape, *size, device=images.device)
     probability = torch.zeros(*shape, device=images.device)
     opened = torch.zeros(*size, device=images.device)
-    for rows, items in row_chunks(len(images), masks, max_batch):
-        drawn = grown_masks(grids[items], shifts[items], size).to(images.device)
-        logits = logits_of(model, images[rows] * drawn[:, None].to(images.dtype))
-        check_classes(target, logits.shape[1])
-        p = target.probabilities(logits, rows).to(total)
-        add_to_images(total, rows, p[:, :, None, None] * drawn[:, None])
-        add_to_images(probability, rows, p)
-        opened += drawn[rows == 0].sum(0)
-        yield 1
+    # of several images each mask would be grown as often
+    ready = grown_masks(grids, shifts, size).to(images.device) if 4 * masks * size[0] * size[1] <= READY else None
+
+    def passes() -> Iterator[None]:
+        for rows, items in row_chunks(len(images), masks, max_batch):
+            drawn = grown_masks(grids[items], shifts[items], size).to(images.device) if ready is None else ready[items]
+            logits = frozen_logits(model, images[rows] * drawn[:, None].to(images.dtype))
+            check_classes(target, logits.shape[1])
+            p = target.probabilities(logits, rows).to(total)
+            add_to_images(total, rows, p[:, :, None, None] * drawn[:, None])
+            add_to_images(probability, rows, p)
+            opened.add_(drawn[rows == 0].sum(0))
+            yield
+
+    yield from in_runs(model, passes())
     if hidden := int((opened == 0).sum()):
         raise RequestError(
             f"masks: with {masks} of them {hidden} of {opened.numel()} pixels are never seen and have no value; "
