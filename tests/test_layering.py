@@ -59,6 +59,7 @@ RUNS = {
     "cnnlab.training.continuation",
     "cnnlab.training.events",
     "cnnlab.training.progress",
+    "cnnlab.training.proxy",
     "cnnlab.training.repeat",
     "cnnlab.training.report_files",
     "cnnlab.training.course",

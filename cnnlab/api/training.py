@@ -171,7 +171,8 @@ def training_steps(wish: Wish) -> Iterator[TrainingEvent]:
             of `train`.
 
     Yields:
-        `Started`, a `StepDone` after each step of the optimizer, an `EpochRow` after each epoch, and `Finished`.
+        `Started`, a `StepDone` after each step of the optimizer, an `EpochRow` after each epoch, and `Finished`. Where
+        the config has a proxy choose `hardest` images, an `Advance` after each of its steps and `ProxyDone` come first.
 
     Raises:
         RequestError: as `train`.

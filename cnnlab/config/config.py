@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, ValidationError
 
+from cnnlab.config.hardest import Hardest
 from cnnlab.config.overrides import apply_overrides
 from cnnlab.config.shipped import config_file
 from cnnlab.core.arithmetic import Shape
@@ -364,6 +365,7 @@ class Config(Section):
     ema: Ema | None = None
     lookahead: Lookahead | None = None
     early_stopping: EarlyStopping | None = None
+    hardest: Hardest | None = None
     logging: Logging = Logging()
     _written: dict[str, str] = PrivateAttr(default_factory=dict)
     _places: Places = PrivateAttr(default_factory=lambda: Places())

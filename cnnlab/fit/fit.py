@@ -20,6 +20,7 @@ from cnnlab.fit.clipping import Clipping
 from cnnlab.fit.device import pointwise_route
 from cnnlab.fit.distributed.norm import synchronized
 from cnnlab.fit.distributed.step import combine
+from cnnlab.fit.hardest import HardestBatches
 from cnnlab.fit.losses import Loss, is_summed, per_image
 from cnnlab.fit.precision import Precision, autocast
 from cnnlab.fit.resolution import Resolution
@@ -72,7 +73,7 @@ class EpochDone:
 
 def fit(
     state: TrainingState,
-    batches: TrainingBatches,
+    batches: TrainingBatches | HardestBatches,
     *,
     loss: Loss,
     schedule: Schedule,
@@ -214,7 +215,8 @@ def _backward(
         value = loss(scores, batch.targets)
         share = 1.0 if is_summed(loss) else count / images
         scaled = value if share == 1 else value * share
-        (state.scaler.scale(scaled) if state.scaler else scaled).backward()
+        if scaled.requires_grad:  # not where the loss leaves the batch out
+            (state.scaler.scale(scaled) if state.scaler else scaled).backward()
         each = per_image(loss, value.detach(), count)
         mean = mean + (each if count == images else each * (count / images))
         _count(sums, batch, logits.detach(), each)
@@ -243,9 +245,11 @@ def _count(sums: Sums, batch: Batch, logits: Tensor, loss: Tensor) -> None:
 
 def _step(state: TrainingState, parameters: Sequence[nn.Parameter], clip: Clipping | None) -> Tensor:
     """One optimizer step; returns the gradients' norm before clipping."""
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    if not gradients:
+        return torch.zeros((), device=state.device)
     if state.scaler:
         state.scaler.unscale_(state.optimizer)
-    gradients = [p.grad for p in parameters if p.grad is not None]
     norm = torch.nn.utils.get_total_norm(gradients)
     if clip:
         clip(parameters)

@@ -4,7 +4,8 @@ runs/NAME/
   config.yaml      the resolved config             run.json       what was run and how it ended
   metrics.jsonl    a line per point of the curves  tensorboard/   the same as events
   checkpoints/     last.pt (everything), last.safetensors and best.safetensors (weights to evaluate),
-                   epoch-007.safetensors and the like (weights of single epochs, where the config asks for them)
+                   epoch-007.safetensors and the like (weights of single epochs, where the config asks for them),
+                   hardest.pt (the images that a proxy chose, where the config has one)
   reports/         figures, tables and pages      plugins/       copies of the plugins that were used
   network/         a copy of the user's own Python that makes the network
   corrections.csv  a copy of the table of labels put right, where the config names one
@@ -143,6 +144,11 @@ class Run:
     def last_state(self) -> Path:
         """The checkpoint that training resumes from."""
         return self.path / "checkpoints" / "last.pt"
+
+    @property
+    def choices(self) -> Path:
+        """The images that the proxy of `hardest` has chosen."""
+        return self.path / "checkpoints" / "hardest.pt"
 
     def metrics(self) -> list[dict[str, Any]]:
         """The lines of `metrics.jsonl`; a last line that was cut off is left out.

@@ -26,6 +26,7 @@ from cnnlab.core.files import (
     write_whole,
 )
 from cnnlab.fit.checkpoints import save_state, save_weights
+from cnnlab.fit.hardest import Choices
 from cnnlab.runs.folder import CORRECTIONS, LOCK, NETWORK, Run, can_start_over
 from cnnlab.runs.record import RunRecord
 
@@ -136,6 +137,10 @@ class RunWriter:
     def save_state(self, state: Mapping[str, Any]) -> None:
         """The checkpoint to resume from."""
         save_state(self.path / "checkpoints" / "last.pt", state)
+
+    def save_choices(self, choices: Choices) -> None:
+        """The images that the proxy of `hardest` has chosen."""
+        save_state(Run(self.path).choices, choices.state_dict())
 
     def save_weights(self, which: str, weights: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
         """Weights to evaluate: `best`, `last`, or of an epoch."""

@@ -47,7 +47,7 @@ def course(
     progress, config, ranks = setup.state.progress, setup.config, setup.state.ranks
     for fact in fit(
         setup.state,
-        setup.batches,
+        setup.learned,
         loss=setup.loss,
         schedule=setup.schedule,
         epochs=config.training.epochs,

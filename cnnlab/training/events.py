@@ -8,6 +8,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from cnnlab.core.advance import Advance
 from cnnlab.fit.fit import StepDone
 from cnnlab.runs.record import Status
 from cnnlab.training.overfitting import Diagnosis
@@ -35,8 +36,29 @@ class Started:
     """Of the time budget; None without one."""
     origins: Mapping[str, str] = field(default_factory=dict)
     """Which folder or file is which part; nothing where the data set is not the user's own."""
+    chooses: bool = False
+    """Whether a proxy chooses the images first; `ProxyDone` tells its end."""
     remarks: tuple[str, ...] = ()
     """What a person should know of the parts, their classes and the batches."""
+
+
+@dataclass(frozen=True)
+class ProxyDone:
+    """After the proxy of `hardest` has chosen the images that the network learns from."""
+
+    parameters: int
+    """Of the proxy."""
+    keep: float
+    """The share of each batch that it chose."""
+    seconds: float
+
+    @property
+    def sentence(self) -> str:
+        """The same in words."""
+        return (
+            f"a proxy of {self.parameters:,} parameters has chosen the {100 * self.keep:g} % of each batch that are "
+            f"learned from, in {self.seconds:.1f} s"
+        )
 
 
 @dataclass(frozen=True)
@@ -55,10 +77,12 @@ class Finished:
     report: Path | None
     resume_command: str
     """What goes on with it."""
+    proxy_seconds: float | None = None
+    """Of the seconds of training those that the proxy of `hardest` took; None without one."""
 
     def as_json(self) -> dict[str, Any]:
         """What `--json` prints."""
-        return {
+        document = {
             "run": str(self.path),
             "epochs": self.epochs,
             "val_accuracy": self.val_accuracy,
@@ -69,9 +93,10 @@ class Finished:
             "verdict": self.diagnosis.verdict if self.diagnosis else None,
             "report": str(self.report) if self.report else None,
         }
+        return document if self.proxy_seconds is None else document | {"proxy_seconds": round(self.proxy_seconds, 3)}
 
 
-TrainingEvent = Started | StepDone | EpochRow | Finished
+TrainingEvent = Started | Advance | ProxyDone | StepDone | EpochRow | Finished
 
 
 class StopWish:

@@ -20,8 +20,9 @@ from cnnlab.runs.folder import Run
 from cnnlab.runs.images import origins
 from cnnlab.runs.record import Status
 from cnnlab.runs.writer import RunWriter, give_room
-from cnnlab.training.course import EpochClosed, course, too_little_memory
+from cnnlab.training.course import Ended, EpochClosed, course, too_little_memory
 from cnnlab.training.events import Finished, Started, StopWish, TrainingEvent
+from cnnlab.training.proxy import with_choices
 from cnnlab.training.report_files import MakesSection, epoch_rows, point_of, write_training_report
 from cnnlab.training.setup import TrainingSetup
 from cnnlab.training.views import MakesObserver, Observer
@@ -87,13 +88,15 @@ def training_loop(
     yield _started(setup, writer, options)
     status: Status = "failed"
     ended = False
-    diagnosis, report = None, None
+    diagnosis, report, chosen = None, None, None
     try:
         with _event_log(setup, writer) as events, deterministic(config.training.deterministic):
             observers = [make(setup, events) for make in options.observers]
             for observer in observers:
                 observer.at_start()
-            for fact in course(setup, stop, stop_after=options.stop_after):
+            chosen = yield from with_choices(setup, writer, stop)
+            facts = course(chosen, stop, stop_after=options.stop_after) if chosen else [Ended("interrupted")]
+            for fact in facts:
                 if isinstance(fact, StepDone):
                     if _is_recorded(fact, setup):
                         _record_step(fact, writer, events)
@@ -145,6 +148,7 @@ def training_loop(
         diagnosis=diagnosis,
         report=report,
         resume_command=resume_command(writer.path, options),
+        proxy_seconds=chosen.choices.seconds if chosen and chosen.choices else None,
     )
 
 
@@ -195,6 +199,7 @@ def _started(setup: TrainingSetup, writer: RunWriter, options: TrainOptions) -> 
         ),
         skipped=facts.skipped,
         origins=origins(facts.places, setup.config.data),
+        chooses=setup.proxy is not None and setup.choices is None,
         remarks=(*options.remarks, *setup.remarks, *setup.images.remarks, *setup.batches.remarks),
     )
 

@@ -11,8 +11,9 @@ from rich.progress import BarColumn, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from cnnlab.core.advance import Advance
 from cnnlab.fit.fit import StepDone
-from cnnlab.training.events import Finished, Started, TrainingEvent
+from cnnlab.training.events import Finished, ProxyDone, Started, TrainingEvent
 from cnnlab.training.repeat import Repeated
 from cnnlab.training.report import EpochRow
 from cnnlab.view.bars import Bars
@@ -74,6 +75,12 @@ class TrainingProgress:
                 self.bar.update(self.task, completed=total, facts="writing the report")
         elif isinstance(event, Started):
             self._start(event)
+        elif isinstance(event, Advance):
+            self._proxy(event)
+        elif isinstance(event, ProxyDone):
+            self.console.print(said("[yellow]note:[/] {}", event.sentence), soft_wrap=True)
+            self.console.print(header(self.console.width), style="bold", soft_wrap=True)
+            self._began = self._since = time.perf_counter()
         elif isinstance(event, Repeated):
             self.repeated = event
         else:
@@ -99,7 +106,8 @@ class TrainingProgress:
             self.console.print(said("[yellow]note:[/] {}", sentence), soft_wrap=True)
         for sentence in event.skipped:
             self.console.print(said("[yellow]skipped:[/] {}", sentence), soft_wrap=True)
-        self.console.print(header(self.console.width), style="bold", soft_wrap=True)
+        if not event.chooses:
+            self.console.print(header(self.console.width), style="bold", soft_wrap=True)
         total = event.steps_per_epoch * event.epochs
         if self.task is not None:
             self.bar.remove_task(self.task)
@@ -108,6 +116,14 @@ class TrainingProgress:
         )
         self._began = self._since = time.perf_counter()
         self._images = 0
+
+    def _proxy(self, event: Advance) -> None:
+        now = time.perf_counter()
+        if self.task is None or self.bar.disable or (now - self._shown < REFRESH_SECONDS and event.done < event.total):
+            return
+        facts = "" if event.done == event.total else f"{event.what}: step {event.done:,} of {event.total:,}"
+        self.bar.update(self.task, facts=facts)
+        self._shown = now
 
     def _step(self, event: StepDone) -> None:
         now = time.perf_counter()
@@ -172,7 +188,8 @@ def conclude_run(finished: Finished, console: Console, *, in_full: bool) -> None
         )
     if finished.diagnosis:
         rows.append(("verdict", finished.diagnosis.sentence))
-    rows.append(("time", f"{finished.train_seconds:.1f} s training, {finished.wall_seconds:.1f} s in all"))
+    proxy = "" if finished.proxy_seconds is None else f" ({finished.proxy_seconds:.1f} s of it the proxy's)"
+    rows.append(("time", f"{finished.train_seconds:.1f} s training{proxy}, {finished.wall_seconds:.1f} s in all"))
     if finished.report:
         rows.append(("report", str(finished.report)))
     if not in_full and finished.status != "interrupted":

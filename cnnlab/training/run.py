@@ -28,6 +28,7 @@ from cnnlab.training.course import follow
 from cnnlab.training.events import Finished, StopWish, TrainingEvent
 from cnnlab.training.kept_code import NO_CODE, kept_code
 from cnnlab.training.loop import TrainOptions, resume_command, training_loop
+from cnnlab.training.proxy import kept_choices
 from cnnlab.training.report_files import epoch_rows
 from cnnlab.training.setup import TrainingSetup, set_up_training
 
@@ -54,7 +55,8 @@ def train(config: Config, options: TrainOptions, stop: StopWish | bool = False) 
         stop: true as soon as the training should end with the step that it is at; it can be resumed.
 
     Yields:
-        `Started`, a `StepDone` after each step of the optimizer, an `EpochRow` after each epoch, and `Finished`.
+        `Started`, a `StepDone` after each step of the optimizer, an `EpochRow` after each epoch, and `Finished`; where
+        a proxy chooses images, an `Advance` after each of its steps and `ProxyDone` before the first step.
 
     Raises:
         RequestError: before anything is written.
@@ -251,6 +253,7 @@ def _resume(
         setup.state.load_state_dict(saved, setup.plan)
     except RequestError as error:
         raise RequestError(f"{run.last_state}: {error}") from None
+    setup = replace(setup, choices=kept_choices(run, setup))
     epoch_rows(run)  # as the report will read them
     progress = setup.state.progress
     if progress.epoch >= config.training.epochs and run.record.outcome.status not in UNREPORTED:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from cnnlab.config.config import Config
 from cnnlab.config.learning import parameters_of
 from cnnlab.config.least_memory import check_memory_suffices, least_memory
+from cnnlab.config.proxy import in_the_proxy, proxy_config
 from cnnlab.core.arithmetic import Shape
 from cnnlab.core.errors import RequestError
 from cnnlab.core.seeds import derive_seed
@@ -20,6 +22,7 @@ from cnnlab.fit.clipping import Clipping
 from cnnlab.fit.compilation import check_compiler, compile_remark, compiled
 from cnnlab.fit.distributed.ranks import Ranks
 from cnnlab.fit.freezing import Freezing
+from cnnlab.fit.hardest import Choices, HardestBatches, HardestLoss, kept
 from cnnlab.fit.lookahead import Lookahead
 from cnnlab.fit.losses import Loss
 from cnnlab.fit.precision import Precision, chosen_precision, precision_remark
@@ -56,6 +59,10 @@ class TrainingSetup:
     freezing: Freezing
     resolution: Resolution | None = None
     """The sizes of the training's images; None where they are always their own."""
+    proxy: "TrainingSetup | None" = None
+    """Of the network that chooses the images to learn from, where the config asks for the hardest."""
+    choices: Choices | None = None
+    """Those images, once they are chosen."""
     inherited: Inherited | None = None
     """What the network took over; None of one that begins at random, or goes on."""
     remarks: tuple[str, ...] = ()
@@ -64,7 +71,15 @@ class TrainingSetup:
     @property
     def plan(self) -> EpochPlan:
         """How its epochs are divided."""
-        return EpochPlan([end for _, end in self.batches.bounds], self.config.training.accumulate)
+        seen = [end - begin for begin, end in self.batches.bounds]
+        if self.config.hardest is not None:
+            seen = [kept(images, self.config.hardest.keep) for images in seen]
+        return EpochPlan(list(accumulate(seen)), self.config.training.accumulate)
+
+    @property
+    def learned(self) -> TrainingBatches | HardestBatches:
+        """What the network learns from: all images of each batch, or those that were chosen."""
+        return self.batches if self.choices is None else HardestBatches(self.batches, self.choices)
 
     @property
     def precision(self) -> Precision:
@@ -133,11 +148,32 @@ def _check_shares(config: Config, ranks: Ranks) -> None:
             f"training.batch_size is {training.batch_size}, less than two images for each of {ranks.world} processes; "
             f"make it {2 * ranks.world} or more, or start fewer"
         )
+    if not ranks.alone and config.hardest is not None:
+        with config.told_by_place():
+            raise RequestError(
+                f"hardest: a proxy chooses among the images of whole batches, and {ranks.world} processes share each; "
+                "start one process, or leave it out"
+            )
     if not ranks.alone and training.synchronized_norm and training.compile:
         raise RequestError(
             "training.synchronized_norm and training.compile do not go together: a compiled network normalises by "
             "itself; set one of them to false"
         )
+
+
+def _proxy_of(config: Config, session: Session, images: TrainingImages) -> TrainingSetup | None:
+    """The training of the proxy that the config asks for.
+
+    Raises: RequestError, ShapeError where it cannot be made.
+    """
+    proxy = proxy_config(config)
+    if proxy is None or config.hardest is None:
+        return None
+    with in_the_proxy():
+        setup = set_up_training(proxy, session, images=images)
+    with config.told_by_place():
+        HardestLoss(setup.loss, keep=config.hardest.keep)  # a loss that tells no image's own is refused here
+    return setup
 
 
 def _twin(config: Config, network: nn.Module, train: Dataset) -> nn.Module:
@@ -277,6 +313,7 @@ def set_up_training(
         device=device,
         share=ranks.share,
     )
+    proxy = _proxy_of(config, session, images)
     next(batches.epoch(0))  # an augmentation that cannot work on these images fails here, before anything is written
     torch.manual_seed(derive_seed(config.seed, "dropout", *([] if ranks.leads else [ranks.rank])))
     return TrainingSetup(
@@ -292,6 +329,7 @@ def set_up_training(
         clean=fixed_sample(train, training.clean_train_pictures or 1, config.seed, "clean"),
         freezing=freezing,
         resolution=resolution,
+        proxy=proxy,
         inherited=inherited,
         remarks=(*remarks, *built.remarks),
     )

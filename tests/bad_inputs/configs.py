@@ -241,6 +241,21 @@ CONFIGS = (
         rest=MODEL,
     ),
     config(
+        "a proxy that does not fit the images",
+        "hardest: {proxy: [conv: {channels: 4, kernel: 99, padding: 0}, global_avg_pool, linear]}",
+        "error: bad.yaml:1:19: layer 'conv' (1st of the model) does not fit: the height of its input, 32, is too small "
+        "for a kernel of 99: floor((32 + 2·0 − 1·(99−1) − 1)/1) + 1 = −66; padding: 34 would fit (in the proxy of "
+        "hardest)",
+        rest=MODEL,
+    ),
+    config(
+        "a proxy and a time budget",
+        "hardest: {proxy: [global_avg_pool, linear]}",
+        "error: bad.yaml:1:1: hardest: its proxy is trained for all epochs before the network, and "
+        "training.time_budget may end the training before them; leave one of the two out",
+        rest=f"training: {{time_budget: 90s}}\n{MODEL}",
+    ),
+    config(
         "yes and no that is neither",
         "training: {compile: perhaps}",
         "error: bad.yaml:1:12: 'compile' is 'perhaps', expected true or false, or 'reduce-overhead' or 'max-autotune'",

@@ -293,7 +293,7 @@ RUNS = (
         ),
         (
             f"error: runs/tiny/config.yaml:64:3: no option 'rounds' in 'training'; {TRAINING_KEYS}.\n"
-            "error: runs/tiny/config.yaml:100:3: no option 'histograms_every_rounds' in 'logging'; it has "
+            "error: runs/tiny/config.yaml:103:3: no option 'histograms_every_rounds' in 'logging'; it has "
             "every_steps, histograms_every_epochs, effective_field_every_epochs, snapshots_every_epochs, pictures, "
             "graph. Did you mean 'histograms_every_epochs'?"
         ),

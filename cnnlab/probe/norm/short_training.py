@@ -71,7 +71,7 @@ def short_training(
     faster = with_rate_times(config.optimizer, rate)
     changed = config.model_copy(
         update={"optimizer": faster, "schedule": component("schedule", "constant"), "ema": None}
-        | {"lookahead": None, "early_stopping": None}
+        | {"lookahead": None, "early_stopping": None, "hardest": None}
     )
     setup = set_up_training(changed, session, images=images)
     if begin is not None:

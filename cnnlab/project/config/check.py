@@ -11,6 +11,7 @@ import torch
 from cnnlab.config.config import Config
 from cnnlab.config.learning import parameters_of
 from cnnlab.config.least_memory import LeastMemory, check_memory_suffices, least_memory
+from cnnlab.config.proxy import in_the_proxy, proxy_config
 from cnnlab.core.arithmetic import Shape
 from cnnlab.core.errors import RequestError
 from cnnlab.core.registry import Component
@@ -111,6 +112,10 @@ def check(config: Config, session: Session, *, shape: Shape | None = None, class
     network = built.model
     resolution = resolution_of(config, network, shape)
     remarks += [resolution.sentence] if resolution is not None else []
+    proxy = proxy_config(config)
+    if proxy is not None:
+        with in_the_proxy():
+            new_built(proxy, shape, classes)
     parameters = parameter_count(network)
     inherited = None
     if config.begins_elsewhere:

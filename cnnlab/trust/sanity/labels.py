@@ -78,7 +78,7 @@ def train_on_random_labels(
     )
     data = config.data.model_copy(update={"augment": []})
     changed: dict[str, Any] = {"training": training, "data": data, "ema": None, "lookahead": None}
-    changed["early_stopping"] = None
+    changed |= {"early_stopping": None, "hardest": None}
     changed["seed"] = derive_seed(session.seed, "random labels", config.seed) % 2**31
     setup = set_up_training(config.model_copy(update=changed), session, images=images)
     for fact in fit(
