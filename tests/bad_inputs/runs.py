@@ -18,6 +18,9 @@ from bad_inputs.known import TRAINING_KEYS
 from bad_inputs.own_networks import NET
 from safetensors.torch import save_file
 
+from cnnlab.config.config import check_config
+from cnnlab.core.yaml import parse
+
 TINY_RUN = Path("runs/tiny")
 EVAL = "cnnlab eval tiny"
 RESUME = "cnnlab train --resume tiny training.epochs=2 --stretch-schedule"
@@ -30,6 +33,14 @@ class Malice:
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         return open, ("owned", "w")
+
+
+@functools.cache
+def line_of(key: str) -> int:
+    """The line of an option in the config that the run keeps, which says every option there is."""
+    config = check_config(parse(TINY, "tiny.yaml"), (), default_name="tiny", base=Path())
+    lines = config.as_yaml().splitlines()
+    return next(number for number, line in enumerate(lines, 1) if line.startswith(f"  {key}:"))
 
 
 def damaged(name: str, change: Callable[[bytes], bytes]) -> Make:
@@ -292,9 +303,9 @@ RUNS = (
             replaced("runs/tiny/config.yaml", "histograms_every_epochs:", "histograms_every_rounds:"),
         ),
         (
-            f"error: runs/tiny/config.yaml:64:3: no option 'rounds' in 'training'; {TRAINING_KEYS}.\n"
-            "error: runs/tiny/config.yaml:103:3: no option 'histograms_every_rounds' in 'logging'; it has "
-            "every_steps, histograms_every_epochs, effective_field_every_epochs, snapshots_every_epochs, pictures, "
+            f"error: runs/tiny/config.yaml:{line_of('epochs')}:3: no option 'rounds' in 'training'; {TRAINING_KEYS}.\n"
+            f"error: runs/tiny/config.yaml:{line_of('histograms_every_epochs')}:3: no option "
+            "'histograms_every_rounds' in 'logging'; it has every_steps, histograms_every_epochs, effective_field_every_epochs, snapshots_every_epochs, pictures, "
             "graph. Did you mean 'histograms_every_epochs'?"
         ),
     ),
