@@ -305,7 +305,8 @@ RUNS = (
         (
             f"error: runs/tiny/config.yaml:{line_of('epochs')}:3: no option 'rounds' in 'training'; {TRAINING_KEYS}.\n"
             f"error: runs/tiny/config.yaml:{line_of('histograms_every_epochs')}:3: no option "
-            "'histograms_every_rounds' in 'logging'; it has every_steps, histograms_every_epochs, effective_field_every_epochs, snapshots_every_epochs, pictures, "
+            "'histograms_every_rounds' in 'logging'; it has every_steps, histograms_every_epochs, "
+            "effective_field_every_epochs, snapshots_every_epochs, pictures, "
             "graph. Did you mean 'histograms_every_epochs'?"
         ),
     ),
