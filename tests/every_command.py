@@ -60,7 +60,7 @@ LEAST = {
 
 OWN: dict[str, tuple[str, ...]] = {
     "train": ("--no-report",),
-    "bench": ("--seconds", "0.1"),
+    "bench": ("--seconds", "0.1", "--profile"),
     "export": ("--to", "safetensors"),
     "serve": ("--port", "0", "--check"),
     "fuse": ("--repeats", "1"),

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, ClassVar
 
 from cnnlab.api.asked_config import AskedConfig, Overrides, config_of, overrides_of
@@ -56,16 +57,18 @@ def bench(
     overrides: Overrides = (),
     seconds: float = SECONDS,
     threads: int | None = None,
+    trace: str | Path | None = None,
     device: str = "auto",
     allow_plugins: bool = False,
 ) -> BenchResult:
-    """Measure how fast a config trains on this machine, and what limits it; nothing is written.
+    """Measure how fast a config trains on this machine, and what limits it.
 
     Arguments:
         config: a file, a mapping with what stands in one, a `Config`, or None for the built-in quickstart.
         overrides: changes to it: `{"training.batch_size": 512}`, or `["training.batch_size=512"]`.
         seconds: that it may take, beside reading the images.
         threads: of the processor; torch's own number where none is given.
+        trace: the folder for a trace of some steps, for Perfetto and TensorBoard; without it nothing is written.
         device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
         allow_plugins: whether Python files that the config names may be run.
 
@@ -87,4 +90,12 @@ def bench(
     session = Session(device_name=device, allow_plugins=allow_plugins)
     with untouched():
         settings, base = config_of(config, overrides_of(overrides), allow_plugins=allow_plugins)
-        return BenchResult(last(measured(settings, session, seconds=seconds, thread_count=threads, base=base)))
+        steps = measured(
+            settings,
+            session,
+            seconds=seconds,
+            thread_count=threads,
+            base=base,
+            trace=None if trace is None else Path(trace).expanduser(),
+        )
+        return BenchResult(last(steps))

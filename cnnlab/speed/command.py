@@ -24,6 +24,9 @@ def bench(
         int | None,
         typer.Option(min=1, max=1024, help="Of the processor; by default torch's own.", show_default=False),
     ] = None,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Also write a trace of some steps, for Perfetto and TensorBoard.")
+    ] = False,
     out: OutOption = None,
 ) -> None:
     """Tell how fast a config trains on this machine, beside a bare loop and what the machine reaches, and why.
@@ -37,6 +40,8 @@ def bench(
     config, overrides = config_and_changes(arguments)
     path = named_or_quickstart(config)
     settings = read_config(path, overrides, allow_plugins=session.allow_plugins)
-    facts = with_bars(measured(settings, session, seconds=seconds, thread_count=threads, base=path.parent))
     folder = session.folder("bench", out=out, without_run=f"bench/{settings.name}")
+    trace = folder / "trace" if profile else None
+    steps = measured(settings, session, seconds=seconds, thread_count=threads, base=path.parent, trace=trace)
+    facts = with_bars(steps)
     write_and_show(bench_report(facts), bench_json(facts), folder, session)

@@ -5,7 +5,7 @@ from typing import Any
 from cnnlab.speed.changes import NOTICED
 from cnnlab.speed.facts import Bench, Setting, Speed
 from cnnlab.speed.phases import PHASES
-from cnnlab.view.blocks import Block, Cell, Column, Figure, Report, Section, Table, Text
+from cnnlab.view.blocks import Block, Cell, Column, Figure, Link, Links, Report, Section, Table, Text
 from cnnlab.view.drawings import Bars, Mark
 from cnnlab.view.layer_rows import size_text
 
@@ -28,6 +28,9 @@ def bench_report(facts: Bench) -> Report:
     blocks += [_speeds(facts), Section("Where the time of a step goes", tuple(_phases(facts)), "phases")]
     blocks.append(Section("What to change", tuple(_trials(facts)), "changes"))
     blocks.append(Section("Attribution methods that change the image", tuple(_methods(facts)), "methods"))
+    if facts.trace is not None:
+        told = "open it at ui.perfetto.dev, or in TensorBoard with the plugin torch-tb-profiler"
+        blocks.append(Links((Link("A trace of some steps", f"{facts.trace.parent.name}/{facts.trace.name}", told),)))
     return Report(f"How fast {facts.setting.name} trains here", tuple(blocks), _lead(facts.setting))
 
 

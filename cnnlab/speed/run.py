@@ -23,6 +23,7 @@ from cnnlab.speed.facts import Bench, Phases, Setting, Speed
 from cnnlab.speed.perturbation import MethodSpeed, method_speeds
 from cnnlab.speed.phases import PHASES, watched_setup
 from cnnlab.speed.steps import bare_step, evaluation_step, input_step, lasting, training_facts, training_step
+from cnnlab.speed.trace import write_trace
 from cnnlab.speed.work import step_work
 from cnnlab.training.setup import TrainingSetup, set_up_training
 
@@ -52,8 +53,9 @@ def bench(
     seconds: float = SECONDS,
     thread_count: int | None = None,
     base: Path | None = None,
+    trace: Path | None = None,
 ) -> Iterator[Advance | Bench]:
-    """Measure how fast a config trains on this machine, and what limits it; nothing is written.
+    """Measure how fast a config trains on this machine, and what limits it.
 
     Arguments:
         config: of the training.
@@ -61,6 +63,7 @@ def bench(
         seconds: that it all may take, beside reading the images; a step of seconds may take it beyond.
         thread_count: of the processor; as many as torch takes where none is given.
         base: the folder at which the config's relative paths start; the working folder where none is given.
+        trace: the folder for a trace of some steps; without it nothing is written.
 
     Yields:
         How far it is; at last the facts.
@@ -82,11 +85,17 @@ def bench(
     images = training_images(config, session.place)
 
     with threads(thread_count) as count:
-        yield from _measured(config, session, images, seconds, count, base or Path())
+        yield from _measured(config, session, images, seconds, count, base or Path(), trace)
 
 
 def _measured(
-    config: Config, session: Session, images: TrainingImages, seconds: float, thread_count: int, base: Path
+    config: Config,
+    session: Session,
+    images: TrainingImages,
+    seconds: float,
+    thread_count: int,
+    base: Path,
+    trace: Path | None,
 ) -> Iterator[Advance | Bench]:
     began = time.perf_counter()
 
@@ -141,6 +150,7 @@ def _measured(
         methods=methods,
         without_methods=without_methods,
         trials=tuple(trials),
+        trace=None if trace is None else write_trace(fresh(), trace),
         seconds=time.perf_counter() - began,
         remarks=setup.remarks,
     )

@@ -1,7 +1,9 @@
 """`cnnlab bench`: operations against torch's count, phases that add up and find what is slow, the bare loop's step."""
 
+import json
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from io import StringIO
@@ -25,6 +27,7 @@ from cnnlab.speed.phases import AVERAGES, BACKWARD, FORWARD, INPUT, LOSS, OPTIMI
 from cnnlab.speed.report import bench_json, bench_report
 from cnnlab.speed.run import bench
 from cnnlab.speed.steps import bare_step, training_facts, training_step
+from cnnlab.speed.trace import TRACED, write_trace
 from cnnlab.speed.work import step_work
 from cnnlab.stats.repeats import Repeats
 from cnnlab.training.setup import TrainingSetup, set_up_training
@@ -242,3 +245,10 @@ def test_methods_stand_beside_as_many_plain_passes() -> None:
     (late,) = method_speeds(model, torch.randn(2, 3, 16, 16), max_batch=8, seconds=1e-6, methods=["rise"])
     assert late.over_limit is None
     assert "one image would take some" in late.why_not
+
+
+def test_the_trace_names_the_phases_of_whole_steps(tmp_path: Path) -> None:
+    path = write_trace(fresh(), tmp_path / "trace")
+    names = Counter(event.get("name") for event in json.loads(path.read_text())["traceEvents"])
+    assert names["forward"] == names["loss"] == names["averages"] == names["aten::conv2d"] == TRACED
+    assert any(str(name).startswith("Optimizer.step") for name in names)
