@@ -125,8 +125,10 @@ def _normalised_by(
     return config.model_copy(update={"data": data}), replace(images, statistics=statistics)
 
 
-def _on_device(config: Config, device: torch.device) -> tuple[Config, list[str]]:
+def _on_device(config: Config, device: torch.device, ranks: Ranks) -> tuple[Config, list[str]]:
     """The config with the precision that `auto` is on `device`, which a run keeps, and what is to be said of it.
+
+    All processes take what the first one has measured.
 
     Raises: RequestError for what `device` cannot do.
     """
@@ -136,7 +138,8 @@ def _on_device(config: Config, device: torch.device) -> tuple[Config, list[str]]
     if training.compile:
         check_compiler(device)
     remarks = (precision_remark(training.precision, device), compile_remark(training.compile, device))
-    chosen = training.model_copy(update={"precision": chosen_precision(training.precision, device)})
+    precision = ranks.gathered(chosen_precision(training.precision, device))[0]
+    chosen = training.model_copy(update={"precision": precision})
     return config.model_copy(update={"training": chosen}), [remark for remark in remarks if remark]
 
 
@@ -246,7 +249,7 @@ def set_up_training(
     _check_shares(config, ranks)
     images = images or training_images(config, session.place)
     train = images.train
-    config, remarks = _on_device(config, device)
+    config, remarks = _on_device(config, device, ranks)
     training = config.training
     if config.early_stopping and images.validation is None:
         raise RequestError("early_stopping watches the validation part; set data.validation above 0")

@@ -10,6 +10,7 @@ from cnnlab.config.config import Config, check_config
 from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError
 from cnnlab.core.yaml import parse
+from cnnlab.fit.distributed.ranks import Ranks
 from cnnlab.fit.fit import StepDone
 from cnnlab.fit.hardest import Choices, kept
 from cnnlab.network.session import Session
@@ -86,6 +87,13 @@ def test_the_proxy_learns_from_the_hardest_as_torch_would() -> None:
             optimizer.step()
     for mine, its in zip(twin.network.parameters(), proxy.network.parameters(), strict=True):
         torch.testing.assert_close(mine, its, rtol=1e-5, atol=1e-6)
+
+
+def test_several_processes_are_refused() -> None:
+    with pytest.raises(
+        RequestError, match=r"^hard.yaml:6:1: hardest: .*, and 2 processes share each; start one process"
+    ):
+        set_up_training(config_with(), Session(device_name="cpu", ranks=Ranks(world=2)))
 
 
 def test_the_network_sees_the_chosen_and_their_time_counts(whole) -> None:
