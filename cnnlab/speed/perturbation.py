@@ -91,7 +91,7 @@ def method_speeds(
 
     Example:
         >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
-        >>> found, = method_speeds(net, torch.randn(2, 3, 8, 8), max_batch=16, seconds=5, methods=["occlusion"])
+        >>> found, = method_speeds(net, torch.randn(2, 3, 8, 8), max_batch=16, seconds=5.0, methods=["occlusion"])
         >>> found.method, found.changed
         ('occlusion', 98)
     """
