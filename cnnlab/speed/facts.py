@@ -53,6 +53,17 @@ class Speed:
 
 
 @dataclass(frozen=True)
+class SizeSpeed:
+    """The step at one of the sizes of `training.sizes`."""
+
+    size: tuple[int, int]
+    """(height, width) in pixels."""
+    share: float
+    """Of the training, 0 … 1."""
+    speed: Speed
+
+
+@dataclass(frozen=True)
 class Phases:
     """Where the time of a step goes."""
 
@@ -91,6 +102,8 @@ class Bench:
     """What may make it faster, and what it does."""
     seconds: float
     """That it all took, without reading the images."""
+    sizes: tuple[SizeSpeed, ...] = ()
+    """Steps of smaller images, where the config has some; all else is measured at the images' own size."""
     remarks: tuple[str, ...] = ()
     trace: Path | None = None
     """The file of the profiler's trace, where one was asked for."""

@@ -33,7 +33,7 @@ PHASES = {
     LOSS: "from logits and targets to one number",
     BACKWARD: "the gradients",
     OPTIMIZER: "the step of the weights",
-    AVERAGES: "averages of the weights, where the config has some",
+    AVERAGES: "averages of the weights (ema, lookahead), the mean over steps with and without",
     REST: "sums for the curves, the gradient's norm, clipping, the search for NaN, the schedule",
 }
 """The phases in the order of a step, and what each does."""

@@ -42,6 +42,7 @@ def bench_json(facts: Bench) -> dict[str, Any]:
         "ceiling": vars(facts.ceiling),
         "flops": None if facts.work is None else vars(facts.work),
         "step": _speed_json(facts.step),
+        "sizes": [{"size": one.size, "share": one.share, **_speed_json(one.speed)} for one in facts.sizes],
         "bare": _speed_json(facts.bare),
         "over_bare": facts.over_bare.as_json(),
         "of_the_ceiling": facts.of_the_ceiling,
@@ -127,6 +128,10 @@ def _speeds(facts: Bench) -> Table:
 
     rows = (
         row("training step", facts.step),
+        *(
+            row(f"… at {one.size[0]} × {one.size[1]} px, {one.share:.0%} of the training", one.speed)
+            for one in facts.sizes
+        ),
         row("bare loop, batches ready", facts.bare),
         row("input alone", facts.input),
         row(f"evaluation of {facts.evaluated:,} images", facts.evaluation),

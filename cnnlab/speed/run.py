@@ -2,9 +2,9 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
 
 import torch
 
@@ -13,15 +13,16 @@ from cnnlab.core.advance import Advance
 from cnnlab.core.errors import CnnlabError, RequestError, first_line
 from cnnlab.data.dataset import Dataset
 from cnnlab.fit.device import arithmetic
+from cnnlab.fit.resolution import Resolution
 from cnnlab.network.ceiling import ceiling
 from cnnlab.network.session import Session
 from cnnlab.network.speed import in_turn, threads
 from cnnlab.runs.images import TrainingImages, fixed_sample, training_images
 from cnnlab.speed.changes import Tried, changes, tried
 from cnnlab.speed.compiled import compiled_trial
-from cnnlab.speed.facts import Bench, Phases, Setting, Speed
+from cnnlab.speed.facts import Bench, Phases, Setting, SizeSpeed, Speed
 from cnnlab.speed.perturbation import MethodSpeed, method_speeds
-from cnnlab.speed.phases import PHASES, watched_setup
+from cnnlab.speed.phases import AVERAGES, PHASES, watched_setup
 from cnnlab.speed.steps import bare_step, evaluation_step, input_step, lasting, training_facts, training_step
 from cnnlab.speed.trace import write_trace
 from cnnlab.speed.work import step_work
@@ -30,7 +31,7 @@ from cnnlab.training.setup import TrainingSetup, set_up_training
 SECONDS = 60.0
 """That a bench takes, where nothing else is said."""
 
-STEP, WATCHED, INPUT, EVALUATION, METHODS, TRIALS = 0.14, 0.07, 0.04, 0.07, 0.1, 0.27
+STEP, WATCHED, INPUT, EVALUATION, METHODS, SIZES, TRIALS = 0.14, 0.07, 0.04, 0.06, 0.1, 0.1, 0.22
 """Shares of the seconds."""
 
 LEAST = 3
@@ -118,6 +119,7 @@ def _measured(
     yield Advance("bench", 2, parts)
     phases = _phases(fresh(), fresh(), WATCHED * seconds)
     yield Advance("bench", 3, parts)
+    sizes = _sizes(setup, fresh, SIZES * seconds)
     (made,) = in_turn([lasting(input_step(setup))], least=LEAST, seconds=INPUT * seconds)
     yield Advance("bench", 4, parts)
     some = fixed_sample(images.validation or images.train, EVALUATED, config.seed, "bench")
@@ -152,7 +154,8 @@ def _measured(
         trials=tuple(trials),
         trace=None if trace is None else write_trace(fresh(), trace),
         seconds=time.perf_counter() - began,
-        remarks=setup.remarks,
+        sizes=sizes,
+        remarks=_said(setup),
     )
 
 
@@ -171,7 +174,26 @@ def _phases(watched: TrainingSetup, unwatched: TrainingSetup, seconds: float) ->
 
     with_marks, without = in_turn([step, training_step(unwatched)], least=LEAST, seconds=seconds)
     counted = steps[-len(with_marks.values) :]
-    return Phases({name: median(one[name] for one in counted) for name in PHASES}, with_marks.over(without).median - 1)
+    seconds_of = {name: median(one[name] for one in counted) for name in PHASES}
+    seconds_of[AVERAGES] = fmean(one[AVERAGES] for one in counted)  # not every step has them
+    return Phases(seconds_of, with_marks.over(without).median - 1)
+
+
+def _sizes(setup: TrainingSetup, fresh: Callable[[], TrainingSetup], seconds: float) -> tuple[SizeSpeed, ...]:
+    """Steps of each size of images that the config asks for, in turn."""
+    if setup.resolution is None:
+        return ()
+    full, spans = setup.resolution.full, list(setup.resolution.spans())
+    sides = [lasting(training_step(fresh(), resolution=Resolution({0: min(size)}, full))) for _, size in spans]
+    found = in_turn(sides, least=LEAST, seconds=seconds)
+    return tuple(SizeSpeed(size, share, Speed(one)) for (share, size), one in zip(spans, found, strict=True))
+
+
+def _said(setup: TrainingSetup) -> tuple[str, ...]:
+    """What is to be known of the network, and of what the bench leaves out."""
+    hardest = setup.config.hardest
+    left_out = () if hardest is None else ("hardest: measured on whole batches, before any image is left out",)
+    return (*setup.remarks, *left_out)
 
 
 def _methods(

@@ -10,6 +10,7 @@ from cnnlab.data.dataset import Dataset
 from cnnlab.fit.device import pointwise_route
 from cnnlab.fit.fit import StepDone, fit
 from cnnlab.fit.precision import autocast
+from cnnlab.fit.resolution import Resolution
 from cnnlab.network.speed import now
 from cnnlab.training.setup import TrainingSetup
 
@@ -41,11 +42,12 @@ def lasting(side: Side) -> Side:
     return turn
 
 
-def training_facts(setup: TrainingSetup) -> Iterator[StepDone]:
+def training_facts(setup: TrainingSetup, *, resolution: Resolution | None = None) -> Iterator[StepDone]:
     """The steps of `fit`, epoch after epoch.
 
     Arguments:
         setup: is used up by it.
+        resolution: the size of the images; their own without it.
     """
     config = setup.config.training
     for fact in fit(
@@ -57,22 +59,24 @@ def training_facts(setup: TrainingSetup) -> Iterator[StepDone]:
         clip=setup.clip,
         accumulate=config.accumulate,
         precision=setup.precision,
+        resolution=resolution,
         forward=setup.forward,
     ):
         if isinstance(fact, StepDone):
             yield fact
 
 
-def training_step(setup: TrainingSetup) -> Side:
+def training_step(setup: TrainingSetup, *, resolution: Resolution | None = None) -> Side:
     """cnnlab's step, with all that it does: the batch made, the curves' sums, the search for NaN.
 
     Arguments:
         setup: is used up by it.
+        resolution: the size of the images; their own without it.
 
     Returns:
         Seconds for each image of a step.
     """
-    facts, device = training_facts(setup), setup.state.device
+    facts, device = training_facts(setup, resolution=resolution), setup.state.device
 
     def step() -> float:
         start = now(device)

@@ -37,7 +37,6 @@ CONFIG = """
 data: {dataset: {shapes: {train_count: 70, size: 16}}, augment: [], validation: 0.1}
 model: [conv: {channels: 4}, batch_norm, relu, global_avg_pool, linear]
 training: {batch_size: 16}
-ema: {decay: 0.9}
 """
 
 
@@ -51,7 +50,7 @@ def fresh(*changes: str) -> TrainingSetup:
 
 @pytest.fixture(scope="module")
 def facts() -> Bench:
-    *_, found = bench(config(), Session(device_name="cpu"), seconds=0.1)
+    *_, found = bench(config("training.sizes={0: 8, 0.5: 16}"), Session(device_name="cpu"), seconds=0.1)
     assert isinstance(found, Bench)
     return found
 
@@ -117,6 +116,7 @@ def test_what_is_slow_is_found_in_its_phase(phase: str) -> None:
     elif phase == BACKWARD:
         setup.network[0].register_forward_hook(lambda *given: Slow.apply(given[-1]))  # type: ignore[operator]
     elif phase == AVERAGES:
+        setup = fresh("ema={decay: 0.9}")
         assert setup.state.ema is not None
         setup.state.ema.update = slow(setup.state.ema.update)  # type: ignore[method-assign,assignment]
     watch = watched_setup(setup)
@@ -129,6 +129,12 @@ def test_what_is_slow_is_found_in_its_phase(phase: str) -> None:
     found = watch.clock.seconds
     assert found[phase] > 0.03
     assert max(found, key=found.__getitem__) == phase
+
+
+def test_lookahead_is_an_average_too() -> None:
+    watch = watched_setup(fresh("lookahead={every: 1}"))
+    next(training_facts(watch.setup))
+    assert watch.clock.seconds[AVERAGES] > 0
 
 
 def test_watched_steps_train_as_they_do_unwatched() -> None:
@@ -221,6 +227,7 @@ def test_the_numbers_of_a_bench_fit_each_other(facts: Bench) -> None:
         step["flops_per_second"] / document["ceiling"]["flops_per_second"]
     )
     assert document["evaluation"]["images"] == 10
+    assert [(one["size"], one["share"]) for one in document["sizes"]] == [((8, 8), 0.5), ((16, 16), 0.5)]
     assert {trial["finding"] for trial in document["trials"]} == {"not measured"}  # there was no time
 
 
@@ -248,7 +255,7 @@ def test_methods_stand_beside_as_many_plain_passes() -> None:
 
 
 def test_the_trace_names_the_phases_of_whole_steps(tmp_path: Path) -> None:
-    path = write_trace(fresh(), tmp_path / "trace")
+    path = write_trace(fresh("ema={decay: 0.9}"), tmp_path / "trace")
     names = Counter(event.get("name") for event in json.loads(path.read_text())["traceEvents"])
     assert names["forward"] == names["loss"] == names["averages"] == names["aten::conv2d"] == TRACED
     assert any(str(name).startswith("Optimizer.step") for name in names)
