@@ -58,7 +58,7 @@ same two moved by a pixel along the diagonal, either way (Jordan 2024, arXiv:240
 SAID: dict[ViewsName, str] = {
     "none": "",
     "flip": "averaged with the mirror image's",
-    "six": "averaged over six views: the image, its shifts by a pixel along the diagonal, and their mirror images",
+    "six": "averaged over six views (the image, its shifts by a pixel along the diagonal, and their mirror images)",
 }
 """How the answers are made, in words."""
 
@@ -85,9 +85,9 @@ class AveragedViews:
     @property
     def sentence(self) -> str:
         """How the answers are made; empty where they are the network's own."""
-        some = "" if self.least_sure == 1 else f"Of the {100 * self.least_sure:g} % least sure images: answers "
+        some = "" if self.least_sure == 1 else f" to the {100 * self.least_sure:g} % least sure images"
         words = SAID[self.name]
-        return f"{some or 'Answers '}{words}." if words else ""
+        return f"Answers{some} {words}." if words else ""
 
     def as_json(self) -> dict[str, str | float]:
         """Its options, as JSON documents have them."""
