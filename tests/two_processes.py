@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,13 @@ from torch import Tensor, nn
 from cnnlab.core.registry import component
 from cnnlab.data.batches import ChannelStatistics, EvaluationBatches, TrainingBatches
 from cnnlab.fit import catalog  # noqa: F401
-from cnnlab.fit.distributed.ranks import Ranks
+from cnnlab.fit.distributed.ranks import Ranks, ShareDoneError
 from cnnlab.fit.fit import EpochDone, StepDone, fit
 from cnnlab.fit.parameter_groups import learning_parameters
 from cnnlab.fit.predict import Predictions, predict
 from cnnlab.fit.state import TrainingState
 from cnnlab.fit.views import AveragedViews
+from cnnlab.network.session import Session
 
 STATISTICS = ChannelStatistics((0.4,), (0.25,))
 CONFIG = Path(__file__).with_name("two_processes.yaml")
@@ -124,6 +126,37 @@ def predicted(ranks: Ranks, count: int) -> Predictions:
     return predict(own("group").eval(), batches, tta=AveragedViews("flip", 0.3), ranks=ranks)
 
 
+def audited(session: Session) -> Any:
+    """Where the evidence lies in each of 20 images, by a method that draws: 3 batches for the processes."""
+    from cnnlab.network.open import open_run
+    from cnnlab.trust.audit.run import AuditOptions, audit_facts
+
+    *_, facts = audit_facts(open_run("killed", session), session, AuditOptions(method=["rise:masks=40"]))
+    return [(one.number, one.evidence.border, one.evidence.corner) for one in facts.images]
+
+
+def patches(session: Session) -> Any:
+    from cnnlab.inside.patches.run import found_patches
+    from cnnlab.network.open import open_run
+
+    network = open_run("killed", session)
+    images = network.part("validation", session.place)
+    *_, facts = found_patches(network, images, session, split="validation", layer="conv1", top=3)
+    return [[(one.number, one.value, one.box) for one in channel.patches] for channel in facts.channels]
+
+
+def measured(session: Session) -> Any:
+    from cnnlab.evaluation.run import EvaluateOptions, evaluated
+    from cnnlab.network.open import open_run
+
+    facts = evaluated(open_run("killed", session), session, EvaluateOptions(tta=AveragedViews("flip", 0.3))).facts
+    return facts.n, facts.accuracy, facts.loss, facts.calibration
+
+
+SHARED = {"eval": measured, "audit": audited, "patches": patches}
+"""What the first process has of both."""
+
+
 def _killed(original: Any, rank: int) -> Any:
     def fit_and_die(*args: Any, **options: Any) -> Iterator[Any]:
         for number, fact in enumerate(original(*args, **options), 1):
@@ -156,7 +189,16 @@ def main(folder: Path) -> None:
         torch.save(found, folder / f"found-{rank}.pt")
         course.fit = _killed(course.fit, rank)  # type: ignore[attr-defined]
     code = answer([*train, "killed", "--json"])
-    code = code or answer(["eval", "killed", "--runs", str(folder / "runs"), "--device", "cpu", "--json"])
+    with joined() as ranks:
+        session = Session(runs=folder / "runs", device_name="cpu", max_batch=8, ranks=ranks)
+        shared: dict[str, Any] = {}
+        for name, make in SHARED.items():
+            with suppress(ShareDoneError):
+                shared[name] = make(session)
+        with suppress(ShareDoneError):
+            ranks.leave_to_first()
+            ranks.wait_for_shares()
+        torch.save(shared, folder / f"shared-{rank}.pt")
     sys.exit(code)
 
 

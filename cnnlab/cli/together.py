@@ -11,6 +11,9 @@ from cnnlab.core.errors import CnnlabError, RequestError, first_line
 from cnnlab.fit.distributed.join import is_launched, joined
 from cnnlab.fit.distributed.ranks import ALONE, PeerLostError, Ranks, ShareDoneError
 
+SEVERAL = "train, eval, audit, sweep and visualize patches"
+"""The commands that work in several processes."""
+
 GRACE = 5.0
 """Seconds in which the first process is to tell an error that another one has met, too."""
 
@@ -26,7 +29,7 @@ def refuse_several(command: str) -> None:
         raise typer.Exit(RequestError.exit_code)
     raise RequestError(
         f"`cnnlab {command}` is for one process, and torchrun has started {os.environ['WORLD_SIZE']}; start it "
-        "without torchrun (`cnnlab train` and `cnnlab eval` work in several)"
+        f"without torchrun (cnnlab {SEVERAL} work in several)"
     )
 
 

@@ -82,7 +82,7 @@ def features(
 
 
 @app.command()
-@with_session(*SESSION)
+@with_session(*SESSION, several=True)
 @with_network
 def patches(
     session: Session,

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from cnnlab.core.share import WHOLE, Share
 from cnnlab.data.dataset import Dataset
 from cnnlab.network.network import Network
 
@@ -18,10 +19,11 @@ def batch_size(dataset: Dataset) -> int:
     return max(1, PIXELS // (height * width))
 
 
-def numbered_batches(network: Network, dataset: Dataset) -> Iterator[tuple[Tensor, Tensor, int]]:
-    """(images [n, c, h, w] on the network's device, labels [n], number of the first) in order."""
+def numbered_batches(network: Network, dataset: Dataset, share: Share = WHOLE) -> Iterator[tuple[Tensor, Tensor, int]]:
+    """(images [n, c, h, w] on the network's device, labels [n], number of the first) in order; a `share` of them."""
     device = next(network.model.parameters(), torch.empty(0)).device
     size = batch_size(dataset)
-    for first in range(0, len(dataset), size):
+    firsts = range(0, len(dataset), size)
+    for first in firsts[slice(*share.part(len(firsts)))]:
         images = dataset.images[first : first + size]
         yield network.preparation.inputs(images.to(device)), dataset.labels[first : first + size], first

@@ -56,6 +56,11 @@ class Session:
 
         return self.ranks.device(choose_device(self.device_name))
 
+    @property
+    def by_itself(self) -> "Session":
+        """The same for this process alone, on the device that is its own."""
+        return self if self.ranks.alone else replace(self, ranks=ALONE, device_name=str(self.device))
+
     @cached_property
     def place(self) -> "DataPlace":
         """Where data sets lie on this machine, and where a run's own data has moved to."""

@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 import platformdirs
 
+from cnnlab.cli.together import SEVERAL
 from cnnlab.fit.compilation import missing_for_compiling
 from cnnlab.network.session import Session
 
@@ -287,7 +288,7 @@ def check_processes(torch: ImportTrial) -> Check:
     if "gloo" not in backends:
         return Check("processes", "ok", "one: this torch is built without gloo, which connects several")
     ways = "gloo on processors" + (f", nccl on GPUs ({gpus} here, one process each)" if "nccl" in backends else "")
-    return Check("processes", "ok", f"torchrun starts cnnlab train and eval in several; {ways}")
+    return Check("processes", "ok", f"torchrun starts several for cnnlab {SEVERAL}; {ways}")
 
 
 def check_data(root: Path, *, set_by: str) -> Check:

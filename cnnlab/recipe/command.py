@@ -92,7 +92,7 @@ def ablate(
     say(f"trainings in {ablation.trainings}")
 
 
-@with_session("seed", "device", "allow_plugins", "runs", "as_json", help={"seed": "Of the sampler."})
+@with_session("seed", "device", "allow_plugins", "runs", "as_json", help={"seed": "Of the sampler."}, several=True)
 def sweep(
     session: Session,
     config: ConfigArgument,
@@ -128,7 +128,7 @@ def sweep(
     """
     from cnnlab.config.config import read_config
     from cnnlab.recipe.sweep_report import sweep_report
-    from cnnlab.recipe.sweep_run import SweepOptions, prepared_sweep
+    from cnnlab.recipe.sweep_run import SweepOptions, prepared_sweep, swept
     from cnnlab.recipe.sweep_run import sweep as search
 
     def make(changes: Sequence[str]) -> "Config":
@@ -137,7 +137,11 @@ def sweep(
     options = SweepOptions(space or (), trials, sampler, pruner, storage, name)
     asked = prepared_sweep(make, options, session, out=out, config_folder=config.parent)
     try:
-        facts = with_bars(search(asked, session))
+        facts = with_bars(search(asked, session.by_itself))
     except KeyboardInterrupt:
         raise StoppedError("interrupted: what is trained is kept; the same command goes on there") from None
+    if not session.ranks.alone:
+        session.ranks.leave_to_first()
+        session.ranks.wait_for_shares()
+        facts = swept(asked)
     write_and_show(sweep_report(facts), facts.as_json(), asked.folder, session)

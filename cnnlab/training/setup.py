@@ -143,7 +143,7 @@ def _on_device(config: Config, device: torch.device, ranks: Ranks) -> tuple[Conf
     return config.model_copy(update={"training": chosen}), [remark for remark in remarks if remark]
 
 
-def _check_shares(config: Config, ranks: Ranks) -> None:
+def check_shares(config: Config, ranks: Ranks) -> None:
     """Raises: RequestError where what the config asks for cannot be shared among the processes."""
     training = config.training
     if not ranks.alone and training.batch_size < 2 * ranks.world:
@@ -246,7 +246,7 @@ def set_up_training(
     Raises: RequestError when parts of the config do not fit each other or the data.
     """
     device, ranks = session.device, session.ranks  # first: a wrong one need not wait for the images
-    _check_shares(config, ranks)
+    check_shares(config, ranks)
     images = images or training_images(config, session.place)
     train = images.train
     config, remarks = _on_device(config, device, ranks)

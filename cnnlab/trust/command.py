@@ -62,7 +62,7 @@ def sanity(
     _show(result, session)
 
 
-@with_session(*SESSION)
+@with_session(*SESSION, several=True)
 @with_network
 def audit(
     session: Session,

@@ -170,8 +170,25 @@ class Ranks:
 
         Raises: ShareDoneError in the others.
         """
-        if not self.leads:
-            raise ShareDoneError
+        if self.leads:
+            return
+        if self.attempt is not None:
+            self.attempt.set(f"done/{self.rank}", "")
+        raise ShareDoneError
+
+    def wait_for_shares(self) -> None:
+        """Wait in the first process until each of the others has left to it, however long that takes.
+
+        Raises: PeerLostError where one has ended instead.
+        """
+        import time
+
+        left = set(range(1, self.world))
+        while left and self.attempt is not None:
+            left -= {rank for rank in left if self.attempt.check([f"done/{rank}"])}
+            if any(self.last_words(rank) is not None for rank in left):
+                raise PeerLostError(self._loss())
+            time.sleep(0.1 if left else 0)
 
     def wait(self) -> None:
         """Wait until all have come here."""

@@ -14,7 +14,7 @@ from cnnlab.core.seeds import derive_seed
 from cnnlab.data.dataset import Dataset
 from cnnlab.inside.channels import checked_channels
 from cnnlab.inside.patches.report import ChannelPatches, Patch, PatchFacts
-from cnnlab.inside.patches.search import channel_classes, entropy_bits, patch_boxes, top_units
+from cnnlab.inside.patches.search import best_units, channel_classes, entropy_bits, patch_boxes, top_units
 from cnnlab.network.network import Network
 from cnnlab.network.numbered_batches import batch_size, numbered_batches
 from cnnlab.network.session import Session
@@ -45,7 +45,8 @@ def found_patches(
     Arguments:
         network: opened for images.
         dataset: the images that are searched, of the network's size.
-        session: the seed of the random choices that chance is measured by.
+        session: the seed of the random choices that chance is measured by; of several processes each searches a
+            share of the images, and the first has the facts.
         split: the name of their part.
         layer: by default the last one whose receptive field is not the whole image because of what it computes.
         channels: those that are drawn, from 0; by default as many as fit.
@@ -73,12 +74,15 @@ def found_patches(
         checked_channels(channels, layout.size[0], chosen)
     rows, columns = _field_boxes(inspection, chosen, layout)
     total = -(-len(dataset) // batch_size(dataset))
-    found = None
-    batches = numbered_batches(network, dataset)
-    for done, units in enumerate(top_units(network.model, batches, chosen, k=top, layout=layout), 1):
-        found = units
-        yield Advance("searching", done, total)
-    assert found is not None
+    ranks, own = session.ranks, None
+    begin, end = ranks.share.part(total)
+    batches = numbered_batches(network, dataset, ranks.share)
+    steps = top_units(network.model, batches, chosen, k=top, layout=layout) if end > begin or ranks.alone else ()
+    for done, units in enumerate(steps, 1):
+        own = units
+        yield Advance("searching", done, end - begin)
+    found = best_units([units for units in ranks.gathered(own) if units is not None], top)
+    ranks.leave_to_first()
     purity = channel_classes(found, classes=len(dataset.classes))
     corners = patch_boxes(found, rows, columns).tolist()
     made = []

@@ -4,7 +4,7 @@ M. Zeiler, R. Fergus, "Visualizing and understanding convolutional networks", EC
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -90,18 +90,23 @@ def top_units(
             raise WorkError(f"layer '{layer}' gives NaN for image {first + image}: the weights diverged")
         indices = torch.arange(first, first + n).expand(channels, n)
         of_labels = labels.cpu().long().expand(channels, n)
-        found: tuple[Tensor, ...] = (values.T, indices, units.T // width, units.T % width, of_labels)
-        if best is not None:
-            before = (best.values, best.images, best.rows, best.columns, best.labels)
-            found = tuple(torch.cat(pair, 1) for pair in zip(before, found, strict=True))
-        by_image = found[1].argsort(1)
-        by_value = found[0].gather(1, by_image).sort(dim=1, descending=True, stable=True).indices
-        order = by_image.gather(1, by_value)[:, :k]
-        kept = [part.gather(1, order) for part in found]
-        best = TopUnits(layer, size, kept[0], kept[1], kept[2], kept[3], kept[4], n + (best.seen if best else 0))
+        found = TopUnits(layer, size, values.T, indices, units.T // width, units.T % width, of_labels, n)
+        best = best_units([found] if best is None else [best, found], k)
         yield best
     if best is None:
         raise RequestError("no images to search for patches: the data set has none")
+
+
+def best_units(searches: Sequence[TopUnits], k: int) -> TopUnits:
+    """The best of what was found among several sets of images by one layer: at most k of each channel."""
+    parts = [(one.values, one.images, one.rows, one.columns, one.labels) for one in searches]
+    found = [torch.cat(tensors, 1) for tensors in zip(*parts, strict=True)]
+    by_image = found[1].argsort(1)
+    by_value = found[0].gather(1, by_image).sort(dim=1, descending=True, stable=True).indices
+    order = by_image.gather(1, by_value)[:, :k]
+    values, images, rows, columns, labels = (part.gather(1, order) for part in found)
+    seen = sum(one.seen for one in searches)
+    return TopUnits(searches[0].layer, searches[0].size, values, images, rows, columns, labels, seen)
 
 
 def patch_boxes(

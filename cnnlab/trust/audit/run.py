@@ -1,7 +1,7 @@
 """`cnnlab audit`: whether a network's answers rest on the object or on borders, corners and backgrounds."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any, Literal
@@ -84,7 +84,8 @@ def audit(
 
     Arguments:
         network: opened for images.
-        session: the seed, and how many images pass at a time.
+        session: the seed, and how many images pass at a time; of several processes each makes a share of the maps,
+            and the first has the facts.
         options: what is audited, how, and the limits.
         out: the folder, in place of the usual one.
 
@@ -139,18 +140,25 @@ def audit_facts(network: Network, session: Session, options: AuditOptions) -> It
     method, choice, reason = _method(sample, options)
     found: Attribution | None = None
     notes: tuple[str, ...] = ()
+    ranks, size = session.ranks, session.max_batch
+    part = slice(*(end * size for end in ranks.share.part(-(-len(sample.inputs) // size))))
     images = Images(
-        sample.inputs,
-        tuple(f"{sample.split}/{number}" for number in sample.numbers),
-        tuple(sample.images.labels.tolist()),
+        sample.inputs[part],
+        tuple(f"{sample.split}/{number}" for number in sample.numbers[part]),
+        tuple(sample.images.labels[part].tolist()),
         pixels=pixel_range(network.preparation.statistics),
     )
-    for fact in explain(network, images, session, methods=(method,), layers=choice or AUTO):
+    mine = explain(network, images, session, methods=(method,), layers=choice or AUTO) if images.names else ()
+    for fact in mine:
         if isinstance(fact, Advance):
             yield Advance("maps", fact.done, fact.total)
         elif isinstance(fact, Explanation):
             (found,), notes = fact.attributions, (*fact.plan.cautions, *fact.notes)
+    maps, _ = ranks.joined([found.maps] if found else [])
+    notes = tuple(note for some in ranks.gathered(notes) for note in some)
+    ranks.leave_to_first()
     assert found is not None
+    found = replace(found, maps=maps)
     coarse = coarse_notes((found.maps.shape[-2], found.maps.shape[-1]), sample.size)
     yield _facts(sample, session, options, found, reason, tuple(dict.fromkeys([*notes, *coarse])))
 

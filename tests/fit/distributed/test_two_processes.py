@@ -12,14 +12,15 @@ from typing import Any
 import pytest
 import torch
 import two_processes
+import typer
 from safetensors.torch import load_file
 from torch import Tensor
-from two_processes import TRAININGS, predicted, trained
+from two_processes import SHARED, TRAININGS, predicted, trained
 
+from cnnlab.cli.together import SEVERAL
 from cnnlab.core.share import Share
-from cnnlab.evaluation.run import EvaluateOptions, evaluated
 from cnnlab.fit.distributed.ranks import ALONE
-from cnnlab.network.open import open_run
+from cnnlab.main import app
 from cnnlab.network.session import Session
 from cnnlab.runs.folder import Run
 
@@ -95,6 +96,7 @@ def test_a_killed_process_ends_the_job_and_the_next_ones_go_on_with_its_run_to_t
     assert sorted(path.name for path in (job.folder / "runs").iterdir()) == ["killed", "whole"]
     assert job.errors.count("resumed after epoch 1") == 1
     assert "another of the 2 processes has ended without a word" in job.output
+    assert json.loads(job.output[job.output.rindex("\n{\n") :])["status"] == "finished"
     whole, killed = job.run("whole"), job.run("killed")
     assert killed.record.outcome.status == "finished"
     assert killed.record.arithmetic[-1].processes == 2
@@ -116,12 +118,25 @@ def test_what_is_wrong_is_told_once(job: Job) -> None:
     assert job.errors.count("100 training and 20 validation images, cpu, 2 processes") == 3  # a line for each start
 
 
-def test_an_evaluation_is_that_of_one_process(job: Job) -> None:
-    document = json.loads(job.output[job.output.rindex("\n{\n") :])
-    session = Session(runs=job.folder / "runs", device_name="cpu")
-    alone = evaluated(open_run("killed", session), session, EvaluateOptions()).facts
-    assert (document["accuracy"], document["n"]) == (alone.accuracy, 20)
-    assert document["loss"] == alone.loss
+@pytest.mark.parametrize("name", SHARED)
+def test_shares_of_other_work_are_put_together(job: Job, name: str) -> None:
+    alone = SHARED[name](Session(runs=job.folder / "runs", device_name="cpu", max_batch=8))
+    first, second = (torch.load(job.folder / f"shared-{rank}.pt", weights_only=False) for rank in range(2))
+    assert first[name] == alone
+    assert second == {}
+
+
+def test_the_commands_for_several_processes_are_those_that_are_named() -> None:
+    found = set()
+
+    def look(command: Any, name: str) -> None:
+        for part, inner in getattr(command, "commands", {}).items():
+            look(inner, f"{name} {part}".strip())
+        if getattr(getattr(command.callback, "__wrapped__", None), "several", False):
+            found.add(name)
+
+    look(typer.main.get_command(app), "")
+    assert found == set(SEVERAL.replace(" and ", ", ").split(", "))
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 8])
