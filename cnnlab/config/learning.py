@@ -4,6 +4,7 @@ from torch import nn
 
 from cnnlab.config.config import Config
 from cnnlab.fit.freezing import Freezing
+from cnnlab.fit.hardest import kept
 from cnnlab.fit.losses import Loss, is_summed
 from cnnlab.fit.parameter_groups import LearningParameters, StepSize, learning_parameters
 
@@ -20,11 +21,12 @@ def parameters_of(config: Config, network: nn.Module, freezing: Freezing, loss: 
     Raises:
         RequestError: when a rule matches no parameter, or when nothing is left to train.
     """
-    training = config.training
+    batch, batches = config.training.batch_size, config.training.accumulate
+    learned = batch if config.hardest is None else kept(batch, config.hardest.keep)
     return learning_parameters(
         network,
         config.parameter_groups,
         layer_decay=config.layer_decay,
         freezing=freezing,
-        step=StepSize(training.batch_size * training.accumulate, is_summed(loss)),
+        step=StepSize(batch * batches, learned * batches, is_summed(loss)),
     )

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 from torch import nn
 
-from cnnlab.core.errors import RequestError
+from cnnlab.core.errors import RequestError, did_you_mean
 from cnnlab.core.quantities import Decay, Rate
 from cnnlab.core.registry import Section
 from cnnlab.fit.freezing import Freezing, depths
@@ -16,6 +16,9 @@ from cnnlab.fit.registry import ScheduleChoice
 
 Groups = list[dict[str, Any]]
 """As torch's optimizers take them."""
+
+WORDS = ("norms", "norm_weights", "norm_biases", "biases")
+"""Patterns that are no names."""
 
 NORMALIZATIONS = (
     nn.modules.batchnorm._NormBase,
@@ -60,8 +63,10 @@ class StepSize:
 
     images: int = 1
     """Images of a step: those of all batches that it accumulates."""
+    learned: int = 1
+    """Of these the images that its gradient is of, which are fewer where only the hardest are learned from."""
     summed: bool = False
-    """Whether its gradient is of the sum over these images; otherwise it is of their mean."""
+    """Whether its gradient is of the sum over those; otherwise it is of their mean."""
 
 
 ONE_IMAGE = StepSize()
@@ -164,7 +169,8 @@ def learning_parameters(
         if number not in matched:
             example = ", ".join(name for name, _ in list(model.named_parameters())[:4])
             pattern = ", ".join(f"'{word}'" for word in rule.match)
-            raise RequestError(f"parameter_groups: {pattern} matches no parameter; they are called {example}, …")
+            meant = did_you_mean(rule.match[0], WORDS)
+            raise RequestError(f"parameter_groups: {pattern} matches no parameter; they are called {example}, …{meant}")
     if not named:
         by = "freeze" if freezing is not None and freezing.until else "parameter_groups"
         raise RequestError(f"{by}: every parameter is frozen; nothing is left to train")
@@ -183,10 +189,6 @@ def _normalization_parameters(model: nn.Module) -> set[str]:
 
 def _matches(rule: ParameterGroup, name: str, is_norm: bool) -> bool:
     last = name.rpartition(".")[2]
-    words = {
-        "norms": is_norm,
-        "norm_weights": is_norm and last == "weight",
-        "norm_biases": is_norm and last == "bias",
-        "biases": name.endswith("bias"),
-    }
+    of_words = (is_norm, is_norm and last == "weight", is_norm and last == "bias", name.endswith("bias"))
+    words = dict(zip(WORDS, of_words, strict=True))
     return any(words.get(word, False) or fnmatchcase(name, word) for word in rule.match)

@@ -323,7 +323,10 @@ CONFIGS = (
     config(
         "a word that is none of those allowed",
         "training: {precision: fp32x}",
-        ("error: bad.yaml:1:12: 'precision' is 'fp32x', expected 'fp32', 'bf16' or 'fp16'. Did you mean 'fp32'?"),
+        (
+            "error: bad.yaml:1:12: 'precision' is 'fp32x', expected 'auto', 'fp32', 'bf16' or 'fp16'. "
+            "Did you mean 'fp32'?"
+        ),
         rest=MODEL,
     ),
     config(

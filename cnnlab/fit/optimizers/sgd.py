@@ -44,7 +44,7 @@ def _coupled(parameters: LearningParameters, lr: float, momentum: float, weight_
     """The groups with the rates and decays that torch needs, of decoupled ones."""
     kilostep = DECOUPLED_IMAGES * (1 + 1 / (1 - momentum))
     step = parameters.step
-    groups = parameters.groups(lr=lr / kilostep * (1 if step.summed else step.images), weight_decay=weight_decay)
+    groups = parameters.groups(lr=lr / kilostep * (1 if step.summed else step.learned), weight_decay=weight_decay)
     for group in groups:
         group["weight_decay"] *= step.images / kilostep / group["lr"]
     return groups

@@ -53,11 +53,14 @@ def test_nesterov_without_momentum() -> None:
 def test_decoupled_numbers_of_airbench_are_those_that_its_script_hands_to_torch() -> None:
     """lr / k and weight_decay · batch / k, divided by the rate of the group; k = 1024 · (1 + 1 / 0.15)."""
     kilostep = 1024 * (1 + 1 / (1 - 0.85))
-    summed = StepSize(1000, summed=True)
+    summed = StepSize(1000, 1000, summed=True)
     (plain,) = one_number(step=summed, **AIRBENCH).param_groups
     (biases,) = one_number(step=summed, lr_scale=64.0, **AIRBENCH).param_groups
     assert plain["lr"] == plain["lr_base"] == pytest.approx(11.5 / kilostep)
     assert plain["weight_decay"] == pytest.approx(0.0153 * 1000 / kilostep / (11.5 / kilostep))
+    (half,) = one_number(step=StepSize(1000, 500), **AIRBENCH).param_groups  # of the hardest images alone
+    assert half["lr"] == pytest.approx(500 * 11.5 / kilostep)
+    assert half["weight_decay"] == pytest.approx(0.0153 * 1000 / kilostep / half["lr"])
     assert biases["lr"] == pytest.approx(64 * 11.5 / kilostep)
     assert biases["weight_decay"] == pytest.approx(0.0153 * 1000 / kilostep / (64 * 11.5 / kilostep))
 
@@ -66,7 +69,7 @@ def after(
     options: dict[str, object], *, summed: bool, images: int = 10, gradient: float = 1.0, steps: int = 400
 ) -> float:
     """How far a weight of 1 has come after many steps by a constant gradient of each image, and no other."""
-    optimizer = one_number(step=StepSize(images, summed), **options)
+    optimizer = one_number(step=StepSize(images, images, summed), **options)
     (weight,) = optimizer.param_groups[0]["params"]
     with torch.no_grad():
         weight.data = torch.ones(1, 1, dtype=torch.float64)
