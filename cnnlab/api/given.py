@@ -11,8 +11,8 @@ from cnnlab.core.errors import RequestError
 from cnnlab.network.given_data import given_data
 from cnnlab.network.given_images import GivenImages
 from cnnlab.network.network import Network
-from cnnlab.network.open import with_data
 from cnnlab.network.session import Session
+from cnnlab.network.with_data import with_data
 
 Labels: TypeAlias = Sequence[int] | Sequence[str] | Tensor
 """Of each image its class, by number or name."""

@@ -48,10 +48,7 @@ class Prior(Result):
         Raises:
             KeyError: for what was not trained.
         """
-        found = [one for one in self.facts.cells if (one.task, one.network, one.images) == (task, network, images)]
-        if not found:
-            raise KeyError((network, images, task))
-        return found[0].mean
+        return self.facts.cell(task, network, images).mean
 
     @cached_property
     def report(self) -> Report:

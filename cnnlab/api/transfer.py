@@ -12,7 +12,7 @@ from cnnlab.api.result import Result
 from cnnlab.api.untouched import untouched
 from cnnlab.api.values import path_of
 from cnnlab.network.session import Session
-from cnnlab.probe.transfer.facts import Cell, TransferFacts, transfer_document
+from cnnlab.probe.transfer.facts import TransferFacts, transfer_document
 from cnnlab.probe.transfer.report import transfer_report
 from cnnlab.probe.transfer.run import TransferOptions, planned
 from cnnlab.probe.transfer.run import transfer as measured
@@ -45,17 +45,11 @@ class Transfer(Result):
         Raises:
             KeyError: for what was not trained.
         """
-        return self._cell(arm, images).mean
+        return self.facts.cell(arm, images).mean
 
     def gain(self, arm: str, images: int) -> MeanInterval | None:
         """The accuracy less that from nothing, paired by repeat; arguments and errors as of `accuracy`."""
-        return self._cell(arm, images).gain
-
-    def _cell(self, arm: str, images: int) -> Cell:
-        found = [one for one in self.facts.cells if (one.arm, one.images) == (arm, images)]
-        if not found:
-            raise KeyError((arm, images))
-        return found[0]
+        return self.facts.cell(arm, images).gain
 
     @cached_property
     def report(self) -> Report:

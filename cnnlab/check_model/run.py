@@ -12,8 +12,8 @@ from cnnlab.attribution.layers import LayerChoice, choose_layer
 from cnnlab.core.errors import CnnlabError
 from cnnlab.models.failure import LAYER_FAILURES, failure_of
 from cnnlab.models.undisturbed import undisturbed
+from cnnlab.network.image_input import check_takes_files
 from cnnlab.network.network import Network
-from cnnlab.network.open import check_takes_files
 from cnnlab.network.penultimate import penultimate_features
 from cnnlab.network.runnable import check_runs
 from cnnlab.network.steadiness import Steadiness, steadiness

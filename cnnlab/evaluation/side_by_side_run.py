@@ -20,8 +20,8 @@ from cnnlab.evaluation.side_by_side import Contestant, Cost, PairsOf, SideBySide
 from cnnlab.evaluation.side_by_side_report import side_by_side_document, side_by_side_report
 from cnnlab.network.asked_data import AskedData, numbers_by_name
 from cnnlab.network.network import Network, RunNetwork
-from cnnlab.network.open import with_data, with_data_of
 from cnnlab.network.session import Session
+from cnnlab.network.with_data import with_data, with_data_of
 from cnnlab.runs.folder import TEST_EVALUATIONS
 from cnnlab.runs.images import check_there, evaluation_images
 from cnnlab.view.blocks import Report

@@ -15,6 +15,7 @@ from cnnlab.core.characters import shortened
 from cnnlab.core.errors import RequestError
 from cnnlab.data.dataset import DataPlace, Dataset
 from cnnlab.fit.precision import Precision, chosen_precision
+from cnnlab.models.own import OwnNetwork
 from cnnlab.network.asked_data import ALL, AskedData, as_taken
 from cnnlab.network.given_data import GivenData
 from cnnlab.network.preparation import Preparation
@@ -37,6 +38,8 @@ class Network:
     name: str
     """The name, as in a title."""
     origin: Origin
+    code: OwnNetwork | None = None
+    """The place of the user's own code that makes it; what that raises is told with its calls."""
     model: nn.Module
     """In evaluation mode, on the session's device."""
     shape: Shape

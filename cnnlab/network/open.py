@@ -9,18 +9,17 @@ import torch
 from torch import nn
 
 from cnnlab.config.shipped import could_be_a_name, shipped_config, shipped_configs
-from cnnlab.core.characters import some
 from cnnlab.core.errors import RequestError, did_you_mean
 from cnnlab.data.batches import ChannelStatistics
 from cnnlab.fit.state import load_weights
 from cnnlab.models.own import asks_for, is_own, own_network
-from cnnlab.network.asked_data import AskedData, asked_data, asked_section, class_numbers, order_remark
 from cnnlab.network.described import described, size_of
 from cnnlab.network.description import Description, ModelOptions, description_of
 from cnnlab.network.exported.opened import exported_reader
 from cnnlab.network.fresh import new_network, unset
 from cnnlab.network.from_config import as_trained, of_config
 from cnnlab.network.fused import fused, fused_for, is_fused
+from cnnlab.network.image_input import check_takes_files, check_takes_images
 from cnnlab.network.network import Network, RunNetwork
 from cnnlab.network.own import as_float, check_plain, own_module, unwrapped
 from cnnlab.network.session import Session
@@ -28,6 +27,7 @@ from cnnlab.network.trial import with_output
 from cnnlab.network.weights.formats import format_of, names_a_file
 from cnnlab.network.weights.mismatch import OtherClassesError
 from cnnlab.network.weights_file import load_weights_file
+from cnnlab.network.with_data import with_data
 from cnnlab.network.zoo_weights import Pretrained, known_by_file, zoo_weights
 from cnnlab.network.zoos import ZOOS
 from cnnlab.runs.folder import Run, WhichWeights
@@ -151,7 +151,7 @@ def _loaded(
             found = _of_run(what, session, weights)
     found = described(found, said, for_images)
     if for_images:
-        _check_takes_images(found)
+        check_takes_images(found)
     if found.run is None:
         return _with_weights(found, weights, key)
     if key is not None:
@@ -320,6 +320,7 @@ def _of_own(text: str, said: Description) -> Network:
     return Network(
         name=text,
         origin="own",
+        code=place,
         model=made.model,
         shape=size_of(said, made.model),
         trained=made.trained,
@@ -364,102 +365,8 @@ def _with_weights(found: Network, weights: str | None, key: str | None) -> Netwo
     return replace(found, trained=True, weights=said, weights_file=loaded.path, remarks=remarks)
 
 
-def with_data(found: Network, named: str | Path, session: Session) -> Network:
-    """`found`, to be asked about data that it does not bring; its classes take the names there, where it has none.
-
-    Arguments:
-        found: opened for images.
-        named: a folder, a CSV, a config or the name of a data set.
-        session: where data sets lie, and whether a config's plugins may be run.
-
-    Returns:
-        The network with the data.
-
-    Raises:
-        RequestError: where there is no such data, or its classes are none of the network's.
-    """
-    data, classes = asked_data(
-        named,
-        session.place,
-        channels=found.shape[0],
-        fitting=found.preparation.fitting,
-        allow_plugins=session.allow_plugins,
-    )
-    return _asked(found, data, classes)
-
-
-def with_data_of(found: Network, owner: Network, session: Session) -> Network:
-    """`found`, to be asked about the data that `owner` brings, each image prepared for `found`.
-
-    Arguments:
-        found: opened for images.
-        owner: the network of a run or a config.
-        session: where data sets lie.
-
-    Returns:
-        The network with the data.
-
-    Raises:
-        RequestError: where the data is not there, or its classes are none of the network's.
-    """
-    assert owner.config is not None, "a network without data of its own"
-    data, classes = asked_section(
-        owner.config.data,
-        replace(session.place, moved=None),
-        name=f"the data of {owner.name}",
-        seed=owner.config.split_seed,
-        channels=found.shape[0],
-        fitting=found.preparation.fitting,
-    )
-    return _asked(found, data, classes or owner.classes)
-
-
-def _asked(found: Network, data: AskedData, classes: tuple[str, ...]) -> Network:
-    """`found` with `data`, whose `classes` are known as far as they are there.
-
-    Raises: RequestError where they are none of the network's.
-    """
-    remarks = [f"{data.name} has no parts, so all of its images are taken"] * data.whole
-    if classes and found.classes:
-        class_numbers(classes, found.classes, data.name)
-        remarks += [remark for remark in (order_remark(classes, found.classes, data.name),) if remark]
-    names = found.classes or classes
-    if found.logits is not None and names and len(names) != max(2, found.logits):
-        way = "" if found.classes else "; name the network's classes in order by `classes`"
-        if found.activation == "sigmoid" and found.logits != 1:
-            way = ", each a question of its own (`activation` sigmoid), of which one class an image tells nothing"
-        raise RequestError(
-            f"{data.name} has {len(names)} classes, and {found.name} puts out {found.logits} "
-            f"logit{'s' * (found.logits != 1)}{way}"
-        )
-    if classes and not found.classes:
-        remarks.append(
-            f"the network's classes have no names: they are taken to be those of {data.name}, in this order: "
-            f"{some(classes)}; `classes` names them"
-        )
-    return replace(found, asked=replace(data, classes=names), classes=names, remarks=(*found.remarks, *remarks))
-
-
 def _on(network: Network, device: torch.device) -> Network:
     """The same network on `device`, and with it those that `fresh` makes."""
     fresh = network.fresh
     there = None if fresh is None else lambda seed: fresh(seed).to(device)
     return replace(network, model=network.model.to(device), fresh=there)
-
-
-def _check_takes_images(network: Network) -> None:
-    """Raises: RequestError for a network whose inputs are no images, or of other channels than its statistics."""
-    if len(network.shape) != 3:
-        given = " × ".join(map(str, network.shape))
-        raise RequestError(f"{network.name} takes {given}, and an image has channels, height and width")
-    if network.prepared is not None and len(network.prepared.statistics.mean) != network.shape[0]:
-        count = len(network.prepared.statistics.mean)
-        raise RequestError(f"{network.name} is for images of {count} channels, not {network.shape[0]}")
-
-
-def check_takes_files(network: Network) -> None:
-    """Raises: RequestError for a network of images of other channels than files have."""
-    if network.shape[0] not in (1, 3):
-        raise RequestError(
-            f"{network.name} takes images of {network.shape[0]} channels, and image files have 1 (grey) or 3 (colour)"
-        )

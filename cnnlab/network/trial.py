@@ -9,7 +9,7 @@ from torch import nn
 
 from cnnlab.core.errors import RequestError, first_line
 from cnnlab.models.failure import LAYER_FAILURES, check_parameters
-from cnnlab.models.own import own_code_error, own_file, own_network
+from cnnlab.models.own import own_code_error, own_file
 from cnnlab.models.undisturbed import undisturbed
 from cnnlab.network.description import Description
 from cnnlab.network.network import Network
@@ -108,9 +108,8 @@ def _tried(network: Network) -> tuple[Any, int]:
         ) from failure
     theirs = None
     size = " × ".join(map(str, network.shape))
-    if network.origin == "own":
-        own = own_network(network.name)
-        theirs = own_code_error(failure, f"{network.name} ran on images of {size}", own_file(own, None))
+    if network.code is not None:
+        theirs = own_code_error(failure, f"{network.name} ran on images of {size}", own_file(network.code, None))
     if isinstance(failure, LAYER_FAILURES):
         try:
             check_runs(network)

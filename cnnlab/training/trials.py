@@ -57,6 +57,12 @@ class Trained:
         return epoch_rows(self.run)
 
     @property
+    def last(self) -> EpochRow | None:
+        """Its last epoch; None where its loss diverged, and where it had none."""
+        rows = self.rows
+        return rows[-1] if rows and self.status != "diverged" else None
+
+    @property
     def val_accuracy(self) -> float | None:
         """Accuracy of its best epoch on the validation part, 0 … 1; None without one."""
         return self.run.record.outcome.val_accuracy
@@ -148,6 +154,22 @@ def in_epochs(trials: Sequence[Trial], steps: Generator[Advance | Trained, None,
             if (now := int(sum(done.values()))) != last:
                 last = now
                 yield Advance(what, now, total)
+
+
+def one_by_one(steps: Iterator[Advance | Trained]) -> Iterator[Advance | Trained]:
+    """What `trained` yields, with one name for whichever training is under way, so that there is one bar for all.
+
+    Arguments:
+        steps: of `trained`.
+
+    Yields:
+        How many trainings are behind, how far the present one is, and each `Trained`.
+    """
+    for step in steps:
+        if isinstance(step, Advance) and step.what != "trainings":
+            yield replace(step, what="this training")
+        else:
+            yield step
 
 
 def quiet(config: Config, *, snapshots: bool = False) -> Config:

@@ -16,6 +16,7 @@ from torch.nn.modules.conv import _ConvNd
 
 from cnnlab.core.errors import RequestError, unknown
 from cnnlab.models.build import Model
+from cnnlab.models.convolution_like import convolution_like
 from cnnlab.models.tensors import copied
 
 DENSE = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
@@ -157,17 +158,7 @@ def _separated(module: _ConvNd) -> tuple[_ConvNd, _ConvNd]:
     """A depthwise and a pointwise convolution, to stand in the place of `module`."""
     kind: Any = type(module)
     like = {"bias": module.bias is not None, "device": module.weight.device, "dtype": module.weight.dtype}
-    depthwise = kind(
-        module.in_channels,
-        module.in_channels,
-        module.kernel_size,
-        stride=module.stride,
-        padding=module.padding,
-        dilation=module.dilation,
-        groups=module.in_channels,
-        padding_mode=module.padding_mode,
-        **like,
-    )
+    depthwise = convolution_like(module, outputs=module.in_channels, groups=module.in_channels)
     return depthwise, kind(module.in_channels, module.out_channels, 1, **like)
 
 

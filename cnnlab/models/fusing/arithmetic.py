@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
+from cnnlab.models.convolution_like import convolution_like
+
 Linear = _ConvNd | nn.Linear
 """A layer that multiplies its input by weights and adds biases."""
 
@@ -122,27 +124,16 @@ def _bias(layer: Linear) -> Tensor:
 
 def _with(layer: Linear, weight: Tensor, bias: Tensor) -> Linear:
     """A layer like `layer` with these weights and biases, in its type of numbers."""
-    kind: Any = type(layer)
-    like = {"bias": True, "device": layer.weight.device, "dtype": layer.weight.dtype}
+    made: Linear
     if isinstance(layer, _ConvNd):
-        options = {"output_padding": layer.output_padding} if isinstance(layer, _ConvTransposeNd) else {}
-        made = kind(
-            layer.in_channels,
-            layer.out_channels,
-            layer.kernel_size,
-            stride=layer.stride,
-            padding=layer.padding,
-            dilation=layer.dilation,
-            groups=layer.groups,
-            padding_mode=layer.padding_mode,
-            **options,
-            **like,
-        )
+        made = convolution_like(layer, bias=True)
     else:
-        made = kind(layer.in_features, layer.out_features, **like)
+        kind: Any = type(layer)
+        made = kind(layer.in_features, layer.out_features, device=layer.weight.device, dtype=layer.weight.dtype)
+    assert made.bias is not None
     with torch.no_grad():
         made.weight.copy_(weight)
         made.bias.copy_(bias)
     made.weight.requires_grad_(layer.weight.requires_grad)
     made.bias.requires_grad_(layer.weight.requires_grad)
-    return made.train(layer.training)  # type: ignore[no-any-return]
+    return made.train(layer.training)

@@ -96,8 +96,11 @@ class PriorFacts:
     """The largest difference between its product with an image and torch's convolution."""
 
     def cell(self, task: str, network: str, images: int) -> Cell:
-        """The one of a task, a network and a number of images."""
-        return next(one for one in self.cells if (one.task, one.network, one.images) == (task, network, images))
+        """The one of a task, a network and a number of images.
+
+        Raises: KeyError for what was not trained.
+        """
+        return {(one.task, one.network, one.images): one for one in self.cells}[task, network, images]
 
 
 def prior_document(facts: PriorFacts) -> dict[str, Any]:

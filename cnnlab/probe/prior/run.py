@@ -1,7 +1,7 @@
 """`cnnlab probe prior`: dense, locally connected and convolutional networks, trained on the same nested subsets."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations, product
 from pathlib import Path
 from typing import Literal
@@ -29,7 +29,7 @@ from cnnlab.receptive_field.fields import receptive_fields
 from cnnlab.runs.images import TrainingImages, training_images
 from cnnlab.stats.known import less
 from cnnlab.training.report import EpochRow
-from cnnlab.training.trials import Trained, Trial, quiet, trained
+from cnnlab.training.trials import Trial, one_by_one, quiet, trained
 
 RANKS = ("dense", "locally connected", "convolutional")
 """From the fewest assumptions to the most."""
@@ -159,12 +159,11 @@ def prior(
         print(facts.claims[0].finding)
     """
     found: dict[str, EpochRow | None] = {}
-    for step in trained(list(plan.trials.values()), folder, session, config_folder=config_folder):
-        if isinstance(step, Trained):
-            rows = step.rows
-            found[step.trial.name] = rows[-1] if rows and step.status != "diverged" else None
+    for step in one_by_one(trained(list(plan.trials.values()), folder, session, config_folder=config_folder)):
+        if isinstance(step, Advance):
+            yield step
         else:
-            yield step if step.what == "trainings" else replace(step, what="this training")
+            found[step.trial.name] = step.last
     yield _facts(plan, found)
 
 

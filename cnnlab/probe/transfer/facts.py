@@ -72,8 +72,11 @@ class TransferFacts:
     claims: tuple[Claim, ...]
 
     def cell(self, arm: str, images: int) -> Cell:
-        """The one of an arm, by its key, and a number of images of each class."""
-        return next(one for one in self.cells if (one.arm, one.images) == (arm, images))
+        """The one of an arm, by its key, and a number of images of each class.
+
+        Raises: KeyError for what was not trained.
+        """
+        return {(one.arm, one.images): one for one in self.cells}[arm, images]
 
 
 def transfer_document(facts: TransferFacts) -> dict[str, Any]:

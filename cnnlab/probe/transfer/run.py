@@ -23,7 +23,7 @@ from cnnlab.runs.folder import Run
 from cnnlab.runs.images import images_of, training_images
 from cnnlab.stats.known import less
 from cnnlab.training.report import EpochRow
-from cnnlab.training.trials import Trained, Trial, check_trials, quiet, trained
+from cnnlab.training.trials import Trial, check_trials, one_by_one, quiet, trained
 
 
 @dataclass(frozen=True)
@@ -161,16 +161,15 @@ def transfer(
     check_trials(plan.in_order, folder)
     found: dict[str, EpochRow | None] = {}
     source = plan.run
-    for step in trained(plan.in_order, folder, session, config_folder=config_folder):
-        if not isinstance(step, Trained):
-            yield step if step.what == "trainings" else replace(step, what="this training")
+    for step in one_by_one(trained(plan.in_order, folder, session, config_folder=config_folder)):
+        if isinstance(step, Advance):
+            yield step
         elif step.trial is plan.source:
             source = step.run
             if step.status == "diverged":
                 raise WorkError(f"the loss of the source {source.name} diverged; a smaller learning rate may help")
         else:
-            rows = step.rows
-            found[step.trial.name] = rows[-1] if rows and step.status != "diverged" else None
+            found[step.trial.name] = step.last
     assert source is not None
     yield _facts(plan, source, found)
 
