@@ -115,8 +115,8 @@ def test_every_mistake_at_once_in_the_order_of_the_file() -> None:
         "c.yaml:9:32: layer 'conv' needs 'channels'",
         "c.yaml:9:33: no option 'chanels' in layer 'conv'",
         "c.yaml:11:12: 'epochs' is 'ten', expected a whole number",
-        "c.yaml:11:25: 'precision' is 'fp8', expected 'fp32', 'bf16' or 'fp16'",
-        "c.yaml:11:41: 'compile' is 'maybe', expected true or false",
+        "c.yaml:11:25: 'precision' is 'fp8', expected 'auto', 'fp32', 'bf16' or 'fp16'",
+        "c.yaml:11:41: 'compile' is 'maybe', expected true or false, or 'reduce-overhead' or 'max-autotune'",
         "c.yaml:12:19: 'lr' is '-1', expected more than 0",
         "c.yaml:13:1: no schedule 'cosin'",
         "c.yaml:14:20: 'parameter_groups.0' needs 'match' "
