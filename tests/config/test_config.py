@@ -120,7 +120,7 @@ def test_every_mistake_at_once_in_the_order_of_the_file() -> None:
         "c.yaml:12:19: 'lr' is '-1', expected more than 0",
         "c.yaml:13:1: no schedule 'cosin'",
         "c.yaml:14:20: 'parameter_groups.0' needs 'match' "
-        "(patterns of parameter names such as 'conv1.*', or the words norms and biases)",
+        "(patterns of parameter names such as 'conv1.*', or the words norms, norm_weights, norm_biases and biases)",
         "c.yaml:15:7: 'decay' is '1', expected less than 1",
         "override 'clipping=hard': no clipping 'hard'",
         "override 'training.epoch=3': no option 'epoch'",
