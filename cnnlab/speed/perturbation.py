@@ -22,7 +22,10 @@ from cnnlab.stats.repeats import Repeats
 from cnnlab.walk.layouts import layouts_of
 
 LONGEST = 0.25
-"""Seconds of a pass from which no larger batch is tried."""
+"""Seconds, about, of the passes that each size of batch is tried with."""
+
+ROUNDS = 4
+"""Of the sizes of batch, in turn; the fastest counts."""
 
 TURNS = 4
 """Of a method and of its limit, one of which warms up."""
@@ -52,21 +55,21 @@ class MethodSpeed:
 
 
 def best_batch(model: nn.Module, images: Float[Tensor, "n c h w"]) -> tuple[int, float]:
-    """The size of batch, by doubling up to all `images`, at which a forward pass takes least for each image.
+    """The size of batch, by doubling, at which the forward passes of the same images take least.
 
     Arguments:
         model: as it is asked.
-        images: as many as the largest batch.
+        images: as many as the largest batch; fewer are taken of a network that is slow.
 
     Returns:
         The size, and seconds of an image.
     """
-    times: dict[int, float] = {}
-    for size in sorted({min(2**n, len(images)) for n in range(len(images).bit_length() + 1)}):
-        seconds = pass_seconds([model], images[:size], repeats=3)[0].median
-        times[size] = seconds / size
-        if seconds > LONGEST:
-            break
+    alone = min(pass_seconds([model], images[:1], repeats=3)[0].values)
+    shown = images[: max(1, int(LONGEST / alone))]
+    sizes = sorted({min(2**n, len(shown)) for n in range(len(shown).bit_length() + 1)})
+    sides = [partial(_plain_seconds, model, shown[:size], len(shown)) for size in sizes]
+    rounds = in_turn(sides, least=ROUNDS, most=ROUNDS, warm=1)
+    times = {size: min(seconds.values) / len(shown) for size, seconds in zip(sizes, rounds, strict=True)}
     best = min(times, key=times.__getitem__)
     return best, times[best]
 
