@@ -3,8 +3,9 @@
 import io
 import json
 import os
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,16 +128,49 @@ def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cnnlab.training.loop, "write_training_report", lambda *arguments, **options: (None, None))
 
 
+def pixel() -> bytes:
+    """A figure of one pixel, as a PNG."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (1, 1)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+_drawn: set[str] = set()
+"""Names of the figures that this process has drawn, without their numbers."""
+
+
+@pytest.fixture(autouse=True)
+def each_figure_is_drawn_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That it can be drawn is seen the first time; afterwards it is a pixel, since drawing is most of a command's time.
+
+    What a module's fixtures draw is always whole, and so is all of a test with the mark `figures`, which looks at it.
+    """
+    png = sys.modules.get("cnnlab.view.png")
+    if png is None or request.node.get_closest_marker("figures"):
+        return
+
+    def once(draw: Callable[..., Any], instead: Any) -> Callable[..., Any]:
+        def drawn(figure: Any, **theme: Any) -> Any:
+            name = re.sub(r"\d+", "", figure.name)
+            if name in _drawn:
+                return instead
+            _drawn.add(name)
+            return draw(figure, **theme)
+
+        return drawn
+
+    monkeypatch.setattr(png, "encode", once(png.encode, pixel()))
+    monkeypatch.setattr(png, "drawn", once(png.drawn, png.Drawn(pixel(), pixel())))
+
+
 @contextmanager
 def undrawn() -> Iterator[None]:
-    """Figures are a pixel each, where what is in them is no matter: they take nine tenths of the time of a command."""
+    """Nothing is drawn, not even once."""
     from cnnlab.view import html, png
 
-    pixel = io.BytesIO()
-    Image.new("RGB", (1, 1)).save(pixel, "PNG")
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(png, "encode", lambda *image, **theme: pixel.getvalue())
-        patched.setattr(png, "drawn", lambda image: png.Drawn(pixel.getvalue(), pixel.getvalue()))
+        patched.setattr(png, "encode", lambda *image, **theme: pixel())
+        patched.setattr(png, "drawn", lambda image: png.Drawn(pixel(), pixel()))
         patched.setattr(png, "pixels", lambda *image, **theme: np.zeros((2, 2, 3), np.uint8))
         patched.setattr(html, "overlay", lambda scene: np.zeros((1, 1, 3), np.uint8))
         yield

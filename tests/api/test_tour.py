@@ -1,6 +1,7 @@
 """The notebook of the docs: readable without being run, and right when it is."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,15 @@ LESS = {
     "count=200": "count=60",
 }
 """Every cell is run, on a network that learned less, and on fewer images."""
+
+
+UNDRAWN = """
+from command_line import undrawn
+
+nothing_is_drawn = undrawn()
+nothing_is_drawn.__enter__()
+"""
+"""What the tests of each question draw is a pixel here."""
 
 
 def outputs(cells: Any) -> list[Any]:
@@ -41,6 +51,8 @@ def test_it_runs_from_the_first_cell_to_the_last(monkeypatch: pytest.MonkeyPatch
     monkeypatch.chdir(tmp_path)
     notebook = nbformat.read(TOUR, as_version=4)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")  # the kernel is a third process beside two
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]), prepend=os.pathsep)
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(UNDRAWN))
     for longer, shorter in LESS.items():
         (cell,) = [cell for cell in notebook.cells if longer in cell.source]
         cell.source = cell.source.replace(longer, shorter)

@@ -55,6 +55,7 @@ def test_the_evidence_lies_on_the_marker(cnnlab: Any, photo: Path, fit: str, com
         assert overlay.width > 0
 
 
+@pytest.mark.figures
 def test_a_field_is_drawn_on_the_image_as_the_network_gets_it(cnnlab: Any, photo: Path) -> None:
     words = ("receptive-field", "net.py:Red", *OPTIONS, "--layer", "act", "--image", "photo.png", "--fit", "letterbox")
     result = cnnlab(*words, "--out", "field")

@@ -130,6 +130,7 @@ def test_maps_over_a_run_s_own_images_are_those_of_the_analysis(trained: Any) ->
     assert images[0]["raw"].startswith("runs/tiny/reports/gradcam/maps/")
 
 
+@pytest.mark.figures
 def test_an_overlay_keeps_the_image_at_its_own_size(trained: Any) -> None:
     """Outside the middle square, which is all that the network sees, each pixel is the image's."""
     pixels = noise(500, 1100, 3)
@@ -151,6 +152,7 @@ def test_an_overlay_keeps_the_image_at_its_own_size(trained: Any) -> None:
     assert 0 <= row < 500
 
 
+@pytest.mark.figures
 def test_a_large_image_s_overlay_is_as_large_as_a_screen_and_whole_on_request(trained: Any) -> None:
     Image.fromarray(noise(40, 2000, 3)).save(trained.place.folder / "wide.png")
     widths, peaks = [], []

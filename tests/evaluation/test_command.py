@@ -46,6 +46,7 @@ def test_validation_as_json(run, cnnlab, trained) -> None:
     assert len(document["per_class"]) == ONE_OF_TEN
 
 
+@pytest.mark.figures
 def test_the_files(run, cnnlab) -> None:
     result = cnnlab("eval", "tiny")
     assert result.code == 0, result.err

@@ -225,6 +225,7 @@ def test_a_layer_in_the_terminal(cnnlab, monkeypatch) -> None:
     assert "height and width                      32  floor((32 + 2·2 − 2·(3−1) − 1)/1) + 1 = 32" in lines
 
 
+@pytest.mark.figures
 def test_its_files(cnnlab) -> None:
     result = cnnlab("layer", "conv", "channels=1", "dilation=2", "--input", "1,32,32", "--out", "made", "--json")
     assert result.json()["files"] == ["made/pattern.png", "made/tensors.csv", "made/alternatives.csv"]

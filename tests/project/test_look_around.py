@@ -26,6 +26,7 @@ def two_runs(cnnlab, no_report):
     return cnnlab
 
 
+@pytest.mark.figures
 def test_compare(two_runs) -> None:
     result = two_runs("compare", "small", "other")
     assert result.code == 0, result.err
@@ -69,6 +70,7 @@ def test_no_runs_yet(cnnlab) -> None:
     assert cnnlab("runs", "--json").json() == []
 
 
+@pytest.mark.figures
 def test_learning_rate_finder(cnnlab) -> None:
     result = cnnlab("lr-find", "tiny.yaml", "--steps", 40, "--json")
     assert result.code == 0, result.err
@@ -129,6 +131,7 @@ def test_leaks(cnnlab) -> None:
     assert (closed.code, [check["parts"] for check in closed.json()]) == (0, [["train", "validation"]])
 
 
+@pytest.mark.figures
 def test_preview(cnnlab) -> None:
     result = cnnlab("data", "preview", "tiny.yaml", "--count", 3, "--epochs", 2)
     assert result.code == 0, result.err

@@ -91,6 +91,7 @@ def test_claims_decide_the_exit_code(cnnlab: Call, claim: str, code: int) -> Non
     assert ("does not hold" in result.err) == (code == 1)
 
 
+@pytest.mark.figures
 def test_the_box_is_drawn_on_an_image_and_animated(cnnlab: Call) -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (40, 60, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(cnnlab.folder / "photo.png")

@@ -40,6 +40,11 @@ NASTY = (
 )
 
 
+@pytest.fixture(autouse=True)
+def each_figure_is_drawn_once() -> None:
+    """Here all of them are drawn, every time."""
+
+
 @pytest.fixture(scope="session")
 def nasty() -> tuple[str, ...]:
     return NASTY

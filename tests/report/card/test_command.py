@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 
+@pytest.mark.figures
 def test_six_panels_on_eleven_by_seven_inches(trained) -> None:
     result = trained.place("report-card", "tiny", "--json")
     assert result.code == 0, result.err
@@ -27,6 +28,7 @@ def test_a_number_and_a_class_pick_as_well(trained) -> None:
     assert trained.place("report-card", "tiny", "--pick", "star", "--json").json()["truth"] == "star"
 
 
+@pytest.mark.figures
 def test_random_weights_draw_another_card_of_the_same_image(trained) -> None:
     place = trained.place
     learned = place("report-card", "tiny", "--pick", "5", "--out", "learned", "--json").json()
