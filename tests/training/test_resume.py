@@ -369,3 +369,25 @@ def test_the_time_budget_of_a_record_that_has_none_is_the_one_that_is_given(conf
     new: Any = SimpleNamespace(record=SimpleNamespace(arithmetic=("known",), time_budget=None))
     with pytest.raises(RequestError, match="no `time_budget` keeps to the old one"):
         curve_remark(new, config, setup, stretch=False)
+
+
+@pytest.mark.parametrize(("own", "departs"), [("schedule: cosine", True), ("schedule: cosine, until: 3", False)])
+def test_a_group_with_a_schedule_of_its_own_departs_from_its_curve_too(
+    config_file: Path, own: str, departs: bool
+) -> None:
+    """The training's rate is constant, so that more epochs change the group's alone, where it spans all of them."""
+    group = f"parameter_groups=[{{match: [norms], lr_scale: 2, {own}}}]"
+    before, after = (
+        read_config(config_file, ["schedule=constant", group, f"training.epochs={epochs}"]) for epochs in (6, 12)
+    )
+    setup: Any = SimpleNamespace(
+        config=after,
+        batches=SimpleNamespace(steps=2),
+        state=SimpleNamespace(optimizer=SimpleNamespace(param_groups=[{"lr_base": 0.1}]), progress=Progress(3, step=3)),
+    )
+    run: Any = SimpleNamespace(record=SimpleNamespace(arithmetic=("known",), time_budget=None))
+    if departs:
+        with pytest.raises(RequestError, match=r"jump from 0\.1 to 0\.17.* after epoch 3.*cosine over 6 epochs"):
+            curve_remark(run, before, setup, stretch=False)
+    else:
+        assert curve_remark(run, before, setup, stretch=False) is None
