@@ -5,7 +5,7 @@ from typing import Any
 from cnnlab.speed.changes import NOTICED
 from cnnlab.speed.facts import Bench, Setting, Speed
 from cnnlab.speed.phases import PHASES
-from cnnlab.view.blocks import Block, Cell, Column, Figure, Link, Links, Report, Section, Table, Text
+from cnnlab.view.blocks import Block, Cell, Column, Figure, Link, Links, Report, Section, Table, Text, shown
 from cnnlab.view.drawings import Bars, Mark
 from cnnlab.view.layer_rows import size_text
 
@@ -106,11 +106,11 @@ def _verdict(facts: Bench) -> str:
     reached, share = facts.step.flops_per_second, facts.of_the_ceiling
     if reached is not None and share is not None:
         said += (
-            f". That is {reached / 1e9:,.1f} GFLOP/s, {share:.0%} of what a product of two matrices reaches here "
+            f". That is {reached / 1e9:,.1f} GFLOP/s, {shown(share, '.0%')} of what a product of two matrices reaches here "
             f"({facts.ceiling.flops_per_second / 1e9:,.1f})"
         )
     longest = max(facts.phases.shares, key=facts.phases.shares.__getitem__)
-    return f"{said}. Most time goes into {longest}: {facts.phases.shares[longest]:.0%} of a step."
+    return f"{said}. Most time goes into {longest}: {shown(facts.phases.shares[longest], '.0%')} of a step."
 
 
 def _speeds(facts: Bench) -> Table:
@@ -129,7 +129,7 @@ def _speeds(facts: Bench) -> Table:
     rows = (
         row("training step", facts.step),
         *(
-            row(f"… at {one.size[0]} × {one.size[1]} px, {one.share:.0%} of the training", one.speed)
+            row(f"… at {one.size[0]} × {one.size[1]} px, {shown(one.share, '.0%')} of the training", one.speed)
             for one in facts.sizes
         ),
         row("bare loop, batches ready", facts.bare),
@@ -160,7 +160,7 @@ def _phases(facts: Bench) -> list[Block]:
     shares = {name: share for name, share in phases.shares.items() if share}
     rows = tuple((name, 1000 * phases.seconds[name], share, PHASES[name]) for name, share in shares.items())
     note = (
-        f"Medians of a step of the loop that trains, with marks in it, which alter its time by {phases.overhead:+.0%}. "
+        f"Medians of a step of the loop that trains, with marks in it, which alter its time by {shown(phases.overhead, '+.0%')}. "
         "A GPU is waited for at every mark, so that its phases add up to more than a step without marks."
     )
     drawn = Bars(tuple(shares), tuple(shares.values()), "share of a step", percent=True)
@@ -180,7 +180,7 @@ def _trials(facts: Bench) -> list[Block]:
     )
     note = (
         "Images per second over those of the present setting, which took turns with the change: the median, and in "
-        f"brackets the middle half of the turns. Faster or slower is what is so by more than {NOTICED:.0%} in three "
+        f"brackets the middle half of the turns. Faster or slower is what is so by more than {shown(NOTICED, '.0%')} in three "
         "quarters of the turns; a gain of one change is not that of several together."
     )
     blocks: list[Block] = [Text(_best(facts), "plain", "to change"), Table("Changes", columns, rows, note, "changes")]
@@ -202,6 +202,8 @@ def _trials(facts: Bench) -> list[Block]:
 
 def _best(facts: Bench) -> str:
     found = [(one, one.gain) for one in facts.trials if one.gain is not None and one.finding == "faster"]
+    if not any(one.gain for one in facts.trials):
+        return "No change was measured."
     if not found:
         return "No change that was measured makes it faster."
     found.sort(key=lambda pair: -pair[1].median)

@@ -10,7 +10,7 @@ import torch
 
 from cnnlab.config.config import Config
 from cnnlab.core.advance import Advance
-from cnnlab.core.errors import CnnlabError, RequestError, first_line
+from cnnlab.core.errors import CnnlabError, RequestError, WorkError, first_line
 from cnnlab.data.dataset import Dataset
 from cnnlab.fit.device import arithmetic
 from cnnlab.fit.resolution import Resolution
@@ -72,6 +72,7 @@ def bench(
     Raises:
         RequestError: for `seconds` that are not above 0, and where parts of the config do not fit each other, the data
             or this machine.
+        WorkError: where the device has too little memory, or a loss diverges.
 
     Example:
         >>> from cnnlab.config import QUICKSTART
@@ -86,7 +87,13 @@ def bench(
     images = training_images(config, session.place)
 
     with threads(thread_count) as count:
-        yield from _measured(config, session, images, seconds, count, base or Path(), trace)
+        try:
+            yield from _measured(config, session, images, seconds, count, base or Path(), trace)
+        except torch.OutOfMemoryError as error:
+            raise WorkError(
+                f"{session.device} has too little memory for a batch of {config.training.batch_size}; make "
+                "training.batch_size smaller"
+            ) from error
 
 
 def _measured(
@@ -131,7 +138,14 @@ def _measured(
     each = step.median * config.training.batch_size * config.training.accumulate
     for number, change in enumerate(worth):
         if left() < EXPECTED_TURNS * each:
-            trials.append(Tried(change.words, change.besides, None, f"no time was left of {seconds:g} s"))
+            trials.append(
+                Tried(
+                    change.words,
+                    change.besides,
+                    None,
+                    f"no time was left of {seconds:g} s, a step takes {each:.2g}; give it more of them",
+                )
+            )
         else:
             trials.append(tried(change, present, fresh, seconds=min(TRIALS * seconds / len(worth), left())))
         yield Advance("bench", 7 + number, parts)
