@@ -106,8 +106,8 @@ def _verdict(facts: Bench) -> str:
     reached, share = facts.step.flops_per_second, facts.of_the_ceiling
     if reached is not None and share is not None:
         said += (
-            f". That is {reached / 1e9:,.1f} GFLOP/s, {shown(share, '.0%')} of what a product of two matrices reaches here "
-            f"({facts.ceiling.flops_per_second / 1e9:,.1f})"
+            f". That is {reached / 1e9:,.1f} GFLOP/s, {shown(share, '.0%')} of what a product of two matrices reaches "
+            f"here ({facts.ceiling.flops_per_second / 1e9:,.1f})"
         )
     longest = max(facts.phases.shares, key=facts.phases.shares.__getitem__)
     return f"{said}. Most time goes into {longest}: {shown(facts.phases.shares[longest], '.0%')} of a step."
@@ -160,8 +160,9 @@ def _phases(facts: Bench) -> list[Block]:
     shares = {name: share for name, share in phases.shares.items() if share}
     rows = tuple((name, 1000 * phases.seconds[name], share, PHASES[name]) for name, share in shares.items())
     note = (
-        f"Medians of a step of the loop that trains, with marks in it, which alter its time by {shown(phases.overhead, '+.0%')}. "
-        "A GPU is waited for at every mark, so that its phases add up to more than a step without marks."
+        "Medians of a step of the loop that trains, with marks in it, which alter its time by "
+        f"{shown(phases.overhead, '+.0%')}. A GPU is waited for at every mark, so that its phases add up "
+        "to more than a step without marks."
     )
     drawn = Bars(tuple(shares), tuple(shares.values()), "share of a step", percent=True)
     return [
@@ -180,8 +181,8 @@ def _trials(facts: Bench) -> list[Block]:
     )
     note = (
         "Images per second over those of the present setting, which took turns with the change: the median, and in "
-        f"brackets the middle half of the turns. Faster or slower is what is so by more than {shown(NOTICED, '.0%')} in three "
-        "quarters of the turns; a gain of one change is not that of several together."
+        "brackets the middle half of the turns. Faster or slower is what is so by more than "
+        f"{shown(NOTICED, '.0%')} in three quarters of the turns; a gain of one change is not that of several together."
     )
     blocks: list[Block] = [Text(_best(facts), "plain", "to change"), Table("Changes", columns, rows, note, "changes")]
     measured = [(one.words, one.gain) for one in facts.trials if one.gain is not None]
