@@ -23,7 +23,7 @@ def test_the_words_of_the_help_are_the_kinds_that_there_are():
 def test_a_list_has_a_line_an_entry_and_its_options():
     lines = run("losses").stdout.splitlines()
     assert lines[0].startswith("cross_entropy  Cross-entropy of the softmax")
-    assert lines[1].strip() == "label_smoothing=0.0, class_weights=none"
+    assert lines[1].strip() == "label_smoothing=0.0, class_weights=none, reduction=mean"
     assert lines[-1] == "cnnlab list losses NAME shows one in full"
 
 
