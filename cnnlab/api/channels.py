@@ -124,7 +124,7 @@ class Channels(Questions):
         """Measure a convolution's filters: edges, gratings, blobs, colours, against chance.
 
         Arguments:
-            layer: the convolution; by default the first.
+            layer: the convolution; by default the first with filters of at least 3 × 3.
             random: random filters of the same shape to compare with.
 
         Returns:

@@ -33,6 +33,8 @@ def _in_seconds(value: Any) -> Any:
 
     Raises: ValueError where it is neither a time nor a number.
     """
+    if not isinstance(value, str | int | float):
+        raise ValueError(f"is no time, expected one such as {SUCH_AS}")
     if not isinstance(value, str):
         return value
     seconds = seconds_of(value)

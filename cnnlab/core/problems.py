@@ -43,6 +43,10 @@ EXPECTED = {
 }
 
 
+KEY = "[key]"
+"""The last step of pydantic's path to a key of a mapping."""
+
+
 def problems_of(
     error: ValidationError, value: object, mark: Mark | None, model: type[BaseModel], what: str
 ) -> list[Problem]:
@@ -128,7 +132,11 @@ def _joined(messages: Sequence[str]) -> str:
 def _message(detail: ErrorDetails, path: tuple[str | int, ...], model: type[BaseModel], what: str) -> str:
     kind = detail["type"]
     names = [str(step) for step in path if isinstance(step, str)]
-    name = names[-1] if names else what
+    if len(names) > 1 and detail["loc"][-1] == KEY:
+        if kind in EXPECTED:
+            return f"a key of '{names[-2]}' is {_shown(detail['input'])}, expected {_expected(detail)}"
+        names.pop()
+    name = _name(names, path, model) if names else what
     if kind == "missing" and isinstance(path[-1], int):
         return f"'{name}' is {_shown(detail['input'])}, expected more of them"
     if kind in ("missing", "extra_forbidden"):
@@ -144,13 +152,24 @@ def _message(detail: ErrorDetails, path: tuple[str | int, ...], model: type[Base
         if not names or kind in ("unknown", "component"):
             return message
         return f"'{name}'{'' if message.startswith('is ') else ':'} {message}"
-    limits: Mapping[str, Any] = detail.get("ctx", {})
-    expected = EXPECTED[kind].format(**{k: f"{v:g}" if isinstance(v, float) else v for k, v in limits.items()})
+    expected = _expected(detail)
     given = _shown(detail["input"])
     hint = ""
     if kind == "literal_error" and isinstance(detail["input"], str):
         hint = did_you_mean(detail["input"], expected.replace("'", "").replace(" or ", ", ").split(", "))
     return f"'{name}' is {given}, expected {expected}{'.' if hint else ''}{hint}"
+
+
+def _name(names: Sequence[str], path: Sequence[str | int], model: type[BaseModel]) -> str:
+    """What a value is called: by its key, and where people choose the keys by that of the mapping, too: 'sizes.0.5'."""
+    chosen = names[-2:] == list(path[-2:]) and len(names) > 1 and _model_at(model, tuple(path[:-1])) is None
+    return ".".join(names[-2:]) if chosen else names[-1]
+
+
+def _expected(detail: ErrorDetails) -> str:
+    """What should stand there, for an error of a kind in `EXPECTED`."""
+    limits: Mapping[str, Any] = detail.get("ctx", {})
+    return EXPECTED[detail["type"]].format(**{k: f"{v:g}" if isinstance(v, float) else v for k, v in limits.items()})
 
 
 def _shown(value: object) -> str:

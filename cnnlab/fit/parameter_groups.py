@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 from torch import nn
 
+from cnnlab.core.characters import some
 from cnnlab.core.errors import RequestError, did_you_mean
 from cnnlab.core.quantities import Decay, Rate
 from cnnlab.core.registry import Section
@@ -167,10 +168,13 @@ def learning_parameters(
         named[name], numbers[name] = parameter, number
     for number, rule in enumerate(rules):
         if number not in matched:
-            example = ", ".join(name for name, _ in list(model.named_parameters())[:4])
+            example = some([name for name, _ in model.named_parameters()], 4)
             pattern = ", ".join(f"'{word}'" for word in rule.match)
             meant = did_you_mean(rule.match[0], WORDS)
-            raise RequestError(f"parameter_groups: {pattern} matches no parameter; they are called {example}, …{meant}")
+            stop = "." if meant else ""
+            raise RequestError(
+                f"parameter_groups: {pattern} matches no parameter; they are called {example}{stop}{meant}"
+            )
     if not named:
         by = "freeze" if freezing is not None and freezing.until else "parameter_groups"
         raise RequestError(f"{by}: every parameter is frozen; nothing is left to train")

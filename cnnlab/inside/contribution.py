@@ -20,7 +20,7 @@ PATCHES = 9
 
 
 def filters(studied: Studied) -> Iterator[Advance | Contribution]:
-    """The filters of the first convolution."""
+    """The filters of the first convolution that has patterns."""
     steps = measured_filters(studied.network, studied.session, random=RANDOM_FILTERS)
     return section_of("Filters", "filters", steps, filters_report)
 

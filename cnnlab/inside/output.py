@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 LayerOption = Annotated[str | None, typer.Option(metavar="NAME", show_default=False, help="The layer to look at.")]
 ConvolutionOption = Annotated[
-    str | None, typer.Option("--layer", metavar="NAME", show_default=False, help="A convolution; the first one.")
+    str | None,
+    typer.Option(
+        "--layer", metavar="NAME", show_default=False, help="A convolution; the first that is 3 × 3 or larger."
+    ),
 ]
 ChannelsOption = Annotated[
     str | None, typer.Option(metavar="N,…", show_default=False, help="These channels, from 0: 3,7 or 12-15.")

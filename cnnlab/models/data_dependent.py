@@ -61,7 +61,7 @@ def begin_from_images(network: nn.Module, batches: Callable[[int], Iterable[Tens
                 layer.begin_from(counted(_inputs_of(network.get_submodule(name), network, batches(layer.images))))
             except RequestError as error:
                 raise RequestError(f"layer '{name}': {error}") from error
-            said.append(f"{name} begins from {seen:,} training images")
+            said.append(f"{name} begins from {seen:,} training image{'' if seen == 1 else 's'}")
     return said
 
 

@@ -166,6 +166,12 @@ CONFIGS = (
         rest=MODEL,
     ),
     config(
+        "a percentage in place of a share",
+        "training: {sizes: {40: 24}}",
+        "error: bad.yaml:1:20: a key of 'sizes' is '40', expected less than 1",
+        rest=MODEL,
+    ),
+    config(
         "images that should be larger than they are",
         "training: {epochs: 1, sizes: {0: 24, 0.5: 33}}",
         (
@@ -188,8 +194,8 @@ CONFIGS = (
         "an epoch before which nothing can thaw",
         "freeze: conv*\nunfreeze: {1: [conv1]}",
         (
-            "error: bad.yaml:2:12: '1': '1' is no epoch with which a frozen part could begin to learn, expected 2 or "
-            "more: what learns from the first is left out of freeze"
+            "error: bad.yaml:2:12: 'unfreeze': '1' is no epoch with which a frozen part could begin to learn, expected "
+            "2 or more: what learns from the first is left out of freeze"
         ),
         rest=MODEL,
     ),

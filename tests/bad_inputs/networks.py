@@ -383,7 +383,7 @@ NETWORKS = (
     config(
         "a parameter group that matches nothing",
         "parameter_groups: [{match: ['conv9.*']}]",
-        ("error: parameter_groups: 'conv9.*' matches no parameter; they are called linear1.weight, linear1.bias, …"),
+        ("error: parameter_groups: 'conv9.*' matches no parameter; they are called linear1.weight, linear1.bias"),
         rest=SMALL + MODEL,
     ),
     config(

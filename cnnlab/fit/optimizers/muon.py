@@ -58,6 +58,8 @@ def muon(
         raise RequestError(
             f"coefficients: {coefficients} are for {MOST_STEPS[coefficients]} steps at most; jordan for 10"
         )
+    if rest.name == "muon":
+        raise RequestError("rest: muon has no filters left to move; sgd or adamw takes all else")
     head, _ = head_of(parameters.model)
     filters = {
         name

@@ -17,6 +17,7 @@ from cnnlab.fit.device import evaluating
 from cnnlab.fit.state import load_weights
 from cnnlab.inside.film.frames import film
 from cnnlab.inside.film.report import Evidence, FilmFacts, evidence_frame, filter_frame
+from cnnlab.inside.filters.families import SMALLEST
 from cnnlab.inside.filters.layer import colour_patterns
 from cnnlab.models.filters import convolution_filters
 from cnnlab.network.fresh import new_network
@@ -62,7 +63,7 @@ def filmed(run: Run, session: Session, *, layer: str | None = None, picture: int
         )
     config, data = run.config(allow_plugins=session.allow_plugins), run.record.data
     model = new_network(config, data.shape, len(data.classes))
-    name, _ = convolution_filters(model, layer)
+    name, _ = convolution_filters(model, layer, smallest=SMALLEST)
     part = "validation" if data.validation else "train"
     dataset = evaluation_images(run, config, part, session.place)
     if not 0 <= picture < len(dataset):

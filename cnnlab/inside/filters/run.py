@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from cnnlab.core.advance import Advance
 from cnnlab.core.seeds import derive_seed
 from cnnlab.inside.filters.bank import FilterFacts, NullBank, against_null, bank, fit_evidence
+from cnnlab.inside.filters.families import SMALLEST
 from cnnlab.inside.filters.layer import (
     SIZE,
     colour_patterns,
@@ -35,7 +36,7 @@ def measured_filters(
     Arguments:
         network: on the CPU.
         session: the seed of the random filters and of the intervals.
-        layer: the convolution's name; by default the first.
+        layer: the convolution's name; by default the first with filters of at least 3×3.
         random: how many random filters of the same shape.
 
     Yields:
@@ -49,7 +50,7 @@ def measured_filters(
         print(facts.bank.shares)
     """
     seed = session.seed
-    name, weights = convolution_filters(network.model, layer)
+    name, weights = convolution_filters(network.model, layer, smallest=SMALLEST)
     twin = _untrained(network)
     sets: dict[str, Tensor] = {"these": weights}
     if twin is not None:

@@ -166,7 +166,7 @@ def test_what_is_refused() -> None:
     dense = nn.Sequential(nn.Flatten(), nn.Linear(4, 3))
     with pytest.raises(RequestError, match="no filter learns: no layer but the head has a kernel"):
         made(dense)
-    with pytest.raises(RequestError, match="no filter learns"):
+    with pytest.raises(RequestError, match="rest: muon has no filters left to move"):
         made(network(), rest="muon")
     with pytest.raises(RequestError, match="coefficients: hiverge are for 3 steps at most; jordan for 10"):
         made(network(), steps=4, coefficients="hiverge")

@@ -240,6 +240,7 @@ def test_the_first_convolution_or_a_named_one() -> None:
     weights.zero_()
     assert float(network[0].weight.detach().abs().sum()) > 0
     assert convolution_filters(network, "2")[1].shape == (2, 4, 5, 5)
+    assert [convolution_filters(network, smallest=side)[0] for side in (3, 4, 6)] == ["0", "2", "0"]
     with pytest.raises(RequestError, match="no convolution '1'; known: 0, 2"):
         convolution_filters(network, "1")
     with pytest.raises(RequestError, match="no convolution"):
