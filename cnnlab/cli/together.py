@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdo
 
 import typer
 
+from cnnlab.cli.options import err_console
 from cnnlab.core.errors import CnnlabError, RequestError, first_line
 from cnnlab.fit.distributed.join import is_launched, joined
 from cnnlab.fit.distributed.ranks import ALONE, PeerLostError, Ranks, ShareDoneError
@@ -53,12 +54,22 @@ def together() -> Iterator[Ranks]:
     except Exception as error:
         if ranks.leads or isinstance(error, typer.Exit):
             raise
-        told = ranks.last_words(0, patience=GRACE)
-        if told is not None and (isinstance(error, PeerLostError) or first_line(error) in told):
+        told, own = ranks.last_words(0, patience=GRACE), first_line(error)
+        # the first process has met the same, or tells of this one; what is a mistake of the program shows its traceback
+        if told is not None and (isinstance(error, PeerLostError) or told == own or _is_retold(error, told)):
             raise typer.Exit(getattr(error, "exit_code", 1)) from None
-        if isinstance(error, CnnlabError):
-            error.args = (f"process {ranks.rank + 1} of {ranks.world}: {error.args[0]}", *error.args[1:])
-        raise
+        if not isinstance(error, CnnlabError):
+            raise
+        from cnnlab.view.terminal import said
+
+        # words alone: with --json the document is the first process's
+        place = f"process {ranks.rank + 1} of {ranks.world}"
+        err_console().print(said("[bold red]error:[/] {}: {}", place, str(error)), soft_wrap=True)
+        raise typer.Exit(error.exit_code) from None
+
+
+def _is_retold(error: Exception, told: str) -> bool:
+    return isinstance(error, CnnlabError) and first_line(error) in told
 
 
 @contextmanager
