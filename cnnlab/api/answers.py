@@ -129,7 +129,8 @@ class Answers(Questions):
             top: how many classes to name, the likeliest first.
             reject_below: the least probability, 0 … 1, with which an image gets a label.
             rejection: the rule of `reject(…).rejection`, which says what is none of the classes.
-            tta, least_sure: as `evaluate`; the least sure are those of a batch of some hundred images.
+            tta: the views that the answers are averaged over, as `evaluate` has them.
+            least_sure: likewise; the least sure are those of a batch of some hundred images.
 
         Returns:
             A prediction for each image that can be read; the others are in `unreadable`.

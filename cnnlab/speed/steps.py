@@ -8,7 +8,7 @@ from typing import TypeAlias
 from cnnlab.data.batches import Batch
 from cnnlab.data.dataset import Dataset
 from cnnlab.fit.device import pointwise_route
-from cnnlab.fit.fit import StepDone, fit
+from cnnlab.fit.fit import StepDone
 from cnnlab.fit.precision import autocast
 from cnnlab.fit.resolution import Resolution
 from cnnlab.network.speed import now
@@ -49,19 +49,7 @@ def training_facts(setup: TrainingSetup, *, resolution: Resolution | None = None
         setup: is used up by it.
         resolution: the size of the images; their own without it.
     """
-    config = setup.config.training
-    for fact in fit(
-        setup.state,
-        setup.batches,
-        loss=setup.loss,
-        schedule=setup.schedule,
-        epochs=EPOCHS,
-        clip=setup.clip,
-        accumulate=config.accumulate,
-        precision=setup.precision,
-        resolution=resolution,
-        forward=setup.forward,
-    ):
+    for fact in setup.fitted(setup.batches, epochs=EPOCHS, resolution=resolution):
         if isinstance(fact, StepDone):
             yield fact
 

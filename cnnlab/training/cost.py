@@ -5,7 +5,7 @@ import time
 import torch
 
 from cnnlab.config.config import Config
-from cnnlab.fit.fit import StepDone, fit
+from cnnlab.fit.fit import StepDone
 from cnnlab.network.session import Session
 from cnnlab.runs.images import TrainingImages
 from cnnlab.training.setup import set_up_training
@@ -28,17 +28,7 @@ def training_seconds(config: Config, session: Session, images: TrainingImages) -
     setup = set_up_training(config, session, images=images)
     steps, clock = 0, time.perf_counter()
     began = clock
-    for fact in fit(
-        setup.state,
-        setup.batches,
-        loss=setup.loss,
-        schedule=setup.schedule,
-        epochs=config.training.epochs,
-        clip=setup.clip,
-        accumulate=config.training.accumulate,
-        precision=setup.precision,
-        forward=setup.forward,
-    ):
+    for fact in setup.fitted(setup.batches, epochs=config.training.epochs):
         if not isinstance(fact, StepDone):
             continue
         float(fact.loss)  # a GPU has done the step only then

@@ -8,7 +8,7 @@ import torch
 from cnnlab.core.errors import WorkError
 from cnnlab.fit.device import deterministic
 from cnnlab.fit.distributed.ranks import Ranks
-from cnnlab.fit.fit import EpochDone, StepDone, fit
+from cnnlab.fit.fit import EpochDone, StepDone
 from cnnlab.runs.record import Status
 from cnnlab.training.events import StopWish
 from cnnlab.training.report import EpochRow
@@ -45,18 +45,11 @@ def course(
     Raises: WorkError when training fails.
     """
     progress, config, ranks = setup.state.progress, setup.config, setup.state.ranks
-    for fact in fit(
-        setup.state,
+    for fact in setup.fitted(
         setup.learned,
-        loss=setup.loss,
-        schedule=setup.schedule,
         epochs=config.training.epochs,
-        clip=setup.clip,
-        accumulate=config.training.accumulate,
-        precision=setup.precision,
         time_budget=config.training.time_budget,
         resolution=setup.resolution,
-        forward=setup.forward,
     ):
         if isinstance(fact, StepDone):
             yield fact

@@ -13,7 +13,7 @@ from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError
 from cnnlab.core.seeds import derive_seed
 from cnnlab.fit.checkpoints import load_state
-from cnnlab.fit.fit import DivergenceError, StepDone, fit
+from cnnlab.fit.fit import DivergenceError, StepDone
 from cnnlab.fit.hardest import Choices, HardestLoss
 from cnnlab.models.build import parameter_count
 from cnnlab.runs.folder import Run
@@ -44,18 +44,7 @@ def choices_of(proxy: TrainingSetup, hardest: Hardest, *, epochs: int) -> Genera
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(derive_seed(proxy.config.seed, "proxy"))
         try:
-            for fact in fit(
-                proxy.state,
-                proxy.batches,
-                loss=loss,
-                schedule=proxy.schedule,
-                epochs=epochs,
-                clip=proxy.clip,
-                accumulate=proxy.config.training.accumulate,
-                precision=proxy.precision,
-                resolution=proxy.resolution,
-                forward=proxy.forward,
-            ):
+            for fact in proxy.fitted(proxy.batches, epochs=epochs, loss=loss, resolution=proxy.resolution):
                 if isinstance(fact, StepDone):
                     yield Advance("the proxy chooses images", fact.step, total)
                 else:

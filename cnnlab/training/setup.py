@@ -1,6 +1,6 @@
 """All that a config names, built: images on the device, network, optimizer, batches."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from itertools import accumulate
@@ -21,6 +21,7 @@ from cnnlab.data.dataset import Dataset
 from cnnlab.fit.clipping import Clipping
 from cnnlab.fit.compilation import check_compiler, compile_remark, compiled
 from cnnlab.fit.distributed.ranks import Ranks
+from cnnlab.fit.fit import EpochDone, StepDone, fit
 from cnnlab.fit.freezing import Freezing
 from cnnlab.fit.hardest import Choices, HardestBatches, HardestLoss, kept
 from cnnlab.fit.lookahead import Lookahead
@@ -85,6 +86,33 @@ class TrainingSetup:
     def precision(self) -> Precision:
         """Of convolutions and products."""
         return chosen_precision(self.config.training.precision, self.state.device)
+
+    def fitted(
+        self,
+        batches: TrainingBatches | HardestBatches,
+        *,
+        epochs: int,
+        loss: Loss | None = None,
+        time_budget: float | None = None,
+        resolution: Resolution | None = None,
+    ) -> Iterator[StepDone | EpochDone]:
+        """Train from where the state stands; `loss` in place of the config's, no budget and full size by default.
+
+        Raises: as `fit`.
+        """
+        return fit(
+            self.state,
+            batches,
+            loss=self.loss if loss is None else loss,
+            schedule=self.schedule,
+            epochs=epochs,
+            clip=self.clip,
+            accumulate=self.config.training.accumulate,
+            precision=self.precision,
+            time_budget=time_budget,
+            resolution=resolution,
+            forward=self.forward,
+        )
 
     def evaluate(self, dataset: Dataset, model: nn.Module | None = None) -> Predictions:
         """Predictions of `model`; by default of the weights that count: the averages, where there are some."""
