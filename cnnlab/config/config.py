@@ -8,53 +8,31 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, ValidationError
+from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError
 
+from cnnlab.config.data_section import Data
 from cnnlab.config.hardest import Hardest
 from cnnlab.config.overrides import apply_overrides
 from cnnlab.config.shipped import config_file
-from cnnlab.core.arithmetic import Shape
+from cnnlab.config.training_section import EarlyStopping, Ema, Logging, Lookahead, Training
 from cnnlab.core.characters import printable, shortened
-from cnnlab.core.durations import Duration
 from cnnlab.core.errors import CnnlabError, ConfigError, Problem, RequestError
 from cnnlab.core.problems import problems_of
-from cnnlab.core.quantities import Fraction, NonNegative, Positive, PositiveNumber
+from cnnlab.core.quantities import NonNegative
 from cnnlab.core.registry import Section, as_data
 from cnnlab.core.yaml import MAX_DEPTH, MAX_VALUES, Mark, Table, Text, extent, load, mark_at, typed
 from cnnlab.data import catalog as _data_catalog  # noqa: F401  (each catalog fills its registries)
 from cnnlab.data.classes import chosen_classes
 from cnnlab.data.parts import PLACES, beside
-from cnnlab.data.registry import AugmentationChoice, DatasetChoice, facts_of, image_of
+from cnnlab.data.registry import facts_of
 from cnnlab.fit import catalog as _training_catalog  # noqa: F401
-from cnnlab.fit.compilation import CompileChoice
 from cnnlab.fit.parameter_groups import ParameterGroup
-from cnnlab.fit.precision import PrecisionChoice
 from cnnlab.fit.registry import ClippingChoice, LossChoice, OptimizerChoice, ScheduleChoice
 from cnnlab.models import catalog as _models_catalog  # noqa: F401
 from cnnlab.models.blocks import Blocks, blocks_known
 from cnnlab.models.own_model import ModelChoice, OwnModel
 from cnnlab.models.plugins import load_plugins
 from cnnlab.models.registry import InitializationChoice
-
-
-def _a_share(value: Any) -> Any:
-    """`value`, unless it is a word: then somebody means a folder.
-
-    Raises: ValueError, which says where a folder is named.
-    """
-    try:
-        float(value if isinstance(value, str) else 0)
-    except ValueError:
-        raise ValueError(
-            f"'{value[:40]}' is no share of the training part, such as 0.1; the folder of a validation part is an "
-            "option of the data set: dataset: {folder: {path: …, validation: val}}"
-        ) from None
-    return value
-
-
-ValidationShare = Annotated[float, Field(ge=0, le=0.9), BeforeValidator(_a_share)]
-Count = Annotated[int, Field(gt=0, le=1_000_000)]
-EmaDecay = Annotated[float, Field(gt=0, lt=1)]
 
 
 def _a_later_epoch(value: Any) -> Any:
@@ -79,28 +57,6 @@ def _a_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-def _digits(value: Any) -> Any:
-    """`value`, or its digits where it is a whole number, as Python has them."""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def _each_once(classes: list[str]) -> list[str]:
-    """`classes`, where none is there twice.
-
-    Raises: ValueError with the one that is.
-    """
-    twice = next((one for number, one in enumerate(classes) if one in classes[:number]), None)
-    if twice is not None:
-        raise ValueError(f"has '{shortened(printable(twice), 60)}' twice")
-    return classes
-
-
-Classes = Annotated[
-    list[Annotated[str, Field(min_length=1), BeforeValidator(_digits)]],
-    Field(min_length=2),
-    AfterValidator(_each_once),
-]
-
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 LONGEST_NAME = 100
 
@@ -122,178 +78,6 @@ def checked_name(text: str) -> str:
 
 
 RunName = Annotated[str, Field(pattern=NAME, max_length=LONGEST_NAME), BeforeValidator(checked_name)]
-
-
-class Fold(Section):
-    """All of the training part but one of its folds is learned from, and that one is the validation part."""
-
-    number: Positive = Field(description="of the fold that is kept out, from 1")
-    of: Annotated[int, Field(ge=2, le=1000)] = Field(description="folds, with an equal share of each class")
-
-
-class LabelNoise(Section):
-    """Labels of the training part that are made wrong on purpose, to measure what finds them or what they cost."""
-
-    swap: Annotated[float, Field(gt=0, lt=1)] = Field(description="the share of images that get another class")
-    seed: NonNegative = Field(default=0, description="of the choice of images and classes, whatever `seed` is")
-
-
-class Data(Section):
-    """Which images, and what happens to them before the network sees them."""
-
-    dataset: DatasetChoice = Field(default="shapes", description="a data set; `cnnlab list datasets`")  # type: ignore[assignment]
-    classes: Classes | None = Field(
-        default=None, description="names or numbers of those that are there, in the order of the logits; null for all"
-    )
-    assumed_classes: Positive | None = Field(
-        default=None,
-        description="how many there are where no data is loaded, as for `cnnlab summary`; a training takes the data's",
-    )
-    validation: ValidationShare = Field(default=0.1, description="the share of the training part kept for validation")
-    fold: Fold | None = Field(
-        default=None, description="a validation part that is one of several folds, in place of a share; null for none"
-    )
-    split_seed: NonNegative | None = Field(
-        default=None, description="of the split and of `take`, where it is to stay the same whatever `seed` is"
-    )
-    take: Positive | None = Field(
-        default=None, description="so many images of the training part alone, the classes in turn; null for all"
-    )
-    corrections: Annotated[str, Field(min_length=1)] | None = Field(
-        default=None,
-        description="a CSV of images of the training part that are left out or have another label, as `cnnlab data "
-        "label-errors` writes one; null for none",
-    )
-    label_noise: LabelNoise | None = Field(
-        default=None, description="labels of the training part that are made wrong on purpose; null for none"
-    )
-    mean: Annotated[list[float], Field(min_length=1)] | None = Field(
-        default=None, description="of pixels in 0 … 1, taken off, by channel; null for that of the training part"
-    )
-    std: Annotated[list[PositiveNumber], Field(min_length=1)] | None = Field(
-        default=None, description="what is divided by, likewise; both or neither"
-    )
-    augment: list[AugmentationChoice] = Field(default=[], description="changes of each training batch, in order")
-
-    @property
-    def known(self) -> tuple[Shape | None, int | None]:
-        """The shape of an image and the number of classes, as far as they are known without loading any."""
-        shape, count = image_of(self.dataset)
-        return shape, count if self.classes is None else len(self.classes)
-
-    @property
-    def made_for(self) -> int | None:
-        """The number of classes that the network is made for where no data is loaded, as far as it is known."""
-        return (self.assumed_classes or self.known[1]) if self.classes is None else len(self.classes)
-
-    @property
-    def identity(self) -> dict[str, Any]:
-        """What decides which images there are, with which labels, and in which part; but for seeds and `take`."""
-        names = ("dataset", "classes", "validation", "fold", "corrections", "label_noise")
-        return {name: as_data(getattr(self, name)) for name in names}
-
-
-def _each_share_once(sizes: Any) -> Any:
-    """`sizes`, where no share of the training is there twice in two spellings.
-
-    Raises: ValueError with the one that is.
-    """
-    seen: set[float] = set()
-    for share in sizes if isinstance(sizes, Mapping) else ():
-        try:
-            number = float(share)
-        except ValueError:
-            continue  # told by its own check
-        if number in seen:
-            raise ValueError(f"has the share {number:g} twice")
-        seen.add(number)
-    return sizes
-
-
-Sizes = Annotated[dict[Fraction, Annotated[int, Field(ge=1, le=10_000)]], BeforeValidator(_each_share_once)]
-
-
-class Training(Section):
-    """How long, in what portions, and with what arithmetic."""
-
-    epochs: Count = Field(default=10, description="passes over the training part")
-    time_budget: Duration | None = Field(
-        default=None,
-        description="a time such as 90s, 10m or 1.5h after which the training ends, if its epochs have not ended by "
-        "then; the schedule runs by the clock where that is ahead of the steps. null for none",
-    )
-    sizes: Sizes = Field(
-        default={},
-        description="progressive resolution: by the share of the training from which on it holds, the side of the "
-        "images in pixels, {0: 24, 0.4: 28, 0.75: 32}; {} for their own throughout",
-    )
-    epoch_images: Count | None = Field(
-        default=None, description="images that an epoch shows, the training part over and over; null for each once"
-    )
-    batch_size: Positive = Field(default=128, description="images a batch")
-    accumulate: Count = Field(default=1, description="batches that make one optimizer step")
-    drop_last: bool = Field(default=False, description="leave out the last batch of an epoch where it is smaller")
-    precision: PrecisionChoice = Field(
-        default="fp32",
-        description="of convolutions and matrix products: fp32, bf16, fp16, or auto: bf16 where it is faster",
-    )
-    channels_last: bool = Field(default=False, description="memory layout NHWC")
-    compile: CompileChoice = Field(
-        default=False,
-        description="torch.compile: slower to start, faster after; true, or its mode reduce-overhead or max-autotune",
-    )
-    deterministic: bool = Field(default=False, description="only deterministic algorithms; slower on a GPU")
-    synchronized_norm: bool = Field(
-        default=False, description="batch normalisation over the images of all processes, where there are several"
-    )
-    evaluation_batch_size: Positive = Field(default=500, description="images a batch where nothing is learned")
-    clean_train_pictures: NonNegative = Field(
-        default=5000, description="training images, unaugmented, on which accuracy is measured after each epoch"
-    )
-
-
-class Ema(Section):
-    """An exponential moving average of the weights, evaluated and kept in their place."""
-
-    decay: EmaDecay = Field(default=0.999, description="the share of the old average that an update keeps")
-    every: Positive = Field(default=1, description="steps from one update to the next")
-
-
-class Lookahead(Section):
-    """Slow weights that follow the fast ones, which begin again from them; validated and kept in their place.
-
-    Every so many steps slow ← d·slow + (1 − d)·fast and fast ← slow, with d = decay^every · (share of the training that
-    is done)^power. Sources: Zhang et al. 2019, arXiv:1907.08610; Jordan 2024, arXiv:2404.00498.
-    """
-
-    every: Count = Field(default=5, description="steps from one meeting of the two to the next")
-    decay: EmaDecay = Field(default=0.95, description="the share of the slow weights that a step keeps at the end")
-    power: Annotated[float, Field(ge=0, le=100)] = Field(
-        default=3.0,
-        description="how late that share is reached: in proportion to the share of the training to this power",
-    )
-
-
-class EarlyStopping(Section):
-    """Stop when validation no longer improves."""
-
-    patience: Positive = Field(description="epochs without improvement")
-    minimum_gain: Annotated[float, Field(ge=0)] = Field(default=0.0, description="of accuracy (0..1) that counts")
-
-
-class Logging(Section):
-    """What TensorBoard and metrics.jsonl get, and how often."""
-
-    every_steps: Positive = Field(default=50, description="steps between two points of the training curves")
-    histograms_every_epochs: NonNegative = Field(default=5, description="weights and activations; 0 for never")
-    effective_field_every_epochs: NonNegative = Field(
-        default=0, description="the effective receptive field of the last local layer; 0 for never"
-    )
-    snapshots_every_epochs: NonNegative = Field(
-        default=0, description="weights kept as checkpoints/epoch-007.safetensors, for films of a training; 0 for never"
-    )
-    pictures: bool = Field(default=True, description="example images, augmented, with their labels")
-    graph: bool = Field(default=True, description="the network as a graph")
 
 
 Patterns = Annotated[list[Annotated[str, Field(min_length=1)]], BeforeValidator(_a_list)]

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cnnlab.config.config import Data
+from cnnlab.config.data_section import Data
 from cnnlab.core.characters import some
 from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.core.files import refuse_links, remove_parts

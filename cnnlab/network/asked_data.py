@@ -7,7 +7,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from cnnlab.config.config import Data, read_config
+from cnnlab.config.config import read_config
+from cnnlab.config.data_section import Data
 from cnnlab.core.errors import RequestError, unknown
 from cnnlab.core.registry import Component, component
 from cnnlab.data.classes import chosen_classes, with_classes

@@ -10,7 +10,8 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
-from cnnlab.config.config import Config, Data
+from cnnlab.config.config import Config
+from cnnlab.config.data_section import Data
 from cnnlab.core.characters import some
 from cnnlab.core.errors import RequestError
 from cnnlab.core.seeds import derive_seed

@@ -3,7 +3,8 @@
 import cnnlab.data.catalog
 import cnnlab.fit.catalog
 import cnnlab.models.catalog  # noqa: F401  the three fill the registries
-from cnnlab.config.config import Config, Training
+from cnnlab.config.config import Config
+from cnnlab.config.training_section import Training
 from cnnlab.core.registry import Registry
 
 LISTED = 12

@@ -6,7 +6,8 @@ import pytest
 import torch
 from PIL import Image
 
-from cnnlab.config.config import Data, check_config
+from cnnlab.config.config import check_config
+from cnnlab.config.data_section import Data
 from cnnlab.core.errors import RequestError
 from cnnlab.core.yaml import parse
 from cnnlab.data.dataset import DataPlace, Dataset

@@ -9,7 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from cnnlab.config.config import Config, Fold
+from cnnlab.config.config import Config
+from cnnlab.config.data_section import Fold
 from cnnlab.core.advance import Advance
 from cnnlab.core.errors import RequestError, WorkError
 from cnnlab.core.files import write_whole
