@@ -24,6 +24,8 @@ from cnnlab.main import app
 from cnnlab.network.session import Session
 from cnnlab.runs.folder import Run
 
+pytestmark = pytest.mark.slow
+
 JOB = Path(two_processes.__file__)
 
 
