@@ -9,6 +9,7 @@ from cnnlab.api.asked_config import AskedConfig, Overrides, config_of, overrides
 from cnnlab.api.question import last
 from cnnlab.api.result import Result, plain
 from cnnlab.api.untouched import untouched
+from cnnlab.api.values import check_number, check_threads
 from cnnlab.network.session import Session
 from cnnlab.speed.facts import Bench
 from cnnlab.speed.report import bench_json, bench_report
@@ -77,8 +78,8 @@ def bench(
         and the evaluation by themselves.
 
     Raises:
-        RequestError: for `seconds` that are not above 0, and where parts of the config do not fit each other, the data
-            or this machine.
+        RequestError: for `seconds` or `threads` that are no such number, and where parts of the config do not fit each
+            other, the data or this machine.
 
     Example:
         >>> import cnnlab
@@ -87,6 +88,8 @@ def bench(
         >>> found.images_per_second > 0, max(found.phases, key=found.phases.get)
         (True, 'backward')
     """
+    check_number("seconds", seconds, 0.0)
+    check_threads(threads)
     session = Session(device_name=device, allow_plugins=allow_plugins)
     with untouched():
         settings, base = config_of(config, overrides_of(overrides), allow_plugins=allow_plugins)

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from cnnlab.api.question import Questions, last
 from cnnlab.api.result import Result, plain
+from cnnlab.api.values import check_number, check_threads
 from cnnlab.layers_lab.cost.facts import CostFacts, LayerTime
 from cnnlab.layers_lab.cost.report import cost_json, cost_report
 from cnnlab.layers_lab.cost.run import REPEATS, cost_facts
@@ -86,5 +87,7 @@ class Costing(Questions):
             >>> found.parameters, found.facts.other.costs.parameters
             (1235496, 745670)
         """
+        check_number("repeats", repeats, 1)
+        check_threads(threads)
         with self._asked() as network:
             return Cost(last(cost_facts(network, self._session, swap=swap, repeats=repeats, thread_count=threads)))

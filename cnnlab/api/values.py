@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnlab.core.errors import RequestError
+from cnnlab.core.quantities import MOST_THREADS
 
 
 def check_choice(parameter: str, value: Any, choices: Collection[Any]) -> None:
@@ -44,6 +45,15 @@ def check_number(parameter: str, value: Any, least: float, most: float | None = 
         pass  # told below, as what is out of range
     expected = f"{'a whole' if whole else 'a'} number from {least:g}" + ("" if most is None else f" to {most:g}")
     raise RequestError(f"`{parameter}` is {value!r}, expected {expected}")
+
+
+def check_threads(threads: Any) -> None:
+    """Check that `threads` is a number of threads, or None.
+
+    Raises: RequestError with the value, and what is expected.
+    """
+    if threads is not None:
+        check_number("threads", threads, 1, MOST_THREADS)
 
 
 def path_of(parameter: str, value: Any) -> Path:

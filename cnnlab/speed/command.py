@@ -8,6 +8,7 @@ from cnnlab.cli.options import ChangedConfigArgument, OutOption, config_and_chan
 from cnnlab.cli.output import write_and_show
 from cnnlab.cli.session import with_session
 from cnnlab.cli.streams import with_bars
+from cnnlab.core.quantities import MOST_THREADS
 from cnnlab.network.session import Session
 
 MOST_SECONDS = 86_400
@@ -22,7 +23,7 @@ def bench(
     ] = 60,
     threads: Annotated[
         int | None,
-        typer.Option(min=1, max=1024, help="Of the processor; by default torch's own.", show_default=False),
+        typer.Option(min=1, max=MOST_THREADS, help="Of the processor; by default torch's own.", show_default=False),
     ] = None,
     profile: Annotated[
         bool, typer.Option("--profile", help="Also write a trace of some steps, for Perfetto and TensorBoard.")

@@ -228,7 +228,7 @@ def _setting(setup: TrainingSetup, images: TrainingImages, thread_count: int) ->
         name=setup.config.name,
         device=name if name == str(device) else f"{device} ({name})",
         threads=thread_count,
-        batch=training.batch_size,
+        batch=min(training.batch_size, training.epoch_images or len(images.train)),
         accumulate=training.accumulate,
         precision=setup.precision,
         channels_last=training.channels_last,

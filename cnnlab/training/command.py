@@ -22,6 +22,7 @@ from cnnlab.cli.options import (
 from cnnlab.cli.session import with_session
 from cnnlab.cli.streams import say
 from cnnlab.core.errors import RequestError
+from cnnlab.core.quantities import MOST_THREADS
 from cnnlab.network.session import Session
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def train(
     ] = False,
     threads: Annotated[
         int | None,
-        typer.Option(min=1, max=1024, help="Threads that share an operation; others give other last bits."),
+        typer.Option(min=1, max=MOST_THREADS, help="Threads that share an operation; others give other last bits."),
     ] = None,
     full_report: Annotated[
         bool, typer.Option("--full-report", help="Then write what `cnnlab report` writes: the network's inside, too.")

@@ -306,6 +306,8 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("embedding", {"count": 0}, "`count` is 0"),
     ("embedding", {"neighbours": 0}, "`neighbours` is 0"),
     ("filters", {"random": -1}, "`random` is -1"),
+    ("cost", {"repeats": 0}, "`repeats` is 0"),
+    ("cost", {"threads": 0}, "`threads` is 0, expected a whole number from 1 to 1024"),
     ("film", {"picture": "x"}, "`picture` is 'x'"),
     ("evaluate", {"data": {"images": 1}}, r"`data` is of the type dict, expected .*\(images, labels\)"),
     ("evaluate", {"data": ["a.png", "b.png"]}, "`data` is of the type list"),
@@ -319,3 +321,9 @@ def test_values_that_options_would_not_take_are_refused(
 ) -> None:
     with pytest.raises(cnnlab.RequestError, match=words):
         getattr(net, question)(**asked)
+
+
+@pytest.mark.parametrize(("name", "value"), [("seconds", "x"), ("seconds", -1), ("threads", 0), ("threads", 1.5)])
+def test_a_bench_refuses_what_its_options_would(name: str, value: Any) -> None:
+    with pytest.raises(cnnlab.RequestError, match=f"`{name}` is {value!r}, expected a"):
+        cnnlab.bench(**{name: value})
