@@ -132,11 +132,10 @@ def _joined(messages: Sequence[str]) -> str:
 def _message(detail: ErrorDetails, path: tuple[str | int, ...], model: type[BaseModel], what: str) -> str:
     kind = detail["type"]
     names = [str(step) for step in path if isinstance(step, str)]
-    if len(names) > 1 and detail["loc"][-1] == KEY:
-        if kind in EXPECTED:
-            return f"a key of '{names[-2]}' is {_shown(detail['input'])}, expected {_expected(detail)}"
-        names.pop()
-    name = _name(names, path, model) if names else what
+    of_key = len(names) > 1 and detail["loc"][-1] == KEY
+    if of_key and kind in EXPECTED:
+        return f"a key of '{names[-2]}' is {_shown(detail['input'])}, expected {_expected(detail)}"
+    name = names[-1] if names else what
     if kind == "missing" and isinstance(path[-1], int):
         return f"'{name}' is {_shown(detail['input'])}, expected more of them"
     if kind in ("missing", "extra_forbidden"):
@@ -151,7 +150,10 @@ def _message(detail: ErrorDetails, path: tuple[str | int, ...], model: type[Base
         message = detail["msg"].removeprefix("Value error, ")
         if not names or kind in ("unknown", "component"):
             return message
-        return f"'{name}'{'' if message.startswith('is ') else ':'} {message}"
+        if of_key:
+            return f"'{name}' {message}" if message.startswith("is ") else f"'{names[-2]}': {message}"
+        return f"'{_name(names, path, model)}'{'' if message.startswith('is ') else ':'} {message}"
+    name = _name(names, path, model) if names else what
     expected = _expected(detail)
     given = _shown(detail["input"])
     hint = ""
