@@ -168,10 +168,12 @@ def _killed(original: Any, rank: int) -> Any:
 
 
 def main(folder: Path) -> None:
+    from cnnlab.cli import together
     from cnnlab.fit.distributed.join import joined
     from cnnlab.main import answer
-    from cnnlab.training import course
+    from cnnlab.training import setup
 
+    together.BEFORE = 0.0  # nobody ends the second process here, so that it need not wait
     rank, attempt = int(os.environ["RANK"]), int(os.environ["TORCHELASTIC_RESTART_COUNT"])
     train = ["train", str(CONFIG), "--runs", str(folder / "runs"), "--device", "cpu", "--no-report", "--name"]
     found: dict[str, Any] = {}
@@ -187,7 +189,7 @@ def main(folder: Path) -> None:
             answer([*train, "whole"]),
         ]
         torch.save(found, folder / f"found-{rank}.pt")
-        course.fit = _killed(course.fit, rank)  # type: ignore[attr-defined]
+        setup.fit = _killed(setup.fit, rank)  # type: ignore[attr-defined]
     code = answer([*train, "killed", "--json"])
     with joined() as ranks:
         session = Session(runs=folder / "runs", device_name="cpu", max_batch=8, ranks=ranks)

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, cast
 import typer
 from typer.core import TyperCommand
 
-from cnnlab.cli.together import refuse_several
+from cnnlab.cli.together import first_tells, refuse_several
 from cnnlab.core.characters import printable, shortened
 from cnnlab.core.errors import CnnlabError, ConfigError, RequestError
 
@@ -60,6 +60,8 @@ def failed(error: Exception, *, as_json: bool, **more: Any) -> int:
     if isinstance(error, BrokenPipeError):
         return PIPE_CLOSED
     message, code = _told(error)
+    if isinstance(error, UsageError) and first_tells():
+        return code
     message = LONG.sub(lambda word: shortened(word[0], LONGEST_SHOWN), with_options(message))
     with suppress(OSError):  # of a stream that takes nothing more
         if isinstance(error, UsageError):

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 
@@ -19,6 +20,21 @@ GRACE = 5.0
 """Seconds in which the first process is to tell an error that another one has met, too."""
 
 
+BEFORE = 20.0
+"""Seconds in which the first process is to tell what each of them has met before they were connected."""
+
+
+def first_tells() -> bool:
+    """Whether this is another process than the first of several; then only after that one has had time to speak.
+
+    torchrun ends the first as soon as another has failed, and all others as soon as the first has.
+    """
+    follows = is_launched() and os.environ["RANK"] != "0"
+    if follows:
+        time.sleep(BEFORE)
+    return follows
+
+
 def refuse_several(command: str) -> None:
     """End a command that is for one process where it is started in several.
 
@@ -26,7 +42,7 @@ def refuse_several(command: str) -> None:
     """
     if not is_launched() or os.environ["WORLD_SIZE"] == "1":
         return
-    if os.environ["RANK"] != "0":
+    if first_tells():
         raise typer.Exit(RequestError.exit_code)
     raise RequestError(
         f"`cnnlab {command}` is for one process, and torchrun has started {os.environ['WORLD_SIZE']}; start it "

@@ -1,5 +1,6 @@
 """One process among several, as far as one alone can tell."""
 
+import time
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import torch
 import typer
 from torch import nn
 
+from cnnlab.cli.failures import failed
 from cnnlab.cli.together import refuse_several
 from cnnlab.config.config import Config
 from cnnlab.core.errors import RequestError
@@ -47,14 +49,20 @@ def test_a_variable_that_is_no_number_is_named(monkeypatch: pytest.MonkeyPatch) 
         pass
 
 
-def test_a_command_for_one_process_is_refused_by_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mistakes_that_each_process_meets_are_told_by_the_first(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     launched(monkeypatch)
     with pytest.raises(RequestError, match="`cnnlab gradcam` is for one process, and torchrun has started 2"):
         refuse_several("gradcam")
+    waited: list[float] = []
+    monkeypatch.setattr(time, "sleep", waited.append)
     monkeypatch.setenv("RANK", "1")
     with pytest.raises(typer.Exit) as ended:
         refuse_several("gradcam")
-    assert ended.value.exit_code == 2
+    assert (ended.value.exit_code, len(waited)) == (2, 1)  # or torchrun would end the first before it has spoken
+    assert failed(typer.BadParameter("told by the first"), as_json=True) == 2
+    assert (len(waited), *capsys.readouterr()) == (2, "", "")
     monkeypatch.setenv("WORLD_SIZE", "1")
     refuse_several("gradcam")
 
