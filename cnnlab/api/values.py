@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnlab.core.errors import RequestError
-from cnnlab.core.quantities import MOST_THREADS
+from cnnlab.core.limits import MOST_THREADS
 
 
 def check_choice(parameter: str, value: Any, choices: Collection[Any]) -> None:

@@ -18,7 +18,7 @@ from cnnlab.config.training_section import EarlyStopping, Ema, Logging, Lookahea
 from cnnlab.core.characters import printable, shortened
 from cnnlab.core.errors import CnnlabError, ConfigError, Problem, RequestError
 from cnnlab.core.problems import problems_of
-from cnnlab.core.quantities import NonNegative
+from cnnlab.core.quantities import NonNegative, Patterns
 from cnnlab.core.registry import Section, as_data
 from cnnlab.core.yaml import MAX_DEPTH, MAX_VALUES, Mark, Table, Text, extent, load, mark_at, typed
 from cnnlab.data import catalog as _data_catalog  # noqa: F401  (each catalog fills its registries)
@@ -52,11 +52,6 @@ def _a_later_epoch(value: Any) -> Any:
 LaterEpoch = Annotated[int, BeforeValidator(_a_later_epoch), Field(ge=2)]
 
 
-def _a_list(value: Any) -> Any:
-    """`value`, or a list of it where it is one word."""
-    return [value] if isinstance(value, str) else value
-
-
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 LONGEST_NAME = 100
 
@@ -78,9 +73,6 @@ def checked_name(text: str) -> str:
 
 
 RunName = Annotated[str, Field(pattern=NAME, max_length=LONGEST_NAME), BeforeValidator(checked_name)]
-
-
-Patterns = Annotated[list[Annotated[str, Field(min_length=1)]], BeforeValidator(_a_list)]
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,6 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-MOST_THREADS = 1024
-"""Threads of a processor that anything may ask for."""
-
 Positive = Annotated[int, Field(gt=0)]
 NonNegative = Annotated[int, Field(ge=0)]
 PositiveNumber = Annotated[float, Field(gt=0)]
@@ -21,6 +18,15 @@ Decay = Annotated[float, Field(ge=0, le=1e6)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 """A share, at least 0 and less than 1."""
+
+
+def _a_list(value: Any) -> Any:
+    """`value`, or a list of it where it is one word."""
+    return [value] if isinstance(value, str) else value
+
+
+Patterns = Annotated[list[Annotated[str, Field(min_length=1)]], BeforeValidator(_a_list)]
+"""Patterns of names, such as 'conv1.*'; one may stand without brackets."""
 
 
 def _twice(value: Any) -> Any:

@@ -10,7 +10,7 @@ from torch import nn
 
 from cnnlab.core.characters import some
 from cnnlab.core.errors import RequestError, did_you_mean
-from cnnlab.core.quantities import Decay, Rate
+from cnnlab.core.quantities import Decay, Patterns, Rate
 from cnnlab.core.registry import Section
 from cnnlab.fit.freezing import Freezing, depths
 from cnnlab.fit.registry import ScheduleChoice
@@ -32,7 +32,7 @@ NORMALIZATIONS = (
 class ParameterGroup(Section):
     """Other rules for some parameters; the first group that matches a parameter holds."""
 
-    match: Annotated[list[str], Field(min_length=1)] = Field(
+    match: Annotated[Patterns, Field(min_length=1)] = Field(
         description="patterns of parameter names such as 'conv1.*', or the words norms, norm_weights, norm_biases and "
         "biases"
     )
@@ -157,9 +157,11 @@ def learning_parameters(
     named: dict[str, nn.Parameter] = {}
     numbers: dict[str, int | None] = {}
     matched: set[int] = set()
+    holding: set[int] = set()
     for name, parameter in model.named_parameters():
         fitting = [number for number, rule in enumerate(rules) if _matches(rule, name, name in norms)]
         matched.update(fitting)
+        holding.update(fitting[:1])
         number = fitting[0] if fitting else None
         frozen = number is not None and rules[number].frozen
         if frozen or (freezing is not None and freezing.is_frozen(name)):
@@ -167,9 +169,14 @@ def learning_parameters(
             continue
         named[name], numbers[name] = parameter, number
     for number, rule in enumerate(rules):
+        pattern = ", ".join(f"'{word}'" for word in rule.match)
+        if number in matched and number not in holding:
+            raise RequestError(
+                f"parameter_groups: {pattern} has no effect: groups before it match all of its parameters, and the "
+                "first one holds"
+            )
         if number not in matched:
             example = some([name for name, _ in model.named_parameters()], 4)
-            pattern = ", ".join(f"'{word}'" for word in rule.match)
             meant = did_you_mean(rule.match[0], WORDS)
             stop = "." if meant else ""
             raise RequestError(

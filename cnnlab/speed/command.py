@@ -8,7 +8,7 @@ from cnnlab.cli.options import ChangedConfigArgument, OutOption, config_and_chan
 from cnnlab.cli.output import write_and_show
 from cnnlab.cli.session import with_session
 from cnnlab.cli.streams import with_bars
-from cnnlab.core.quantities import MOST_THREADS
+from cnnlab.core.limits import MOST_THREADS
 from cnnlab.network.session import Session
 
 MOST_SECONDS = 86_400

@@ -22,7 +22,7 @@ from cnnlab.cli.options import (
 from cnnlab.cli.session import with_session
 from cnnlab.cli.streams import say
 from cnnlab.core.errors import RequestError
-from cnnlab.core.quantities import MOST_THREADS
+from cnnlab.core.limits import MOST_THREADS
 from cnnlab.network.session import Session
 
 if TYPE_CHECKING:

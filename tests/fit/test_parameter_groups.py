@@ -61,15 +61,19 @@ def test_frozen_parameters_are_in_no_group() -> None:
     assert {name for name, p in model.named_parameters() if p.requires_grad} == {"linear1.weight", "linear1.bias"}
 
 
+def test_a_group_that_earlier_ones_leave_nothing_is_refused() -> None:
+    word = ParameterGroup.model_validate({"match": "norms", "frozen": True})
+    rules = [word, ParameterGroup(match=["norm_biases"], lr_scale=64)]
+    with pytest.raises(RequestError, match="'norm_biases' has no effect: groups before it match all"):
+        learning_parameters(nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)), rules)
+    learning_parameters(nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)), rules[::-1])
+
+
 def test_what_is_refused() -> None:
     with pytest.raises(RequestError, match=r"'conv9.\*', 'x' matches no parameter; they are called conv1.weight, "):
         grouped(ParameterGroup(match=["conv9.*", "x"]))
     with pytest.raises(RequestError, match="every parameter is frozen"):
         grouped(ParameterGroup(match=["*"], frozen=True))
-
-
-def test_a_rule_behind_another_counts_as_matching() -> None:
-    assert len(grouped(ParameterGroup(match=["*"]), ParameterGroup(match=["conv1.*"], lr_scale=2.0))) == 1
 
 
 def test_the_scales_and_the_shifts_of_norms_have_a_word_each() -> None:

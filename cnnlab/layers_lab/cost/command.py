@@ -9,7 +9,7 @@ from cnnlab.cli.options import MOST, OutOption
 from cnnlab.cli.output import write_and_show
 from cnnlab.cli.session import with_session
 from cnnlab.cli.streams import with_bars
-from cnnlab.core.quantities import MOST_THREADS
+from cnnlab.core.limits import MOST_THREADS
 from cnnlab.network.session import Session
 
 

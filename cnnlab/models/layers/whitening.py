@@ -27,7 +27,7 @@ PATCHES = 1_000_000
 def whitening(
     shape: Shape,
     *,
-    kernel_size: Pair = (2, 2),
+    kernel: Pair = (2, 2),
     eps: Annotated[float, Field(gt=0, le=1e6)] = 5e-4,
     images: Annotated[int, Field(gt=0, le=1_000_000)] = 5000,
 ) -> "Whitening":
@@ -40,14 +40,14 @@ def whitening(
     (davidcpage/cifar10-fast); Jordan 2024, arXiv:2404.00498, section 3.1.
     """
     channels, *_ = image(shape)
-    values = channels * prod(kernel_size)
+    values = channels * prod(kernel)
     if values > MOST_VALUES:
         raise ShapeError(
             f"its patches have {values:,} values, and it takes {MOST_VALUES:,} at most; it is made for images, before "
             "all other layers"
         )
-    window_shape(shape, kernel_size, stride=(1, 1), padding=(0, 0), dilation=(1, 1))
-    return Whitening(channels, kernel_size, eps, images)
+    window_shape(shape, kernel, stride=(1, 1), padding=(0, 0), dilation=(1, 1))
+    return Whitening(channels, kernel, eps, images)
 
 
 @final
@@ -57,8 +57,8 @@ class Whitening(nn.Conv2d):
     kept_parameters = ("weight",)
     """Names of parameters that keep what they begin with."""
 
-    def __init__(self, channels: int, kernel_size: tuple[int, int], eps: float, images: int) -> None:
-        super().__init__(channels, 2 * channels * prod(kernel_size), kernel_size)
+    def __init__(self, channels: int, kernel: tuple[int, int], eps: float, images: int) -> None:
+        super().__init__(channels, 2 * channels * prod(kernel), kernel)
         self.eps = eps
         self.images = images
         self.weight.requires_grad_(False)

@@ -107,7 +107,7 @@ def test_what_cannot_be_whitened() -> None:
     with pytest.raises(RequestError, match="no image reaches it"):
         layer().begin_from([])
     with pytest.raises(ShapeError, match="its patches have 3,072 values, and it takes 2,048 at most"):
-        component("layer", "whitening", kernel_size=32).build(shape=(3, 64, 64))
+        component("layer", "whitening", kernel=32).build(shape=(3, 64, 64))
     with pytest.raises(ShapeError, match=r"\(channels, height, width\)"):
         component("layer", "whitening").build(shape=(12,))
 
