@@ -154,8 +154,8 @@ COMMANDS = (
         "cnnlab list models cifra",
         (
             "error: no config 'cifra'; known: cifar, prior/conv, quickstart, shift/conv, shift/conv-blur, shift/dense, "
-            "shift/dense-moved, shift/local, zoo/alexnet, zoo/convmixer, zoo/convnext-tiny, zoo/densenet121 and "
-            "25 more. Did you mean 'cifar'?"
+            "shift/dense-moved, shift/local, speed/cpu-10min, speed/cpu-3min, speed/cpu-90s, speed/gpu-94 and "
+            "31 more. Did you mean 'cifar'?"
         ),
     ),
     Case(

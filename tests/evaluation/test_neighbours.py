@@ -67,6 +67,7 @@ def expected(bank: np.ndarray, query: np.ndarray, rows: Iterable[int] = range(60
     return rows[np.argsort(-cosine, kind="stable")].tolist()
 
 
+@pytest.mark.figures
 def test_they_are_the_nearest_of_all_and_scored_as_eval_scores(place: Any, network: RunNetwork, features: Any) -> None:
     result = place("eval", "tiny", "--split", "test", "--nearest", "4", "--json")
     found = result.json()["neighbours"]
