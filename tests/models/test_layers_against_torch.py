@@ -351,7 +351,7 @@ CASES: dict[str, Case] = {
     "whitening": Case(
         st.tuples(images, st.fixed_dictionaries({"kernel": st.sampled_from([[1, 1], [2, 2], [2, 1]])})),
         lambda module, x, o: F.conv2d(x, module.weight, module.bias),
-        lambda shape, output, o: output[0] * (shape[0] * prod(o["kernel_size"]) + 1),
+        lambda shape, output, o: output[0] * (shape[0] * prod(o["kernel"]) + 1),
     ),
     "locally_connected": Case(
         st.tuples(images, st.builds(lambda w, c: w | {"channels": c}, windows(modes=False), st.integers(1, 3))),
