@@ -180,7 +180,8 @@ def curves_figure(
     if steps and len(rows) <= FEW_EPOCHS:
         places = tuple(step.place for step in steps)
         losses = (Series("training, single steps", places, tuple(s.loss for s in steps), "faint", colour=0), *losses)
-        rates = (Series("learning rate", places, tuple(s.lr for s in steps), colour=2),)
+        points = sorted({(s.place, s.lr) for s in steps} | {(float(r.epoch), r.lr) for r in rows})
+        rates = (Series("learning rate", tuple(p[0] for p in points), tuple(p[1] for p in points), colour=2),)
     panels = (
         Curves(_measured(accuracies), "epoch", "accuracy (%)", percent=True, marks=marks, y_range=(None, 1.0)),
         Curves(_measured(losses), "epoch", "loss (nats)", marks=tuple(Mark(m.x, "") for m in marks)),

@@ -137,6 +137,10 @@ def test_a_short_training_shows_its_single_steps() -> None:
     assert isinstance(many, Panels)
     single = few.panels[1].series[0]
     assert (single.x, single.y) == (tuple(s.place for s in steps), tuple(s.loss for s in steps))
+    steps = steps[:3]  # none was recorded in the last epoch
+    told = curves_figure(rows()[:2], steps=steps).drawing
+    assert isinstance(told, Panels)
+    assert told.panels[2].series[0].x == (0.25, 0.5, 0.75, 1.0, 2.0)
     assert [series.name for series in many.panels[1].series] == ["validation", "training, augmented"]
 
 
