@@ -6,11 +6,12 @@ The second process is killed in the middle of a training, so that torchrun start
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 from cnnlab.core.registry import component
 from cnnlab.data.batches import ChannelStatistics, EvaluationBatches, TrainingBatches
 from cnnlab.fit import catalog  # noqa: F401
+from cnnlab.fit.distributed import step
 from cnnlab.fit.distributed.ranks import Ranks, ShareDoneError
 from cnnlab.fit.fit import EpochDone, StepDone, fit
 from cnnlab.fit.parameter_groups import learning_parameters
@@ -33,15 +35,18 @@ KILLED_AFTER = 9
 
 
 class Own(nn.Module):
-    """A network in float64, with a parameter that nothing uses."""
+    """A network in float64, with a parameter that nothing uses and a first layer that `begins` may leave out."""
 
     def __init__(self, norm: nn.Module) -> None:
         super().__init__()
+        self.begins: Callable[[], bool] = lambda: False
         self.layers = nn.Sequential(nn.Conv2d(1, 4, 3), norm, nn.ReLU(), nn.Flatten(), nn.Linear(16, 3)).double()
         self.unused = nn.Parameter(torch.ones(2, dtype=torch.float64))
+        self.first = nn.Conv2d(1, 1, 1).double()
 
     def forward(self, images: Tensor) -> Tensor:
-        answers: Tensor = self.layers(images.double())
+        inputs = images.double()
+        answers: Tensor = self.layers(self.first(inputs) if self.begins() else inputs)
         return answers
 
 
@@ -64,8 +69,13 @@ class Trained:
     seen: int
 
 
-def trained(ranks: Ranks, norm: str, *, synchronized: bool = False, accumulate: int = 1) -> Trained:
-    """Two epochs of 26 images in batches of 6: the last one has two, of which the second process gets none."""
+def trained(
+    ranks: Ranks, norm: str, *, synchronized: bool = False, accumulate: int = 1, changing: bool = False
+) -> Trained:
+    """Two epochs of 26 images in batches of 6: the last one has two, of which the second process gets none.
+
+    changing: the first layer is there in every third step, when its gradient comes after all others.
+    """
     torch.manual_seed(1)
     model = own(norm)
     state = TrainingState(
@@ -77,6 +87,8 @@ def trained(ranks: Ranks, norm: str, *, synchronized: bool = False, accumulate: 
         ranks=ranks,
         synchronized_norm=synchronized,
     )
+    if changing:
+        model.begins = lambda: state.progress.step % 3 == 2
     batches = TrainingBatches(
         *images(26),
         batch_size=6,
@@ -86,33 +98,36 @@ def trained(ranks: Ranks, norm: str, *, synchronized: bool = False, accumulate: 
         classes=3,
         share=ranks.share,
     )
-    events = list(
-        fit(
-            state,
-            batches,
-            loss=nn.CrossEntropyLoss(),
-            schedule=lambda done: 1 - done / 2,
-            epochs=2,
-            clip=component("clipping", "norm", maximum=0.5).build(model=model),
-            accumulate=accumulate,
+    with patch.object(step, "BUCKET", 40):  # so that there are several
+        events = list(
+            fit(
+                state,
+                batches,
+                loss=nn.CrossEntropyLoss(),
+                schedule=lambda done: 1 - done / 2,
+                epochs=2,
+                clip=component("clipping", "norm", maximum=0.5).build(model=model),
+                accumulate=accumulate,
+            )
         )
-    )
     steps = [event for event in events if isinstance(event, StepDone)]
     last = events[-1]
     assert isinstance(last, EpochDone)
     assert last.accuracy is not None
     return Trained(
         model.state_dict(),
-        [float(step.loss) for step in steps] + [last.loss],
-        [float(step.gradient_norm) for step in steps],
+        [float(one.loss) for one in steps] + [last.loss],
+        [float(one.gradient_norm) for one in steps],
         last.accuracy,
-        sum(step.images for step in steps),
+        sum(one.images for one in steps),
     )
 
 
 TRAININGS: dict[str, dict[str, Any]] = {
     "by image": {"norm": "group"},
     "accumulated": {"norm": "group", "accumulate": 2},
+    "changing": {"norm": "group", "changing": True},
+    "changing, accumulated": {"norm": "group", "changing": True, "accumulate": 2},
     "synchronized": {"norm": "batch", "synchronized": True},
 }
 """What comes to the same in one process."""

@@ -81,6 +81,8 @@ def _changed(
         if not isinstance(inner, Table):
             raise _WrongError(f"'{key}' is no mapping in the file, so there is no '{path[0]}' in it")
         values = get_args(annotation)[1] if get_origin(annotation) is dict else Any
+        if _is_plain(values):  # nothing is inside a value: the dot belongs to a key, as in `training.sizes.0.5=24`
+            path = [".".join(path)]
         inner.put(path[0], _changed(inner.get(path[0]), values, path[1:], value, mark, None, path[0]), mark)
         return inner
     raise _WrongError(f"'{key}' is a value and has no '{path[0]}'")
@@ -122,6 +124,13 @@ def _form_of(annotation: Any, node: Value) -> Any:
     parts = get_args(bare) if get_origin(bare) in (Union, UnionType) else ()
     forms = [part for part in parts if get_origin(_bare(part)[0]) is (None if isinstance(node, Table) else list)]
     return forms[0] if forms else annotation
+
+
+def _is_plain(annotation: Any) -> bool:
+    """Whether a value of it has nothing inside, as a number or a text."""
+    bare, metadata = _bare(annotation)
+    chosen = any(isinstance(one, Chosen) for one in metadata)
+    return not chosen and isinstance(bare, type) and issubclass(bare, int | float | str)
 
 
 def _bare(annotation: Any) -> tuple[Any, tuple[Any, ...]]:

@@ -57,7 +57,7 @@ class Comparison:
         rows = [
             {
                 "run": str(run.path),
-                "status": run.record.outcome.status,
+                "status": run.status,
                 "parameters": one.parameters,
                 "epochs": run.record.outcome.epochs,
                 "val_accuracy": one.val_accuracy,
@@ -237,9 +237,7 @@ def curves_figure(runs: Sequence[ComparedRun]) -> Figure | None:
 
     def series(field: str) -> tuple[Series, ...]:
         return tuple(
-            Series(
-                run.name, tuple(float(r.epoch) for r in run.rows), tuple(getattr(r, field) for r in run.rows), colour=n
-            )
+            Series(run.name, tuple(r.place for r in run.rows), tuple(getattr(r, field) for r in run.rows), colour=n)
             for n, run in enumerate(trained)
         )
 

@@ -19,7 +19,7 @@ from cnnlab.data.batches import Batch, TrainingBatches
 from cnnlab.fit.clipping import Clipping
 from cnnlab.fit.device import pointwise_route
 from cnnlab.fit.distributed.norm import synchronized
-from cnnlab.fit.distributed.step import combine
+from cnnlab.fit.distributed.step import Exchange
 from cnnlab.fit.hardest import HardestBatches
 from cnnlab.fit.losses import Loss, is_summed, per_image
 from cnnlab.fit.precision import Precision, autocast
@@ -69,6 +69,8 @@ class EpochDone:
     """Share of the augmented images that were right while the weights moved; None where targets were mixed."""
     seconds: float
     images_per_second: float
+    share: float
+    """Of the epoch: below 1 where the time budget ended in it."""
 
 
 def fit(
@@ -127,6 +129,7 @@ def fit(
         steps = step / total_steps
         return steps if time_budget is None else state.ranks.first(max(steps, elapsed / time_budget))
 
+    exchange = None if state.ranks.alone else Exchange(state.ranks, model, parameters)
     route = pointwise_route(state.device, model)
     while progress.epoch < epochs:
         state.begin_epoch()
@@ -150,7 +153,7 @@ def fit(
                 group = [resolution.shown(batch, min(done, 1.0)) for batch in group]
             epoch = progress.epoch + progress.batch / batches.steps
             lr = _set_learning_rates(state, schedule, epoch, min(done, 1.0))
-            value = _backward(state, forward, group, loss, precision, route)
+            value = _backward(state, forward, group, loss, precision, route, exchange)
             pending.append((progress.step + 1, lr, value))
             last = progress.batch + len(group) >= batches.steps
             if len(pending) >= check_every or last:
@@ -171,7 +174,7 @@ def fit(
         if state.lookahead and (out_of_time or progress.epoch + 1 >= epochs):
             state.lookahead.end(model)
         if state.sums.images:
-            yield _epoch_done(state, epoch_zero, clock)
+            yield _epoch_done(state, epoch_zero, clock, share=progress.batch / batches.steps)
         if out_of_time:
             return
 
@@ -192,6 +195,7 @@ def _backward(
     loss: Loss,
     precision: Precision,
     route: AbstractContextManager[object],
+    exchange: Exchange | None,
 ) -> Tensor:
     """Gradients of the loss over all images of `group`, their mean or sum; returns the mean, detached.
 
@@ -200,8 +204,10 @@ def _backward(
     images = sum(batch.whole for batch in group)
     state.optimizer.zero_grad(set_to_none=True)
     mean = torch.zeros((), device=state.device)
-    sums = state.sums if state.ranks.alone else Sums.zero(state.device)
-    for batch in group:
+    sums = state.sums if exchange is None else Sums.zero(state.device)
+    own = [len(batch.images) for batch in group]
+    last = max((place for place, count in enumerate(own) if count), default=None)
+    for place, batch in enumerate(group):
         sums.images += batch.whole
         if not len(batch.images) and not state.synchronized_norm:
             continue  # of a small batch a process may have no share
@@ -215,24 +221,17 @@ def _backward(
         value = loss(scores, batch.targets)
         share = 1.0 if is_summed(loss) else count / images
         scaled = value if share == 1 else value * share
+        if exchange is not None and place == last and not state.synchronized_norm:  # whose sums come in between
+            exchange.begin()
         if scaled.requires_grad:  # not where the loss leaves the batch out
             (state.scaler.scale(scaled) if state.scaler else scaled).backward()
         each = per_image(loss, value.detach(), count)
         mean = mean + (each if count == images else each * (count / images))
         _count(sums, batch, logits.detach(), each)
-    if not state.ranks.alone:
-        _combine(state, sums, mean, sum(len(batch.images) for batch in group) / images)
+    if exchange is not None:
+        exchange.end((sums.loss, sums.correct, mean), sum(own) / images)
+        state.sums.add(sums)
     return mean
-
-
-def _combine(state: TrainingState, sums: Sums, mean: Tensor, share: float) -> None:
-    """Add what the other processes found: to the gradients, the step's `sums` and its `mean` loss."""
-    parameters = [p for group in state.optimizer.param_groups for p in group["params"]]
-    combine(state.ranks, state.model, parameters, (sums.loss, sums.correct, mean), share)
-    state.sums.loss += sums.loss
-    state.sums.correct += sums.correct
-    state.sums.images += sums.images
-    state.sums.mixed |= sums.mixed
 
 
 def _count(sums: Sums, batch: Batch, logits: Tensor, loss: Tensor) -> None:
@@ -261,8 +260,8 @@ def _step(state: TrainingState, parameters: Sequence[nn.Parameter], clip: Clippi
     return norm
 
 
-def _epoch_done(state: TrainingState, started: float, clock: Clock) -> EpochDone:
-    """Close the epoch, which began at `started` on the clock."""
+def _epoch_done(state: TrainingState, started: float, clock: Clock, *, share: float) -> EpochDone:
+    """Close the epoch, of which a `share` was trained and which began at `started` on the clock."""
     sums, progress = state.sums, state.progress
     progress.epoch += 1
     progress.batch = 0
@@ -280,6 +279,7 @@ def _epoch_done(state: TrainingState, started: float, clock: Clock) -> EpochDone
         accuracy=None if sums.mixed else float(sums.correct) / sums.images,
         seconds=sums.seconds,
         images_per_second=sums.images / sums.seconds if sums.seconds else math.nan,
+        share=share,
     )
 
 

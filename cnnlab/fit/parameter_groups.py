@@ -93,6 +93,16 @@ class LearningParameters:
         number = self.numbers[name]
         return REST if number is None else self.rules[number]
 
+    @property
+    def remarks(self) -> list[str]:
+        """Rules that change nothing, because all of their parameters are frozen elsewhere."""
+        learning = set(self.numbers.values())
+        return [
+            f"parameter_groups: {_quoted(rule)} has no effect: what it matches is frozen, or its layer keeps it"
+            for number, rule in enumerate(self.rules)
+            if not rule.frozen and number not in learning
+        ]
+
     def only(self, names: Collection[str]) -> "LearningParameters":
         """Those of `names` alone."""
         return replace(self, named={name: one for name, one in self.named.items() if name in names})
@@ -169,7 +179,7 @@ def learning_parameters(
             continue
         named[name], numbers[name] = parameter, number
     for number, rule in enumerate(rules):
-        pattern = ", ".join(f"'{word}'" for word in rule.match)
+        pattern = _quoted(rule)
         if number in matched and number not in holding:
             raise RequestError(
                 f"parameter_groups: {pattern} has no effect: groups before it match all of its parameters, and the "
@@ -186,6 +196,10 @@ def learning_parameters(
         by = "freeze" if freezing is not None and freezing.until else "parameter_groups"
         raise RequestError(f"{by}: every parameter is frozen; nothing is left to train")
     return LearningParameters(model, named, numbers, rules, step, layer_decay, depths(model) if layer_decay < 1 else {})
+
+
+def _quoted(rule: ParameterGroup) -> str:
+    return ", ".join(f"'{word}'" for word in rule.match)
 
 
 def _normalization_parameters(model: nn.Module) -> set[str]:

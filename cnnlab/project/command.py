@@ -39,7 +39,7 @@ def runs(session: Session) -> None:
 
     found, others = all_runs(session.runs)
     if session.as_json:
-        print_json([{"path": str(run.path), **vars(run.record)} for run in found])
+        print_json([{"path": str(run.path), "status": run.status, **vars(run.record)} for run in found])
     elif not found:
         err_console().print(said("no runs under {} yet; [bold]cnnlab train[/] makes one", session.runs))
     else:
@@ -63,7 +63,7 @@ def _cells(run: "Run") -> dict[str, str]:
     """What there is to say of a run in a line."""
     record, outcome = run.record, run.record.outcome
     # what finished is told by its verdict; for all the rest there is --json and `cnnlab compare`
-    words = [] if outcome.status == "finished" and outcome.diagnosis else [outcome.status]
+    words = [] if outcome.status == "finished" and outcome.diagnosis else [run.status]
     return {
         "run": printable(run.name),
         "started": printable(record.started[5:16].replace("T", " ")),

@@ -13,7 +13,7 @@ from typing import Any
 from cnnlab.config.differences import first_difference
 from cnnlab.core.errors import RequestError, first_line
 from cnnlab.core.seeds import derive_seed
-from cnnlab.runs.writer import training_lock
+from cnnlab.runs.lock import training_lock
 
 RUN, WORKER, MACHINE, STATUS, AGAIN = "run", "worker", "machine", "status", "taken_up_again"
 """Attributes of a trial."""

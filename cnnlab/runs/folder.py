@@ -31,6 +31,7 @@ from cnnlab.core.files import PART
 from cnnlab.core.reading import open_file, read_file, refusals_told
 from cnnlab.core.yaml import load
 from cnnlab.fit.checkpoints import load_weights_file
+from cnnlab.runs.lock import LOCK, is_abandoned
 from cnnlab.runs.record import RunRecord
 
 WhichWeights = Literal["best", "last"]
@@ -41,9 +42,6 @@ OUTPUTS = (
     *("report-card", "saliency", "sanity", "sweep", "visualize"),
 )
 """Folders beside the runs in which commands put their figures by default."""
-
-LOCK = "training.lock"
-"""There while a run is trained; it holds the number of the process and the name of its machine."""
 
 NETWORK = "network"
 """The folder with a copy of the user's own Python that makes the network."""
@@ -120,6 +118,18 @@ class Run:
             return config.with_data({**config.data.dataset.options, **written})
         return config
 
+    @property
+    def status(self) -> str:
+        """How the run stands, as its record says; `killed` where its process died before it could say so.
+
+        Example:
+            >>> from cnnlab.runs.folder import Run
+            >>> Run("runs/cifar").status  # doctest: +SKIP
+            'finished'
+        """
+        recorded = self.record.outcome.status
+        return "killed" if recorded == "running" and is_abandoned(self.path) else recorded
+
     def weights(self, which: WhichWeights = "best") -> tuple[dict[str, Tensor], Mapping[str, Any]]:
         """Weights to evaluate, and the facts stored with them (epoch, val_accuracy).
 
@@ -127,8 +137,7 @@ class Run:
         """
         path = self.path / "checkpoints" / f"{which}.safetensors"
         if not path.exists():
-            status = self.record.outcome.status
-            raise RequestError(f"the run {self.name} ({status}) has no {which} weights yet: {path} is missing")
+            raise RequestError(f"the run {self.name} ({self.status}) has no {which} weights yet: {path} is missing")
         return load_weights_file(path)
 
     def snapshots(self) -> dict[int, Path]:

@@ -1,15 +1,9 @@
-"""Creating a run and adding to it while it trains, in one process at a time: a dead one's lock falls to the system."""
+"""Creating a run and adding to it while it trains."""
 
-import errno
 import json
 import os
 import shutil
-import socket
-import stat
-import sys
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +12,6 @@ from torch import Tensor
 from cnnlab.core.errors import RequestError
 from cnnlab.core.files import (
     append_line,
-    failures_named,
     refuse_links,
     remove_file,
     remove_folder,
@@ -27,21 +20,12 @@ from cnnlab.core.files import (
 )
 from cnnlab.fit.checkpoints import save_state, save_weights
 from cnnlab.fit.hardest import Choices
-from cnnlab.runs.folder import CORRECTIONS, LOCK, NETWORK, Run, can_start_over
+from cnnlab.runs.folder import CORRECTIONS, NETWORK, Run, can_start_over
+from cnnlab.runs.lock import LOCK, is_held
 from cnnlab.runs.record import RunRecord
 
 FOLDERS = ("checkpoints", "reports", "tensorboard")
 """What a training writes into, below the run's own folder."""
-
-
-HELD = {errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK, errno.EDEADLK}
-"""What the systems say when another one has the lock; whatever else they say, they have no locks there."""
-
-ROOM = 16_384
-"""Bytes that the lock file holds besides: where the disk becomes full, they are room to record how a run ended."""
-
-PATIENCE = 1.0
-"""Seconds that a process which has just taken the lock needs at most to write its number into it."""
 
 
 class RunWriter:
@@ -181,121 +165,3 @@ def free_name(root: Path, name: str) -> str:
         number += 1
         candidate = f"{name}-{number}"
     return candidate
-
-
-@contextmanager
-def training_lock(folder: Path) -> Iterator[str | None]:
-    """While inside, no other process trains the run in `folder`; yields a remark where its file system has no locks.
-
-    A lock file that a killed process left behind is taken over: the lock died with the process.
-
-    Raises: RequestError with the number of the process that trains the run.
-    """
-    path = folder / LOCK
-    refuse_links(path)
-    with failures_named(path):
-        handle, locked = _take(path, folder)
-    try:
-        yield None if locked else f"the file system of {folder} has no locks: train this run in one process at a time"
-    finally:
-        if sys.platform == "win32":  # which removes no file that is open
-            os.close(handle)
-            with suppress(OSError):
-                path.unlink()
-        else:
-            with suppress(OSError):  # the folder may have become read only, or have moved; the lock ends all the same
-                path.unlink()
-            os.close(handle)
-
-
-def give_room(folder: Path) -> None:
-    """Give the lock file's room back to the disk; called by the process that trains the run in `folder`."""
-    with suppress(OSError):
-        os.truncate(folder / LOCK, len(_own_line()))
-
-
-def _own_line() -> bytes:
-    return f"{os.getpid()} {socket.gethostname()}\n".encode()
-
-
-def is_held(folder: Path) -> bool:
-    """Whether a process trains the run in `folder` now."""
-    try:
-        with training_lock(folder):
-            return False
-    except RequestError:
-        return True
-
-
-def _take(path: Path, folder: Path) -> tuple[int, bool]:
-    """The open lock file, and whether it is locked (otherwise the file system has no locks)."""
-    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    while True:
-        handle = os.open(path, flags, 0o666)
-        try:
-            facts = os.fstat(handle)
-            if not stat.S_ISREG(facts.st_mode):
-                raise RequestError(f"{path}: is no regular file; move it away")
-            try:
-                _lock(handle)
-                locked = True
-            except OSError as error:
-                if error.errno in HELD:
-                    raise RequestError(f"the run {folder.name} is being trained by {_holder(path)}") from None
-                locked = False
-            # the one before may have removed the file between the opening and the lock; a hard link is another's file
-            if facts.st_nlink > 1 or not _is_there(path, facts):
-                if facts.st_nlink > 1:
-                    path.unlink(missing_ok=True)
-                os.close(handle)
-                continue
-            os.ftruncate(handle, 0)
-            os.write(handle, _own_line())
-            with suppress(OSError):
-                os.write(handle, b" " * ROOM)
-            return handle, locked
-        except BaseException:
-            os.close(handle)
-            raise
-
-
-def _is_there(path: Path, facts: os.stat_result) -> bool:
-    try:
-        return os.path.samestat(path.stat(), facts)
-    except FileNotFoundError:
-        return False
-
-
-def _holder(path: Path) -> str:
-    """`process 4711`, with its machine where that is another one."""
-    deadline = time.monotonic() + PATIENCE
-    words: list[str] = []
-    while len(words) < 2 and time.monotonic() < deadline:
-        try:
-            words = path.read_text(encoding="utf-8", errors="replace").split()
-        except OSError:
-            break
-        if len(words) < 2:
-            time.sleep(0.01)
-    if len(words) != 2 or not words[0].isdecimal():
-        return "another process"
-    number, machine = words
-    return f"process {number}" + ("" if machine == socket.gethostname() else f" on {machine}")
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    BEYOND = 1 << 30
-    """The byte that is locked: Windows forbids to read a locked one."""
-
-    def _lock(handle: int) -> None:
-        os.lseek(handle, BEYOND, os.SEEK_SET)
-        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-        os.lseek(handle, 0, os.SEEK_SET)
-
-else:
-    import fcntl
-
-    def _lock(handle: int) -> None:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

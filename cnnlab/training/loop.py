@@ -18,8 +18,9 @@ from cnnlab.network.session import Session
 from cnnlab.runs.events import EventLog
 from cnnlab.runs.folder import Run
 from cnnlab.runs.images import origins
+from cnnlab.runs.lock import give_room
 from cnnlab.runs.record import Status
-from cnnlab.runs.writer import RunWriter, give_room
+from cnnlab.runs.writer import RunWriter
 from cnnlab.training.course import Ended, EpochClosed, course, too_little_memory
 from cnnlab.training.events import Finished, Started, StopWish, TrainingEvent
 from cnnlab.training.proxy import with_choices
@@ -224,9 +225,9 @@ def _write_epoch(
     """Write point, events and checkpoints; in this order, so that a kill loses nothing."""
     fact = closed.fact
     point = point_of(closed.row)
-    writer.add(
-        {"kind": "epoch", "step": fact.step, "epoch": fact.epoch, "lr": fact.lr, "seconds": fact.seconds, **point}
-    )
+    cut = {"share": fact.share} if fact.share < 1 else {}
+    told = {"kind": "epoch", "step": fact.step, "epoch": fact.epoch, "lr": fact.lr, "seconds": fact.seconds, **cut}
+    writer.add(told | point)
     events.scalars({**point, "epoch": float(fact.epoch)}, fact.step)
     for observer in observers:
         observer.after_epoch(fact)

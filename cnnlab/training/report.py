@@ -44,6 +44,13 @@ class EpochRow:
     seconds: float
     """Spent on training steps."""
     images_per_second: float
+    share: float = 1.0
+    """Of the epoch: below 1 where the time budget ended in it."""
+
+    @property
+    def place(self) -> float:
+        """Epochs that were done after it, such as 4.3, on the axis of curves."""
+        return self.epoch - 1 + self.share
 
 
 @dataclass(frozen=True)
@@ -161,12 +168,13 @@ def curves_figure(
     rows: Sequence[EpochRow], diagnosis: Diagnosis | None = None, steps: Sequence[StepRow] = ()
 ) -> Figure:
     """Accuracy, loss and learning rate over the epochs, one above the other; of few epochs with single `steps`."""
-    x = tuple(float(row.epoch) for row in rows)
+    x = tuple(row.place for row in rows)
     marks: tuple[Mark, ...] = ()
     if diagnosis is not None and len(rows) > 1:
         since = diagnosis.since_epoch
         label = f"over-fitted since {since}" if since is not None else f"best: epoch {diagnosis.best_epoch}"
-        marks = (Mark(float(since if since is not None else diagnosis.best_epoch), label),)
+        marked = since if since is not None else diagnosis.best_epoch
+        marks = (Mark(next((row.place for row in rows if row.epoch == marked), float(marked)), label),)
     accuracies = (
         Series("validation", x, tuple(r.val_accuracy for r in rows), colour=1),
         Series("training, clean", x, tuple(r.clean_train_accuracy for r in rows), colour=0),
@@ -180,7 +188,7 @@ def curves_figure(
     if steps and len(rows) <= FEW_EPOCHS:
         places = tuple(step.place for step in steps)
         losses = (Series("training, single steps", places, tuple(s.loss for s in steps), "faint", colour=0), *losses)
-        points = sorted({(s.place, s.lr) for s in steps} | {(float(r.epoch), r.lr) for r in rows})
+        points = sorted({(s.place, s.lr) for s in steps} | {(r.place, r.lr) for r in rows})
         rates = (Series("learning rate", tuple(p[0] for p in points), tuple(p[1] for p in points), colour=2),)
     panels = (
         Curves(_measured(accuracies), "epoch", "accuracy (%)", percent=True, marks=marks, y_range=(None, 1.0)),
@@ -215,7 +223,7 @@ def epoch_table(rows: Sequence[EpochRow]) -> Table:
             Column("time", "s", "right", ".1f"),
             Column("images/s", "", "right", ",.0f"),
         ),
-        tuple(astuple(row) for row in rows),
+        tuple(astuple(row)[:-1] for row in rows),  # all but their share
         name="epochs",
     )
 

@@ -50,6 +50,7 @@ def epoch_row(fact: EpochDone, setup: TrainingSetup) -> EpochRow:
         lr=fact.lr,
         seconds=fact.seconds,
         images_per_second=fact.images_per_second,
+        share=fact.share,
     )
 
 
@@ -102,7 +103,9 @@ def step_rows(run: Run) -> list[StepRow]:
     Raises: RequestError when `metrics.jsonl` is damaged.
     """
     points = run.metrics()
-    ends = {point["epoch"]: point["step"] for point in points if point.get("kind") == "epoch"}
+    done = [point for point in points if point.get("kind") == "epoch"]
+    ends = {point["epoch"]: point["step"] for point in done}
+    shares = {point["epoch"]: share for point in done if isinstance(share := point.get("share"), float)}
     rows = []
     for point in points:
         epoch, loss, lr = point.get("epoch"), point.get("train/step_loss"), point.get("lr")
@@ -111,7 +114,8 @@ def step_rows(run: Run) -> list[StepRow]:
         if not (isinstance(loss, int | float) and math.isfinite(loss) and isinstance(lr, int | float)):
             continue
         begun = ends.get(epoch - 1, 0)
-        rows.append(StepRow(epoch - 1 + (point["step"] - begun) / max(ends[epoch] - begun, 1), loss, lr))
+        part = shares.get(epoch, 1.0) * (point["step"] - begun) / max(ends[epoch] - begun, 1)
+        rows.append(StepRow(epoch - 1 + part, loss, lr))
     return rows
 
 

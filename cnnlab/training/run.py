@@ -21,8 +21,9 @@ from cnnlab.models.build import parameter_count
 from cnnlab.models.own_model import OwnModel
 from cnnlab.runs.folder import CORRECTIONS, Run, can_start_over
 from cnnlab.runs.images import check_there, check_unchanged, fixed_sample, relocated, training_images
+from cnnlab.runs.lock import training_lock
 from cnnlab.runs.record import RunRecord, new_record
-from cnnlab.runs.writer import RunWriter, free_name, taken, training_lock
+from cnnlab.runs.writer import RunWriter, free_name, taken
 from cnnlab.training.continuation import arithmetic_remark, continued_record, curve_remark, extension
 from cnnlab.training.course import follow
 from cnnlab.training.events import Finished, StopWish, TrainingEvent

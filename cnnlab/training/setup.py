@@ -314,6 +314,7 @@ def set_up_training(
         freezing = Freezing(network, config.freeze, config.unfreeze, statistics=config.frozen_statistics)
     loss = config.loss.build(counts=train.counts())
     parameters = parameters_of(config, network, freezing, loss)
+    remarks += parameters.remarks
     freezing.begin(1)
     if config.freeze:
         with config.told_by_place():

@@ -1,6 +1,6 @@
 """What a subject hands to a page that is made of several: its blocks, with its lines for the summary above them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeVar
@@ -34,7 +34,12 @@ class Contribution:
 def unpraised(contribution: Contribution) -> Contribution:
     """The same in the same words, but nothing of it told as good: of a network that has learned nothing."""
     lines = tuple(replace(line, tone=_PLAINLY.get(line.tone, line.tone)) for line in contribution.lines)
-    return Contribution(tuple(map(_unpraised, contribution.blocks)), lines)
+    return Contribution(plainly(contribution.blocks), lines)
+
+
+def plainly(blocks: Iterable[Block]) -> tuple[Block, ...]:
+    """The same blocks, nothing of them told as good."""
+    return tuple(map(_unpraised, blocks))
 
 
 _PLAINLY: Mapping[Tone, Tone] = {"good": "plain"}
@@ -42,7 +47,7 @@ _PLAINLY: Mapping[Tone, Tone] = {"good": "plain"}
 
 def _unpraised(block: Block) -> Block:
     if isinstance(block, Section):
-        return replace(block, blocks=tuple(map(_unpraised, block.blocks)))
+        return replace(block, blocks=plainly(block.blocks))
     return replace(block, tone=_PLAINLY.get(block.tone, block.tone)) if isinstance(block, Text) else block
 
 

@@ -41,6 +41,7 @@ class Ema(BaseModel):
 class Training(BaseModel):
     model_config = ConfigDict(extra="forbid")
     epochs: Positive = 1
+    sizes: dict[float, int] = {}
     ema: Ema | None = None
 
 
@@ -84,6 +85,8 @@ def changed(text: str, *overrides: str) -> tuple[dict[str, Any], list[str]]:
             {"parts": [{"repeat": {"parts": [{"sgd": {"lr": "2"}}]}}]},
         ),
         ("words: []", "training.epochs=3", {"words": [], "training": {"epochs": "3"}}),
+        ("training: {sizes: {0: 24}}", "training.sizes.0.5=28", {"training": {"sizes": {"0": "24", "0.5": "28"}}}),
+        ("words: []", "training.sizes.0.25=28", {"words": [], "training": {"sizes": {"0.25": "28"}}}),
         ("training: {ema: }", "training.ema.decay=0.5", {"training": {"ema": {"decay": "0.5"}}}),
         ("training: {ema: {decay: 0.1}}", "training.ema=", {"training": {"ema": None}}),
         ("words: [a, b]", "words.1=c=d", {"words": ["a", "c=d"]}),

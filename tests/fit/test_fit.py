@@ -190,6 +190,9 @@ def test_a_time_budget_ends_on_time_with_the_schedule_run_down() -> None:
     assert isinstance(events[-1], EpochDone)
     assert events[-1].step == steps[-1].step
     assert training.progress.elapsed >= 40
+    whole = [event for event in events if isinstance(event, EpochDone)]
+    assert all(event.share == 1 for event in whole[:-1])
+    assert sum(event.share for event in whole) == pytest.approx(len(steps) / batches().steps)
 
 
 def test_the_least_time_budget_still_makes_a_step() -> None:

@@ -2,6 +2,7 @@ import pytest
 from torch import nn
 
 from cnnlab.core.errors import RequestError
+from cnnlab.fit.freezing import Freezing
 from cnnlab.fit.parameter_groups import ParameterGroup, learning_parameters
 
 
@@ -67,6 +68,22 @@ def test_a_group_that_earlier_ones_leave_nothing_is_refused() -> None:
     with pytest.raises(RequestError, match="'norm_biases' has no effect: groups before it match all"):
         learning_parameters(nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)), rules)
     learning_parameters(nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)), rules[::-1])
+
+
+def test_a_group_of_what_is_frozen_elsewhere_is_told() -> None:
+    """As a rate for the filters of `whitening`, which keep what they begin with."""
+    model = network()
+    rules = [
+        ParameterGroup(match=["conv1.weight"], lr_scale=2),
+        ParameterGroup(match=["conv1.*"], lr_scale=3),
+        ParameterGroup(match=["linear1.bias"], frozen=True),
+    ]
+    freezing = Freezing(model, ["conv1.weight", "linear1.bias"], {}, statistics=False)
+    learning = learning_parameters(model, rules, freezing=freezing)
+    (remark,) = learning.remarks
+    assert remark.startswith("parameter_groups: 'conv1.weight' has no effect")
+    later = Freezing(model, ["conv1.weight"], {3: ["conv1.weight"]}, statistics=False)
+    assert not learning_parameters(model, rules, freezing=later).remarks
 
 
 def test_what_is_refused() -> None:

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from cnnlab.core.errors import RequestError, WriteError
-from cnnlab.runs import writer
-from cnnlab.runs.writer import LOCK, is_held, training_lock
+from cnnlab.runs import lock
+from cnnlab.runs.lock import LOCK, is_abandoned, is_held, training_lock
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from cnnlab.runs.writer import training_lock
+from cnnlab.runs.lock import training_lock
 with training_lock(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
@@ -28,12 +28,18 @@ def test_the_second_is_refused_with_the_firsts_number_until_it_ends(tmp_path: Pa
         assert first.stdout.readline() == "held\n"
         for _ in range(2):  # asking changes nothing
             assert is_held(tmp_path)
+            assert not is_abandoned(tmp_path)
             with pytest.raises(RequestError) as caught, training_lock(tmp_path):
                 pass
             assert str(caught.value) == f"the run {tmp_path.name} is being trained by process {first.pid}"
         first.send_signal(signal.SIGKILL)
         first.wait()
     assert (tmp_path / LOCK).exists()  # nobody tidied up, and the lock is free all the same
+    left = (tmp_path / LOCK).read_bytes()
+    assert is_abandoned(tmp_path)
+    (tmp_path / LOCK).write_text("4711 another.machine\n")
+    assert not is_abandoned(tmp_path)  # it may live there
+    (tmp_path / LOCK).write_bytes(left)
     with training_lock(tmp_path) as remark:
         assert remark is None
         assert (tmp_path / LOCK).read_text().split()[0] == str(os.getpid())
@@ -44,8 +50,8 @@ def test_the_second_is_refused_with_the_firsts_number_until_it_ends(tmp_path: Pa
 
 def test_the_lock_holds_room_for_the_record_of_a_full_disk(tmp_path: Path) -> None:
     with training_lock(tmp_path):
-        assert (tmp_path / LOCK).stat().st_size > writer.ROOM
-        writer.give_room(tmp_path)
+        assert (tmp_path / LOCK).stat().st_size > lock.ROOM
+        lock.give_room(tmp_path)
         assert (tmp_path / LOCK).read_text() == f"{os.getpid()} {socket.gethostname()}\n"
 
 
@@ -61,7 +67,7 @@ def test_a_file_system_without_locks_is_said(tmp_path: Path, monkeypatch: pytest
     def refuse(handle: int) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(writer, "_lock", refuse)
+    monkeypatch.setattr(lock, "_lock", refuse)
     with training_lock(tmp_path) as remark:
         assert remark == f"the file system of {tmp_path} has no locks: train this run in one process at a time"
 

@@ -24,7 +24,8 @@ from cnnlab.fit.fit import StepDone
 from cnnlab.fit.progress import Progress
 from cnnlab.network.session import Session
 from cnnlab.runs.folder import Run
-from cnnlab.runs.writer import RunWriter, free_name, training_lock
+from cnnlab.runs.lock import training_lock
+from cnnlab.runs.writer import RunWriter, free_name
 from cnnlab.training.continuation import curve_remark
 from cnnlab.training.events import Finished, Started, StopWish
 from cnnlab.training.loop import TrainOptions
@@ -225,13 +226,15 @@ main()
         if closed >= 2 and lines[-1:] and '"kind": "step"' in lines[-1]:
             break
         time.sleep(0.01)
+    assert Run.open("tiny", tmp_path / "parts").status == "running"
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     killed = Run.open("tiny", tmp_path / "parts")
-    assert killed.record.outcome.status == "running"
+    assert (killed.record.outcome.status, killed.status) == ("running", "killed")
     assert len(killed.metrics()) > len(killed.epochs())
     list(resume(killed, [], options(tmp_path / "parts"), StopWish()))
     assert_same_end(whole, Run.open("tiny", tmp_path / "parts"))
+    assert Run.open("tiny", tmp_path / "parts").status == "finished"
 
 
 def test_a_finished_run_is_extended_by_epochs_only(config_file: Path, tmp_path: Path) -> None:

@@ -38,7 +38,9 @@ def test_steps_lie_between_the_ends_of_their_epochs() -> None:
         {**step, "step": 5, "epoch": 2, "train/step_loss": 0.5},
         {**step, "step": 6, "epoch": 2, "train/step_loss": float("nan")},
         {"kind": "epoch", "step": 8, "epoch": 2},
-        {**step, "step": 9, "epoch": 3},  # of an epoch that was never finished
+        {**step, "step": 9, "epoch": 3},
+        {"kind": "epoch", "step": 10, "epoch": 3, "share": 0.5},  # where the time was over
+        {**step, "step": 11, "epoch": 4},  # of an epoch that was never finished
     ]
     run: Any = SimpleNamespace(metrics=lambda: points)
-    assert step_rows(run) == [StepRow(0.5, 1.0, 0.1), StepRow(1.25, 0.5, 0.1)]
+    assert step_rows(run) == [StepRow(0.5, 1.0, 0.1), StepRow(1.25, 0.5, 0.1), StepRow(2.25, 1.0, 0.1)]

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,11 @@ from cnnlab.network.open import open_run
 from cnnlab.network.session import Session
 from cnnlab.runs.folder import Run
 from cnnlab.runs.images import evaluation_images
+from cnnlab.trust.audit.report import evidence_report
 from cnnlab.trust.audit.run import AuditOptions, EvidenceAudit, audit
+from cnnlab.trust.sanity.report import sanity_report
 from cnnlab.trust.sanity.run import SanityCheck, SanityOptions, sanity
+from cnnlab.view.blocks import Report, Section, Text
 
 pytestmark = pytest.mark.usefixtures("nothing_is_drawn")
 
@@ -30,6 +34,18 @@ def steps_of(subject: Callable[..., Iterator[Any]], run: Run, options: Any, seed
     """Of `sanity` or `audit` on the best weights of the run."""
     session = Session(device_name="cpu", seed=seed, max_batch=3)
     return subject(open_run(run, session), session, options)
+
+
+def praised(report: Report) -> list[str]:
+    """What it tells as good."""
+    blocks, found = list(report.blocks), []
+    while blocks:
+        block = blocks.pop()
+        if isinstance(block, Section):
+            blocks += block.blocks
+        elif isinstance(block, Text) and block.tone == "good":
+            found.append(block.text)
+    return found
 
 
 def test_sanity(run: Run) -> None:
@@ -46,6 +62,8 @@ def test_sanity(run: Run) -> None:
         assert [method.name for method in found.methods] == ["gradcam", "gradient"]
     assert [verdict.similarity.signed.n for verdict in facts.verdicts if verdict.similarity.signed] == [6, 6]
     assert (result.folder / "sanity.json").exists()
+    assert facts.trained
+    assert not praised(sanity_report(replace(facts, trained=False)))
     assert result.folder == run.path / "reports" / "sanity"
 
 
@@ -84,6 +102,11 @@ def test_audit_measures_where_gradient_times_input_lies(run: Run) -> None:
     assert [one.inside for one in found] == pytest.approx(inside.tolist(), rel=1e-4)
     assert result.facts.accuracy == float((logits.argmax(1) == part.labels).double().mean())
     assert result.facts.broken == ()
+    assert praised(evidence_report(result.facts))
+    untrained = evidence_report(replace(result.facts, trained=False))
+    assert not praised(untrained)
+    assert isinstance(untrained.blocks[0], Text)
+    assert untrained.blocks[0].tone == "caution"
     assert result.folder == run.path / "reports" / "audit-validation"
 
 

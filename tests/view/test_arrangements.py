@@ -144,6 +144,18 @@ def test_a_short_training_shows_its_single_steps() -> None:
     assert [series.name for series in many.panels[1].series] == ["validation", "training, augmented"]
 
 
+def test_an_epoch_that_the_clock_cut_off_ends_where_it_was_cut_off() -> None:
+    made = (*rows()[:2], replace(rows()[2], share=0.25))
+    told = curves_figure(made).drawing
+    assert isinstance(told, Panels)
+    assert all(series.x == (1.0, 2.0, 2.25) for panel in told.panels for series in panel.series)
+    diagnosis = diagnose(learning_curves(made, validation_images=5000))
+    assert diagnosis.best_epoch == 3
+    marked = curves_figure(made, diagnosis).drawing
+    assert isinstance(marked, Panels)
+    assert [mark.x for mark in marked.panels[0].marks] == [2.25]
+
+
 def test_a_training_without_validation_and_without_epochs_is_still_a_report() -> None:
     said = training_contribution((), None, train_seconds=0.0, wall_seconds=1.0, config="'a b.yaml'")
     assert said.blocks

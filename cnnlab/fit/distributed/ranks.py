@@ -3,7 +3,7 @@
 Importing this is cheap: torch is imported by what needs it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -110,6 +110,22 @@ class Ranks:
         with self._meeting():
             for tensor in tensors:
                 dist.all_reduce(tensor)
+
+    def adding(self, tensor: "Tensor") -> Callable[[], None]:
+        """Begin to replace a tensor by its sum over the processes; the result waits until it is there."""
+        if self.alone:
+            return lambda: None
+        import torch.distributed as dist
+
+        with self._meeting():
+            work = dist.all_reduce(tensor, async_op=True)
+        assert work is not None
+
+        def wait() -> None:
+            with self._meeting():
+                work.wait()
+
+        return wait
 
     def copy(self, tensors: "Sequence[Tensor]") -> None:
         """Replace each tensor by the first process's."""

@@ -127,6 +127,7 @@ def check(config: Config, session: Session, *, shape: Shape | None = None, class
             remarks.append(freezing.sentence)
     loss = config.loss.build(counts=torch.ones(classes, dtype=torch.int64))
     learning = parameters_of(config, network, freezing, loss)
+    remarks += learning.remarks
     terms_of(config.optimizer.build(parameters=learning), learning, epochs=config.training.epochs)
     if config.clipping:
         config.clipping.build(model=network)

@@ -64,6 +64,8 @@ class EvidenceFacts:
     reason: str
     """Why this method."""
     seed: int
+    trained: bool
+    """Whether the network is."""
     accuracy: float
     images: tuple[AuditedImage, ...]
     summary: EvidenceSummary
@@ -107,6 +109,7 @@ def evidence_document(facts: EvidenceFacts) -> dict[str, Any]:
         "layers": list(facts.layers),
         "reason": facts.reason,
         "seed": facts.seed,
+        "trained": facts.trained,
         "accuracy": facts.accuracy,
         "held": not facts.broken,
         "broken": [limit.sentence for limit in facts.broken],

@@ -22,6 +22,7 @@ from cnnlab.view.blocks import (
     mean_of,
     shown,
 )
+from cnnlab.view.contribution import plainly
 from cnnlab.view.drawings import Bars, Mark
 from cnnlab.view.scenes import Box, Contour, Scene, Scenes
 
@@ -43,6 +44,8 @@ def evidence_report(facts: EvidenceFacts) -> Report:
         blocks += [_groups(facts), *_border_bars(facts)]
     blocks += [_contact_sheet(facts), _limits(facts)]
     blocks += [Text(note, "note") for note in facts.notes]
+    if not facts.trained:
+        blocks = [Text("The weights are random: no limit tells anything.", "caution", "untrained"), *plainly(blocks)]
     at = f" at {', '.join(facts.layers)}" if facts.layers else ""
     using = f" with {listed(facts.options)}" if facts.options else ""
     lead = (

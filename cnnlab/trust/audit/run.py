@@ -218,6 +218,7 @@ def _facts(
         layers=found.layers,
         reason=reason,
         seed=seed,
+        trained=sample.network.trained,
         accuracy=float((sample.answers == images.labels).double().mean()),
         images=audited,
         summary=summarize_evidence(located, seed=seed),

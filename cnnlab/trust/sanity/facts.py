@@ -73,6 +73,8 @@ class SanityFacts:
     split: str
     n: int
     seed: int
+    trained: bool
+    """Whether the network is."""
     at: tuple[str, ...]
     """The layer that class activation maps look at; none where no method does."""
     options: Mapping[str, Mapping[str, Any]]
@@ -100,6 +102,7 @@ def sanity_document(facts: SanityFacts) -> dict[str, Any]:
         "split": facts.split,
         "n": facts.n,
         "seed": facts.seed,
+        "trained": facts.trained,
         "layer": list(facts.at),
         "methods": _verdicts(facts.verdicts, facts.options),
         "layers": [vars(layer) for layer in facts.cascading.layers],

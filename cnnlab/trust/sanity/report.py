@@ -26,6 +26,7 @@ from cnnlab.view.blocks import (
     interval_text,
     mean_of,
 )
+from cnnlab.view.contribution import plainly
 from cnnlab.view.drawings import Curves, Panels, Series
 from cnnlab.view.scenes import Scene, Scenes
 
@@ -79,6 +80,9 @@ def sanity_report(facts: SanityFacts) -> Report:
         Text(f"with {listed(used)}", "note", METHODS[name].label) for name, used in facts.options.items() if used
     ]
     blocks += [Text(note, "note") for note in facts.notes]
+    if not facts.trained:
+        words = "The weights are random already: that maps change with them shows nothing that was learned."
+        blocks = [Text(words, "caution", "untrained"), *plainly(blocks)]
     return Report(f"Whether maps of {facts.run} show what it learned", tuple(blocks), lead)
 
 

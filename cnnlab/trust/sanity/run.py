@@ -154,6 +154,7 @@ def sanity_facts(
         split=sample.split,
         n=len(sample.numbers),
         seed=session.seed,
+        trained=network.trained,
         at=at,
         options={one.name: used(one) for one in methods},
         cascading=outcomes["cascading"],

@@ -35,6 +35,7 @@ def facts(borders: dict[str, float], *, max_border: float) -> EvidenceFacts:
         layers=(),
         reason="asked for",
         seed=0,
+        trained=True,
         accuracy=0.5,
         images=images,
         summary=summarize_evidence(located, seed=0),
