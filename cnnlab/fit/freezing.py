@@ -7,6 +7,7 @@ from torch import nn
 
 from cnnlab.core.characters import some
 from cnnlab.core.errors import RequestError
+from cnnlab.models.data_dependent import kept_parameters
 
 ALL_BUT_HEAD = "all but head"
 HEAD = "head"
@@ -78,7 +79,7 @@ class Freezing:
         parameters, kept = dict(model.named_parameters()), _statistics(model)
         names = [*parameters, *kept]
         self.until: dict[str, int | None] = {name: None for name in names if is_covered(name, freeze, head)}
-        self.until |= dict.fromkeys(_kept(model))
+        self.until |= dict.fromkeys(kept_parameters(model))
         for pattern in freeze:
             if not any(is_covered(name, [pattern], head) for name in names):
                 raise RequestError(
@@ -135,13 +136,6 @@ class Freezing:
         for name, norm in self._norms.items():
             if self.is_frozen(name, epoch):
                 norm.eval()
-
-
-def _kept(model: nn.Module) -> Iterable[str]:
-    """The names of parameters that keep what they begin with, as their layers say (`kept_parameters`)."""
-    for name, module in model.named_modules():
-        for inner in getattr(module, "kept_parameters", ()):
-            yield f"{name}.{inner}" if name else inner
 
 
 def _statistics(model: nn.Module) -> dict[str, nn.Module]:

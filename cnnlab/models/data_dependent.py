@@ -4,7 +4,7 @@ Source: Krähenbühl et al. 2016, arXiv:1511.06856. A layer does so by having wh
 (`summary`, receptive fields, fresh twins) takes it as it is without images.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -63,6 +63,21 @@ def begin_from_images(network: nn.Module, batches: Callable[[int], Iterable[Tens
                 raise RequestError(f"layer '{name}': {error}") from error
             said.append(f"{name} begins from {seen:,} training image{'' if seen == 1 else 's'}")
     return said
+
+
+def kept_parameters(network: nn.Module) -> Iterator[str]:
+    """The names of parameters that keep what they begin with, as their layers say (`kept_parameters`)."""
+    for name, module in network.named_modules():
+        for inner in getattr(module, "kept_parameters", ()):
+            yield f"{name}.{inner}" if name else inner
+
+
+def begin_as(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Let a network that was made anew begin as the one with these `weights` did, as far as its layers keep that."""
+    for name in kept_parameters(network):
+        if name in weights:
+            with torch.no_grad():
+                network.get_parameter(name).copy_(weights[name])
 
 
 class _ReachedError(Exception):

@@ -19,6 +19,7 @@ from cnnlab.inside.film.frames import film
 from cnnlab.inside.film.report import Evidence, FilmFacts, evidence_frame, filter_frame
 from cnnlab.inside.filters.families import SMALLEST
 from cnnlab.inside.filters.layer import colour_patterns
+from cnnlab.models.data_dependent import begin_as
 from cnnlab.models.filters import convolution_filters
 from cnnlab.network.fresh import new_network
 from cnnlab.network.session import Session
@@ -63,6 +64,7 @@ def filmed(run: Run, session: Session, *, layer: str | None = None, picture: int
         )
     config, data = run.config(allow_plugins=session.allow_plugins), run.record.data
     model = new_network(config, data.shape, len(data.classes))
+    begin_as(model, load_weights_file(next(iter(kept.values())))[0])
     name, _ = convolution_filters(model, layer, smallest=SMALLEST)
     part = "validation" if data.validation else "train"
     dataset = evaluation_images(run, config, part, session.place)

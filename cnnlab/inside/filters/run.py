@@ -17,6 +17,7 @@ from cnnlab.inside.filters.layer import (
     random_filters,
 )
 from cnnlab.inside.filters.measure import MeasuredFilter, measure
+from cnnlab.models.data_dependent import begin_as
 from cnnlab.models.filters import convolution_filters
 from cnnlab.network.network import Network
 from cnnlab.network.session import Session
@@ -99,7 +100,9 @@ def _untrained(network: Network) -> tuple[nn.Module, str] | None:
         return None
     if network.run is not None and network.config is not None:
         seed = network.config.seed
-        return network.fresh(seed), f"the same layer before the training (seed {seed})"
+        twin = network.fresh(seed)
+        begin_as(twin, network.model.state_dict())
+        return twin, f"the same layer before the training (seed {seed})"
     return network.fresh(0), "the same layer with random weights (seed 0)"
 
 

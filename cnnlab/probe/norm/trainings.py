@@ -13,6 +13,7 @@ from cnnlab.core.registry import Component, component
 from cnnlab.fit.checkpoints import load_weights_file
 from cnnlab.fit.optimizers.rates import with_rate_times
 from cnnlab.fit.state import load_weights
+from cnnlab.models.data_dependent import begin_as
 from cnnlab.network.fresh import new_network
 from cnnlab.network.session import Session
 from cnnlab.runs.folder import Run
@@ -107,6 +108,8 @@ def along(run: Run, session: Session) -> Iterator[tuple[int, nn.Module]]:
     model = new_network(run.config(allow_plugins=session.allow_plugins), data.shape, len(data.classes))
     model = model.to(session.device)
     kept = run.snapshots()
+    for path in list(kept.values())[:1]:
+        begin_as(model, load_weights_file(path)[0])
     for epoch in [0, *evenly(list(kept), MOST_POINTS - 1)] if kept else [0]:
         if epoch:
             weights, _ = load_weights_file(kept[epoch])

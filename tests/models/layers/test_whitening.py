@@ -10,7 +10,7 @@ from cnnlab.core.registry import component
 from cnnlab.fit.freezing import Freezing
 from cnnlab.fit.parameter_groups import learning_parameters
 from cnnlab.models import catalog  # noqa: F401
-from cnnlab.models.data_dependent import begin_from_images
+from cnnlab.models.data_dependent import begin_as, begin_from_images
 from cnnlab.models.initialization import initialize
 from cnnlab.models.layers.whitening import Whitening
 from cnnlab.network.session import Session
@@ -99,6 +99,18 @@ def test_it_looks_at_what_reaches_it_and_leaves_the_network_as_it_was() -> None:
     assert model.training
     assert torch.equal(model[0].running_mean, torch.zeros(3))
     assert torch.allclose(covariance(model.eval()(photographs()[:30])[:, :12].detach()), IDENTITY, atol=1e-9)
+
+
+def test_a_network_made_anew_begins_with_the_same_filters() -> None:
+    trained, anew = (nn.Sequential(layer(), nn.Conv2d(24, 2, 1).double()) for _ in range(2))
+    begin_from_images(trained, lambda count: [photographs()])
+    with torch.no_grad():
+        trained[0].bias += 1
+    before = {name: value.clone() for name, value in anew.state_dict().items()}
+    begin_as(anew, trained.state_dict())
+    assert torch.equal(anew[0].weight, trained[0].weight)
+    assert all(torch.equal(value, before[name]) for name, value in anew.state_dict().items() if name != "0.weight")
+    begin_as(anew, {})  # of another network
 
 
 def test_what_cannot_be_whitened() -> None:
