@@ -62,7 +62,7 @@ def test_weights(tmp_path: Path) -> None:
     writer = make(tmp_path)
     run = Run.open("first", tmp_path)
     with pytest.raises(
-        RequestError, match=r"the run first \(running\) has no best weights yet: .*best.safetensors is missing"
+        RequestError, match=r"the run first \(killed\) has no best weights yet: .*best.safetensors is missing"
     ):
         run.weights()
     writer.save_weights("best", {"a": torch.ones(2)}, {"epoch": 4})
