@@ -54,6 +54,8 @@ class StepDone:
     gradient_norm: Tensor
     images: int
     """Images seen in this step."""
+    done: float
+    """How much of the training is behind, 0 … 1: of its steps, or of the time budget where the clock is ahead."""
 
 
 @dataclass(frozen=True)
@@ -124,10 +126,14 @@ def fit(
             )
         pending.clear()
 
-    def share(step: int, elapsed: float) -> float:
+    def behind(step: int, elapsed: float) -> float:
         """How much of the training so many steps and seconds are: of the budget where the clock is ahead."""
-        steps = step / total_steps
-        return steps if time_budget is None else state.ranks.first(max(steps, elapsed / time_budget))
+        return max(step / total_steps, elapsed / time_budget if time_budget is not None else 0)
+
+    def share(step: int, elapsed: float) -> float:
+        """The same for all processes."""
+        found = behind(step, elapsed)
+        return found if time_budget is None else state.ranks.first(found)
 
     exchange = None if state.ranks.alone else Exchange(state.ranks, model, parameters)
     route = pointwise_route(state.device, model)
@@ -170,7 +176,8 @@ def fit(
             state.sums.seconds += now - started
             progress.elapsed = now - clock_zero
             seen = sum(batch.whole for batch in group)
-            yield StepDone(progress.step, progress.epoch + 1, progress.batch, lr, value, norm, seen)
+            done = min(behind(progress.step, progress.elapsed), 1.0)
+            yield StepDone(progress.step, progress.epoch + 1, progress.batch, lr, value, norm, seen, done)
         if state.lookahead and (out_of_time or progress.epoch + 1 >= epochs):
             state.lookahead.end(model)
         if state.sums.images:

@@ -51,6 +51,8 @@ class TrainingProgress:
         self.repeated: Repeated | None = None
         self._shown = 0.0
         self._images = 0
+        self._behind = 0.0
+        """How much of the training is, 0 … 1."""
         self._began = self._since = 0.0
 
     def __enter__(self) -> "TrainingProgress":
@@ -70,7 +72,7 @@ class TrainingProgress:
             epochs = self.started.epochs if self.started else event.epoch
             self.console.print(epoch_line(event, epochs, self.console.width), soft_wrap=True)
             self._since, self._images = time.perf_counter(), 0  # validation is no training speed
-            if self.task is not None and event.epoch == epochs:
+            if self.task is not None and (event.epoch == epochs or self._behind >= 1):
                 total = next(task.total for task in self.bar.tasks if task.id == self.task)
                 self.bar.update(self.task, completed=total, facts="writing the report")
         elif isinstance(event, Started):
@@ -128,11 +130,13 @@ class TrainingProgress:
     def _step(self, event: StepDone) -> None:
         now = time.perf_counter()
         self._images += event.images
+        self._behind = event.done
         if now - self._shown < REFRESH_SECONDS or self.task is None or self.bar.disable:
             return
         rate = self._images / (now - self._since) if now > self._since else 0.0
         facts = f"loss {float(event.loss):.3f}  lr {event.lr:.2g}  {rate:,.0f} img/s  {self._left(now)} left"
-        self.bar.update(self.task, completed=event.step, facts=facts)
+        total = max(event.step, round(event.step / event.done))  # by the clock's speed, where a time budget ends it
+        self.bar.update(self.task, completed=event.step, total=total, facts=facts)
         self._shown, self._since, self._images = now, now, 0
 
     def _left(self, now: float) -> str:

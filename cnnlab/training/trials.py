@@ -239,7 +239,7 @@ def training(trial: Trial, options: TrainOptions, stop: StopWish | bool) -> Iter
             if isinstance(event, Started):
                 total = event.steps_per_epoch * event.epochs
             elif isinstance(event, StepDone):
-                yield Advance(trial.name, event.step, max(total, event.step))
+                yield Advance(trial.name, round(event.done * total), total)
     except WorkError:
         if Run(path).record.outcome.status != "diverged":
             raise

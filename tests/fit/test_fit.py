@@ -192,12 +192,15 @@ def test_a_time_budget_ends_on_time_with_the_schedule_run_down() -> None:
     assert training.progress.elapsed >= 40
     whole = [event for event in events if isinstance(event, EpochDone)]
     assert all(event.share == 1 for event in whole[:-1])
+    assert all(a.done < b.done for a, b in pairwise(steps))
+    assert (steps[0].done < 0.1, steps[-1].done) == (True, 1.0)
     assert sum(event.share for event in whole) == pytest.approx(len(steps) / batches().steps)
 
 
 def test_the_least_time_budget_still_makes_a_step() -> None:
     events = list(fit(state(network()), batches(), loss=LOSS, schedule=cosine(9), epochs=9, time_budget=1e-9))
     assert [type(event) for event in events] == [StepDone, EpochDone]
+    assert events[0].done == 1
 
 
 def test_a_generous_budget_changes_nothing() -> None:

@@ -2,15 +2,21 @@
 
 import io
 import sys
+from dataclasses import replace
+from pathlib import Path
 from unittest.mock import patch
 
 import pytest
+import torch
 import typer
 from rich.cells import cell_len
 from rich.text import Text
 
 from cnnlab import main as commands
 from cnnlab.cli.streams import with_bar
+from cnnlab.fit.fit import StepDone
+from cnnlab.training import progress
+from cnnlab.training.events import Started
 from cnnlab.training.progress import HEADER, TrainingProgress, epoch_line, header
 from cnnlab.training.report import EpochRow
 from cnnlab.view.bars import Bars
@@ -37,6 +43,19 @@ def test_a_narrow_terminal_has_fewer_columns_and_whole_numbers(width: int, colum
     assert line.split()[0] == "90/100"
     assert ("87.65" in line) == ("val %" in names)
     assert header(79) == HEADER
+
+
+def test_the_bar_goes_by_the_clock_where_a_time_budget_ends_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "REFRESH_SECONDS", 0.0)
+    shown = TrainingProgress(Terminal(file=io.StringIO(), force_terminal=True, width=80))
+    shown.show(Started("r", Path("runs/r"), 1, 9, 0, 100, 100, "cpu", 0, (), (), seconds_left=60.0))
+    loss = torch.zeros(())
+    shown.show(StepDone(10, 1, 10, 0.1, loss, loss, 500, done=0.25))
+    (task,) = shown.bar.tasks
+    assert (task.completed, task.total) == (10, 40)
+    shown.show(StepDone(38, 1, 38, 0.1, loss, loss, 500, done=1.0))
+    shown.show(replace(ROW, epoch=1))
+    assert (task.completed, task.total, task.fields["facts"]) == (38, 38, "writing the report")
 
 
 class Teletype(io.StringIO):

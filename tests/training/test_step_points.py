@@ -23,7 +23,7 @@ def test_every_so_many_steps_and_at_least_once_an_epoch(batches: int, accumulate
         recorded = []
         for number in range(1, per_epoch + 1):
             step += 1
-            fact = StepDone(step, epoch, min(batches, number * accumulate), 0.1, nothing, nothing, 1)
+            fact = StepDone(step, epoch, min(batches, number * accumulate), 0.1, nothing, nothing, 1, 0.5)
             if _is_recorded(fact, setup):
                 recorded.append(step)
         due = [s for s in range(step - per_epoch + 1, step + 1) if s % every == 0]
