@@ -64,26 +64,22 @@ def occlusion(
     side, step = _sides(batch, window, stride)
     cover = baseline_of(batch, baseline)
     tops, lefts = window_starts(height, side, step), window_starts(width, side, step)
-    boxes = [(slice(y, y + side), slice(x, x + side)) for y in tops for x in lefts]
     within = [_within(starts, size, side).to(images.device) for starts, size in ((tops, height), (lefts, width))]
-    total = torch.zeros(n, target.count, height, width, dtype=scores.dtype, device=images.device)
+    drops = torch.zeros(n, len(tops) * len(lefts), target.count, dtype=scores.dtype, device=images.device)
 
     def passes() -> Iterator[None]:
-        for rows, items in row_chunks(n, len(boxes), batch.max_batch):
+        for rows, items in row_chunks(n, drops.shape[1], batch.max_batch):
             covered = within[0][items // len(lefts), :, None] & within[1][items % len(lefts), None, :]
             logits = frozen_logits(model, torch.where(covered[:, None], cover[rows], images[rows]))
             check_classes(target, logits.shape[1])
-            drops = (scores[rows].to(total) - target.scores(logits, rows).to(total))[:, :, None, None]
-            for row, item, drop in zip(rows.tolist(), items.tolist(), drops, strict=True):
-                y, x = boxes[item]
-                total[row, :, y, x].add_(drop)
+            drops[rows, items] = scores[rows].to(drops) - target.scores(logits, rows).to(drops)
             yield
 
     yield from in_runs(model, passes())
-    covers = torch.zeros(height, width, dtype=scores.dtype, device=images.device)
-    for y, x in boxes:
-        covers[y, x] += 1
-    return MethodMaps((total / covers,))
+    vertical, horizontal = (one.to(drops) for one in within)
+    grid = drops.unflatten(1, (len(tops), len(lefts)))
+    total = torch.einsum("nijt,iy,jx->ntyx", grid, vertical, horizontal)  # over the windows at each pixel
+    return MethodMaps((total / torch.outer(vertical.sum(0), horizontal.sum(0)),))
 
 
 def _within(starts: list[int], size: int, side: int) -> Bool[Tensor, "k n"]:
