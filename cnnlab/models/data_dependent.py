@@ -75,9 +75,10 @@ def kept_parameters(network: nn.Module) -> Iterator[str]:
 def begin_as(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
     """Let a network that was made anew begin as the one with these `weights` did, as far as its layers keep that."""
     for name in kept_parameters(network):
-        if name in weights:
+        begun = network.get_parameter(name)
+        if name in weights and weights[name].shape == begun.shape:  # what does not fit is told by who loads them all
             with torch.no_grad():
-                network.get_parameter(name).copy_(weights[name])
+                begun.copy_(weights[name])
 
 
 class _ReachedError(Exception):

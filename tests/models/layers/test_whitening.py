@@ -110,7 +110,9 @@ def test_a_network_made_anew_begins_with_the_same_filters() -> None:
     begin_as(anew, trained.state_dict())
     assert torch.equal(anew[0].weight, trained[0].weight)
     assert all(torch.equal(value, before[name]) for name, value in anew.state_dict().items() if name != "0.weight")
-    begin_as(anew, {})  # of another network
+    for other in ({}, {"0.weight": torch.zeros(2, 3, 2, 2)}):  # of another network
+        begin_as(anew, other)
+        assert torch.equal(anew[0].weight, trained[0].weight)
 
 
 def test_what_cannot_be_whitened() -> None:
